@@ -1,0 +1,132 @@
+"""Every error the package raises on purpose, as one small closed tree.
+
+NeuralPhylogenyError
+├── CheckpointError             one checkpoint cannot be used: file, tensor, reason, remedy
+│   ├── DamagedFileError        truncated, a lying header, strides beyond the storage     (ValueError)
+│   ├── UnsafeFileError         would run code or reach outside its folder                (ValueError)
+│   ├── UnsupportedFormatError  not a checkpoint this package can read                    (ValueError)
+│   └── UnreadableFileError     missing, or the system refuses to open it                 (OSError)
+├── MissingExtraError           an optional library is needed                             (ImportError)
+├── NothingToCompareError       fewer than two models with weights in common              (ValueError)
+├── UnknownChoiceError          no such method, format or component; names the nearest    (ValueError)
+└── SavedFileError              a saved result or statistics file cannot be used          (ValueError)
+
+Each class is also the builtin on its right, so that callers who know nothing of this package can still catch it.
+"""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable
+from os import PathLike, fspath
+
+
+class NeuralPhylogenyError(Exception):
+    """Root of the tree: catch it to catch every deliberate error of this package."""
+
+
+class CheckpointError(NeuralPhylogenyError):
+    """One checkpoint cannot be used; the rest of a collection still can.
+
+    Parameters
+    ----------
+    reason : str
+        What was expected and what came, without the path.
+    path, tensor : str, optional
+        Where: the file, and the tensor inside it.
+    remedy : str, optional
+        What the user can do about it, as a sentence.
+    """
+
+    def __init__(
+        self, reason: str, *, path: str | PathLike[str] = "", tensor: str = "", remedy: str = ""
+    ) -> None:
+        self.reason = reason
+        self.path = fspath(path)
+        self.tensor = tensor
+        self.remedy = remedy
+        super().__init__(reason)
+
+    def __str__(self) -> str:
+        where = self.path
+        if self.tensor:
+            where = f"{where}: tensor {self.tensor!r}" if where else f"tensor {self.tensor!r}"
+        sentence = f"{where}: {self.reason}" if where else self.reason
+        return f"{sentence}. {self.remedy}" if self.remedy else sentence
+
+
+class DamagedFileError(CheckpointError, ValueError):
+    """The file contradicts itself: truncated, overlapping tensors, impossible sizes."""
+
+
+class UnsafeFileError(CheckpointError, ValueError):
+    """Reading the file faithfully would run code or leave its folder; it is refused.
+
+    Attributes
+    ----------
+    callable_name : str
+        The dotted name the file asked for, when a pickle wanted to call something.
+    """
+
+    def __init__(
+        self,
+        reason: str,
+        *,
+        path: str | PathLike[str] = "",
+        tensor: str = "",
+        remedy: str = "",
+        callable_name: str = "",
+    ) -> None:
+        super().__init__(reason, path=path, tensor=tensor, remedy=remedy)
+        self.callable_name = callable_name
+
+
+class UnsupportedFormatError(CheckpointError, ValueError):
+    """The file is not a checkpoint of a known format, or uses a part of it that is not read."""
+
+
+class UnreadableFileError(CheckpointError, OSError):
+    """The file is missing, or the operating system refuses to open it."""
+
+
+class MissingExtraError(NeuralPhylogenyError, ImportError):
+    """An optional library is not installed.
+
+    Parameters
+    ----------
+    what : str
+        The thing that needs it, e.g. ``"Keras files"``.
+    extra : str
+        The extra to install: ``pip install 'neural-phylogeny[EXTRA]'``.
+    """
+
+    def __init__(self, what: str, extra: str) -> None:
+        self.what = what
+        self.extra = extra
+        super().__init__(f"{what} need an optional library: pip install 'neural-phylogeny[{extra}]'")
+
+
+class NothingToCompareError(NeuralPhylogenyError, ValueError):
+    """Fewer than two models with weights in common were given."""
+
+
+class UnknownChoiceError(NeuralPhylogenyError, ValueError):
+    """A name is not one of the known ones; the message lists them and the nearest.
+
+    Examples
+    --------
+    >>> str(UnknownChoiceError("method", "kmean", ["auto", "kmeans"]))
+    "unknown method 'kmean'; did you mean 'kmeans'? Known: auto, kmeans"
+    """
+
+    def __init__(self, what: str, given: str, known: Iterable[str]) -> None:
+        self.what = what
+        self.given = given
+        self.known = tuple(sorted(known))
+        near = difflib.get_close_matches(given, self.known, n=1)
+        hint = f"; did you mean {near[0]!r}?" if near else "."
+        super().__init__(f"unknown {what} {given!r}{hint} Known: {', '.join(self.known)}")
+
+
+class SavedFileError(NeuralPhylogenyError, ValueError):
+    """A file this package wrote earlier (a result, statistics) is of another version or damaged."""

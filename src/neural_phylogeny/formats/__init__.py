@@ -1,0 +1,87 @@
+"""One file per checkpoint format, the same verbs in each; ``open_checkpoint`` finds the right one.
+
+A reader module defines ``matches(head: bytes, path: Path) -> bool`` and
+``open_file(path: Path, component: str | None) -> Checkpoint``, and is imported only when a file asks for it.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from importlib import import_module
+from pathlib import Path
+
+from neural_phylogeny.errors import MissingExtraError, UnsupportedFormatError
+from neural_phylogeny.formats.base import Checkpoint
+from neural_phylogeny.formats.spans import unreadable
+
+__all__ = ["FORMATS", "SUFFIXES", "Checkpoint", "Format", "open_checkpoint"]
+
+HEAD_BYTES = 4096
+"""How much of a file is looked at to tell its format."""
+
+
+@dataclass(frozen=True, slots=True)
+class Format:
+    """A row of the table of formats: what it is called, where it is used, who reads it."""
+
+    name: str
+    suffixes: tuple[str, ...]
+    extra: str | None = None
+
+    @property
+    def module(self) -> str:
+        """The module that reads it."""
+        return f"neural_phylogeny.formats.{self.name}"
+
+
+FORMATS = (
+    Format("safetensors", (".safetensors",)),
+    Format("npz", (".npz",)),
+    Format("keras", (".h5", ".hdf5", ".keras"), extra="keras"),
+    Format("archive", (".zip",)),
+    Format("pytorch", (".pt", ".pth", ".bin", ".ckpt")),
+    Format("onnx", (".onnx",), extra="onnx"),
+)
+"""In the order in which a file's first bytes are offered to them; the first that matches reads it."""
+
+SUFFIXES = frozenset(suffix for row in FORMATS for suffix in row.suffixes)
+"""Suffixes that a walked folder takes; everything else there is passed over."""
+
+
+def open_checkpoint(path: str | Path, component: str | None = None) -> Checkpoint:
+    """Open one weight file, whatever its format; its first bytes decide, not its name.
+
+    Costs a read of the header. ``component`` picks one of several state dicts in the file.
+
+    Raises
+    ------
+    UnreadableFileError, DamagedFileError, UnsafeFileError, UnsupportedFormatError
+        With the path, the tensor where there is one, and a remedy.
+    MissingExtraError
+        When the format's library is not installed.
+    UnknownChoiceError
+        When the file has no such component.
+    """
+    path = Path(path)
+    try:
+        with path.open("rb") as file:
+            head = file.read(HEAD_BYTES)
+    except OSError as error:
+        raise unreadable(str(path), error) from error
+    if not head:
+        raise UnsupportedFormatError("the file is empty", path=path, remedy="Copy or download it again.")
+    for row in FORMATS:
+        try:
+            reader = import_module(row.module)
+        except ModuleNotFoundError as error:
+            if row.extra and path.suffix.lower() in row.suffixes:
+                raise MissingExtraError(f"{path.suffix} files", row.extra) from error
+            continue
+        if reader.matches(head, path):
+            opened: Checkpoint = reader.open_file(path, component)
+            return opened
+    raise UnsupportedFormatError(
+        "not a checkpoint of a known format",
+        path=path,
+        remedy=f"Known suffixes: {', '.join(sorted(SUFFIXES))}.",
+    )

@@ -1,0 +1,83 @@
+"""What every reader offers: the same three verbs - open, tensors, read - whatever the format.
+
+A reader proves its whole header before it touches a tensor, and never runs anything a file asks for.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from types import TracebackType
+from typing import Any, ClassVar, Self
+
+import numpy as np
+from numpy.typing import NDArray
+
+from neural_phylogeny.records import TensorInfo
+
+AnyArray = NDArray[Any]
+
+
+class Checkpoint(ABC):
+    """One opened weight file: its tensors by name, in stored order, and their values by slice.
+
+    Attributes
+    ----------
+    format : str
+        Short name of the format, e.g. ``"safetensors"``.
+    tensors : dict of str to TensorInfo
+        Everything that can be read. Optimiser state is not among it.
+    components : tuple of str
+        Names of the state dicts in the file, the chosen one first; empty where the format has only one.
+    notes : tuple of str
+        Sentences for ``nphylo inspect``: what was left out or converted, and why.
+
+    Notes
+    -----
+    ``read`` must be safe to call from several threads at once.
+    """
+
+    format: ClassVar[str]
+    tensors: dict[str, TensorInfo]
+    components: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
+
+    @abstractmethod
+    def read(self, name: str, start: int = 0, stop: int | None = None) -> AnyArray:
+        """Values ``start:stop`` of a tensor in flat C order, in its stored dtype.
+
+        The array may be a read-only view of the file. Raises CheckpointError naming the tensor when the
+        values cannot be had; costs a read of that slice where the format allows it.
+        """
+
+    def read_into(self, name: str, start: int, out: NDArray[np.float32]) -> None:
+        """Fill ``out`` (1-D, contiguous) with the values from ``start`` on, converted to float32."""
+        convert(self.read(name, start, start + out.size), out)
+
+    @abstractmethod
+    def close(self) -> None:
+        """Release the file; safe to call twice."""
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self.close()
+
+
+def convert(values: AnyArray, out: NDArray[np.float32]) -> None:
+    """Write ``values`` into ``out`` as float32; the same numbers as ``values.astype(float32)``.
+
+    bfloat16 is the upper half of a float32, so it is widened by a shift, several times faster than a cast.
+    """
+    if values.dtype.name == "bfloat16":
+        bits = out.view(np.uint32)
+        np.copyto(bits, values.view(np.uint16))
+        np.left_shift(bits, 16, out=bits)
+    else:
+        with np.errstate(over="ignore", invalid="ignore"):
+            np.copyto(out, values, casting="unsafe")

@@ -1,0 +1,92 @@
+"""Tensors that lie in a file as plain values: read with positioned reads into the caller's buffer.
+
+Positioned reads, not a memory map: they reuse one small buffer, so the resident size stays bounded, they cost
+no page faults, and a file that shrinks meanwhile gives an error instead of a crash.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import ml_dtypes  # noqa: F401  (registers bfloat16 and the float8 types with NumPy)
+import numpy as np
+from numpy.typing import NDArray
+
+from neural_phylogeny.errors import DamagedFileError, UnreadableFileError
+from neural_phylogeny.formats.base import AnyArray, Checkpoint, convert
+
+
+@dataclass(frozen=True, slots=True)
+class Span:
+    """Where one tensor's values start in the file (bytes), their dtype and how many there are."""
+
+    offset: int
+    dtype: np.dtype
+    size: int
+
+    @property
+    def nbytes(self) -> int:
+        """Bytes on disk."""
+        return self.size * self.dtype.itemsize
+
+
+class SpanFile(Checkpoint):
+    """A checkpoint whose tensors are all spans of one file; readers subclass it and fill ``_spans``.
+
+    Little-endian values in C order are assumed, as every format that uses it prescribes.
+    """
+
+    def __init__(self, path: str | Path) -> None:
+        self.path = str(path)
+        self._spans: Mapping[str, Span] = {}
+        try:
+            self._descriptor: int | None = os.open(self.path, os.O_RDONLY | getattr(os, "O_BINARY", 0))
+        except OSError as error:
+            raise unreadable(self.path, error) from error
+        self.file_size = os.fstat(self._descriptor).st_size
+
+    def read(self, name: str, start: int = 0, stop: int | None = None) -> AnyArray:
+        span = self._spans[name]
+        stop = span.size if stop is None else stop
+        values = np.empty(stop - start, dtype=span.dtype)
+        self._fill(name, span.offset + start * span.dtype.itemsize, values)
+        return values
+
+    def read_into(self, name: str, start: int, out: NDArray[np.float32]) -> None:
+        span = self._spans[name]
+        if span.dtype == np.float32:
+            self._fill(name, span.offset + start * 4, out)
+        else:
+            convert(self.read(name, start, start + out.size), out)
+
+    def close(self) -> None:
+        if self._descriptor is not None:
+            os.close(self._descriptor)
+            self._descriptor = None
+
+    def _fill(self, name: str, offset: int, out: AnyArray) -> None:
+        """Read exactly ``out.nbytes`` bytes at ``offset`` into ``out``."""
+        if self._descriptor is None:
+            raise ValueError(f"{self.path} is closed")
+        view = memoryview(out.view(np.uint8).reshape(-1))
+        while view:
+            got = os.preadv(self._descriptor, [view], offset)
+            if got <= 0:
+                raise DamagedFileError(
+                    "the file ended before the tensor did; it may have changed while it was read",
+                    path=self.path,
+                    tensor=name,
+                    remedy="Copy or download it again.",
+                )
+            view = view[got:]
+            offset += got
+
+
+def unreadable(path: str, error: OSError) -> UnreadableFileError:
+    """Turn the system's refusal into the package's error, keeping its words."""
+    return UnreadableFileError(
+        (error.strerror or str(error)).lower(), path=path, remedy="Check the path and its permissions."
+    )

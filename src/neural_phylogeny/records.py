@@ -1,0 +1,190 @@
+"""The frozen records that cross rooms: plain data, no behaviour beyond small derived values.
+
+``Phylogeny`` offers ``to_*`` conveniences; they import ``reports`` inside the method, the one listed
+exception to the rule that rooms only know the rooms before them.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    import networkx as nx
+
+KINDS = ("finetune", "unknown")
+"""Kinds of relation an edge can claim, most specific first; documented in ``docs/result-file.md``."""
+
+
+@dataclass(frozen=True, slots=True)
+class TensorInfo:
+    """What a checkpoint says of one tensor before any of its values are read.
+
+    ``dtype`` is the NumPy or ml_dtypes name of the values that ``read`` returns, and ``output_axis`` the axis
+    of the output units: 0 in PyTorch and ONNX convolutions, -1 in Keras.
+    """
+
+    name: str
+    shape: tuple[int, ...]
+    dtype: str
+    output_axis: int = 0
+
+    @property
+    def size(self) -> int:
+        """Number of values."""
+        return math.prod(self.shape)
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """One weight file of a model; its tensors are named ``prefix + name``."""
+
+    file: str
+    prefix: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class ModelRef:
+    """One model that a source found: where it lies, not what is in it.
+
+    ``path`` is the file or folder as given or as found by the walk; ``parts`` the weight files behind it.
+    """
+
+    name: str
+    path: str
+    parts: tuple[Part, ...]
+    component: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Skipped:
+    """A path that was looked at and left out, with the reason as a sentence."""
+
+    path: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Evidence:
+    """One measurement that speaks for or against a claim.
+
+    Attributes
+    ----------
+    witness : str
+        What was measured, a short stable identifier such as ``"aligned-cosine"``.
+    value : float
+        The measured number; its unit is the witness's own.
+    favours : str
+        Which way it points: a model's name as parent, ``"kin"``, ``"strangers"`` or ``"neither"``.
+    strength : float
+        How strongly, from 0 (says nothing) to 1 (certain).
+    statement : str
+        The same in plain words.
+    """
+
+    witness: str
+    value: float
+    favours: str
+    strength: float
+    statement: str
+
+
+@dataclass(frozen=True, slots=True)
+class ModelRecord:
+    """One model of a result. Equal ``family`` means related; None means it could not be compared."""
+
+    name: str
+    path: str
+    format: str
+    parameters: int
+    family: int | None
+    remark: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Edge:
+    """``child`` was made from ``parent``; ``confidence`` is the probability of that direction.
+
+    ``similarity`` is the cosine of the compared matrices, ``coverage`` the share of the larger model's
+    parameters that were compared.
+    """
+
+    parent: str
+    child: str
+    kind: str
+    confidence: float
+    similarity: float
+    coverage: float
+    evidence: tuple[Evidence, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Kinship:
+    """``a`` and ``b`` are related, but the weights do not say who came first.
+
+    ``confidence`` is the probability that they are related at all.
+    """
+
+    a: str
+    b: str
+    confidence: float
+    similarity: float
+    coverage: float
+    evidence: tuple[Evidence, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Hidden:
+    """An ancestor that must have existed but is not in the collection."""
+
+    name: str
+    family: int
+
+
+@dataclass(frozen=True)
+class Phylogeny:
+    """The answer: which models descend from which, how sure, and why.
+
+    ``edges`` holds directed claims only, the main parent first; ``copies`` groups models whose weights are all
+    equal, of which the first stands in ``edges`` and the others do not.
+    """
+
+    models: tuple[ModelRecord, ...]
+    edges: tuple[Edge, ...] = ()
+    undirected: tuple[Kinship, ...] = ()
+    hidden: tuple[Hidden, ...] = ()
+    copies: tuple[tuple[str, ...], ...] = ()
+    skipped: tuple[Skipped, ...] = ()
+    provenance: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def graph(self) -> nx.DiGraph:
+        """The directed claims as a networkx graph; nodes and edges carry the records' fields."""
+        from neural_phylogeny.reports.graph import to_networkx
+
+        return to_networkx(self)
+
+    def to_json(self) -> str:
+        """The result file, see ``docs/result-file.md``."""
+        from neural_phylogeny.reports.json import to_json
+
+        return to_json(self)
+
+    def to_newick(self) -> str:
+        """One Newick tree per family, a line each."""
+        from neural_phylogeny.reports.newick import to_newick
+
+        return to_newick(self)
+
+    def to_text(self, *, evidence: bool = False) -> str:
+        """The tree as plain text, as ``nphylo tree`` prints it."""
+        from neural_phylogeny.reports.text import to_text
+
+        return to_text(self, evidence=evidence)
+
+    def _repr_html_(self) -> str:
+        from neural_phylogeny.reports.text import to_html
+
+        return to_html(self)
