@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from neural_phylogeny.errors import NeuralPhylogenyError
-    from neural_phylogeny.records import Edge, Evidence, Phylogeny
     from neural_phylogeny.reconstruct import compare, reconstruct
+    from neural_phylogeny.records import Edge, Evidence, Phylogeny
 
 __version__ = "0.1.0"
 

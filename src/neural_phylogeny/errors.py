@@ -11,7 +11,7 @@ NeuralPhylogenyError
 ├── UnknownChoiceError          no such method, format or component; names the nearest    (ValueError)
 └── SavedFileError              a saved result or statistics file cannot be used          (ValueError)
 
-Each class is also the builtin on its right, so that callers who know nothing of this package can still catch it.
+Each class is also the builtin on its right, so that callers who know nothing of this package can catch it.
 """
 
 from __future__ import annotations

@@ -1,0 +1,1 @@
+"""How right a result was: metrics against a truth file."""

@@ -1,0 +1,1 @@
+"""One pass over the bytes: Gram matrices, moments, samples."""

@@ -1,0 +1,1 @@
+"""What the numbers say of a pair of models: existence and direction, each answer an Evidence."""

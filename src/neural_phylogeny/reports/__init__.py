@@ -1,0 +1,1 @@
+"""A Phylogeny drawn: text, JSON, Newick, graph. Computes nothing."""

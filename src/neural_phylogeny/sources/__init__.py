@@ -1,0 +1,1 @@
+"""Which models are there: files, folders, globs, manifests, mappings in memory."""

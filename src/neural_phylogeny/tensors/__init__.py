@@ -1,0 +1,1 @@
+"""The same tensor in several models: names, roles, shapes, what was left out and why."""

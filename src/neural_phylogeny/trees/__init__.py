@@ -1,0 +1,1 @@
+"""Forests on arrays: clusterings, spanning trees, roots."""
