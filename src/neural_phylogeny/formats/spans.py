@@ -71,7 +71,7 @@ class SpanFile(Checkpoint):
         """Read exactly ``out.nbytes`` bytes at ``offset`` into ``out``."""
         if self._descriptor is None:
             raise ValueError(f"{self.path} is closed")
-        view = memoryview(out.view(np.uint8)).cast("B")
+        view = out.view(np.uint8).data
         while view:
             got = os.preadv(self._descriptor, [view], offset)
             if got <= 0:
