@@ -1,0 +1,81 @@
+"""The bytes in reading order: blocks of fixed boundaries, filled from every model that holds the tensor.
+
+The boundaries depend on nothing but the tensor's shape, so that threads, memory limits and sources cannot
+change a single bit of what is computed from a block.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from neural_phylogeny.errors import CheckpointError
+from neural_phylogeny.formats import Checkpoint
+from neural_phylogeny.records import TensorInfo
+from neural_phylogeny.tensors.alignment import AlignedTensor
+
+BLOCK = 1 << 16
+"""Values of one model in a block: 256 KiB as float32, so that a block of 8 models stays in a core's cache."""
+
+
+@dataclass(frozen=True, slots=True)
+class Block:
+    """Values ``start:stop`` of an aligned tensor in flat C order of its box; ``index`` counts from 0."""
+
+    index: int
+    start: int
+    stop: int
+
+    @property
+    def size(self) -> int:
+        """Number of values."""
+        return self.stop - self.start
+
+
+def count_blocks(tensor: AlignedTensor) -> int:
+    """Number of blocks of a tensor."""
+    return -(-tensor.size // BLOCK)
+
+
+def blocks_of(tensor: AlignedTensor) -> Iterator[Block]:
+    """The blocks of a tensor, in order; the last one may be shorter."""
+    for index, start in enumerate(range(0, tensor.size, BLOCK)):
+        yield Block(index, start, min(start + BLOCK, tensor.size))
+
+
+def read_block(
+    tensor: AlignedTensor, block: Block, checkpoints: Sequence[Checkpoint], out: NDArray[np.float32]
+) -> NDArray[np.float32]:
+    """The block's values of every member, ``(n_members, block.size)``, in the front of the buffer ``out``.
+
+    A model whose values cannot be read is filled with NaN, which leaves it, and nobody else, out of this tensor.
+    """
+    values = out[: len(tensor.members) * block.size].reshape(len(tensor.members), block.size)
+    for row, model, source in zip(values, tensor.members, tensor.sources, strict=True):
+        try:
+            _fill(tensor, source, block, checkpoints[model], row)
+        except CheckpointError:
+            row.fill(np.nan)
+    return values
+
+
+def _fill(
+    tensor: AlignedTensor, source: TensorInfo, block: Block, checkpoint: Checkpoint, out: NDArray[np.float32]
+) -> None:
+    """Read one member's part of a block; a box that leaves out columns of the tensor is cut out of whole rows."""
+    inner, box = source.shape[1:], tensor.shape
+    if tensor.size == source.size or inner == box[1:]:
+        first = tensor.start[0] * math.prod(inner) if tensor.size != source.size else 0
+        checkpoint.read_into(source.name, first + block.start, out)
+        return
+    width, full_width = math.prod(box[1:]), math.prod(inner)
+    first, last = block.start // width, -(-block.stop // width)
+    rows = np.empty((last - first, *inner), dtype=np.float32)
+    checkpoint.read_into(source.name, (tensor.start[0] + first) * full_width, rows.reshape(-1))
+    cut = tuple(slice(low, high) for low, high in zip(tensor.start[1:], tensor.stop[1:], strict=True))
+    flat = rows[(slice(None), *cut)].reshape(-1)
+    out[:] = flat[block.start - first * width : block.stop - first * width]

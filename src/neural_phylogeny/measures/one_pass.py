@@ -1,0 +1,133 @@
+"""The one pass: every byte that is compared is read once, block by block across the models.
+
+Workers read and measure blocks; partial results come back in reading order, are put together as soon as a
+tensor is complete, and are then forgotten, so that memory does not grow with the size of the models.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections import deque
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from itertools import groupby
+
+import numpy as np
+from threadpoolctl import threadpool_limits
+
+from neural_phylogeny.formats import Checkpoint
+from neural_phylogeny.measures.blocks import BLOCK, Block, blocks_of, read_block
+from neural_phylogeny.measures.matching import UnitMatching
+from neural_phylogeny.measures.moments import Moments
+from neural_phylogeny.measures.products import Equality, Gram
+from neural_phylogeny.measures.statistic import Arrays, Statistic
+from neural_phylogeny.measures.statistics import Statistics
+from neural_phylogeny.tensors.alignment import AlignedTensor, Alignment
+
+Progress = Callable[[int, int], None]
+"""Called with (values read, values in all)."""
+
+AHEAD = 4
+"""Blocks that may wait for each worker; more would only cost memory."""
+
+
+def standard_statistics(seed: int = 0) -> tuple[Statistic, ...]:
+    """What is measured unless the caller registers something else."""
+    return Gram(), Equality(), Moments(), UnitMatching(seed)
+
+
+def measure(
+    checkpoints: Sequence[Checkpoint],
+    alignment: Alignment,
+    statistics: Sequence[Statistic] = standard_statistics(),
+    *,
+    threads: int = 2,
+    memory: int = 1 << 30,
+    progress: Progress | None = None,
+) -> Statistics:
+    """Read every compared value once and compute all registered statistics.
+
+    Parameters
+    ----------
+    checkpoints : sequence of Checkpoint, (n_models,)
+        Opened, in the order of the alignment.
+    alignment : Alignment
+        What is compared with what.
+    statistics : sequence of Statistic
+        What to compute.
+    threads : int
+        Workers; each uses one core. Results do not depend on it.
+    memory : int
+        Bytes the block buffers may take; fewer workers are used when they would take more.
+
+    Returns
+    -------
+    Statistics
+        A dict of arrays per aligned tensor.
+
+    Notes
+    -----
+    Time is linear in the bytes until the products dominate, n_models multiplications a value.
+    """
+    widest = max((len(tensor.members) for tensor in alignment.tensors), default=1)
+    threads = max(1, min(threads, memory // (3 * widest * BLOCK * 4)))
+    total = sum(tensor.size * len(tensor.members) for tensor in alignment.tensors)
+    worker = _Worker(checkpoints, statistics, widest)
+    results: list[dict[str, Arrays]] = []
+    done = 0
+    # One BLAS thread each: the workers are the parallelism, and the bits must not depend on their number.
+    with threadpool_limits(limits=1), ThreadPoolExecutor(threads) as pool:
+        stream = _in_order(pool, worker, alignment, threads * AHEAD)
+        for index, group in groupby(stream, key=lambda item: item[0]):
+            tensor = alignment.tensors[index]
+            partials = []
+            for _, block, parts in group:
+                partials.append(parts)
+                done += block.size * len(tensor.members)
+                if progress:
+                    progress(done, total)
+            with np.errstate(all="ignore"):
+                results.append(
+                    {s.name: s.combine(tensor, [parts[k] for parts in partials]) for k, s in enumerate(statistics)}
+                )
+    return Statistics.from_results(alignment, statistics, results)
+
+
+class _Worker:
+    """Reads and measures one block in a buffer of its thread's own."""
+
+    def __init__(self, checkpoints: Sequence[Checkpoint], statistics: Sequence[Statistic], widest: int) -> None:
+        self._checkpoints = checkpoints
+        self._statistics = statistics
+        self._widest = widest
+        self._local = threading.local()
+
+    def __call__(self, tensor: AlignedTensor, block: Block) -> list[Arrays]:
+        if not hasattr(self._local, "buffer"):
+            self._local.buffer = np.empty(self._widest * BLOCK, dtype=np.float32)
+        values = read_block(tensor, block, self._checkpoints, self._local.buffer)
+        with np.errstate(all="ignore"):  # values that are not finite are told by the results
+            return [statistic.measure(tensor, block, values) for statistic in self._statistics]
+
+
+def _in_order(
+    pool: ThreadPoolExecutor, worker: _Worker, alignment: Alignment, window: int
+) -> Iterator[tuple[int, Block, list[Arrays]]]:
+    """(tensor index, block, partial results) in reading order, at most ``window`` blocks in flight."""
+    waiting: deque[tuple[int, Block, Future[list[Arrays]]]] = deque()
+    try:
+        for index, tensor in enumerate(alignment.tensors):
+            for block in blocks_of(tensor):
+                if len(waiting) >= window:
+                    yield _result(waiting.popleft())
+                waiting.append((index, block, pool.submit(worker, tensor, block)))
+        while waiting:
+            yield _result(waiting.popleft())
+    finally:
+        for _, _, future in waiting:
+            future.cancel()
+
+
+def _result(item: tuple[int, Block, Future[list[Arrays]]]) -> tuple[int, Block, list[Arrays]]:
+    index, block, future = item
+    return index, block, future.result()

@@ -1,0 +1,94 @@
+"""The results of a pass: arrays per aligned tensor, kept apart from how they are used, saved and loaded."""
+
+from __future__ import annotations
+
+import json
+import os
+import zipfile
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict, dataclass
+from io import BytesIO
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from neural_phylogeny.errors import SavedFileError
+from neural_phylogeny.measures.statistic import Arrays, Statistic
+from neural_phylogeny.records import TensorInfo
+from neural_phylogeny.tensors.alignment import AlignedTensor, Alignment
+from neural_phylogeny.tensors.roles import Role
+
+FORMAT = "neural-phylogeny-statistics"
+VERSION = 1
+
+
+@dataclass(frozen=True)
+class Statistics:
+    """What one pass measured.
+
+    ``arrays[t]`` holds the results for ``alignment.tensors[t]`` by name (``"gram"``, ``"moments.fourth"``), with
+    leading axes over the tensor's members; ``pairwise`` names the results with two such axes.
+    """
+
+    alignment: Alignment
+    arrays: tuple[Arrays, ...]
+    pairwise: frozenset[str]
+
+    @classmethod
+    def from_results(
+        cls, alignment: Alignment, statistics: Sequence[Statistic], results: Sequence[dict[str, Arrays]]
+    ) -> Statistics:
+        """Join the results of all statistics; names are ``statistic.result``, or the bare name where equal."""
+        arrays = tuple(
+            {_joined(name, key): array for name, result in by_name.items() for key, array in result.items()}
+            for by_name in results
+        )
+        pairwise = frozenset(_joined(s.name, key) for s in statistics for key in s.pairwise)
+        return cls(alignment, arrays, pairwise)
+
+    def __iter__(self) -> Iterator[tuple[AlignedTensor, Arrays]]:
+        return zip(self.alignment.tensors, self.arrays, strict=True)
+
+    def per_model(self, name: str, fill: float = np.nan) -> NDArray[np.float64]:
+        """One result as ``(n_tensors, n_models)``; ``fill`` where a model lacks the tensor or the result."""
+        table = np.full((len(self.arrays), self.alignment.n_models), fill)
+        for row, (tensor, arrays) in zip(table, self, strict=True):
+            if name in arrays:
+                row[list(tensor.members)] = arrays[name]
+        return table
+
+    def subset(self, models: Sequence[int]) -> Statistics:
+        """The same statistics for some of the models, in the given order."""
+        position = {model: k for k, model in enumerate(models)}
+        tensors, arrays = [], []
+        for tensor, found in self:
+            rows = sorted(
+                (row for row, model in enumerate(tensor.members) if model in position),
+                key=lambda row, members=tensor.members: position[members[row]],
+            )
+            if len(rows) < 2:
+                continue
+            tensors.append(
+                AlignedTensor(
+                    tensor.name,
+                    tensor.role,
+                    tensor.start,
+                    tensor.stop,
+                    tensor.output_axis,
+                    tuple(position[tensor.members[row]] for row in rows),
+                    tuple(tensor.sources[row] for row in rows),
+                )
+            )
+            arrays.append({key: _taken(array, rows, key in self.pairwise) for key, array in found.items()})
+        parameters = self.alignment.parameters[list(models)]
+        return Statistics(Alignment(tuple(tensors), parameters, self.alignment.notes), tuple(arrays), self.pairwise)
+
+
+def _joined(statistic: str, key: str) -> str:
+    return key if key == statistic else f"{statistic}.{key}"
+
+
+def _taken(array: NDArray[Any], rows: Sequence[int], pairwise: bool) -> NDArray[Any]:
+    return array[np.ix_(rows, rows)] if pairwise else array[rows]

@@ -1,0 +1,129 @@
+r"""Existence: are two models related at all?
+
+The unit-matching statistics of all matrices (see ``measures.matching``) are added with weights that favour
+tensors whose null is narrow, and the tail is taken in Bernstein's form
+
+.. math:: \log p = -\frac{S^2}{2 (\sigma^2 + b S / 3)}
+
+where :math:`S` is the weighted sum, :math:`\sigma^2` its variance over permutations and :math:`b` the largest
+value a single unit can add. The second term is what keeps small models honest: a matrix of ten units cannot
+give a p-value that only a normal tail would.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from neural_phylogeny.measures.statistics import Statistics
+
+Matrix = NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class Existence:
+    """What the weights say of the kinship of every pair, ``(n_models, n_models)`` each, symmetric.
+
+    Attributes
+    ----------
+    log_p : array
+        Natural logarithm of the p-value that strangers match so well; 0 where nothing speaks for kinship.
+    kin : array of bool
+        Related at the corrected level.
+    cosine : array
+        Cosine of the compared matrices, as they are; NaN where none are compared.
+    matched : array
+        Cosine of the sampled matrices once centred along both axes: what the test looks at.
+    comparable : array of bool
+        Whether the two have a matrix in common at all.
+    """
+
+    log_p: Matrix
+    kin: NDArray[np.bool_]
+    cosine: Matrix
+    matched: Matrix
+    comparable: NDArray[np.bool_]
+
+
+def existence(statistics: Statistics, alpha: float = 1e-3) -> Existence:
+    """Test every pair of models for kinship, at level ``alpha`` for the whole collection (Bonferroni).
+
+    Costs a few ``(n_models, n_models)`` operations a tensor. Assumes that the output units of strangers
+    are in no common order; a shared initialisation seed breaks that, and such models are called related.
+    """
+    n = statistics.alignment.n_models
+    total, variance, bound = np.zeros((n, n)), np.zeros((n, n)), np.zeros((n, n))
+    norms, aligned = np.zeros((n, n)), np.zeros((n, n))
+    for tensor, arrays in statistics:
+        if "matching.aligned" not in arrays:
+            continue
+        terms = _weighted(arrays["matching.aligned"], arrays["matching.variance"], arrays["matching.bound"])
+        at = np.ix_(tensor.members, tensor.members)
+        for whole, part in zip((total, variance, bound, norms, aligned), terms, strict=True):
+            whole[at] = np.maximum(whole[at], part) if whole is bound else whole[at] + part
+    comparable = (variance > 0) & ~np.eye(n, dtype=bool)
+    log_p = bernstein_log_tail(total, variance, bound)
+    level = np.log(alpha) - np.log(max(n * (n - 1) // 2, 1))
+    matched = np.divide(aligned, norms, out=np.zeros((n, n)), where=norms > 0)
+    return Existence(log_p, comparable & (log_p < level), matrix_cosine(statistics), matched, comparable)
+
+
+def _weighted(aligned: Matrix, variance: Matrix, strongest: Matrix) -> tuple[Matrix, ...]:
+    """One tensor's weighted statistic, its variance and bound, and the two sums of its cosine.
+
+    The weight is what a relation of any strength is expected to add, over the variance: norms / variance.
+    Pairs with a constant or not finite tensor get zeros: it says nothing of them.
+    """
+    norms = np.sqrt(np.outer(np.diag(aligned), np.diag(aligned)))
+    usable = np.isfinite(aligned) & np.isfinite(variance) & (variance > 0) & (norms > 0)
+    weight = np.divide(norms, variance, out=np.zeros_like(norms), where=usable)
+    clean = np.where(usable, aligned, 0.0)
+    return (
+        weight * clean,
+        weight**2 * np.where(usable, variance, 0.0),
+        weight * np.where(usable, np.outer(strongest, strongest), 0.0),
+        np.where(usable, norms, 0.0),
+        clean,
+    )
+
+
+def bernstein_log_tail(total: Matrix, variance: Matrix, bound: Matrix) -> Matrix:
+    """Logarithm of the probability that a sum of that variance and largest term exceeds ``total``.
+
+    Examples
+    --------
+    >>> float(bernstein_log_tail(np.array(3.0), np.array(1.0), np.array(0.0)))
+    -4.5
+    """
+    positive = np.maximum(total, 0.0)
+    width = 2.0 * (variance + bound * positive / 3.0)
+    return -np.divide(positive**2, width, out=np.zeros_like(positive), where=width > 0)
+
+
+def matrix_gram(statistics: Statistics) -> tuple[Matrix, Matrix, Matrix]:
+    """Sums over all compared matrices of a pair: inner product, and both squared norms on the common part.
+
+    Returns ``(product, norm, norm_of_other)``, ``(n_models, n_models)`` each; ``norm[i, j]`` is the squared
+    norm of i on what it shares with j.
+    """
+    n = statistics.alignment.n_models
+    product, norm = np.zeros((n, n)), np.zeros((n, n))
+    for tensor, arrays in statistics:
+        if not tensor.is_matrix:
+            continue
+        gram = arrays["gram"]
+        squares = np.diag(gram)
+        finite = np.isfinite(squares)[:, None] & np.isfinite(squares)[None, :]
+        at = np.ix_(tensor.members, tensor.members)
+        product[at] += np.where(finite, gram, 0.0)
+        norm[at] += np.where(finite, squares[:, None], 0.0)
+    return product, norm, norm.T
+
+
+def matrix_cosine(statistics: Statistics) -> Matrix:
+    """Cosine of the compared matrices of every pair; NaN where nothing is compared."""
+    product, norm, norm_of_other = matrix_gram(statistics)
+    scale = np.sqrt(norm * norm_of_other)
+    return np.clip(np.divide(product, scale, out=np.full_like(product, np.nan), where=scale > 0), -1.0, 1.0)

@@ -1,0 +1,55 @@
+"""Canonical tensor names: wrappers and automatic counters removed, so that equal things have equal names."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Sequence
+
+WRAPPERS = frozenset(
+    {"module", "_orig_mod", "_fsdp_wrapped_module", "model", "base_model", "state_dict", "transformer", "default"}
+)
+"""Name components that say how a model was wrapped, not what is in it."""
+
+_COUNTER = re.compile(r"^(?P<stem>.*[A-Za-z])_(?P<count>\d+)$")
+
+
+def canonical_names(names: Sequence[str]) -> list[str]:
+    """Canonical form of all tensor names of one model, in the same order; they stay distinct.
+
+    Wrapper components are dropped (``module.``, ``_orig_mod.``, ``model.`` …). In Keras names
+    (``lstm_4/lstm_4/kernel:0``) the automatic counters, which depend on what else was built in the same
+    process, are replaced by the rank among the layers of the same kind.
+
+    Breaks where a network numbers its own layers in Keras style *and* a copy of it lacks some of them.
+
+    Examples
+    --------
+    >>> canonical_names(["module.fc.weight", "module._orig_mod.fc.bias"])
+    ['fc.weight', 'fc.bias']
+    >>> canonical_names(["lstm_4/lstm_4/kernel:0", "lstm_7/lstm_7/kernel:0"])
+    ['lstm#0/kernel', 'lstm#1/kernel']
+    """
+    ranks = _layer_ranks(name.split("/")[0] for name in names if "/" in name)
+    canonical = [_keras_name(name, ranks) if "/" in name else _unwrapped(name) for name in names]
+    return canonical if len(set(canonical)) == len(names) else list(names)
+
+
+def _unwrapped(name: str) -> str:
+    kept = [component for component in name.split(".") if component not in WRAPPERS]
+    return ".".join(kept) or name
+
+
+def _keras_name(name: str, ranks: dict[str, str]) -> str:
+    """``lstm_4/lstm_4/kernel:0`` -> ``lstm#0/kernel``; an inner scope equal to its layer is dropped."""
+    layer, *inner = name.removesuffix(":0").split("/")
+    kept = [ranks.get(component, component) for component in inner if component != layer]
+    return "/".join([ranks[layer], *kept])
+
+
+def _layer_ranks(layers: Iterable[str]) -> dict[str, str]:
+    """Give each automatically numbered layer its rank among those of its stem, in stored order."""
+    by_stem: dict[str, list[str]] = {}
+    for layer in dict.fromkeys(layers):
+        counted = _COUNTER.match(layer)
+        by_stem.setdefault(counted["stem"] if counted else layer, []).append(layer)
+    return {layer: f"{stem}#{rank}" for stem, layers in by_stem.items() for rank, layer in enumerate(layers)}

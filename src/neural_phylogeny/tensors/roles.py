@@ -1,0 +1,67 @@
+"""What a tensor is for, told from its name, shape and dtype."""
+
+from __future__ import annotations
+
+import math
+import re
+from enum import StrEnum
+
+from neural_phylogeny.records import TensorInfo
+
+
+class Role(StrEnum):
+    """What a tensor is for; only the three kinds of matrix can prove kinship."""
+
+    KERNEL = "kernel"
+    """Matrix between two layers of interchangeable units."""
+    BOUNDARY = "boundary"
+    """Matrix whose rows have a meaning outside the network (tokens, classes): embeddings, heads."""
+    VECTOR = "vector"
+    """Bias, gain, or any 1 x n matrix: trained, but strangers resemble each other in it."""
+    BUFFER = "buffer"
+    """Not trained: running statistics, counters, masks, position tables."""
+
+
+_BUFFER = re.compile(
+    r"(num_batches_tracked|running_mean|running_var|moving_mean|moving_variance|position_ids|inv_freq"
+    r"|relative_position_index|attn_mask|masked_bias|total_ops|total_params)$"
+)
+_BOUNDARY = re.compile(
+    r"(^|[._/])(embed\w*|\w*embeddings?|wte|wpe|lm_head|classifier|head|logits|score|predictions|out(put)?_?\w*)\b"
+)
+
+
+def role_of(tensor: TensorInfo) -> Role:
+    """Role of one tensor.
+
+    Examples
+    --------
+    >>> role_of(TensorInfo("conv1.weight", (64, 3, 7, 7), "float32")).value
+    'kernel'
+    >>> role_of(TensorInfo("bn1.num_batches_tracked", (), "int64")).value
+    'buffer'
+    """
+    if not is_float(tensor.dtype) or _BUFFER.search(tensor.name):
+        return Role.BUFFER
+    if min(matrix_shape(tensor.shape, tensor.output_axis)) < 2:
+        return Role.VECTOR
+    return Role.BOUNDARY if _BOUNDARY.search(tensor.name) else Role.KERNEL
+
+
+def is_float(dtype: str) -> bool:
+    """Whether values of this dtype are weights rather than codes or counters."""
+    return dtype.startswith(("float", "bfloat"))
+
+
+def matrix_shape(shape: tuple[int, ...], output_axis: int) -> tuple[int, int]:
+    """(output units, inputs of each) of a tensor read as a matrix; vectors and scalars have one input.
+
+    Examples
+    --------
+    >>> matrix_shape((64, 3, 7, 7), 0), matrix_shape((7, 7, 3, 64), -1), matrix_shape((64,), 0)
+    ((64, 147), (64, 147), (64, 1))
+    """
+    if not shape:
+        return 1, 1
+    units = shape[output_axis]
+    return units, math.prod(shape) // units if units else 0
