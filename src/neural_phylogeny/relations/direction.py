@@ -1,0 +1,133 @@
+r"""Direction: which of two related models came first?
+
+Three witnesses, each a vote over the compared matrices and each free of data:
+
+- ``fake-initialisation``: a child has been optimised for longer and lies farther from any random draw z with
+  zero mean (Neural Phylogeny, ICLR 2025). Because :math:`E\|\theta - z\|^2 = \|\theta\|^2 + E\|z\|^2` this is
+  a comparison of norms; the closed form needs no draw. Weight decay and pruning turn it upside down.
+- ``kurtosis``: training leaves the light-tailed distribution a network was initialised with, so a child's
+  weights have heavier tails (after MoTHer, arXiv:2405.18432). Fails on short fine-tunes.
+- ``largest-weight``: the largest magnitude over the root mean square, a tail that decay does not rescale.
+
+Matrices ``[i, j]`` are positive where i looks like the parent of j.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from neural_phylogeny.measures.statistics import Statistics
+
+Matrix = NDArray[np.float64]
+Table = NDArray[np.float64]
+"""(n_tensors, n_models): one number per compared matrix and model, NaN where there is none."""
+
+RELIABILITY = 0.75
+"""Chance that a witness is right when all matrices agree with it, before any calibration: three of four is
+what each of the three reached on documented public edges."""
+
+
+@dataclass(frozen=True, slots=True)
+class Witness:
+    """A number per matrix and model that is expected to grow along a lineage."""
+
+    name: str
+    summary: str
+    score: Callable[[Statistics], Table]
+
+
+def votes(scores: Table) -> Matrix:
+    """Share of tensors in which i scores lower than j, less the share in which it scores higher.
+
+    ``(n_tensors, n_models) -> (n_models, n_models)``, antisymmetric, in [-1, 1]; 0 where nothing is compared.
+    """
+    signs = np.sign(scores[:, None, :] - scores[:, :, None])
+    counted = np.isfinite(signs)
+    n_votes = counted.sum(axis=0)
+    return np.divide(np.where(counted, signs, 0.0).sum(axis=0), n_votes, out=np.zeros(n_votes.shape), where=n_votes > 0)
+
+
+def norm_score(statistics: Statistics) -> Table:
+    """Squared norm of each matrix: the distance to a fake initialisation in closed form, less a constant."""
+    return _matrices_only(statistics, statistics.per_model("moments.square") / _count(statistics))
+
+
+def kurtosis_score(statistics: Statistics) -> Table:
+    """Kurtosis of the weights of each matrix about their mean."""
+    count = _count(statistics)
+    mean = statistics.per_model("moments.sum") / count
+    square = statistics.per_model("moments.square") / count
+    cube = statistics.per_model("moments.cube") / count
+    fourth = statistics.per_model("moments.fourth") / count
+    variance = square - mean**2
+    central = fourth - 4 * mean * cube + 6 * mean**2 * square - 3 * mean**4
+    return _matrices_only(statistics, _ratio(central, variance**2))
+
+
+def largest_score(statistics: Statistics) -> Table:
+    """Largest magnitude over the root mean square of each matrix."""
+    square = statistics.per_model("moments.square") / _count(statistics)
+    return _matrices_only(statistics, _ratio(statistics.per_model("moments.largest"), np.sqrt(square)))
+
+
+WITNESSES = (
+    Witness("fake-initialisation", "distance to a random initialisation, in closed form", norm_score),
+    Witness("kurtosis", "weight of the tails of the weight distribution", kurtosis_score),
+    Witness("largest-weight", "largest magnitude over the root mean square", largest_score),
+)
+
+
+def sampled_votes(statistics: Statistics, n_draws: int = 16, scale: float = 1.0, seed: int = 0) -> Matrix:
+    r"""The paper's metric as it stands: votes over matrices and draws of one Gaussian z shared by all models.
+
+    :math:`\|\theta_i - z\|^2 - \|\theta_j - z\|^2` depends on z only through the products
+    :math:`\langle\theta_i, z\rangle`, and for a Gaussian z of variance ``scale`` times the mean square weight
+    those are jointly Gaussian with the Gram matrix as covariance; so the draws need no weights at all.
+    Same shape and sign as ``votes``; costs ``n_draws`` products of an ``(n_models, n_models)`` matrix a tensor.
+    """
+    rng = np.random.default_rng(seed)
+    n = statistics.alignment.n_models
+    total, n_votes = np.zeros((n, n)), np.zeros((n, n))
+    for tensor, arrays in statistics:
+        if not tensor.is_matrix:
+            continue
+        gram = np.where(np.isfinite(arrays["gram"]), arrays["gram"], 0.0)
+        values, vectors = np.linalg.eigh(gram)
+        root = vectors * np.sqrt(np.maximum(values, 0.0))
+        deviation = np.sqrt(scale * np.mean(np.diag(gram)) / tensor.size)
+        products = deviation * root @ rng.standard_normal((len(gram), n_draws))
+        distance = np.diag(gram)[:, None] - 2.0 * products
+        at = np.ix_(tensor.members, tensor.members)
+        total[at] += np.sign(distance[None, :, :] - distance[:, None, :]).sum(axis=2)
+        n_votes[at] += n_draws
+    return np.divide(total, n_votes, out=np.zeros((n, n)), where=n_votes > 0)
+
+
+def log_odds(statistics: Statistics) -> tuple[Matrix, dict[str, Matrix]]:
+    """Natural log-odds that i is the parent of j, and each witness's votes.
+
+    The witnesses' votes are added with equal weight, each worth at most ``log(RELIABILITY / (1 - RELIABILITY))``.
+    They are not independent, and nothing here is fitted: read the odds as an order, not as a calibrated
+    probability.
+    """
+    by_witness = {witness.name: votes(witness.score(statistics)) for witness in WITNESSES}
+    weight = np.log(RELIABILITY / (1.0 - RELIABILITY))
+    return weight * sum(by_witness.values(), np.zeros((statistics.alignment.n_models,) * 2)), by_witness
+
+
+def _count(statistics: Statistics) -> Table:
+    return statistics.per_model("moments.count")
+
+
+def _matrices_only(statistics: Statistics, table: Table) -> Table:
+    """Blank the rows of tensors that are no matrices and the entries that are not finite."""
+    matrix = np.array([tensor.is_matrix for tensor in statistics.alignment.tensors], dtype=bool)
+    return np.where(matrix[:, None] & np.isfinite(table), table, np.nan)
+
+
+def _ratio(numerator: Table, denominator: Table) -> Table:
+    return np.divide(numerator, denominator, out=np.full_like(numerator, np.nan), where=denominator > 0)
