@@ -38,9 +38,7 @@ class CheckpointError(NeuralPhylogenyError):
         What the user can do about it, as a sentence.
     """
 
-    def __init__(
-        self, reason: str, *, path: str | PathLike[str] = "", tensor: str = "", remedy: str = ""
-    ) -> None:
+    def __init__(self, reason: str, *, path: str | PathLike[str] = "", tensor: str = "", remedy: str = "") -> None:
         self.reason = reason
         self.path = fspath(path)
         self.tensor = tensor

@@ -121,9 +121,7 @@ class SafetensorsFile(SpanFile):
         return DTYPES[code], tuple(shape), begin, end
 
     def _damaged(self, reason: str, tensor: str = "") -> DamagedFileError:
-        return DamagedFileError(
-            reason, path=self.path, tensor=tensor, remedy="Copy or download the file again."
-        )
+        return DamagedFileError(reason, path=self.path, tensor=tensor, remedy="Copy or download the file again.")
 
 
 def _is_count(value: object) -> bool:

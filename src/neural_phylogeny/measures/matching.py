@@ -103,11 +103,13 @@ def draw_sample(key: str, shape: tuple[int, ...], output_axis: int, units: int, 
 
 def centred(matrices: NDArray[np.float32]) -> NDArray[np.float32]:
     """Matrices ``(n, units, inputs)`` less their row and column means."""
-    matrices = matrices - matrices.mean(axis=1, keepdims=True)
-    return matrices - matrices.mean(axis=2, keepdims=True)
+    rows_centred: NDArray[np.float32] = matrices - matrices.mean(axis=1, keepdims=True)
+    both_centred: NDArray[np.float32] = rows_centred - rows_centred.mean(axis=2, keepdims=True)
+    return both_centred
 
 
 def null_variance(matrices: NDArray[np.float32]) -> NDArray[np.float64]:
     """Variance of S over all permutations of the units, for every pair: ``(n, units, inputs) -> (n, n)``."""
     products = np.matmul(matrices.swapaxes(1, 2), matrices).reshape(len(matrices), -1)
-    return (products @ products.T).astype(np.float64) / max(matrices.shape[1] - 1, 1)
+    squared: NDArray[np.float64] = (products @ products.T).astype(np.float64)
+    return squared / max(matrices.shape[1] - 1, 1)

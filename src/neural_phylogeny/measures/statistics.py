@@ -1,27 +1,16 @@
-"""The results of a pass: arrays per aligned tensor, kept apart from how they are used, saved and loaded."""
+"""The results of a pass: arrays per aligned tensor, kept apart from how they are used and saved."""
 
 from __future__ import annotations
 
-import json
-import os
-import zipfile
 from collections.abc import Iterator, Sequence
-from dataclasses import asdict, dataclass
-from io import BytesIO
-from pathlib import Path
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from neural_phylogeny.errors import SavedFileError
 from neural_phylogeny.measures.statistic import Arrays, Statistic
-from neural_phylogeny.records import TensorInfo
 from neural_phylogeny.tensors.alignment import AlignedTensor, Alignment
-from neural_phylogeny.tensors.roles import Role
-
-FORMAT = "neural-phylogeny-statistics"
-VERSION = 1
 
 
 @dataclass(frozen=True)
@@ -64,26 +53,14 @@ class Statistics:
         position = {model: k for k, model in enumerate(models)}
         tensors, arrays = [], []
         for tensor, found in self:
-            rows = sorted(
-                (row for row, model in enumerate(tensor.members) if model in position),
-                key=lambda row, members=tensor.members: position[members[row]],
-            )
+            rows = [tensor.members.index(model) for model in models if model in tensor.members]
             if len(rows) < 2:
                 continue
-            tensors.append(
-                AlignedTensor(
-                    tensor.name,
-                    tensor.role,
-                    tensor.start,
-                    tensor.stop,
-                    tensor.output_axis,
-                    tuple(position[tensor.members[row]] for row in rows),
-                    tuple(tensor.sources[row] for row in rows),
-                )
-            )
+            members = tuple(position[tensor.members[row]] for row in rows)
+            tensors.append(replace(tensor, members=members, sources=tuple(tensor.sources[row] for row in rows)))
             arrays.append({key: _taken(array, rows, key in self.pairwise) for key, array in found.items()})
-        parameters = self.alignment.parameters[list(models)]
-        return Statistics(Alignment(tuple(tensors), parameters, self.alignment.notes), tuple(arrays), self.pairwise)
+        alignment = Alignment(tuple(tensors), self.alignment.parameters[list(models)], self.alignment.notes)
+        return Statistics(alignment, tuple(arrays), self.pairwise)
 
 
 def _joined(statistic: str, key: str) -> str:

@@ -16,6 +16,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -47,8 +48,8 @@ def votes(scores: Table) -> Matrix:
     """
     signs = np.sign(scores[:, None, :] - scores[:, :, None])
     counted = np.isfinite(signs)
-    n_votes = counted.sum(axis=0)
-    return np.divide(np.where(counted, signs, 0.0).sum(axis=0), n_votes, out=np.zeros(n_votes.shape), where=n_votes > 0)
+    total, n_votes = np.where(counted, signs, 0.0).sum(axis=0), counted.sum(axis=0)
+    return _ratio(total, n_votes, fill=0.0)
 
 
 def norm_score(statistics: Statistics) -> Table:
@@ -104,7 +105,7 @@ def sampled_votes(statistics: Statistics, n_draws: int = 16, scale: float = 1.0,
         at = np.ix_(tensor.members, tensor.members)
         total[at] += np.sign(distance[None, :, :] - distance[:, None, :]).sum(axis=2)
         n_votes[at] += n_draws
-    return np.divide(total, n_votes, out=np.zeros((n, n)), where=n_votes > 0)
+    return _ratio(total, n_votes, fill=0.0)
 
 
 def log_odds(statistics: Statistics) -> tuple[Matrix, dict[str, Matrix]]:
@@ -129,5 +130,7 @@ def _matrices_only(statistics: Statistics, table: Table) -> Table:
     return np.where(matrix[:, None] & np.isfinite(table), table, np.nan)
 
 
-def _ratio(numerator: Table, denominator: Table) -> Table:
-    return np.divide(numerator, denominator, out=np.full_like(numerator, np.nan), where=denominator > 0)
+def _ratio(numerator: Table, denominator: NDArray[Any], fill: float = np.nan) -> Table:
+    """Quotient, ``fill`` where the denominator is not positive."""
+    quotient: Table = np.divide(numerator, denominator, out=np.full_like(numerator, fill), where=denominator > 0)
+    return quotient

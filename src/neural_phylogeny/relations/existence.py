@@ -99,7 +99,8 @@ def bernstein_log_tail(total: Matrix, variance: Matrix, bound: Matrix) -> Matrix
     """
     positive = np.maximum(total, 0.0)
     width = 2.0 * (variance + bound * positive / 3.0)
-    return -np.divide(positive**2, width, out=np.zeros_like(positive), where=width > 0)
+    exponent: Matrix = np.divide(positive**2, width, out=np.zeros_like(positive), where=width > 0)
+    return -exponent
 
 
 def matrix_gram(statistics: Statistics) -> tuple[Matrix, Matrix, Matrix]:

@@ -64,9 +64,7 @@ class AlignedTensor:
     @property
     def is_matrix(self) -> bool:
         """Whether the box can prove kinship: a matrix of at least two units and two inputs."""
-        return self.role in (Role.KERNEL, Role.BOUNDARY) and (
-            min(matrix_shape(self.shape, self.output_axis or 0)) >= 2
-        )
+        return self.role in (Role.KERNEL, Role.BOUNDARY) and (min(matrix_shape(self.shape, self.output_axis or 0)) >= 2)
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,9 +118,7 @@ def align(models: Sequence[Mapping[str, TensorInfo]], names: Sequence[str]) -> A
     for model, (layout, slots) in enumerate(zip(layouts, slot_names, strict=True)):
         for key, tensor in layout.items():
             holders.setdefault(slots[key], {})[model] = tensor
-    tensors = [
-        box for slot, members in holders.items() if len(members) > 1 for box in _boxes(slot, members)
-    ]
+    tensors = [box for slot, members in holders.items() if len(members) > 1 for box in _boxes(slot, members)]
     parameters = np.array([sum(t.size for t in layout.values()) for layout in layouts], dtype=np.int64)
     return Alignment(tuple(tensors), parameters, tuple(notes))
 
@@ -190,7 +186,7 @@ def _match_by_order(layout: Layout, reference: Layout) -> dict[str, str]:
     Convolutions and their unrolled matrices count as equal. Vectors are paired only when both layouts have as
     many: a batch norm folded into its convolution leaves no vector that means the same.
     """
-    pairs = {}
+    pairs: dict[str, str] = {}
     for is_vector in (False, True):
         left = {k: shape for k, shape in _matrix_shapes(layout).items() if (shape[1] == 1) == is_vector}
         right = {k: shape for k, shape in _matrix_shapes(reference).items() if (shape[1] == 1) == is_vector}
@@ -251,14 +247,10 @@ def _equal_shapes(slot: str, holders: Mapping[int, TensorInfo]) -> list[AlignedT
     by_shape: dict[tuple[int, ...], dict[int, TensorInfo]] = {}
     for model, tensor in holders.items():
         by_shape.setdefault(tensor.shape, {})[model] = tensor
-    return [
-        _box(slot, (0,) * len(shape), shape, group) for shape, group in by_shape.items() if len(group) > 1
-    ]
+    return [_box(slot, (0,) * len(shape), shape, group) for shape, group in by_shape.items() if len(group) > 1]
 
 
-def _box(
-    slot: str, start: tuple[int, ...], stop: tuple[int, ...], holders: Mapping[int, TensorInfo]
-) -> AlignedTensor:
+def _box(slot: str, start: tuple[int, ...], stop: tuple[int, ...], holders: Mapping[int, TensorInfo]) -> AlignedTensor:
     members = tuple(sorted(holders))
     sources = tuple(holders[model] for model in members)
     axes = {source.output_axis % max(len(source.shape), 1) for source in sources}

@@ -1,0 +1,34 @@
+"""Copies: models whose compared weights are equal to the last bit."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from neural_phylogeny.measures.statistics import Statistics
+
+
+def copies(statistics: Statistics) -> list[list[int]]:
+    """Groups of models that are equal in every tensor and have no other tensors; ascending, larger than one.
+
+    Values are compared as float32, so that an export to another format counts as a copy.
+    """
+    n = statistics.alignment.n_models
+    differ = np.zeros((n, n), dtype=bool)
+    for tensor, arrays in statistics:
+        label = arrays["equality.label"]
+        differ[np.ix_(tensor.members, tensor.members)] |= label[:, None] != label[None, :]
+    equal = ~differ & (statistics.alignment.coverage() == 1.0)
+    np.fill_diagonal(equal, True)
+    return _groups(equal)
+
+
+def _groups(equal: NDArray[np.bool_]) -> list[list[int]]:
+    """Equality is transitive here, so the first row that names a model names its whole group."""
+    groups, taken = [], set[int]()
+    for first, row in enumerate(equal):
+        group = [int(j) for j in np.flatnonzero(row) if j not in taken]
+        if first in group and len(group) > 1:
+            groups.append(group)
+            taken.update(group)
+    return groups

@@ -1,0 +1,49 @@
+"""The numbers of a pair put into Evidence records: what was measured, which way it points, how strongly."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+
+import numpy as np
+from numpy.typing import NDArray
+
+from neural_phylogeny.records import Evidence
+from neural_phylogeny.relations.existence import Existence
+
+Matrix = NDArray[np.float64]
+
+_VOTE_STATEMENTS = {
+    "fake-initialisation": "lies nearer to a random initialisation in {share:.0%} of the matrices",
+    "kurtosis": "has the lighter tails in {share:.0%} of the matrices",
+    "largest-weight": "has the smaller largest weight for its scale in {share:.0%} of the matrices",
+}
+
+
+def existence_evidence(found: Existence, i: int, j: int) -> Evidence:
+    """Why two models are, or are not, called related."""
+    log10_p = float(found.log_p[i, j]) / math.log(10.0)
+    cosine = float(found.matched[i, j])
+    related = bool(found.kin[i, j])
+    chance = "as well as by chance" if log10_p > -1 else f"as well as strangers do with p = 1e{log10_p:.0f}"
+    return Evidence(
+        witness="unit-matching",
+        value=cosine,
+        favours="kin" if related else "strangers",
+        strength=1.0 - 10.0 ** max(log10_p, -300.0) if related else 10.0**log10_p,
+        statement=f"their units match one to one {chance} (cosine {cosine:.2f} of the centred matrices)",
+    )
+
+
+def direction_evidence(votes: Mapping[str, Matrix], i: int, j: int, names: tuple[str, str]) -> list[Evidence]:
+    """What each direction witness says of the pair (i, j), whose names are given."""
+    return [_vote(witness, float(table[i, j]), names) for witness, table in votes.items()]
+
+
+def _vote(witness: str, vote: float, names: tuple[str, str]) -> Evidence:
+    """A vote is the share of matrices for the first model less the share against, in [-1, 1]."""
+    if vote == 0.0:
+        return Evidence(witness, 0.0, "neither", 0.0, "the matrices are divided evenly")
+    favoured = names[0] if vote > 0 else names[1]
+    statement = f"{favoured} {_VOTE_STATEMENTS[witness].format(share=(1.0 + abs(vote)) / 2.0)}"
+    return Evidence(witness, vote, favoured, abs(vote), statement)
