@@ -7,7 +7,6 @@ no page faults, and a file that shrinks meanwhile gives an error instead of a cr
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -34,46 +33,56 @@ class Span:
 
 
 class SpanFile(Checkpoint):
-    """A checkpoint whose tensors are all spans of one file; readers subclass it and fill ``_spans``.
+    """A checkpoint whose tensors are spans of one file; readers subclass it and fill ``_spans``.
 
-    Little-endian values in C order are assumed, as every format that uses it prescribes.
+    Values are in C order. With ``content`` the bytes of the file are given, and ``path`` is only its name.
     """
 
-    def __init__(self, path: str | Path) -> None:
+    def __init__(self, path: str | Path, content: bytes | None = None) -> None:
         self.path = str(path)
-        self._spans: Mapping[str, Span] = {}
-        try:
-            self._descriptor: int | None = os.open(self.path, os.O_RDONLY | getattr(os, "O_BINARY", 0))
-        except OSError as error:
-            raise unreadable(self.path, error) from error
-        self.file_size = os.fstat(self._descriptor).st_size
+        self._spans: dict[str, Span] = {}
+        self._content = content
+        self._descriptor: int | None = None
+        if content is None:
+            try:
+                self._descriptor = os.open(self.path, os.O_RDONLY | getattr(os, "O_BINARY", 0))
+            except OSError as error:
+                raise unreadable(self.path, error) from error
+            self.file_size = os.fstat(self._descriptor).st_size
+        else:
+            self.file_size = len(content)
 
     def read(self, name: str, start: int = 0, stop: int | None = None) -> AnyArray:
         span = self._spans[name]
-        stop = span.size if stop is None else stop
+        stop = span.size if stop is None else min(stop, span.size)
         values = np.empty(stop - start, dtype=span.dtype)
         self._fill(name, span.offset + start * span.dtype.itemsize, values)
         return values
 
     def read_into(self, name: str, start: int, out: NDArray[np.float32]) -> None:
-        span = self._spans[name]
-        if span.dtype == np.float32:
+        span = self._spans.get(name)
+        if span is not None and span.dtype == np.float32:
             self._fill(name, span.offset + start * 4, out)
         else:
             convert(self.read(name, start, start + out.size), out)
 
     def close(self) -> None:
+        self._content = None
         if self._descriptor is not None:
             os.close(self._descriptor)
             self._descriptor = None
 
+    def read_bytes(self, offset: int, count: int, tensor: str = "") -> bytes:
+        """Exactly ``count`` bytes at ``offset``."""
+        values = np.empty(count, dtype=np.uint8)
+        self._fill(tensor, offset, values)
+        return values.tobytes()
+
     def _fill(self, name: str, offset: int, out: AnyArray) -> None:
         """Read exactly ``out.nbytes`` bytes at ``offset`` into ``out``."""
-        if self._descriptor is None:
-            raise ValueError(f"{self.path} is closed")
         view = out.view(np.uint8).data
         while view:
-            got = os.preadv(self._descriptor, [view], offset)
+            got = self._read_some(offset, view)
             if got <= 0:
                 raise DamagedFileError(
                     "the file ended before the tensor did; it may have changed while it was read",
@@ -83,6 +92,15 @@ class SpanFile(Checkpoint):
                 )
             view = view[got:]
             offset += got
+
+    def _read_some(self, offset: int, view: memoryview) -> int:
+        if self._content is not None:
+            piece = self._content[offset : offset + len(view)]
+            view[: len(piece)] = piece
+            return len(piece)
+        if self._descriptor is None:
+            raise ValueError(f"{self.path} is closed")
+        return os.preadv(self._descriptor, [view], offset)
 
 
 def unreadable(path: str, error: OSError) -> UnreadableFileError:
