@@ -9,14 +9,12 @@ from __future__ import annotations
 import zipfile
 from pathlib import Path, PurePosixPath
 
-from neural_phylogeny.errors import DamagedFileError, UnknownChoiceError
+from neural_phylogeny.errors import UnknownChoiceError
 from neural_phylogeny.formats.base import Checkpoint
-from neural_phylogeny.formats.pytorch import PyTorchFile, inflate
+from neural_phylogeny.formats.pytorch import PyTorchFile
+from neural_phylogeny.formats.zips import directory, inflate
 
 WEIGHTS = (".pth", ".pt", ".bin", ".ckpt")
-
-SIZE_LIMIT = 1 << 32
-"""Largest member that is unpacked into memory, in bytes."""
 
 
 class ArchiveFile(PyTorchFile):
@@ -39,23 +37,12 @@ def matches(head: bytes, path: Path) -> bool:
 
 def open_file(path: Path, component: str | None = None) -> Checkpoint:
     """Open the weight file inside an archive; of several, the policy or the first, unless one is named."""
-    try:
-        with zipfile.ZipFile(path) as archive:
-            members = {info.filename: info for info in archive.infolist()}
-    except (zipfile.BadZipFile, ValueError, EOFError, OSError, NotImplementedError) as error:
-        raise DamagedFileError(
-            f"its zip directory cannot be read ({error})", path=path, remedy="Copy or download the file again."
-        ) from error
+    with path.open("rb") as file:
+        members = directory(file, str(path))
     names = sorted(_weights(list(members)), key=lambda name: PurePosixPath(name).stem != "policy")
     if component is not None and component not in names:
         raise UnknownChoiceError("component", component, names)
     chosen = component or names[0]
-    if members[chosen].file_size > SIZE_LIMIT:
-        raise DamagedFileError(
-            f"zip member {chosen!r} claims {members[chosen].file_size} bytes",
-            path=path,
-            remedy="Unpack it by hand if it is honest.",
-        )
     with path.open("rb") as file:
         content = inflate(file, members[chosen], str(path))
     opened = ArchiveFile(path, None, content)

@@ -10,7 +10,6 @@ from __future__ import annotations
 import io
 import threading
 import zipfile
-import zlib
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, BinaryIO, cast
@@ -28,6 +27,7 @@ from neural_phylogeny.formats.spans import Span, SpanFile
 from neural_phylogeny.formats.state_dicts import find_state_dicts
 from neural_phylogeny.formats.unpickler import Inert, Storage, TensorRecord
 from neural_phylogeny.formats.views import View, prove
+from neural_phylogeny.formats.zips import directory, inflate, stored_offset
 from neural_phylogeny.records import TensorInfo
 
 MAGIC = 0x1950A86A20F9469CFC6C
@@ -35,9 +35,6 @@ MAGIC = 0x1950A86A20F9469CFC6C
 
 PICKLE_LIMIT = 1 << 28
 """Longest pickle accepted, in bytes; it describes tensors and does not hold them."""
-
-INFLATION_LIMIT = 1100
-"""Largest ratio by which a compressed member may grow: more than deflate can reach honestly."""
 
 
 def matches(head: bytes, path: Path) -> bool:
@@ -107,11 +104,7 @@ class PyTorchFile(SpanFile):
         return root, places, False
 
     def _load_zip(self, file: BinaryIO) -> tuple[Any, dict[str, Place], bool]:
-        try:
-            archive = zipfile.ZipFile(file)
-            members = {info.filename: info for info in archive.infolist()}
-        except (zipfile.BadZipFile, ValueError, EOFError, OSError, NotImplementedError) as error:
-            raise self._damaged(f"its zip directory cannot be read ({error})") from error
+        members = directory(file, self.path)
         pickles = sorted((name for name in members if name.split("/")[-1] == "data.pkl"), key=len)
         if not pickles:
             raise UnsupportedFormatError(
@@ -127,17 +120,10 @@ class PyTorchFile(SpanFile):
         return root, places, order is not None and self._member(order, 16) == b"big"
 
     def _place(self, info: zipfile.ZipInfo) -> Place:
-        """Offset of a stored member's bytes: behind its local header, whose two lengths are its own."""
+        """Where a member's bytes are."""
         if info.compress_type != zipfile.ZIP_STORED:
             return Place(0, info.file_size, info)
-        if info.header_offset + 30 > self.file_size:
-            raise self._damaged(f"zip member {info.filename!r} begins beyond the end of the file")
-        local = self.read_bytes(info.header_offset, 30)
-        lengths = int.from_bytes(local[26:28], "little") + int.from_bytes(local[28:30], "little")
-        offset = info.header_offset + 30 + lengths
-        if local[:4] != b"PK\x03\x04" or offset + info.file_size > self.file_size:
-            raise self._damaged(f"zip member {info.filename!r} does not lie where the directory says")
-        return Place(offset, info.file_size)
+        return Place(stored_offset(self, info), info.file_size)
 
     def _member(self, info: zipfile.ZipInfo, limit: int) -> bytes:
         """All bytes of a zip member of at most ``limit`` bytes."""
@@ -225,7 +211,7 @@ class PyTorchFile(SpanFile):
             return values
         scale, zero = self._parameter(name, quantizer.scale), self._parameter(name, quantizer.zero)
         if quantizer.axis is not None:
-            if not isinstance(quantizer.axis, int) or not 0 <= quantizer.axis < len(view.shape):
+            if quantizer.axis not in range(len(view.shape)):
                 raise self._damaged("its quantisation axis is not one of its axes", name)
             along = [1] * len(view.shape)
             along[quantizer.axis] = -1
@@ -260,33 +246,6 @@ class PyTorchFile(SpanFile):
 
     def _damaged(self, reason: str, tensor: str = "") -> DamagedFileError:
         return DamagedFileError(reason, path=self.path, tensor=tensor, remedy="Copy or download the file again.")
-
-
-def inflate(file: BinaryIO, info: zipfile.ZipInfo, path: str) -> bytes:
-    """Decompress a zip member, but no further than its honest size.
-
-    Raises DamagedFileError for a member that claims or turns out to be larger than its compressed bytes allow.
-    """
-    if info.file_size > INFLATION_LIMIT * (info.compress_size + 1024):
-        raise DamagedFileError(
-            f"zip member {info.filename!r} claims to grow from {info.compress_size} to {info.file_size} bytes",
-            path=path,
-            remedy="This is a zip bomb, or damaged; do not unpack it.",
-        )
-    try:
-        with zipfile.ZipFile(file) as archive, archive.open(info) as member:
-            content = member.read(info.file_size + 1)
-    except (zipfile.BadZipFile, zlib.error, EOFError, ValueError, NotImplementedError, RuntimeError, OSError) as error:
-        raise DamagedFileError(
-            f"zip member {info.filename!r} cannot be decompressed ({error})",
-            path=path,
-            remedy="Copy or download the file again.",
-        ) from error
-    if len(content) != info.file_size:
-        raise DamagedFileError(
-            f"zip member {info.filename!r} holds other than the {info.file_size} bytes it claims", path=path
-        )
-    return content
 
 
 def _storage_itemsizes(root: Any) -> dict[str, int]:

@@ -160,7 +160,7 @@ class Quantizer:
 
     scale: Any
     zero: Any
-    axis: int | None = None
+    axis: Any = None
 
 
 @dataclass(frozen=True, slots=True)

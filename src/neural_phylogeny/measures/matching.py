@@ -1,7 +1,8 @@
 r"""Do the output units of two models match one to one? A permutation test, its null in closed form.
 
 Take a matrix of each model, units x inputs, centred along both axes so that neither what all units learnt from
-equal inputs nor how strong single units are can count. With :math:`C = X Y^T` the products between all units,
+equal inputs nor a unit's own level can count, and with the units scaled to like strength so that no single one
+decides. With :math:`C = X Y^T` the products between all units,
 the aligned statistic is :math:`S = \sum_a C_{aa}`. Permuting the units of one model gives
 :math:`S_\pi = \sum_a C_{a\pi(a)}`, whose mean over all permutations is 0 and whose variance is
 :math:`\|C\|_F^2 / (m - 1)` exactly (Hoeffding, *A combinatorial central limit theorem*, 1951); no permutation
@@ -32,9 +33,9 @@ class UnitMatching(Statistic):
     """The parts of the unit-matching test, on a fixed sample of units and inputs of every matrix.
 
     ``aligned[i, j]`` is S, ``variance[i, j]`` that of its null, ``bound[i]`` the norm of the model's strongest
-    unit (the product of two bounds no single term of S can exceed). For boundary matrices, and where the axis
-    of the output units is unknown, the inputs are permuted as well and the wider null is kept: the classes of a
-    head and the tokens of an embedding mean the same in every model.
+    unit after scaling (no single term of S exceeds the product of two bounds). For boundary matrices, and where
+    the axis of the output units is unknown, the inputs are permuted as well and the wider null is kept: the
+    classes of a head and the tokens of an embedding mean the same in every model.
 
     A sample of at most ``UNITS`` x ``INPUTS`` keeps the cost independent of the size of the matrix; the same
     seed draws the same sample. Breaks for matrices whose units have an order of their own (positions).
@@ -63,7 +64,7 @@ class UnitMatching(Statistic):
             return {}
         sample = self._sample(tensor)
         flat = np.concatenate([part["sample"] for part in parts], axis=1)[:, sample.order]
-        matrices = centred(flat.reshape(-1, sample.units, sample.inputs))
+        matrices = levelled(centred(flat.reshape(-1, sample.units, sample.inputs)))
         variance = null_variance(matrices)
         if tensor.role is Role.BOUNDARY or tensor.output_axis is None:
             variance = np.maximum(variance, null_variance(matrices.swapaxes(1, 2)))
@@ -106,6 +107,14 @@ def centred(matrices: NDArray[np.float32]) -> NDArray[np.float32]:
     rows_centred: NDArray[np.float32] = matrices - matrices.mean(axis=1, keepdims=True)
     both_centred: NDArray[np.float32] = rows_centred - rows_centred.mean(axis=2, keepdims=True)
     return both_centred
+
+
+def levelled(matrices: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Centred matrices with every unit's weights scaled to a norm below 1: norm / (norm + median norm)."""
+    norms = np.sqrt(np.square(matrices).sum(axis=2, keepdims=True))
+    scaled = matrices / np.maximum(norms + np.median(norms, axis=1, keepdims=True), np.finfo(np.float32).tiny)
+    levelled_and_centred: NDArray[np.float32] = scaled - scaled.mean(axis=1, keepdims=True)
+    return levelled_and_centred
 
 
 def null_variance(matrices: NDArray[np.float32]) -> NDArray[np.float64]:

@@ -18,8 +18,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from neural_phylogeny.measures.statistics import Statistics
+from neural_phylogeny.tensors.roles import Role
 
 Matrix = NDArray[np.float64]
+
+DISTINCT = 64
+"""Different values a matrix must have before its equality in two models proves anything."""
 
 
 @dataclass(frozen=True)
@@ -38,6 +42,8 @@ class Existence:
         Cosine of the sampled matrices once centred along both axes: what the test looks at.
     comparable : array of bool
         Whether the two have a matrix in common at all.
+    identical : array of bool
+        Whether some trained matrix is equal in both to the last bit, which chance does not do.
     """
 
     log_p: Matrix
@@ -45,6 +51,7 @@ class Existence:
     cosine: Matrix
     matched: Matrix
     comparable: NDArray[np.bool_]
+    identical: NDArray[np.bool_]
 
 
 def existence(statistics: Statistics, alpha: float = 1e-3) -> Existence:
@@ -67,7 +74,25 @@ def existence(statistics: Statistics, alpha: float = 1e-3) -> Existence:
     log_p = bernstein_log_tail(total, variance, bound)
     level = np.log(alpha) - np.log(max(n * (n - 1) // 2, 1))
     matched = np.divide(aligned, norms, out=np.zeros((n, n)), where=norms > 0)
-    return Existence(log_p, comparable & (log_p < level), matrix_cosine(statistics), matched, comparable)
+    identical = identical_matrices(statistics)
+    kin = identical | (comparable & (log_p < level))
+    return Existence(log_p, kin, matrix_cosine(statistics), matched, comparable | identical, identical)
+
+
+def identical_matrices(statistics: Statistics) -> NDArray[np.bool_]:
+    """Pairs with an equal kernel of at least ``DISTINCT`` different values, ``(n_models, n_models)``.
+
+    Constant, binary and coarsely quantised matrices do not count: strangers may share those.
+    """
+    n = statistics.alignment.n_models
+    identical = np.zeros((n, n), dtype=bool)
+    for tensor, arrays in statistics:
+        if tensor.is_matrix and tensor.role is Role.KERNEL:
+            label, rich = arrays["equality.label"], arrays["moments.distinct"] >= DISTINCT
+            equal = (label[:, None] == label[None, :]) & rich
+            identical[np.ix_(tensor.members, tensor.members)] |= equal
+    np.fill_diagonal(identical, False)
+    return identical
 
 
 def _weighted(aligned: Matrix, variance: Matrix, strongest: Matrix) -> tuple[Matrix, ...]:

@@ -25,6 +25,9 @@ from neural_phylogeny.tensors.roles import Role, is_float, matrix_shape, role_of
 ENOUGH_BY_NAME = 0.5
 """Share of a layout's parameters that must be found by name and shape before order is not tried."""
 
+ENOUGH_BY_ORDER = 0.25
+"""Share of a layout's parameters that order must find before it is believed over names."""
+
 BOX_LIMIT = 64
 """Most boxes one tensor is cut into; with more shapes than that only equal shapes are compared."""
 
@@ -164,7 +167,7 @@ def _fit(layout: Layout, references: Sequence[tuple[Layout, dict[str, str]]]) ->
     for reference, slots in references[:REFERENCE_LIMIT]:
         pairs = _match_by_order(layout, reference)
         found = sum(layout[key].size for key in pairs)
-        if found > best_found:
+        if found > max(best_found, ENOUGH_BY_ORDER * total):
             taken = {slots[other] for other in pairs.values()}
             best = {
                 key: slots[pairs[key]] if key in pairs else (key if key not in taken else f"{key} (own)")

@@ -19,12 +19,16 @@ class Role(StrEnum):
     VECTOR = "vector"
     """Bias, gain, or any 1 x n matrix: trained, but strangers resemble each other in it."""
     BUFFER = "buffer"
-    """Not trained: running statistics, counters, masks, position tables."""
+    """Not trained: running statistics, counters, masks, tables that are computed and so alike in all models."""
 
 
 _BUFFER = re.compile(
     r"(num_batches_tracked|running_mean|running_var|moving_mean|moving_variance|position_ids|inv_freq"
     r"|relative_position_index|attn_mask|masked_bias|total_ops|total_params)$"
+)
+_TABLE = re.compile(
+    r"(^|[._/])(pe|pos_?(enc|emb)\w*|\w*position(al)?_?(enc\w*|emb\w*|table)?|freqs?(_cis)?|rope\w*|rotary\w*"
+    r"|(cos|sin)_cached|mel_\w*|fbank|filter_?bank\w*|stft\w*|dct\w*|window|anchors?|anchor_grid)(\.weight)?$"
 )
 _BOUNDARY = re.compile(
     r"(^|[._/])(embed\w*|\w*embeddings?|wte|wpe|lm_head|classifier|head|logits|score|predictions|out(put)?_?\w*)\b"
@@ -41,7 +45,7 @@ def role_of(tensor: TensorInfo) -> Role:
     >>> role_of(TensorInfo("bn1.num_batches_tracked", (), "int64")).value
     'buffer'
     """
-    if not is_float(tensor.dtype) or _BUFFER.search(tensor.name):
+    if not is_float(tensor.dtype) or _BUFFER.search(tensor.name) or _TABLE.search(tensor.name):
         return Role.BUFFER
     if min(matrix_shape(tensor.shape, tensor.output_axis)) < 2:
         return Role.VECTOR

@@ -1,0 +1,74 @@
+"""Zip archives as hostile input: directories that lie about sizes and places are found out before they cost."""
+
+from __future__ import annotations
+
+import zipfile
+import zlib
+from typing import BinaryIO
+
+from neural_phylogeny.errors import DamagedFileError
+from neural_phylogeny.formats.spans import SpanFile
+
+INFLATION_LIMIT = 1100
+"""Largest ratio by which a compressed member may grow: a little more than deflate can reach."""
+
+SIZE_LIMIT = 1 << 33
+"""Largest compressed member that is unpacked into memory, in bytes."""
+
+_DAMAGE = (zipfile.BadZipFile, zlib.error, EOFError, ValueError, NotImplementedError, RuntimeError, OSError)
+
+_REMEDY = "Copy or download the file again."
+
+
+def directory(file: BinaryIO, path: str) -> dict[str, zipfile.ZipInfo]:
+    """The members of a zip by name. Raises DamagedFileError when the directory cannot be read."""
+    try:
+        with zipfile.ZipFile(file) as archive:
+            return {info.filename: info for info in archive.infolist()}
+    except _DAMAGE as error:
+        raise DamagedFileError(f"its zip directory cannot be read ({error})", path=path, remedy=_REMEDY) from error
+
+
+def stored_offset(file: SpanFile, info: zipfile.ZipInfo) -> int:
+    """Where an uncompressed member's bytes begin: behind its local header, whose two lengths are its own.
+
+    Raises DamagedFileError when they would lie beyond the end of the file.
+    """
+    if info.header_offset + 30 <= file.file_size:
+        local = file.read_bytes(info.header_offset, 30)
+        lengths = int.from_bytes(local[26:28], "little") + int.from_bytes(local[28:30], "little")
+        offset = info.header_offset + 30 + lengths
+        if local[:4] == b"PK\x03\x04" and offset + info.file_size <= file.file_size:
+            return offset
+    raise DamagedFileError(
+        f"zip member {info.filename!r} does not lie where the directory says", path=file.path, remedy=_REMEDY
+    )
+
+
+def inflate(file: BinaryIO, info: zipfile.ZipInfo, path: str, limit: int | None = None) -> bytes:
+    """Decompress a member, or its first ``limit`` bytes, but never further than its directory entry claims.
+
+    Raises DamagedFileError for a member that claims, or turns out, to be larger than its compressed bytes allow.
+    """
+    if info.file_size > min(SIZE_LIMIT, INFLATION_LIMIT * (info.compress_size + 1024)):
+        raise DamagedFileError(
+            f"zip member {info.filename!r} claims to grow from {info.compress_size} to {info.file_size} bytes",
+            path=path,
+            remedy="This is a zip bomb, or damaged; do not unpack it.",
+        )
+    try:
+        with zipfile.ZipFile(file) as archive, archive.open(info) as member:
+            if limit is not None:
+                return member.read(limit)
+            content = member.read(info.file_size + 1)
+    except _DAMAGE as error:
+        raise DamagedFileError(
+            f"zip member {info.filename!r} cannot be decompressed ({error})", path=path, remedy=_REMEDY
+        ) from error
+    if len(content) != info.file_size:
+        raise DamagedFileError(
+            f"zip member {info.filename!r} does not hold the {info.file_size} bytes it claims",
+            path=path,
+            remedy=_REMEDY,
+        )
+    return content
