@@ -40,9 +40,10 @@ def _unwrapped(name: str) -> str:
 
 
 def _keras_name(name: str, ranks: dict[str, str]) -> str:
-    """``lstm_4/lstm_4/kernel:0`` -> ``lstm#0/kernel``; an inner scope equal to its layer is dropped."""
+    """``lstm_4/lstm_4_1/kernel:0`` -> ``lstm#0/kernel``; an inner scope named after its layer is dropped."""
     layer, *inner = name.removesuffix(":0").split("/")
-    kept = [ranks.get(component, component) for component in inner if component != layer]
+    scope = re.compile(rf"{re.escape(layer)}(_\d+)?")
+    kept = [ranks.get(component, component) for component in inner if not scope.fullmatch(component)]
     return "/".join([ranks[layer], *kept])
 
 
