@@ -136,6 +136,37 @@ class Kinship:
 
 
 @dataclass(frozen=True, slots=True)
+class TensorComparison:
+    """One tensor of two models side by side; ``coverage`` is the share of the larger one that was compared."""
+
+    name: str
+    name_in_b: str
+    role: str
+    cosine: float
+    coverage: float
+
+
+@dataclass(frozen=True, slots=True)
+class Comparison:
+    """What is known of two models.
+
+    ``verdict`` is one of ``parent`` (a is the parent of b), ``child``, ``related`` (direction undecided),
+    ``unrelated``, ``copies``, ``not comparable``; ``confidence`` is the probability of the direction for the first
+    two and of the kinship for ``related``.
+    """
+
+    a: ModelRecord
+    b: ModelRecord
+    verdict: str
+    confidence: float
+    similarity: float
+    coverage: float
+    evidence: tuple[Evidence, ...] = ()
+    tensors: tuple[TensorComparison, ...] = ()
+    skipped: tuple[Skipped, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class Hidden:
     """An ancestor that must have existed but is not in the collection."""
 

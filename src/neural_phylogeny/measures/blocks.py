@@ -48,17 +48,23 @@ def blocks_of(tensor: AlignedTensor) -> Iterator[Block]:
 
 
 def read_block(
-    tensor: AlignedTensor, block: Block, checkpoints: Sequence[Checkpoint], out: NDArray[np.float32]
+    tensor: AlignedTensor,
+    block: Block,
+    checkpoints: Sequence[Checkpoint],
+    out: NDArray[np.float32],
+    failures: dict[int, str],
 ) -> NDArray[np.float32]:
     """The block's values of every member, ``(n_members, block.size)``, in the front of the buffer ``out``.
 
-    A model whose values cannot be read is filled with NaN, which leaves it, and nobody else, out of this tensor.
+    A model whose values cannot be read is filled with NaN, which leaves it, and nobody else, out of this tensor;
+    ``failures`` keeps the first reason for each such model.
     """
     values = out[: len(tensor.members) * block.size].reshape(len(tensor.members), block.size)
     for row, model, source in zip(values, tensor.members, tensor.sources, strict=True):
         try:
             _fill(tensor, source, block, checkpoints[model], row)
-        except CheckpointError:
+        except CheckpointError as error:
+            failures.setdefault(model, str(error))
             row.fill(np.nan)
     return values
 

@@ -120,5 +120,5 @@ def levelled(matrices: NDArray[np.float32]) -> NDArray[np.float32]:
 def null_variance(matrices: NDArray[np.float32]) -> NDArray[np.float64]:
     """Variance of S over all permutations of the units, for every pair: ``(n, units, inputs) -> (n, n)``."""
     products = np.matmul(matrices.swapaxes(1, 2), matrices).reshape(len(matrices), -1)
-    squared: NDArray[np.float64] = (products @ products.T).astype(np.float64)
-    return squared / max(matrices.shape[1] - 1, 1)
+    variance: NDArray[np.float64] = (products @ products.T).astype(np.float64) / max(matrices.shape[1] - 1, 1)
+    return variance

@@ -90,7 +90,7 @@ def measure(
                 results.append(
                     {s.name: s.combine(tensor, [parts[k] for parts in partials]) for k, s in enumerate(statistics)}
                 )
-    return Statistics.from_results(alignment, statistics, results)
+    return Statistics.from_results(alignment, statistics, results, worker.failures)
 
 
 class _Worker:
@@ -101,11 +101,12 @@ class _Worker:
         self._statistics = statistics
         self._widest = widest
         self._local = threading.local()
+        self.failures: dict[int, str] = {}
 
     def __call__(self, tensor: AlignedTensor, block: Block) -> list[Arrays]:
         if not hasattr(self._local, "buffer"):
             self._local.buffer = np.empty(self._widest * BLOCK, dtype=np.float32)
-        values = read_block(tensor, block, self._checkpoints, self._local.buffer)
+        values = read_block(tensor, block, self._checkpoints, self._local.buffer, self.failures)
         with np.errstate(all="ignore"):  # values that are not finite are told by the results
             return [statistic.measure(tensor, block, values) for statistic in self._statistics]
 

@@ -10,7 +10,8 @@ import hashlib
 import json
 import os
 import zipfile
-from collections.abc import Iterable, Mapping, Sequence
+import zlib
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -28,12 +29,34 @@ VERSION = 1
 
 
 @dataclass(frozen=True)
+class Group:
+    """Models that were measured together: their positions in the collection, and what was measured."""
+
+    members: tuple[int, ...]
+    statistics: Statistics
+
+
+@dataclass(frozen=True)
 class SavedPass:
-    """A pass and the fingerprints of the models it measured, in order."""
+    """A pass over a collection and the fingerprints of its models, in order."""
 
     fingerprints: tuple[str, ...]
     seed: int
-    statistics: Statistics
+    groups: tuple[Group, ...]
+
+    def select(self, wanted: Sequence[str]) -> tuple[Group, ...] | None:
+        """The pass restricted to some models, in the given order; None when one of them was not measured."""
+        position = {print_: k for k, print_ in enumerate(wanted)}
+        if not position.keys() <= set(self.fingerprints) or len(position) != len(wanted):
+            return None
+        selected = []
+        for group in self.groups:
+            rows = [row for row, model in enumerate(group.members) if self.fingerprints[model] in position]
+            rows.sort(key=lambda row, group=group: position[self.fingerprints[group.members[row]]])  # type: ignore[misc]
+            if rows:
+                members = tuple(position[self.fingerprints[group.members[row]]] for row in rows)
+                selected.append(Group(members, group.statistics.subset(rows)))
+        return tuple(selected)
 
 
 def fingerprint(ref: ModelRef, tensors: Mapping[str, TensorInfo]) -> str:
@@ -50,24 +73,31 @@ def fingerprint(ref: ModelRef, tensors: Mapping[str, TensorInfo]) -> str:
 
 def save(file: BinaryIO, saved: SavedPass) -> None:
     """Write a pass; a few hundred bytes a tensor and pair of models."""
-    statistics = saved.statistics
     header = {
         "format": FORMAT,
         "version": VERSION,
         "seed": saved.seed,
         "fingerprints": saved.fingerprints,
-        "pairwise": sorted(statistics.pairwise),
-        "tensors": [asdict(tensor) for tensor in statistics.alignment.tensors],
-        "notes": statistics.alignment.notes,
+        "groups": [
+            {
+                "members": group.members,
+                "parameters": group.statistics.alignment.parameters.tolist(),
+                "notes": group.statistics.alignment.notes,
+                "pairwise": sorted(group.statistics.pairwise),
+                "failures": list(group.statistics.failures.items()),
+                "tensors": [asdict(tensor) for tensor in group.statistics.alignment.tensors],
+            }
+            for group in saved.groups
+        ],
     }
-    arrays = {f"{t}/{key}": array for t, found in enumerate(statistics.arrays) for key, array in found.items()}
-    np.savez_compressed(
-        file,
-        header=np.frombuffer(json.dumps(header).encode(), dtype=np.uint8),
-        parameters=statistics.alignment.parameters,
-        allow_pickle=False,
-        **arrays,
-    )
+    arrays = {
+        f"{g}/{t}/{key}": array
+        for g, group in enumerate(saved.groups)
+        for t, found in enumerate(group.statistics.arrays)
+        for key, array in found.items()
+    }
+    text = np.frombuffer(json.dumps(header).encode(), dtype=np.uint8)
+    np.savez_compressed(file, allow_pickle=False, header=text, **arrays)
 
 
 def load(path: str | os.PathLike[str]) -> SavedPass:
@@ -83,32 +113,33 @@ def load(path: str | os.PathLike[str]) -> SavedPass:
             header = json.loads(bytes(data["header"]))
             if (header.get("format"), header.get("version")) != (FORMAT, VERSION):
                 raise SavedFileError(f"{path}: not statistics of version {VERSION}; measure the models again")
-            tensors = tuple(_tensor(entry) for entry in header["tensors"])
-            arrays: list[dict[str, Any]] = [{} for _ in tensors]
+            arrays: dict[tuple[int, int], dict[str, Any]] = {}
             for key in data.files:
-                index, _, name = key.partition("/")
+                group, _, rest = key.partition("/")
+                tensor, _, name = rest.partition("/")
                 if name:
-                    arrays[int(index)][name] = data[key]
-            alignment = Alignment(tensors, data["parameters"], tuple(header["notes"]))
+                    arrays.setdefault((int(group), int(tensor)), {})[name] = data[key]
+        groups = tuple(_group(g, entry, arrays) for g, entry in enumerate(header["groups"]))
+        return SavedPass(tuple(header["fingerprints"]), int(header["seed"]), groups)
     except SavedFileError:
         raise
-    except (
-        OSError,
-        ValueError,
-        KeyError,
-        IndexError,
-        TypeError,
-        AttributeError,
-        EOFError,
-        zipfile.BadZipFile,
-    ) as error:
+    except _DAMAGE as error:
         raise SavedFileError(f"{path}: cannot be read as saved statistics ({error}); measure again") from error
-    statistics = Statistics(alignment, tuple(arrays), frozenset(header["pairwise"]))
-    return SavedPass(tuple(header["fingerprints"]), int(header["seed"]), statistics)
+
+
+_DAMAGE = (OSError, ValueError, LookupError, TypeError, AttributeError, EOFError, zipfile.BadZipFile, zlib.error)
+
+
+def _group(index: int, entry: Mapping[str, Any], arrays: Mapping[tuple[int, int], dict[str, Any]]) -> Group:
+    tensors = tuple(_tensor(tensor) for tensor in entry["tensors"])
+    alignment = Alignment(tensors, np.array(entry["parameters"], dtype=np.int64), tuple(entry["notes"]))
+    found = tuple(arrays.get((index, t), {}) for t in range(len(tensors)))
+    failures = {int(model): str(reason) for model, reason in entry["failures"]}
+    return Group(tuple(entry["members"]), Statistics(alignment, found, frozenset(entry["pairwise"]), failures))
 
 
 def _tensor(entry: Mapping[str, Any]) -> AlignedTensor:
-    sources = tuple(TensorInfo(**{**s, "shape": tuple(s["shape"])}) for s in entry["sources"])
+    sources = tuple(TensorInfo(**{**source, "shape": tuple(source["shape"])}) for source in entry["sources"])
     return AlignedTensor(
         entry["name"],
         Role(entry["role"]),
@@ -118,11 +149,3 @@ def _tensor(entry: Mapping[str, Any]) -> AlignedTensor:
         tuple(entry["members"]),
         sources,
     )
-
-
-def positions(saved: SavedPass, wanted: Sequence[str]) -> list[int] | None:
-    """Where each wanted model stands in the saved pass; None when one is missing."""
-    where = {print_: k for k, print_ in enumerate(saved.fingerprints)}
-    found: Iterable[int | None] = [where.get(print_) for print_ in wanted]
-    known = [k for k in found if k is not None]
-    return known if len(known) == len(wanted) else None

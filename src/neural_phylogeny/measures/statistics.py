@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -18,16 +18,22 @@ class Statistics:
     """What one pass measured.
 
     ``arrays[t]`` holds the results for ``alignment.tensors[t]`` by name (``"gram"``, ``"moments.fourth"``), with
-    leading axes over the tensor's members; ``pairwise`` names the results with two such axes.
+    leading axes over the tensor's members; ``pairwise`` names the results with two such axes. ``failures`` tells of
+    models some of whose values could not be read, and why.
     """
 
     alignment: Alignment
     arrays: tuple[Arrays, ...]
     pairwise: frozenset[str]
+    failures: Mapping[int, str] = field(default_factory=dict)
 
     @classmethod
     def from_results(
-        cls, alignment: Alignment, statistics: Sequence[Statistic], results: Sequence[dict[str, Arrays]]
+        cls,
+        alignment: Alignment,
+        statistics: Sequence[Statistic],
+        results: Sequence[dict[str, Arrays]],
+        failures: Mapping[int, str],
     ) -> Statistics:
         """Join the results of all statistics; names are ``statistic.result``, or the bare name where equal."""
         arrays = tuple(
@@ -35,7 +41,7 @@ class Statistics:
             for by_name in results
         )
         pairwise = frozenset(_joined(s.name, key) for s in statistics for key in s.pairwise)
-        return cls(alignment, arrays, pairwise)
+        return cls(alignment, arrays, pairwise, dict(sorted(failures.items())))
 
     def __iter__(self) -> Iterator[tuple[AlignedTensor, Arrays]]:
         return zip(self.alignment.tensors, self.arrays, strict=True)
@@ -60,7 +66,8 @@ class Statistics:
             tensors.append(replace(tensor, members=members, sources=tuple(tensor.sources[row] for row in rows)))
             arrays.append({key: _taken(array, rows, key in self.pairwise) for key, array in found.items()})
         alignment = Alignment(tuple(tensors), self.alignment.parameters[list(models)], self.alignment.notes)
-        return Statistics(alignment, tuple(arrays), self.pairwise)
+        failures = {position[model]: reason for model, reason in self.failures.items() if model in position}
+        return Statistics(alignment, tuple(arrays), self.pairwise, failures)
 
 
 def _joined(statistic: str, key: str) -> str:

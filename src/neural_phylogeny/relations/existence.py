@@ -40,8 +40,8 @@ class Existence:
         Cosine of the compared matrices, as they are; NaN where none are compared.
     matched : array
         Cosine of the sampled matrices once centred along both axes: what the test looks at.
-    comparable : array of bool
-        Whether the two have a matrix in common at all.
+    conclusive : array of bool
+        Whether the two have enough in common for a verdict: a perfect copy of either would have been found.
     identical : array of bool
         Whether some trained matrix is equal in both to the last bit, which chance does not do.
     """
@@ -50,12 +50,14 @@ class Existence:
     kin: NDArray[np.bool_]
     cosine: Matrix
     matched: Matrix
-    comparable: NDArray[np.bool_]
+    conclusive: NDArray[np.bool_]
     identical: NDArray[np.bool_]
 
 
-def existence(statistics: Statistics, alpha: float = 1e-3) -> Existence:
+def existence(statistics: Statistics, alpha: float = 1e-3, n_pairs: int | None = None) -> Existence:
     """Test every pair of models for kinship, at level ``alpha`` for the whole collection (Bonferroni).
+
+    ``n_pairs`` is the number of pairs in the collection where these are only some of its models.
 
     Costs a few ``(n_models, n_models)`` operations a tensor. Assumes that the output units of strangers
     are in no common order; a shared initialisation seed breaks that, and such models are called related.
@@ -72,11 +74,12 @@ def existence(statistics: Statistics, alpha: float = 1e-3) -> Existence:
             whole[at] = np.maximum(whole[at], part) if whole is bound else whole[at] + part
     comparable = (variance > 0) & ~np.eye(n, dtype=bool)
     log_p = bernstein_log_tail(total, variance, bound)
-    level = np.log(alpha) - np.log(max(n * (n - 1) // 2, 1))
+    level = np.log(alpha) - np.log(max(n * (n - 1) // 2 if n_pairs is None else n_pairs, 1))
     matched = np.divide(aligned, norms, out=np.zeros((n, n)), where=norms > 0)
     identical = identical_matrices(statistics)
     kin = identical | (comparable & (log_p < level))
-    return Existence(log_p, kin, matrix_cosine(statistics), matched, comparable | identical, identical)
+    conclusive = comparable & ((np.diag(log_p) < level)[:, None] & (np.diag(log_p) < level))
+    return Existence(log_p, kin, matrix_cosine(statistics), matched, conclusive | kin, identical)
 
 
 def identical_matrices(statistics: Statistics) -> NDArray[np.bool_]:

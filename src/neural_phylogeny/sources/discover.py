@@ -12,7 +12,7 @@ from pathlib import Path
 
 from neural_phylogeny.errors import CheckpointError
 from neural_phylogeny.records import ModelRef, Part, Skipped
-from neural_phylogeny.sources.folders import Found, models_in, reason_of
+from neural_phylogeny.sources.folders import Found, is_weight_file, models_in, reason_of
 from neural_phylogeny.sources.manifest import read_manifest
 
 MANIFESTS = (".csv", ".json")
@@ -37,7 +37,7 @@ def discover(
     ----------
     paths : sequence of paths
         A file is taken whatever its suffix; a folder is walked for known suffixes; a ``.csv`` or ``.json`` is a
-        manifest of names and paths; anything else may be a glob pattern.
+        manifest of names and paths; anything else may be a glob pattern, whose matches are taken as in a walk.
     include, exclude : sequence of str
         Shell patterns on a model's name or path; with ``include``, only what matches one is kept.
     component : str, optional
@@ -82,8 +82,9 @@ def _expand(path: str) -> Iterator[_Named | Skipped]:
     elif os.path.lexists(target):
         yield _Named(Found(target, (Part(path),)))
     elif matched := sorted(glob.glob(path, recursive=True)):
-        for match in matched:
-            yield from _expand(match)
+        for match in map(Path, matched):
+            if match.is_dir() or is_weight_file(match):
+                yield from _expand(str(match))
     else:
         yield Skipped(path, "no such file or folder")
 

@@ -1,0 +1,237 @@
+"""From what was measured to the records of an answer: existence, copies, families, a method's forest, evidence."""
+
+from __future__ import annotations
+
+import platform
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+import neural_phylogeny
+from neural_phylogeny.measures.collection import Collection
+from neural_phylogeny.measures.saved import Group
+from neural_phylogeny.measures.statistics import Statistics
+from neural_phylogeny.records import (
+    Comparison,
+    Edge,
+    Evidence,
+    Kinship,
+    ModelRecord,
+    Phylogeny,
+    Skipped,
+    TensorComparison,
+)
+from neural_phylogeny.relations.copies import copies
+from neural_phylogeny.relations.direction import log_odds
+from neural_phylogeny.relations.evidence import direction_evidence, existence_evidence
+from neural_phylogeny.relations.existence import Existence, existence, matrix_gram
+from neural_phylogeny.tensors.components import components
+from neural_phylogeny.trees.methods import Method, Problem
+
+UNDECIDED = 0.05
+"""An edge whose direction is less than this far from even odds is reported without a direction."""
+
+
+@dataclass(frozen=True)
+class Findings:
+    """What the relations say of one group of models, as arrays over its members."""
+
+    statistics: Statistics
+    existence: Existence
+    direction: NDArray[np.float64]
+    votes: dict[str, NDArray[np.float64]]
+    coverage: NDArray[np.float64]
+    copies: list[list[int]]
+
+    @classmethod
+    def of(cls, statistics: Statistics, alpha: float, n_pairs: int) -> Findings:
+        """Ask all questions of one group."""
+        direction, votes = log_odds(statistics)
+        found = existence(statistics, alpha, n_pairs)
+        return cls(statistics, found, direction, votes, statistics.alignment.coverage(), copies(statistics))
+
+    def kin(self) -> NDArray[np.bool_]:
+        """Related pairs: by the test, or because the two are copies."""
+        kin = self.existence.kin.copy()
+        for group in self.copies:
+            kin[np.ix_(group, group)] = True
+        return kin
+
+    def evidence(self, i: int, j: int, names: tuple[str, str]) -> tuple[Evidence, ...]:
+        """All evidence on a pair, existence first."""
+        return (existence_evidence(self.existence, i, j), *direction_evidence(self.votes, i, j, names))
+
+
+def phylogeny(collection: Collection, method: Method, alpha: float, seed: int) -> Phylogeny:
+    """The answer for a collection by one method."""
+    n = len(collection.refs)
+    answers = [(group, Findings.of(group.statistics, alpha, n * (n - 1) // 2)) for group in collection.groups]
+    kin = np.zeros((n, n), dtype=bool)
+    remarks = ["there is no other model to compare it with" if n == 1 else ""] * n
+    for group, found in answers:
+        kin[np.ix_(group.members, group.members)] = found.kin()
+        for row, model in enumerate(group.members):
+            remarks[model] = _remark(found, row)
+    settled = kin.any(axis=1) | np.array([remark == "" or remark.startswith(_PARTLY) for remark in remarks], dtype=bool)
+    labels = components(kin)
+    families = {label: k for k, label in enumerate(dict.fromkeys(labels[settled].tolist()))}
+    edges, undirected = _claims(collection, answers, labels, settled, method, seed)
+    names = [ref.name for ref in collection.refs]
+    return Phylogeny(
+        models=tuple(
+            _model(collection, k, families[int(labels[k])] if settled[k] else None, remarks[k]) for k in range(n)
+        ),
+        edges=tuple(edges),
+        undirected=tuple(undirected),
+        copies=tuple(
+            tuple(names[group.members[row]] for row in rows) for group, found in answers for rows in found.copies
+        ),
+        skipped=(*collection.skipped, *_partly_read(collection)),
+        provenance=_provenance(collection, method, alpha, seed),
+    )
+
+
+def comparison(collection: Collection, alpha: float) -> Comparison:
+    """Everything known of the two models of a collection."""
+    found = Findings.of(collection.groups[0].statistics, alpha, 1)
+    remarks = [_remark(found, row) for row in (0, 1)]
+    kin, conclusive = bool(found.kin()[0, 1]), bool(found.existence.conclusive[0, 1])
+    log_odds_ab = float(found.direction[0, 1])
+    probability = 1.0 / (1.0 + np.exp(-abs(log_odds_ab)))
+    if found.copies:
+        verdict, confidence = "copies", 1.0
+    elif not kin:
+        verdict, confidence = ("unrelated" if conclusive else "not comparable"), _kin_probability(found, 0, 1)
+    elif probability < 0.5 + UNDECIDED:
+        verdict, confidence = "related", _kin_probability(found, 0, 1)
+    else:
+        verdict, confidence = ("parent" if log_odds_ab > 0 else "child"), float(probability)
+    families = (0, 0) if kin else (0, 1) if conclusive else (None, None)
+    a, b = (_model(collection, k, families[k], remarks[k]) for k in (0, 1))
+    return Comparison(
+        a,
+        b,
+        verdict,
+        confidence,
+        _similarity(found, 0, 1),
+        float(found.coverage[0, 1]),
+        found.evidence(0, 1, (a.name, b.name)),
+        tuple(_tensor_comparisons(found.statistics)),
+        (*collection.skipped, *_partly_read(collection)),
+    )
+
+
+def _claims(
+    collection: Collection,
+    answers: list[tuple[Group, Findings]],
+    labels: NDArray[np.int64],
+    settled: NDArray[np.bool_],
+    method: Method,
+    seed: int,
+) -> tuple[list[Edge], list[Kinship]]:
+    """Directed and undirected claims of all groups."""
+    edges: list[Edge] = []
+    undirected: list[Kinship] = []
+    for group, found in answers:
+        doubles = {row for rows in found.copies for row in rows[1:]}
+        rows = [row for row, model in enumerate(group.members) if settled[model] and row not in doubles]
+        forest = method.solve(_problem(found, rows, labels[[group.members[row] for row in rows]], seed))
+        for k, above in enumerate(forest.parents.tolist()):
+            if above < 0:
+                continue
+            parent, child = rows[above], rows[k]
+            pair = (collection.refs[group.members[parent]].name, collection.refs[group.members[child]].name)
+            probability = float(forest.probability[k])
+            shared = (_similarity(found, parent, child), float(found.coverage[parent, child]))
+            reasons = found.evidence(parent, child, pair)
+            if probability < 0.5 + UNDECIDED:
+                undirected.append(Kinship(*pair, _kin_probability(found, parent, child), *shared, reasons))
+            else:
+                edges.append(Edge(*pair, "finetune", probability, *shared, reasons))
+    return edges, undirected
+
+
+def _problem(found: Findings, rows: list[int], families: NDArray[np.int64], seed: int) -> Problem:
+    """A group's findings as arrays over some of its members."""
+    at = np.ix_(rows, rows)
+    product, _, _ = matrix_gram(found.statistics)
+    return Problem(
+        families=families,
+        cosine=found.existence.cosine[at],
+        gram=product[at],
+        direction=found.direction[at],
+        distance_votes=found.votes["fake-initialisation"][at],
+        seed=seed,
+    )
+
+
+_PARTLY = "left out:"
+
+
+def _remark(found: Findings, row: int) -> str:
+    """Why a model could not be judged, or which of its tensors were left out; empty when all is well."""
+    tensors = [(tensor, arrays) for tensor, arrays in found.statistics if row in tensor.members]
+    broken = [
+        tensor.name for tensor, arrays in tensors if not np.isfinite(arrays["gram"][(tensor.members.index(row),) * 2])
+    ]
+    matrices = [tensor.name for tensor, _ in tensors if tensor.is_matrix]
+    if not tensors:
+        return "it has no tensor in common with any other model"
+    if not matrices:
+        return "not enough evidence: it shares no matrices, and vectors prove nothing"
+    if set(matrices) <= set(broken):
+        return f"its weights are NaN, infinite or unreadable, {broken[0]!r} first"
+    if not found.kin()[row].any() and not found.existence.conclusive[row].any():
+        return "not enough evidence: so small that even a copy of it could be chance"
+    return f"{_PARTLY} NaN, infinite or unreadable values in {', '.join(broken)}" if broken else ""
+
+
+def _partly_read(collection: Collection) -> tuple[Skipped, ...]:
+    """Models whose files gave out in the middle of the pass."""
+    return tuple(
+        Skipped(collection.refs[group.members[row]].path, f"read in part only: {reason}")
+        for group in collection.groups
+        for row, reason in group.statistics.failures.items()
+    )
+
+
+def _model(collection: Collection, k: int, family: int | None, remark: str) -> ModelRecord:
+    ref = collection.refs[k]
+    return ModelRecord(ref.name, ref.path, collection.formats[k], int(collection.parameters[k]), family, remark)
+
+
+def _similarity(found: Findings, i: int, j: int) -> float:
+    cosine = float(found.existence.cosine[i, j])
+    return cosine if np.isfinite(cosine) else 0.0
+
+
+def _kin_probability(found: Findings, i: int, j: int) -> float:
+    """One less the p-value of strangers matching so well; certainty where a matrix is identical."""
+    return 1.0 if found.existence.identical[i, j] else float(1.0 - np.exp(found.existence.log_p[i, j]))
+
+
+def _tensor_comparisons(statistics: Statistics) -> Iterator[TensorComparison]:
+    for tensor, arrays in statistics:
+        gram = arrays["gram"]
+        scale = np.sqrt(gram[0, 0] * gram[1, 1])
+        cosine = float(gram[0, 1] / scale) if np.isfinite(scale) and scale > 0 else 0.0
+        larger = max(source.size for source in tensor.sources)
+        a, b = tensor.sources
+        yield TensorComparison(a.name, b.name, str(tensor.role), cosine, tensor.size / larger)
+
+
+def _provenance(collection: Collection, method: Method, alpha: float, seed: int) -> dict[str, Any]:
+    """What made this result: software, parameters, environment; nothing that changes from run to run."""
+    return {
+        "software": {"name": "neural-phylogeny", "version": neural_phylogeny.__version__},
+        "parameters": {"method": method.name, "alpha": alpha, "seed": seed},
+        "environment": {
+            "python": platform.python_version(),
+            "numpy": np.__version__,
+            "system": platform.platform(terse=True),
+        },
+        "notes": list(collection.notes),
+    }
