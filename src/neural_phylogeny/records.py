@@ -191,7 +191,7 @@ class Phylogeny:
     provenance: Mapping[str, Any] = field(default_factory=dict)
 
     @property
-    def graph(self) -> nx.DiGraph:
+    def graph(self) -> nx.DiGraph[str]:
         """The directed claims as a networkx graph; nodes and edges carry the records' fields."""
         from neural_phylogeny.reports.graph import to_networkx
 

@@ -82,6 +82,7 @@ def save(file: BinaryIO, saved: SavedPass) -> None:
             {
                 "members": group.members,
                 "parameters": group.statistics.alignment.parameters.tolist(),
+                "in_matrices": group.statistics.alignment.in_matrices.tolist(),
                 "notes": group.statistics.alignment.notes,
                 "pairwise": sorted(group.statistics.pairwise),
                 "failures": list(group.statistics.failures.items()),
@@ -132,7 +133,8 @@ _DAMAGE = (OSError, ValueError, LookupError, TypeError, AttributeError, EOFError
 
 def _group(index: int, entry: Mapping[str, Any], arrays: Mapping[tuple[int, int], dict[str, Any]]) -> Group:
     tensors = tuple(_tensor(tensor) for tensor in entry["tensors"])
-    alignment = Alignment(tensors, np.array(entry["parameters"], dtype=np.int64), tuple(entry["notes"]))
+    parameters, in_matrices = (np.array(entry[key], dtype=np.int64) for key in ("parameters", "in_matrices"))
+    alignment = Alignment(tensors, parameters, in_matrices, tuple(entry["notes"]))
     found = tuple(arrays.get((index, t), {}) for t in range(len(tensors)))
     failures = {int(model): str(reason) for model, reason in entry["failures"]}
     return Group(tuple(entry["members"]), Statistics(alignment, found, frozenset(entry["pairwise"]), failures))

@@ -65,7 +65,8 @@ class Statistics:
             members = tuple(position[tensor.members[row]] for row in rows)
             tensors.append(replace(tensor, members=members, sources=tuple(tensor.sources[row] for row in rows)))
             arrays.append({key: _taken(array, rows, key in self.pairwise) for key, array in found.items()})
-        alignment = Alignment(tuple(tensors), self.alignment.parameters[list(models)], self.alignment.notes)
+        whole, chosen = self.alignment, list(models)
+        alignment = Alignment(tuple(tensors), whole.parameters[chosen], whole.in_matrices[chosen], whole.notes)
         failures = {position[model]: reason for model, reason in self.failures.items() if model in position}
         return Statistics(alignment, tuple(arrays), self.pairwise, failures)
 

@@ -7,18 +7,23 @@ from numpy.typing import NDArray
 
 from neural_phylogeny.measures.statistics import Statistics
 
+ALMOST_ALL = 0.9
+"""Share of the larger model's parameters that must be compared, vectors included."""
+
 
 def copies(statistics: Statistics) -> list[list[int]]:
-    """Groups of models that are equal in every tensor and have no other tensors; ascending, larger than one.
+    """Groups of models that are equal in every tensor they share, and share all matrices; larger than one.
 
-    Values are compared as float32, so that an export to another format counts as a copy.
+    Values are compared as float32, so that an export to another format counts as a copy, even one that folded the
+    vectors of a normalisation away; a new head or a changed bias makes another model.
     """
     n = statistics.alignment.n_models
     differ = np.zeros((n, n), dtype=bool)
     for tensor, arrays in statistics:
         label = arrays["equality.label"]
         differ[np.ix_(tensor.members, tensor.members)] |= label[:, None] != label[None, :]
-    equal = ~differ & (statistics.alignment.coverage() == 1.0)
+    alignment = statistics.alignment
+    equal = ~differ & (alignment.matrix_coverage() == 1.0) & (alignment.coverage() >= ALMOST_ALL)
     np.fill_diagonal(equal, True)
     return _groups(equal)
 

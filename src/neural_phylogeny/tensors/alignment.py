@@ -74,11 +74,13 @@ class AlignedTensor:
 class Alignment:
     """Everything that will be compared, in reading order.
 
-    ``parameters`` counts the trained values of each model, ``(n_models,)``; ``notes`` are sentences.
+    ``parameters`` counts the trained values of each model, ``(n_models,)``, and ``in_matrices`` those of them that lie
+    in matrices; ``notes`` are sentences.
     """
 
     tensors: tuple[AlignedTensor, ...]
     parameters: NDArray[np.int64]
+    in_matrices: NDArray[np.int64]
     notes: tuple[str, ...]
 
     @property
@@ -88,11 +90,18 @@ class Alignment:
 
     def coverage(self) -> NDArray[np.float64]:
         """Share of the larger model's parameters that each pair is compared on, ``(n_models, n_models)``."""
+        return self._share(self.tensors, self.parameters)
+
+    def matrix_coverage(self) -> NDArray[np.float64]:
+        """The same for the values in matrices alone; 1 where neither model has any."""
+        return self._share([tensor for tensor in self.tensors if tensor.is_matrix], self.in_matrices)
+
+    def _share(self, tensors: Sequence[AlignedTensor], sizes: NDArray[np.int64]) -> NDArray[np.float64]:
         common = np.zeros((self.n_models, self.n_models))
-        for tensor in self.tensors:
+        for tensor in tensors:
             common[np.ix_(tensor.members, tensor.members)] += tensor.size
-        larger = np.maximum.outer(self.parameters, self.parameters)
-        return np.divide(common, larger, out=np.zeros_like(common), where=larger > 0)
+        larger = np.maximum.outer(sizes, sizes)
+        return np.divide(common, larger, out=np.ones_like(common), where=larger > 0)
 
 
 def align(models: Sequence[Mapping[str, TensorInfo]], names: Sequence[str]) -> Alignment:
@@ -123,7 +132,10 @@ def align(models: Sequence[Mapping[str, TensorInfo]], names: Sequence[str]) -> A
             holders.setdefault(slots[key], {})[model] = tensor
     tensors = [box for slot, members in holders.items() if len(members) > 1 for box in _boxes(slot, members)]
     parameters = np.array([sum(t.size for t in layout.values()) for layout in layouts], dtype=np.int64)
-    return Alignment(tuple(tensors), parameters, tuple(notes))
+    in_matrices = np.array(
+        [sum(t.size for t in layout.values() if role_of(t) is not Role.VECTOR) for layout in layouts], dtype=np.int64
+    )
+    return Alignment(tuple(tensors), parameters, in_matrices, tuple(notes))
 
 
 def _layout(tensors: Mapping[str, TensorInfo]) -> Layout:
