@@ -164,7 +164,7 @@ class _Claimed:
         return found
 
     def direction(self, parent: str, child: str) -> float:
-        """1 when the parent is above the child, 0 when below it, 1/2 when the result leaves it open."""
+        """1 when the parent is above the child, 1/2 when only undirected claims join the two, 0 otherwise."""
         parent, child = self.one(parent), self.one(child)
         if {parent, child} & self.missing:
             return 0.0
@@ -172,7 +172,8 @@ class _Claimed:
             return 1.0
         if child in self.ancestors(parent):
             return 0.0
-        return 0.0 if self._same_tree(parent, child) else 0.5
+        undecided = self.same_family(parent, child) and not self._same_tree(parent, child)
+        return 0.5 if undecided else 0.0
 
     def same_family(self, a: str, b: str) -> bool:
         """Whether two models are claimed to be related."""

@@ -19,8 +19,8 @@ WIDTH = 160
 """Columns of plain text and HTML; a terminal uses its own."""
 
 LEGEND = (
-    "cos: cosine of the compared weights · direction: probability that the parent is the parent · ~ related, direction"
-    " undecided · = the same weights"
+    "cos: cosine of the compared weights · direction: odds of this direction, not calibrated"
+    " · ~ related, direction undecided · = the same weights"
 )
 
 
@@ -44,7 +44,7 @@ def render(phylogeny: Phylogeny, *, evidence: bool = False) -> RenderableType:
     parts += _listed("Not comparable", [_remark(m) for m in phylogeny.models if m.family is None])
     parts += _listed("With a remark", [_remark(m) for m in phylogeny.models if m.family is not None and m.remark])
     parts += _listed("Left out", [_skipped(skipped) for skipped in phylogeny.skipped])
-    if phylogeny.edges or phylogeny.undirected:
+    if any(math.isfinite(edge.similarity) for edge in (*phylogeny.edges, *phylogeny.undirected)):
         parts.append(Text(LEGEND, style="dim"))
     return Group(*parts)
 
@@ -128,9 +128,11 @@ def _label(node: Node, copies: dict[str, tuple[str, ...]], evidence: bool) -> Re
         label.append(f"  = {safe(double)}", style="cyan")
     if node.link is None:
         return label
-    label.append(f"  cos {node.link.similarity:.3f}", style="green")
+    if math.isfinite(node.link.similarity):
+        label.append(f"  cos {node.link.similarity:.3f}", style="green")
     if isinstance(node.link, Edge):
-        label.append(f"  direction {_percent(node.link.confidence)}", style="yellow")
+        if math.isfinite(node.link.confidence):
+            label.append(f"  direction {_percent(node.link.confidence)}", style="yellow")
         label.append(f"  {node.link.kind}", style="dim")
     else:
         label.append("  direction undecided", style="yellow")
@@ -160,6 +162,4 @@ def _skipped(skipped: Skipped) -> Text:
 
 def _percent(probability: float) -> str:
     """A probability in whole percent, but never as a certainty it is not."""
-    if not math.isfinite(probability):
-        return "unknown"
     return "> 99 %" if 0.99 < probability < 1.0 else f"{probability:.0%}".replace("%", " %")

@@ -71,17 +71,18 @@ def root_tree(tree: Parents, direction: Matrix) -> Rooted:
     Returns
     -------
     Rooted
-        The root with the largest sum of ``direction[parent, child]``, and what the other roots leave in doubt.
+        The likeliest root, which is the one with the largest sum of ``direction[parent, child]``, and what the other
+        roots leave in doubt.
 
     Notes
     -----
-    O(n): moving the root across an edge only turns that edge around. Assumes that the evidence of different
+    O(n): moving the root across an edge only turns that edge around, which costs its log-odds. Assumes that the evidence of different
     edges is independent; it is not quite, so the probabilities lean to the confident side.
     """
     order = topological_order(tree)
     score = np.zeros(len(tree))
     for node in order[1:]:
-        score[node] = score[tree[node]] + 2.0 * direction[node, tree[node]]
+        score[node] = score[tree[node]] + direction[node, tree[node]]
     root = int(np.argmax(score))
     weight = np.exp(score - score[root])
     below = weight.copy()
