@@ -64,7 +64,7 @@ class UnitMatching(Statistic):
             return {}
         sample = self._sample(tensor)
         flat = np.concatenate([part["sample"] for part in parts], axis=1)[:, sample.order]
-        matrices = levelled(centred(flat.reshape(-1, sample.units, sample.inputs)))
+        matrices = prepared(flat.reshape(-1, sample.units, sample.inputs))
         variance = null_variance(matrices)
         if tensor.role is Role.BOUNDARY or tensor.output_axis is None:
             variance = np.maximum(variance, null_variance(matrices.swapaxes(1, 2)))
@@ -102,19 +102,18 @@ def draw_sample(key: str, shape: tuple[int, ...], output_axis: int, units: int, 
     return Sample(flat[ascending], np.argsort(ascending), len(unit), len(column))
 
 
-def centred(matrices: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Matrices ``(n, units, inputs)`` less their row and column means."""
-    rows_centred: NDArray[np.float32] = matrices - matrices.mean(axis=1, keepdims=True)
-    both_centred: NDArray[np.float32] = rows_centred - rows_centred.mean(axis=2, keepdims=True)
-    return both_centred
+def prepared(matrices: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Matrices ``(n, units, inputs)`` with both means removed and every unit scaled to a norm below 1.
 
-
-def levelled(matrices: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Centred matrices with every unit's weights scaled to a norm below 1: norm / (norm + median norm)."""
-    norms = np.sqrt(np.square(matrices).sum(axis=2, keepdims=True))
-    scaled = matrices / np.maximum(norms + np.median(norms, axis=1, keepdims=True), np.finfo(np.float32).tiny)
-    levelled_and_centred: NDArray[np.float32] = scaled - scaled.mean(axis=1, keepdims=True)
-    return levelled_and_centred
+    A unit's norm becomes norm / (norm + median norm), before the mean over the units is removed: a single huge unit
+    would otherwise be in all of them.
+    """
+    by_unit: NDArray[np.float32] = matrices - matrices.mean(axis=2, keepdims=True)
+    norms = np.sqrt(np.square(by_unit).sum(axis=2, keepdims=True))
+    scale = np.maximum(norms + np.median(norms, axis=1, keepdims=True), np.finfo(np.float32).tiny)
+    by_unit /= scale
+    by_unit -= by_unit.mean(axis=1, keepdims=True)
+    return by_unit
 
 
 def null_variance(matrices: NDArray[np.float32]) -> NDArray[np.float64]:

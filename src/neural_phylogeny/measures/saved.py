@@ -13,7 +13,6 @@ import zipfile
 import zlib
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
-from pathlib import Path
 from typing import Any, BinaryIO
 
 import numpy as np
@@ -110,7 +109,7 @@ def load(path: str | os.PathLike[str]) -> SavedPass:
         When the file is missing, damaged, or of another version.
     """
     try:
-        with np.load(Path(path), allow_pickle=False) as data:
+        with open(path, "rb") as file, np.load(file, allow_pickle=False) as data:
             header = json.loads(bytes(data["header"]))
             if (header.get("format"), header.get("version")) != (FORMAT, VERSION):
                 raise SavedFileError(f"{path}: not statistics of version {VERSION}; measure the models again")

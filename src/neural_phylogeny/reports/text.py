@@ -44,7 +44,8 @@ def render(phylogeny: Phylogeny, *, evidence: bool = False) -> RenderableType:
     parts += _listed("Not comparable", [_remark(m) for m in phylogeny.models if m.family is None])
     parts += _listed("With a remark", [_remark(m) for m in phylogeny.models if m.family is not None and m.remark])
     parts += _listed("Left out", [_skipped(skipped) for skipped in phylogeny.skipped])
-    if any(math.isfinite(edge.similarity) for edge in (*phylogeny.edges, *phylogeny.undirected)):
+    claims: list[Edge | Kinship] = [*phylogeny.edges, *phylogeny.undirected]
+    if any(math.isfinite(claim.similarity) for claim in claims):
         parts.append(Text(LEGEND, style="dim"))
     return Group(*parts)
 

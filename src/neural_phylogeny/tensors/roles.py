@@ -31,7 +31,7 @@ _TABLE = re.compile(
     r"|(cos|sin)_cached|mel_\w*|fbank|filter_?bank\w*|stft\w*|dct\w*|window|anchors?|anchor_grid)(\.weight)?$"
 )
 _BOUNDARY = re.compile(
-    r"(^|[._/])(embed\w*|\w*embeddings?|wte|wpe|lm_head|classifier|head|logits|score|predictions|out(put)?_?\w*)\b"
+    r"(^|[._/])(embed\w*|\w*embeddings?|wte|wpe|lm_head|classifier|head|logits|score|predictions|out(put)?)\b"
 )
 
 

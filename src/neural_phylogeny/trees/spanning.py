@@ -76,8 +76,8 @@ def root_tree(tree: Parents, direction: Matrix) -> Rooted:
 
     Notes
     -----
-    O(n): moving the root across an edge only turns that edge around, which costs its log-odds. Assumes that the evidence of different
-    edges is independent; it is not quite, so the probabilities lean to the confident side.
+    O(n): moving the root across an edge only turns that edge around, which costs its log-odds. Assumes that the
+    evidence of different edges is independent; it is not quite, so the probabilities lean to the confident side.
     """
     order = topological_order(tree)
     score = np.zeros(len(tree))

@@ -1,0 +1,42 @@
+# Everything needs python3 and make alone; the rest is installed into .venv and .venv-dev.
+
+PYTHON ?= python3
+DEV := .venv-dev
+PIP := $(DEV)/bin/python -m pip install --quiet --disable-pip-version-check
+
+.PHONY: demo test test-all lint bench docs clean
+
+demo: .venv/installed  ## install into .venv and run the demo
+	.venv/bin/nphylo demo
+
+test: $(DEV)/installed  ## the fast suite, as CI runs it
+	$(DEV)/bin/python -m pytest -m "not slow"
+
+test-all: $(DEV)/installed  ## the slow tests too
+	$(DEV)/bin/python -m pytest
+
+lint: $(DEV)/installed  ## format, lint, types
+	$(DEV)/bin/ruff format --check .
+	$(DEV)/bin/ruff check .
+	$(DEV)/bin/mypy
+
+bench: $(DEV)/installed  ## speed and memory against a plain read; false kin among strangers
+	$(DEV)/bin/python benchmarks/speed.py
+	$(DEV)/bin/python benchmarks/strangers.py
+
+docs: $(DEV)/installed  ## write docs/cli.md from the help texts
+	$(DEV)/bin/python docs/make_cli.py
+
+clean:
+	rm -rf .venv $(DEV)
+
+.venv/installed: pyproject.toml
+	$(PYTHON) -m venv .venv
+	.venv/bin/python -m pip install --quiet --disable-pip-version-check ".[all]"
+	touch $@
+
+$(DEV)/installed: pyproject.toml requirements/dev.txt
+	$(PYTHON) -m venv $(DEV)
+	$(PIP) -r requirements/dev.txt
+	$(PIP) --no-deps --no-build-isolation -e .
+	touch $@

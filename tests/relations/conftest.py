@@ -1,0 +1,20 @@
+from collections.abc import Callable, Mapping
+
+import pytest
+
+from neural_phylogeny.formats.memory import MemoryCheckpoint
+from neural_phylogeny.measures.one_pass import measure, standard_statistics
+from neural_phylogeny.measures.statistics import Statistics
+from neural_phylogeny.tensors.alignment import align
+
+
+@pytest.fixture
+def measured() -> Callable[..., Statistics]:
+    """Measure models given as arrays by name."""
+
+    def run(*models: Mapping, threads: int = 1, statistics=None) -> Statistics:
+        checkpoints = [MemoryCheckpoint(model) for model in models]
+        alignment = align([c.tensors for c in checkpoints], [str(k) for k in range(len(models))])
+        return measure(checkpoints, alignment, statistics or standard_statistics(), threads=threads)
+
+    return run
