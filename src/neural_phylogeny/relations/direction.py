@@ -54,16 +54,12 @@ def votes(scores: Table) -> Matrix:
 
 def norm_score(statistics: Statistics) -> Table:
     """Squared norm of each matrix: the distance to a fake initialisation in closed form, less a constant."""
-    return _matrices_only(statistics, statistics.per_model("moments.square") / _count(statistics))
+    return _matrices_only(statistics, _mean(statistics, "square"))
 
 
 def kurtosis_score(statistics: Statistics) -> Table:
     """Kurtosis of the weights of each matrix about their mean."""
-    count = _count(statistics)
-    mean = statistics.per_model("moments.sum") / count
-    square = statistics.per_model("moments.square") / count
-    cube = statistics.per_model("moments.cube") / count
-    fourth = statistics.per_model("moments.fourth") / count
+    mean, square, cube, fourth = (_mean(statistics, power) for power in ("sum", "square", "cube", "fourth"))
     variance = square - mean**2
     central = fourth - 4 * mean * cube + 6 * mean**2 * square - 3 * mean**4
     return _matrices_only(statistics, _ratio(central, variance**2))
@@ -71,7 +67,7 @@ def kurtosis_score(statistics: Statistics) -> Table:
 
 def largest_score(statistics: Statistics) -> Table:
     """Largest magnitude over the root mean square of each matrix."""
-    square = statistics.per_model("moments.square") / _count(statistics)
+    square = _mean(statistics, "square")
     return _matrices_only(statistics, _ratio(statistics.per_model("moments.largest"), np.sqrt(square)))
 
 
@@ -120,8 +116,10 @@ def log_odds(statistics: Statistics) -> tuple[Matrix, dict[str, Matrix]]:
     return weight * sum(by_witness.values(), np.zeros((statistics.alignment.n_models,) * 2)), by_witness
 
 
-def _count(statistics: Statistics) -> Table:
-    return statistics.per_model("moments.count")
+def _mean(statistics: Statistics, power: str) -> Table:
+    """Mean of a power of each tensor's values; NaN where that is not finite."""
+    total = statistics.per_model(f"moments.{power}")
+    return np.where(np.isfinite(total), total, np.nan) / statistics.per_model("moments.count")
 
 
 def _matrices_only(statistics: Statistics, table: Table) -> Table:

@@ -1,0 +1,81 @@
+import numpy as np
+import pytest
+from scipy.stats import kurtosis
+
+from neural_phylogeny.relations.direction import (
+    kurtosis_score,
+    largest_score,
+    log_odds,
+    norm_score,
+    sampled_votes,
+    votes,
+)
+
+
+def chain(rng, length=3):
+    """Uniform initialisation, then steps that widen the distribution and fatten its tails."""
+    weights = rng.uniform(-1, 1, size=(2, 80, 60))
+    models = []
+    for _ in range(length):
+        models.append({"a": weights[0].astype(np.float32), "b": weights[1].astype(np.float32)})
+        weights = weights + rng.laplace(0, 0.5, size=weights.shape)
+    return models
+
+
+def test_scores_are_what_they_say(measured, rng):
+    [first, second, _] = chain(rng)
+    statistics = measured(first, second)
+    for row, name in enumerate("ab"):
+        assert norm_score(statistics)[row, 0] == pytest.approx(np.mean(np.square(first[name], dtype=float)), rel=1e-5)
+        expected = kurtosis(first[name].astype(float), axis=None, fisher=False)
+        assert kurtosis_score(statistics)[row, 0] == pytest.approx(expected, rel=1e-3)
+        rms = np.sqrt(np.mean(np.square(second[name], dtype=float)))
+        assert largest_score(statistics)[row, 1] == pytest.approx(np.abs(second[name]).max() / rms, rel=1e-4)
+
+
+def test_a_chain_is_ordered_by_distance_and_begins_at_its_root(measured, rng):
+    direction, by_witness = log_odds(measured(*chain(rng)))
+    assert np.all(direction[0, 1:] > 0)
+    np.testing.assert_allclose(direction, -direction.T)
+    np.testing.assert_array_equal(by_witness["fake-initialisation"], np.sign(np.arange(3) - np.arange(3)[:, None]))
+
+
+def test_every_model_and_its_fine_tune_get_a_direction(measured, rng):
+    for _ in range(5):
+        parent, child, _ = chain(rng)
+        direction, _ = log_odds(measured(parent, child))
+        assert direction[0, 1] > 0.1
+
+
+def test_votes_count_tensors_and_ignore_gaps():
+    scores = np.array([[1.0, 2.0, np.nan], [1.0, 2.0, 5.0], [3.0, 2.0, 5.0]])
+    found = votes(scores)
+    assert found[0, 1] == pytest.approx(1 / 3)
+    assert found[0, 2] == 1.0
+    np.testing.assert_array_equal(found, -found.T)
+
+
+def test_draws_agree_with_the_closed_form_where_it_is_clear(measured, rng):
+    statistics = measured(*chain(rng))
+    drawn = sampled_votes(statistics, n_draws=200)
+    exact = votes(norm_score(statistics))
+    assert np.all(np.sign(drawn) == np.sign(exact))
+
+
+def test_draws_are_those_of_real_random_initialisations(measured, rng):
+    base = rng.normal(size=(30, 40))
+    models = [{"w": base.astype(np.float32)}, {"w": (base + 0.02 * rng.normal(size=base.shape)).astype(np.float32)}]
+    statistics = measured(*models)
+    first, second = (m["w"].astype(float) for m in models)
+    scale = np.sqrt((np.mean(first**2) + np.mean(second**2)) / 2)
+    real = 0
+    for _ in range(4000):
+        z = rng.normal(0, scale, size=first.shape)
+        real += np.sign(np.sum((second - z) ** 2) - np.sum((first - z) ** 2))
+    assert sampled_votes(statistics, n_draws=4000)[0, 1] == pytest.approx(real / 4000, abs=0.06)
+
+
+def test_equal_models_have_no_direction(measured, rng):
+    model = chain(rng)[0]
+    direction, _ = log_odds(measured(model, {k: v.copy() for k, v in model.items()}))
+    assert not direction.any()

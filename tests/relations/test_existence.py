@@ -1,0 +1,110 @@
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from neural_phylogeny.relations.existence import bernstein_log_tail, existence
+
+
+def smooth(rng, units, inputs):
+    """Units that are all smooth functions of their inputs, as filters trained on equal images are."""
+    waves = np.sin(np.outer(np.arange(1, 6), np.linspace(0, 3, inputs)))
+    return (rng.normal(size=(units, 5)) @ waves + 2 * waves[0]).astype(np.float32)
+
+
+def test_a_fine_tune_is_kin(measured, rng):
+    parent = rng.normal(size=(64, 64)).astype(np.float32)
+    child = parent + 0.5 * rng.normal(size=(64, 64)).astype(np.float32)
+    found = existence(measured({"w": parent}, {"w": child}))
+    assert found.kin[0, 1]
+    assert found.log_p[0, 1] < -50
+
+
+def test_strangers_with_equal_inputs_are_not_kin_though_their_cosine_is_large(measured, rng):
+    models = [{"w": smooth(rng, 64, 100)} for _ in range(12)]
+    found = existence(measured(*models))
+    assert found.cosine[np.triu_indices(12, 1)].min() > 0.3
+    assert not found.kin.any()
+    assert found.conclusive[0, 1]
+
+
+def test_heads_of_equal_classes_are_not_kin(measured, rng):
+    likeness = np.linalg.cholesky(0.8 * np.ones((10, 10)) + 0.2 * np.eye(10))
+    models = [
+        {"head.weight": ((1 + np.arange(10)[:, None]) * (likeness @ rng.normal(size=(10, 64)))).astype(np.float32)}
+        for _ in range(12)
+    ]
+    assert not existence(measured(*models)).kin.any()
+
+
+def test_non_negative_strangers_are_not_kin(measured, rng):
+    models = [{"w": rng.uniform(0, 1, size=(64, 64)).astype(np.float32)} for _ in range(6)]
+    found = existence(measured(*models))
+    assert found.cosine[0, 1] > 0.7
+    assert not found.kin.any()
+
+
+def test_vectors_prove_nothing(measured):
+    bias = np.linspace(0, 1, 500, dtype=np.float32)
+    found = existence(measured({"b": bias, "w": bias[None]}, {"b": bias, "w": bias[None]}))
+    assert not found.kin.any()
+    assert not found.conclusive.any()
+
+
+def test_a_model_too_small_to_say_is_not_conclusive(measured, rng):
+    small = rng.normal(size=(3, 3)).astype(np.float32)
+    found = existence(measured({"w": small}, {"w": small + np.float32(0.01)}))
+    assert not found.kin.any()
+    assert not found.conclusive.any()
+
+
+def test_one_huge_unit_does_not_make_kin(measured, rng):
+    models = []
+    for _ in range(8):
+        w = rng.normal(size=(40, 40)).astype(np.float32)
+        w[0] += 100.0 * np.linspace(-1, 1, 40, dtype=np.float32)
+        models.append({"w": w})
+    assert not existence(measured(*models)).kin.any()
+
+
+def test_an_identical_matrix_proves_kinship_whatever_the_rest(measured, rng):
+    frozen = rng.normal(size=(12, 12)).astype(np.float32)
+    models = [{"frozen": frozen, "w": rng.normal(size=(200, 200)).astype(np.float32)} for _ in range(2)]
+    assert existence(measured(*models)).identical[0, 1]
+
+
+def test_equal_constants_prove_nothing(measured, rng):
+    models = [{"ones": np.ones((40, 40), np.float32), "w": rng.normal(size=(40, 40)).astype(np.float32)}] * 1
+    models.append({"ones": np.ones((40, 40), np.float32), "w": rng.normal(size=(40, 40)).astype(np.float32)})
+    assert not existence(measured(*models)).kin.any()
+
+
+def test_the_orientation_of_keras_is_known(rng):
+    from neural_phylogeny.formats.memory import MemoryCheckpoint
+    from neural_phylogeny.measures.one_pass import measure
+    from neural_phylogeny.records import TensorInfo
+    from neural_phylogeny.tensors.alignment import align
+
+    models = [{"k": smooth(rng, 64, 100).T.copy()} for _ in range(6)]
+    checkpoints = [MemoryCheckpoint(model) for model in models]
+    infos = [{"k": TensorInfo("k", (100, 64), "float32", -1)} for _ in models]
+    assert not existence(measure(checkpoints, align(infos, list("abcdef")))).kin.any()
+
+
+def test_the_level_is_for_all_pairs_together(measured, rng):
+    parent = rng.normal(size=(16, 16)).astype(np.float32)
+    child = (0.55 * parent + rng.normal(size=(16, 16))).astype(np.float32)
+    statistics = measured({"w": parent}, {"w": child})
+    p = float(np.exp(existence(statistics).log_p[0, 1]))
+    assert existence(statistics, alpha=2 * p, n_pairs=1).kin[0, 1]
+    assert not existence(statistics, alpha=2 * p, n_pairs=1000).kin[0, 1]
+
+
+@given(st.floats(0, 50), st.floats(0.1, 10), st.floats(0, 10))
+def test_the_tail_is_never_thinner_than_a_normal_one(total, variance, bound):
+    log_p = bernstein_log_tail(*map(np.array, (total, variance, bound)))
+    assert -(total**2) / (2 * variance) - 1e-9 <= log_p <= 0
+
+
+def test_nothing_is_claimed_of_the_other_direction():
+    assert bernstein_log_tail(np.array(-5.0), np.array(1.0), np.array(1.0)) == pytest.approx(0.0)
