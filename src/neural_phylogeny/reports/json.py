@@ -1,14 +1,15 @@
-"""The result file: a Phylogeny as JSON and back. Its format is described in ``docs/result-file.md``."""
+"""The result file: a Phylogeny to JSON and back. The format is documented in ``docs/result-file.md``."""
 
 from __future__ import annotations
 
 import json
 import math
-from collections.abc import Mapping
-from dataclasses import asdict
+from collections.abc import Mapping, Sequence
+from dataclasses import fields
 from typing import Any
 
 from neural_phylogeny.errors import SavedFileError
+from neural_phylogeny.fields import Fields, parse
 from neural_phylogeny.records import (
     Comparison,
     Edge,
@@ -18,88 +19,142 @@ from neural_phylogeny.records import (
     ModelRecord,
     Phylogeny,
     Skipped,
+    TensorComparison,
 )
 
 FORMAT = "neural-phylogeny"
 VERSION = 1
 
+Record = Comparison | Edge | Evidence | Hidden | Kinship | ModelRecord | Phylogeny | Skipped | TensorComparison
+_RECORDS = (Comparison, Edge, Evidence, Hidden, Kinship, ModelRecord, Phylogeny, Skipped, TensorComparison)
+
 
 def to_json(phylogeny: Phylogeny) -> str:
-    """The result file as text: valid JSON, numbers that are not finite as null, keys in a fixed order."""
-    content = {
-        "format": FORMAT,
-        "version": VERSION,
-        "models": [asdict(model) for model in phylogeny.models],
-        "edges": [asdict(edge) for edge in phylogeny.edges],
-        "undirected": [asdict(pair) for pair in phylogeny.undirected],
-        "hidden": [asdict(hidden) for hidden in phylogeny.hidden],
-        "copies": [list(group) for group in phylogeny.copies],
-        "skipped": [asdict(skipped) for skipped in phylogeny.skipped],
-        "provenance": dict(phylogeny.provenance),
-    }
-    return _dump(content)
+    """The result file of a phylogeny, as text.
+
+    Keys stand in the order of the records' fields. Numbers that are not finite become null, and all that is not
+    ASCII is escaped, so the text is harmless to show. Linear in the size of the result.
+    """
+    return dumps({"format": FORMAT, "version": VERSION, **_plain(phylogeny)})
 
 
 def comparison_to_json(comparison: Comparison) -> str:
-    """A comparison of two models as JSON."""
-    return _dump({"format": f"{FORMAT}-comparison", "version": VERSION, **asdict(comparison)})
+    """What is known of two models, as the JSON that ``nphylo compare --format json`` prints."""
+    return dumps({"format": f"{FORMAT}-comparison", "version": VERSION, **_plain(comparison)})
 
 
-def from_json(text: str, path: str = "") -> Phylogeny:
-    """Read a result file back.
+def dumps(content: Any) -> str:
+    """JSON text of records, mappings and sequences: indented, ASCII only, null for what is not finite."""
+    return json.dumps(_plain(content), indent=2, allow_nan=False)
+
+
+def _plain(value: Any) -> Any:
+    """What ``json`` takes: records become objects, tuples lists, NumPy scalars numbers, anything else its text."""
+    if isinstance(value, _RECORDS):
+        return {field.name: _plain(getattr(value, field.name)) for field in fields(value)}
+    if value is None or isinstance(value, bool | str):
+        return value
+    if isinstance(value, int):
+        return int(value)
+    if isinstance(value, float):
+        return float(value) if math.isfinite(value) else None
+    if isinstance(value, Mapping):
+        return {str(key): _plain(item) for key, item in value.items()}
+    if isinstance(value, Sequence | set | frozenset) and not isinstance(value, bytes | bytearray):
+        return [_plain(item) for item in (sorted(value) if isinstance(value, set | frozenset) else value)]
+    if hasattr(value, "item") and getattr(value, "ndim", None) == 0:
+        return _plain(value.item())
+    return str(value)
+
+
+def from_json(text: str) -> Phylogeny:
+    """A phylogeny from a result file; the inverse of ``to_json``, null numbers becoming NaN.
+
+    Keys that are not known are passed over. Linear in the size of the text.
 
     Raises
     ------
     SavedFileError
-        When the text is not JSON, of another format or version, or an entry lacks a field; says which.
+        When the text is no result file, is of another version, or contradicts itself; the message says where.
     """
-    where = f"{path}: " if path else ""
-    try:
-        content = json.loads(text)
-    except (ValueError, RecursionError) as error:
-        raise SavedFileError(f"{where}not a result file: not JSON ({error})") from error
-    if not isinstance(content, dict) or content.get("format") != FORMAT:
-        raise SavedFileError(f"{where}not a result file: its format is not {FORMAT!r}")
-    if content.get("version") != VERSION:
-        raise SavedFileError(f"{where}a result file of version {content.get('version')!r}; this reads {VERSION}")
-    try:
-        return Phylogeny(
-            models=tuple(ModelRecord(**_only(ModelRecord, entry)) for entry in content["models"]),
-            edges=tuple(_with_evidence(Edge, entry) for entry in content["edges"]),
-            undirected=tuple(_with_evidence(Kinship, entry) for entry in content["undirected"]),
-            hidden=tuple(Hidden(**_only(Hidden, entry)) for entry in content["hidden"]),
-            copies=tuple(tuple(str(name) for name in group) for group in content["copies"]),
-            skipped=tuple(Skipped(**_only(Skipped, entry)) for entry in content["skipped"]),
-            provenance=dict(content["provenance"]),
+    root = parse(text, "result file")
+    if root.text("format") != FORMAT:
+        raise SavedFileError(f"not a result file: its format is {root.text('format')!r}, expected {FORMAT!r}")
+    if root.integer("version") != VERSION:
+        raise SavedFileError(
+            f"a result file of version {root.integer('version')}; this program reads version {VERSION}. "
+            "Use the version of the program that wrote it, or run it again."
         )
-    except (KeyError, TypeError, ValueError, AttributeError) as error:
-        raise SavedFileError(f"{where}a damaged result file: {type(error).__name__} {error}") from error
+    found = Phylogeny(
+        models=tuple(_model(item) for item in root.objects("models")),
+        edges=tuple(_edge(item) for item in root.objects("edges")),
+        undirected=tuple(_kinship(item) for item in root.objects("undirected")),
+        hidden=tuple(Hidden(item.text("name"), item.integer("family")) for item in root.objects("hidden")),
+        copies=root.groups("copies"),
+        skipped=tuple(Skipped(item.text("path"), item.text("reason")) for item in root.objects("skipped")),
+        provenance=root.mapping("provenance"),
+    )
+    _check_names(found)
+    return found
 
 
-def _with_evidence(record: Any, entry: Mapping[str, Any]) -> Any:
-    fields = _only(record, entry)
-    fields["evidence"] = tuple(Evidence(**_only(Evidence, item)) for item in entry["evidence"])
-    for number in ("confidence", "similarity", "coverage"):
-        value = fields.get(number, math.nan)
-        fields[number] = math.nan if value is None else float(value)
-    return record(**fields)
+def _model(item: Fields) -> ModelRecord:
+    return ModelRecord(
+        name=item.text("name"),
+        path=item.text("path"),
+        format=item.text("format"),
+        parameters=item.integer("parameters"),
+        family=item.integer_or_null("family"),
+        remark=item.text("remark", default=""),
+    )
 
 
-def _only(record: Any, entry: Mapping[str, Any]) -> dict[str, Any]:
-    """The fields that the record knows; a later writer may have added others."""
-    return {key: value for key, value in entry.items() if key in record.__dataclass_fields__}
+def _edge(item: Fields) -> Edge:
+    names = item.text("parent"), item.text("child"), item.text("kind")
+    return Edge(*names, *_numbers(item), _evidence(item))
 
 
-def _dump(content: Any) -> str:
-    return json.dumps(_finite(content), indent=1, ensure_ascii=True, allow_nan=False) + "\n"
+def _kinship(item: Fields) -> Kinship:
+    return Kinship(item.text("a"), item.text("b"), *_numbers(item), _evidence(item))
 
 
-def _finite(value: Any) -> Any:
-    """The same with null for numbers that JSON does not have."""
-    if isinstance(value, float):
-        return value if math.isfinite(value) else None
-    if isinstance(value, Mapping):
-        return {str(key): _finite(item) for key, item in value.items()}
-    if isinstance(value, list | tuple):
-        return [_finite(item) for item in value]
-    return value
+def _numbers(item: Fields) -> tuple[float, float, float]:
+    """Confidence, and the two numbers that a version 1 file may lack."""
+    return (
+        item.share_or_null("confidence"),
+        item.number("similarity", default=math.nan),
+        item.number("coverage", default=math.nan),
+    )
+
+
+def _evidence(item: Fields) -> tuple[Evidence, ...]:
+    return tuple(
+        Evidence(
+            witness=each.text("witness"),
+            value=each.number("value"),
+            favours=each.text("favours"),
+            strength=each.number("strength"),
+            statement=each.text("statement"),
+        )
+        for each in item.objects("evidence")
+    )
+
+
+def _check_names(found: Phylogeny) -> None:
+    """Every name that is used must be a model's or a hidden ancestor's, and each stands for one thing."""
+    names = [model.name for model in found.models] + [hidden.name for hidden in found.hidden]
+    known = set(names)
+    if len(known) < len(names):
+        twice = next(name for name in names if names.count(name) > 1)
+        raise SavedFileError(f"a damaged result file: two models are named {twice!r}")
+    used: list[tuple[str, tuple[str, ...]]] = [
+        (f"edges[{k}]", (edge.parent, edge.child)) for k, edge in enumerate(found.edges)
+    ]
+    used += [(f"undirected[{k}]", (pair.a, pair.b)) for k, pair in enumerate(found.undirected)]
+    used += [(f"copies[{k}]", group) for k, group in enumerate(found.copies)]
+    for where, group in used:
+        for name in group:
+            if name not in known:
+                raise SavedFileError(f"a damaged result file: {where} names {name!r}, which is not among its models")
+        if len(set(group)) < len(group):
+            raise SavedFileError(f"a damaged result file: {where} joins a model to itself")

@@ -1,50 +1,74 @@
-"""A Phylogeny in Newick, the format that every program for trees reads."""
+"""A phylogeny as Newick trees that other programs read."""
 
 from __future__ import annotations
 
 import math
+import re
 
 from neural_phylogeny.records import Phylogeny
-from neural_phylogeny.reports.forest import Node, drawings
-from neural_phylogeny.reports.names import safe
+from neural_phylogeny.reports.escape import printable
+from neural_phylogeny.reports.families import Family, families, not_compared
+
+_PLAIN = re.compile(r"[A-Za-z0-9.-]+")
+"""Labels that need no quotes; an unquoted underscore would be read as a blank."""
 
 
 def to_newick(phylogeny: Phylogeny) -> str:
-    """One tree a line and family, ancestors as labelled inner nodes, branch lengths 1 - cosine.
+    """One tree per family, a line each, the largest first; every model is a labelled node.
 
-    A family that undirected claims leave with several roots becomes one tree under a root without a name; models
-    that could not be compared are left out. Copies beyond the first are left out too. Newick has no way to draw an
-    undirected claim, so it hangs from the side that was reached first: read the result file where that matters.
+    A branch is 1 - similarity long, at least 0, and has no length where the similarity is unknown. A parent is an inner
+    node; copies hang at length 0 under the model that stands for them. Trees of one family that no directed claim joins
+    meet in an unnamed root. Newick has no place for the rest: second parents, confidences, and whether a model that
+    stands alone is unrelated or was not compared. Linear in the size of the result.
+
+    References
+    ----------
+    J. Felsenstein et al., *The Newick tree format*, 1986.
+    G. Olsen, *Gary Olsen's Interpretation of the "Newick's 8:45" Tree Format Standard*, 1990.
+
+    Examples
+    --------
+    >>> from neural_phylogeny.records import Edge, ModelRecord
+    >>> models = tuple(ModelRecord(name, name, "npz", 10, 0) for name in ("base", "child 1"))
+    >>> print(to_newick(Phylogeny(models, (Edge("base", "child 1", "finetune", 0.9, 0.75, 1.0),))))
+    ('child 1':0.25)base;
     """
-    lines = []
-    for family, trees in drawings(phylogeny):
-        if family is None:
-            continue
-        texts = [_written(tree) for tree in trees]
-        lines.append(texts[0] if len(texts) == 1 else f"({','.join(texts)})")
-    return "".join(f"{line};\n" for line in lines)
+    lines = [_family(family) for family in families(phylogeny)]
+    return "\n".join(lines + [f"{_label(model.name)};" for model in not_compared(phylogeny)])
 
 
-def _written(root: Node) -> str:
-    """One tree, written without recursion: a chain of checkpoints may be thousands long."""
-    written: dict[int, str] = {}
-    stack = [root]
+def _family(family: Family) -> str:
+    if len(family.roots) == 1:
+        return f"{_tree(family, family.roots[0])};"
+    nearest: dict[str, float] = {}
+    for pair in family.pairs:
+        for name in (pair.a, pair.b):
+            nearest[name] = min(nearest.get(name, math.inf), (1.0 - pair.similarity) / 2.0)
+    return f"({','.join(_tree(family, root) + _length(nearest.get(root, math.nan)) for root in family.roots)});"
+
+
+def _tree(family: Family, root: str) -> str:
+    """A root and all below it; a loop rather than recursion, for runs of thousands of checkpoints are deep."""
+    below: dict[str, list[str]] = {}
+    stack = [(root, False)]
     while stack:
-        node = stack[-1]
-        waiting = [child for child in node.children if id(child) not in written]
-        if waiting:
-            stack += waiting
+        name, visited = stack.pop()
+        edges = family.children.get(name, [])
+        if not visited:
+            stack.append((name, True))
+            stack += [(edge.child, False) for edge in edges]
             continue
-        stack.pop()
-        inner = ",".join(written.pop(id(child)) for child in node.children)
-        length = ""
-        if node.link is not None:
-            similarity = node.link.similarity
-            length = f":{max(0.0, 1.0 - similarity):.6g}" if math.isfinite(similarity) else ""
-        written[id(node)] = f"{f'({inner})' if inner else ''}{_quoted(node.name)}{length}"
-    return written[id(root)]
+        branches = [f"{_label(copy)}:0" for copy in family.copies.get(name, ())]
+        for edge in edges:
+            branches += ["".join([*below.pop(edge.child), _length(1.0 - edge.similarity)])]
+        below[name] = [f"({','.join(branches)})" if branches else "", _label(name)]
+    return "".join(below[root])
 
 
-def _quoted(name: str) -> str:
-    """A label in single quotes, which are doubled inside: then every other character is allowed."""
-    return "'" + safe(name).replace("'", "''") + "'"
+def _label(name: str) -> str:
+    shown = printable(name)
+    return shown if _PLAIN.fullmatch(shown) else "'" + shown.replace("'", "''") + "'"
+
+
+def _length(length: float) -> str:
+    return f":{max(0.0, length):.6g}" if math.isfinite(length) else ""

@@ -1,165 +1,112 @@
-"""A Phylogeny for people: a tree in the terminal, as plain text, as HTML."""
+"""A phylogeny drawn for people: on a console, as plain text, as HTML."""
 
 from __future__ import annotations
 
+import io
 import math
-from collections.abc import Iterable
-from io import StringIO
+from collections.abc import Iterator
 
 from rich.console import Console, Group, RenderableType
-from rich.table import Table
+from rich.padding import Padding
 from rich.text import Text
-from rich.tree import Tree
 
-from neural_phylogeny.records import Comparison, Edge, Evidence, Kinship, ModelRecord, Phylogeny, Skipped
-from neural_phylogeny.reports.forest import Node, drawings
-from neural_phylogeny.reports.names import safe
+from neural_phylogeny.records import Edge, Kinship, Phylogeny
+from neural_phylogeny.reports.drawing import FamilyTree, Style
+from neural_phylogeny.reports.escape import printable
+from neural_phylogeny.reports.families import copies_of, families, is_related, not_compared, summary
+from neural_phylogeny.reports.labels import DIM, NAME, size_of
 
-WIDTH = 160
-"""Columns of plain text and HTML; a terminal uses its own."""
+PLAIN_WIDTH = 10_000
+"""Plain text is not broken into lines: whoever reads it has a width of their own."""
 
-LEGEND = (
-    "cos: cosine of the compared weights · direction: probability that the parent is the parent · ~ related, direction"
-    " undecided · = the same weights"
-)
-
-
-def render(phylogeny: Phylogeny, *, evidence: bool = False) -> RenderableType:
-    """The whole answer: a summary, a tree for each family, then what stands alone or was left out.
-
-    Names are data: they are escaped and never read as markup. Linear in the number of models.
-    """
-    parts: list[RenderableType] = [Text(_summary(phylogeny), style="bold"), Text("")]
-    copies = {group[0]: group[1:] for group in phylogeny.copies}
-    alone: list[str] = []
-    for family, trees in drawings(phylogeny):
-        if family is None:
-            continue
-        if len(trees) == 1 and not trees[0].children and trees[0].name not in copies:
-            alone.append(trees[0].name)
-            continue
-        parts += [_tree(tree, copies, evidence) for tree in trees]
-        parts.append(Text(""))
-    parts += _listed("Related to no other", [Text(safe(name)) for name in alone])
-    parts += _listed("Not comparable", [_remark(m) for m in phylogeny.models if m.family is None])
-    parts += _listed("With a remark", [_remark(m) for m in phylogeny.models if m.family is not None and m.remark])
-    parts += _listed("Left out", [_skipped(skipped) for skipped in phylogeny.skipped])
-    if phylogeny.edges or phylogeny.undirected:
-        parts.append(Text(LEGEND, style="dim"))
-    return Group(*parts)
+HTML_WIDTH = 140
 
 
 def to_text(phylogeny: Phylogeny, *, evidence: bool = False) -> str:
-    """The same as plain text, without colours."""
-    return plain(render(phylogeny, evidence=evidence))
+    """The drawing as plain text, as ``nphylo tree`` prints it into a file or a pipe.
+
+    Examples
+    --------
+    >>> from neural_phylogeny.records import Edge, ModelRecord
+    >>> models = tuple(ModelRecord(name, name, "npz", 10, 0) for name in ("base", "child"))
+    >>> print(to_text(Phylogeny(models, (Edge("base", "child", "finetune", 0.9, 0.75, 1.0),))))
+    2 models, 1 family, 1 edge
+    <BLANKLINE>
+    Family 1: 2 models
+    └── base  10 parameters, npz
+        └── child  finetune  similarity 0.750  direction 90 %
+    <BLANKLINE>
+    similarity: cosine of the compared weights; direction: probability that the parent is the older one
+    """
+    console = Console(file=io.StringIO(), width=PLAIN_WIDTH, color_system=None, force_terminal=False)
+    draw(phylogeny, console, evidence=evidence)
+    assert isinstance(console.file, io.StringIO)
+    return "\n".join(line.rstrip() for line in console.file.getvalue().splitlines())
 
 
-def to_html(phylogeny: Phylogeny) -> str:
-    """The same as an HTML fragment, for notebooks; names are escaped."""
-    console = Console(record=True, file=StringIO(), width=WIDTH, force_jupyter=False)
-    console.print(render(phylogeny), soft_wrap=True)
-    return console.export_html(
-        inline_styles=True, code_format='<pre style="font-family:monospace;line-height:1.25">{code}</pre>'
+def to_html(phylogeny: Phylogeny, *, evidence: bool = False) -> str:
+    """The drawing as one ``<pre>`` element with inline styles, as notebooks show it."""
+    console = Console(file=io.StringIO(), width=HTML_WIDTH, record=True, color_system="truecolor", force_terminal=True)
+    draw(phylogeny, console, evidence=evidence)
+    font = "font-family:Menlo,'DejaVu Sans Mono',Consolas,monospace;line-height:1.3"
+    return console.export_html(inline_styles=True, code_format=f'<pre style="{font}"><code>{{code}}</code></pre>')
+
+
+def draw(phylogeny: Phylogeny, console: Console, *, evidence: bool = False) -> None:
+    """Draw a phylogeny on a console: a summary, each family, what stands alone and why, a legend."""
+    console.print(Text(summary(phylogeny), style=NAME), soft_wrap=True)
+    style = Style(console.width, evidence)
+    for part in (family_trees(phylogeny, style), *_left_over(phylogeny), _legend(phylogeny)):
+        if part is not None:
+            console.print()
+            console.print(part, crop=False, highlight=False)
+
+
+def family_trees(phylogeny: Phylogeny, style: Style) -> RenderableType | None:
+    """All families of more than one model; None when there are none."""
+    models = {model.name: model for model in phylogeny.models}
+    related = [family for family in families(phylogeny) if is_related(family)]
+    drawn: list[RenderableType] = []
+    for number, family in enumerate(related, start=1):
+        drawn += [Text("")] if drawn else []
+        drawn.append(FamilyTree(family, f"Family {number}", models, style))
+    return Group(*drawn) if drawn else None
+
+
+def _left_over(phylogeny: Phylogeny) -> Iterator[RenderableType]:
+    """What is in no tree, never silently dropped."""
+    models = {model.name: model for model in phylogeny.models}
+    copies = copies_of(phylogeny)
+    alone = [family.names[0] for family in families(phylogeny) if not is_related(family)]
+    yield from _section(
+        "Related to no other model here", [(name, size_of(models[name])) for name in alone if name in models]
     )
-
-
-def plain(renderable: RenderableType) -> str:
-    """Any of these drawings as plain text."""
-    console = Console(file=StringIO(), width=WIDTH, no_color=True, color_system=None, force_terminal=False)
-    with console.capture() as captured:
-        console.print(renderable, soft_wrap=True)
-    return "\n".join(line.rstrip() for line in captured.get().splitlines()) + "\n"
-
-
-def render_comparison(comparison: Comparison) -> RenderableType:
-    """Two models side by side: the verdict, the evidence, the tensors."""
-    a, b = safe(comparison.a.name), safe(comparison.b.name)
-    sentence = {
-        "parent": f"{a} is the parent of {b}",
-        "child": f"{b} is the parent of {a}",
-        "related": f"{a} and {b} are related; the weights do not say who came first",
-        "unrelated": f"{a} and {b} are not related, as far as their weights tell",
-        "copies": f"{a} and {b} hold the same weights",
-        "not comparable": f"{a} and {b} cannot be compared",
-    }[comparison.verdict]
-    shares = f"cos {comparison.similarity:.3f}, {comparison.coverage:.0%} of the parameters compared"
-    parts: list[RenderableType] = [
-        Text(f"{sentence} ({_percent(comparison.confidence)})" if comparison.verdict != "copies" else sentence, "bold"),
-        Text(shares),
-        Text(""),
-        *(_evidence(item) for item in comparison.evidence),
-    ]
-    parts += _listed("With a remark", [_remark(model) for model in (comparison.a, comparison.b) if model.remark])
-    if comparison.tensors:
-        table = Table("tensor", "in the other", "role", "cosine", "compared", box=None, header_style="bold")
-        for tensor in comparison.tensors:
-            other = "" if tensor.name_in_b == tensor.name else safe(tensor.name_in_b)
-            row = (safe(tensor.name), other, tensor.role, f"{tensor.cosine:.4f}", f"{tensor.coverage:.0%}")
-            table.add_row(*(Text(cell) for cell in row))
-        parts += [Text(""), table]
-    return Group(*parts)
-
-
-def _summary(phylogeny: Phylogeny) -> str:
-    families = {model.family for model in phylogeny.models if model.family is not None}
-    counts = [
-        (len(phylogeny.models), "model", "models"),
-        (len(families), "family", "families"),
-        (len(phylogeny.edges), "edge", "edges"),
-        (len(phylogeny.undirected), "undecided pair", "undecided pairs"),
-        (len(phylogeny.skipped), "path left out", "paths left out"),
-    ]
-    return " · ".join(f"{n} {one if n == 1 else many}" for n, one, many in counts if n or one in ("model", "edge"))
-
-
-def _tree(root: Node, copies: dict[str, tuple[str, ...]], evidence: bool) -> Tree:
-    drawn = Tree(_label(root, copies, evidence), guide_style="dim")
-    stack = [(root, drawn)]
-    while stack:
-        node, branch = stack.pop()
-        stack += [(child, branch.add(_label(child, copies, evidence))) for child in node.children]
-    return drawn
-
-
-def _label(node: Node, copies: dict[str, tuple[str, ...]], evidence: bool) -> RenderableType:
-    undecided = isinstance(node.link, Kinship)
-    label = Text("~ " if undecided else "").append(safe(node.name), style="bold" if node.link is None else "")
-    for double in copies.get(node.name, ()):
-        label.append(f"  = {safe(double)}", style="cyan")
-    if node.link is None:
-        return label
-    label.append(f"  cos {node.link.similarity:.3f}", style="green")
-    if isinstance(node.link, Edge):
-        label.append(f"  direction {_percent(node.link.confidence)}", style="yellow")
-        label.append(f"  {node.link.kind}", style="dim")
-    else:
-        label.append("  direction undecided", style="yellow")
-    if node.link.coverage < 0.995:
-        label.append(f"  {node.link.coverage:.0%} compared", style="dim")
-    return Group(label, *(_evidence(item) for item in node.link.evidence)) if evidence else label
-
-
-def _evidence(item: Evidence) -> Text:
-    return Text(f"  {item.witness}: {safe(item.statement)}", style="dim")
-
-
-def _listed(title: str, lines: Iterable[Text]) -> list[RenderableType]:
-    lines = list(lines)
-    return (
-        [Text(f"{title}:", style="bold"), *(Text("  ").append_text(line) for line in lines), Text("")] if lines else []
+    yield from _section(
+        "Not compared",
+        [
+            (" = ".join([model.name, *copies.get(model.name, ())]), model.remark or "no reason is recorded")
+            for model in not_compared(phylogeny)
+        ],
     )
+    yield from _section("Skipped", [(skipped.path, skipped.reason) for skipped in phylogeny.skipped])
 
 
-def _remark(model: ModelRecord) -> Text:
-    return Text(safe(model.name)).append(f"  {safe(model.remark)}", style="dim")
+def _section(title: str, rows: list[tuple[str, str]]) -> Iterator[RenderableType]:
+    if rows:
+        heading = Text(f"{title}: {len(rows):,}", style="bold blue")
+        lines = [Text.assemble((printable(name), NAME), (f"  {printable(words)}", DIM)) for name, words in rows]
+        yield Group(heading, *(Padding(line, (0, 0, 0, 2), expand=False) for line in lines))
 
 
-def _skipped(skipped: Skipped) -> Text:
-    return Text(safe(skipped.path)).append(f"  {safe(skipped.reason)}", style="red")
-
-
-def _percent(probability: float) -> str:
-    """A probability in whole percent, but never as a certainty it is not."""
-    if not math.isfinite(probability):
-        return "unknown"
-    return "> 99 %" if 0.99 < probability < 1.0 else f"{probability:.0%}".replace("%", " %")
+def _legend(phylogeny: Phylogeny) -> Text | None:
+    """What the marks mean, of those that are in the drawing."""
+    claims: list[Edge | Kinship] = [*phylogeny.edges, *phylogeny.undirected]
+    entries = [
+        ("similarity: cosine of the compared weights", any(not math.isnan(c.similarity) for c in claims)),
+        ("direction: probability that the parent is the older one", bool(phylogeny.edges)),
+        ("~ related, direction undecided; kin: probability that they are related", bool(phylogeny.undirected)),
+        ("of the weights: share that could be compared", any(claim.coverage < 0.995 for claim in claims)),
+        ("= same weights under another name", bool(phylogeny.copies)),
+    ]
+    shown = [words for words, used in entries if used]
+    return Text("; ".join(shown), style=DIM) if shown else None

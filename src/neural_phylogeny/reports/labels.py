@@ -1,0 +1,85 @@
+"""The words and numbers beside a name in a drawing."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+from rich.text import Text
+
+from neural_phylogeny.records import Edge, Evidence, Kinship, ModelRecord
+from neural_phylogeny.reports.escape import printable
+
+NAME, HIDDEN, DIM = "bold", "italic", "dim"
+
+
+@dataclass(frozen=True)
+class Columns:
+    """What stands beside the name of a child, a column each; empty ones are left out of the drawing."""
+
+    kind: str
+    similarity: str
+    claim: str
+    coverage: str
+    style: str
+
+    def texts(self) -> tuple[tuple[str, str], ...]:
+        """(text, style) of the columns."""
+        return (self.kind, "cyan"), (self.similarity, ""), (self.claim, self.style), (self.coverage, "yellow")
+
+
+def columns(claim: Edge | Kinship) -> Columns:
+    """The columns of an edge or of an undirected pair."""
+    known = not math.isnan(claim.confidence)
+    style = ("green" if claim.confidence >= 0.9 else "yellow" if claim.confidence >= 0.7 else "red") if known else ""
+    similarity = "" if math.isnan(claim.similarity) else f"similarity {claim.similarity:.3f}"
+    coverage = f"{percent(claim.coverage)} of the weights" if claim.coverage < 0.995 else ""
+    if isinstance(claim, Edge):
+        said = f"direction {percent(claim.confidence)}" if known else ""
+        return Columns(printable(claim.kind), similarity, said, coverage, style)
+    said = f"kin {percent(claim.confidence)}" if known else ""
+    return Columns("related", similarity, said, coverage, style)
+
+
+def percent(share: float) -> str:
+    """A share as a percentage that never rounds to a certainty it is not.
+
+    Examples
+    --------
+    >>> percent(0.974), percent(0.9999), percent(1.0), percent(0.001), percent(float("nan"))
+    ('97 %', '>99 %', '100 %', '<1 %', '-')
+    """
+    if math.isnan(share):
+        return "-"
+    if 0.99 < share < 1.0:
+        return ">99 %"
+    if 0.0 < share < 0.01:
+        return "<1 %"
+    return f"{share:.0%}".replace("%", " %")
+
+
+def size_of(model: ModelRecord) -> str:
+    """How large a model is and how it is stored, as ``1.2 M parameters, npz``."""
+    return f"{magnitude(model.parameters)} parameters, {printable(model.format)}"
+
+
+def magnitude(number: int) -> str:
+    """A count in three digits.
+
+    Examples
+    --------
+    >>> magnitude(897), magnitude(61_706), magnitude(1_234_567), magnitude(70_000_000_000)
+    ('897', '61.7 k', '1.23 M', '70.0 G')
+    """
+    for limit, unit in ((10**9, " G"), (10**6, " M"), (10**3, " k")):
+        if number >= limit:
+            scaled = number / limit
+            return f"{scaled:.{max(0, 3 - len(str(int(scaled))))}f}{unit}"
+    return str(number)
+
+
+def evidence_line(evidence: Evidence) -> Text:
+    """One measurement in a line: its strength as a bar, then its words."""
+    strength = 0.0 if math.isnan(evidence.strength) else min(1.0, max(0.0, evidence.strength))
+    bar = "#" * round(5 * strength)
+    return Text(f"[{bar:<5}] {printable(evidence.witness)}: {printable(evidence.statement)}", style=DIM)
