@@ -5,17 +5,16 @@ from __future__ import annotations
 import fnmatch
 import glob
 import os
-from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 from neural_phylogeny.errors import CheckpointError
 from neural_phylogeny.records import ModelRef, Part, Skipped
-from neural_phylogeny.sources.folders import Found, is_weight_file, models_in, reason_of
-from neural_phylogeny.sources.manifest import read_manifest
-
-MANIFESTS = (".csv", ".json")
+from neural_phylogeny.sources.documents import reason_of
+from neural_phylogeny.sources.folders import Found, is_weight_file, models_in, why_unusable
+from neural_phylogeny.sources.manifest import is_manifest, read_manifest
+from neural_phylogeny.sources.shards import is_index, shards
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,15 +30,17 @@ def discover(
     exclude: Sequence[str] = (),
     component: str | None = None,
 ) -> tuple[list[ModelRef], list[Skipped]]:
-    """Find the models behind files, folders, globs and manifests.
+    """Find the models behind files, folders, globs and manifests; no weight file is opened.
 
     Parameters
     ----------
     paths : sequence of paths
         A file is taken whatever its suffix; a folder is walked for known suffixes; a ``.csv`` or ``.json`` is a
-        manifest of names and paths; anything else may be a glob pattern, whose matches are taken as in a walk.
+        manifest of names and paths, an ``.index.json`` the model whose shards it names; anything else may be a
+        glob pattern, whose matches are taken as in a walk.
     include, exclude : sequence of str
-        Shell patterns on a model's name or path; with ``include``, only what matches one is kept.
+        Shell patterns on a model's name or path; with ``include``, only what matches one is kept. Nothing is said
+        of what they leave out.
     component : str, optional
         Which of several state dicts to take from each file.
 
@@ -48,60 +49,98 @@ def discover(
     (models, skipped)
         Names are paths below the deepest folder that holds all models, suffix kept. The same file counts once.
         Whatever was given explicitly and is no model is in ``skipped``, with the reason.
+
+    Notes
+    -----
+    A folder is one model when it holds one shard index, a pipeline's ``model_index.json``, or ``config.json`` or
+    ``adapter_config.json`` beside a single weight file; its subfolders are still walked. Of the same model in
+    several formats one is taken. Other weight files are a model each.
     """
     named: list[_Named] = []
-    skipped: list[Skipped] = []
-    seen: set[str] = set()
+    skipped: dict[Skipped, None] = {}
+    seen: set[frozenset[tuple[str, str]]] = set()
     for path in paths:
-        for item in _expand(os.fspath(path)):
+        for item in _expand(os.fsdecode(path)):
             if isinstance(item, Skipped):
-                skipped.append(item)
-            elif (real := os.path.realpath(item.found.path)) not in seen:
-                seen.add(real)
+                skipped[item] = None
+            elif (files := _files_of(item.found)) not in seen:
+                seen.add(files)
                 named.append(item)
-    names = _names(named)
     refs = [
-        ModelRef(name, str(item.found.path), item.found.parts, component)
-        for name, item in zip(names, named, strict=True)
+        ModelRef(name, item.found.path, item.found.parts, component)
+        for name, item in zip(_names(named), named, strict=True)
     ]
-    return [ref for ref in refs if _wanted(ref, include, exclude)], skipped
+    models = [ref for ref in refs if (not include or _matches(ref.name, ref.path, include))]
+    return (
+        [ref for ref in models if not _matches(ref.name, ref.path, exclude)],
+        [item for item in skipped if not _matches(item.path, item.path, exclude)],
+    )
 
 
 def _expand(path: str) -> Iterator[_Named | Skipped]:
-    """The models behind one argument."""
-    target = Path(path)
-    if target.is_dir():
-        found = False
-        for item in models_in(target):
-            found = True
-            yield item if isinstance(item, Skipped) else _Named(item)
-        if not found:
-            yield Skipped(path, "no checkpoint of a known format in this folder")
-    elif target.is_file() and target.suffix.lower() in MANIFESTS:
-        yield from _from_manifest(target)
-    elif os.path.lexists(target):
-        yield _Named(Found(target, (Part(path),)))
-    elif matched := sorted(glob.glob(path, recursive=True)):
-        for match in map(Path, matched):
-            if match.is_dir() or is_weight_file(match):
-                yield from _expand(str(match))
+    """The models behind one argument; at least one item, so that nothing given is lost without a word."""
+    if os.path.isdir(path):
+        items = list(_walk(path))
+        yield from items or [Skipped(path, "no checkpoint of a known format in this folder")]
+    elif os.path.isfile(path):
+        yield from _from_file(path)
+    elif not os.path.lexists(path) and (matched := _matched_by(path)):
+        items = list(_from_matches(matched))
+        yield from items or [Skipped(path, "no checkpoint of a known format matches this pattern")]
     else:
-        yield Skipped(path, "no such file or folder")
+        yield Skipped(path, why_unusable(path))
 
 
-def _from_manifest(manifest: Path) -> Iterator[_Named | Skipped]:
+def _from_file(path: str) -> Iterator[_Named | Skipped]:
     try:
-        rows = read_manifest(manifest)
+        if is_index(path):
+            yield _Named(Found(path, shards(path)))
+        elif is_manifest(path):
+            yield from _from_rows(read_manifest(path))
+        else:
+            yield _Named(Found(path, (Part(path),)))
     except CheckpointError as error:
-        yield Skipped(str(manifest), reason_of(error, str(manifest)))
-        return
+        yield Skipped(path, reason_of(error, path))
+
+
+def _from_rows(rows: Sequence[tuple[str, str]]) -> Iterator[_Named | Skipped]:
+    """A row that stands for one model gives it its name; a folder or pattern of several leaves them theirs."""
     for name, target in rows:
-        if target.suffix.lower() in MANIFESTS:
-            yield Skipped(str(target), "a manifest inside a manifest")
+        if is_manifest(target):
+            yield Skipped(target, "a manifest cannot name another manifest")
             continue
-        items = list(_expand(str(target)))
-        alone = len(items) == 1
+        items = list(_expand(target))
+        alone = sum(isinstance(item, _Named) for item in items) == 1
         yield from (replace(item, name=name) if alone and isinstance(item, _Named) else item for item in items)
+
+
+def _matched_by(pattern: str) -> list[str]:
+    try:
+        return sorted(glob.glob(pattern, recursive=True)) if glob.has_magic(pattern) else []
+    except ValueError:  # characters that no path can hold
+        return []
+
+
+def _from_matches(matched: Iterable[str]) -> Iterator[_Named | Skipped]:
+    """What a pattern matched, folders before what lies in them, which their walk has covered."""
+    walked: list[str] = []
+    for match in matched:
+        if any(match.startswith(folder) for folder in walked):
+            continue
+        if os.path.isdir(match):
+            walked.append(os.path.join(match, ""))
+            yield from _walk(match)
+        elif is_weight_file(match):
+            yield _Named(Found(match, (Part(match),)))
+
+
+def _walk(folder: str) -> Iterator[_Named | Skipped]:
+    return (item if isinstance(item, Skipped) else _Named(item) for item in models_in(folder))
+
+
+def _files_of(found: Found) -> frozenset[tuple[str, str]]:
+    """What makes two finds the same model: the real files and the prefixes they are read under."""
+    return frozenset((os.path.realpath(part.file), part.prefix) for part in found.parts)
 
 
 def _names(named: Sequence[_Named]) -> list[str]:
@@ -112,20 +151,21 @@ def _names(named: Sequence[_Named]) -> list[str]:
         item.name or (path.relative_to(common).as_posix() if common else path.as_posix())
         for item, path in zip(named, paths, strict=True)
     ]
-    counts, used = Counter(names), Counter[str]()
-    unique = []
-    for name in names:
-        used[name] += 1
-        unique.append(name if counts[name] == 1 or used[name] == 1 else f"{name} ({used[name]})")
-    return unique
+    taken = set(names)
+    used: set[str] = set()
+    for position, name in enumerate(names):
+        unique, number = name, 1
+        while unique in used or (number > 1 and unique in taken):
+            number += 1
+            unique = f"{name} ({number})"
+        used.add(unique)
+        names[position] = unique
+    return names
 
 
 def _one_drive(paths: Sequence[Path]) -> bool:
     return bool(paths) and len({path.drive for path in paths}) == 1
 
 
-def _wanted(ref: ModelRef, include: Sequence[str], exclude: Sequence[str]) -> bool:
-    def matches(patterns: Sequence[str]) -> bool:
-        return any(fnmatch.fnmatch(text, pattern) for pattern in patterns for text in (ref.name, ref.path))
-
-    return (not include or matches(include)) and not matches(exclude)
+def _matches(name: str, path: str, patterns: Sequence[str]) -> bool:
+    return any(fnmatch.fnmatch(text, pattern) for pattern in patterns for text in (name, path))

@@ -3,17 +3,28 @@
 from __future__ import annotations
 
 import csv
-import json
-from pathlib import Path
+import io
+import os
 from typing import Any
 
-from neural_phylogeny.errors import DamagedFileError, UnreadableFileError
+from neural_phylogeny.errors import DamagedFileError
+from neural_phylogeny.sources.documents import read_json, read_text
+from neural_phylogeny.sources.shards import is_index
 
-SIZE_LIMIT = 1 << 26
-"""Longest manifest accepted, in bytes."""
+MANIFESTS = (".csv", ".json")
+"""Suffixes of manifests; a walk passes over them."""
+
+_COLUMNS = ("name", "path")
+
+_REMEDY = "A manifest is a CSV with the columns name and path, or a JSON list of objects with these keys."
 
 
-def read_manifest(path: Path) -> list[tuple[str, Path]]:
+def is_manifest(path: str) -> bool:
+    """Whether a file is taken for a manifest, by its suffix; a shard index is none."""
+    return path.lower().endswith(MANIFESTS) and not is_index(path)
+
+
+def read_manifest(path: str) -> list[tuple[str, str]]:
     """(name, path) rows of a manifest; relative paths start at the manifest's own folder.
 
     A CSV needs a header with ``name`` and ``path``; a JSON file a list of such objects, or an object of names to
@@ -22,33 +33,40 @@ def read_manifest(path: Path) -> list[tuple[str, Path]]:
     Raises
     ------
     UnreadableFileError, DamagedFileError
-        When it cannot be read, or a row lacks either.
+        When it cannot be read, has no rows, or one of them lacks a name or a path.
     """
-    try:
-        if path.stat().st_size > SIZE_LIMIT:
-            raise DamagedFileError("too large for a manifest", path=path, remedy="Split it.")
-        text = path.read_text(encoding="utf-8-sig")
-        rows = _json_rows(text) if path.suffix.lower() == ".json" else list(csv.DictReader(text.splitlines()))
-    except OSError as error:
-        raise UnreadableFileError(str(error.strerror).lower(), path=path, remedy="Check the path.") from error
-    except (ValueError, csv.Error, RecursionError) as error:
-        raise DamagedFileError(f"not a manifest ({error})", path=path, remedy=_REMEDY) from error
+    rows = _json_rows(path) if path.lower().endswith(".json") else _csv_rows(path)
+    if not rows:
+        raise DamagedFileError("the manifest has no rows", path=path, remedy=_REMEDY)
     found = []
     for number, row in enumerate(rows, start=1):
-        name, target = (row.get(key) for key in ("name", "path")) if isinstance(row, dict) else (None, None)
+        name, target = (row.get(column) for column in _COLUMNS) if isinstance(row, dict) else (None, None)
         if not (isinstance(name, str) and name and isinstance(target, str) and target):
-            raise DamagedFileError(f"row {number} lacks a name or a path", path=path, remedy=_REMEDY)
-        found.append((name, path.parent / target))
+            raise DamagedFileError(f"row {number} of the manifest lacks a name or a path", path=path, remedy=_REMEDY)
+        found.append((name, os.path.join(os.path.dirname(path), target)))
     return found
 
 
-_REMEDY = "A manifest is a CSV with the columns name and path, or a JSON list of objects with these keys."
+def _csv_rows(path: str) -> list[dict[str, Any]]:
+    reader = csv.DictReader(io.StringIO(read_text(path, _REMEDY), newline=""))
+    try:
+        columns = reader.fieldnames or ()
+        missing = [column for column in _COLUMNS if column not in columns]
+        if missing and columns:
+            raise DamagedFileError(
+                f"the manifest has no column {missing[0]!r}, only {', '.join(map(repr, columns))}",
+                path=path,
+                remedy=_REMEDY,
+            )
+        return list(reader)
+    except csv.Error as error:
+        raise DamagedFileError(f"not CSV ({error})", path=path, remedy=_REMEDY) from error
 
 
-def _json_rows(text: str) -> list[Any]:
-    content = json.loads(text)
+def _json_rows(path: str) -> list[Any]:
+    content = read_json(path, _REMEDY)
     if isinstance(content, dict):
         return [{"name": name, "path": target} for name, target in content.items()]
     if not isinstance(content, list):
-        raise ValueError("neither a list nor an object")
+        raise DamagedFileError("the manifest is neither a list nor an object", path=path, remedy=_REMEDY)
     return content

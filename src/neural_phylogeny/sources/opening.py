@@ -2,20 +2,31 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from neural_phylogeny.errors import CheckpointError, DamagedFileError, MissingExtraError, UnknownChoiceError
+from neural_phylogeny.errors import (
+    CheckpointError,
+    DamagedFileError,
+    MissingExtraError,
+    UnknownChoiceError,
+    UnsupportedFormatError,
+)
 from neural_phylogeny.formats import Checkpoint, open_checkpoint
 from neural_phylogeny.formats.base import AnyArray
 from neural_phylogeny.formats.memory import MemoryCheckpoint
 from neural_phylogeny.records import ModelRef, Skipped
-from neural_phylogeny.sources.folders import reason_of
+from neural_phylogeny.sources.documents import reason_of
 
 Opened = tuple[ModelRef, Checkpoint]
+
+SPARE_FILES = 256
+"""Open files left to everything else in the process."""
 
 
 class CompositeCheckpoint(Checkpoint):
@@ -37,7 +48,7 @@ class CompositeCheckpoint(Checkpoint):
                         raise DamagedFileError(
                             "two shards hold this tensor", path=part.file, tensor=full, remedy="Download them again."
                         )
-                    self.tensors[full] = type(tensor)(full, tensor.shape, tensor.dtype, tensor.output_axis)
+                    self.tensors[full] = replace(tensor, name=full)
                     self._homes[full] = (opened, name)
         except BaseException:
             self.close()
@@ -79,8 +90,25 @@ def open_all(refs: Sequence[ModelRef]) -> tuple[list[Opened], list[Skipped]]:
 
 
 def from_memory(models: Mapping[str, Mapping[str, Any]]) -> list[Opened]:
-    """Models given as arrays or state dicts by name, ready to be compared; nothing is copied."""
-    return [(ModelRef(name, "", ()), MemoryCheckpoint(arrays)) for name, arrays in models.items()]
+    """Models given as arrays or state dicts by name, ready to be compared; contiguous arrays are not copied.
+
+    Raises UnsupportedFormatError, naming the model, for anything but a mapping of names to arrays of numbers.
+    """
+    return [(ModelRef(name, "", ()), _in_memory(name, arrays)) for name, arrays in models.items()]
+
+
+def _in_memory(name: str, arrays: Mapping[str, Any]) -> Checkpoint:
+    where = f"model {name!r}"
+    if not isinstance(arrays, Mapping):
+        raise UnsupportedFormatError(
+            f"expected a mapping of tensor names to arrays, got {type(arrays).__name__}",
+            path=where,
+            remedy="A torch module gives one with .state_dict().",
+        )
+    try:
+        return MemoryCheckpoint(arrays)
+    except UnsupportedFormatError as error:
+        raise UnsupportedFormatError(error.reason, path=where, tensor=error.tensor, remedy=error.remedy) from error
 
 
 def format_of(checkpoint: Checkpoint) -> str:
@@ -95,7 +123,8 @@ def _allow_open_files(needed: int) -> None:
     except ModuleNotFoundError:  # Windows has no such limit
         return
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    wanted = needed + 256
+    wanted = needed + SPARE_FILES
     if soft != resource.RLIM_INFINITY and wanted > soft:
         limit = wanted if hard == resource.RLIM_INFINITY else min(wanted, hard)
-        resource.setrlimit(resource.RLIMIT_NOFILE, (limit, hard))
+        with contextlib.suppress(ValueError, OSError):  # a system may refuse; files beyond its limit are then told
+            resource.setrlimit(resource.RLIMIT_NOFILE, (limit, hard))

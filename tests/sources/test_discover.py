@@ -1,0 +1,263 @@
+import json
+import os
+from collections.abc import Sequence
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from neural_phylogeny.records import ModelRef, Part, Skipped
+from neural_phylogeny.sources import discover, open_all
+from neural_phylogeny.sources.discover import _Named, _names
+from neural_phylogeny.sources.folders import Found
+
+
+def names(*paths: str | Path, include: Sequence[str] = (), exclude: Sequence[str] = ()) -> list[str]:
+    found, skipped = discover(paths, include=include, exclude=exclude)
+    assert skipped == []
+    return [ref.name for ref in found]
+
+
+def test_a_file_is_a_model_whatever_its_suffix(write) -> None:
+    path = write("weights.dat")
+    assert discover([path]) == ([ModelRef("weights.dat", path, (Part(path),))], [])
+
+
+def test_a_trainers_file_given_explicitly_is_taken(write) -> None:
+    assert names(write("optimizer.pt")) == ["optimizer.pt"]
+
+
+def test_the_component_goes_into_every_model(write, tmp_path: Path) -> None:
+    write("a.pt")
+    write("b.pt")
+    assert {ref.component for ref in discover([tmp_path], component="ema")[0]} == {"ema"}
+
+
+def test_names_are_file_names_where_one_folder_is_given(write, tmp_path: Path) -> None:
+    for name in ("b.pt", "a.safetensors", "truth.json", "README.md"):
+        write(name)
+    assert names(tmp_path) == ["a.safetensors", "b.pt"]
+
+
+def test_names_keep_what_tells_folders_apart(write, tmp_path: Path) -> None:
+    write("x/run1/model.pt")
+    write("x/run2/model.pt")
+    assert names(tmp_path) == ["run1/model.pt", "run2/model.pt"]
+    assert names(tmp_path / "x/run1", tmp_path / "x/run2/model.pt") == ["run1/model.pt", "run2/model.pt"]
+
+
+def test_a_folder_model_is_called_by_its_folder(write, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    write("x/m/config.json", {})
+    weights = write("x/m/model.safetensors")
+    folder = str(tmp_path / "x/m")
+    assert discover([folder]) == ([ModelRef("m", folder, (Part(weights),))], [])
+    monkeypatch.chdir(folder)
+    assert names(".") == ["m"]
+
+
+def test_paths_stay_as_given(write, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    write("sub/a.pt")
+    monkeypatch.chdir(tmp_path)
+    for given_path, found in (("./sub/a.pt", "./sub/a.pt"), ("./sub", "./sub/a.pt"), ("sub/", "sub/a.pt")):
+        assert [ref.path for ref in discover([given_path])[0]] == [found]
+
+
+def test_the_same_file_counts_once(write, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = write("sub/a.pt")
+    (tmp_path / "link.pt").symlink_to(path)
+    monkeypatch.chdir(tmp_path)
+    assert [ref.path for ref in discover([path, "sub/a.pt", "link.pt", "sub", "sub/../sub/*.pt"])[0]] == [path]
+
+
+def test_a_folder_model_and_its_only_file_are_one_model(write, tmp_path: Path) -> None:
+    write("config.json", {})
+    path = write("model.safetensors")
+    assert [ref.path for ref in discover([tmp_path, path])[0]] == [str(tmp_path)]
+
+
+def test_a_pattern_takes_what_a_walk_takes(write, tmp_path: Path) -> None:
+    for name in ("a.pt", "b.pt", "README.md", "optimizer.pt", "run/c.pt", "logs/log.txt", "m.csv"):
+        write(name)
+    assert names(f"{tmp_path}/*.pt") == ["a.pt", "b.pt"]
+    assert names(f"{tmp_path}/*") == ["a.pt", "b.pt", "run/c.pt"]
+    assert names(f"{tmp_path}/**/*.pt") == ["a.pt", "b.pt", "run/c.pt"]
+
+
+def test_a_recursive_pattern_does_not_take_shards_for_models(write, tmp_path: Path) -> None:
+    shard = "model-00001-of-00001.safetensors"
+    write(f"runs/m/{shard}")
+    write("runs/m/model.safetensors.index.json", {"weight_map": {"w": shard}})
+    assert names(f"{tmp_path}/runs/**") == ["m"]
+
+
+def test_a_name_with_brackets_that_exists_is_no_pattern(write) -> None:
+    path = write("model[1].pt")
+    write("model1.pt")
+    assert names(path) == ["model[1].pt"]
+
+
+def test_a_pattern_without_a_model_is_told(write, tmp_path: Path) -> None:
+    write("logs/log.txt")
+    assert discover([f"{tmp_path}/*"]) == (
+        [],
+        [Skipped(f"{tmp_path}/*", "no checkpoint of a known format matches this pattern")],
+    )
+
+
+def test_what_is_missing_is_told_once_and_the_rest_goes_on(write, tmp_path: Path) -> None:
+    gone, nothing = str(tmp_path / "gone.pt"), f"{tmp_path}/*.ckpt"
+    found, skipped = discover([gone, write("a.pt"), nothing, gone])
+    assert [ref.name for ref in found] == ["a.pt"]
+    reason = "no such file or directory. Check the path and its permissions."
+    assert skipped == [Skipped(gone, reason), Skipped(nothing, reason)]
+
+
+def test_what_is_no_file_is_told(write, tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe.pt")
+    (tmp_path / "link.pt").symlink_to(tmp_path / "gone.pt")
+    (tmp_path / "loop.pt").symlink_to(tmp_path / "loop.pt")
+    below_a_file = f"{write('a.pt')}/b.pt"
+    paths = [str(tmp_path / "pipe.pt"), str(tmp_path / "link.pt"), str(tmp_path / "loop.pt"), below_a_file]
+    found, skipped = discover(paths)
+    assert found == []
+    assert [(item.path, item.reason.split(".")[0]) for item in skipped] == [
+        (paths[0], "not a regular file"),
+        (paths[1], "no such file or directory"),
+        (paths[2], "too many levels of symbolic links"),
+        (paths[3], "not a directory"),
+    ]
+
+
+@pytest.mark.parametrize("path", ["a\0b", "a\0*/b", "\ud800", "\ud800*", "n" * 5000, ""])
+def test_what_no_file_can_be_called_is_told(path: str) -> None:
+    found, skipped = discover([path])
+    assert found == []
+    assert [item.path for item in skipped] == [path]
+
+
+def test_a_folder_without_checkpoints_is_told(write, tmp_path: Path) -> None:
+    write("README.md", "nothing here")
+    assert discover([tmp_path]) == ([], [Skipped(str(tmp_path), "no checkpoint of a known format in this folder")])
+
+
+def test_a_folder_that_may_not_be_listed_is_told(tmp_path: Path, refuse) -> None:
+    refuse("os.listdir", str(tmp_path))
+    reason = "permission denied. Check the path and its permissions."
+    assert discover([tmp_path]) == ([], [Skipped(str(tmp_path), reason)])
+
+
+def test_a_file_in_a_folder_that_may_not_be_entered_is_told(write, refuse) -> None:
+    path = write("locked/a.pt")
+    refuse("os.stat", path)
+    assert discover([path]) == ([], [Skipped(path, "permission denied. Check the path and its permissions.")])
+
+
+def test_a_shard_index_given_explicitly_is_its_model(write) -> None:
+    shard = write("m/a.safetensors")
+    index = write("m/model.safetensors.index.json", {"weight_map": {"w": "a.safetensors"}})
+    assert discover([index])[0] == [ModelRef("model.safetensors.index.json", index, (Part(shard),))]
+    broken = write("m/b.index.json", {"weight_map": {"w": "../x"}})
+    assert discover([broken])[1] == [
+        Skipped(broken, "the shard index points outside its folder ('../x'). Do not trust this folder.")
+    ]
+
+
+def test_a_manifest_names_its_models(write, tmp_path: Path) -> None:
+    a, b = write("w/a.pt"), write("w/b.pt")
+    write("w/m/config.json", {})
+    folder_weights = write("w/m/model.safetensors")
+    manifest = write("models.csv", "name,path\nparent,w/a.pt\nchild,w/b.pt\nwhole,w/m\n")
+    assert discover([manifest]) == (
+        [
+            ModelRef("parent", a, (Part(a),)),
+            ModelRef("child", b, (Part(b),)),
+            ModelRef("whole", str(tmp_path / "w/m"), (Part(folder_weights),)),
+        ],
+        [],
+    )
+
+
+def test_models_of_a_manifests_folder_keep_their_own_names(write) -> None:
+    write("w/a.pt")
+    write("w/b.pt")
+    assert names(write("models.json", {"both": "w"})) == ["a.pt", "b.pt"]
+
+
+def test_a_manifests_bad_rows_are_told_and_the_rest_goes_on(write, tmp_path: Path) -> None:
+    write("a.pt")
+    manifest = write("m.json", {"a": "a.pt", "gone": "gone.pt", "again": "m.json", "odd": "\ud800*", "nul": "\0[a]"})
+    found, skipped = discover([manifest])
+    assert [ref.name for ref in found] == ["a"]
+    assert [(os.path.basename(item.path), item.reason.split(".")[0]) for item in skipped[:2]] == [
+        ("gone.pt", "no such file or directory"),
+        ("m.json", "a manifest cannot name another manifest"),
+    ]
+    assert len(skipped) == 4
+
+
+def test_a_bad_manifest_is_told(write) -> None:
+    path = write("truth.json", {"edges": []})
+    found, skipped = discover([path])
+    assert (found, [item.path for item in skipped]) == ([], [path])
+    assert skipped[0].reason.startswith("row 1 of the manifest lacks a name or a path. A manifest is a CSV")
+
+
+def test_include_and_exclude_match_names_and_paths(write, tmp_path: Path) -> None:
+    for name in ("run1/a.pt", "run1/b.pt", "run2/a.pt"):
+        write(name)
+    assert names(tmp_path, include=["run1/*"]) == ["run1/a.pt", "run1/b.pt"]
+    assert names(tmp_path, exclude=["*/a.pt"]) == ["run1/b.pt"]
+    assert names(tmp_path, include=["run1/*", "run2/*"], exclude=["*b.pt"]) == ["run1/a.pt", "run2/a.pt"]
+    assert names(tmp_path, include=[f"{tmp_path}/run2/*"]) == ["run2/a.pt"]
+    assert names(tmp_path, include=["nothing"]) == []
+
+
+def test_nothing_is_said_of_what_was_excluded(write, tmp_path: Path) -> None:
+    for name in ("config.json", "model.safetensors", "pytorch_model.bin"):
+        write(name)
+    assert len(discover([tmp_path])[1]) == 1
+    assert discover([tmp_path], exclude=["*.bin"])[1] == []
+
+
+def test_duplicate_names_get_numbers_that_are_free(write) -> None:
+    rows = [{"name": name, "path": write(f"{number}.pt")} for number, name in enumerate(["a", "a", "a (2)", "a", "b"])]
+    assert names(write("m.json", rows)) == ["a", "a (3)", "a (2)", "a (4)", "b"]
+
+
+@given(st.lists(st.sampled_from(["a", "a (2)", "a (3)", "a (2) (2)", "b"])))
+def test_names_are_always_unique_and_the_first_keeps_its_own(wanted: list[str]) -> None:
+    named = [_Named(Found(f"{number}.pt", ()), name) for number, name in enumerate(wanted)]
+    unique = _names(named)
+    assert len(set(unique)) == len(unique) == len(wanted)
+    assert all(unique[wanted.index(name)] == name for name in wanted)
+
+
+def test_a_name_may_hold_anything_a_file_name_can(tmp_path: Path) -> None:
+    odd = [b"line\nbreak.pt", b"[bold]red.pt", b"not\xffutf8.pt"]
+    for name in odd:
+        (tmp_path / os.fsdecode(name)).write_bytes(b"x")
+    assert names(tmp_path) == sorted(os.fsdecode(name) for name in odd)
+
+
+def test_no_paths_are_no_models() -> None:
+    assert discover([]) == ([], [])
+
+
+@pytest.mark.wild
+def test_public_groups_are_found_whole(wild: Path) -> None:
+    groups = sorted(folder for folder in wild.iterdir() if folder.is_dir())
+    assert groups
+    for group in groups:
+        expected = sorted(file.name for file in group.iterdir() if file.name != "truth.json")
+        assert names(group) == expected
+        assert json.loads((group / "truth.json").read_text())
+
+
+@pytest.mark.wild
+def test_public_files_all_open(wild: Path) -> None:
+    opened, skipped = open_all(discover([wild])[0])
+    for _, checkpoint in opened:
+        checkpoint.close()
+    assert skipped == []
+    assert all(checkpoint.tensors for _, checkpoint in opened)
