@@ -6,9 +6,11 @@ no page faults, and a file that shrinks meanwhile gives an error instead of a cr
 
 from __future__ import annotations
 
+import io
 import os
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import ml_dtypes  # noqa: F401  (registers bfloat16 and the float8 types with NumPy)
 import numpy as np
@@ -35,13 +37,15 @@ class Span:
 class SpanFile(Checkpoint):
     """A checkpoint whose tensors are spans of one file; readers subclass it and fill ``_spans``.
 
-    Values are in C order. With ``content`` the bytes of the file are given, and ``path`` is only its name.
+    Values are in C order. With ``content`` the bytes of the file are given, and ``path`` is only its name; with
+    ``window`` only that part of the file (offset and length in bytes, proven to lie in it) is the checkpoint.
     """
 
-    def __init__(self, path: str | Path, content: bytes | None = None) -> None:
+    def __init__(self, path: str | Path, content: bytes | None = None, window: tuple[int, int] | None = None) -> None:
         self.path = str(path)
         self._spans: dict[str, Span] = {}
         self._content = content
+        self._base = 0
         self._descriptor: int | None = None
         if content is None:
             try:
@@ -51,6 +55,12 @@ class SpanFile(Checkpoint):
             self.file_size = os.fstat(self._descriptor).st_size
         else:
             self.file_size = len(content)
+        if window is not None:
+            self._base, self.file_size = window
+
+    def stream(self) -> SpanStream:
+        """The bytes as a file object of its own; a forged length makes it neither read nor allocate too much."""
+        return SpanStream(self)
 
     def read(self, name: str, start: int = 0, stop: int | None = None) -> AnyArray:
         span = self._spans[name]
@@ -94,13 +104,58 @@ class SpanFile(Checkpoint):
             offset += got
 
     def _read_some(self, offset: int, view: memoryview) -> int:
+        """Read at most ``len(view)`` bytes at ``offset``; 0 at the end."""
+        view = view[: max(0, self.file_size - offset)]
+        offset += self._base
         if self._content is not None:
             piece = self._content[offset : offset + len(view)]
             view[: len(piece)] = piece
             return len(piece)
         if self._descriptor is None:
             raise ValueError(f"{self.path} is closed")
-        return os.preadv(self._descriptor, [view], offset)
+        try:
+            return os.preadv(self._descriptor, [view], offset)
+        except OSError as error:
+            raise unreadable(self.path, error) from error
+
+
+class _Raw(io.RawIOBase):
+    """The bytes of a SpanFile, unbuffered."""
+
+    def __init__(self, file: SpanFile) -> None:
+        self._file = file
+        self._position = 0
+
+    def readable(self) -> bool:
+        return True
+
+    def seekable(self) -> bool:
+        return True
+
+    def seek(self, offset: int, whence: int = os.SEEK_SET) -> int:
+        start = {os.SEEK_SET: 0, os.SEEK_CUR: self._position, os.SEEK_END: self._file.file_size}[whence]
+        if start + offset < 0:
+            raise ValueError("a position before the start of the file")
+        self._position = start + offset
+        return self._position
+
+    def readinto(self, buffer: Any) -> int:
+        got = self._file._read_some(self._position, memoryview(buffer).cast("B"))
+        self._position += got
+        return got
+
+
+class SpanStream(io.BufferedReader):
+    """A buffered file object over a SpanFile; closing it leaves the SpanFile open."""
+
+    def __init__(self, file: SpanFile) -> None:
+        super().__init__(_Raw(file))
+        self._size = file.file_size
+
+    def read(self, size: int | None = -1, /) -> bytes:
+        """At most ``size`` bytes, without making room for more than are left."""
+        left = max(0, self._size - self.tell())
+        return super().read(left if size is None or size < 0 else min(size, left))
 
 
 def unreadable(path: str, error: OSError) -> UnreadableFileError:

@@ -3,124 +3,118 @@
 A file may hold a bare state dict, a training checkpoint with the state dict somewhere inside, a whole pickled
 module, or several networks. All are searched for dicts that hold floating-point tensors; optimiser state,
 schedulers and random states are not models. Several finds are the components of one model, in this order:
-averaged weights (names with "ema") first, then the usual keys of ``PREFERRED`` in their order, then as stored.
+averaged weights (EMA, SWA) first, then the usual keys of ``PREFERRED`` in their order, then as stored.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+import re
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
 
-from neural_phylogeny.formats.unpickler import Inert, NumpyArray, TensorRecord
+from neural_phylogeny.formats.inert import Inert, LeftOut, NumpyArray, TensorRecord
+from neural_phylogeny.formats.modules import is_module, module_tensors, packed_weights
 
 Tensors = dict[str, Any]
-"""TensorRecord or NumPy array by name."""
+"""TensorRecord, NumPy array or LeftOut by name."""
 
 PREFERRED = (
-    "state_dict", "model_state_dict", "model", "module", "net", "network", "params", "weights", "generator", "policy",
+    "state_dict", "model_state_dict", "model_state", "model", "module", "net", "network", "params", "weights",
+    "generator", "policy",
 )  # fmt: skip
 """Usual keys of a state dict in a training checkpoint, the likeliest first."""
 
-IGNORED = ("optim", "sched", "scaler", "rng", "param_groups", "amp", "hyper_parameters", "callbacks", "loss")
-"""A key that contains one of these leads to no model."""
+AVERAGED = re.compile(r"(?<![a-z])(ema|swa|averaged)(?![a-z])")
+"""Keys of weights averaged over training: ``ema``, ``model_ema``, ``params_ema``, ``swa_state_dict``."""
+
+IGNORED = re.compile(
+    r"optim(?!al)|sched|scaler|param_groups|hyper_?parameters|callbacks|replay|rng_state|random_state"
+    r"|(?<![a-z])(opt|rng|amp|loss(es)?|metrics?|history|log(s|ger)?)(?![a-z])"
+)
+"""A key that matches leads to no model."""
 
 DEPTH = 8
 """How deep containers are searched."""
 
-SMALL = 3
-"""Sibling dicts of at most this many tensors each are the layers of one network, not networks."""
 
-
-def find_state_dicts(root: Any) -> dict[str, Tensors]:
+def find_state_dicts(root: Any, path: str = "") -> dict[str, Tensors]:
     """All state dicts in an unpickled object, the chosen one first; keys are paths such as ``"ema/model"``.
 
-    A dict directly at the root is named ``""``. Linear in the number of objects.
+    A dict directly at the root is named ``""``. Where the names of several have no dots, they are the layers of
+    one network that was saved as dicts in dicts; a bare tensor or a list of them counts where
+    there is no dict. Linear in the
+    number of objects. Raises DamagedFileError for modules without end; ``path`` is for its message.
     """
-    found = {"/".join(path): tensors for path, tensors in _search(root, (), set())}
+    found = {"/".join(keys): tensors for keys, tensors in _search(root, (), set(), path)}
+    if not found:
+        items = dict(enumerate(root)) if isinstance(root, list | tuple) else {"tensor": root}
+        bare = {str(key): as_tensor(item) for key, item in items.items() if as_tensor(item) is not None}
+        return {"": bare} if _has_weights(bare) else {}
+    if len(found) > 1 and not any("." in name for tensors in found.values() for name in tensors):
+        return {"": {_dotted(keys, name): t for keys, tensors in found.items() for name, t in tensors.items()}}
     if len(found) > 1:
         found.pop("", None)  # loose tensors beside real state dicts: step counters, losses
-    if len(found) > 1 and all(len(tensors) <= SMALL for tensors in found.values()):
-        return {"": {f"{path.replace('/', '.')}.{n}": t for path, tensors in found.items() for n, t in tensors.items()}}
     return dict(sorted(found.items(), key=lambda item: _rank(item[0])))
 
 
-def _rank(path: str) -> tuple[int, int]:
-    keys = path.lower().split("/")
-    places = [PREFERRED.index(key) for key in keys if key in PREFERRED]
-    return 0 if any("ema" in key for key in keys) else 1, min(places, default=len(PREFERRED))
+def _dotted(keys: str, name: str) -> str:
+    return f"{keys.replace('/', '.')}.{name}" if keys else name
 
 
-def _search(node: Any, path: tuple[str, ...], seen: set[int]) -> Iterator[tuple[tuple[str, ...], Tensors]]:
+def _rank(keys: str) -> tuple[bool, int]:
+    parts = keys.lower().split("/")
+    places = [PREFERRED.index(key) for key in parts if key in PREFERRED]
+    return not any(AVERAGED.search(key) for key in parts), min(places, default=len(PREFERRED))
+
+
+def _search(node: Any, keys: tuple[str, ...], seen: set[int], path: str) -> Iterator[tuple[tuple[str, ...], Tensors]]:
     """Depth first; what was seen is not entered again, so that containers may contain themselves."""
-    if id(node) in seen or len(path) > DEPTH:
+    if id(node) in seen or len(keys) > DEPTH:
         return
     seen.add(id(node))
-    if isinstance(node, Inert) and "_modules" in node.state:
-        tensors = dict(_module_tensors(node, "", set()))
+    if is_module(node):
+        tensors = dict(module_tensors(node, as_tensor, path))
         if _has_weights(tensors):
-            yield path, tensors
+            yield keys, tensors
         return
-    mapping = _as_mapping(node)
-    direct = {str(key): tensor for key, value in mapping.items() for tensor in (_tensor(value),) if tensor is not None}
-    direct |= _packed(mapping)
+    children = _children(node)
+    direct: Tensors = {}
+    for key, value in children.items():
+        tensor = as_tensor(value)
+        if tensor is not None:
+            direct[key] = tensor
+        elif key.endswith("_packed_params"):
+            direct |= packed_weights(key, value)
+            seen.add(id(value))
     if _has_weights(direct):
-        yield path, direct
-    for key, value in mapping.items():
-        if not any(word in str(key).lower() for word in IGNORED):
-            yield from _search(value, (*path, str(key)), seen)
+        yield keys, direct
+    for key, value in children.items():
+        if not IGNORED.search(key.lower()):
+            yield from _search(value, (*keys, key), seen, path)
 
 
-def _as_mapping(node: Any) -> Mapping[Any, Any]:
-    """The children of a container or record by name; empty for anything else."""
-    if isinstance(node, dict):
-        return {} if {"state", "param_groups"} <= node.keys() else node
-    if isinstance(node, Inert):
-        return node.state
+def _children(node: Any) -> dict[str, Any]:
+    """What a container or record holds, by name; empty for anything else and for an optimiser."""
     if isinstance(node, list | tuple):
-        return {str(index): item for index, item in enumerate(node) if isinstance(item, dict | list | tuple | Inert)}
-    return {}
+        return {str(index): item for index, item in enumerate(node) if as_tensor(item) is None}
+    mapping = node.state if isinstance(node, Inert) else node
+    if not isinstance(mapping, dict) or {"state", "param_groups"} <= mapping.keys():
+        return {}
+    return {str(key): value for key, value in mapping.items() if isinstance(key, str | int)}
 
 
-def _tensor(value: Any) -> Any:
+def as_tensor(value: Any) -> Any:
     """A tensor record or plain array, whatever it is wrapped in; None for anything else."""
-    if isinstance(value, TensorRecord | np.ndarray):
+    if isinstance(value, TensorRecord | np.ndarray | LeftOut):
         return value
     if isinstance(value, NumpyArray):
         return value.values
-    if isinstance(value, Inert) and isinstance(value.state.get("data"), TensorRecord):
-        return value.state["data"]
+    if isinstance(value, Inert):
+        wrapped = value.state.get("data", value.args[0] if value.args else None)
+        return wrapped if isinstance(wrapped, TensorRecord) else None
     return None
-
-
-def _packed(mapping: Mapping[Any, Any]) -> Tensors:
-    """Dynamically quantised layers keep (weight, bias) in one entry: give both their usual names."""
-    tensors: Tensors = {}
-    for key, value in mapping.items():
-        layer, _, last = str(key).removesuffix("._packed_params").rpartition(".")
-        if last == "_packed_params" and isinstance(value, tuple):
-            for name, part in zip(("weight", "bias"), value, strict=False):
-                if isinstance(part, TensorRecord):
-                    tensors[f"{layer}.{name}"] = part
-    return tensors
-
-
-def _module_tensors(module: Inert, prefix: str, seen: set[int]) -> Iterator[tuple[str, Any]]:
-    """Parameters, buffers and submodules of a pickled module, named as ``state_dict()`` would."""
-    if id(module) in seen or prefix.count(".") > 50:
-        return
-    seen.add(id(module))
-    for group in ("_parameters", "_buffers"):
-        members = module.state.get(group)
-        for name, value in members.items() if isinstance(members, dict) else ():
-            tensor = _tensor(value)
-            if tensor is not None:
-                yield f"{prefix}{name}", tensor
-    submodules = module.state.get("_modules")
-    for name, child in submodules.items() if isinstance(submodules, dict) else ():
-        if isinstance(child, Inert):
-            yield from _module_tensors(child, f"{prefix}{name}.", seen)
 
 
 def _has_weights(tensors: Tensors) -> bool:
@@ -131,5 +125,7 @@ def _has_weights(tensors: Tensors) -> bool:
 def _is_weight(tensor: Any) -> bool:
     if isinstance(tensor, np.ndarray):
         return tensor.dtype.kind == "f" and tensor.ndim > 0
+    if isinstance(tensor, LeftOut):
+        return False
     dtype = tensor.dtype or getattr(tensor.storage, "dtype", None)
-    return tensor.quantizer is not None or (dtype is not None and (dtype.kind == "f" or "float" in dtype.name))
+    return tensor.quantizer is not None or (dtype is not None and "float" in dtype.name)

@@ -9,10 +9,13 @@ import numpy as np
 
 from neural_phylogeny.errors import DamagedFileError
 from neural_phylogeny.formats.base import AnyArray
-from neural_phylogeny.formats.unpickler import Storage, TensorRecord
+from neural_phylogeny.formats.inert import Storage, TensorRecord
 
 EXPANSION_LIMIT = 64
-"""A tensor may hold at most this many times the values of its storage (strides of 0 repeat values)."""
+"""A tensor may hold this many times the values of its storage (strides of 0 repeat values) ..."""
+
+SMALL_SIZE = 1 << 24
+"""... or this many values, whichever is more."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,6 +34,13 @@ class View:
         return math.prod(self.shape)
 
     @property
+    def extent(self) -> int:
+        """Number of values of the storage between the first and the last that the view shows, both included."""
+        if self.size == 0:
+            return 0
+        return 1 + sum((length - 1) * stride for length, stride in zip(self.shape, self.strides, strict=True))
+
+    @property
     def contiguous(self) -> bool:
         """Whether the values lie in C order without gaps."""
         expected = 1
@@ -40,12 +50,12 @@ class View:
             expected *= length
         return True
 
-    def take(self, values: AnyArray) -> AnyArray:
-        """The view's values in flat C order, from all values of its storage."""
+    def over(self, values: AnyArray) -> AnyArray:
+        """The tensor, read-only, over the ``extent`` values of its storage that start at ``offset``."""
         if self.size == 0:
-            return np.empty(0, dtype=values.dtype)
+            return np.empty(self.shape, dtype=values.dtype)
         strides = tuple(stride * values.itemsize for stride in self.strides)
-        return np.lib.stride_tricks.as_strided(values[self.offset :], self.shape, strides, writeable=False).reshape(-1)
+        return np.lib.stride_tricks.as_strided(values, self.shape, strides, writeable=False)
 
 
 def prove(record: TensorRecord, available: int, path: str, name: str) -> View:
@@ -63,17 +73,17 @@ def prove(record: TensorRecord, available: int, path: str, name: str) -> View:
         raise damaged("it refers to no storage")
     if not (isinstance(shape, list | tuple) and isinstance(strides, list | tuple) and len(shape) == len(strides) <= 64):
         raise damaged("its shape and strides are not sequences of one length")
-    if not all(_is_count(n) for n in (record.offset, *shape, *strides)):
+    if not all(_is_count(n) for n in (storage.size, record.offset, *shape, *strides)):
         raise damaged("its offset, shape or strides are not non-negative integers")
-    dtype = record.dtype or storage.dtype
-    n_values = available // dtype.itemsize
-    size = math.prod(shape)
-    last = record.offset + sum((length - 1) * stride for length, stride in zip(shape, strides, strict=True))
-    if size and last >= n_values:
-        raise damaged(f"its last value is number {last} of a storage that holds {n_values}")
-    if size > EXPANSION_LIMIT * (n_values + 16):
-        raise damaged(f"it claims {size} values of a storage that holds {n_values}")
-    return View(storage, dtype, record.offset, tuple(shape), tuple(strides))
+    if storage.size * storage.dtype.itemsize > available:
+        raise damaged(f"its storage claims {storage.size} values and has {available} bytes")
+    view = View(storage, record.dtype or storage.dtype, record.offset, tuple(shape), tuple(strides))
+    n_values = storage.size * storage.dtype.itemsize // view.dtype.itemsize
+    if view.size and view.offset + view.extent > n_values:
+        raise damaged(f"its last value is number {view.offset + view.extent - 1} of a storage that holds {n_values}")
+    if view.size > max(EXPANSION_LIMIT * n_values, SMALL_SIZE):
+        raise damaged(f"it claims {view.size} values of a storage that holds {n_values}")
+    return view
 
 
 def _is_count(value: object) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import struct
 import zipfile
 import zlib
 from typing import BinaryIO
@@ -12,33 +13,60 @@ from neural_phylogeny.formats.spans import SpanFile
 INFLATION_LIMIT = 1100
 """Largest ratio by which a compressed member may grow: a little more than deflate can reach."""
 
-SIZE_LIMIT = 1 << 33
-"""Largest compressed member that is unpacked into memory, in bytes."""
+SMALL_SIZE = 1 << 28
+"""Up to this many bytes a member may grow by that ratio, ..."""
 
-_DAMAGE = (zipfile.BadZipFile, zlib.error, EOFError, ValueError, NotImplementedError, RuntimeError, OSError)
+LARGE_RATIO = 20
+"""... beyond, only by this one (real weights hardly shrink at all), ..."""
+
+SIZE_LIMIT = 1 << 33
+"""... and never to more than this many bytes: it is unpacked into memory."""
+
+_DAMAGE = (
+    zipfile.BadZipFile,
+    zlib.error,
+    struct.error,
+    ArithmeticError,
+    EOFError,
+    LookupError,
+    MemoryError,
+    NotImplementedError,
+    OSError,
+    RuntimeError,
+    ValueError,
+)
 
 _REMEDY = "Copy or download the file again."
 
 
 def directory(file: BinaryIO, path: str) -> dict[str, zipfile.ZipInfo]:
-    """The members of a zip by name. Raises DamagedFileError when the directory cannot be read."""
+    """The members of a zip by name.
+
+    Raises DamagedFileError when the directory cannot be read, or names a member twice: two programs could see
+    two different models in it.
+    """
     try:
         with zipfile.ZipFile(file) as archive:
-            return {info.filename: info for info in archive.infolist()}
+            members = archive.infolist()
     except _DAMAGE as error:
         raise DamagedFileError(f"its zip directory cannot be read ({error})", path=path, remedy=_REMEDY) from error
+    by_name = {info.filename: info for info in members}
+    if len(by_name) != len(members):
+        raise DamagedFileError("its zip directory names a member twice", path=path, remedy=_REMEDY)
+    return by_name
 
 
 def stored_offset(file: SpanFile, info: zipfile.ZipInfo) -> int:
     """Where an uncompressed member's bytes begin: behind its local header, whose two lengths are its own.
 
-    Raises DamagedFileError when they would lie beyond the end of the file.
+    Raises DamagedFileError when they would lie outside the file, or are encrypted.
     """
-    if info.header_offset + 30 <= file.file_size:
+    if 0 <= info.header_offset <= file.file_size - 30:
         local = file.read_bytes(info.header_offset, 30)
         lengths = int.from_bytes(local[26:28], "little") + int.from_bytes(local[28:30], "little")
         offset = info.header_offset + 30 + lengths
-        if local[:4] == b"PK\x03\x04" and offset + info.file_size <= file.file_size:
+        honest = info.file_size == info.compress_size and not info.flag_bits & 1
+        if honest and local[:4] == b"PK\x03\x04" and offset + info.file_size <= file.file_size:
             return offset
     raise DamagedFileError(
         f"zip member {info.filename!r} does not lie where the directory says", path=file.path, remedy=_REMEDY
@@ -50,7 +78,8 @@ def inflate(file: BinaryIO, info: zipfile.ZipInfo, path: str, limit: int | None 
 
     Raises DamagedFileError for a member that claims, or turns out, to be larger than its compressed bytes allow.
     """
-    if info.file_size > min(SIZE_LIMIT, INFLATION_LIMIT * (info.compress_size + 1024)):
+    believable = max(LARGE_RATIO * info.compress_size, min(SMALL_SIZE, INFLATION_LIMIT * (info.compress_size + 1024)))
+    if info.file_size > min(SIZE_LIMIT, believable):
         raise DamagedFileError(
             f"zip member {info.filename!r} claims to grow from {info.compress_size} to {info.file_size} bytes",
             path=path,
