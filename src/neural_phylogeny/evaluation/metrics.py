@@ -1,232 +1,296 @@
-"""How right a result is, against a truth file.
+"""How right a result was, from the result and a truth file.
 
-π(j) is the true parent of model j or none, π̂(j) the claimed one. Only claims whose certainty begins with
-"documented" are scored. Copies count as one model: an edge to either is right. Pair direction - the method asked
-about one pair alone - cannot be had from a result and is not here.
+Pair direction is missing on purpose: it asks a method about each pair alone, which a forest does not tell.
 """
 
 from __future__ import annotations
 
-import math
-from dataclasses import asdict, dataclass
+from collections import Counter
+from dataclasses import dataclass
 from itertools import combinations
-from pathlib import PurePath
-from typing import Any
+from typing import TYPE_CHECKING
 
+from neural_phylogeny.evaluation.rates import Calibration, Share, calibration, upper_bound
+from neural_phylogeny.evaluation.standing import Standing, Unit, stand
 from neural_phylogeny.evaluation.truth import Truth
 from neural_phylogeny.records import Phylogeny
 
-
-@dataclass(frozen=True, slots=True)
-class Share:
-    """``right`` of ``n``; ``value`` is None when there is nothing to count."""
-
-    right: float
-    n: int
-
-    @property
-    def value(self) -> float | None:
-        """The share itself."""
-        return self.right / self.n if self.n else None
+if TYPE_CHECKING:
+    import networkx as nx
 
 
 @dataclass(frozen=True, slots=True)
-class Score:
-    """Every metric that a result and a truth determine, each with its count.
+class EdgeScores:
+    """Scores over known edges.
 
     Attributes
     ----------
-    exact_parent : share of documented edges whose child has exactly that parent
-    tree_direction : share of documented edges whose parent is an ancestor of the child; undecided counts 1/2
-    false_kin : documented unrelated pairs put in one family
-    false_kin_bound : upper 95 % bound of their rate
-    overall, root, exact_forest : share of models, of trees, of the whole that are right; complete truths only
-    lineage, lineage_precision, lineage_recall : pairs of models rightly called same tree or not
-    edge_f1, ancestor_f1 : harmonic mean of precision and recall of edges, and of ancestor-descendant pairs
-    missing : names of the truth that the result does not have
+    tree_direction : Share
+        Edges whose parent is an ancestor of the child in the result; a half where undirected claims leave it open.
+    exact_parent : Share
+        Children whose first named parent is a true one.
+    kin : Share
+        Edges whose ends the result puts into one family.
     """
 
-    exact_parent: Share
     tree_direction: Share
-    false_kin: Share
-    false_kin_bound: float | None
-    overall: Share | None
-    lineage: Share | None
-    lineage_precision: Share | None
-    lineage_recall: Share | None
-    root: Share | None
-    exact_forest: Share | None
-    edge_f1: float | None
-    ancestor_f1: float | None
-    missing: tuple[str, ...]
-
-    def as_dict(self) -> dict[str, Any]:
-        """Plain data, for JSON."""
-        return asdict(self)
-
-    def as_rows(self) -> list[tuple[str, str]]:
-        """(metric, value with its count), for a table; metrics that do not apply are left out."""
-        rows = []
-        for name in self.__dataclass_fields__:
-            value = getattr(self, name)
-            title = name.replace("_", " ")
-            if isinstance(value, Share) and value.n:
-                rows.append((title, f"{value.right / value.n:.3f}  ({value.right:g} of {value.n})"))
-            elif isinstance(value, float):
-                rows.append((title, f"{value:.4f}"))
-            elif name == "missing" and value:
-                rows.append((title, ", ".join(value)))
-        return rows
+    exact_parent: Share
+    kin: Share
 
 
-def score(phylogeny: Phylogeny, truth: Truth) -> Score:
+@dataclass(frozen=True, slots=True)
+class FalseKin:
+    """Pairs documented as unrelated that the result calls related; ``upper`` is the 95 % upper bound of their rate."""
+
+    share: Share
+    upper: float | None
+    pairs: tuple[tuple[str, str], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Detection:
+    """How well things were found: of those claimed, how many are true; of the true ones, how many were claimed."""
+
+    precision: Share
+    recall: Share
+
+    @property
+    def f1(self) -> float | None:
+        """The harmonic mean; None where there was nothing to find and nothing was claimed."""
+        total = self.precision.total + self.recall.total
+        return 2.0 * self.recall.right / total if total else None
+
+
+@dataclass(frozen=True, slots=True)
+class WholeScores:
+    """Scores that need every relation of the collection to be known.
+
+    Attributes
+    ----------
+    overall : Share
+        Models whose parent, or lack of one, is right.
+    lineage : Share
+        Pairs of models rightly called of one tree or of two; ``lineage_pairs`` has precision and recall.
+    edges, ancestors : Detection
+        Of parent-child pairs, and of all ancestor-descendant pairs.
+    roots : Share
+        Trees whose root is right: it leads, in the result, more of the tree's models than any other. Trees with a root
+        outside the collection, or several, are left out.
+    exact : bool
+        Whether every model's parent is right.
+    """
+
+    overall: Share
+    lineage: Share
+    lineage_pairs: Detection
+    edges: Detection
+    ancestors: Detection
+    roots: Share
+    exact: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Mistake:
+    """A model whose parent the result has wrong; no names means no parent."""
+
+    model: str
+    expected: tuple[str, ...]
+    found: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Scores:
+    """Everything that can be said of one result; ``whole`` is None where the truth is not complete.
+
+    ``calibration_direction`` is about the confidences of directed claims between models whose order is known,
+    ``calibration_kin`` about those of undirected claims.
+    """
+
+    group: str
+    models: int
+    documented: EdgeScores
+    inferred: EdgeScores
+    false_kin: FalseKin
+    whole: WholeScores | None
+    calibration_direction: Calibration
+    calibration_kin: Calibration
+    mistakes: tuple[Mistake, ...]
+    unread: tuple[str, ...]
+    absent: tuple[str, ...]
+
+
+def score(phylogeny: Phylogeny, truth: Truth) -> Scores:
     """Score a result against a truth.
 
-    Names of the truth match models by name, else by the last part of their path. A model that was skipped counts
-    as wrong. O(n^2) in the number of models.
+    Copies count as one model, and an edge to either is right. A parent that was not given counts as no parent; a model
+    that was given but could not be read counts as wrong. Quadratic in the number of models.
+
+    Raises
+    ------
+    SavedFileError
+        When the truth belongs to another collection.
     """
-    claimed = _Claimed(phylogeny, truth)
-    edges = [(p, c) for p, c, certainty in truth.edges if certainty.startswith("documented")]
-    unrelated = [(a, b) for a, b, certainty in truth.unrelated if certainty.startswith("documented")]
-    false_kin = sum(claimed.same_family(a, b) for a, b in unrelated)
-    exact = sum(claimed.parent(child) == claimed.one(parent) for parent, child in edges)
-    direction = sum(claimed.direction(parent, child) for parent, child in edges)
-    return Score(
-        exact_parent=Share(exact, len(edges)),
-        tree_direction=Share(direction, len(edges)),
-        false_kin=Share(false_kin, len(unrelated)),
-        false_kin_bound=upper_bound(false_kin, len(unrelated)) if unrelated else None,
-        missing=tuple(sorted(claimed.missing)),
-        **_complete(claimed, truth),
+    ground = stand(phylogeny, truth)
+    named = {name: ground.of_truth(name) for name in truth.names()}
+    return Scores(
+        group=truth.group,
+        models=len(ground.models),
+        documented=_edge_scores(ground, _edges(ground, truth, documented=True)),
+        inferred=_edge_scores(ground, _edges(ground, truth, documented=False)),
+        false_kin=_false_kin(ground, truth),
+        whole=_whole(ground) if truth.complete else None,
+        calibration_direction=_direction_answers(ground, phylogeny),
+        calibration_kin=_kin_answers(ground, phylogeny, truth),
+        mistakes=_mistakes(ground, truth),
+        unread=tuple(name for name, unit in named.items() if unit in ground.unread),
+        absent=tuple(name for name, unit in named.items() if unit not in ground.present | ground.unread),
     )
 
 
-def upper_bound(count: int, n: int) -> float:
-    """Upper 95 % bound of a rate: exact for a count of zero, Wilson's (one-sided) otherwise.
-
-    Examples
-    --------
-    >>> round(upper_bound(0, 1000), 4), round(upper_bound(5, 100), 4)
-    (0.003, 0.1014)
-    """
-    if count == 0:
-        return float(1.0 - 0.05 ** (1.0 / n))
-    z, rate = 1.6448536269514722, count / n
-    centre = rate + z * z / (2 * n)
-    spread = z * math.sqrt(rate * (1 - rate) / n + z * z / (4 * n * n))
-    return (centre + spread) / (1 + z * z / n)
+Pairs = list[tuple[Unit, Unit]]
 
 
-class _Claimed:
-    """A result with the copies of the truth and of the result merged, asked by the truth's names."""
-
-    def __init__(self, phylogeny: Phylogeny, truth: Truth) -> None:
-        by_base = {PurePath(model.path or model.name).name: model.name for model in phylogeny.models}
-        names = {model.name for model in phylogeny.models}
-        self._names = {name: name for name in names}
-        wanted = {name for edge in truth.edges for name in edge[:2]} | set(truth.roots)
-        wanted |= {name for pair in (*truth.unrelated, *truth.siblings, *truth.copies) for name in pair[:2]}
-        self._names |= {name: by_base[name] for name in wanted - names if name in by_base}
-        self.missing = {name for name in wanted if name not in self._names}
-        self._merged: dict[str, str] = {}
-        for group in phylogeny.copies:
-            for name in group[1:]:
-                self._merge(group[0], name)
-        for source, copy in truth.copies:
-            self._merge(self._names.get(source, source), self._names.get(copy, copy))
-        self.models = sorted({self.one(name) for name in names} | {self.one(name) for name in self.missing})
-        hidden = {item.name for item in phylogeny.hidden}
-        self._parents: dict[str, str] = {}
-        for edge in phylogeny.edges:
-            parent, child = self.one(edge.parent), self.one(edge.child)
-            if parent != child and edge.parent not in hidden:
-                self._parents.setdefault(child, parent)
-        self._family = {self.one(model.name): model.family for model in phylogeny.models if model.family is not None}
-
-    def one(self, name: str) -> str:
-        """The name that stands for a model and all its copies."""
-        name = self._names.get(name, name)
-        while name in self._merged:
-            name = self._merged[name]
-        return name
-
-    def parent(self, name: str) -> str | None:
-        """The claimed parent, None for a root."""
-        return self._parents.get(self.one(name))
-
-    def ancestors(self, name: str) -> list[str]:
-        """Claimed ancestors, nearest first."""
-        found: list[str] = []
-        above = self.parent(name)
-        while above is not None and above not in found:
-            found.append(above)
-            above = self._parents.get(above)
-        return found
-
-    def direction(self, parent: str, child: str) -> float:
-        """1 when the parent is above the child, 0 when below it, 1/2 when the result leaves it open."""
-        parent, child = self.one(parent), self.one(child)
-        if {parent, child} & self.missing:
-            return 0.0
-        if parent in self.ancestors(child):
-            return 1.0
-        if child in self.ancestors(parent):
-            return 0.0
-        return 0.0 if self._same_tree(parent, child) else 0.5
-
-    def same_family(self, a: str, b: str) -> bool:
-        """Whether two models are claimed to be related."""
-        family = self._family.get(self.one(a))
-        return family is not None and family == self._family.get(self.one(b))
-
-    def _same_tree(self, a: str, b: str) -> bool:
-        """Whether directed claims join two models, which then places neither above the other."""
-        return [a, *self.ancestors(a)][-1] == [b, *self.ancestors(b)][-1]
-
-    def _merge(self, keep: str, drop: str) -> None:
-        keep, drop = self.one(keep), self.one(drop)
-        if keep != drop:
-            self._merged[drop] = keep
+def _edges(ground: Standing, truth: Truth, documented: bool) -> Pairs:
+    """Known edges of one certainty inside the collection, between units; those between copies by the truth are none."""
+    copied = {frozenset(pair) for pair in truth.copies}
+    inside = ground.present | ground.unread
+    found: dict[tuple[Unit, Unit], bool] = {}
+    for edge in truth.edges:
+        pair = ground.of_truth(edge.parent), ground.of_truth(edge.child)
+        if frozenset((edge.parent, edge.child)) not in copied and inside.issuperset(pair):
+            found[pair] = found.get(pair, False) or edge.documented
+    return [pair for pair, is_documented in found.items() if is_documented == documented]
 
 
-def _complete(claimed: _Claimed, truth: Truth) -> dict[str, Any]:
-    """The metrics that need to know every relation of the group."""
-    names = ("overall", "lineage", "lineage_precision", "lineage_recall", "root", "exact_forest")
-    if not truth.complete:
-        return dict.fromkeys((*names, "edge_f1", "ancestor_f1"))
-    parents = {claimed.one(child): claimed.one(parent) for parent, child, _ in truth.edges}
-    ancestors = {model: _chain(model, parents) for model in claimed.models}
-    root = {model: chain[-1] if chain else model for model, chain in ancestors.items()}
-    right = [claimed.parent(model) == parents.get(model) for model in claimed.models]
-    pairs = list(combinations(claimed.models, 2))
-    same = [root[a] == root[b] for a, b in pairs]
-    told = [claimed.same_family(a, b) for a, b in pairs]
-    both = sum(s and t for s, t in zip(same, told, strict=True))
-    roots = sorted(set(root.values()))
-    edges = {(parent, child) for child, parent in parents.items()}
-    claimed_edges = {(parent, m) for m in claimed.models if (parent := claimed.parent(m)) is not None}
-    lines = {(above, model) for model, chain in ancestors.items() for above in chain}
-    claimed_lines = {(above, model) for model in claimed.models for above in claimed.ancestors(model)}
-    return {
-        "overall": Share(sum(right), len(right)),
-        "lineage": Share(sum(s == t for s, t in zip(same, told, strict=True)), len(pairs)),
-        "lineage_precision": Share(both, sum(told)),
-        "lineage_recall": Share(both, sum(same)),
-        "root": Share(sum(claimed.parent(name) is None for name in roots), len(roots)),
-        "exact_forest": Share(int(all(right)), 1),
-        "edge_f1": _f1(edges, claimed_edges),
-        "ancestor_f1": _f1(lines, claimed_lines),
-    }
+def _edge_scores(ground: Standing, edges: Pairs) -> EdgeScores:
+    readable = [pair for pair in edges if ground.present.issuperset(pair)]
+    children = {child for _, child in edges}
+    return EdgeScores(
+        tree_direction=Share(sum(ground.direction(*pair) for pair in readable), len(edges)),
+        exact_parent=Share(sum(ground.named_parent(c) in ground.true_parents(c) for c in children), len(children)),
+        kin=Share(sum(ground.same_family(*pair) for pair in readable), len(edges)),
+    )
 
 
-def _chain(model: str, parents: dict[str, str]) -> list[str]:
-    chain: list[str] = []
-    while model in parents and parents[model] not in chain:
-        model = parents[model]
-        chain.append(model)
-    return chain
+def _false_kin(ground: Standing, truth: Truth) -> FalseKin:
+    pairs = {}
+    for pair in truth.unrelated:
+        a, b = ground.of_truth(pair.a), ground.of_truth(pair.b)
+        if pair.documented and ground.present.issuperset((a, b)):
+            pairs[min(a, b), max(a, b)] = ground.same_family(a, b)
+    false = tuple((ground.names[a], ground.names[b]) for (a, b), related in pairs.items() if related)
+    return FalseKin(Share(len(false), len(pairs)), upper_bound(len(false), len(pairs)), false)
 
 
-def _f1(true: set[tuple[str, str]], told: set[tuple[str, str]]) -> float:
-    """Harmonic mean of precision and recall; 1 when there is nothing to find and nothing was claimed."""
-    return 2 * len(true & told) / (len(true) + len(told)) if true or told else 1.0
+def _parent_is_right(ground: Standing, model: Unit) -> bool:
+    """Whether the named parent, or its absence, is right; an unreadable model is wrong whatever was said of it."""
+    parents = ground.true_parents(model)
+    named = ground.named_parent(model)
+    return model in ground.present and (named in parents if parents else named is None)
+
+
+def _whole(ground: Standing) -> WholeScores:
+    import networkx as nx
+
+    models = ground.models
+    tree = {unit: number for number, units in enumerate(nx.connected_components(ground.kin)) for unit in units}
+    pairs = list(combinations(models, 2))
+    truly = {pair for pair in pairs if tree[pair[0]] == tree[pair[1]]}
+    said = {pair for pair in pairs if ground.same_family(*pair)}
+    overall = sum(_parent_is_right(ground, model) for model in models)
+    return WholeScores(
+        overall=Share(overall, len(models)),
+        lineage=Share(len(pairs) - len(truly ^ said), len(pairs)),
+        lineage_pairs=_detection(said, truly),
+        edges=_detection(_inside(ground, set(ground.claimed.edges)), _inside(ground, set(ground.true.edges))),
+        ancestors=_detection(_inside(ground, _ancestry(ground.claimed)), _inside(ground, _ancestry(ground.true))),
+        roots=_roots(ground, tree),
+        exact=overall == len(models),
+    )
+
+
+def _inside(ground: Standing, pairs: set[tuple[Unit, Unit]]) -> set[tuple[Unit, Unit]]:
+    models = set(ground.models)
+    return {pair for pair in pairs if models.issuperset(pair)}
+
+
+def _ancestry(tree: nx.DiGraph[Unit]) -> set[tuple[Unit, Unit]]:
+    import networkx as nx
+
+    return {(node, below) for node in tree for below in nx.descendants(tree, node)}
+
+
+def _detection(said: set[tuple[Unit, Unit]], true: set[tuple[Unit, Unit]]) -> Detection:
+    hits = len(said & true)
+    return Detection(Share(hits, len(said)), Share(hits, len(true)))
+
+
+def _roots(ground: Standing, tree: dict[Unit, int]) -> Share:
+    """Of the trees with one root that is in the collection, those whose root the result has right."""
+    members: dict[int, list[Unit]] = {}
+    for unit in tree:
+        if ground.true.degree(unit) or unit in ground.present | ground.unread:
+            members.setdefault(tree[unit], []).append(unit)
+    right = total = 0
+    for units in members.values():
+        roots = [unit for unit in units if not ground.true.in_degree(unit)]
+        if len(roots) != 1 or roots[0] not in ground.models:
+            continue
+        total += 1
+        leaders = Counter(_leader(ground, unit) for unit in units if unit in ground.present)
+        most = leaders.most_common(2)
+        is_lone_leader = bool(most) and most[0][0] == roots[0] and (len(most) == 1 or most[1][1] < most[0][1])
+        right += is_lone_leader
+    return Share(right, total)
+
+
+def _leader(ground: Standing, unit: Unit) -> Unit:
+    """The model or hidden ancestor at the top of a unit's tree in the result."""
+    passed = set[Unit]()
+    while unit in ground.main_parent and unit not in passed:
+        passed.add(unit)
+        unit = ground.main_parent[unit]
+    return unit
+
+
+def _direction_answers(ground: Standing, phylogeny: Phylogeny) -> Calibration:
+    """Confidences of directed claims between two models of which the truth says that one is the other's ancestor."""
+    ancestry = _ancestry(ground.true)
+    answers = []
+    for edge in phylogeny.edges:
+        parent, child = (ground.unit.get(f"model:{name}", -1) for name in (edge.parent, edge.child))
+        if (parent, child) in ancestry or (child, parent) in ancestry:
+            answers.append((edge.confidence, (parent, child) in ancestry))
+    return calibration(answers)
+
+
+def _kin_answers(ground: Standing, phylogeny: Phylogeny, truth: Truth) -> Calibration:
+    """Confidences of undirected claims between two models of which the truth says whether they are related."""
+    import networkx as nx
+
+    strangers = {frozenset((ground.of_truth(pair.a), ground.of_truth(pair.b))) for pair in truth.unrelated}
+    answers = []
+    for pair in phylogeny.undirected:
+        a, b = (ground.unit.get(f"model:{name}") for name in (pair.a, pair.b))
+        if a is None or b is None:
+            continue
+        related = nx.has_path(ground.kin, a, b)
+        if related or truth.complete or frozenset((a, b)) in strangers:
+            answers.append((pair.confidence, related))
+    return calibration(answers)
+
+
+def _mistakes(ground: Standing, truth: Truth) -> tuple[Mistake, ...]:
+    """Models with a wrong parent, of those whose parent is documented or, where all is known, of all."""
+    asked = {child: None for _, child in _edges(ground, truth, documented=True)}
+    if truth.complete:
+        asked |= dict.fromkeys(ground.models)
+    wrong = [model for model in asked if not _parent_is_right(ground, model)]
+    return tuple(
+        Mistake(
+            model=ground.names[model],
+            expected=tuple(sorted(ground.names[parent] for parent in ground.true_parents(model))),
+            found=(ground.names[parent],) if (parent := ground.named_parent(model)) is not None else (),
+        )
+        for model in wrong
+    )

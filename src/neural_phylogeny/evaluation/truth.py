@@ -1,63 +1,167 @@
-"""Truth files: what is documented of a group of models, in ``truth.json`` beside them."""
+"""What is known of a collection: the truth file beside a group of checkpoints."""
 
 from __future__ import annotations
 
-import json
-from collections.abc import Iterable, Mapping
+from collections import Counter
+from collections.abc import Iterable
 from dataclasses import dataclass
-from os import PathLike
-from pathlib import Path
-from typing import Any
+from pathlib import Path, PurePath
 
 from neural_phylogeny.errors import SavedFileError
+from neural_phylogeny.fields import Fields, parse
+from neural_phylogeny.records import Phylogeny
+
+DOCUMENTED = "documented"
+"""A claim whose certainty starts with this word rests on a source; others were inferred."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
+class TrueEdge:
+    """``child`` was made from ``parent``; names as in the truth file."""
+
+    parent: str
+    child: str
+    kind: str
+    certainty: str
+
+    @property
+    def documented(self) -> bool:
+        """Whether a source says so, rather than the weights."""
+        return self.certainty.startswith(DOCUMENTED)
+
+
+@dataclass(frozen=True, slots=True)
+class TruePair:
+    """Two models known to be unrelated, or known to be siblings."""
+
+    a: str
+    b: str
+    certainty: str
+
+    @property
+    def documented(self) -> bool:
+        """Whether a source says so, rather than the weights."""
+        return self.certainty.startswith(DOCUMENTED)
+
+
+@dataclass(frozen=True, slots=True)
 class Truth:
-    """What is known of a group: pairs of names, with how certain each claim is.
+    """Everything a truth file says.
 
-    ``edges`` are (parent, child, certainty), ``unrelated`` and ``siblings`` (a, b, certainty), ``copies``
-    (source, copy). ``complete`` says that every relation is known, and then ``roots`` names every model without a
-    parent here.
+    Attributes
+    ----------
+    edges : tuple of TrueEdge
+        A child of a merge stands in several.
+    unrelated, siblings : tuple of TruePair
+        Known strangers; known kin of which neither is the other's parent.
+    copies : tuple of (source, copy)
+        The two are one model.
+    roots : tuple of str
+        Models without a parent, where they are listed.
+    complete : bool
+        Whether every relation of the collection is known, so that what is not said is not so.
     """
 
-    edges: tuple[tuple[str, str, str], ...]
-    unrelated: tuple[tuple[str, str, str], ...] = ()
-    siblings: tuple[tuple[str, str, str], ...] = ()
+    group: str
+    edges: tuple[TrueEdge, ...] = ()
+    unrelated: tuple[TruePair, ...] = ()
+    siblings: tuple[TruePair, ...] = ()
     copies: tuple[tuple[str, str], ...] = ()
     roots: tuple[str, ...] = ()
     complete: bool = False
 
+    def names(self) -> list[str]:
+        """Every model that the file names, each once, in order of appearance."""
+        pairs = [(edge.parent, edge.child) for edge in self.edges] + list(self.copies)
+        pairs += [(pair.a, pair.b) for pair in (*self.unrelated, *self.siblings)]
+        return list(dict.fromkeys([name for pair in pairs for name in pair] + list(self.roots)))
 
-def read_truth(path: str | PathLike[str]) -> Truth:
+
+def read_truth(path: str | Path) -> Truth:
     """Read a truth file.
 
     Raises
     ------
     SavedFileError
-        When it is missing, not JSON, or an entry lacks a name; says which.
+        When it cannot be read or contradicts itself; the message names the file and the place in it.
     """
     try:
-        content = json.loads(Path(path).read_text(encoding="utf-8"))
-    except OSError as error:
-        raise SavedFileError(f"{path}: {str(error.strerror).lower()}") from error
-    except (ValueError, RecursionError) as error:
-        raise SavedFileError(f"{path}: not a truth file: not JSON ({error})") from error
-    if not isinstance(content, dict) or not isinstance(content.get("edges"), list):
-        raise SavedFileError(f"{path}: not a truth file: it has no list of edges")
-    try:
-        return Truth(
-            edges=tuple(_claims(content["edges"], "parent", "child")),
-            unrelated=tuple(_claims(content.get("unrelated", ()), "a", "b")),
-            siblings=tuple(_claims(content.get("siblings", ()), "a", "b")),
-            copies=tuple((a, b) for a, b, _ in _claims(content.get("copies", ()), "source", "copy")),
-            roots=tuple(map(str, content.get("roots", ()))),
-            complete=content.get("complete") is True,
-        )
-    except (KeyError, TypeError, AttributeError) as error:
-        raise SavedFileError(f"{path}: a claim lacks {error}") from error
+        return parse_truth(Path(path).read_text(encoding="utf-8"), default_group=Path(path).parent.name)
+    except (OSError, UnicodeDecodeError) as error:
+        reason = error.strerror if isinstance(error, OSError) else "it is not UTF-8 text"
+        raise SavedFileError(f"{path}: the truth file cannot be read ({reason})") from error
+    except SavedFileError as error:
+        raise SavedFileError(f"{path}: {error}") from error
 
 
-def _claims(entries: Iterable[Mapping[str, Any]], first: str, second: str) -> Iterable[tuple[str, str, str]]:
-    for entry in entries:
-        yield str(entry[first]), str(entry[second]), str(entry.get("certainty", "documented"))
+def parse_truth(text: str, default_group: str = "") -> Truth:
+    """A truth from the text of its file. A missing list is empty, a missing certainty counts as documented.
+
+    Raises
+    ------
+    SavedFileError
+        When the text is no truth file or its edges form a circle.
+    """
+    root = parse(text, "truth file")
+    truth = Truth(
+        group=root.text("group", default=default_group),
+        edges=tuple(_edge(item) for item in root.objects("edges", default=())),
+        unrelated=tuple(_pair(item) for item in root.objects("unrelated", default=())),
+        siblings=tuple(_pair(item) for item in root.objects("siblings", default=())),
+        copies=tuple((item.text("source"), item.text("copy")) for item in root.objects("copies", default=())),
+        roots=root.texts("roots", default=()),
+        complete=root.flag("complete", default=False),
+    )
+    _refuse_circles(truth.edges)
+    return truth
+
+
+def _edge(item: Fields) -> TrueEdge:
+    kind = item.text("kind", default="unknown")
+    return TrueEdge(item.text("parent"), item.text("child"), kind, item.text("certainty", default=DOCUMENTED))
+
+
+def _pair(item: Fields) -> TruePair:
+    return TruePair(item.text("a"), item.text("b"), item.text("certainty", default=DOCUMENTED))
+
+
+def _refuse_circles(edges: Iterable[TrueEdge]) -> None:
+    """Take away models without parents until none is left; what remains goes in circles."""
+    left = set(edges)
+    while left:
+        children = {edge.child for edge in left}
+        free = {edge for edge in left if edge.parent not in children}
+        if not free:
+            raise SavedFileError(f"a damaged truth file: its edges form a circle through {min(children)!r}")
+        left -= free
+
+
+def match_names(truth: Truth, phylogeny: Phylogeny) -> dict[str, str]:
+    """The model that each name of a truth file means: by exact name, else by the last part of name or path.
+
+    Names that mean no model of the result are left out.
+
+    Raises
+    ------
+    SavedFileError
+        When a name means several models, as when several groups were compared at once.
+    """
+    exact = {model.name for model in phylogeny.models}
+    by_last: dict[str, set[str]] = {}
+    for model in phylogeny.models:
+        for text in (model.name, model.path):
+            by_last.setdefault(PurePath(text).name, set()).add(model.name)
+    found = {}
+    for name in truth.names():
+        candidates = {name} if name in exact else by_last.get(PurePath(name).name, set())
+        if len(candidates) > 1:
+            raise SavedFileError(
+                f"the truth file names {name!r}, which may be any of {', '.join(sorted(candidates))}. "
+                "Score each group's own result."
+            )
+        if candidates:
+            found[name] = min(candidates)
+    twice = [name for name, times in Counter(found.values()).items() if times > 1]
+    if twice:
+        raise SavedFileError(f"the truth file names the model {twice[0]!r} in two ways")
+    return found

@@ -15,9 +15,9 @@ from rich.text import Text
 from rich.tree import Tree
 
 from neural_phylogeny.records import Edge, Kinship, ModelRecord
-from neural_phylogeny.reports.escape import printable
 from neural_phylogeny.reports.families import Family, Groups, count
 from neural_phylogeny.reports.labels import DIM, HIDDEN, NAME, Columns, columns, evidence_line, size_of
+from neural_phylogeny.reports.names import safe
 
 INDENT = 4
 """Cells that one level of a rich tree takes."""
@@ -31,9 +31,8 @@ WIDEST_NAME = 72
 
 @dataclass(frozen=True)
 class Style:
-    """How much is drawn: the width of the screen in cells, evidence under each edge, columns beside each name."""
+    """How much is drawn: evidence under each edge, columns beside each name."""
 
-    width: int
     evidence: bool = False
     annotated: bool = True
 
@@ -51,7 +50,7 @@ class Place:
     @property
     def end(self) -> int:
         """The column after the name."""
-        return INDENT * self.depth + cell_len(self.mark + printable(self.name))
+        return INDENT * self.depth + cell_len(self.mark + safe(self.name))
 
 
 @dataclass
@@ -140,23 +139,24 @@ class FamilyTree:
     def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
         deepest = max((place.depth for place in self._plan.places), default=0)
         needed = INDENT * deepest + 40
-        yield from console.render(self._tree(), options.update(width=max(options.max_width, needed)))
+        width = max(options.max_width, needed)
+        yield from console.render(self._tree(width), options.update(width=width))
 
-    def _tree(self) -> Tree:
+    def _tree(self, width: int) -> Tree:
         n_models = self._family.size - sum(1 for name in self._family.names if name not in self._models)
         heading = Text(f"{self._title}: {count(n_models, 'model')}", style="bold blue")
         trees = [Tree(heading, guide_style=DIM, highlight=False)]
         loose: dict[str, list[Kinship]] = {}
         for name, pair in self._plan.loose:
             loose.setdefault(name, []).append(pair)
-        widths = self._widths()
+        widths = self._widths(width)
         for place in self._plan.places:
             lines = [self._first_line(place, widths), *self._further_lines(place, loose.get(place.name, []))]
             label = Text("\n").join(lines)
             trees.append(trees[place.above + 1].add(label))
         return trees[0]
 
-    def _widths(self) -> tuple[int, ...]:
+    def _widths(self, screen: int) -> tuple[int, ...]:
         """Where the columns start and how wide each is; empty when they do not fit the screen."""
         places = [place for place in self._plan.places if place.claim is not None]
         cells = [[cell_len(text) for text, _ in columns(p.claim).texts()] for p in places if p.claim is not None]
@@ -166,7 +166,7 @@ class FamilyTree:
         ends = [place.end for place in self._plan.places if place.end <= WIDEST_NAME]
         start = max(ends, default=0)
         needed = start + sum(2 + width for width in widest if width)
-        return (start, *widest) if needed <= self._style.width else ()
+        return (start, *widest) if needed <= screen else ()
 
     def _first_line(self, place: Place, widths: tuple[int, ...]) -> Text:
         line = Text.assemble((place.mark, DIM), self._named(place.name))
@@ -181,24 +181,24 @@ class FamilyTree:
 
     def _named(self, name: str) -> Text:
         if name in self._models:
-            return Text(printable(name), style=NAME)
-        return Text.assemble((printable(name), HIDDEN), (" (not in the collection)", DIM))
+            return Text(safe(name), style=NAME)
+        return Text.assemble((safe(name), HIDDEN), (" (not in the collection)", DIM))
 
     def _further_lines(self, place: Place, loose: list[Kinship]) -> Iterator[Text]:
         for copy in self._family.copies.get(place.name, ()):
-            yield Text(f"= {printable(copy)}", style=DIM)
+            yield Text(f"= {safe(copy)}", style=DIM)
         if not self._style.annotated:
             return
         model = self._models.get(place.name)
         if model is not None and model.remark:
-            yield Text(f"note: {printable(model.remark)}", style=DIM)
+            yield Text(f"note: {safe(model.remark)}", style=DIM)
         if self._style.evidence and place.claim is not None:
             yield from map(evidence_line, place.claim.evidence)
         for edge in self._family.further.get(place.name, ()):
-            yield from self._aside(Text(f"also from {printable(edge.parent)}"), edge)
+            yield from self._aside(Text(f"also from {safe(edge.parent)}"), edge)
         for pair in loose:
             other = pair.b if place.name == pair.a else pair.a
-            yield from self._aside(Text(f"~ {printable(other)}"), pair)
+            yield from self._aside(Text(f"~ {safe(other)}"), pair)
 
     def _aside(self, line: Text, claim: Edge | Kinship) -> Iterator[Text]:
         yield line.append_text(_beside(columns(claim), 0, ()))

@@ -67,17 +67,25 @@ def _plain(value: Any) -> Any:
     return str(value)
 
 
-def from_json(text: str) -> Phylogeny:
+def from_json(text: str, path: str = "") -> Phylogeny:
     """A phylogeny from a result file; the inverse of ``to_json``, null numbers becoming NaN.
 
-    Keys that are not known are passed over. Linear in the size of the text.
+    Keys that are not known are passed over; ``path`` is for messages. Linear in the size of the text.
 
     Raises
     ------
     SavedFileError
         When the text is no result file, is of another version, or contradicts itself; the message says where.
     """
-    root = parse(text, "result file")
+    try:
+        return _phylogeny(parse(text, "result file"))
+    except SavedFileError as error:
+        if not path:
+            raise
+        raise SavedFileError(f"{path}: {error}") from error
+
+
+def _phylogeny(root: Fields) -> Phylogeny:
     if root.text("format") != FORMAT:
         raise SavedFileError(f"not a result file: its format is {root.text('format')!r}, expected {FORMAT!r}")
     if root.integer("version") != VERSION:

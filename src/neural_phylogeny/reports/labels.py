@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from rich.text import Text
 
 from neural_phylogeny.records import Edge, Evidence, Kinship, ModelRecord
-from neural_phylogeny.reports.escape import printable
+from neural_phylogeny.reports.names import safe
 
 NAME, HIDDEN, DIM = "bold", "italic", "dim"
 
@@ -36,7 +36,7 @@ def columns(claim: Edge | Kinship) -> Columns:
     coverage = f"{percent(claim.coverage)} of the weights" if claim.coverage < 0.995 else ""
     if isinstance(claim, Edge):
         said = f"direction {percent(claim.confidence)}" if known else ""
-        return Columns(printable(claim.kind), similarity, said, coverage, style)
+        return Columns(safe(claim.kind), similarity, said, coverage, style)
     said = f"kin {percent(claim.confidence)}" if known else ""
     return Columns("related", similarity, said, coverage, style)
 
@@ -60,7 +60,7 @@ def percent(share: float) -> str:
 
 def size_of(model: ModelRecord) -> str:
     """How large a model is and how it is stored, as ``1.2 M parameters, npz``."""
-    return f"{magnitude(model.parameters)} parameters, {printable(model.format)}"
+    return f"{magnitude(model.parameters)} parameters, {safe(model.format)}"
 
 
 def magnitude(number: int) -> str:
@@ -82,4 +82,4 @@ def evidence_line(evidence: Evidence) -> Text:
     """One measurement in a line: its strength as a bar, then its words."""
     strength = 0.0 if math.isnan(evidence.strength) else min(1.0, max(0.0, evidence.strength))
     bar = "#" * round(5 * strength)
-    return Text(f"[{bar:<5}] {printable(evidence.witness)}: {printable(evidence.statement)}", style=DIM)
+    return Text(f"[{bar:<5}] {safe(evidence.witness)}: {safe(evidence.statement)}", style=DIM)

@@ -6,8 +6,8 @@ import math
 import re
 
 from neural_phylogeny.records import Phylogeny
-from neural_phylogeny.reports.escape import printable
 from neural_phylogeny.reports.families import Family, families, not_compared
+from neural_phylogeny.reports.names import safe
 
 _PLAIN = re.compile(r"[A-Za-z0-9.-]+")
 """Labels that need no quotes; an unquoted underscore would be read as a blank."""
@@ -66,7 +66,7 @@ def _tree(family: Family, root: str) -> str:
 
 
 def _label(name: str) -> str:
-    shown = printable(name)
+    shown = safe(name)
     return shown if _PLAIN.fullmatch(shown) else "'" + shown.replace("'", "''") + "'"
 
 

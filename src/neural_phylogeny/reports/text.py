@@ -12,14 +12,33 @@ from rich.text import Text
 
 from neural_phylogeny.records import Edge, Kinship, Phylogeny
 from neural_phylogeny.reports.drawing import FamilyTree, Style
-from neural_phylogeny.reports.escape import printable
 from neural_phylogeny.reports.families import copies_of, families, is_related, not_compared, summary
 from neural_phylogeny.reports.labels import DIM, NAME, size_of
+from neural_phylogeny.reports.names import safe
 
 PLAIN_WIDTH = 10_000
 """Plain text is not broken into lines: whoever reads it has a width of their own."""
 
 HTML_WIDTH = 140
+
+
+def render(phylogeny: Phylogeny, *, evidence: bool = False) -> RenderableType:
+    """A phylogeny for a console: a summary, each family, what stands alone and why, a legend.
+
+    Names are data: they are made safe and never read as markup. Near-linear in the size of the result.
+    """
+    parts = [*family_trees(phylogeny, Style(evidence)), *_left_over(phylogeny), *_legend(phylogeny)]
+    spaced: list[RenderableType] = [Text(summary(phylogeny), style=NAME)]
+    for part in parts:
+        spaced += [Text(""), part]
+    return Group(*spaced)
+
+
+def family_trees(phylogeny: Phylogeny, style: Style) -> list[RenderableType]:
+    """The families of more than one model, a renderable each."""
+    models = {model.name: model for model in phylogeny.models}
+    related = [family for family in families(phylogeny) if is_related(family)]
+    return [FamilyTree(family, f"Family {number}", models, style) for number, family in enumerate(related, start=1)]
 
 
 def to_text(phylogeny: Phylogeny, *, evidence: bool = False) -> str:
@@ -29,7 +48,7 @@ def to_text(phylogeny: Phylogeny, *, evidence: bool = False) -> str:
     --------
     >>> from neural_phylogeny.records import Edge, ModelRecord
     >>> models = tuple(ModelRecord(name, name, "npz", 10, 0) for name in ("base", "child"))
-    >>> print(to_text(Phylogeny(models, (Edge("base", "child", "finetune", 0.9, 0.75, 1.0),))))
+    >>> print(to_text(Phylogeny(models, (Edge("base", "child", "finetune", 0.9, 0.75, 1.0),))), end="")
     2 models, 1 family, 1 edge
     <BLANKLINE>
     Family 1: 2 models
@@ -38,39 +57,23 @@ def to_text(phylogeny: Phylogeny, *, evidence: bool = False) -> str:
     <BLANKLINE>
     similarity: cosine of the compared weights; direction: probability that the parent is the older one
     """
+    return plain(render(phylogeny, evidence=evidence))
+
+
+def plain(renderable: RenderableType) -> str:
+    """Any drawing as text without colours; lines end where the words end."""
     console = Console(file=io.StringIO(), width=PLAIN_WIDTH, color_system=None, force_terminal=False)
-    draw(phylogeny, console, evidence=evidence)
-    assert isinstance(console.file, io.StringIO)
-    return "\n".join(line.rstrip() for line in console.file.getvalue().splitlines())
+    with console.capture() as captured:
+        console.print(renderable, crop=False)
+    return "".join(f"{line.rstrip()}\n" for line in captured.get().splitlines())
 
 
 def to_html(phylogeny: Phylogeny, *, evidence: bool = False) -> str:
     """The drawing as one ``<pre>`` element with inline styles, as notebooks show it."""
-    console = Console(file=io.StringIO(), width=HTML_WIDTH, record=True, color_system="truecolor", force_terminal=True)
-    draw(phylogeny, console, evidence=evidence)
+    console = Console(file=io.StringIO(), width=HTML_WIDTH, record=True, force_jupyter=False)
+    console.print(render(phylogeny, evidence=evidence), crop=False)
     font = "font-family:Menlo,'DejaVu Sans Mono',Consolas,monospace;line-height:1.3"
     return console.export_html(inline_styles=True, code_format=f'<pre style="{font}"><code>{{code}}</code></pre>')
-
-
-def draw(phylogeny: Phylogeny, console: Console, *, evidence: bool = False) -> None:
-    """Draw a phylogeny on a console: a summary, each family, what stands alone and why, a legend."""
-    console.print(Text(summary(phylogeny), style=NAME), soft_wrap=True)
-    style = Style(console.width, evidence)
-    for part in (family_trees(phylogeny, style), *_left_over(phylogeny), _legend(phylogeny)):
-        if part is not None:
-            console.print()
-            console.print(part, crop=False, highlight=False)
-
-
-def family_trees(phylogeny: Phylogeny, style: Style) -> RenderableType | None:
-    """All families of more than one model; None when there are none."""
-    models = {model.name: model for model in phylogeny.models}
-    related = [family for family in families(phylogeny) if is_related(family)]
-    drawn: list[RenderableType] = []
-    for number, family in enumerate(related, start=1):
-        drawn += [Text("")] if drawn else []
-        drawn.append(FamilyTree(family, f"Family {number}", models, style))
-    return Group(*drawn) if drawn else None
 
 
 def _left_over(phylogeny: Phylogeny) -> Iterator[RenderableType]:
@@ -94,11 +97,11 @@ def _left_over(phylogeny: Phylogeny) -> Iterator[RenderableType]:
 def _section(title: str, rows: list[tuple[str, str]]) -> Iterator[RenderableType]:
     if rows:
         heading = Text(f"{title}: {len(rows):,}", style="bold blue")
-        lines = [Text.assemble((printable(name), NAME), (f"  {printable(words)}", DIM)) for name, words in rows]
+        lines = [Text.assemble((safe(name), NAME), (f"  {safe(words)}", DIM)) for name, words in rows]
         yield Group(heading, *(Padding(line, (0, 0, 0, 2), expand=False) for line in lines))
 
 
-def _legend(phylogeny: Phylogeny) -> Text | None:
+def _legend(phylogeny: Phylogeny) -> Iterator[RenderableType]:
     """What the marks mean, of those that are in the drawing."""
     claims: list[Edge | Kinship] = [*phylogeny.edges, *phylogeny.undirected]
     entries = [
@@ -109,4 +112,5 @@ def _legend(phylogeny: Phylogeny) -> Text | None:
         ("= same weights under another name", bool(phylogeny.copies)),
     ]
     shown = [words for words, used in entries if used]
-    return Text("; ".join(shown), style=DIM) if shown else None
+    if shown:
+        yield Text("; ".join(shown), style=DIM)

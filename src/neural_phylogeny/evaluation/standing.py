@@ -1,0 +1,163 @@
+"""Truth and result on common ground: units that count as one model, and what each side says of them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from itertools import pairwise
+from pathlib import PurePath
+from typing import TYPE_CHECKING
+
+from neural_phylogeny.errors import SavedFileError
+from neural_phylogeny.evaluation.truth import Truth, match_names
+from neural_phylogeny.records import Phylogeny
+
+if TYPE_CHECKING:
+    import networkx as nx
+
+Unit = int
+"""Models that count as one: exact copies by the truth or by the result."""
+
+
+@dataclass(frozen=True)
+class Standing:
+    """Who is who, and the two family trees on units.
+
+    Attributes
+    ----------
+    unit : dict
+        The unit of every name, of the truth file (as ``truth:NAME``) and of the result (as ``model:NAME`` and
+        ``hidden:NAME``).
+    names : dict
+        A model's name to show for each unit.
+    present, unread : set
+        Units with a model in the result; those that were given but could not be read, where every answer is wrong.
+        A unit in neither is an ancestor that is not in the collection.
+    family : dict
+        The family in which the result puts a unit; units that could not be compared are left out.
+    claimed, true : nx.DiGraph
+        Parent to child, by the result and by the truth.
+    main_parent : dict
+        The parent that the result names first.
+    undecided : nx.DiGraph
+        ``claimed`` with the undirected pairs in both directions.
+    kin : nx.Graph
+        Every pair that the truth calls related, siblings included.
+    """
+
+    unit: dict[str, Unit]
+    names: dict[Unit, str]
+    present: set[Unit]
+    unread: set[Unit]
+    family: dict[Unit, int]
+    claimed: nx.DiGraph[Unit]
+    true: nx.DiGraph[Unit]
+    main_parent: dict[Unit, Unit]
+    undecided: nx.DiGraph[Unit]
+    kin: nx.Graph[Unit]
+
+    @property
+    def models(self) -> list[Unit]:
+        """Units of the collection, read or not."""
+        return sorted(self.present | self.unread)
+
+    def of_truth(self, name: str) -> Unit:
+        """The unit of a name of the truth file."""
+        return self.unit[f"truth:{name}"]
+
+    def true_parents(self, child: Unit) -> set[Unit]:
+        """Parents that are in the collection; none for a root and for the child of a hidden ancestor."""
+        return {parent for parent in self.true.predecessors(child) if parent in self.present | self.unread}
+
+    def named_parent(self, child: Unit) -> Unit | None:
+        """The main parent by the result; a hidden ancestor counts as none."""
+        parent = self.main_parent.get(child)
+        return parent if parent in self.present else None
+
+    def same_family(self, a: Unit, b: Unit) -> bool:
+        """Whether the result calls two units related."""
+        return a == b or (a in self.family and self.family.get(b) == self.family[a])
+
+    def direction(self, parent: Unit, child: Unit) -> float:
+        """How right the result is that one is the other's ancestor: 1, 0, or a half where it leaves that open."""
+        import networkx as nx
+
+        if parent == child:
+            return 0.5
+        if nx.has_path(self.claimed, parent, child):
+            return 1.0
+        return 0.5 if nx.has_path(self.undecided, parent, child) else 0.0
+
+
+def stand(phylogeny: Phylogeny, truth: Truth) -> Standing:
+    """Bring a result and a truth together.
+
+    Raises
+    ------
+    SavedFileError
+        When the truth names nothing that is in the result, or a name that may mean several models.
+    """
+    import networkx as nx
+
+    same, present, unread = _identities(phylogeny, truth)
+    unit = {key: number for number, keys in enumerate(nx.connected_components(same)) for key in keys}
+    claimed: nx.DiGraph[Unit] = nx.DiGraph()
+    true: nx.DiGraph[Unit] = nx.DiGraph()
+    claimed.add_nodes_from(unit.values())
+    true.add_nodes_from(unit.values())
+
+    def said(name: str) -> Unit:
+        return unit[f"model:{name}"] if f"model:{name}" in unit else unit[f"hidden:{name}"]
+
+    main_parent: dict[Unit, Unit] = {}
+    for edge in phylogeny.edges:
+        parent, child = said(edge.parent), said(edge.child)
+        if parent != child:
+            claimed.add_edge(parent, child)
+            main_parent.setdefault(child, parent)
+    undecided = claimed.copy()
+    undecided.add_edges_from((said(a), said(b)) for p in phylogeny.undirected for a, b in ((p.a, p.b), (p.b, p.a)))
+    for known in truth.edges:
+        parent, child = unit[f"truth:{known.parent}"], unit[f"truth:{known.child}"]
+        if parent != child:
+            true.add_edge(parent, child)
+    kin = true.to_undirected()
+    kin.add_edges_from((unit[f"truth:{pair.a}"], unit[f"truth:{pair.b}"]) for pair in truth.siblings)
+    names: dict[Unit, str] = {}
+    for key in same:
+        names.setdefault(unit[key], key.partition(":")[2])
+    return Standing(
+        unit=unit,
+        names=names,
+        present={unit[key] for key in present},
+        unread={unit[key] for key in unread} - {unit[key] for key in present},
+        family={unit[f"model:{m.name}"]: m.family for m in phylogeny.models if m.family is not None},
+        claimed=claimed,
+        true=true,
+        main_parent=main_parent,
+        undecided=undecided,
+        kin=kin,
+    )
+
+
+def _identities(phylogeny: Phylogeny, truth: Truth) -> tuple[nx.Graph[str], list[str], list[str]]:
+    """Which names mean the same model, as a graph; the names present; the names that were given but not read."""
+    import networkx as nx
+
+    matched = match_names(truth, phylogeny)
+    if truth.names() and not matched:
+        raise SavedFileError(
+            f"none of the {len(truth.names())} models of the truth file is among the {len(phylogeny.models)} of the "
+            "result. Score a result with the truth of the same folder."
+        )
+    same: nx.Graph[str] = nx.Graph()
+    present = [f"model:{model.name}" for model in phylogeny.models]
+    same.add_nodes_from(present)
+    same.add_nodes_from(f"hidden:{hidden.name}" for hidden in phylogeny.hidden)
+    same.add_nodes_from(f"truth:{name}" for name in truth.names())
+    same.add_edges_from((f"truth:{name}", f"model:{model}") for name, model in matched.items())
+    same.add_edges_from((f"truth:{source}", f"truth:{copy}") for source, copy in truth.copies)
+    for group in phylogeny.copies:
+        same.add_edges_from(pairwise(f"model:{name}" for name in group))
+    skipped = {PurePath(skipped.path).name for skipped in phylogeny.skipped}
+    unread = [f"truth:{name}" for name in truth.names() if name not in matched and PurePath(name).name in skipped]
+    return same, present, unread
