@@ -1,0 +1,48 @@
+"""``nphylo compare``."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import click
+
+from neural_phylogeny.cli import exits
+from neural_phylogeny.cli import output as sink
+from neural_phylogeny.cli.options import output_options, reading_options
+
+
+@click.command("compare")
+@click.argument("a")
+@click.argument("b")
+@output_options("text", "json")
+@reading_options
+def command(a: str, b: str, form: str, output: str | None, **reading: Any) -> int:
+    """Say what the weights tell of two models.
+
+    Kin or not, which came first and why, and how alike they are tensor by tensor.
+
+    \b
+    Example:
+      nphylo compare ours.safetensors theirs.pth
+
+    \b
+    Exit codes:
+      0  all is well, whatever the answer
+      1  the two cannot be compared
+      2  wrong usage
+      3  one of them could be read only in part
+    """
+    from neural_phylogeny.facade import compare
+
+    found = compare(a, b, **reading)
+    if form == "json":
+        from neural_phylogeny.reports.json import comparison_to_json
+
+        sink.write(comparison_to_json(found), output)
+    else:
+        from neural_phylogeny.reports.comparison import render_comparison
+
+        sink.draw(render_comparison(found), output)
+    if found.verdict == "not comparable":
+        return exits.NOTHING_COMPARED
+    return exits.SOME_UNREADABLE if found.skipped else exits.OK

@@ -1,0 +1,81 @@
+"""``nphylo inspect``."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from neural_phylogeny.cli import exits
+from neural_phylogeny.cli import output as sink
+from neural_phylogeny.cli.options import component_option, filter_options, output_options
+from neural_phylogeny.records import ModelRef
+
+if TYPE_CHECKING:
+    from neural_phylogeny.formats import Checkpoint
+
+
+@click.command("inspect")
+@click.argument("paths", nargs=-1, required=True, metavar="PATH...")
+@component_option
+@output_options("text", "json")
+@filter_options
+def command(
+    paths: tuple[str, ...],
+    component: str | None,
+    form: str,
+    output: str | None,
+    include: tuple[str, ...],
+    exclude: tuple[str, ...],
+) -> int:
+    """List what is in checkpoints.
+
+    Tensors, components, what was left out and why. Reads headers only, and runs nothing.
+
+    \b
+    Example:
+      nphylo inspect model.pth
+
+    \b
+    Exit codes:
+      0  all is well
+      2  wrong usage
+      3  some inputs are no checkpoints that can be read; the rest is listed
+    """
+    from neural_phylogeny.sources import discover, open_all
+
+    refs, skipped = discover(paths, include=include, exclude=exclude, component=component)
+    opened, unopened = open_all(refs)
+    models = [_described(ref, checkpoint) for ref, checkpoint in opened]
+    for _, checkpoint in opened:
+        checkpoint.close()
+    left_out = [{"path": item.path, "reason": item.reason} for item in (*skipped, *unopened)]
+    if form == "json":
+        from neural_phylogeny.reports.json import dumps
+
+        header = {"format": "neural-phylogeny-inspection", "version": 1}
+        sink.write(dumps({**header, "models": models, "skipped": left_out}), output)
+    else:
+        from neural_phylogeny.reports.inspection import render_inspection
+
+        sink.draw(render_inspection(models, left_out), output)
+    return exits.SOME_UNREADABLE if left_out else exits.OK
+
+
+def _described(ref: ModelRef, checkpoint: Checkpoint) -> dict[str, Any]:
+    from neural_phylogeny.sources.opening import format_of
+    from neural_phylogeny.tensors.roles import Role, role_of
+
+    roles = {name: role_of(tensor) for name, tensor in checkpoint.tensors.items()}
+    return {
+        "name": ref.name,
+        "path": ref.path,
+        "format": format_of(checkpoint),
+        "parameters": sum(t.size for name, t in checkpoint.tensors.items() if roles[name] is not Role.BUFFER),
+        "components": list(checkpoint.components),
+        "notes": list(checkpoint.notes),
+        "tensors": [
+            {"name": name, "shape": list(tensor.shape), "dtype": tensor.dtype, "role": str(roles[name])}
+            for name, tensor in checkpoint.tensors.items()
+        ],
+    }
