@@ -123,7 +123,7 @@ class UnknownChoiceError(NeuralPhylogenyError, ValueError):
         self.known = tuple(sorted(known))
         near = difflib.get_close_matches(given, self.known, n=1)
         hint = f"; did you mean {near[0]!r}?" if near else "."
-        super().__init__(f"unknown {what} {given!r}{hint} Known: {', '.join(self.known)}")
+        super().__init__(f"unknown {what} {given!r}{hint} Known: {', '.join(self.known) or 'none'}")
 
 
 class SavedFileError(NeuralPhylogenyError, ValueError):

@@ -2,72 +2,85 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-from math import nan
+from typing import TYPE_CHECKING
 
 import click
 
-from neural_phylogeny.cli import output as out
-from neural_phylogeny.evaluation.truth import Truth
-from neural_phylogeny.records import Edge, Phylogeny
+from neural_phylogeny.cli import output as sink
+from neural_phylogeny.cli.options import evidence_option, method_option, quiet_option
+from neural_phylogeny.cli.score import mistake_lines, score_lines
+from neural_phylogeny.cli.tree import code_of
+
+if TYPE_CHECKING:
+    from rich.console import RenderableType
+
+GAP = 4
+"""Cells between the answer and the truth when they stand side by side."""
 
 
 @click.command("demo")
-@click.option("--method", default="auto", show_default=True, metavar="M", help="One of `nphylo methods`.")
-def command(method: str) -> int:
-    r"""Run on a real family of checkpoints that ships with the package, and hold the answer against the truth.
+@method_option
+@evidence_option
+@quiet_option
+def command(method: str, evidence: bool, quiet: bool) -> int:
+    """Run on a real family and count what is wrong.
 
-    Small networks trained on handwritten digits: two unrelated trees, three generations, several formats.
+    The checkpoints ship with the package, and the truth about them is drawn beside the answer: small networks trained on handwritten digits: two unrelated trees, three generations, several formats.
 
     \b
     Example:
       nphylo demo
 
     \b
-    Exit codes: 0.
+    Exit codes:
+      0  all is well, whatever the score
+      2  wrong usage
     """
     from neural_phylogeny import demo
-    from neural_phylogeny.evaluation.metrics import score
-    from neural_phylogeny.evaluation.truth import read_truth
+    from neural_phylogeny.evaluation import read_truth, score
+    from neural_phylogeny.evaluation.truth import as_phylogeny
     from neural_phylogeny.facade import reconstruct
-    from neural_phylogeny.reports.text import render
+    from neural_phylogeny.reports.drawing import Style
+    from neural_phylogeny.reports.text import family_trees, render
 
     folder = demo.folder()
-    answer = reconstruct(folder, method=method)
+    with sink.progress_bar(quiet) as progress:
+        answer = reconstruct([folder], method=method, progress=progress)
     truth = read_truth(folder / "truth.json")
-    out.write("What the weights say\n\n", None)
-    out.draw(render(answer), None)
-    out.write("\nHow they were made\n\n", None)
-    out.draw(render(_as_answer(answer, truth)), None)
-    out.write("\nWhat was wrong\n\n", None)
-    out.write("".join(f"  {line}\n" for line in mistakes(answer, truth)) or "  nothing\n", None)
-    found = score(answer, truth)
-    out.write("\n" + "".join(f"  {name:20s} {value}\n" for name, value in found.as_rows()), None)
-    return 0
-
-
-def _as_answer(answer: Phylogeny, truth: Truth) -> Phylogeny:
-    """The truth in the shape of an answer, so that the two are drawn alike."""
-    parents = {child: parent for parent, child, _ in truth.edges}
-    family: dict[str, int] = {root: k for k, root in enumerate(truth.roots)}
-
-    def family_of(name: str) -> int | None:
-        while name in parents:
-            name = parents[name]
-        return family.get(name)
-
-    return Phylogeny(
-        models=tuple(replace(model, family=family_of(model.name), remark="") for model in answer.models),
-        edges=tuple(Edge(parent, child, "finetune", nan, nan, 1.0) for parent, child, _ in truth.edges),
+    _draw_both(
+        ("WHAT THE WEIGHTS SAY", [render(answer, evidence=evidence)]),
+        ("HOW THEY WERE MADE", family_trees(as_phylogeny(truth, answer), Style(annotated=False))),
     )
+    found = score(answer, truth)
+    sink.write("\n".join(["", *score_lines(found), *mistake_lines(found)]), None)
+    return code_of(answer)
 
 
-def mistakes(answer: Phylogeny, truth: Truth) -> list[str]:
-    """Every model whose parent was told wrongly, as a sentence."""
-    true = {child: parent for parent, child, _ in truth.edges}
-    told = {edge.child: edge.parent for edge in answer.edges}
-    return [
-        f"{model.name}: told {told.get(model.name, 'no parent')}, in truth {true.get(model.name, 'no parent')}"
-        for model in answer.models
-        if told.get(model.name) != true.get(model.name)
-    ]
+Titled = tuple[str, "list[RenderableType]"]
+
+
+def _draw_both(answer: Titled, truth: Titled) -> None:
+    """Answer and truth side by side where the terminal is wide enough, else one below the other."""
+    from rich.console import Group
+    from rich.table import Table
+    from rich.text import Text
+
+    from neural_phylogeny.reports.text import plain
+
+    stacks = []
+    for title, parts in (answer, truth):
+        spaced = [line for part in parts for line in (Text(""), part)]
+        stacks.append(Group(Text(title, style="bold reverse"), *spaced))
+    console = sink.terminal()
+    # The last paragraph of the answer, its legend, may be broken into lines; the trees may not.
+    trees = [plain(stack).rsplit("\n\n", 1)[0] for stack in stacks]
+    widths = [max(map(len, text.splitlines())) for text in trees]
+    if console is not None and sum(widths) + GAP <= console.width:
+        grid = Table.grid(padding=(0, GAP, 0, 0))
+        grid.add_column(width=console.width - widths[1] - GAP)
+        grid.add_column(width=widths[1], no_wrap=True)
+        grid.add_row(*stacks)
+        sink.draw(grid, None)
+        return
+    for number, stack in enumerate(stacks):
+        sink.draw(Group(Text(""), stack) if number else stack, None)

@@ -2,65 +2,80 @@
 
 from __future__ import annotations
 
-import json
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
-from neural_phylogeny.cli import output as out
-from neural_phylogeny.cli.options import format_option, output_option
+from neural_phylogeny.cli import exits
+from neural_phylogeny.cli import output as sink
+from neural_phylogeny.cli.options import component_option, filter_options, output_options
+from neural_phylogeny.records import ModelRef
+
+if TYPE_CHECKING:
+    from neural_phylogeny.formats import Checkpoint
 
 
 @click.command("inspect")
-@click.argument("path")
-@click.option("--component", metavar="NAME", help="Which state dict to look at, of several in a file.")
-@format_option("text", "json")
-@output_option
-def command(path: str, component: str | None, form: str, output: str | None) -> int:
-    r"""What is in a checkpoint, or in each of a folder: tensors, components, what was left out and why.
+@click.argument("paths", nargs=-1, required=True, metavar="PATH...")
+@component_option
+@output_options("text", "json")
+@filter_options
+def command(
+    paths: tuple[str, ...],
+    component: str | None,
+    form: str,
+    output: str | None,
+    include: tuple[str, ...],
+    exclude: tuple[str, ...],
+) -> int:
+    """List what is in checkpoints.
 
-    Reads headers only, no weights.
+    Tensors, components, what was left out and why. Reads headers only, and runs nothing.
 
     \b
     Example:
       nphylo inspect model.pth
 
     \b
-    Exit codes: 0 ok, 1 no checkpoint found, 2 wrong usage, 3 some inputs unreadable.
+    Exit codes:
+      0  all is well
+      2  wrong usage
+      3  some inputs are no checkpoints that can be read; the rest is listed
     """
     from neural_phylogeny.sources import discover, open_all
 
-    refs, skipped = discover([path], component=component)
+    refs, skipped = discover(paths, include=include, exclude=exclude, component=component)
     opened, unopened = open_all(refs)
-    models = [_described(ref.name, ref.path, checkpoint) for ref, checkpoint in opened]
+    models = [_described(ref, checkpoint) for ref, checkpoint in opened]
     for _, checkpoint in opened:
         checkpoint.close()
     left_out = [{"path": item.path, "reason": item.reason} for item in (*skipped, *unopened)]
     if form == "json":
-        out.write(json.dumps({"models": models, "skipped": left_out}, indent=1) + "\n", output)
+        from neural_phylogeny.reports.json import dumps
+
+        header = {"format": "neural-phylogeny-inspection", "version": 1}
+        sink.write(dumps({**header, "models": models, "skipped": left_out}), output)
     else:
         from neural_phylogeny.reports.inspection import render_inspection
 
-        out.draw(render_inspection(models, left_out), output)
-    if not models:
-        return out.SOME_UNREADABLE if unopened else out.NOTHING_COMPARED
-    return out.SOME_UNREADABLE if left_out else out.OK
+        sink.draw(render_inspection(models, left_out), output)
+    return exits.SOME_UNREADABLE if left_out else exits.OK
 
 
-def _described(name: str, path: str, checkpoint: Any) -> dict[str, Any]:
+def _described(ref: ModelRef, checkpoint: Checkpoint) -> dict[str, Any]:
     from neural_phylogeny.sources.opening import format_of
     from neural_phylogeny.tensors.roles import Role, role_of
 
-    tensors = [
-        {"name": t.name, "shape": list(t.shape), "dtype": t.dtype, "role": str(role_of(t))}
-        for t in checkpoint.tensors.values()
-    ]
+    roles = {name: role_of(tensor) for name, tensor in checkpoint.tensors.items()}
     return {
-        "name": name,
-        "path": path,
+        "name": ref.name,
+        "path": ref.path,
         "format": format_of(checkpoint),
-        "parameters": sum(t.size for t in checkpoint.tensors.values() if role_of(t) is not Role.BUFFER),
+        "parameters": sum(t.size for name, t in checkpoint.tensors.items() if roles[name] is not Role.BUFFER),
         "components": list(checkpoint.components),
         "notes": list(checkpoint.notes),
-        "tensors": tensors,
+        "tensors": [
+            {"name": name, "shape": list(tensor.shape), "dtype": tensor.dtype, "role": str(roles[name])}
+            for name, tensor in checkpoint.tensors.items()
+        ],
     }

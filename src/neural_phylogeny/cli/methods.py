@@ -4,23 +4,39 @@ from __future__ import annotations
 
 import click
 
-from neural_phylogeny.cli import output as out
+from neural_phylogeny.cli import output as sink
+from neural_phylogeny.cli.exits import OK
+from neural_phylogeny.cli.options import output_options
 
 
 @click.command("methods")
-def command() -> int:
-    r"""List the methods, with their references and costs.
+@output_options("text", "json")
+def command(form: str, output: str | None) -> int:
+    """List the methods of `nphylo tree`.
+
+    With what each does, where it comes from, what it costs and what it needs.
 
     \b
     Example:
       nphylo methods
 
     \b
-    Exit codes: 0.
+    Exit codes:
+      0  all is well
+      2  wrong usage
     """
-    from neural_phylogeny.trees.methods import METHODS
+    from neural_phylogeny.facade import METHODS
 
-    for method in METHODS.values():
-        needs = f"  needs pip install 'neural-phylogeny[{method.extra}]'\n" if method.extra else ""
-        out.write(f"{method.name}\n  {method.summary}\n  {method.reference}; {method.cost}\n{needs}", None)
-    return 0
+    keys = ("name", "summary", "reference", "cost", "extra")
+    rows = [{key: getattr(method, key) for key in keys} for method in METHODS.values()]
+    if form == "json":
+        from neural_phylogeny.reports.json import dumps
+
+        sink.write(dumps({"format": "neural-phylogeny-methods", "version": 1, "methods": rows}), output)
+        return OK
+    blocks = []
+    for row in rows:
+        needs = f"\n  needs pip install 'neural-phylogeny[{row['extra']}]'" if row["extra"] else ""
+        blocks.append(f"{row['name']}\n  {row['summary']}\n  {row['reference']}; {row['cost']}{needs}")
+    sink.write("\n\n".join(blocks), output)
+    return OK

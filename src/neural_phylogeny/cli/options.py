@@ -2,56 +2,124 @@
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any, TypeVar
 
 import click
 
+from neural_phylogeny.cli.output import STDOUT
+
 F = TypeVar("F", bound=Callable[..., Any])
 
-_UNITS = {"": 0, "k": 10, "m": 20, "g": 30, "t": 40}
+FORMATS_BY_SUFFIX = {".json": "json", ".nwk": "newick", ".newick": "newick", ".tree": "newick", ".txt": "text"}
+"""What a file named with ``-o`` gets when ``--format`` is not given."""
+
+_POWERS = {"": 0, "k": 1, "m": 2, "g": 3, "t": 4}
 
 
-class Size(click.ParamType[int]):
-    """A number of bytes such as ``512M``, ``1GiB`` or ``1073741824``; units are powers of 1024."""
+class Size(click.ParamType):  # type: ignore[type-arg]  # no subscript at run time before click 8.2
+    """A number of bytes: ``512M`` and ``512MiB`` count in powers of 1024, ``512MB`` in powers of 1000."""
 
     name = "size"
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> int:
         if isinstance(value, int):
             return value
-        found = re.fullmatch(r"(\d+(?:\.\d+)?)\s*([kmgt]?)(?:i?b)?", str(value).strip().lower())
-        if found is None or float(found[1]) <= 0:
-            self.fail(f"{value!r} is not a size; write 512M, 1GiB or a number of bytes", param, ctx)
-        return int(float(found[1]) * 2 ** _UNITS[found[2]])
+        found = re.fullmatch(r"(\d{1,18}(?:\.\d{1,9})?)\s*([kmgt]?)(i?b)?", str(value).strip().lower())
+        if found is None or float(found[1]) == 0.0:
+            self.fail(f"{value!r} is not a size; write a number of bytes, 512M, 1GiB or 1.5GB", param, ctx)
+        base = 1000 if found[2] and found[3] == "b" else 1024
+        return int(float(found[1]) * base ** _POWERS[found[2]])
 
 
 def reading_options(command: F) -> F:
     """Options of every command that reads weights."""
+    chance = click.FloatRange(0, 1, min_open=True, max_open=True)
     options = (
-        click.option("--alpha", type=click.FloatRange(0, 1, min_open=True, max_open=True), default=1e-3,
-                     show_default=True, help="Chance that any unrelated pair is called related."),
-        click.option("--threads", type=click.IntRange(1), help="Workers; all cores by default."),
-        click.option("--memory", type=Size(), default="1GiB", show_default=True,
-                     help="What buffers and statistics may take, e.g. 512M."),
-        click.option("--seed", type=int, default=0, show_default=True, help="Seed of everything that is drawn."),
-        click.option("--component", metavar="NAME", help="Which state dict to take from files that hold several."),
-    )  # fmt: skip
+        click.option(
+            "--alpha",
+            type=chance,
+            default=1e-3,
+            show_default=True,
+            help="Chance that any two unrelated models of the collection are called related.",
+        ),
+        click.option("--threads", type=click.IntRange(1), help="Workers; all cores by default.  [x>=1]"),
+        click.option(
+            "--memory",
+            type=Size(),
+            metavar="SIZE",
+            default="1GiB",
+            show_default=True,
+            help="What buffers and statistics may take, such as 512M.",
+        ),
+        click.option(
+            "--seed", type=click.IntRange(0), default=0, show_default=True, help="Seed of everything that is drawn."
+        ),
+        component_option,
+    )
     for option in reversed(options):
         command = option(command)
     return command
 
 
-def format_option(*formats: str) -> Callable[[F], F]:
-    """``--format`` with its choices, the first being the default."""
-    return click.option(
-        "--format", "form", type=click.Choice(formats), default=formats[0], show_default=True, help="How to write it."
-    )
+def filter_options(command: F) -> F:
+    """Options that choose among the models that were found."""
+    pattern = "shell pattern on names and paths; may be repeated."
+    command = click.option("--exclude", multiple=True, metavar="PATTERN", help=f"Leave out models: {pattern}")(command)
+    return click.option("--include", multiple=True, metavar="PATTERN", help=f"Keep only models: {pattern}")(command)
 
 
-output_option = click.option(
-    "-o", "--output", type=click.Path(dir_okay=False), help="Write to this file instead; whole, or not at all."
+def output_options(*formats: str) -> Callable[[F], F]:
+    """``--format`` with its choices, and ``-o``; the command receives ``form`` and ``output``."""
+
+    def choose(ctx: click.Context, _: click.Parameter, output: str | None) -> str | None:
+        if output is not None and output != STDOUT:
+            _check_folder(output)
+            by_suffix = FORMATS_BY_SUFFIX.get(Path(output).suffix.lower(), "text")
+        else:
+            by_suffix = "text"
+        if ctx.params.get("form") is None:
+            ctx.params["form"] = by_suffix if by_suffix in formats else "text"
+        return output
+
+    def decorate(command: F) -> F:
+        command = click.option(
+            "-o",
+            "--output",
+            metavar="FILE",
+            callback=choose,
+            help="Write to this file instead of stdout: whole, or not at all.",
+        )(command)
+        return click.option(
+            "--format",
+            "form",
+            type=click.Choice(formats),
+            is_eager=True,
+            help="How to write it; by default as the suffix of -o says, else text.",
+        )(command)
+
+    return decorate
+
+
+def _check_folder(output: str) -> None:
+    """Say at once, not after an hour of reading, that a file cannot be written."""
+    target = Path(output)
+    if target.is_dir():
+        raise click.BadParameter(f"{output} is a folder")
+    if not target.parent.is_dir():
+        raise click.BadParameter(f"there is no folder {target.parent}")
+    if not os.access(target if target.exists() and not target.is_file() else target.parent, os.W_OK):
+        raise click.BadParameter(f"{output} cannot be written")
+
+
+component_option = click.option(
+    "--component", metavar="NAME", help="Which state dict to take from files that hold several; `inspect` lists them."
+)
+method_option = click.option(
+    "--method", default="auto", show_default=True, metavar="M", help="One of those that `nphylo methods` lists."
 )
 evidence_option = click.option("--evidence", is_flag=True, help="Say under each edge what speaks for it.")
 quiet_option = click.option("-q", "--quiet", is_flag=True, help="No progress bar and no remarks on stderr.")

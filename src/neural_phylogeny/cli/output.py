@@ -1,93 +1,64 @@
-"""The one sink: data to stdout or a file, talk to stderr; and the one table from errors to exit codes."""
+"""The one sink: data to stdout or to a file that is whole or not there, progress to stderr."""
 
 from __future__ import annotations
 
 import os
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager, nullcontext
-from typing import TYPE_CHECKING, Any
+from contextlib import AbstractContextManager, contextmanager, nullcontext
+from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
-from neural_phylogeny import errors
 from neural_phylogeny.files import replacing
 
 if TYPE_CHECKING:
-    from contextlib import AbstractContextManager
+    from rich.console import Console, RenderableType
 
     from neural_phylogeny.measures.one_pass import Progress
 
-OK, NOTHING_COMPARED, USAGE, SOME_UNREADABLE, INTERRUPTED = 0, 1, 2, 3, 130
-
-EXIT_CODES: tuple[tuple[type[Exception], int], ...] = (
-    (errors.NothingToCompareError, NOTHING_COMPARED),
-    (errors.CheckpointError, SOME_UNREADABLE),
-    (errors.MissingExtraError, USAGE),
-    (errors.UnknownChoiceError, USAGE),
-    (errors.SavedFileError, USAGE),
-)
-"""Exit code of each deliberate error; any other error is a bug and keeps its traceback."""
-
-
-class Outcome:
-    """The exit code a command ends with."""
-
-    code = OK
-
-
-@contextmanager
-def exit_code() -> Iterator[Outcome]:
-    """Run a command; errors that are not bugs become a sentence on stderr and a code."""
-    outcome = Outcome()
-    try:
-        yield outcome
-        sys.stdout.flush()
-    except click.exceptions.Exit as error:
-        outcome.code = error.exit_code
-    except click.ClickException as error:
-        error.show()
-        outcome.code = USAGE
-    except (click.Abort, KeyboardInterrupt):
-        talk("interrupted; nothing was half written")
-        outcome.code = INTERRUPTED
-    except BrokenPipeError:
-        # The reader went away, as `head` does. Point stdout elsewhere, or the interpreter complains at exit.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-    except errors.NeuralPhylogenyError as error:
-        talk(str(error))
-        outcome.code = next(code for kind, code in EXIT_CODES if isinstance(error, kind))
-
-
-def talk(sentence: str) -> None:
-    """Say something to the person, not to the program that reads stdout."""
-    from neural_phylogeny.reports.names import safe
-
-    click.echo(f"nphylo: {safe(sentence)}", err=True)
+STDOUT = "-"
 
 
 def write(text: str, output: str | None) -> None:
-    """Put data on stdout, or in a file that is whole or not there."""
-    if output is None:
-        click.echo(text, nl=False)
+    """Put data on stdout, or in a file that is whole or not there; a pipe or device is written as it is."""
+    text = text if text.endswith("\n") or not text else f"{text}\n"
+    if output is None or output == STDOUT:
+        _to_stdout(text)
         return
+    target = Path(output)
     try:
-        with replacing(output) as file:
+        if target.exists() and not target.is_file():
+            target.write_text(text, encoding="utf-8")
+            return
+        with replacing(target) as file:
             file.write(text.encode("utf-8"))
+    except BrokenPipeError:
+        raise
     except OSError as error:
         raise click.UsageError(f"cannot write {output}: {error.strerror}") from error
 
 
-def draw(renderable: Any, output: str | None) -> None:
+def draw(renderable: RenderableType, output: str | None) -> None:
     """Put a drawing on the terminal with its colours and width, or as plain text anywhere else."""
+    console = terminal() if output is None or output == STDOUT else None
+    if console is not None:
+        console.print(renderable, crop=False)
+        return
     from neural_phylogeny.reports.text import plain
 
-    if output is not None or not sys.stdout.isatty():
-        write(plain(renderable), output)
-        return
+    write(plain(renderable), output)
+
+
+def terminal() -> Console | None:
+    """The terminal that stdout is, or None where it is a file or a pipe."""
+    if not sys.stdout.isatty():
+        return None
     from rich.console import Console
 
-    Console().print(renderable, soft_wrap=True)
+    # NO_COLOR switches rich's colours off but leaves bold and dim; whoever sets it gets no escapes at all.
+    return Console(color_system=None if os.environ.get("NO_COLOR") else "auto", highlight=False, emoji=False)
 
 
 def progress_bar(quiet: bool) -> AbstractContextManager[Progress | None]:
@@ -97,10 +68,16 @@ def progress_bar(quiet: bool) -> AbstractContextManager[Progress | None]:
 
 @contextmanager
 def _bar() -> Iterator[Progress]:
+    from rich import progress
     from rich.console import Console
-    from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
 
-    columns = (TextColumn("reading"), BarColumn(), TaskProgressColumn(), TimeRemainingColumn())
-    with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
+    columns = (progress.BarColumn(), progress.TaskProgressColumn(), progress.TimeRemainingColumn())
+    with progress.Progress("reading", *columns, console=Console(stderr=True), transient=True) as bar:
         task = bar.add_task("reading", total=None)
         yield lambda done, total: bar.update(task, completed=done, total=total)
+
+
+def _to_stdout(text: str) -> None:
+    """Letters that the terminal's encoding lacks are escaped rather than fatal."""
+    encoding = getattr(sys.stdout, "encoding", None) or "utf-8"
+    click.echo(text.encode(encoding, "backslashreplace").decode(encoding), nl=False)

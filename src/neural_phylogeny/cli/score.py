@@ -2,39 +2,87 @@
 
 from __future__ import annotations
 
-import json
+from typing import TYPE_CHECKING
 
 import click
 
-from neural_phylogeny.cli import output as out
-from neural_phylogeny.cli.options import format_option, output_option
+from neural_phylogeny.cli import output as sink
+from neural_phylogeny.cli.exits import OK
+from neural_phylogeny.cli.options import output_options
 from neural_phylogeny.cli.show import read_result
+
+if TYPE_CHECKING:
+    from neural_phylogeny.evaluation.metrics import Mistake, Scores
 
 
 @click.command("score")
-@click.argument("result")
-@click.argument("truth")
-@format_option("text", "json")
-@output_option
+@click.argument("result", metavar="RESULT.json")
+@click.argument("truth", metavar="TRUTH.json")
+@output_options("text", "json")
 def command(result: str, truth: str, form: str, output: str | None) -> int:
-    r"""How right a result is, against a truth file.
+    """Say how right a result is.
 
-    RESULT comes from `nphylo tree --format json`; TRUTH lists the documented edges, unrelated pairs and copies of
-    the same models. Only claims whose certainty begins with "documented" are scored.
+    RESULT.json comes from `nphylo tree --format json`; TRUTH.json lists known edges, unrelated pairs, siblings and
+    copies of the same models. Edges whose certainty begins with "documented" are scored apart from inferred ones;
+    scores that need every relation to be known are given only where the truth says that it is complete.
 
     \b
     Example:
       nphylo score result.json truth.json
 
     \b
-    Exit codes: 0 ok, 2 wrong usage or unreadable file.
+    Exit codes:
+      0  all is well, whatever the score
+      2  wrong usage
+      3  a file cannot be read, or the two are about different models
     """
-    from neural_phylogeny.evaluation.metrics import score
-    from neural_phylogeny.evaluation.truth import read_truth
+    from neural_phylogeny.evaluation import read_truth, score
+    from neural_phylogeny.evaluation.table import as_dict
 
     found = score(read_result(result), read_truth(truth))
     if form == "json":
-        out.write(json.dumps(found.as_dict(), indent=1) + "\n", output)
+        from neural_phylogeny.reports.json import dumps
+
+        sink.write(dumps({"format": "neural-phylogeny-scores", "version": 1, **as_dict(found)}), output)
     else:
-        out.write("".join(f"{name:20s} {value}\n" for name, value in found.as_rows()), output)
-    return 0
+        sink.write("\n".join([*score_lines(found), *mistake_lines(found)]), output)
+    return OK
+
+
+def score_lines(found: Scores) -> list[str]:
+    """The metrics that apply, a line each."""
+    from neural_phylogeny.evaluation.table import rows
+    from neural_phylogeny.reports.names import safe
+
+    shown = [row for row in rows(found) if row.value is not None]
+    width = max((len(row.title) for row in shown), default=0)
+    lines = [f"{safe(found.group) or 'scores'}: {found.models} models, copies counted once"]
+    lines += [f"  {row.title:<{width}}  {row.value:6.3f}{_counts(row.right, row.total)}" for row in shown]
+    for words, names in (("could not be read", found.unread), ("not in the result", found.absent)):
+        if names:
+            lines.append(f"  {words}: {', '.join(map(safe, names))}")
+    return lines
+
+
+def mistake_lines(found: Scores) -> list[str]:
+    """What was wrong, by name, a line each; a heading first. Nothing when nothing was."""
+    from neural_phylogeny.reports.names import safe
+
+    def parents(names: tuple[str, ...]) -> str:
+        return " or ".join(map(safe, names)) if names else "no parent"
+
+    def found_parents(mistake: Mistake) -> str:
+        if mistake.undecided and not mistake.found:
+            return f"no direction between it and {parents(mistake.undecided)}"
+        return parents(mistake.found)
+
+    lines = [
+        f"  {safe(mistake.model)}: {found_parents(mistake)} instead of {parents(mistake.expected)}"
+        for mistake in found.mistakes
+    ]
+    lines += [f"  {safe(a)} and {safe(b)}: called related, but they are not" for a, b in found.false_kin.pairs]
+    return [f"wrong: {len(lines)}", *lines] if lines else ["wrong: nothing"]
+
+
+def _counts(right: float | None, total: int | None) -> str:
+    return "" if right is None or total is None else f"  ({right:g} of {total})"

@@ -2,43 +2,47 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 
 import click
 
-from neural_phylogeny.cli.options import evidence_option, format_option, output_option
+from neural_phylogeny.cli.exits import OK
+from neural_phylogeny.cli.options import evidence_option, output_options
 from neural_phylogeny.cli.tree import show
 from neural_phylogeny.errors import SavedFileError
 from neural_phylogeny.records import Phylogeny
 
 
 @click.command("show")
-@click.argument("result")
-@format_option("text", "json", "newick")
-@output_option
+@click.argument("result", metavar="RESULT.json")
+@output_options("text", "json", "newick")
 @evidence_option
 def command(result: str, form: str, output: str | None, evidence: bool) -> int:
-    r"""Draw a saved result again.
+    """Draw a saved result again; `-` reads it from stdin.
 
     \b
     Example:
       nphylo show result.json --evidence
 
     \b
-    Exit codes: 0 ok, 2 wrong usage or not a result file.
+    Exit codes:
+      0  all is well
+      2  wrong usage
+      3  the file is no result file of this version
     """
     show(read_result(result), form, output, evidence)
-    return 0
+    return OK
 
 
 def read_result(path: str) -> Phylogeny:
-    """A result file from disk. Raises SavedFileError when it is missing or not one."""
+    """A result file from disk or stdin. Raises SavedFileError when it is missing or not one."""
     from neural_phylogeny.reports.json import from_json
 
     try:
-        text = Path(path).read_text(encoding="utf-8")
+        text = sys.stdin.read() if path == "-" else Path(path).read_text(encoding="utf-8")
     except OSError as error:
-        raise SavedFileError(f"{path}: {str(error.strerror).lower()}") from error
+        raise SavedFileError(f"{path}: the result file cannot be read ({error.strerror})") from error
     except UnicodeDecodeError as error:
-        raise SavedFileError(f"{path}: not a result file: not text") from error
+        raise SavedFileError(f"{path}: not a result file: it is not UTF-8 text") from error
     return from_json(text, path)

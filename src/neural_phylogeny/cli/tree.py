@@ -6,25 +6,31 @@ from typing import Any
 
 import click
 
-from neural_phylogeny.cli import output as out
-from neural_phylogeny.cli.options import evidence_option, format_option, output_option, quiet_option, reading_options
+from neural_phylogeny.cli import exits
+from neural_phylogeny.cli import output as sink
+from neural_phylogeny.cli.options import (
+    evidence_option,
+    filter_options,
+    method_option,
+    output_options,
+    quiet_option,
+    reading_options,
+)
 from neural_phylogeny.records import Phylogeny
 
 
 @click.command("tree")
 @click.argument("paths", nargs=-1, required=True, metavar="PATH...")
-@click.option("--method", default="auto", show_default=True, metavar="M", help="One of `nphylo methods`.")
-@format_option("text", "json", "newick")
-@output_option
+@method_option
+@output_options("text", "json", "newick")
 @evidence_option
-@click.option("--include", multiple=True, metavar="PATTERN", help="Only models whose name or path matches.")
-@click.option("--exclude", multiple=True, metavar="PATTERN", help="No models whose name or path matches.")
+@filter_options
 @click.option("--save-stats", type=click.Path(dir_okay=False), metavar="FILE", help="Keep what the pass measured.")
-@click.option("--stats", type=click.Path(dir_okay=False), metavar="FILE", help="Reuse a pass that was kept.")
+@click.option("--stats", type=click.Path(), metavar="FILE", help="Reuse a pass that was kept.")
 @reading_options
 @quiet_option
 def command(paths: tuple[str, ...], form: str, output: str | None, evidence: bool, quiet: bool, **reading: Any) -> int:
-    r"""Tell which models were fine-tuned from which.
+    """Tell which models were fine-tuned from which.
 
     PATH is a checkpoint, a folder (walked), a glob in quotes, or a manifest (CSV or JSON with name and path). One
     model is a file, a folder with config.json and shards, a diffusers pipeline, or an adapter folder.
@@ -33,43 +39,53 @@ def command(paths: tuple[str, ...], form: str, output: str | None, evidence: boo
     Examples:
       nphylo tree models/
       nphylo tree a.safetensors b.pth c.onnx --evidence
-      nphylo tree models/ --format json -o result.json
+      nphylo tree models/ -o result.json
 
     \b
-    Exit codes: 0 ok, 1 nothing could be compared, 2 wrong usage, 3 some inputs unreadable (the rest is drawn).
+    Exit codes:
+      0  all is well
+      1  nothing could be compared; the result, with empty lists if need be, is written all the same
+      2  wrong usage
+      3  some inputs could not be read; the tree of the rest is given
     """
     from neural_phylogeny.facade import reconstruct
 
-    with out.progress_bar(quiet) as progress:
+    with sink.progress_bar(quiet) as progress:
         answer = reconstruct(list(paths), progress=progress, **reading)
     show(answer, form, output, evidence)
     code = code_of(answer)
     if not quiet:
-        _remark(answer, code)
+        _remark(answer, code, is_drawn=form == "text" and output is None)
     return code
 
 
 def show(answer: Phylogeny, form: str, output: str | None, evidence: bool) -> None:
     """Write a result in one of the formats."""
     if form == "json":
-        out.write(answer.to_json(), output)
+        sink.write(answer.to_json(), output)
     elif form == "newick":
-        out.write(answer.to_newick(), output)
+        sink.write(answer.to_newick(), output)
     else:
         from neural_phylogeny.reports.text import render
 
-        out.draw(render(answer, evidence=evidence), output)
+        sink.draw(render(answer, evidence=evidence), output)
 
 
 def code_of(answer: Phylogeny) -> int:
     """Exit code of a result."""
     if sum(model.family is not None for model in answer.models) < 2:
-        return out.NOTHING_COMPARED
-    return out.SOME_UNREADABLE if answer.skipped else out.OK
+        return exits.NOTHING_COMPARED
+    return exits.SOME_UNREADABLE if answer.skipped else exits.OK
 
 
-def _remark(answer: Phylogeny, code: int) -> None:
-    for skipped in answer.skipped:
-        out.talk(f"{skipped.path}: {skipped.reason}")
-    if code == out.NOTHING_COMPARED:
-        out.talk(f"nothing could be compared: {len(answer.models)} readable models, at least two must share matrices")
+def _remark(answer: Phylogeny, code: int, is_drawn: bool) -> None:
+    """What the reader of a file or a pipe should know; a drawing on the screen says it already."""
+    if not is_drawn:
+        for skipped in answer.skipped:
+            exits.talk(f"skipped {skipped.path}: {skipped.reason}")
+    if code == exits.NOTHING_COMPARED:
+        exits.talk(
+            f"nothing could be compared: {len(answer.models)} readable model(s), and at least two must share weights"
+        )
+    elif code == exits.SOME_UNREADABLE:
+        exits.talk(f"{len(answer.skipped)} of the inputs could not be used in full")

@@ -91,11 +91,12 @@ class WholeScores:
 
 @dataclass(frozen=True, slots=True)
 class Mistake:
-    """A model whose parent the result has wrong; no names means no parent."""
+    """A model whose parent the result has wrong; no names means no parent. ``undecided`` are its undirected kin."""
 
     model: str
     expected: tuple[str, ...]
     found: tuple[str, ...]
+    undecided: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -291,6 +292,7 @@ def _mistakes(ground: Standing, truth: Truth) -> tuple[Mistake, ...]:
             model=ground.names[model],
             expected=tuple(sorted(ground.names[parent] for parent in ground.true_parents(model))),
             found=(ground.names[parent],) if (parent := ground.named_parent(model)) is not None else (),
+            undecided=tuple(sorted(ground.names[kin] for kin in ground.undirected_kin(model))),
         )
         for model in wrong
     )

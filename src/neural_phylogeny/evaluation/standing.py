@@ -73,6 +73,10 @@ class Standing:
         parent = self.main_parent.get(child)
         return parent if parent in self.present else None
 
+    def undirected_kin(self, unit: Unit) -> set[Unit]:
+        """Units to which the result calls a unit related without a direction."""
+        return {other for other in self.undecided.predecessors(unit) if self.undecided.has_edge(unit, other)}
+
     def same_family(self, a: Unit, b: Unit) -> bool:
         """Whether the result calls two units related."""
         return a == b or (a in self.family and self.family.get(b) == self.family[a])

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+import math
 from collections import Counter
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path, PurePath
 
 from neural_phylogeny.errors import SavedFileError
 from neural_phylogeny.fields import Fields, parse
-from neural_phylogeny.records import Phylogeny
+from neural_phylogeny.records import Edge, Phylogeny
 
 DOCUMENTED = "documented"
 """A claim whose certainty starts with this word rests on a source; others were inferred."""
@@ -165,3 +166,26 @@ def match_names(truth: Truth, phylogeny: Phylogeny) -> dict[str, str]:
     if twice:
         raise SavedFileError(f"the truth file names the model {twice[0]!r} in two ways")
     return found
+
+
+def as_phylogeny(truth: Truth, phylogeny: Phylogeny) -> Phylogeny:
+    """A complete truth in the shape of a result on the same models, so that the two can be drawn alike.
+
+    Numbers that a truth does not have are NaN. Raises SavedFileError as ``match_names`` does.
+    """
+    matched = match_names(truth, phylogeny)
+    links = [(edge.parent, edge.child) for edge in truth.edges] + list(truth.copies)
+    family = {model.name: number for number, model in enumerate(phylogeny.models)}
+    for _ in links:  # a label travels one link a round at worst
+        for a, b in links:
+            if a in matched and b in matched:
+                family[matched[a]] = family[matched[b]] = min(family[matched[a]], family[matched[b]])
+    return Phylogeny(
+        models=tuple(replace(model, family=family[model.name], remark="") for model in phylogeny.models),
+        edges=tuple(
+            Edge(matched[edge.parent], matched[edge.child], edge.kind, math.nan, math.nan, math.nan)
+            for edge in truth.edges
+            if edge.parent in matched and edge.child in matched
+        ),
+        copies=tuple((matched[a], matched[b]) for a, b in truth.copies if a in matched and b in matched),
+    )

@@ -1,16 +1,17 @@
 """One file per checkpoint format, the same verbs in each; ``open_checkpoint`` finds the right one.
 
 A reader module defines ``matches(head: bytes, path: Path) -> bool`` and
-``open_file(path: Path, component: str | None) -> Checkpoint``, and is imported only when a file asks for it.
+``open_file(path: Path, component: str | None) -> Checkpoint``; optional libraries are imported by the latter only.
 """
 
 from __future__ import annotations
 
+import stat
 from dataclasses import dataclass
 from importlib import import_module
 from pathlib import Path
 
-from neural_phylogeny.errors import MissingExtraError, UnsupportedFormatError
+from neural_phylogeny.errors import MissingExtraError, UnreadableFileError, UnsupportedFormatError
 from neural_phylogeny.formats.base import Checkpoint
 from neural_phylogeny.formats.spans import unreadable
 
@@ -18,6 +19,9 @@ __all__ = ["FORMATS", "SUFFIXES", "Checkpoint", "Format", "open_checkpoint"]
 
 HEAD_BYTES = 4096
 """How much of a file is looked at to tell its format."""
+
+LFS_POINTER = b"version https://git-lfs.github.com/spec/"
+"""How the small text begins that a clone without Git LFS leaves in a weight file's place."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,25 +67,42 @@ def open_checkpoint(path: str | Path, component: str | None = None) -> Checkpoin
         When the file has no such component.
     """
     path = Path(path)
-    try:
-        with path.open("rb") as file:
-            head = file.read(HEAD_BYTES)
-    except OSError as error:
-        raise unreadable(str(path), error) from error
-    if not head:
-        raise UnsupportedFormatError("the file is empty", path=path, remedy="Copy or download it again.")
+    head = _head(path)
     for row in FORMATS:
-        try:
-            reader = import_module(row.module)
-        except ModuleNotFoundError as error:
-            if row.extra and path.suffix.lower() in row.suffixes:
-                raise MissingExtraError(f"{path.suffix} files", row.extra) from error
-            continue
+        reader = import_module(row.module)
         if reader.matches(head, path):
-            opened: Checkpoint = reader.open_file(path, component)
+            try:
+                opened: Checkpoint = reader.open_file(path, component)
+            except ModuleNotFoundError as error:
+                if row.extra is None:
+                    raise
+                raise MissingExtraError(f"{path.suffix or row.name} files", row.extra) from error
             return opened
     raise UnsupportedFormatError(
         "not a checkpoint of a known format",
         path=path,
         remedy=f"Known suffixes: {', '.join(sorted(SUFFIXES))}.",
     )
+
+
+def _head(path: Path) -> bytes:
+    """The first bytes of a regular file; a pipe or a device could make the reader wait forever."""
+    try:
+        mode = path.stat().st_mode
+        if not (stat.S_ISREG(mode) or stat.S_ISDIR(mode)):
+            raise UnreadableFileError("not a regular file", path=path, remedy="Copy what it gives into a file.")
+        with path.open("rb") as file:
+            head = file.read(HEAD_BYTES)
+    except UnreadableFileError:
+        raise
+    except OSError as error:
+        raise unreadable(str(path), error) from error
+    except ValueError as error:
+        raise UnreadableFileError(f"not a path ({error})", path=path, remedy="Check the path.") from error
+    if not head:
+        raise UnsupportedFormatError("the file is empty", path=path, remedy="Copy or download it again.")
+    if head.startswith(LFS_POINTER):
+        raise UnsupportedFormatError(
+            "a Git LFS pointer, not the weights it stands for", path=path, remedy="Run git lfs pull where it came from."
+        )
+    return head

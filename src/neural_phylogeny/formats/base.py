@@ -16,6 +16,9 @@ from neural_phylogeny.records import TensorInfo
 
 AnyArray = NDArray[Any]
 
+DIMENSIONS_LIMIT = 64
+"""Most dimensions a tensor may have: more do not fit a NumPy array."""
+
 
 class Checkpoint(ABC):
     """One opened weight file: its tensors by name, in stored order, and their values by slice.

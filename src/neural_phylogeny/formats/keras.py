@@ -1,37 +1,39 @@
 """Keras ``.h5 .hdf5 .keras``: the weights of a saved model or a weights file, in the order of its layers.
 
-Only hard links inside the file are followed. Contiguous datasets are read in place, others through h5py.
+Contiguous datasets are read in place, others in windows through h5py. Optimiser state is not a model.
 """
 
 from __future__ import annotations
 
-import io
-import threading
+import re
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
+from zipfile import ZIP_STORED
 
-import h5py
 import numpy as np
 
-from neural_phylogeny.errors import (
-    CheckpointError,
-    DamagedFileError,
-    UnknownChoiceError,
-    UnsafeFileError,
-    UnsupportedFormatError,
-)
+from neural_phylogeny.errors import UnknownChoiceError, UnsupportedFormatError
 from neural_phylogeny.formats.base import AnyArray, Checkpoint
 from neural_phylogeny.formats.spans import Span, SpanFile
-from neural_phylogeny.formats.zips import INFLATION_LIMIT, directory, inflate
+from neural_phylogeny.formats.windows import Windows
+from neural_phylogeny.formats.zips import directory, inflate, stored_offset
 from neural_phylogeny.records import TensorInfo
 
-HDF5_MAGIC = b"\x89HDF\r\n\x1a\n"
-WEIGHTS_MEMBER = "model.weights.h5"
-DEPTH = 32
-"""How deep groups are walked."""
+if TYPE_CHECKING:
+    from neural_phylogeny.formats.hdf5 import Tree
 
-_H5_ERRORS = (OSError, KeyError, RuntimeError, ValueError, TypeError, AttributeError, OverflowError, MemoryError)
+HDF5_MAGIC = b"\x89HDF\r\n\x1a\n"
+
+WEIGHTS_MEMBER = "model.weights.h5"
+
+NOT_WEIGHTS = ("optimizer", "metrics")
+"""Beginnings of the outermost groups that hold a trainer's state."""
+
+CONTAINERS = frozenset({"layers", "vars", "_layer_checkpoint_dependencies"})
+"""Groups that structure a file and are no part of a weight's name."""
+
+_SEPARABLE = re.compile(r"separable_conv\dd(_\d+)?/0$")
 
 
 def matches(head: bytes, path: Path) -> bool:
@@ -40,7 +42,7 @@ def matches(head: bytes, path: Path) -> bool:
 
 
 def open_file(path: Path, component: str | None = None) -> Checkpoint:
-    """Open a Keras file; costs a read of its groups."""
+    """Open a Keras file; costs a read of its groups. Raises ModuleNotFoundError without h5py."""
     if component is not None:
         raise UnknownChoiceError("component", component, ())
     with path.open("rb") as file:
@@ -48,114 +50,103 @@ def open_file(path: Path, component: str | None = None) -> Checkpoint:
             return KerasFile(path)
         members = directory(file, str(path))
         if WEIGHTS_MEMBER not in members:
-            raise UnsupportedFormatError(f"a .keras archive without {WEIGHTS_MEMBER}", path=path)
-        return KerasFile(path, inflate(file, members[WEIGHTS_MEMBER], str(path)))
+            raise UnsupportedFormatError(
+                f"a .keras archive without {WEIGHTS_MEMBER}", path=path, remedy="Save the model with Keras 3."
+            )
+        member = members[WEIGHTS_MEMBER]
+        if member.compress_type != ZIP_STORED:
+            return KerasFile(path, inflate(file, member, str(path)))
+    with SpanFile(path) as archive:
+        window = (stored_offset(archive, member), member.file_size)
+    return KerasFile(path, window=window)
 
 
 class KerasFile(SpanFile):
-    """One HDF5 file of Keras weights; ``content`` is that of one inside a ``.keras`` archive."""
+    """One HDF5 file of Keras weights; ``content`` or ``window`` is that of one inside a ``.keras`` archive.
+
+    Names are ``layer/weight`` as Keras gives them; in files of Keras 3, whose weights have no names, the layer and
+    the number of the weight. ``output_axis`` is guessed from the name where a kernel is not of the usual layout.
+    """
 
     format = "keras"
 
-    def __init__(self, path: Path, content: bytes | None = None) -> None:
-        super().__init__(path, content)
-        self._datasets: dict[str, Any] = {}
-        self._last: tuple[str, AnyArray] | None = None
-        self._lock = threading.Lock()
-        self._file: Any = None
+    def __init__(self, path: Path, content: bytes | None = None, window: tuple[int, int] | None = None) -> None:
+        from neural_phylogeny.formats.hdf5 import Tree
+
+        super().__init__(path, content, window)
         self.tensors = {}
+        self._tree: Tree | None = None
+        self._datasets: dict[str, tuple[Any, np.dtype]] = {}
+        self._windows = Windows(self._fetch)
         try:
-            self._file = h5py.File(self.path if content is None else io.BytesIO(content), "r")
-            for name, dataset in self._weights():
-                self._register(name, dataset)
-        except CheckpointError:
+            self._tree = Tree(self)
+            for name, dataset in _weights(self._tree):
+                self._register(self._tree, name, dataset)
+            if not self.tensors:
+                raise UnsupportedFormatError(
+                    "an HDF5 file without weights",
+                    path=path,
+                    remedy="Save the model or its weights, not only its settings.",
+                )
+        except BaseException:
             self.close()
             raise
-        except _H5_ERRORS as error:
-            self.close()
-            raise self._damaged(f"its HDF5 structure cannot be read ({str(error)[:200]})") from error
-        if not self.tensors:
-            self.close()
-            raise UnsupportedFormatError(
-                "an HDF5 file without weights",
-                path=path,
-                remedy="Save the model or its weights, not only its settings.",
-            )
 
     def read(self, name: str, start: int = 0, stop: int | None = None) -> AnyArray:
         if name in self._spans:
             return super().read(name, start, stop)
-        with self._lock:
-            if self._last is None or self._last[0] != name:
-                try:
-                    self._last = (name, np.ascontiguousarray(self._datasets[name][()]).reshape(-1))
-                except _H5_ERRORS as error:
-                    raise self._damaged(f"its values cannot be read ({str(error)[:200]})", name) from error
-            return self._last[1][start:stop]
+        size = self.tensors[name].size
+        return self._windows.read(name, start, size if stop is None else min(stop, size), size)
 
     def close(self) -> None:
-        if self._file is not None:
-            self._file.close()
-            self._file = None
+        if self._tree is not None:
+            self._tree.close()
         super().close()
 
-    def _weights(self) -> Iterator[tuple[str, Any]]:
-        """(name, dataset) in the order of the layers where the file tells it, else as stored."""
-        root = self._child(self._file, "model_weights") if "model_weights" in self._file else self._file
-        if "layer_names" not in root.attrs:
-            yield from self._walk(root, "", 0)
+    def _fetch(self, name: str, start: int, stop: int) -> AnyArray:
+        assert self._tree is not None
+        dataset, dtype = self._datasets[name]
+        return self._tree.read(dataset, dtype, start, stop, name)
+
+    def _register(self, tree: Tree, name: str, dataset: Any) -> None:
+        place = tree.place(dataset, name)
+        if place is None:
             return
-        for layer in _texts(root.attrs["layer_names"]):
-            group = self._child(root, layer)
-            for weight in _texts(group.attrs.get("weight_names", ())):
-                yield f"{layer}/{weight}", self._child(group, weight)
-
-    def _walk(self, group: Any, prefix: str, depth: int) -> Iterator[tuple[str, Any]]:
-        if depth > DEPTH:
-            raise self._damaged("its groups are nested too deeply")
-        for key in group:
-            child = self._child(group, key)
-            if isinstance(child, h5py.Dataset):
-                yield f"{prefix}{key}", child
-            elif not key.startswith("optimizer"):
-                inside = prefix if key in ("layers", "_layer_checkpoint_dependencies", "vars") else f"{prefix}{key}/"
-                yield from self._walk(child, inside, depth + 1)
-
-    def _child(self, group: Any, path: str) -> Any:
-        """Follow a path of hard links; any other link could lead out of the file."""
-        for key in path.strip("/").split("/"):
-            if not isinstance(group.get(key, getlink=True), h5py.HardLink):
-                raise UnsafeFileError(
-                    "a link that is not plain, and could lead to another file",
-                    path=self.path,
-                    tensor=path,
-                    remedy="Save the model without links.",
-                )
-            group = group[key]
-        return group
-
-    def _register(self, name: str, dataset: Any) -> None:
-        if not isinstance(dataset, h5py.Dataset) or dataset.dtype.kind not in "biuf" or dataset.shape is None:
-            return
-        if dataset.external or dataset.is_virtual:
-            raise UnsafeFileError(
-                "its values lie in another file", path=self.path, tensor=name, remedy="Save the model in one file."
-            )
-        axis = -1 if len(dataset.shape) > 1 else 0
-        axis = -2 if len(dataset.shape) > 2 and "depthwise" in name else axis
-        tensor = TensorInfo(name, tuple(dataset.shape), dataset.dtype.newbyteorder("=").name, axis)
-        if tensor.size * dataset.dtype.itemsize > INFLATION_LIMIT * (dataset.id.get_storage_size() + 1024):
-            raise self._damaged("it claims far more values than the file stores", name)
-        offset = dataset.id.get_offset()
-        if offset is not None and dataset.chunks is None and not dataset.compression:
-            self._spans[name] = Span(offset, dataset.dtype, tensor.size)
-        else:
-            self._datasets[name] = dataset
+        dtype, offset = place
+        shape = tuple(int(n) for n in dataset.shape)
+        tensor = TensorInfo(name, shape, dtype.name, output_axis(name, shape))
         self.tensors[name] = tensor
+        if offset is None:
+            self._datasets[name] = (dataset, dtype)
+        else:
+            self._spans[name] = Span(offset, dtype, tensor.size)
 
-    def _damaged(self, reason: str, tensor: str = "") -> DamagedFileError:
-        return DamagedFileError(reason, path=self.path, tensor=tensor, remedy="Copy or download the file again.")
+
+def output_axis(name: str, shape: tuple[int, ...]) -> int:
+    """Axis of a weight's output units: the last, but for the kernels that Keras lays out otherwise.
+
+    Examples
+    --------
+    >>> output_axis("dense/kernel:0", (3, 5)), output_axis("dw/depthwise_kernel:0", (3, 3, 16, 1))
+    (-1, -2)
+    """
+    if len(shape) < 2:
+        return 0
+    turned = "depthwise" in name or "transpose" in name or _SEPARABLE.search(name)
+    return -2 if len(shape) > 2 and turned else -1
 
 
-def _texts(names: Any) -> list[str]:
-    return [name.decode("utf-8", "replace") if isinstance(name, bytes) else str(name) for name in names]
+def _weights(tree: Tree) -> Iterator[tuple[str, Any]]:
+    """(name, dataset) in the order of the layers where the file tells it, else by name."""
+    root = tree.child(tree.root, "model_weights") if tree.has(tree.root, "model_weights") else tree.root
+    layers = tree.names(root, "layer_names")
+    if layers is None:
+        for path, dataset in tree.walk(root, NOT_WEIGHTS):
+            yield "/".join([key for key in path[:-1] if key not in CONTAINERS] + [path[-1]]), dataset
+        return
+    if tree.has(root, "top_level_model_weights"):
+        layers = [*layers, "top_level_model_weights"]
+    for layer in dict.fromkeys(layers):
+        group = tree.child(root, layer)
+        for weight in tree.names(group, "weight_names") or ():
+            yield f"{layer}/{weight}", tree.child(group, weight)

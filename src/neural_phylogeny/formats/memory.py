@@ -17,7 +17,8 @@ from neural_phylogeny.records import TensorInfo
 class MemoryCheckpoint(Checkpoint):
     """Arrays or torch tensors by name; values are those a file reader would give, to the last bit.
 
-    Contiguous arrays are not copied. Raises UnsupportedFormatError for anything that is not an array of numbers.
+    Contiguous arrays are not copied. Raises UnsupportedFormatError, naming the tensor, for anything that is not an
+    array of numbers.
 
     Examples
     --------
@@ -40,17 +41,36 @@ class MemoryCheckpoint(Checkpoint):
         """Nothing to release."""
 
 
-def _as_numpy(name: str, value: Any) -> AnyArray:
+def _as_numpy(name: Any, value: Any) -> AnyArray:
     """A C-contiguous array; torch is used only where the caller has already imported it."""
+    if not isinstance(name, str):
+        raise UnsupportedFormatError(f"expected the names of tensors to be strings, got {name!r}")
     torch = sys.modules.get("torch")
-    if torch is not None and isinstance(value, torch.Tensor):
-        value = value.detach().cpu().contiguous()
-        if value.dtype == torch.bfloat16:
-            return np.ascontiguousarray(value.view(torch.int16).numpy()).view(ml_dtypes.bfloat16)
-        value = value.numpy()
-    array = np.asarray(value)
-    if array.dtype.kind not in "biufc" and array.dtype.name not in ("bfloat16", "float8_e4m3fn", "float8_e5m2"):
+    try:
+        array = _from_torch(torch, value) if torch and isinstance(value, torch.Tensor) else np.asarray(value)
+    except (ValueError, TypeError, RuntimeError) as error:
         raise UnsupportedFormatError(
-            f"expected an array of numbers, got {type(value).__name__} of dtype {array.dtype}", tensor=name
+            f"expected an array of numbers, got a {type(value).__name__} that is none ({error})", tensor=name
+        ) from error
+    if array.dtype.kind not in "biufc" and array.dtype.type.__module__ != "ml_dtypes":
+        raise UnsupportedFormatError(
+            f"expected an array of numbers, got a {type(value).__name__} of dtype {array.dtype}", tensor=name
         )
     return np.ascontiguousarray(array).reshape(array.shape)
+
+
+def _from_torch(torch: Any, tensor: Any) -> AnyArray:
+    """The tensor's values; types that NumPy lacks travel as integers of their width."""
+    tensor = tensor.detach().cpu()
+    if tensor.is_quantized:
+        tensor = tensor.dequantize()
+    if tensor.layout != torch.strided:
+        tensor = tensor.to_dense()
+    tensor = tensor.resolve_conj().resolve_neg().contiguous()
+    name = str(tensor.dtype).removeprefix("torch.")
+    if hasattr(ml_dtypes, name):
+        carrier = torch.int16 if tensor.element_size() == 2 else torch.uint8
+        values: AnyArray = tensor.view(carrier).numpy().view(getattr(ml_dtypes, name))
+        return values
+    array: AnyArray = tensor.numpy()
+    return array

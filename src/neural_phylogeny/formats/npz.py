@@ -1,34 +1,45 @@
-"""NumPy ``.npz``: stored members are read in place, compressed ones no further than they honestly claim."""
+"""NumPy ``.npz``: stored arrays are read in place, compressed ones in windows as they are inflated."""
 
 from __future__ import annotations
 
 import io
-import threading
+import warnings
 import zipfile
+from dataclasses import dataclass
 from pathlib import Path
+from typing import IO
 
 import numpy as np
 
-from neural_phylogeny.errors import DamagedFileError, UnknownChoiceError, UnsafeFileError, UnsupportedFormatError
-from neural_phylogeny.formats.base import AnyArray, Checkpoint
+from neural_phylogeny.errors import (
+    CheckpointError,
+    DamagedFileError,
+    UnknownChoiceError,
+    UnsafeFileError,
+    UnsupportedFormatError,
+)
+from neural_phylogeny.formats.base import DIMENSIONS_LIMIT, AnyArray, Checkpoint
 from neural_phylogeny.formats.spans import Span, SpanFile
-from neural_phylogeny.formats.zips import directory, inflate, stored_offset
+from neural_phylogeny.formats.windows import Windows
+from neural_phylogeny.formats.zips import DAMAGE, INFLATION_LIMIT, directory, stored_offset
 from neural_phylogeny.records import TensorInfo
 
 HEADER_LIMIT = 1 << 16
 """Longest array header accepted, in bytes."""
 
+_READERS = {(1, 0): np.lib.format.read_array_header_1_0, (2, 0): np.lib.format.read_array_header_2_0}
+
 
 def matches(head: bytes, path: Path) -> bool:
     """A zip that holds nothing but arrays, or is named so."""
-    if head[:4] != b"PK\x03\x04":
+    if head[:2] != b"PK":
         return False
     if path.suffix.lower() == ".npz":
         return True
     try:
-        with zipfile.ZipFile(path) as archive:
-            names = archive.namelist()
-    except (zipfile.BadZipFile, ValueError, EOFError, OSError, NotImplementedError):
+        with path.open("rb") as file:
+            names = directory(file, str(path))
+    except CheckpointError:
         return False
     return bool(names) and all(name.endswith(".npy") for name in names)
 
@@ -40,58 +51,102 @@ def open_file(path: Path, component: str | None = None) -> Checkpoint:
     return NpzFile(path)
 
 
+@dataclass(frozen=True, slots=True)
+class _Header:
+    """What stands before an array's values; ``size`` is its own length in bytes."""
+
+    shape: tuple[int, ...]
+    fortran: bool
+    dtype: np.dtype
+    size: int
+
+
 class NpzFile(SpanFile):
-    """One ``.npz`` file; arrays of objects are pickles in disguise and refused."""
+    """One ``.npz`` file; arrays of objects are pickles in disguise and refused.
+
+    A window of a compressed array costs at most one inflation of what comes before it; going forward, each byte is
+    inflated once. Arrays in Fortran order are held whole while they are read.
+    """
 
     format = "npz"
 
     def __init__(self, path: Path) -> None:
         super().__init__(path)
-        self._compressed: dict[str, tuple[zipfile.ZipInfo, bool]] = {}
-        self._last: tuple[str, AnyArray] | None = None
-        self._lock = threading.Lock()
         self.tensors = {}
+        self._others: dict[str, tuple[zipfile.ZipInfo, _Header]] = {}
+        self._windows = Windows(self._fetch)
+        self._inflating: tuple[str, IO[bytes]] | None = None
+        self._transposed: tuple[str, AnyArray] | None = None
+        self._archive: zipfile.ZipFile | None = None
         try:
-            with open(path, "rb") as file:
-                for info in directory(file, self.path).values():
-                    if info.filename.endswith(".npy"):
-                        self._register(info)
+            members = directory(self.stream(), self.path)
+            self._archive = zipfile.ZipFile(self.stream())
+            for info in members.values():
+                if info.filename.endswith(".npy"):
+                    self._register(info)
+            if not self.tensors:
+                raise UnsupportedFormatError("an .npz file without arrays", path=path, remedy="Save the weights again.")
         except BaseException:
             self.close()
             raise
 
+    def read(self, name: str, start: int = 0, stop: int | None = None) -> AnyArray:
+        if name in self._spans:
+            return super().read(name, start, stop)
+        size = self.tensors[name].size
+        return self._windows.read(name, start, size if stop is None else min(stop, size), size)
+
+    def close(self) -> None:
+        if self._inflating is not None:
+            self._inflating[1].close()
+        if self._archive is not None:
+            self._archive.close()
+        super().close()
+
     def _register(self, info: zipfile.ZipInfo) -> None:
         name = info.filename.removesuffix(".npy")
+        if info.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
+            raise UnsupportedFormatError(
+                f"compression method {info.compress_type}, not the one NumPy uses",
+                path=self.path,
+                tensor=name,
+                remedy="Save it with numpy.savez_compressed.",
+            )
+        if info.file_size > INFLATION_LIMIT * (info.compress_size + 1024):
+            raise DamagedFileError(
+                f"it claims to grow from {info.compress_size} to {info.file_size} bytes",
+                path=self.path,
+                tensor=name,
+                remedy="This is a zip bomb, or damaged; do not unpack it.",
+            )
         stored = info.compress_type == zipfile.ZIP_STORED
         offset = stored_offset(self, info) if stored else 0
-        if stored:
-            head = self.read_bytes(offset, min(HEADER_LIMIT, info.file_size), name)
-        else:
-            with open(self.path, "rb") as file:
-                head = inflate(file, info, self.path, limit=HEADER_LIMIT)
-        shape, fortran, dtype, header_size = self._header(name, head)
-        tensor = TensorInfo(name, shape, dtype.newbyteorder("=").name)
-        if header_size + tensor.size * dtype.itemsize != info.file_size:
-            raise self._damaged(f"its shape and dtype need other than its {info.file_size} bytes", name)
+        header = self._header(name, info)
+        tensor = TensorInfo(name, header.shape, header.dtype.name)
+        needed = header.size + tensor.size * header.dtype.itemsize
+        if needed != info.file_size:
+            raise self._damaged(f"its shape and dtype need {needed} bytes but it has {info.file_size}", name)
         self.tensors[name] = tensor
-        if stored and not (fortran and len(shape) > 1):
-            self._spans[name] = Span(offset + header_size, dtype, tensor.size)
+        if stored and not header.fortran:
+            self._spans[name] = Span(offset + header.size, header.dtype, tensor.size)
         else:
-            self._compressed[name] = (info, fortran)
+            self._others[name] = (info, header)
 
-    def _header(self, name: str, head: bytes) -> tuple[tuple[int, ...], bool, np.dtype, int]:
-        """Shape, Fortran order, dtype and length of one array's header."""
-        stream = io.BytesIO(head)
+    def _header(self, name: str, info: zipfile.ZipInfo) -> _Header:
+        """Read one array's header, without unpickling, and check that it is an array of numbers."""
+        stream = io.BytesIO(self._inflate(name, info, 0, min(HEADER_LIMIT, info.file_size)))
         try:
             version = np.lib.format.read_magic(stream)
-            if version == (1, 0):
-                shape, fortran, dtype = np.lib.format.read_array_header_1_0(stream)
-            elif version == (2, 0):
-                shape, fortran, dtype = np.lib.format.read_array_header_2_0(stream)
-            else:
-                raise UnsupportedFormatError(f"array format {version}", path=self.path, tensor=name)
+            if version not in _READERS:
+                raise UnsupportedFormatError(
+                    f"array format {version} is for structured arrays", path=self.path, tensor=name
+                )
+            with warnings.catch_warnings(action="ignore"):  # headers as Python 2 wrote them
+                shape, fortran, dtype = _READERS[version](stream)
         except (ValueError, SyntaxError, TypeError, RecursionError, MemoryError) as error:
-            raise self._damaged(f"its header cannot be read ({error})", name) from error
+            if isinstance(error, CheckpointError):
+                raise
+            raise self._damaged(f"its header cannot be read ({str(error)[:200]})", name) from error
         if dtype.hasobject:
             raise UnsafeFileError(
                 "an array of Python objects, which NumPy would unpickle",
@@ -99,25 +154,48 @@ class NpzFile(SpanFile):
                 tensor=name,
                 remedy="Save plain numbers.",
             )
-        if dtype.kind not in "biufc" or any(n < 0 for n in shape):
-            raise UnsupportedFormatError(f"dtype {dtype} is not a plain number", path=self.path, tensor=name)
-        return shape, fortran, dtype, stream.tell()
+        if dtype.kind not in "biufc":
+            raise UnsupportedFormatError(
+                f"its dtype {dtype} is not a plain number", path=self.path, tensor=name, remedy="Save it as float32."
+            )
+        if any(n < 0 for n in shape) or len(shape) > DIMENSIONS_LIMIT:
+            raise self._damaged(f"no array has the shape its header claims, {str(shape)[:200]}", name)
+        return _Header(shape, fortran and len(shape) > 1, dtype, stream.tell())
 
-    def read(self, name: str, start: int = 0, stop: int | None = None) -> AnyArray:
-        if name in self._spans:
-            return super().read(name, start, stop)
-        with self._lock:
-            if self._last is None or self._last[0] != name:
-                self._last = (name, self._whole(name))
-            return self._last[1][start:stop]
+    def _fetch(self, name: str, start: int, stop: int) -> AnyArray:
+        info, header = self._others[name]
+        if header.fortran:
+            return self._in_c_order(name)[start:stop]
+        width = header.dtype.itemsize
+        content = self._inflate(name, info, header.size + start * width, (stop - start) * width)
+        return np.frombuffer(content, dtype=header.dtype)
 
-    def _whole(self, name: str) -> AnyArray:
-        info, fortran = self._compressed[name]
-        with open(self.path, "rb") as file:
-            content = inflate(file, info, self.path)
-        shape, _, dtype, header_size = self._header(name, content[:HEADER_LIMIT])
-        array = np.frombuffer(content, dtype=dtype, offset=header_size).reshape(shape, order="F" if fortran else "C")
-        return np.ascontiguousarray(array).reshape(-1)
+    def _in_c_order(self, name: str) -> AnyArray:
+        """All values of an array stored in Fortran order; only the latest such array is kept."""
+        if self._transposed is None or self._transposed[0] != name:
+            self._transposed = None
+            info, header = self._others[name]
+            content = self._inflate(name, info, header.size, info.file_size - header.size)
+            stored = np.frombuffer(content, dtype=header.dtype).reshape(header.shape, order="F")
+            self._transposed = (name, np.ascontiguousarray(stored).reshape(-1))
+        return self._transposed[1]
+
+    def _inflate(self, name: str, info: zipfile.ZipInfo, offset: int, count: int) -> bytes:
+        """Exactly ``count`` bytes at ``offset`` of a member; going on where the last call ended costs no more."""
+        assert self._archive is not None
+        try:
+            if self._inflating is None or self._inflating[0] != name:
+                self._inflating = (name, self._archive.open(info))
+            member = self._inflating[1]
+            member.seek(offset)
+            content = member.read(count)
+        except DAMAGE as error:
+            if isinstance(error, CheckpointError):
+                raise
+            raise self._damaged(f"it cannot be decompressed ({str(error)[:200]})", name) from error
+        if len(content) != count:
+            raise self._damaged("it ends before its values do", name)
+        return content
 
     def _damaged(self, reason: str, tensor: str = "") -> DamagedFileError:
         return DamagedFileError(reason, path=self.path, tensor=tensor, remedy="Copy or download the file again.")

@@ -7,7 +7,6 @@ Reference: https://huggingface.co/docs/safetensors
 from __future__ import annotations
 
 import json
-import os
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +14,7 @@ import ml_dtypes
 import numpy as np
 
 from neural_phylogeny.errors import DamagedFileError, UnknownChoiceError, UnsupportedFormatError
-from neural_phylogeny.formats.base import Checkpoint
+from neural_phylogeny.formats.base import DIMENSIONS_LIMIT, Checkpoint
 from neural_phylogeny.formats.spans import Span, SpanFile
 from neural_phylogeny.records import TensorInfo
 
@@ -39,8 +38,13 @@ DTYPES = {
     "BF16": np.dtype(ml_dtypes.bfloat16),
     "F8_E4M3": np.dtype(ml_dtypes.float8_e4m3fn),
     "F8_E5M2": np.dtype(ml_dtypes.float8_e5m2),
+    "F8_E4M3FNUZ": np.dtype(ml_dtypes.float8_e4m3fnuz),
+    "F8_E5M2FNUZ": np.dtype(ml_dtypes.float8_e5m2fnuz),
     "F8_E8M0": np.dtype(ml_dtypes.float8_e8m0fnu),
 }
+
+PACKED_DTYPES = ("F4", "F6_E2M3", "F6_E3M2")
+"""Values narrower than a byte, several to a byte."""
 
 
 def matches(head: bytes, path: Path) -> bool:
@@ -74,6 +78,8 @@ class SafetensorsFile(SpanFile):
         """Check that the tensors tile the rest of the file exactly: no gap, no overlap, no lying shape."""
         header, data_start = self._read_header()
         metadata = header.pop("__metadata__", {})
+        if not isinstance(metadata, dict) or not all(isinstance(text, str) for text in metadata.values()):
+            raise self._damaged("__metadata__ is not an object of texts")
         entries = [(name, *self._entry(name, entry)) for name, entry in header.items()]
         tensors = {name: TensorInfo(name, shape, dtype.name) for name, dtype, shape, _, _ in entries}
         spans = {}
@@ -96,14 +102,15 @@ class SafetensorsFile(SpanFile):
         return metadata, tensors, spans
 
     def _read_header(self) -> tuple[dict[str, Any], int]:
-        assert self._descriptor is not None
-        length = int.from_bytes(os.pread(self._descriptor, 8, 0), "little")
-        if self.file_size < 8 or length > min(HEADER_LIMIT, self.file_size - 8):
+        if self.file_size < 8:
+            raise self._damaged(f"a file of {self.file_size} bytes is too short for a header")
+        length = int.from_bytes(self.read_bytes(0, 8), "little")
+        if length > min(HEADER_LIMIT, self.file_size - 8):
             raise self._damaged(f"the header claims {length} bytes in a file of {self.file_size}")
         try:
-            header = json.loads(os.pread(self._descriptor, length, 8), object_pairs_hook=_unique)
+            header = json.loads(self.read_bytes(8, length).decode(), object_pairs_hook=_unique)
         except (ValueError, RecursionError) as error:
-            raise self._damaged(f"the header is not JSON ({error})") from error
+            raise self._damaged(f"the header is not JSON ({str(error)[:200]})") from error
         if not isinstance(header, dict):
             raise self._damaged("the header is not a JSON object")
         return header, 8 + length
@@ -116,8 +123,18 @@ class SafetensorsFile(SpanFile):
             raise self._damaged("its header entry lacks dtype, shape or data_offsets", name) from error
         if not isinstance(shape, list) or not all(_is_count(n) for n in (*shape, begin, end)) or end < begin:
             raise self._damaged("its shape or offsets are not non-negative integers in order", name)
+        if len(shape) > DIMENSIONS_LIMIT:
+            raise self._damaged(f"its shape has {len(shape)} dimensions, more than {DIMENSIONS_LIMIT}", name)
+        if not isinstance(code, str):
+            raise self._damaged("its dtype is not a text", name)
         if code not in DTYPES:
-            raise UnsupportedFormatError(f"unknown dtype {code!r}", path=self.path, tensor=name)
+            packed = code in PACKED_DTYPES
+            raise UnsupportedFormatError(
+                f"dtype {code} packs several values into a byte" if packed else f"unknown dtype {code[:20]!r}",
+                path=self.path,
+                tensor=name,
+                remedy="Convert the model to bf16." if packed else f"Known: {', '.join(DTYPES)}.",
+            )
         return DTYPES[code], tuple(shape), begin, end
 
     def _damaged(self, reason: str, tensor: str = "") -> DamagedFileError:
@@ -132,6 +149,7 @@ def _is_count(value: object) -> bool:
 def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     """Refuse a JSON object that names a key twice: two readers could see two different models."""
     found = dict(pairs)
+    "".join(found).encode()  # half of a surrogate pair is no text: nothing could print it
     if len(found) != len(pairs):
         raise ValueError("a name occurs twice")
     return found

@@ -22,7 +22,7 @@ LARGE_RATIO = 20
 SIZE_LIMIT = 1 << 33
 """... and never to more than this many bytes: it is unpacked into memory."""
 
-_DAMAGE = (
+DAMAGE = (
     zipfile.BadZipFile,
     zlib.error,
     struct.error,
@@ -35,6 +35,7 @@ _DAMAGE = (
     RuntimeError,
     ValueError,
 )
+"""What the standard library raises on a damaged archive."""
 
 _REMEDY = "Copy or download the file again."
 
@@ -48,7 +49,7 @@ def directory(file: BinaryIO, path: str) -> dict[str, zipfile.ZipInfo]:
     try:
         with zipfile.ZipFile(file) as archive:
             members = archive.infolist()
-    except _DAMAGE as error:
+    except DAMAGE as error:
         raise DamagedFileError(f"its zip directory cannot be read ({error})", path=path, remedy=_REMEDY) from error
     by_name = {info.filename: info for info in members}
     if len(by_name) != len(members):
@@ -90,7 +91,7 @@ def inflate(file: BinaryIO, info: zipfile.ZipInfo, path: str, limit: int | None 
             if limit is not None:
                 return member.read(limit)
             content = member.read(info.file_size + 1)
-    except _DAMAGE as error:
+    except DAMAGE as error:
         raise DamagedFileError(
             f"zip member {info.filename!r} cannot be decompressed ({error})", path=path, remedy=_REMEDY
         ) from error

@@ -16,7 +16,7 @@ def render_inspection(models: Sequence[Mapping[str, Any]], skipped: Sequence[Map
     """One table a model, with its components and notes above; paths that were left out at the end."""
     parts: list[RenderableType] = []
     for model in models:
-        title = f"{safe(model['name'])}  {model['format']}  {model['parameters']:,} parameters"
+        title = f"{safe(model['name'])}  {safe(model['format'])}  {model['parameters']:,} parameters"
         parts.append(Text(title, style="bold"))
         if model["components"]:
             chosen, *others = (safe(name) or "(top level)" for name in model["components"])
