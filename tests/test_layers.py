@@ -23,9 +23,9 @@ EXTRA = {
 
 OWNERS = {
     "sklearn": {"trees/clustering.py", "trees/estimators.py"},
-    "h5py": {"formats/keras.py", "formats/hdf5.py"},
-    "onnx": {"formats/onnx.py"},
-    "google": {"formats/onnx.py"},
+    "h5py": {"formats"},
+    "onnx": {"formats"},
+    "google": {"formats"},
     "networkx": {
         "records.py",
         "reports/graph.py",

@@ -1,4 +1,5 @@
 from collections.abc import Callable, Mapping
+from typing import Any
 
 import pytest
 
@@ -12,7 +13,7 @@ from neural_phylogeny.tensors.alignment import align
 def measured() -> Callable[..., Statistics]:
     """Measure models given as arrays by name."""
 
-    def run(*models: Mapping, threads: int = 1, statistics=None) -> Statistics:
+    def run(*models: Mapping[str, Any], threads: int = 1, statistics=None) -> Statistics:
         checkpoints = [MemoryCheckpoint(model) for model in models]
         alignment = align([c.tensors for c in checkpoints], [str(k) for k in range(len(models))])
         return measure(checkpoints, alignment, statistics or standard_statistics(), threads=threads)

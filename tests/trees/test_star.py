@@ -4,8 +4,8 @@ from neural_phylogeny.trees.star import parent_by_votes, stars
 
 
 def by_age(*age):
-    age = np.array(age, dtype=float)
-    return age - age[:, None]
+    ages = np.array(age, dtype=float)
+    return ages - ages[:, None]
 
 
 def test_the_oldest_is_the_parent_of_its_cluster_alone():
