@@ -25,7 +25,8 @@ GAP = 4
 def command(method: str, evidence: bool, quiet: bool) -> int:
     """Run on a real family and count what is wrong.
 
-    The checkpoints ship with the package, and the truth about them is drawn beside the answer: small networks trained on handwritten digits: two unrelated trees, three generations, several formats.
+    The checkpoints ship with the package, and the truth about them is drawn beside the answer: small networks trained
+    on handwritten digits, two unrelated trees, three generations, several formats.
 
     \b
     Example:

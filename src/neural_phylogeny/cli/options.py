@@ -46,7 +46,7 @@ def reading_options(command: F) -> F:
             show_default=True,
             help="Chance that any two unrelated models of the collection are called related.",
         ),
-        click.option("--threads", type=click.IntRange(1), help="Workers; all cores by default.  [x>=1]"),
+        click.option("--threads", type=click.IntRange(1), help="Workers; all cores by default."),
         click.option(
             "--memory",
             type=Size(),

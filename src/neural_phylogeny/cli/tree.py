@@ -81,6 +81,9 @@ def code_of(answer: Phylogeny) -> int:
 def _remark(answer: Phylogeny, code: int, is_drawn: bool) -> None:
     """What the reader of a file or a pipe should know; a drawing on the screen says it already."""
     if not is_drawn:
+        from neural_phylogeny.reports.families import summary
+
+        exits.talk(summary(answer))
         for skipped in answer.skipped:
             exits.talk(f"skipped {skipped.path}: {skipped.reason}")
     if code == exits.NOTHING_COMPARED:

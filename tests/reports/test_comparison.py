@@ -1,0 +1,50 @@
+"""Two models side by side."""
+
+import math
+
+import pytest
+
+from neural_phylogeny.records import Comparison, Evidence, ModelRecord, Skipped, TensorComparison
+from neural_phylogeny.reports.comparison import render_comparison
+from neural_phylogeny.reports.inspection import render_inspection
+from neural_phylogeny.reports.text import plain
+
+A, B = (ModelRecord(name, name, "npz", 1_000, 0) for name in ("a", "b\x1b[2J"))
+
+
+@pytest.mark.parametrize(
+    ("verdict", "sentence"),
+    [
+        ("parent", r"b\x1b[2J was made from a (direction 90 %)"),
+        ("child", r"a was made from b\x1b[2J (direction 90 %)"),
+        ("related", r"a and b\x1b[2J are related (kin 90 %); their weights do not say which came first"),
+        ("unrelated", r"a and b\x1b[2J are unrelated, as far as their weights tell"),
+        ("copies", r"a and b\x1b[2J hold the same weights"),
+        ("not comparable", r"a and b\x1b[2J cannot be compared"),
+    ],
+)
+def test_the_verdict_comes_first(verdict, sentence):
+    assert plain(render_comparison(Comparison(A, B, verdict, 0.9, 0.8, 0.5))).splitlines()[0] == sentence
+
+
+def test_all_that_is_known_is_shown():
+    evidence = (Evidence("kurtosis", 0.5, "a", 0.8, "a has the lighter tails"),)
+    tensors = (TensorComparison("w", "v", "kernel", 0.75, 1.0), TensorComparison("z", "z", "vector", math.nan, 0.5))
+    skipped = (Skipped("c.pt", "it is damaged"),)
+    text = plain(render_comparison(Comparison(A, B, "parent", math.nan, math.nan, 1.0, evidence, tensors, skipped)))
+    assert "[#### ] kurtosis: a has the lighter tails" in text
+    assert ["w", "v", "kernel", "0.7500", "100", "%"] in [line.split() for line in text.splitlines()]
+    assert ["z", "vector", "-", "50", "%"] in [line.split() for line in text.splitlines()]
+    assert "skipped: c.pt  it is damaged" in text
+    assert "similarity" not in text
+
+
+def test_an_inspection_shows_tensors_components_and_what_was_left_out():
+    tensor = {"name": "w\n", "shape": [2, 3], "dtype": "float32", "role": "kernel"}
+    found = {"name": "a", "format": "pytorch", "parameters": 6, "components": ["ema", ""], "notes": ["a note"]}
+    text = plain(render_inspection([{**found, "tensors": [tensor]}], [{"path": "b", "reason": "it is empty"}]))
+    assert text.splitlines()[0] == "a  pytorch  6 parameters"
+    assert "component ema; also in the file: (top level)" in text
+    assert "a note" in text
+    assert [r"w\n", "2", "x", "3", "float32", "kernel"] in [line.split() for line in text.splitlines()]
+    assert "left out: b: it is empty" in text

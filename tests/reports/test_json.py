@@ -1,0 +1,143 @@
+"""The result file: as documented, there and back, and strict about damage."""
+
+import dataclasses
+import json
+import math
+from pathlib import Path
+from typing import Any
+
+import jsonschema
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from neural_phylogeny.errors import SavedFileError
+from neural_phylogeny.records import KINDS, Comparison, Edge, Evidence, ModelRecord, Phylogeny, TensorComparison
+from neural_phylogeny.reports.json import comparison_to_json, from_json, to_json
+
+SCHEMA = json.loads((Path(__file__).parents[2] / "docs" / "result.schema.json").read_text())
+
+
+def content(phylogeny: Phylogeny) -> dict[str, Any]:
+    parsed: dict[str, Any] = json.loads(to_json(phylogeny), parse_constant=lambda constant: pytest.fail(constant))
+    return parsed
+
+
+def damaged(everything: Phylogeny, key: str, index: int, **changes: object) -> str:
+    parsed = content(everything)
+    parsed[key][index].update(changes)
+    return json.dumps(parsed)
+
+
+def test_the_schema_holds_and_lists_the_kinds(everything):
+    jsonschema.validate(content(everything), SCHEMA)
+    jsonschema.validate(content(Phylogeny(())), SCHEMA)
+    assert SCHEMA["$defs"]["edge"]["properties"]["kind"]["enum"] == list(KINDS)
+
+
+def test_keys_and_their_order(everything):
+    parsed = content(everything)
+    assert list(parsed) == [
+        *("format", "version", "models", "edges", "undirected", "hidden", "copies", "skipped", "provenance"),
+    ]
+    assert parsed["format"] == "neural-phylogeny"
+    assert parsed["version"] == 1
+    assert list(parsed["models"][0]) == ["name", "path", "format", "parameters", "family", "remark"]
+    assert list(parsed["edges"][0])[:4] == ["parent", "child", "kind", "confidence"]
+
+
+def test_there_and_back(everything):
+    assert from_json(to_json(everything)) == everything
+    assert from_json(to_json(Phylogeny(()))) == Phylogeny(())
+
+
+@given(st.text(), st.floats(), st.floats(0, 1), st.integers(0, 2**70))
+def test_any_name_and_number_survives(name, value, confidence, parameters):
+    other = f"{name}2"
+    evidence = Evidence("w", value, name, 0.5, name)
+    models = (ModelRecord(name, name, "npz", parameters, 0), ModelRecord(other, other, "npz", 1, 0))
+    answer = Phylogeny(models, (Edge(name, other, "unknown", confidence, value, 1.0, (evidence,)),))
+    text = to_json(answer)
+    assert text.isascii()
+    assert "\x1b" not in text
+    again = from_json(text)
+    assert to_json(again) == text
+    assert again.models == answer.models
+    found = again.edges[0].evidence[0].value
+    assert found == value if math.isfinite(value) else math.isnan(found)
+
+
+def test_numpy_and_other_values_in_the_provenance():
+    answer = Phylogeny((), provenance={"n": np.int64(3), "x": np.float32("nan"), "p": Path("a"), "s": {"b", "a"}})
+    assert content(answer)["provenance"] == {"n": 3, "x": None, "p": "a", "s": ["a", "b"]}
+
+
+def test_a_file_that_lacks_the_optional_keys(everything):
+    parsed = content(everything)
+    del parsed["edges"][0]["similarity"], parsed["edges"][0]["coverage"], parsed["models"][0]["remark"]
+    parsed["models"][0]["colour"] = "red"
+    found = from_json(json.dumps(parsed))
+    assert math.isnan(found.edges[0].similarity)
+    assert found.models[0].remark == ""
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("", "not a result file: no valid JSON"),
+        ("[" * 100_000, "not a result file: no valid JSON"),
+        ("[]", "not a result file: the whole is not a JSON object"),
+        ("{}", "a damaged result file: the whole lacks 'format'"),
+        ('{"format": "onnx"}', "not a result file: its format is 'onnx', expected 'neural-phylogeny'"),
+        ('{"format": "neural-phylogeny", "version": 2}', "a result file of version 2; this program reads version 1"),
+        ('{"format": "neural-phylogeny", "version": true}', "a damaged result file: version is not a whole number"),
+        ('{"format": "neural-phylogeny", "version": NaN}', "NaN is not a number of JSON"),
+    ],
+)
+def test_what_is_no_result_file(text, message):
+    with pytest.raises(SavedFileError) as caught:
+        from_json(text)
+    assert message in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("key", "change", "message"),
+    [
+        ("models", {"name": 7}, "models[0].name is not a string"),
+        ("models", {"name": "a"}, "two models are named 'a'"),
+        ("models", {"parameters": -1}, "models[0].parameters is not a whole number"),
+        ("models", {"family": 1.5}, "models[0].family is not a whole number or null"),
+        ("edges", {"confidence": 1.5}, "edges[0].confidence is not between 0 and 1"),
+        ("edges", {"confidence": "high"}, "edges[0].confidence is not a finite number or null"),
+        ("edges", {"similarity": 10**400}, "edges[0].similarity is not a finite number or null"),
+        ("edges", {"evidence": {}}, "edges[0].evidence is not a list"),
+        ("edges", {"evidence": [1]}, "edges[0].evidence[0] is not a JSON object"),
+        ("edges", {"child": "ghost"}, "edges[0] names 'ghost', which is not among its models"),
+        ("edges", {"child": "lost"}, "edges[0] joins a model to itself"),
+        ("hidden", {"family": None}, "hidden[0].family is not a whole number"),
+        ("skipped", {"reason": None}, "skipped[0].reason is not a string"),
+    ],
+)
+def test_damage_is_named_with_its_place(everything, key, change, message):
+    with pytest.raises(SavedFileError) as caught:
+        from_json(damaged(everything, key, 0, **change), "result.json")
+    assert str(caught.value).startswith("result.json: ")
+    assert message in str(caught.value)
+
+
+def test_copies_must_be_lists_of_names(everything):
+    parsed = content(everything)
+    parsed["copies"] = [["ep4", 3]]
+    with pytest.raises(SavedFileError, match="copies is not a list of lists of names"):
+        from_json(json.dumps(parsed))
+
+
+def test_a_comparison_is_plain_data():
+    a = ModelRecord("a", "a", "npz", 10, 0)
+    tensors = (TensorComparison("w", "v", "kernel", float("nan"), 0.5),)
+    found = Comparison(a, dataclasses.replace(a, name="b"), "parent", 0.9, 0.8, 1.0, (), tensors)
+    parsed = json.loads(comparison_to_json(found))
+    assert parsed["format"] == "neural-phylogeny-comparison"
+    assert parsed["verdict"] == "parent"
+    assert parsed["tensors"] == [{"name": "w", "name_in_b": "v", "role": "kernel", "cosine": None, "coverage": 0.5}]

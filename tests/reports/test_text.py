@@ -1,0 +1,119 @@
+"""The drawing: everything is said, nothing a name holds takes effect."""
+
+import io
+from itertools import pairwise
+
+from rich.console import Console
+
+from neural_phylogeny.records import Edge, Kinship, ModelRecord, Phylogeny
+from neural_phylogeny.reports.text import plain, render, to_html, to_text
+
+DRAWN = """\
+14 models, 2 families, 12 edges (9 directed), 1 copy, 1 hidden ancestor, 1 unrelated, 1 not compared, 1 skipped
+
+Family 1: 10 models
+└── lost (not in the collection)
+    └── base                                        finetune  similarity 0.900  direction 97 %
+        ├── a                                       finetune  similarity 0.900  direction 97 %
+        │   ├── merged                              finetune  similarity 0.900  direction 97 %
+        │   │   also from b  finetune  similarity 0.900  direction 97 %
+        │   └── ~ evil\\x1b[31m\\u202e[bold]x</code>  related   similarity 0.700  kin 90 %
+        ├── b                                       finetune  similarity 0.900  direction 60 %  45 % of the weights
+        │   ~ a  related  similarity 0.700  kin 90 %
+        └── ep1                                     finetune  similarity 0.900  direction 97 %
+            └── ep2                                 finetune  similarity 0.900  direction 97 %
+                └── ep3                             finetune  similarity 0.900  direction 97 %
+                    └── ep4                         finetune  similarity 0.900  direction 97 %
+                        = copy
+
+Family 2: 2 models
+└── u1  61.7 k parameters, pytorch
+    └── ~ u2  related  similarity 0.980  kin >99 %
+
+Related to no other model here: 1
+  lone  61.7 k parameters, pytorch
+
+Not compared: 1
+  tiny  not enough evidence
+
+Skipped: 1
+  models/bad.pt  the file is empty
+"""
+
+
+def chain(length: int, branching: bool = False) -> Phylogeny:
+    """A run of models, or a comb: every model of the run has one more child."""
+    names = [f"m{k}" for k in range(length)]
+    pairs = list(pairwise(names))
+    if branching:
+        pairs += [(name, f"{name}x") for name in names]
+        names += [f"{name}x" for name in names]
+    models = tuple(ModelRecord(name, name, "npz", 10, 0) for name in names)
+    return Phylogeny(models, tuple(Edge(a, b, "finetune", 0.9, 0.9, 1.0) for a, b in pairs))
+
+
+def on_screen(phylogeny: Phylogeny, width: int) -> str:
+    console = Console(file=io.StringIO(), width=width, force_terminal=True, color_system="truecolor")
+    console.print(render(phylogeny, evidence=True), crop=False)
+    assert isinstance(console.file, io.StringIO)
+    return console.file.getvalue()
+
+
+def test_the_whole_drawing(everything):
+    text = to_text(everything)
+    drawing, _, legend = text.rpartition("\n\n")
+    assert f"{drawing}\n" == DRAWN
+    for words in ("similarity:", "direction:", "~ related", "of the weights", "= same weights"):
+        assert words in legend
+
+
+def test_evidence_stands_under_its_edge_only_when_asked(everything):
+    words = "kurtosis: base has the lighter tails in 75 % of the matrices"
+    assert words not in to_text(everything)
+    assert to_text(everything, evidence=True).count(words) == len(everything.edges)
+
+
+def test_no_output_holds_what_a_name_would_do(everything):
+    html = to_html(everything)
+    assert "\x1b" not in html + to_text(everything, evidence=True)
+    assert "\u202e" not in html + to_text(everything, evidence=True) + on_screen(everything, 100)
+    assert "[bold]x&lt;/code&gt;" in html
+    assert "evil\x1b" not in on_screen(everything, 100)
+
+
+def test_a_narrow_screen_breaks_lines_but_loses_nothing(everything):
+    shown = on_screen(everything, 40)
+    for model in everything.models:
+        if model.name.isprintable():
+            assert model.name in shown
+
+
+def test_nothing_at_all():
+    assert to_text(Phylogeny(())) == "0 models, 0 families, 0 edges\n"
+
+
+def test_a_run_of_thousands_goes_straight_down():
+    lines = to_text(chain(3000)).splitlines()
+    assert max(map(len, lines)) < 120
+    assert sum("then m" in line for line in lines) == 2999
+
+
+def test_a_deep_comb_is_drawn_whole_on_any_screen():
+    lines = plain(render(chain(300, branching=True))).splitlines()
+    assert sum("m" in line and "similarity" in line and "──" in line for line in lines) == 599
+    assert "m299x" in on_screen(chain(300, branching=True), 80)
+
+
+def test_edges_in_a_circle_still_end():
+    models = tuple(ModelRecord(name, name, "npz", 10, 0) for name in "ab")
+    edges = (Edge("a", "b", "finetune", 0.9, 0.9, 1.0), Edge("b", "a", "finetune", 0.9, 0.9, 1.0))
+    assert "also from b" in to_text(Phylogeny(models, edges))
+
+
+def test_two_roots_of_one_family_the_smaller_hangs():
+    models = tuple(ModelRecord(name, name, "npz", 10, 0) for name in ("small", "big", "child"))
+    answer = Phylogeny(
+        models, (Edge("big", "child", "finetune", 0.9, 0.9, 1.0),), (Kinship("small", "big", 0.9, 0.8, 1.0),)
+    )
+    assert "└── big  10 parameters, npz" in to_text(answer)
+    assert "~ small" in to_text(answer)
