@@ -138,6 +138,8 @@ def _claims(
     for group, found in answers:
         doubles = {row for rows in found.copies for row in rows[1:]}
         rows = [row for row, model in enumerate(group.members) if settled[model] and row not in doubles]
+        if len(rows) < 2:
+            continue
         forest = method.solve(_problem(found, rows, labels[[group.members[row] for row in rows]], seed))
         for k, above in enumerate(forest.parents.tolist()):
             if above < 0:

@@ -55,7 +55,7 @@ def to_text(phylogeny: Phylogeny, *, evidence: bool = False) -> str:
     └── base  10 parameters, npz
         └── child  finetune  similarity 0.750  direction 90 %
     <BLANKLINE>
-    similarity: cosine of the compared weights; direction: probability that the parent is the older one
+    similarity: cosine of the compared weights; direction: how likely this direction is, not calibrated
     """
     return plain(render(phylogeny, evidence=evidence))
 
@@ -106,7 +106,7 @@ def _legend(phylogeny: Phylogeny) -> Iterator[RenderableType]:
     claims: list[Edge | Kinship] = [*phylogeny.edges, *phylogeny.undirected]
     entries = [
         ("similarity: cosine of the compared weights", any(not math.isnan(c.similarity) for c in claims)),
-        ("direction: probability that the parent is the older one", bool(phylogeny.edges)),
+        ("direction: how likely this direction is, not calibrated", bool(phylogeny.edges)),
         ("~ related, direction undecided; kin: probability that they are related", bool(phylogeny.undirected)),
         ("of the weights: share that could be compared", any(claim.coverage < 0.995 for claim in claims)),
         ("= same weights under another name", bool(phylogeny.copies)),
