@@ -20,11 +20,11 @@ Family 1: 10 models
         │   └── ~ evil\\x1b[31m\\u202e[bold]x</code>  related   similarity 0.700  kin 90 %
         ├── b                                       finetune  similarity 0.900  direction 60 %  45 % of the weights
         │   ~ a  related  similarity 0.700  kin 90 %
-        └── ep1                                     finetune  similarity 0.900  direction 97 %
-            └── ep2                                 finetune  similarity 0.900  direction 97 %
-                └── ep3                             finetune  similarity 0.900  direction 97 %
-                    └── ep4                         finetune  similarity 0.900  direction 97 %
-                        = copy
+        ├── ep1                                     finetune  similarity 0.900  direction 97 %
+        ├── then ep2                                finetune  similarity 0.900  direction 97 %
+        ├── then ep3                                finetune  similarity 0.900  direction 97 %
+        └── then ep4                                finetune  similarity 0.900  direction 97 %
+            = copy
 
 Family 2: 2 models
 └── u1  61.7 k parameters, pytorch

@@ -6,6 +6,7 @@ no page faults, and a file that shrinks meanwhile gives an error instead of a cr
 
 from __future__ import annotations
 
+import errno
 import io
 import os
 from dataclasses import dataclass
@@ -65,7 +66,7 @@ class SpanFile(Checkpoint):
     def read(self, name: str, start: int = 0, stop: int | None = None) -> AnyArray:
         span = self._spans[name]
         stop = span.size if stop is None else min(stop, span.size)
-        values = np.empty(stop - start, dtype=span.dtype)
+        values = np.empty(max(0, stop - start), dtype=span.dtype)
         self._fill(name, span.offset + start * span.dtype.itemsize, values)
         return values
 
@@ -135,7 +136,7 @@ class _Raw(io.RawIOBase):
     def seek(self, offset: int, whence: int = os.SEEK_SET) -> int:
         start = {os.SEEK_SET: 0, os.SEEK_CUR: self._position, os.SEEK_END: self._file.file_size}[whence]
         if start + offset < 0:
-            raise ValueError("a position before the start of the file")
+            raise OSError(errno.EINVAL, "a position before the start of the file")
         self._position = start + offset
         return self._position
 
@@ -154,6 +155,8 @@ class SpanStream(io.BufferedReader):
 
     def read(self, size: int | None = -1, /) -> bytes:
         """At most ``size`` bytes, without making room for more than are left."""
+        if size is not None and 0 <= size <= io.DEFAULT_BUFFER_SIZE:
+            return super().read(size)
         left = max(0, self._size - self.tell())
         return super().read(left if size is None or size < 0 else min(size, left))
 

@@ -22,7 +22,7 @@ Tensors = dict[str, Any]
 
 PREFERRED = (
     "state_dict", "model_state_dict", "model_state", "model", "module", "net", "network", "params", "weights",
-    "generator", "policy",
+    "generator", "policy", "actor", "student", "critic", "discriminator", "teacher",
 )  # fmt: skip
 """Usual keys of a state dict in a training checkpoint, the likeliest first."""
 
@@ -42,25 +42,39 @@ DEPTH = 8
 def find_state_dicts(root: Any, path: str = "") -> dict[str, Tensors]:
     """All state dicts in an unpickled object, the chosen one first; keys are paths such as ``"ema/model"``.
 
-    A dict directly at the root is named ``""``. Where the names of several have no dots, they are the layers of
-    one network that was saved as dicts in dicts; a bare tensor or a list of them counts where
-    there is no dict. Linear in the
-    number of objects. Raises DamagedFileError for modules without end; ``path`` is for its message.
+    A dict directly at the root is named ``""``. Where no tensor's name has a dot, dicts below the same usual key
+    are the layers of one network that was saved as dicts in dicts. A bare tensor or a list of them counts where
+    there is no dict. Linear in the number of objects. Raises DamagedFileError for modules without end; ``path`` is
+    for its message.
     """
     found = {"/".join(keys): tensors for keys, tensors in _search(root, (), set(), path)}
     if not found:
         items = dict(enumerate(root)) if isinstance(root, list | tuple) else {"tensor": root}
         bare = {str(key): as_tensor(item) for key, item in items.items() if as_tensor(item) is not None}
         return {"": bare} if _has_weights(bare) else {}
-    if len(found) > 1 and not any("." in name for tensors in found.values() for name in tensors):
-        return {"": {_dotted(keys, name): t for keys, tensors in found.items() for name, t in tensors.items()}}
+    if not any("." in name for tensors in found.values() for name in tensors):
+        found = _join_layers(found)
     if len(found) > 1:
         found.pop("", None)  # loose tensors beside real state dicts: step counters, losses
     return dict(sorted(found.items(), key=lambda item: _rank(item[0])))
 
 
-def _dotted(keys: str, name: str) -> str:
-    return f"{keys.replace('/', '.')}.{name}" if keys else name
+def _join_layers(found: dict[str, Tensors]) -> dict[str, Tensors]:
+    """Dicts below the same usual key, or below none where there is none, as one network with dotted names."""
+    heads = {keys: _head(keys) for keys in found}
+    joined: dict[str, Tensors] = {}
+    for keys, tensors in found.items():
+        head = heads[keys] or (keys if any(heads.values()) else "")
+        layer = keys.removeprefix(head).strip("/").replace("/", ".")
+        joined.setdefault(head, {}).update({f"{layer}.{name}".lstrip("."): t for name, t in tensors.items()})
+    return joined
+
+
+def _head(keys: str) -> str:
+    """The path up to its last usual key; empty when there is none."""
+    parts = keys.split("/")
+    usual = [index for index, key in enumerate(parts) if key.lower() in PREFERRED or AVERAGED.search(key.lower())]
+    return "/".join(parts[: usual[-1] + 1]) if usual else ""
 
 
 def _rank(keys: str) -> tuple[bool, int]:

@@ -232,6 +232,9 @@ class _Metered(dict[int, Handler]):
         self._spend(1)
         return super().__getitem__(opcode)
 
+    def __missing__(self, opcode: int) -> Handler:
+        raise pickle.UnpicklingError(f"unknown opcode {opcode}")
+
 
 def _cost(argument: Any) -> int:
     """Steps that handing over an argument may be worth: allowed functions copy what they are given."""

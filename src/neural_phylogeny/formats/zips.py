@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import struct
 import zipfile
 import zlib
@@ -37,21 +38,29 @@ DAMAGE = (
 )
 """What the standard library raises on a damaged archive."""
 
+_END_BYTES = 22
+"""Length of the record that ends a zip archive, without its comment."""
+
 _REMEDY = "Copy or download the file again."
 
 
 def directory(file: BinaryIO, path: str) -> dict[str, zipfile.ZipInfo]:
     """The members of a zip by name.
 
-    Raises DamagedFileError when the directory cannot be read, or names a member twice: two programs could see
-    two different models in it.
+    Raises DamagedFileError when the directory cannot be read or names a member twice, and when it does not cover
+    the file from its first byte to its last: two programs could see two different models in such a file. A
+    truncated archive of archives, for one, ends with the directory of a member.
     """
     try:
         with zipfile.ZipFile(file) as archive:
             members = archive.infolist()
+            file.seek(-_END_BYTES - len(archive.comment), os.SEEK_END)
+            covered = file.read(4) == b"PK\x05\x06"
     except DAMAGE as error:
         raise DamagedFileError(f"its zip directory cannot be read ({error})", path=path, remedy=_REMEDY) from error
     by_name = {info.filename: info for info in members}
+    if not covered or min((info.header_offset for info in members), default=0) != 0:
+        raise DamagedFileError("there are bytes that its zip directory does not cover", path=path, remedy=_REMEDY)
     if len(by_name) != len(members):
         raise DamagedFileError("its zip directory names a member twice", path=path, remedy=_REMEDY)
     return by_name

@@ -22,7 +22,7 @@ from neural_phylogeny.reports.names import safe
 INDENT = 4
 """Cells that one level of a rich tree takes."""
 
-RUN = 4
+RUN = 3
 """So many single children in a row, or more, are drawn straight down."""
 
 WIDEST_NAME = 72
