@@ -52,9 +52,8 @@ def by_witness(folders: list[Path]) -> None:
     for witness, groups in right.items():
         values = [value for group in groups for value in group]
         macro = np.mean([np.mean(group) for group in groups])
-        print(
-            f"{witness:20s} pair direction {np.mean(values):.3f} ({macro:.3f}), {len(values)} edges, {len(groups)} groups"
-        )
+        counts = f"{len(values)} edges, {len(groups)} groups"
+        print(f"{witness:20s} pair direction {np.mean(values):.3f} (mean over groups {macro:.3f}), {counts}")
 
 
 def main() -> None:
