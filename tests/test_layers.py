@@ -1,0 +1,127 @@
+"""Data crosses the rooms in one direction: checked from the source, import by import."""
+
+import ast
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+SRC = Path(__file__).parents[1] / "src" / "neural_phylogeny"
+PACKAGE = "neural_phylogeny"
+
+BASE = {"errors", "records", "files", "fields"}
+"""What every room may import; among themselves they know only those named before them."""
+
+ROOMS = ("formats", "sources", "tensors", "measures", "relations", "trees")
+"""In the order of the drawing: a room knows itself, the base and the rooms before it."""
+
+FACADE = {"assembly", "facade"}
+
+ALLOWED = {
+    "errors": set[str](),
+    "records": set[str](),
+    "files": set[str](),
+    "fields": {"errors"},
+    **{room: BASE | set(ROOMS[: k + 1]) for k, room in enumerate(ROOMS)},
+    **{module: BASE | set(ROOMS) | FACADE for module in FACADE},
+    "reports": {"errors", "records", "fields", "reports"},
+    "evaluation": {"errors", "records", "fields", "evaluation"},
+    "demo": {"demo"},
+    "cli": BASE | set(ROOMS) | FACADE | {"reports", "evaluation", "demo", "cli"},
+    "__init__": {"errors", "records", "facade"},
+}
+
+OWNERS = {
+    "torch": (),
+    "h5py": ("formats/keras", "formats/hdf5"),
+    "onnx": ("formats/onnx",),
+    "sklearn": ("trees/",),
+    "scipy": ("trees/",),
+    "networkx": ("reports/graph.py", "evaluation/"),
+    "click": ("cli/",),
+    "rich": ("reports/", "cli/"),
+}
+"""Libraries that only some modules may import, lazily or not."""
+
+EXCEPTIONS = {("records.py", "reports")}
+"""``Phylogeny``'s ``to_*`` methods import reports, inside the method."""
+
+
+def imports(path: Path) -> list[tuple[str, bool]]:
+    """Every module that a file imports, and whether it does so inside a function."""
+    tree = ast.parse(path.read_text(encoding="utf-8"))
+    inside = {
+        id(node)
+        for function in ast.walk(tree)
+        if isinstance(function, ast.FunctionDef | ast.AsyncFunctionDef)
+        for node in ast.walk(function)
+    }
+    found = []
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            found += [(alias.name, id(node) in inside) for alias in node.names]
+        elif isinstance(node, ast.ImportFrom):
+            assert node.level == 0, f"{path}: a relative import"
+            module = node.module or ""
+            found += [
+                (f"{module}.{alias.name}" if module == PACKAGE else module, id(node) in inside) for alias in node.names
+            ]
+    return found
+
+
+def home(path: Path) -> str:
+    """The room or base module of a file."""
+    first = path.relative_to(SRC).parts[0]
+    return first.removesuffix(".py")
+
+
+FILES = sorted(SRC.rglob("*.py"))
+
+
+def test_every_module_has_its_place():
+    assert {home(path) for path in FILES} <= set(ALLOWED)
+
+
+@pytest.mark.parametrize("path", FILES, ids=lambda path: path.relative_to(SRC).as_posix())
+def test_a_room_imports_only_what_stands_before_it(path):
+    name = path.relative_to(SRC).as_posix()
+    for module, is_inside in imports(path):
+        root, *rest = module.split(".")
+        if root != PACKAGE or not rest or rest[0].startswith("__"):
+            continue
+        if (name, rest[0]) in EXCEPTIONS:
+            assert is_inside, f"{name} imports {module} at its top"
+            continue
+        assert rest[0] in ALLOWED[home(path)], f"{name} imports {module}"
+
+
+@pytest.mark.parametrize("path", FILES, ids=lambda path: path.relative_to(SRC).as_posix())
+def test_heavy_libraries_stay_with_their_owners(path):
+    name = path.relative_to(SRC).as_posix()
+    for module, _ in imports(path):
+        owners = OWNERS.get(module.split(".")[0], (name,))
+        assert any(name.startswith(owner) for owner in owners) or _is_for_types(path, module), f"{name}: {module}"
+
+
+def _is_for_types(path: Path, module: str) -> bool:
+    """Whether an import is seen by the type checker alone."""
+    tree = ast.parse(path.read_text(encoding="utf-8"))
+    guarded = [
+        node for node in tree.body if isinstance(node, ast.If) and ast.unparse(node.test).endswith("TYPE_CHECKING")
+    ]
+    return any(module in ast.unparse(node) for node in guarded)
+
+
+def test_the_default_path_needs_no_optional_library(tmp_path):
+    script = """
+import sys
+import numpy as np
+from neural_phylogeny import reconstruct
+rng = np.random.default_rng(0)
+reconstruct({name: {"w": rng.uniform(-1, 1, (32, 32))} for name in "abc"}).to_text()
+heavy = {"torch", "scipy", "sklearn", "h5py", "onnx", "networkx"} & set(sys.modules)
+sys.exit(f"imported {sorted(heavy)}" if heavy else 0)
+"""
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=False, cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
