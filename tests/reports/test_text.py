@@ -117,3 +117,9 @@ def test_two_roots_of_one_family_the_smaller_hangs():
     )
     assert "└── big  10 parameters, npz" in to_text(answer)
     assert "~ small" in to_text(answer)
+
+
+def test_no_number_is_rounded_to_a_certainty():
+    models = tuple(ModelRecord(name, name, "npz", 10, 0) for name in "ab")
+    nearly = Phylogeny(models, (Edge("a", "b", "finetune", 0.99999, 0.99999, 1.0),))
+    assert "similarity >0.999  direction >99 %" in to_text(nearly)

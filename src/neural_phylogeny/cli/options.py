@@ -29,10 +29,13 @@ class Size(click.ParamType):  # type: ignore[type-arg]  # no subscript at run ti
         if isinstance(value, int):
             return value
         found = re.fullmatch(r"(\d{1,18}(?:\.\d{1,9})?)\s*([kmgt]?)(i?b)?", str(value).strip().lower())
-        if found is None or float(found[1]) == 0.0:
+        size = 0
+        if found is not None:
+            base = 1000 if found[2] and found[3] == "b" else 1024
+            size = int(float(found[1]) * base ** _POWERS[found[2]])
+        if not size:
             self.fail(f"{value!r} is not a size; write a number of bytes, 512M, 1GiB or 1.5GB", param, ctx)
-        base = 1000 if found[2] and found[3] == "b" else 1024
-        return int(float(found[1]) * base ** _POWERS[found[2]])
+        return size
 
 
 def reading_options(command: F) -> F:

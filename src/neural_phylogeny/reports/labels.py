@@ -32,7 +32,8 @@ def columns(claim: Edge | Kinship) -> Columns:
     """The columns of an edge or of an undirected pair."""
     known = not math.isnan(claim.confidence)
     style = ("green" if claim.confidence >= 0.9 else "yellow" if claim.confidence >= 0.7 else "red") if known else ""
-    similarity = "" if math.isnan(claim.similarity) else f"similarity {claim.similarity:.3f}"
+    shown = ">0.999" if 0.9995 <= claim.similarity < 1.0 else f"{claim.similarity:.3f}"
+    similarity = "" if math.isnan(claim.similarity) else f"similarity {shown}"
     coverage = f"{percent(claim.coverage)} of the weights" if claim.coverage < 0.995 else ""
     if isinstance(claim, Edge):
         said = f"direction {percent(claim.confidence)}" if known else ""

@@ -1,0 +1,117 @@
+"""The commands besides ``tree``."""
+
+import json
+import shutil
+
+import numpy as np
+
+from neural_phylogeny import demo
+from neural_phylogeny.facade import METHODS
+
+
+def test_show_redraws_a_saved_result(run, folder, tmp_path):
+    saved = tmp_path / "r.json"
+    run("tree", folder, "-q", "-o", saved)
+    assert run("show", saved).stdout == run("tree", folder).stdout
+    assert run("show", saved, "--evidence").stdout == run("tree", folder, "--evidence").stdout
+    assert run("show", saved, "--format", "json").stdout == saved.read_text()
+    assert run("show", saved, "--format", "newick").stdout == run("tree", folder, "--format", "newick").stdout
+    assert run("show", "-", input=saved.read_text()).stdout == run("show", saved).stdout
+
+
+def test_show_refuses_what_is_no_result(run, tmp_path):
+    (tmp_path / "x.json").write_text('{"format": "neural-phylogeny", "version": 9}')
+    message = run("show", tmp_path / "x.json", code=3).stderr
+    assert message.startswith(
+        f"nphylo: {tmp_path / 'x.json'}: a result file of version 9; this program reads version 1"
+    )
+    assert "No such file or directory" in run("show", tmp_path / "none.json", code=3).stderr
+    (tmp_path / "x.json").write_bytes(b"\xff\xfe")
+    assert "it is not UTF-8 text" in run("show", tmp_path / "x.json", code=3).stderr
+
+
+def test_compare(run, folder):
+    result = run("compare", folder / "base.npz", folder / "child[red].npz")
+    assert result.stdout.startswith("child[red].npz was made from base.npz (direction ")
+    strangers = run("compare", folder / "base.npz", folder / "stranger\x1b[2J.npz")
+    assert strangers.stdout.splitlines()[0] == (
+        r"base.npz and stranger\x1b[2J.npz are unrelated, as far as their weights tell"
+    )
+    assert "\x1b" not in strangers.output
+
+
+def test_compare_as_json(run, folder, tmp_path):
+    run("compare", folder / "base.npz", folder / "child[red].npz", "-o", tmp_path / "c.json")
+    found = json.loads((tmp_path / "c.json").read_text())
+    assert found["verdict"] == "parent"
+    assert found["tensors"][0]["name"] == "w"
+
+
+def test_compare_what_cannot_be_compared(run, folder, tmp_path):
+    assert "no such file" in run("compare", folder / "base.npz", tmp_path / "none", code=1).stderr
+    np.savez(tmp_path / "other.npz", w=np.ones((2, 2), np.float32))
+    assert "cannot be compared" in run("compare", folder / "base.npz", tmp_path / "other.npz", code=1).stdout
+
+
+def test_inspect(run, folder):
+    text = run("inspect", folder / "base.npz").stdout
+    assert text.splitlines()[0] == "base.npz  npz  2,304 parameters"
+    assert ["w", "48", "x", "48", "float32", "kernel"] in [line.split() for line in text.splitlines()]
+
+
+def test_inspect_as_json_goes_on_after_a_bad_file(run, folder):
+    (folder / "broken.npz").write_bytes(b"nothing like it")
+    found = json.loads(run("inspect", folder, "--format", "json", code=3).stdout)
+    assert [model["name"] for model in found["models"]] == ["base.npz", "child[red].npz", "stranger\x1b[2J.npz"]
+    tensor = {"name": "w", "shape": [48, 48], "dtype": "float32", "role": "kernel"}
+    assert found["models"][0]["tensors"] == [tensor]
+    assert found["skipped"][0]["path"] == str(folder / "broken.npz")
+
+
+def test_score(run, folder, tmp_path):
+    run("tree", folder, "-q", "-o", tmp_path / "r.json")
+    truth = {"group": "g", "complete": True, "edges": [{"parent": "child[red].npz", "child": "base.npz"}]}
+    (tmp_path / "truth.json").write_text(json.dumps(truth))
+    text = run("score", tmp_path / "r.json", tmp_path / "truth.json").stdout
+    assert text.splitlines()[0] == "g: 3 models, copies counted once"
+    assert ["overall", "accuracy", "0.333", "(1", "of", "3)"] in [line.split() for line in text.splitlines()]
+    assert "  base.npz: no parent instead of child[red].npz" in text
+    found = json.loads(run("score", tmp_path / "r.json", tmp_path / "truth.json", "--format", "json").stdout)
+    assert found["metrics"]["overall"] == {"value": 1 / 3, "right": 1, "total": 3}
+
+
+def test_score_names_what_it_cannot_use(run, folder, tmp_path):
+    run("tree", folder, "-q", "-o", tmp_path / "r.json")
+    (tmp_path / "truth.json").write_text('{"edges": [{"parent": "a"}]}')
+    message = run("score", tmp_path / "r.json", tmp_path / "truth.json", code=3).stderr
+    assert message == f"nphylo: {tmp_path / 'truth.json'}: a damaged truth file: edges[0] lacks 'child'\n"
+
+
+def test_methods(run):
+    text = run("methods").stdout
+    found = json.loads(run("methods", "--format", "json").stdout)["methods"]
+    assert [row["name"] for row in found] == list(METHODS)
+    for method in METHODS.values():
+        assert method.summary in text
+    assert "pip install 'neural-phylogeny[cluster]'" in text
+
+
+def test_demo(run):
+    text = run("demo").stdout
+    said, made = text.index("WHAT THE WEIGHTS SAY"), text.index("HOW THEY WERE MADE")
+    assert said < made < text.index("tree direction, documented edges") < text.index("wrong: ")
+    for file in demo.folder().glob("*.*"):
+        if file.name != "truth.json" and file.suffix != ".py":
+            assert text[said:made].count(file.name) >= 1
+            assert text[made:].count(file.name) >= 1
+
+
+def test_demo_names_every_mistake(run, tmp_path, monkeypatch):
+    shutil.copytree(demo.folder(), tmp_path / "demo")
+    truth = json.loads((tmp_path / "demo" / "truth.json").read_text())
+    truth |= {"edges": [], "roots": []}
+    (tmp_path / "demo" / "truth.json").write_text(json.dumps(truth))
+    monkeypatch.setattr(demo, "folder", lambda: tmp_path / "demo")
+    text = run("demo").stdout
+    told = int(text.split("wrong: ")[1].split()[0])
+    assert text.count("instead of no parent") == told > 0

@@ -1,0 +1,56 @@
+"""The sink, on a terminal."""
+
+import os
+import pty
+import select
+import subprocess
+import sys
+
+import pytest
+
+COMMAND = "from neural_phylogeny.cli import main; main()"
+
+
+def on_terminal(*arguments: str, **environment: str) -> str:
+    """What a command prints when stdout and stderr are a terminal."""
+    ours, theirs = pty.openpty()
+    env = {**os.environ, "TERM": "xterm-256color", "COLUMNS": "180", "LINES": "50", **environment}
+    env = {key: value for key, value in env.items() if value}
+    started = subprocess.Popen([sys.executable, "-c", COMMAND, *arguments], stdout=theirs, stderr=theirs, env=env)
+    os.close(theirs)
+    shown = bytearray()
+    while select.select([ours], [], [], 30)[0]:
+        try:
+            piece = os.read(ours, 4096)
+        except OSError:  # Linux says so when the other end is closed
+            break
+        if not piece:
+            break
+        shown += piece
+    os.close(ours)
+    assert started.wait(30) == 0
+    return shown.decode()
+
+
+@pytest.fixture
+def saved(run, folder, tmp_path):
+    run("tree", folder, "-q", "-o", tmp_path / "r.json")
+    return str(tmp_path / "r.json")
+
+
+def test_a_terminal_gets_colours(saved):
+    assert "\x1b[" in on_terminal("show", saved, NO_COLOR="")
+
+
+def test_no_color_means_no_escapes_at_all(saved):
+    assert "\x1b" not in on_terminal("show", saved, NO_COLOR="1")
+
+
+def test_the_demo_stands_beside_the_truth_where_there_is_room():
+    shown = on_terminal("demo", "--quiet", NO_COLOR="1")
+    assert any("WHAT THE WEIGHTS SAY" in line and "HOW THEY WERE MADE" in line for line in shown.splitlines())
+
+
+def test_a_terminal_gets_a_progress_bar_and_quiet_takes_it_away(folder):
+    assert "reading" in on_terminal("tree", str(folder), NO_COLOR="")
+    assert "reading" not in on_terminal("tree", str(folder), "--quiet", NO_COLOR="")

@@ -1,0 +1,19 @@
+"""The whole way on public checkpoints: every group gets a forest, and no documented strangers share a family."""
+
+import json
+
+import pytest
+
+pytestmark = pytest.mark.wild
+
+
+def test_every_group_gets_a_forest_and_a_score(run, wild, tmp_path):
+    for truth in sorted(wild.glob("*/truth.json")):
+        saved = tmp_path / f"{truth.parent.name}.json"
+        result = run("tree", truth.parent, "--threads", "2", "-o", saved, code=None)
+        found = json.loads(saved.read_text())
+        assert found["skipped"] == [], result.stderr
+        assert result.exit_code == (0 if sum(model["family"] is not None for model in found["models"]) > 1 else 1)
+        score = json.loads(run("score", saved, truth, "--format", "json").stdout)
+        assert score["unread"] == score["absent"] == []
+        assert score["false_kin"] == [], truth.parent.name
