@@ -86,6 +86,13 @@ def test_copies_share_a_family_and_only_one_stands_in_edges(family):
     assert families(answer)["twin"] == families(answer)["kid"]
 
 
+@pytest.mark.parametrize("tensors", [{"b": np.arange(9.0)}, {"w": np.zeros((8, 8))}])
+def test_equal_vectors_and_constants_are_copies_but_no_proof_of_kinship(tensors):
+    answer = reconstruct({"a": tensors, "b": tensors})
+    assert answer.copies == (("a", "b"),)
+    assert [model.family for model in answer.models] == [None, None]
+
+
 def test_all_models_equal(family):
     answer = reconstruct({name: family["root"] for name in "abc"})
     assert answer.copies == (("a", "b", "c"),)

@@ -54,10 +54,17 @@ class Findings:
         return cls(statistics, found, direction, votes, statistics.alignment.coverage(), copies(statistics))
 
     def kin(self) -> NDArray[np.bool_]:
-        """Related pairs: by the test, or because the two are copies."""
+        """Related pairs: by the test, or because the two are copies with matrices that are not constant."""
         kin = self.existence.kin.copy()
         for group in self.copies:
-            kin[np.ix_(group, group)] = True
+            if any(
+                tensor.is_matrix
+                and group[0] in tensor.members
+                and arrays["moments.distinct"][tensor.members.index(group[0])] > 1
+                for tensor, arrays in self.statistics
+            ):
+                kin[np.ix_(group, group)] = True
+        np.fill_diagonal(kin, False)
         return kin
 
     def evidence(self, i: int, j: int, names: tuple[str, str]) -> tuple[Evidence, ...]:
