@@ -1,6 +1,7 @@
 """The PyTorch reader against torch itself: every tensor of every kind of file, to the last bit."""
 
 import collections
+import pickle
 from argparse import Namespace
 from pathlib import Path
 from typing import Any
@@ -240,6 +241,13 @@ def test_only_the_shown_part_of_a_storage_is_read(tmp_path, monkeypatch):
         monkeypatch.setattr(SpanFile, "read_bytes", counted)
         np.testing.assert_array_equal(checkpoint.read("a.columns"), base[500:503].t().reshape(-1).numpy())
     assert amounts == [30 * 4]
+
+
+@pytest.mark.parametrize("protocol", range(2, 6))
+def test_a_state_dict_pickled_without_torchs_help_is_read_too(tmp_path, protocol):
+    net = small_net()
+    (tmp_path / "x.pt").write_bytes(pickle.dumps(net.state_dict(), protocol))
+    assert_reads(tmp_path / "x.pt", net.state_dict())
 
 
 def test_a_file_without_weights_is_told_so(tmp_path):

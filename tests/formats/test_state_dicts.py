@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from neural_phylogeny.errors import DamagedFileError
+from neural_phylogeny.formats import modules
 from neural_phylogeny.formats.inert import Inert, LeftOut, Mapping, Storage, TensorRecord
 from neural_phylogeny.formats.state_dicts import find_state_dicts
 
@@ -123,7 +124,8 @@ def test_modules_without_end_are_damage():
     assert str(caught.value) == "x.pt: its modules contain each other without end. Save the model's state dict."
 
 
-def test_modules_that_double_at_every_level_are_damage():
+def test_modules_that_double_at_every_level_are_damage(monkeypatch):
+    monkeypatch.setattr(modules, "VISITS", 20_000)
     net = module(_parameters={"w": tensor()})
     for _ in range(40):
         net = module(_modules={"left": net, "right": net})

@@ -6,6 +6,7 @@ refused. This module alone imports h5py.
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -51,7 +52,8 @@ class Tree:
     @property
     def root(self) -> Any:
         """The outermost group."""
-        return self._file["/"]
+        with self._reporting():
+            return self._file["/"]
 
     def close(self) -> None:
         """Release the file; safe to call twice."""
@@ -79,18 +81,23 @@ class Tree:
         return group
 
     def names(self, group: Any, attribute: str) -> list[str] | None:
-        """The list of names in an attribute, or in its numbered pieces when it was too long for one; None without."""
+        """The list of names in an attribute, or in its numbered pieces when it was too long for one.
+
+        None without such a list, or where its texts are not of fixed length, as Keras writes them: the library
+        may never come back from a damaged heap of others.
+        """
         with self._reporting(attribute):
             if attribute in group.attrs:
                 return self._texts(group, attribute)
-            if f"{attribute}0" not in group.attrs:
-                return None
             found: list[str] = []
             piece = 0
             while f"{attribute}{piece}" in group.attrs:
-                found += self._texts(group, f"{attribute}{piece}")
+                texts = self._texts(group, f"{attribute}{piece}")
+                if texts is None:
+                    return None
+                found += texts
                 piece += 1
-            return found
+            return found if piece else None
 
     def walk(self, group: Any, passed_over: tuple[str, ...] = ()) -> Iterator[tuple[tuple[str, ...], Any]]:
         """(path, dataset) of everything below a group, counters in their numeric order; each group is seen once."""
@@ -105,7 +112,9 @@ class Tree:
                 if not isinstance(item, h5py.Group) or (address := h5py.h5o.get_info(item.id).addr) in seen:
                     continue
                 seen.add(address)
-                keys = sorted(item.keys(), key=_by_count, reverse=True)
+                if not all(isinstance(key, str) for key in item):
+                    raise self._damaged("a name in this group is not text", "/".join(path))
+                keys = sorted(item, key=_by_count, reverse=True)
                 kept = [key for key in keys if path or not key.startswith(passed_over)] if passed_over else keys
                 pending += [((*path, key), self.child(item, key)) for key in kept]
 
@@ -119,7 +128,7 @@ class Tree:
             if not isinstance(dataset, h5py.Dataset) or dataset.shape is None:
                 return None
             dtype = dataset.dtype
-            if dtype == np.dtype("V2") and dataset.attrs.get("dtype") in ("bfloat16", b"bfloat16"):
+            if dtype == np.dtype("V2"):  # so h5py writes what NumPy calls bfloat16
                 dtype = np.dtype(ml_dtypes.bfloat16)
             elif dtype.kind not in "biuf":
                 return None
@@ -164,11 +173,15 @@ class Tree:
         if dataset.size * dataset.dtype.itemsize > INFLATION_LIMIT * (stored + 1024):
             raise self._damaged(f"it claims {dataset.size} values but stores {stored} bytes", name)
 
-    def _texts(self, group: Any, attribute: str) -> list[str]:
-        if np.prod(group.attrs.get_id(attribute).shape or (1,), dtype=float) > NAMES_LIMIT:
+    def _texts(self, group: Any, attribute: str) -> list[str] | None:
+        stored = group.attrs.get_id(attribute)
+        if stored.shape is None or (stored.dtype.kind != "S" and stored.shape != (0,)):
+            return None
+        if math.prod(stored.shape) > NAMES_LIMIT:
             raise self._damaged(f"more than {NAMES_LIMIT} names", attribute)
-        names = np.atleast_1d(group.attrs[attribute]).reshape(-1).tolist()
-        return [name.decode() if isinstance(name, bytes) else str(name) for name in names]
+        names = np.empty(stored.shape, dtype=stored.dtype)
+        stored.read(names)
+        return [name.decode() for name in names.reshape(-1).tolist()] if names.size else []
 
     @contextmanager
     def _reporting(self, tensor: str = "") -> Iterator[None]:

@@ -92,11 +92,12 @@ class StorageType(Sealed):
 
 @dataclass(frozen=True, eq=False)
 class Storage(Sealed):
-    """A block of values elsewhere in the file; ``size`` is the number of values the pickle claims."""
+    """A block of values, elsewhere in the file unless ``content`` is given; ``size`` is the number claimed."""
 
     key: str
     dtype: np.dtype
     size: int
+    content: bytes | None = None
 
 
 @dataclass(frozen=True, eq=False)

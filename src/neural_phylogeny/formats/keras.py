@@ -25,6 +25,11 @@ if TYPE_CHECKING:
 
 HDF5_MAGIC = b"\x89HDF\r\n\x1a\n"
 
+HDF5_STARTS = (0, 512, 1024, 2048)
+"""Where an HDF5 file may begin, in bytes: others may write something before it."""
+
+ZIP_MAGIC = b"PK\x03\x04"
+
 WEIGHTS_MEMBER = "model.weights.h5"
 
 NOT_WEIGHTS = ("optimizer", "metrics")
@@ -38,7 +43,9 @@ _SEPARABLE = re.compile(r"separable_conv\dd(_\d+)?/0$")
 
 def matches(head: bytes, path: Path) -> bool:
     """An HDF5 file, or a zip named ``.keras``."""
-    return head[:8] == HDF5_MAGIC or (head[:4] == b"PK\x03\x04" and path.suffix.lower() == ".keras")
+    if head[:4] == ZIP_MAGIC:
+        return path.suffix.lower() == ".keras"
+    return any(head[start : start + 8] == HDF5_MAGIC for start in HDF5_STARTS)
 
 
 def open_file(path: Path, component: str | None = None) -> Checkpoint:
@@ -46,7 +53,7 @@ def open_file(path: Path, component: str | None = None) -> Checkpoint:
     if component is not None:
         raise UnknownChoiceError("component", component, ())
     with path.open("rb") as file:
-        if file.read(8) == HDF5_MAGIC:
+        if file.read(4) != ZIP_MAGIC:
             return KerasFile(path)
         members = directory(file, str(path))
         if WEIGHTS_MEMBER not in members:
@@ -148,5 +155,10 @@ def _weights(tree: Tree) -> Iterator[tuple[str, Any]]:
         layers = [*layers, "top_level_model_weights"]
     for layer in dict.fromkeys(layers):
         group = tree.child(root, layer)
-        for weight in tree.names(group, "weight_names") or ():
-            yield f"{layer}/{weight}", tree.child(group, weight)
+        weights = tree.names(group, "weight_names")
+        if weights is None:
+            for path, dataset in tree.walk(group):
+                yield "/".join([layer, *path]), dataset
+        else:
+            for weight in weights:
+                yield f"{layer}/{weight}", tree.child(group, weight)

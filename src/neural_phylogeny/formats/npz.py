@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import tokenize
 import warnings
 import zipfile
 from dataclasses import dataclass
@@ -143,7 +144,7 @@ class NpzFile(SpanFile):
                 )
             with warnings.catch_warnings(action="ignore"):  # headers as Python 2 wrote them
                 shape, fortran, dtype = _READERS[version](stream)
-        except (ValueError, SyntaxError, TypeError, RecursionError, MemoryError) as error:
+        except (ValueError, SyntaxError, TypeError, RecursionError, MemoryError, tokenize.TokenError) as error:
             if isinstance(error, CheckpointError):
                 raise
             raise self._damaged(f"its header cannot be read ({str(error)[:200]})", name) from error
@@ -160,7 +161,7 @@ class NpzFile(SpanFile):
             )
         if any(n < 0 for n in shape) or len(shape) > DIMENSIONS_LIMIT:
             raise self._damaged(f"no array has the shape its header claims, {str(shape)[:200]}", name)
-        return _Header(shape, fortran and len(shape) > 1, dtype, stream.tell())
+        return _Header(tuple(map(int, shape)), fortran and len(shape) > 1, dtype, stream.tell())
 
     def _fetch(self, name: str, start: int, stop: int) -> AnyArray:
         info, header = self._others[name]

@@ -126,7 +126,8 @@ class PyTorchFile(SpanFile):
         """Prove one tensor and note how it will be read."""
         view, place = self._prove(name, record)
         dtype = self._stored_dtype(name, view)
-        if record.quantizer is None and view.contiguous and place.member is None:
+        in_place = view.contiguous and place.member is None and place.content is None
+        if in_place and record.quantizer is None:
             self._spans[name] = Span(place.offset + view.offset * dtype.itemsize, dtype, view.size)
         else:
             self._views[name] = (view, record.quantizer)
@@ -134,10 +135,15 @@ class PyTorchFile(SpanFile):
         self.tensors[name] = TensorInfo(name, view.shape, read_as.name)
 
     def _prove(self, name: str, record: TensorRecord) -> tuple[View, Place]:
-        place = self._places.get(record.storage.key) if isinstance(record.storage, Storage) else None
+        place = self._place(record.storage) if isinstance(record.storage, Storage) else None
         if place is None:
             raise self._damaged("its storage is not in the file", name)
         return prove(record, place.nbytes, self.path, name), place
+
+    def _place(self, storage: Storage) -> Place | None:
+        if storage.content is not None:
+            return Place(0, len(storage.content), content=storage.content)
+        return self._places.get(storage.key)
 
     def _stored_dtype(self, name: str, view: View) -> np.dtype:
         """The dtype with the byte order of the file."""
@@ -162,19 +168,23 @@ class PyTorchFile(SpanFile):
             if not isinstance(quantizer.axis, int) or quantizer.axis not in range(len(view.shape)):
                 raise self._damaged("its quantisation axis is not one of its axes", name)
             along[quantizer.axis] = view.shape[quantizer.axis]
-        weights = values.astype(np.float32)
-        weights -= self._parameter(name, quantizer.zero, along)
-        weights *= self._parameter(name, quantizer.scale, along)
+        with np.errstate(over="ignore", invalid="ignore"):  # hostile scales give infinities, as torch has them too
+            weights = values.astype(np.float32)
+            weights -= self._parameter(name, quantizer.zero, along)
+            weights *= self._parameter(name, quantizer.scale, along)
         return weights
 
     def _shown(self, name: str, view: View) -> AnyArray:
         """What a view shows, over that part of its storage alone."""
-        place, dtype = self._places[view.storage.key], self._stored_dtype(name, view)
+        place, dtype = self._place(view.storage), self._stored_dtype(name, view)
+        assert place is not None  # proven when the file was opened
         start, extent = view.offset * dtype.itemsize, view.extent * dtype.itemsize
-        if place.member is None:
-            content = self.read_bytes(place.offset + start, extent, name)
-        else:
+        if place.content is not None:
+            content = place.content[start : start + extent]
+        elif place.member is not None:
             content = inflate(self.stream(), place.member, self.path)[start : start + extent]
+        else:
+            content = self.read_bytes(place.offset + start, extent, name)
         return view.over(np.frombuffer(content, dtype=dtype))
 
     def _parameter(self, name: str, value: Any, along: list[int]) -> AnyArray:

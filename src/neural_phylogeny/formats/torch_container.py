@@ -18,20 +18,18 @@ from neural_phylogeny.formats.inert import Storage
 from neural_phylogeny.formats.spans import SpanFile, SpanStream
 from neural_phylogeny.formats.zips import directory, inflate, stored_offset
 
-MAGIC = 0x1950A86A20F9469CFC6C
-"""First pickled object of a file written before version 1.6."""
-
 PICKLE_LIMIT = 1 << 28
 """Longest pickle accepted, in bytes; it describes tensors and does not hold them."""
 
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """Where a storage's bytes are: at ``offset``, or in a compressed zip member."""
+    """Where a storage's bytes are: at ``offset``, or in a compressed zip member, or in the pickle itself."""
 
     offset: int
     nbytes: int
     member: zipfile.ZipInfo | None = None
+    content: bytes | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,7 +99,7 @@ def _unpack_legacy(file: SpanFile) -> Container:
     """
     stream = file.stream()
     first = unpickler.load(stream, file.path)
-    if first != MAGIC:
+    if first != unpickler.MAGIC:
         return Container(first, {})
     for _ in ("protocol version", "system information"):
         unpickler.load(stream, file.path)

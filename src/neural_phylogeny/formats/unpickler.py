@@ -12,6 +12,7 @@ or fill the memory.
 
 from __future__ import annotations
 
+import io
 import pickle
 import struct
 from collections.abc import Callable
@@ -19,7 +20,7 @@ from typing import Any, BinaryIO, ClassVar
 
 from neural_phylogeny.errors import CheckpointError, DamagedFileError, UnsafeFileError, UnsupportedFormatError
 from neural_phylogeny.formats.dangerous import is_dangerous
-from neural_phylogeny.formats.inert import Inert, Storage, StorageType, TensorRecord
+from neural_phylogeny.formats.inert import Function, Inert, Storage, StorageType, TensorRecord
 from neural_phylogeny.formats.rebuild import ALLOWED, check_key
 from neural_phylogeny.formats.torch_dtypes import STORAGE_DTYPES, TORCH_DTYPES
 
@@ -31,6 +32,12 @@ TEXT_PER_STEP = 128
 
 CLASS_STEPS = 50
 """Steps that one more unknown class costs; a class takes a kilobyte."""
+
+MAGIC = 0x1950A86A20F9469CFC6C
+"""First pickled object of a file as torch wrote it before version 1.6."""
+
+NESTED_FILE = "torch.storage._load_from_bytes"
+"""What pickle, used without torch's help, makes of a storage: a whole old file, in a bytes object."""
 
 DAMAGE = (
     pickle.UnpicklingError,
@@ -87,9 +94,10 @@ class InertUnpickler(pickle._Unpickler):
     read: Callable[[int], bytes]
     pop_mark: Callable[[], list[Any]]
 
-    def __init__(self, file: BinaryIO, path: str, storages: dict[str, Storage]) -> None:
+    def __init__(self, file: BinaryIO, path: str, storages: dict[str, Storage], nested: bool = False) -> None:
         super().__init__(file, encoding="latin-1")
         self._path = path
+        self._nested = nested
         self._storages = storages
         self._classes: dict[str, type[Inert]] = {}
         self._steps_left = STEPS
@@ -110,6 +118,8 @@ class InertUnpickler(pickle._Unpickler):
             return StorageType(STORAGE_DTYPES[name])
         if module == "torch" and name in TORCH_DTYPES:
             return StorageType(TORCH_DTYPES[name])
+        if qualified == NESTED_FILE and not self._nested:
+            return Function(self._nested_file)
         if is_dangerous(module, name):
             raise UnsafeFileError(
                 f"loading it would hand over to {qualified}",
@@ -141,6 +151,21 @@ class InertUnpickler(pickle._Unpickler):
         if storage.dtype != kind.dtype:
             raise pickle.UnpicklingError(f"storage {key} is said to be of two types")
         return storage if not view or view[0] is None else _storage_view(storage, view[0])
+
+    def _nested_file(self, content: Any) -> Storage:
+        """The one storage of an old file inside this pickle; there is no third level."""
+        stream, storages = io.BytesIO(content), dict[str, Storage]()
+        magic, _, _, storage, keys = [
+            InertUnpickler(stream, self._path, storages, nested=True).load() for _ in range(5)
+        ]
+        if magic != MAGIC or not isinstance(storage, Storage) or keys != [storage.key]:
+            raise pickle.UnpicklingError("a storage in the pickle is not a file of torch")
+        self.spend(stream.tell())
+        count, nbytes = int.from_bytes(stream.read(8), "little"), storage.size * storage.dtype.itemsize
+        values = stream.read(max(0, nbytes))
+        if count != storage.size or len(values) != nbytes:
+            raise pickle.UnpicklingError("a storage in the pickle is not as long as it claims")
+        return Storage(storage.key, storage.dtype, storage.size, values)
 
     def get_extension(self, code: int) -> Any:
         """Extension codes are names registered in a process; a file has no business with them."""
