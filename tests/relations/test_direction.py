@@ -9,6 +9,7 @@ from neural_phylogeny.relations.direction import (
     norm_score,
     sampled_votes,
     votes,
+    weighted_votes,
 )
 
 
@@ -26,7 +27,7 @@ def test_scores_are_what_they_say(measured, rng):
     [first, second, _] = chain(rng)
     statistics = measured(first, second)
     for row, name in enumerate("ab"):
-        assert norm_score(statistics)[row, 0] == pytest.approx(np.mean(np.square(first[name], dtype=float)), rel=1e-5)
+        assert norm_score(statistics)[row, 0] == pytest.approx(np.sum(np.square(first[name], dtype=float)), rel=1e-5)
         expected = kurtosis(first[name].astype(float), axis=None, fisher=False)
         assert kurtosis_score(statistics)[row, 0] == pytest.approx(expected, rel=1e-3)
         rms = np.sqrt(np.mean(np.square(second[name], dtype=float)))
@@ -52,6 +53,14 @@ def test_votes_count_tensors_and_ignore_gaps():
     found = votes(scores)
     assert found[0, 1] == pytest.approx(1 / 3)
     assert found[0, 2] == 1.0
+    np.testing.assert_array_equal(found, -found.T)
+
+
+def test_weighted_votes_have_the_sign_of_the_whole():
+    scores = np.array([[1.0, 2.0, np.nan], [1.0, 1.5, 5.0], [9.0, 2.0, 5.0]])
+    found = weighted_votes(scores)
+    assert found[0, 1] == pytest.approx((1 + 0.5 - 7) / 8.5)
+    assert found[0, 2] == pytest.approx(0.0)
     np.testing.assert_array_equal(found, -found.T)
 
 

@@ -6,8 +6,10 @@ refused. This module alone imports h5py.
 
 from __future__ import annotations
 
+import atexit
 import math
 import re
+import weakref
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -39,6 +41,16 @@ _H5_ERRORS = (
 """What h5py raises on a damaged file."""
 
 
+_OPEN: weakref.WeakSet[Tree] = weakref.WeakSet()
+
+
+@atexit.register
+def _close_all() -> None:
+    """Close what was left open: HDF5 would otherwise call back into an interpreter that is gone, and crash."""
+    for tree in list(_OPEN):
+        tree.close()
+
+
 class Tree:
     """The groups and datasets of one HDF5 file; ``file`` gives the bytes and the name for messages."""
 
@@ -48,6 +60,7 @@ class Tree:
         with self._reporting():
             self._file = h5py.File(file.stream(), "r")
             self._in_place = self._file.userblock_size == 0
+        _OPEN.add(self)
 
     @property
     def root(self) -> Any:

@@ -1,6 +1,7 @@
 r"""Direction: which of two related models came first?
 
-Three witnesses, each a vote over the compared matrices and each free of data:
+Three witnesses, each a vote over the compared matrices and each free of data (in the first, a matrix counts as much as
+the two models differ in it, so that its sign is that of the distance over all matrices):
 
 - ``fake-initialisation``: a child has been optimised for longer and lies farther from any random draw z with
   zero mean (Neural Phylogeny, ICLR 2025). Because :math:`E\|\theta - z\|^2 = \|\theta\|^2 + E\|z\|^2` this is
@@ -32,15 +33,6 @@ RELIABILITY = 0.75
 what each of the three reached on documented public edges."""
 
 
-@dataclass(frozen=True, slots=True)
-class Witness:
-    """A number per matrix and model that is expected to grow along a lineage."""
-
-    name: str
-    summary: str
-    score: Callable[[Statistics], Table]
-
-
 def votes(scores: Table) -> Matrix:
     """Share of tensors in which i scores lower than j, less the share in which it scores higher.
 
@@ -52,9 +44,29 @@ def votes(scores: Table) -> Matrix:
     return _ratio(total, n_votes, fill=0.0)
 
 
+@dataclass(frozen=True, slots=True)
+class Witness:
+    """A number per matrix and model that is expected to grow along a lineage."""
+
+    name: str
+    summary: str
+    score: Callable[[Statistics], Table]
+    count: Callable[[Table], Matrix] = votes
+
+
+def weighted_votes(scores: Table) -> Matrix:
+    """Votes in which each tensor counts as much as the two models differ in it; otherwise as ``votes``.
+
+    The sign is that of the difference of the sums over all tensors.
+    """
+    differences = scores[:, None, :] - scores[:, :, None]
+    differences = np.where(np.isfinite(differences), differences, 0.0)
+    return _ratio(differences.sum(axis=0), np.abs(differences).sum(axis=0), fill=0.0)
+
+
 def norm_score(statistics: Statistics) -> Table:
     """Squared norm of each matrix: the distance to a fake initialisation in closed form, less a constant."""
-    return _matrices_only(statistics, _mean(statistics, "square"))
+    return _matrices_only(statistics, _mean(statistics, "square") * _sizes(statistics))
 
 
 def kurtosis_score(statistics: Statistics) -> Table:
@@ -72,7 +84,7 @@ def largest_score(statistics: Statistics) -> Table:
 
 
 WITNESSES = (
-    Witness("fake-initialisation", "distance to a random initialisation, in closed form", norm_score),
+    Witness("fake-initialisation", "distance to a random initialisation, in closed form", norm_score, weighted_votes),
     Witness("kurtosis", "weight of the tails of the weight distribution", kurtosis_score),
     Witness("largest-weight", "largest magnitude over the root mean square", largest_score),
 )
@@ -111,7 +123,7 @@ def log_odds(statistics: Statistics) -> tuple[Matrix, dict[str, Matrix]]:
     They are not independent, and nothing here is fitted: read the odds as an order, not as a calibrated
     probability.
     """
-    by_witness = {witness.name: votes(witness.score(statistics)) for witness in WITNESSES}
+    by_witness = {witness.name: witness.count(witness.score(statistics)) for witness in WITNESSES}
     weight = np.log(RELIABILITY / (1.0 - RELIABILITY))
     return weight * sum(by_witness.values(), np.zeros((statistics.alignment.n_models,) * 2)), by_witness
 
@@ -120,6 +132,11 @@ def _mean(statistics: Statistics, power: str) -> Table:
     """Mean of a power of each tensor's values; NaN where that is not finite."""
     total = statistics.per_model(f"moments.{power}")
     return np.where(np.isfinite(total), total, np.nan) / statistics.per_model("moments.count")
+
+
+def _sizes(statistics: Statistics) -> NDArray[np.float64]:
+    """Values in each tensor, ``(n_tensors, 1)``."""
+    return np.array([[tensor.size] for tensor in statistics.alignment.tensors], dtype=np.float64)
 
 
 def _matrices_only(statistics: Statistics, table: Table) -> Table:

@@ -14,7 +14,7 @@ from neural_phylogeny.relations.existence import Existence
 Matrix = NDArray[np.float64]
 
 _VOTE_STATEMENTS = {
-    "fake-initialisation": "lies nearer to a random initialisation in {share:.0%} of the matrices",
+    "fake-initialisation": "lies nearer to a random initialisation ({share:.0%} of the matrices, by their difference)",
     "kurtosis": "has the lighter tails in {share:.0%} of the matrices",
     "largest-weight": "has the smaller largest weight for its scale in {share:.0%} of the matrices",
 }
