@@ -17,7 +17,6 @@ import statistics
 import subprocess
 import sys
 import tempfile
-import time
 from pathlib import Path
 
 import ml_dtypes
@@ -30,6 +29,15 @@ for path in sys.argv[2:]:
         offset = 8 + int.from_bytes(file.read(8), "little")
     np.fromfile(path, dtype=sys.argv[1], offset=offset).sum()
 """
+
+METER = """
+import os, subprocess, sys, time
+start = time.perf_counter()
+process = subprocess.Popen(sys.argv[1:], stdout=subprocess.DEVNULL)
+_, status, usage = os.wait4(process.pid, 0)
+print(time.perf_counter() - start, usage.ru_maxrss, os.waitstatus_to_exitcode(status))
+"""
+"""Runs a command from a process as small as can be: a child's peak memory begins at that of its parent."""
 
 COLUMNS = 4096
 CODES = {"float32": "F32", "bfloat16": "BF16"}
@@ -67,13 +75,12 @@ def write_models(folder: Path, n_models: int, parameters: int, dtype: str) -> li
 
 def run(command: list[str]) -> tuple[float, float]:
     """(wall seconds, peak resident MB) of one process."""
-    start = time.perf_counter()
-    process = subprocess.Popen(command, stdout=subprocess.DEVNULL, env=os.environ | THREADS)
-    _, status, usage = os.wait4(process.pid, 0)
-    elapsed = time.perf_counter() - start
-    if os.waitstatus_to_exitcode(status) != 0:
+    metered = [sys.executable, "-c", METER, *command]
+    done = subprocess.run(metered, stdout=subprocess.PIPE, text=True, check=True, env=os.environ | THREADS)
+    elapsed, peak, code = done.stdout.split()
+    if code != "0":
         raise SystemExit(f"{command[:3]} failed")
-    return elapsed, usage.ru_maxrss / (1024 if sys.platform == "linux" else 1024**2)
+    return float(elapsed), float(peak) / (1024 if sys.platform == "linux" else 1024**2)
 
 
 def in_turn(n_models: int, parameters: int, dtype: str, rounds: int) -> dict[str, float]:

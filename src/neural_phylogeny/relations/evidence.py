@@ -25,13 +25,17 @@ def existence_evidence(found: Existence, i: int, j: int) -> Evidence:
     log10_p = float(found.log_p[i, j]) / math.log(10.0)
     cosine = float(found.matched[i, j])
     related = bool(found.kin[i, j])
-    chance = "as well as by chance" if log10_p > -1 else f"as well as strangers do with p = 1e{log10_p:.0f}"
+    found_to_match = "match" if related else "do not match clearly"
+    chance = f"{10.0**log10_p:.2g}" if log10_p > -3 else f"1e{log10_p:.0f}"
     return Evidence(
         witness="unit-matching",
         value=cosine,
         favours="kin" if related else "strangers",
         strength=1.0 - 10.0 ** max(log10_p, -300.0) if related else 10.0**log10_p,
-        statement=f"their units match one to one {chance} (cosine {cosine:.2f} of the centred matrices)",
+        statement=(
+            f"their hidden units {found_to_match} one to one (cosine {cosine:.2f} of the centred matrices); "
+            f"strangers match so well with probability {chance}"
+        ),
     )
 
 
