@@ -56,7 +56,7 @@ class UnitMatching(Statistic):
             return {}
         where = self._sample(tensor).where
         low, high = np.searchsorted(where, (block.start, block.stop))
-        return {"sample": values[:, where[low:high] - block.start]}
+        return {"sample": np.take(values, where[low:high] - block.start, axis=1)}
 
     def combine(self, tensor: AlignedTensor, parts: Sequence[Arrays]) -> Arrays:
         """Put the sample together as matrices and compute the test's parts."""
@@ -70,7 +70,7 @@ class UnitMatching(Statistic):
             variance = np.maximum(variance, null_variance(matrices.swapaxes(1, 2)))
         flat = matrices.reshape(len(matrices), -1)
         strongest = np.sqrt(np.square(matrices).sum(axis=2, dtype=np.float64).max(axis=1))
-        return {"aligned": (flat @ flat.T).astype(np.float64), "variance": variance, "bound": strongest}
+        return {"aligned": np.dot(flat, flat.T).astype(np.float64), "variance": variance, "bound": strongest}
 
     def _sample(self, tensor: AlignedTensor) -> Sample:
         return draw_sample(
@@ -119,5 +119,5 @@ def prepared(matrices: NDArray[np.float32]) -> NDArray[np.float32]:
 def null_variance(matrices: NDArray[np.float32]) -> NDArray[np.float64]:
     """Variance of S over all permutations of the units, for every pair: ``(n, units, inputs) -> (n, n)``."""
     products = np.matmul(matrices.swapaxes(1, 2), matrices).reshape(len(matrices), -1)
-    variance: NDArray[np.float64] = (products @ products.T).astype(np.float64) / max(matrices.shape[1] - 1, 1)
+    variance: NDArray[np.float64] = np.dot(products, products.T).astype(np.float64) / max(matrices.shape[1] - 1, 1)
     return variance

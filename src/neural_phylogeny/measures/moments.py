@@ -43,7 +43,7 @@ class Moments(Statistic):
             "cube": np.einsum("ij,ij->i", values, squares),
             "fourth": np.einsum("ij,ij->i", squares, squares),
             "largest": np.maximum(values.max(axis=1), -values.min(axis=1)),
-            "zeros": values.shape[1] - np.count_nonzero(values, axis=1),
+            "zeros": np.array([np.count_nonzero(row) for row in values == 0]),
             "count": np.full(len(values), block.size),
         }
         if block.index == 0:
