@@ -3,16 +3,17 @@ import os
 import zipfile
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import h5py
 import ml_dtypes
 import numpy as np
 import pytest
 
-from neural_phylogeny.errors import MissingExtraError, UnknownChoiceError, UnsupportedFormatError
+from neural_phylogeny.errors import MissingExtraError, UnknownChoiceError
 from neural_phylogeny.formats import open_checkpoint, windows
 
-Build = Callable[[h5py.File], None]
+Build = Callable[[h5py.File], object]
 
 
 def hdf5(path: Path, build: Build) -> Path:
@@ -135,11 +136,11 @@ def test_the_axis_of_the_output_units(tmp_path: Path, name: str, shape: tuple[in
     ],
 )
 def test_values_do_not_depend_on_how_they_are_stored(
-    tmp_path: Path, options: dict[str, object], monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, options: dict[str, Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(windows, "WINDOW", 11)
     values = np.arange(70).reshape(10, 7)
-    settings = {"dtype": "f4", **options}
+    settings: dict[str, Any] = {"dtype": "f4", **options}
     path = hdf5(tmp_path / "m.h5", lambda file: file.create_dataset("w", data=values, **settings))
     with open_checkpoint(path) as checkpoint:
         assert checkpoint.tensors["w"].dtype == np.dtype(settings["dtype"]).name

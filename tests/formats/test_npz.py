@@ -1,4 +1,5 @@
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -14,7 +15,7 @@ SAVERS = pytest.mark.parametrize("save", [np.savez, np.savez_compressed])
 
 @SAVERS
 def test_values_shapes_and_dtypes_are_numpys(save, tmp_path: Path, rng: np.random.Generator) -> None:
-    arrays = {
+    arrays: dict[str, Any] = {
         "layer/kernel": rng.normal(size=(4, 5)).astype(np.float32),
         "fortran": np.asfortranarray(rng.normal(size=(3, 4, 2))),
         "column": np.asfortranarray(np.arange(5.0)),

@@ -1,5 +1,6 @@
 import json
 from pathlib import Path
+from typing import Any
 
 import ml_dtypes
 import numpy as np
@@ -14,7 +15,7 @@ from neural_phylogeny.errors import UnknownChoiceError
 from neural_phylogeny.formats import open_checkpoint
 from neural_phylogeny.formats.safetensors import DTYPES, matches
 
-TORCH_CODES = safetensors.torch._TYPES
+TORCH_CODES: dict[str, Any] = safetensors.torch._TYPES
 
 
 @pytest.mark.torch
@@ -54,7 +55,7 @@ def test_scale_only_floats_are_read_too(tmp_path: Path) -> None:
 @given(st.integers(0, 60), st.integers(0, 60), st.sampled_from([np.float32, np.float16, ml_dtypes.bfloat16]))
 def test_slices_are_slices_of_the_whole(tmp_path_factory, start: int, length: int, dtype: type) -> None:
     path = tmp_path_factory.mktemp("slices") / "m.safetensors"
-    values = np.arange(60).astype(dtype)
+    values: Any = np.arange(60).astype(dtype)
     raw = {"a": np.ones(1, np.uint8), "w": values.view(np.uint8)}
     save_file(raw, path)
     name = {"float32": "F32", "float16": "F16", "bfloat16": "BF16"}[values.dtype.name]

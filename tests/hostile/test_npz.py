@@ -3,17 +3,17 @@ import pickle
 import warnings
 import zipfile
 from collections.abc import Callable
-from pathlib import Path
 
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from neural_phylogeny.errors import CheckpointError, DamagedFileError, UnsafeFileError, UnsupportedFormatError
-from neural_phylogeny.formats import open_checkpoint
+from neural_phylogeny.errors import UnsafeFileError, UnsupportedFormatError
 
 Refused = Callable[..., str]
+
+NAME = "m.npz"
 
 AGAIN = "Copy or download the file again."
 
@@ -32,22 +32,6 @@ def archive(members: dict[str, bytes], method: int = zipfile.ZIP_STORED) -> byte
     return content.getvalue()
 
 
-@pytest.fixture
-def refused(tmp_path: Path) -> Refused:
-    """What is said of a file with this content, which must be refused; the path is left out."""
-
-    def reason(content: bytes, kind: type[CheckpointError] = DamagedFileError) -> str:
-        path = tmp_path / "m.npz"
-        path.write_bytes(content)
-        with pytest.raises(kind) as caught, open_checkpoint(path) as checkpoint:
-            for name in checkpoint.tensors:
-                checkpoint.read(name)
-        assert type(caught.value) is kind
-        return str(caught.value).removeprefix(f"{path}: ")
-
-    return reason
-
-
 class Payload:
     def __reduce__(self) -> tuple[object, ...]:
         return print, ("executed",)
@@ -59,14 +43,14 @@ def test_an_array_of_objects_is_never_unpickled(
 ) -> None:
     content = io.BytesIO()
     save(content, w=np.array([Payload()], dtype=object))
-    assert refused(content.getvalue(), UnsafeFileError) == (
+    assert refused(content.getvalue(), NAME, UnsafeFileError) == (
         "tensor 'w': an array of Python objects, which NumPy would unpickle. Save plain numbers."
     )
     assert capsys.readouterr().out == ""
 
 
 def test_a_pickle_named_as_an_array(refused: Refused, capsys: pytest.CaptureFixture[str]) -> None:
-    said = refused(archive({"w.npy": pickle.dumps(Payload())}))
+    said = refused(archive({"w.npy": pickle.dumps(Payload())}), NAME)
     assert said.startswith("tensor 'w': its header cannot be read (the magic string is not correct")
     assert capsys.readouterr().out == ""
 
@@ -84,7 +68,7 @@ def test_a_pickle_named_as_an_array(refused: Refused, capsys: pytest.CaptureFixt
     ],
 )
 def test_a_header_that_lies(refused: Refused, member: bytes, expected: str | None) -> None:
-    said = refused(archive({"w.npy": member}))
+    said = refused(archive({"w.npy": member}), NAME)
     if expected is not None:
         assert said == f"{expected}. {AGAIN}"
     assert said.startswith("tensor 'w': ")
@@ -100,13 +84,13 @@ def test_a_header_that_lies(refused: Refused, member: bytes, expected: str | Non
     ],
 )
 def test_arrays_of_other_things(refused: Refused, member: bytes, expected: str) -> None:
-    assert refused(archive({"w.npy": member}), UnsupportedFormatError) == f"tensor 'w': {expected}"
+    assert refused(archive({"w.npy": member}), NAME, UnsupportedFormatError) == f"tensor 'w': {expected}"
 
 
 def test_an_archive_without_arrays(refused: Refused) -> None:
     expected = "an .npz file without arrays. Save the weights again."
-    assert refused(archive({}), UnsupportedFormatError) == expected
-    assert refused(archive({"readme.txt": b"hello"}), UnsupportedFormatError) == expected
+    assert refused(archive({}), NAME, UnsupportedFormatError) == expected
+    assert refused(archive({"readme.txt": b"hello"}), NAME, UnsupportedFormatError) == expected
 
 
 def test_a_name_that_occurs_twice(refused: Refused) -> None:
@@ -114,11 +98,11 @@ def test_a_name_that_occurs_twice(refused: Refused) -> None:
     with warnings.catch_warnings(action="ignore"), zipfile.ZipFile(content, "w") as file:
         file.writestr("w.npy", npy())
         file.writestr("w.npy", npy())
-    assert refused(content.getvalue()) == f"its zip directory names a member twice. {AGAIN}"
+    assert refused(content.getvalue(), NAME) == f"its zip directory names a member twice. {AGAIN}"
 
 
 def test_another_compression_than_numpys(refused: Refused) -> None:
-    assert refused(archive({"w.npy": npy()}, zipfile.ZIP_BZIP2), UnsupportedFormatError) == (
+    assert refused(archive({"w.npy": npy()}, zipfile.ZIP_BZIP2), NAME, UnsupportedFormatError) == (
         "tensor 'w': compression method 12, not the one NumPy uses. Save it with numpy.savez_compressed."
     )
 
@@ -132,7 +116,7 @@ def claimed(content: bytes, size: int) -> bytes:
 def test_a_zip_bomb_is_not_unpacked(refused: Refused) -> None:
     shape = f"({2**29},)"
     bomb = claimed(archive({"w.npy": npy(shape=shape)}, zipfile.ZIP_DEFLATED), 2**31)
-    said = refused(bomb)
+    said = refused(bomb, NAME)
     assert said.startswith("tensor 'w': it claims to grow from ")
     assert said.endswith(f" to {2**31} bytes. This is a zip bomb, or damaged; do not unpack it.")
 
@@ -140,32 +124,25 @@ def test_a_zip_bomb_is_not_unpacked(refused: Refused) -> None:
 def test_a_member_shorter_than_it_claims(refused: Refused) -> None:
     member = npy(shape="(12,)")
     content = claimed(archive({"w.npy": member}, zipfile.ZIP_DEFLATED), len(member) + 40)
-    assert refused(content).startswith("tensor 'w': it ")
+    assert refused(content, NAME).startswith("tensor 'w': it ")
 
 
 def test_damaged_compressed_bytes(refused: Refused) -> None:
     content = bytearray(archive({"w.npy": npy(shape="(200,)", data=bytes(range(200)) * 4)}, zipfile.ZIP_DEFLATED))
     content[120:140] = b"\xff" * 20
-    assert refused(bytes(content)).startswith("tensor 'w': it cannot be decompressed (")
+    assert refused(bytes(content), NAME).startswith("tensor 'w': it cannot be decompressed (")
 
 
 def test_a_truncated_archive(refused: Refused) -> None:
-    assert refused(archive({"w.npy": npy()})[:-10]) == (
+    assert refused(archive({"w.npy": npy()})[:-10], NAME) == (
         f"its zip directory cannot be read (File is not a zip file). {AGAIN}"
     )
 
 
 @given(st.data())
-def test_a_mutated_file_is_read_or_refused(tmp_path_factory, data: st.DataObject) -> None:
+def test_a_mutated_file_is_read_or_refused(read_or_refuse, data: st.DataObject) -> None:
     method = data.draw(st.sampled_from([zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED]))
     content = bytearray(archive({"w.npy": npy(), "b.npy": npy("'<f8'", "(1,)")}, method))
     for _ in range(data.draw(st.integers(1, 4))):
         content[data.draw(st.integers(4, len(content) - 1))] = data.draw(st.integers(0, 255))
-    path = tmp_path_factory.mktemp("mutated") / "m.npz"
-    path.write_bytes(content)
-    try:
-        with warnings.catch_warnings(action="ignore"), open_checkpoint(path) as checkpoint:
-            for name, tensor in checkpoint.tensors.items():
-                assert checkpoint.read(name).size == tensor.size
-    except CheckpointError:
-        pass
+    read_or_refuse(bytes(content), NAME)

@@ -9,10 +9,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 from safetensors.numpy import save
 
-from neural_phylogeny.errors import CheckpointError, DamagedFileError, UnsupportedFormatError
+from neural_phylogeny.errors import DamagedFileError, UnsupportedFormatError
 from neural_phylogeny.formats import open_checkpoint
 
 Refused = Callable[..., str]
+
+NAME = "m.safetensors"
 
 
 def entry(begin: Any, end: Any, shape: Any = None, dtype: Any = "F32") -> dict[str, Any]:
@@ -22,21 +24,6 @@ def entry(begin: Any, end: Any, shape: Any = None, dtype: Any = "F32") -> dict[s
 def file_of(header: bytes | dict[str, Any], data: bytes = bytes(8), length: int | None = None) -> bytes:
     encoded = header if isinstance(header, bytes) else json.dumps(header).encode()
     return (len(encoded) if length is None else length).to_bytes(8, "little") + encoded + data
-
-
-@pytest.fixture
-def refused(tmp_path: Path) -> Refused:
-    """What is said of a file with this content, which must be refused; the path is left out."""
-
-    def reason(content: bytes, kind: type[CheckpointError] = DamagedFileError) -> str:
-        path = tmp_path / "m.safetensors"
-        path.write_bytes(content)
-        with pytest.raises(kind) as caught:
-            open_checkpoint(path)
-        assert type(caught.value) is kind
-        return str(caught.value).removeprefix(f"{path}: ")
-
-    return reason
 
 
 @pytest.mark.parametrize(
@@ -72,7 +59,7 @@ def refused(tmp_path: Path) -> Refused:
     ],
 )
 def test_a_header_that_contradicts_itself(refused: Refused, header: dict[str, Any], expected: str) -> None:
-    said = refused(file_of(header))
+    said = refused(file_of(header), NAME)
     if expected.startswith("the header describes"):
         size = 8 + len(json.dumps(header))
         expected = f"the header describes {size + 4} bytes but the file has {size + 8}"
@@ -110,36 +97,36 @@ def test_a_header_that_contradicts_itself(refused: Refused, header: dict[str, An
     ],
 )
 def test_bytes_that_are_no_header(refused: Refused, content: bytes, expected: str) -> None:
-    assert refused(content) == f"{expected}. Copy or download the file again."
+    assert refused(content, NAME) == f"{expected}. Copy or download the file again."
 
 
 @pytest.mark.parametrize("opening", [b"[", b'{"a":'])
 def test_a_nested_bomb(refused: Refused, opening: bytes) -> None:
-    said = refused(file_of(opening * 200_000))
+    said = refused(file_of(opening * 200_000), NAME)
     assert said.startswith("the header is not JSON (maximum recursion depth exceeded")
 
 
 def test_a_number_too_long_to_parse(refused: Refused) -> None:
-    said = refused(file_of(b'{"a": {"shape": [' + b"9" * 5000 + b"]}}"))
+    said = refused(file_of(b'{"a": {"shape": [' + b"9" * 5000 + b"]}}"), NAME)
     assert said.startswith("the header is not JSON (Exceeds the limit (4300 digits) for integer string conversion")
 
 
 def test_trailing_and_missing_bytes(refused: Refused) -> None:
     whole = save({"w": np.ones(4, np.float32)})
     said = "the header describes {} bytes but the file has {}. Copy or download the file again."
-    assert refused(whole + b"\0") == said.format(len(whole), len(whole) + 1)
-    assert refused(whole[:-1]) == said.format(len(whole), len(whole) - 1)
+    assert refused(whole + b"\0", NAME) == said.format(len(whole), len(whole) + 1)
+    assert refused(whole[:-1], NAME) == said.format(len(whole), len(whole) - 1)
 
 
 @pytest.mark.parametrize("code", ["F4", "F6_E2M3", "F6_E3M2"])
 def test_values_narrower_than_a_byte_are_not_read(refused: Refused, code: str) -> None:
-    assert refused(file_of({"a": entry(0, 8, [16], code)}), UnsupportedFormatError) == (
+    assert refused(file_of({"a": entry(0, 8, [16], code)}), NAME, UnsupportedFormatError) == (
         f"tensor 'a': dtype {code} packs several values into a byte. Convert the model to bf16."
     )
 
 
 def test_an_unknown_dtype_lists_the_known_ones(refused: Refused) -> None:
-    said = refused(file_of({"a": entry(0, 8, [2], "Q" * 99)}), UnsupportedFormatError)
+    said = refused(file_of({"a": entry(0, 8, [2], "Q" * 99)}), NAME, UnsupportedFormatError)
     assert said.startswith(f"tensor 'a': unknown dtype '{'Q' * 20}'. Known: BOOL, U8, I8,")
 
 
@@ -159,16 +146,8 @@ def test_a_file_that_shrinks_while_it_is_read(tmp_path: Path) -> None:
 
 
 @given(st.data())
-def test_a_mutated_file_is_read_or_refused(tmp_path_factory, data: st.DataObject) -> None:
+def test_a_mutated_file_is_read_or_refused(read_or_refuse, data: st.DataObject) -> None:
     content = bytearray(save({"w": np.ones((2, 3), np.float32), "b": np.ones(2, np.float16)}))
     for _ in range(data.draw(st.integers(1, 4))):
         content[data.draw(st.integers(0, len(content) - 1))] = data.draw(st.integers(0, 255))
-    path = tmp_path_factory.mktemp("mutated") / "m.safetensors"
-    path.write_bytes(content[: data.draw(st.integers(1, len(content)))])
-    try:
-        checkpoint = open_checkpoint(path)
-    except CheckpointError:
-        return
-    with checkpoint:
-        for name, tensor in checkpoint.tensors.items():
-            assert checkpoint.read(name).size == tensor.size
+    read_or_refuse(bytes(content[: data.draw(st.integers(1, len(content)))]), NAME)

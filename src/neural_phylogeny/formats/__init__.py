@@ -6,14 +6,13 @@ A reader module defines ``matches(head: bytes, path: Path) -> bool`` and
 
 from __future__ import annotations
 
-import stat
 from dataclasses import dataclass
 from importlib import import_module
 from pathlib import Path
 
-from neural_phylogeny.errors import MissingExtraError, UnreadableFileError, UnsupportedFormatError
+from neural_phylogeny.errors import MissingExtraError, UnsupportedFormatError
 from neural_phylogeny.formats.base import Checkpoint
-from neural_phylogeny.formats.spans import unreadable
+from neural_phylogeny.formats.spans import refuse_pipes, unreadable
 
 __all__ = ["FORMATS", "SUFFIXES", "Checkpoint", "Format", "open_checkpoint"]
 
@@ -86,19 +85,13 @@ def open_checkpoint(path: str | Path, component: str | None = None) -> Checkpoin
 
 
 def _head(path: Path) -> bytes:
-    """The first bytes of a regular file; a pipe or a device could make the reader wait forever."""
+    """The first bytes of a file, which must hold something."""
+    refuse_pipes(str(path))
     try:
-        mode = path.stat().st_mode
-        if not (stat.S_ISREG(mode) or stat.S_ISDIR(mode)):
-            raise UnreadableFileError("not a regular file", path=path, remedy="Copy what it gives into a file.")
         with path.open("rb") as file:
             head = file.read(HEAD_BYTES)
-    except UnreadableFileError:
-        raise
     except OSError as error:
         raise unreadable(str(path), error) from error
-    except ValueError as error:
-        raise UnreadableFileError(f"not a path ({error})", path=path, remedy="Check the path.") from error
     if not head:
         raise UnsupportedFormatError("the file is empty", path=path, remedy="Copy or download it again.")
     if head.startswith(LFS_POINTER):

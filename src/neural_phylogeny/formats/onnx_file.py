@@ -201,9 +201,11 @@ class OnnxFile(SpanFile):
             if item.name == "value" and item.t.data_type in FLOATS and np.prod(item.t.dims, dtype=float) > 1:
                 self._register(node.output[0], item.t, None)
 
-    def _register(self, name: str, proto: Any, raw: tuple[int, int] | None) -> None:
+    def _register(self, name: str | bytes, proto: Any, raw: tuple[int, int] | None) -> None:
         if proto.data_type == TensorProto.STRING:
             return
+        if not isinstance(name, str):  # protobuf gives bytes for what is not UTF-8
+            raise self._damaged(f"a tensor's name is not text ({name[:100]!r})")
         if name in self.tensors:
             raise self._damaged("two tensors have this name", name)
         shape = tuple(proto.dims)

@@ -9,6 +9,7 @@ from __future__ import annotations
 import errno
 import io
 import os
+import stat
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -49,6 +50,7 @@ class SpanFile(Checkpoint):
         self._base = 0
         self._descriptor: int | None = None
         if content is None:
+            refuse_pipes(self.path)
             try:
                 self._descriptor = os.open(self.path, os.O_RDONLY | getattr(os, "O_BINARY", 0))
             except OSError as error:
@@ -159,6 +161,18 @@ class SpanStream(io.BufferedReader):
             return super().read(size)
         left = max(0, self._size - self.tell())
         return super().read(left if size is None or size < 0 else min(size, left))
+
+
+def refuse_pipes(path: str) -> None:
+    """Raise UnreadableFileError for a pipe or a device, which could keep a reader waiting forever."""
+    try:
+        mode = os.stat(path).st_mode
+    except OSError as error:
+        raise unreadable(path, error) from error
+    except ValueError as error:
+        raise UnreadableFileError(f"not a path ({error})", path=path, remedy="Check the path.") from error
+    if not (stat.S_ISREG(mode) or stat.S_ISDIR(mode)):  # opening a folder fails by itself
+        raise UnreadableFileError("not a regular file", path=path, remedy="Copy what it gives into a file.")
 
 
 def unreadable(path: str, error: OSError) -> UnreadableFileError:
