@@ -26,7 +26,7 @@ class Moments(Statistic):
     THIN_FROM = 16
     """Tensors of more blocks than this are thinned."""
 
-    STRIDE = 4
+    STRIDE = 8
     """One block in so many is measured in a thinned tensor."""
 
     PROBE = 1024
