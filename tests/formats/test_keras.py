@@ -1,5 +1,7 @@
 import io
 import os
+import subprocess
+import sys
 import zipfile
 from collections.abc import Callable
 from pathlib import Path
@@ -86,13 +88,7 @@ KERAS3_NAMES = ["dense/0", "dense/1", "dense_2/0", "dense_2/1", "dense_10/0", "d
 
 @pytest.mark.parametrize("method", [zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED])
 def test_an_archive_of_keras_3(tmp_path: Path, method: int) -> None:
-    content = io.BytesIO()
-    with h5py.File(content, "w") as file:
-        keras3_weights(file)
-    with zipfile.ZipFile(tmp_path / "m.keras", "w", method) as archive:
-        archive.writestr("config.json", "{}")
-        archive.writestr("model.weights.h5", content.getvalue())
-    with open_checkpoint(tmp_path / "m.keras") as checkpoint:
+    with open_checkpoint(archive(tmp_path / "m.keras", method)) as checkpoint:
         assert list(checkpoint.tensors) == KERAS3_NAMES
         assert checkpoint.read("dense_10/1").tolist() == [1.0, 1.0]
         assert checkpoint.tensors["lstm/cell/0"].output_axis == -1
@@ -215,7 +211,7 @@ def test_something_written_before_the_file_moves_no_values(tmp_path: Path) -> No
 @pytest.mark.parametrize("name", ["m.h5", "m.keras"])
 def test_a_missing_library_is_one_sentence(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str) -> None:
     path = hdf5(tmp_path / name, legacy_model)
-    monkeypatch.setitem(__import__("sys").modules, "neural_phylogeny.formats.hdf5", None)
+    monkeypatch.setitem(sys.modules, "neural_phylogeny.formats.hdf5", None)
     with pytest.raises(MissingExtraError) as caught:
         open_checkpoint(path)
     assert str(caught.value) == (f"{path.suffix} files need an optional library: pip install 'neural-phylogeny[keras]'")
@@ -226,9 +222,36 @@ def test_there_are_no_components(tmp_path: Path) -> None:
         open_checkpoint(hdf5(tmp_path / "m.h5", legacy_model), "ema")
 
 
-def test_closing_twice_leaves_no_file_open(tmp_path: Path) -> None:
-    before = len(os.listdir("/proc/self/fd")) if os.path.isdir("/proc/self/fd") else 0
-    checkpoint = open_checkpoint(hdf5(tmp_path / "m.h5", legacy_model))
+def archive(path: Path, method: int = zipfile.ZIP_STORED) -> Path:
+    content = io.BytesIO()
+    with h5py.File(content, "w") as file:
+        keras3_weights(file)
+    with zipfile.ZipFile(path, "w", method) as members:
+        members.writestr("config.json", "{}")
+        members.writestr("model.weights.h5", content.getvalue())
+    return path
+
+
+@pytest.mark.skipif(not os.path.isdir("/proc/self/fd"), reason="needs the list of a process's open files")
+@pytest.mark.parametrize("in_archive", [False, True])
+def test_closing_twice_leaves_no_file_open(tmp_path: Path, in_archive: bool) -> None:
+    path = archive(tmp_path / "m.keras") if in_archive else hdf5(tmp_path / "m.h5", legacy_model)
+    before = len(os.listdir("/proc/self/fd"))
+    checkpoint = open_checkpoint(path)
     checkpoint.close()
     checkpoint.close()
-    assert (len(os.listdir("/proc/self/fd")) if os.path.isdir("/proc/self/fd") else 0) == before
+    assert len(os.listdir("/proc/self/fd")) == before
+
+
+def test_files_that_nobody_closes_do_not_crash_the_process(tmp_path: Path) -> None:
+    paths = [hdf5(tmp_path / "m.h5", legacy_model), archive(tmp_path / "m.keras")]
+    paths.append(archive(tmp_path / "deflated.keras", zipfile.ZIP_DEFLATED))
+    code = (
+        "import gc, sys; from neural_phylogeny.formats import open_checkpoint\n"
+        "for kept in ([], [1]):\n"
+        "    for path in sys.argv[1:] * 5:\n"
+        "        kept.append(open_checkpoint(path)) if kept else open_checkpoint(path)\n"
+        "        gc.collect()\n"
+    )
+    done = subprocess.run([sys.executable, "-c", code, *map(str, paths)], capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stderr) == (0, "")

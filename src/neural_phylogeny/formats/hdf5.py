@@ -12,7 +12,7 @@ import re
 import weakref
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any
+from typing import Any, BinaryIO
 
 import h5py
 import ml_dtypes
@@ -20,7 +20,6 @@ import numpy as np
 
 from neural_phylogeny.errors import CheckpointError, DamagedFileError, UnsafeFileError, UnsupportedFormatError
 from neural_phylogeny.formats.base import AnyArray
-from neural_phylogeny.formats.spans import SpanFile
 from neural_phylogeny.formats.zips import INFLATION_LIMIT
 
 NAMES_LIMIT = 1_000_000
@@ -52,13 +51,24 @@ def _close_all() -> None:
 
 
 class Tree:
-    """The groups and datasets of one HDF5 file; ``file`` gives the bytes and the name for messages."""
+    """The groups and datasets of one HDF5 file.
 
-    def __init__(self, file: SpanFile) -> None:
-        self._path = file.path
-        self._size = file.file_size
+    Parameters
+    ----------
+    path : str
+        The file's path, or its name for messages.
+    size : int
+        Its length in bytes.
+    stream : binary file object, optional
+        Its bytes, where they are not simply those at ``path``. Nothing in it may refer back to the tree: the library
+        calls it when the tree goes, and a cycle collected in the wrong order would crash the process.
+    """
+
+    def __init__(self, path: str, size: int, stream: BinaryIO | None = None) -> None:
+        self._path = path
+        self._size = size
         with self._reporting():
-            self._file = h5py.File(file.stream(), "r")
+            self._file = h5py.File(path, "r", locking=False) if stream is None else h5py.File(stream, "r")
             self._in_place = self._file.userblock_size == 0
         _OPEN.add(self)
 

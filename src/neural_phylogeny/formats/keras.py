@@ -83,10 +83,13 @@ class KerasFile(SpanFile):
         super().__init__(path, content, window)
         self.tensors = {}
         self._tree: Tree | None = None
+        self._apart: SpanFile | None = None
         self._datasets: dict[str, tuple[Any, np.dtype]] = {}
         self._windows = Windows(self._fetch)
         try:
-            self._tree = Tree(self)
+            if content is not None or window is not None:
+                self._apart = SpanFile(path, content, window)
+            self._tree = Tree(self.path, self.file_size, self._apart.stream() if self._apart else None)
             for name, dataset in _weights(self._tree):
                 self._register(self._tree, name, dataset)
             if not self.tensors:
@@ -108,6 +111,8 @@ class KerasFile(SpanFile):
     def close(self) -> None:
         if self._tree is not None:
             self._tree.close()
+        if self._apart is not None:
+            self._apart.close()
         super().close()
 
     def _fetch(self, name: str, start: int, stop: int) -> AnyArray:

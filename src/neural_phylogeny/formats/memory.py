@@ -50,11 +50,11 @@ def _as_numpy(name: Any, value: Any) -> AnyArray:
         array = _from_torch(torch, value) if torch and isinstance(value, torch.Tensor) else np.asarray(value)
     except (ValueError, TypeError, RuntimeError) as error:
         raise UnsupportedFormatError(
-            f"expected an array of numbers, got a {type(value).__name__} that is none ({error})", tensor=name
+            f"expected an array of numbers, got {type(value).__name__} that is none ({error})", tensor=name
         ) from error
     if array.dtype.kind not in "biufc" and array.dtype.type.__module__ != "ml_dtypes":
         raise UnsupportedFormatError(
-            f"expected an array of numbers, got a {type(value).__name__} of dtype {array.dtype}", tensor=name
+            f"expected an array of numbers, got {type(value).__name__} of dtype {array.dtype}", tensor=name
         )
     return np.ascontiguousarray(array).reshape(array.shape)
 
