@@ -148,7 +148,7 @@ def test_models_in_memory_have_no_path(rng: np.random.Generator) -> None:
 def test_a_model_in_memory_that_is_none_is_named() -> None:
     with pytest.raises(UnsupportedFormatError) as caught:
         from_memory({"good": {"w": np.zeros(3)}, "bad": {"w": "text"}})
-    assert str(caught.value).startswith("model 'bad': tensor 'w': expected an array of numbers, got a str")
+    assert str(caught.value).startswith("model 'bad': tensor 'w': expected an array of numbers, got str")
     with pytest.raises(UnsupportedFormatError) as caught:
         from_memory({"bad": [np.zeros(3)]})  # type: ignore[dict-item]
     assert str(caught.value) == (
