@@ -33,6 +33,12 @@ def test_folded_norm_vectors_do_not(measured, rng):
     assert copies(measured(one, one | {"bn.weight": np.ones(4, np.float32)})) == [[0, 1]]
 
 
+def test_copies_are_found_however_other_models_cut_the_tensors(measured, rng):
+    one = {"w": rng.normal(size=(20, 20)).astype(np.float32)}
+    others = [{"w": rng.normal(size=shape).astype(np.float32)} for shape in ((19, 20), (20, 19), (1, 20))]
+    assert copies(measured(one, *others, dict(one))) == [[0, 4]]
+
+
 def test_nan_is_never_a_copy(measured, rng):
     one = model(rng)
     one["w"][0, 0] = np.nan

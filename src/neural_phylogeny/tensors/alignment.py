@@ -93,8 +93,8 @@ class Alignment:
         return self._share(self.tensors, self.parameters)
 
     def matrix_coverage(self) -> NDArray[np.float64]:
-        """The same for the values in matrices alone; 1 where neither model has any."""
-        return self._share([tensor for tensor in self.tensors if tensor.is_matrix], self.in_matrices)
+        """The same for the values in matrices alone, however they are cut; 1 where neither model has any."""
+        return self._share([tensor for tensor in self.tensors if tensor.role is not Role.VECTOR], self.in_matrices)
 
     def _share(self, tensors: Sequence[AlignedTensor], sizes: NDArray[np.int64]) -> NDArray[np.float64]:
         common = np.zeros((self.n_models, self.n_models))
