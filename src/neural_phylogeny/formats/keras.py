@@ -16,7 +16,7 @@ import numpy as np
 from neural_phylogeny.errors import UnknownChoiceError, UnsupportedFormatError
 from neural_phylogeny.formats.base import AnyArray, Checkpoint
 from neural_phylogeny.formats.spans import Span, SpanFile
-from neural_phylogeny.formats.windows import Windows
+from neural_phylogeny.formats.windows import WindowedFile
 from neural_phylogeny.formats.zips import directory, inflate, stored_offset
 from neural_phylogeny.records import TensorInfo
 
@@ -68,7 +68,7 @@ def open_file(path: Path, component: str | None = None) -> Checkpoint:
     return KerasFile(path, window=window)
 
 
-class KerasFile(SpanFile):
+class KerasFile(WindowedFile):
     """One HDF5 file of Keras weights; ``content`` or ``window`` is that of one inside a ``.keras`` archive.
 
     Names are ``layer/weight`` as Keras gives them; in files of Keras 3, whose weights have no names, the layer and
@@ -85,7 +85,6 @@ class KerasFile(SpanFile):
         self._tree: Tree | None = None
         self._apart: SpanFile | None = None
         self._datasets: dict[str, tuple[Any, np.dtype]] = {}
-        self._windows = Windows(self._fetch)
         try:
             if content is not None or window is not None:
                 self._apart = SpanFile(path, content, window)
@@ -101,12 +100,6 @@ class KerasFile(SpanFile):
         except BaseException:
             self.close()
             raise
-
-    def read(self, name: str, start: int = 0, stop: int | None = None) -> AnyArray:
-        if name in self._spans:
-            return super().read(name, start, stop)
-        size = self.tensors[name].size
-        return self._windows.read(name, start, size if stop is None else min(stop, size), size)
 
     def close(self) -> None:
         if self._tree is not None:

@@ -20,8 +20,8 @@ from neural_phylogeny.errors import (
     UnsupportedFormatError,
 )
 from neural_phylogeny.formats.base import DIMENSIONS_LIMIT, AnyArray, Checkpoint
-from neural_phylogeny.formats.spans import Span, SpanFile
-from neural_phylogeny.formats.windows import Windows
+from neural_phylogeny.formats.spans import Span
+from neural_phylogeny.formats.windows import WindowedFile
 from neural_phylogeny.formats.zips import DAMAGE, INFLATION_LIMIT, directory, stored_offset
 from neural_phylogeny.records import TensorInfo
 
@@ -62,7 +62,7 @@ class _Header:
     size: int
 
 
-class NpzFile(SpanFile):
+class NpzFile(WindowedFile):
     """One ``.npz`` file; arrays of objects are pickles in disguise and refused.
 
     A window of a compressed array costs at most one inflation of what comes before it; going forward, each byte is
@@ -75,7 +75,6 @@ class NpzFile(SpanFile):
         super().__init__(path)
         self.tensors = {}
         self._others: dict[str, tuple[zipfile.ZipInfo, _Header]] = {}
-        self._windows = Windows(self._fetch)
         self._inflating: tuple[str, IO[bytes]] | None = None
         self._transposed: tuple[str, AnyArray] | None = None
         self._archive: zipfile.ZipFile | None = None
@@ -90,12 +89,6 @@ class NpzFile(SpanFile):
         except BaseException:
             self.close()
             raise
-
-    def read(self, name: str, start: int = 0, stop: int | None = None) -> AnyArray:
-        if name in self._spans:
-            return super().read(name, start, stop)
-        size = self.tensors[name].size
-        return self._windows.read(name, start, size if stop is None else min(stop, size), size)
 
     def close(self) -> None:
         if self._inflating is not None:

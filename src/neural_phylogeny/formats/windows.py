@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import threading
+from abc import abstractmethod
 from collections.abc import Callable
+from pathlib import Path
+from typing import Any
 
 import numpy as np
 
 from neural_phylogeny.formats.base import AnyArray
+from neural_phylogeny.formats.spans import SpanFile
 
 WINDOW = 1 << 22
 """Values in a window."""
@@ -43,3 +47,21 @@ class Windows:
         values = self._fetch(name, index * WINDOW, min((index + 1) * WINDOW, size))
         self._kept = [*self._kept[-1:], (name, index, values)]
         return values
+
+
+class WindowedFile(SpanFile):
+    """A file some of whose tensors are spans; the others are fetched in windows."""
+
+    def __init__(self, path: str | Path, *where: Any) -> None:
+        super().__init__(path, *where)
+        self._windows = Windows(self._fetch)
+
+    def read(self, name: str, start: int = 0, stop: int | None = None) -> AnyArray:
+        if name in self._spans:
+            return super().read(name, start, stop)
+        size = self.tensors[name].size
+        return self._windows.read(name, start, size if stop is None else min(stop, size), size)
+
+    @abstractmethod
+    def _fetch(self, name: str, start: int, stop: int) -> AnyArray:
+        """Values ``start:stop`` of a tensor that is no span, in flat C order."""
