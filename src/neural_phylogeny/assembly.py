@@ -25,7 +25,7 @@ from neural_phylogeny.records import (
     TensorComparison,
 )
 from neural_phylogeny.relations.copies import copies
-from neural_phylogeny.relations.direction import log_odds, norm_score, votes
+from neural_phylogeny.relations.direction import log_odds, norm_score, sampled_votes, votes
 from neural_phylogeny.relations.evidence import direction_evidence, existence_evidence
 from neural_phylogeny.relations.existence import Existence, existence, matrix_gram
 from neural_phylogeny.tensors.components import components
@@ -173,6 +173,7 @@ def _problem(found: Findings, rows: list[int], families: NDArray[np.int64], seed
         gram=product[at],
         direction=found.direction[at],
         distance_votes=votes(norm_score(found.statistics))[at],
+        drawn_votes=lambda: sampled_votes(found.statistics, seed=seed)[at],
         seed=seed,
     )
 

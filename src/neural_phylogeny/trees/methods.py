@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -30,6 +30,8 @@ class Problem:
         Log-odds that i is the parent of j.
     distance_votes : (n, n)
         Votes of the paper's distance to a fake initialisation alone, in [-1, 1].
+    drawn_votes : callable
+        The same votes over draws of the fake initialisation instead of in closed form; computed when called.
     seed : int
         For methods that draw.
     """
@@ -39,6 +41,7 @@ class Problem:
     gram: Matrix
     direction: Matrix
     distance_votes: Matrix
+    drawn_votes: Callable[[], Matrix]
     seed: int
 
 
@@ -80,6 +83,11 @@ def spanning_tree(problem: Problem) -> Forest:
 def star(problem: Problem) -> Forest:
     """In each family one parent by votes of the distance to a fake initialisation."""
     return _star_forest(problem.families, problem)
+
+
+def star_sampled(problem: Problem) -> Forest:
+    """The same, the votes being over draws of the fake initialisation too."""
+    return _star_forest(problem.families, replace(problem, distance_votes=problem.drawn_votes()))
 
 
 def kmeans(problem: Problem) -> Forest:
@@ -130,6 +138,13 @@ METHODS: dict[str, Method] = {
             "Yu and Wang, Neural Phylogeny (ICLR 2025), with the existence test as clustering",
             "O(n^2) after the pass",
             star,
+        ),
+        Method(
+            "star-sampled",
+            "the same, with votes over draws of a Gaussian fake initialisation instead of its closed form",
+            "Yu and Wang, Neural Phylogeny (ICLR 2025), as printed",
+            "O(n^3) a matrix after the pass",
+            star_sampled,
         ),
         Method(
             "kmeans",
