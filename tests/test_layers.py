@@ -28,15 +28,18 @@ ALLOWED = {
     "reports": {"errors", "records", "fields", "reports"},
     "evaluation": {"errors", "records", "fields", "evaluation"},
     "demo": {"demo"},
-    "cli": BASE | set(ROOMS) | FACADE | {"reports", "evaluation", "demo", "cli"},
+    "zoo": {"errors", "files", "zoo"},
+    "cli": BASE | set(ROOMS) | FACADE | {"reports", "evaluation", "demo", "zoo", "cli"},
     "__init__": {"errors", "records", "facade"},
 }
 
 OWNERS = {
-    "torch": (),
+    "torch": ("zoo/",),
+    "safetensors": ("zoo/",),
+    "PIL": ("zoo/convert.py",),
     "h5py": ("formats/keras", "formats/hdf5"),
     "onnx": ("formats/onnx",),
-    "sklearn": ("trees/",),
+    "sklearn": ("trees/", "zoo/tasks.py"),
     "scipy": ("trees/",),
     "networkx": ("reports/graph.py", "evaluation/"),
     "click": ("cli/",),

@@ -61,19 +61,19 @@ def terminal() -> Console | None:
     return Console(color_system=None if os.environ.get("NO_COLOR") else "auto", highlight=False, emoji=False)
 
 
-def progress_bar(quiet: bool) -> AbstractContextManager[Progress | None]:
+def progress_bar(quiet: bool, doing: str = "reading") -> AbstractContextManager[Progress | None]:
     """A progress bar on stderr where that is a terminal; otherwise nothing."""
-    return nullcontext(None) if quiet or not sys.stderr.isatty() else _bar()
+    return nullcontext(None) if quiet or not sys.stderr.isatty() else _bar(doing)
 
 
 @contextmanager
-def _bar() -> Iterator[Progress]:
+def _bar(doing: str) -> Iterator[Progress]:
     from rich import progress
     from rich.console import Console
 
     columns = (progress.BarColumn(), progress.TaskProgressColumn(), progress.TimeRemainingColumn())
-    with progress.Progress("reading", *columns, console=Console(stderr=True), transient=True) as bar:
-        task = bar.add_task("reading", total=None)
+    with progress.Progress(doing, *columns, console=Console(stderr=True), transient=True) as bar:
+        task = bar.add_task(doing, total=None)
         yield lambda done, total: bar.update(task, completed=done, total=total)
 
 
