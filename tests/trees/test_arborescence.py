@@ -27,7 +27,7 @@ def total(scores, roots, parents):
 def oracle(scores, roots, penalty=0.0):
     """What networkx finds with a virtual root, whose edges cost ``penalty`` each; None where nothing is allowed."""
     n = len(roots)
-    graph = nx.DiGraph()
+    graph: nx.DiGraph[int] = nx.DiGraph()
     graph.add_nodes_from(range(n + 1))
     graph.add_weighted_edges_from((n, j, roots[j] - penalty) for j in range(n) if np.isfinite(roots[j]))
     graph.add_weighted_edges_from(
