@@ -53,7 +53,7 @@ def mother(distance: Matrix, direction: Matrix, penalty: float = PENALTY) -> Par
     Parameters
     ----------
     distance : (n, n)
-        Distances between the weights; where they are not finite the largest stands in.
+        Distances between the weights; where they are not finite twice the largest stands in.
     direction : (n, n)
         Positive where i looks like the parent of j; MoTHer takes kurtosis, which fine-tuning raises.
     penalty : float
@@ -83,7 +83,7 @@ def mother(distance: Matrix, direction: Matrix, penalty: float = PENALTY) -> Par
     """
     n = len(distance)
     known = np.isfinite(distance)
-    costs = np.where(known, distance, distance[known].max(initial=0.0))
+    costs = np.where(known, distance, 2.0 * distance[known].max(initial=0.0))
     mean = costs.sum() / max(n * (n - 1), 1)
     costs = costs + penalty * mean * (direction < 0)
     return maximum_arborescence(-costs, np.zeros(n), one_root=True)
