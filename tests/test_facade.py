@@ -73,6 +73,27 @@ def test_every_method_finds_a_star_of_clear_directions(method, rng):
     assert edges(reconstruct(models, method=method)) == {("root", f"kid{k}") for k in range(4)}
 
 
+def test_the_papers_clusters_are_its_families_and_copies_stay_with_them(rng):
+    parents = [weights(rng), weights(rng)]
+    models = {f"{k}{n}": tuned(rng, parent, 0.2) for k, parent in enumerate(parents) for n in range(3)}
+    models |= {"0p": parents[0], "1p": parents[1], "twin": models["10"]}
+    for method in ("paper-kmeans", "paper-kmeans-along", "paper-mean-shift", "paper-mean-shift-along"):
+        answer = reconstruct(models, method=method)
+        assert edges(answer) == {(f"{k}p", f"{k}{n}") for k in range(2) for n in range(3)}
+        found = families(answer)
+        assert found["twin"] == found["1p"] != found["0p"]
+
+
+def test_the_papers_clusters_decide_against_the_existence_test(rng):
+    """Strangers alone look like one loose cluster: why the other methods ask the test."""
+    models = {f"m{k}": weights(rng) for k in range(5)}
+    assert len(set(families(reconstruct(models, method="mean-shift")).values())) == 5
+    answer = reconstruct(models, method="paper-mean-shift")
+    assert set(families(answer).values()) == {0}
+    assert len(answer.edges) == 4
+    assert all(0.55 <= edge.confidence <= 0.75 for edge in answer.edges)
+
+
 def test_torch_state_dicts_are_taken(family):
     torch = pytest.importorskip("torch")
     models = {name: {k: torch.tensor(v) for k, v in model.items()} for name, model in family.items()}

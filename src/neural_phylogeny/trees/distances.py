@@ -94,8 +94,9 @@ def scale(distance: Matrix) -> float:
     """A radius inside which models are one cluster, from the distances alone; 0 where all models are equal.
 
     Halfway between the longest edge of the minimum spanning tree that is kept and the shortest that is cut, where the
-    cut is the one of largest silhouette; the largest distance where there is a single cluster. O(n^3). Assumes
-    that families are farther apart than the widest step within one.
+    cut is the one of largest silhouette; the largest distance where there is a single cluster. O(n^3). Assumes that
+    families are farther apart than the widest step within one. Strangers alone look like one loose cluster: distances
+    do not tell the two apart, the existence test does.
     """
     tree = minimum_spanning_tree(distance)
     children = np.flatnonzero(tree >= 0)

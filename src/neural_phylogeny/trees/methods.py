@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from neural_phylogeny.relations.fake_init import FakeInitialisation
 from neural_phylogeny.trees.kernels import Options, mother_trees, nearest, spanning_tree, star_in_clusters
@@ -44,8 +44,8 @@ def _clustered(
 
 def _paper(clustering: str, title: str) -> tuple[Method, Method]:
     """Two rows that do what the paper does, after and along clustering."""
-    after = Options(clustering, n_clusters="silhouette", metric=DRAWN, decides_families=True)
-    along = Options(clustering, "stable", "silhouette", DRAWN, decides_families=True)
+    after = Options(clustering, metric=DRAWN, decides_families=True)
+    along = replace(after, alpha="stable")
     end = "whose clusters are the families, then one parent each by votes over draws of a fake initialisation"
     return (
         _clustered(f"paper-{clustering}", f"{title}, {end}", after),
@@ -120,7 +120,7 @@ _ROWS = (
     _clustered("dbscan", f"DBSCAN at the scale of the distances, {VOTES}", Options("dbscan"), reference=ANALOGUE),
     _clustered("hdbscan", f"HDBSCAN at the scale of the distances, {VOTES}", Options("hdbscan"), reference=ANALOGUE),
     _clustered("spectral", f"spectral clustering, {VOTES}", Options("spectral"), reference=ANALOGUE),
-    *_paper("kmeans", "KMeans"),
+    *_paper("kmeans", "KMeans with as many clusters as the existence test counts"),
     *_paper("mean-shift", "MeanShift"),
     Method(
         "nearest-l2",
