@@ -68,11 +68,23 @@ def test_equal_models_do_no_harm(name):
 
 
 def test_the_centre_at_a_parent_can_decide():
-    """Seen from the mean of 0 and 3 the model at 4 is theirs; seen from the parent at 0 it is not."""
-    place = np.array([[0.0], [3.0], [4.0], [9.0], [9.5]])
+    """The model at 4 is nearer to the mean of 0 and 2.9 than to that of 6 and 10, and to the parent at 6 than at 0."""
+    place = np.array([[0.0], [2.9], [4.0], [6.0], [10.0]])
     age = np.array([9.0, 1.0, 2.0, 8.0, 3.0])
-    towards_parents = {tuple(kmeans_along(place @ place.T, age[:, None] - age, 2, 1.0, seed=seed)) for seed in range(5)}
-    assert all(labels[3] == labels[4] != labels[0] for labels in towards_parents)
+    gram, direction = place @ place.T, age[:, None] - age
+    for seed in range(5):
+        to_means, to_parents = (kmeans_along(gram, direction, 2, alpha, seed=seed) for alpha in (0.0, 1.0))
+        assert same_partition(to_means, np.array([0, 0, 0, 1, 1]))
+        assert same_partition(to_parents, np.array([0, 0, 1, 1, 1]))
+
+
+def test_a_shift_to_parents_can_decide():
+    """A row of steps is one mode for means, that climb along it; parents keep to the two oldest."""
+    place = np.arange(7.0)[:, None]
+    age = np.array([9.0, 1.0, 2.0, 0.0, 3.0, 4.0, 8.0])
+    gram, direction = place @ place.T, age[:, None] - age
+    assert len(set(mean_shift_along(gram, direction, 3.0, 0.0).tolist())) == 1
+    assert len(set(mean_shift_along(gram, direction, 3.0, 1.0).tolist())) == 2
 
 
 class TestStableAlpha:

@@ -39,7 +39,7 @@ def merges_along(distance: Matrix, direction: Matrix, alpha: float, seed: int = 
 
     Notes
     -----
-    O(n^3) by whole rows, a millisecond for 20 models. Our analogue of the paper's clustering along directions, which
+    O(n^3) by whole rows, some 20 ms for 200 models. Our analogue of the paper's clustering along directions, which
     it gives for centres only. Assumes that children lie nearer to their parent than to strangers.
     """
     rng = np.random.default_rng(seed)

@@ -42,11 +42,11 @@ def _clustered(
     return Method(name, summary, reference, cost, star_in_clusters, options, extra)
 
 
-def _paper(clustering: str, title: str) -> tuple[Method, Method]:
+def _paper(clustering: str, title: str, number: str = "") -> tuple[Method, Method]:
     """Two rows that do what the paper does, after and along clustering."""
     after = Options(clustering, metric=DRAWN, decides_families=True)
     along = replace(after, alpha="stable")
-    end = "whose clusters are the families, then one parent each by votes over draws of a fake initialisation"
+    end = f"whose clusters{number} are the families, then one parent each by votes over draws of a fake initialisation"
     return (
         _clustered(f"paper-{clustering}", f"{title}, {end}", after),
         _clustered(f"paper-{clustering}-along", f"{title} along directions, {end}", along, cost=ALONG),
@@ -120,7 +120,7 @@ _ROWS = (
     _clustered("dbscan", f"DBSCAN at the scale of the distances, {VOTES}", Options("dbscan"), reference=ANALOGUE),
     _clustered("hdbscan", f"HDBSCAN at the scale of the distances, {VOTES}", Options("hdbscan"), reference=ANALOGUE),
     _clustered("spectral", f"spectral clustering, {VOTES}", Options("spectral"), reference=ANALOGUE),
-    *_paper("kmeans", "KMeans with as many clusters as the existence test counts"),
+    *_paper("kmeans", "KMeans", ", as many as the existence test counts,"),
     *_paper("mean-shift", "MeanShift"),
     Method(
         "nearest-l2",
