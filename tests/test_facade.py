@@ -1,6 +1,7 @@
 import json
 import subprocess
 import sys
+from dataclasses import replace
 
 import ml_dtypes
 import networkx as nx
@@ -9,6 +10,7 @@ import pytest
 
 from neural_phylogeny import compare, demo, reconstruct
 from neural_phylogeny.errors import MissingExtraError, NothingToCompareError, SavedFileError, UnknownChoiceError
+from neural_phylogeny.relations.fake_init import FakeInitialisation
 from neural_phylogeny.trees import methods
 
 
@@ -92,6 +94,16 @@ def test_the_papers_clusters_decide_against_the_existence_test(rng):
     assert set(families(answer).values()) == {0}
     assert len(answer.edges) == 4
     assert all(0.55 <= edge.confidence <= 0.75 for edge in answer.edges)
+
+
+def test_a_row_with_other_options_is_a_method_and_says_so(family):
+    row = methods.METHODS["paper-kmeans-along"]
+    varied = replace(row, options=replace(row.options, alpha=0.3, metric=FakeInitialisation("orthogonal", 2.0, 4)))
+    answer = reconstruct(family, method=varied)
+    assert edges(answer) == {("root", "kid")}
+    told = json.loads(answer.to_json())["provenance"]["parameters"]["options"]
+    assert (told["alpha"], told["metric"]["distribution"], told["metric"]["n_draws"]) == (0.3, "orthogonal", 4)
+    assert "options" not in reconstruct(family, method=row).provenance["parameters"]
 
 
 def test_torch_state_dicts_are_taken(family):

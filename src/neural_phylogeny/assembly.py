@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import platform
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import Any
 
 import numpy as np
@@ -30,7 +30,7 @@ from neural_phylogeny.relations.evidence import direction_evidence, existence_ev
 from neural_phylogeny.relations.existence import Existence, existence, matrix_gram
 from neural_phylogeny.relations.fake_init import nearer, summed
 from neural_phylogeny.tensors.components import components
-from neural_phylogeny.trees.methods import Forest, Method, Problem
+from neural_phylogeny.trees.methods import METHODS, Forest, Method, Problem
 
 UNDECIDED = 0.05
 """An edge whose direction is less than this far from even odds is reported without a direction."""
@@ -272,9 +272,11 @@ def _tensor_comparisons(statistics: Statistics) -> Iterator[TensorComparison]:
 
 def _provenance(collection: Collection, method: Method, alpha: float, seed: int) -> dict[str, Any]:
     """What made this result: software, parameters, environment; nothing that changes from run to run."""
+    own = METHODS.get(method.name)
+    varied = {} if own is not None and own.options == method.options else {"options": asdict(method.options)}
     return {
         "software": {"name": "neural-phylogeny", "version": neural_phylogeny.__version__},
-        "parameters": {"method": method.name, "alpha": alpha, "seed": seed},
+        "parameters": {"method": method.name, "alpha": alpha, "seed": seed} | varied,
         "environment": {
             "python": platform.python_version(),
             "numpy": np.__version__,
