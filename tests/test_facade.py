@@ -1,6 +1,7 @@
 import json
 import subprocess
 import sys
+from dataclasses import replace
 
 import ml_dtypes
 import networkx as nx
@@ -9,6 +10,7 @@ import pytest
 
 from neural_phylogeny import compare, demo, reconstruct
 from neural_phylogeny.errors import MissingExtraError, NothingToCompareError, SavedFileError, UnknownChoiceError
+from neural_phylogeny.relations.fake_init import FakeInitialisation
 from neural_phylogeny.trees import methods
 
 
@@ -71,6 +73,37 @@ def test_every_method_finds_a_star_of_clear_directions(method, rng):
     parent = weights(rng)
     models = {"root": parent} | {f"kid{k}": tuned(rng, parent, 0.4) for k in range(4)}
     assert edges(reconstruct(models, method=method)) == {("root", f"kid{k}") for k in range(4)}
+
+
+def test_the_papers_clusters_are_its_families_and_copies_stay_with_them(rng):
+    parents = [weights(rng), weights(rng)]
+    models = {f"{k}{n}": tuned(rng, parent, 0.2) for k, parent in enumerate(parents) for n in range(3)}
+    models |= {"0p": parents[0], "1p": parents[1], "twin": models["10"]}
+    for method in ("paper-kmeans", "paper-kmeans-along", "paper-mean-shift", "paper-mean-shift-along"):
+        answer = reconstruct(models, method=method)
+        assert edges(answer) == {(f"{k}p", f"{k}{n}") for k in range(2) for n in range(3)}
+        found = families(answer)
+        assert found["twin"] == found["1p"] != found["0p"]
+
+
+def test_the_papers_clusters_decide_against_the_existence_test(rng):
+    """Strangers alone look like one loose cluster: why the other methods ask the test."""
+    models = {f"m{k}": weights(rng) for k in range(5)}
+    assert len(set(families(reconstruct(models, method="mean-shift")).values())) == 5
+    answer = reconstruct(models, method="paper-mean-shift")
+    assert set(families(answer).values()) == {0}
+    assert len(answer.edges) == 4
+    assert all(0.55 <= edge.confidence <= 0.75 for edge in answer.edges)
+
+
+def test_a_row_with_other_options_is_a_method_and_says_so(family):
+    row = methods.METHODS["paper-kmeans-along"]
+    varied = replace(row, options=replace(row.options, alpha=0.3, metric=FakeInitialisation("orthogonal", 2.0, 4)))
+    answer = reconstruct(family, method=varied)
+    assert edges(answer) == {("root", "kid")}
+    told = json.loads(answer.to_json())["provenance"]["parameters"]["options"]
+    assert (told["alpha"], told["metric"]["distribution"], told["metric"]["n_draws"]) == (0.3, "orthogonal", 4)
+    assert "options" not in reconstruct(family, method=row).provenance["parameters"]
 
 
 def test_torch_state_dicts_are_taken(family):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import platform
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import Any
 
 import numpy as np
@@ -25,11 +25,12 @@ from neural_phylogeny.records import (
     TensorComparison,
 )
 from neural_phylogeny.relations.copies import copies
-from neural_phylogeny.relations.direction import log_odds, norm_score, sampled_votes, votes
+from neural_phylogeny.relations.direction import kurtosis_score, log_odds
 from neural_phylogeny.relations.evidence import direction_evidence, existence_evidence
 from neural_phylogeny.relations.existence import Existence, existence, matrix_gram
+from neural_phylogeny.relations.fake_init import nearer, summed
 from neural_phylogeny.tensors.components import components
-from neural_phylogeny.trees.methods import Method, Problem
+from neural_phylogeny.trees.methods import METHODS, Forest, Method, Problem
 
 UNDECIDED = 0.05
 """An edge whose direction is less than this far from even odds is reported without a direction."""
@@ -71,6 +72,32 @@ class Findings:
         """All evidence on a pair, existence first."""
         return (existence_evidence(self.existence, i, j), *direction_evidence(self.votes, i, j, names))
 
+    def problem(self, rows: list[int], families: NDArray[np.int64], seed: int) -> Problem:
+        """The findings as arrays over some of the members, whose families are given."""
+        at = np.ix_(rows, rows)
+        product, norm, norm_of_other = matrix_gram(self.statistics)
+        squared = np.where(norm > 0, np.maximum(norm + norm_of_other - 2.0 * product, 0.0), np.nan)
+        return Problem(
+            families=families,
+            cosine=self.existence.cosine[at],
+            gram=product[at],
+            distance=np.sqrt(squared)[at],
+            direction=self.direction[at],
+            lighter_tails=summed(kurtosis_score(self.statistics))[at],
+            nearer=lambda fake: nearer(self.statistics, fake, seed)[at],
+            seed=seed,
+        )
+
+
+@dataclass(frozen=True)
+class Answer:
+    """A method's forest over the rows of a group: all that could be judged, one of each set of copies."""
+
+    group: Group
+    found: Findings
+    rows: list[int]
+    forest: Forest
+
 
 def phylogeny(collection: Collection, method: Method, alpha: float, seed: int) -> Phylogeny:
     """The answer for a collection by one method."""
@@ -84,8 +111,10 @@ def phylogeny(collection: Collection, method: Method, alpha: float, seed: int) -
             remarks[model] = _remark(found, row)
     settled = kin.any(axis=1) | np.array([remark == "" or remark.startswith(_PARTLY) for remark in remarks], dtype=bool)
     labels = components(kin)
+    forests = _forests(answers, labels, settled, method, seed)
+    labels = _relabelled(labels, forests)
     families = {label: k for k, label in enumerate(dict.fromkeys(labels[settled].tolist()))}
-    edges, undirected = _claims(collection, answers, labels, settled, method, seed)
+    edges, undirected = _claims(collection, forests)
     names = [ref.name for ref in collection.refs]
     return Phylogeny(
         models=tuple(
@@ -131,23 +160,46 @@ def comparison(collection: Collection, alpha: float) -> Comparison:
     )
 
 
-def _claims(
-    collection: Collection,
+def _forests(
     answers: list[tuple[Group, Findings]],
     labels: NDArray[np.int64],
     settled: NDArray[np.bool_],
     method: Method,
     seed: int,
-) -> tuple[list[Edge], list[Kinship]]:
-    """Directed and undirected claims of all groups."""
-    edges: list[Edge] = []
-    undirected: list[Kinship] = []
+) -> list[Answer]:
+    """The method's forest for each group of at least two models that can be judged."""
+    forests = []
     for group, found in answers:
         doubles = {row for rows in found.copies for row in rows[1:]}
         rows = [row for row, model in enumerate(group.members) if settled[model] and row not in doubles]
         if len(rows) < 2:
             continue
-        forest = method.solve(_problem(found, rows, labels[[group.members[row] for row in rows]], seed))
+        problem = found.problem(rows, labels[[group.members[row] for row in rows]], seed)
+        forests.append(Answer(group, found, rows, method.solve(problem)))
+    return forests
+
+
+def _relabelled(labels: NDArray[np.int64], forests: list[Answer]) -> NDArray[np.int64]:
+    """Families by the methods that decide them; a copy stays with the first of its kind."""
+    labels = labels.copy()
+    for answer in forests:
+        if answer.forest.families is None:
+            continue
+        members = answer.group.members
+        fresh = labels.max() + 1
+        for row, family in zip(answer.rows, np.unique(answer.forest.families, return_inverse=True)[1], strict=True):
+            labels[members[row]] = fresh + family
+        for first, *others in (rows for rows in answer.found.copies if rows[0] in answer.rows):
+            labels[[members[row] for row in others]] = labels[members[first]]
+    return labels
+
+
+def _claims(collection: Collection, forests: list[Answer]) -> tuple[list[Edge], list[Kinship]]:
+    """Directed and undirected claims of all groups."""
+    edges: list[Edge] = []
+    undirected: list[Kinship] = []
+    for answer in forests:
+        group, found, rows, forest = answer.group, answer.found, answer.rows, answer.forest
         for k, above in enumerate(forest.parents.tolist()):
             if above < 0:
                 continue
@@ -161,21 +213,6 @@ def _claims(
             else:
                 edges.append(Edge(*pair, "finetune", probability, *shared, reasons))
     return edges, undirected
-
-
-def _problem(found: Findings, rows: list[int], families: NDArray[np.int64], seed: int) -> Problem:
-    """A group's findings as arrays over some of its members."""
-    at = np.ix_(rows, rows)
-    product, _, _ = matrix_gram(found.statistics)
-    return Problem(
-        families=families,
-        cosine=found.existence.cosine[at],
-        gram=product[at],
-        direction=found.direction[at],
-        distance_votes=votes(norm_score(found.statistics))[at],
-        drawn_votes=lambda: sampled_votes(found.statistics, seed=seed)[at],
-        seed=seed,
-    )
 
 
 _PARTLY = "left out:"
@@ -235,9 +272,11 @@ def _tensor_comparisons(statistics: Statistics) -> Iterator[TensorComparison]:
 
 def _provenance(collection: Collection, method: Method, alpha: float, seed: int) -> dict[str, Any]:
     """What made this result: software, parameters, environment; nothing that changes from run to run."""
+    own = METHODS.get(method.name)
+    varied = {} if own is not None and own.options == method.options else {"options": asdict(method.options)}
     return {
         "software": {"name": "neural-phylogeny", "version": neural_phylogeny.__version__},
-        "parameters": {"method": method.name, "alpha": alpha, "seed": seed},
+        "parameters": {"method": method.name, "alpha": alpha, "seed": seed} | varied,
         "environment": {
             "python": platform.python_version(),
             "numpy": np.__version__,

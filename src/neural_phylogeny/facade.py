@@ -18,7 +18,7 @@ __all__ = ["METHODS", "Method", "compare", "reconstruct"]
 def reconstruct(
     models: Models,
     *,
-    method: str = "auto",
+    method: str | Method = "auto",
     alpha: float = 1e-3,
     threads: int | None = None,
     memory: int = 1 << 30,
@@ -36,8 +36,9 @@ def reconstruct(
     ----------
     models : path, sequence of paths, or mapping
         Files, folders, globs, manifests; or ``{name: {tensor: array}}``, NumPy arrays or torch tensors.
-    method : str
-        One of ``METHODS``; see ``nphylo methods``.
+    method : str or Method
+        One of ``METHODS``, see ``nphylo methods``; or a row of that table with other options, as
+        ``dataclasses.replace`` makes it.
     alpha : float
         Chance that any two unrelated models of the collection are called related.
     threads : int, optional
@@ -90,10 +91,12 @@ def reconstruct(
     >>> [(edge.parent, edge.child) for edge in answer.edges]
     [('b', 'a')]
     """
-    if method not in METHODS:
-        raise UnknownChoiceError("method", method, METHODS)
+    if isinstance(method, str):
+        if method not in METHODS:
+            raise UnknownChoiceError("method", method, METHODS)
+        method = METHODS[method]
     reading = Reading(threads, memory, seed, include, exclude, component, stats, save_stats, progress)
-    return phylogeny(gather(models, reading), METHODS[method], alpha, seed)
+    return phylogeny(gather(models, reading), method, alpha, seed)
 
 
 def compare(

@@ -7,7 +7,6 @@ from neural_phylogeny.relations.direction import (
     largest_score,
     log_odds,
     norm_score,
-    sampled_votes,
     votes,
     weighted_votes,
 )
@@ -62,26 +61,6 @@ def test_weighted_votes_have_the_sign_of_the_whole():
     assert found[0, 1] == pytest.approx((1 + 0.5 - 7) / 8.5)
     assert found[0, 2] == pytest.approx(0.0)
     np.testing.assert_array_equal(found, -found.T)
-
-
-def test_draws_agree_with_the_closed_form_where_it_is_clear(measured, rng):
-    statistics = measured(*chain(rng))
-    drawn = sampled_votes(statistics, n_draws=200)
-    exact = votes(norm_score(statistics))
-    assert np.all(np.sign(drawn) == np.sign(exact))
-
-
-def test_draws_are_those_of_real_random_initialisations(measured, rng):
-    base = rng.normal(size=(30, 40))
-    models = [{"w": base.astype(np.float32)}, {"w": (base + 0.02 * rng.normal(size=base.shape)).astype(np.float32)}]
-    statistics = measured(*models)
-    first, second = (m["w"].astype(float) for m in models)
-    scale = np.sqrt((np.mean(first**2) + np.mean(second**2)) / 2)
-    real = 0
-    for _ in range(4000):
-        z = rng.normal(0, scale, size=first.shape)
-        real += np.sign(np.sum((second - z) ** 2) - np.sum((first - z) ** 2))
-    assert sampled_votes(statistics, n_draws=4000)[0, 1] == pytest.approx(real / 4000, abs=0.06)
 
 
 def test_equal_models_have_no_direction(measured, rng):

@@ -90,32 +90,6 @@ WITNESSES = (
 )
 
 
-def sampled_votes(statistics: Statistics, n_draws: int = 16, scale: float = 1.0, seed: int = 0) -> Matrix:
-    r"""The paper's metric as it stands: votes over matrices and draws of one Gaussian z shared by all models.
-
-    :math:`\|\theta_i - z\|^2 - \|\theta_j - z\|^2` depends on z only through the products
-    :math:`\langle\theta_i, z\rangle`, and for a Gaussian z of variance ``scale`` times the mean square weight
-    those are jointly Gaussian with the Gram matrix as covariance; so the draws need no weights at all.
-    Same shape and sign as ``votes``; costs ``n_draws`` products of an ``(n_models, n_models)`` matrix a tensor.
-    """
-    rng = np.random.default_rng(seed)
-    n = statistics.alignment.n_models
-    total, n_votes = np.zeros((n, n)), np.zeros((n, n))
-    for tensor, arrays in statistics:
-        if not tensor.is_matrix:
-            continue
-        gram = np.where(np.isfinite(arrays["gram"]), arrays["gram"], 0.0)
-        values, vectors = np.linalg.eigh(gram)
-        root = vectors * np.sqrt(np.maximum(values, 0.0))
-        deviation = np.sqrt(scale * np.mean(np.diag(gram)) / tensor.size)
-        products = deviation * root @ rng.standard_normal((len(gram), n_draws))
-        distance = np.diag(gram)[:, None] - 2.0 * products
-        at = np.ix_(tensor.members, tensor.members)
-        total[at] += np.sign(distance[None, :, :] - distance[:, None, :]).sum(axis=2)
-        n_votes[at] += n_draws
-    return _ratio(total, n_votes, fill=0.0)
-
-
 def log_odds(statistics: Statistics) -> tuple[Matrix, dict[str, Matrix]]:
     """Natural log-odds that i is the parent of j, and each witness's votes.
 

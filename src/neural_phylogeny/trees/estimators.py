@@ -1,78 +1,44 @@
 """The reconstructions as scikit-learn estimators on arrays; needs the extra ``cluster``.
 
-``X`` holds a model a row: its weights, or, with ``metric="precomputed"``, the Gram matrix of all models.
+``X`` holds a model a row: its weights, or, with ``metric="precomputed"``, the Gram matrix of all models. Where there is
+an ``alpha``, None clusters first and asks for directions afterwards; a probability clusters along directions, moving to
+parents with it; ``"stable"`` chooses the one of most stable parents and keeps it as ``alpha_``. Where there is an
+``n_clusters``, it may be a number, ``"silhouette"`` or ``"eigengap"``.
 """
 
 from __future__ import annotations
 
-from typing import Any, Self
-
 import numpy as np
 from numpy.typing import NDArray
 
-from neural_phylogeny.errors import MissingExtraError
-from neural_phylogeny.trees.clustering import kmeans_labels, mean_shift_labels
+from neural_phylogeny.tensors.components import components
+from neural_phylogeny.trees.directed import PENALTY, mother, nearest_older
+from neural_phylogeny.trees.distances import distances
+from neural_phylogeny.trees.estimator import ClusteredPhylogeny, Phylogeny, direction_by_kurtosis, direction_by_norm
+from neural_phylogeny.trees.kernels import cluster_labels, count_clusters
 from neural_phylogeny.trees.spanning import minimum_spanning_tree, root_tree
-from neural_phylogeny.trees.star import stars
 
-try:
-    from sklearn.base import BaseEstimator, ClusterMixin
-    from sklearn.utils.validation import validate_data
-except ModuleNotFoundError as error:
-    raise MissingExtraError("The estimators", "cluster") from error
+__all__ = [
+    "AgglomerativePhylogeny",
+    "DBSCANPhylogeny",
+    "HDBSCANPhylogeny",
+    "KMeansPhylogeny",
+    "MeanShiftPhylogeny",
+    "MotherPhylogeny",
+    "NearestPhylogeny",
+    "SpanningTreePhylogeny",
+    "SpectralPhylogeny",
+]
 
 Matrix = NDArray[np.float64]
+Labels = NDArray[np.int64]
 
 
-class _Phylogeny(ClusterMixin, BaseEstimator):  # type: ignore[misc]
-    """What all estimators share: a Gram matrix and directions from ``X``."""
-
-    metric: str
-
-    def fit(self, X: Any, y: Any = None, direction: Matrix | None = None) -> Self:
-        """Reconstruct a forest.
-
-        Parameters
-        ----------
-        X : (n_models, n_features) or, when precomputed, (n_models, n_models)
-            Weights, or their Gram matrix.
-        y : ignored
-        direction : (n_models, n_models), optional
-            Log-odds that i is the parent of j; by default from the paper's distance to a fake initialisation in
-            closed form, the difference of squared norms over their mean.
-
-        Returns
-        -------
-        self
-            With ``labels_`` (cluster of each model), ``parents_`` (-1 for a root) and ``roots_``.
-        """
-        X = validate_data(self, X, dtype=np.float64)
-        if self.metric not in ("euclidean", "precomputed"):
-            raise ValueError(f"metric must be 'euclidean' or 'precomputed', not {self.metric!r}")
-        if self.metric == "precomputed" and X.shape[0] != X.shape[1]:
-            raise ValueError(f"a precomputed Gram matrix must be square, not {X.shape}")
-        gram = X if self.metric == "precomputed" else X @ X.T
-        given = direction_by_norm(gram) if direction is None else np.asarray(direction, dtype=np.float64)
-        if given.shape != gram.shape:
-            raise ValueError(f"direction must have the shape {gram.shape} of all pairs of models, not {given.shape}")
-        self.labels_, self.parents_ = self._reconstruct(gram, given)
-        self.roots_ = np.flatnonzero(self.parents_ < 0)
-        return self
-
-    def _reconstruct(self, gram: Matrix, direction: Matrix) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-        raise NotImplementedError
-
-    def __sklearn_tags__(self) -> Any:
-        tags = super().__sklearn_tags__()
-        tags.input_tags.pairwise = self.metric == "precomputed"
-        return tags
-
-
-class KMeansPhylogeny(_Phylogeny):
+class KMeansPhylogeny(ClusteredPhylogeny):
     """KMeans, then in each cluster the model most often the parent becomes the parent of all others.
 
-    The paper's reconstruction after clustering. O(n^3) in the number of models, plus the Gram matrix. Breaks for
-    more than two generations: a cluster is one star.
+    The paper's reconstruction. O(n^3) in the number of models, plus the Gram matrix. Breaks for more than two
+    generations: a cluster is one star.
 
     References
     ----------
@@ -84,34 +50,216 @@ class KMeansPhylogeny(_Phylogeny):
     >>> X = np.array([[1.0, 0.0], [2.0, 0.1], [0.0, 1.0], [0.1, 3.0]])
     >>> KMeansPhylogeny(n_clusters=2).fit(X).parents_.tolist()
     [-1, 0, -1, 2]
+    >>> KMeansPhylogeny(n_clusters=2, alpha=0.5).fit(X).parents_.tolist()
+    [-1, 0, -1, 2]
     """
 
-    def __init__(self, n_clusters: int = 2, *, metric: str = "euclidean", random_state: int | None = None) -> None:
+    clustering = "kmeans"
+
+    def __init__(
+        self,
+        n_clusters: int | str = 2,
+        *,
+        alpha: float | str | None = None,
+        metric: str = "euclidean",
+        random_state: int | None = None,
+    ) -> None:
+        self.n_clusters = n_clusters
+        self.alpha = alpha
+        self.metric = metric
+        self.random_state = random_state
+
+
+class MeanShiftPhylogeny(ClusteredPhylogeny):
+    """MeanShift, then a star in each cluster by votes; the number of clusters need not be known.
+
+    Without a ``bandwidth`` it is estimated from the distances. O(n^3). References as ``KMeansPhylogeny``; breaks where
+    families differ much in width.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> X = np.array([[1.0, 0.0], [1.2, 0.1], [0.0, 1.0], [0.1, 1.3]])
+    >>> MeanShiftPhylogeny(alpha="stable").fit(X).parents_.tolist()
+    [-1, 0, -1, 2]
+    """
+
+    clustering = "mean-shift"
+
+    def __init__(
+        self,
+        *,
+        bandwidth: float | None = None,
+        alpha: float | str | None = None,
+        metric: str = "euclidean",
+        random_state: int | None = None,
+    ) -> None:
+        self.bandwidth = bandwidth
+        self.alpha = alpha
+        self.metric = metric
+        self.random_state = random_state
+
+
+class AgglomerativePhylogeny(ClusteredPhylogeny):
+    """Average linkage, then a star in each cluster; with ``alpha``, linkage to parent estimates.
+
+    O(n^3). Breaks as ``KMeansPhylogeny`` does, whose parameters these are; the variant along directions is our analogue
+    of the paper's.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> X = np.array([[1.0, 0.0], [2.0, 0.1], [0.0, 1.0], [0.1, 2.0]])
+    >>> AgglomerativePhylogeny(2, alpha=1.0).fit(X).parents_.tolist()
+    [-1, 0, -1, 2]
+    """
+
+    clustering = "agglomerative"
+
+    def __init__(
+        self,
+        n_clusters: int | str = 2,
+        *,
+        alpha: float | str | None = None,
+        metric: str = "euclidean",
+        random_state: int | None = None,
+    ) -> None:
+        self.n_clusters = n_clusters
+        self.alpha = alpha
+        self.metric = metric
+        self.random_state = random_state
+
+
+class DBSCANPhylogeny(ClusteredPhylogeny):
+    """DBSCAN, two models making a cluster, then a star in each; ``eps`` is estimated when None.
+
+    A model near no other is a root by itself and has the label -1. O(n^2), the estimate O(n^3). A density has no centre
+    that could move to a parent, so there is no ``alpha``.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> X = np.array([[1.0, 0.0], [1.2, 0.1], [0.0, 9.0]])
+    >>> DBSCANPhylogeny(eps=1.0).fit(X).labels_.tolist()
+    [0, 0, -1]
+    """
+
+    clustering = "dbscan"
+
+    def __init__(self, *, eps: float | None = None, metric: str = "euclidean") -> None:
+        self.eps = eps
+        self.metric = metric
+
+
+class HDBSCANPhylogeny(ClusteredPhylogeny):
+    """HDBSCAN, clusters nearer than ``eps`` joined, then a star in each; ``eps`` is estimated when None.
+
+    With ``eps`` 0 it is HDBSCAN alone, which splits loose families. O(n^2), the estimate O(n^3). No ``alpha``, as for
+    ``DBSCANPhylogeny``.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> X = np.array([[1.0, 0.0], [1.2, 0.1], [0.0, 9.0], [0.0, 9.5]])
+    >>> HDBSCANPhylogeny().fit(X).parents_.tolist()
+    [-1, 0, -1, 2]
+    """
+
+    clustering = "hdbscan"
+
+    def __init__(self, *, eps: float | None = None, metric: str = "euclidean") -> None:
+        self.eps = eps
+        self.metric = metric
+
+
+class SpectralPhylogeny(ClusteredPhylogeny):
+    """Spectral clustering of locally scaled affinities, then a star in each cluster.
+
+    O(n^3). Its centres lie in the space of eigenvectors, where no model can be one, so there is no ``alpha``.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> X = np.array([[1.0, 0.0], [1.2, 0.1], [0.0, 9.0], [0.0, 9.5], [0.1, 9.2]])
+    >>> SpectralPhylogeny(random_state=0).fit(X).parents_.tolist()
+    [-1, 0, -1, 2, 2]
+    """
+
+    clustering = "spectral"
+
+    def __init__(
+        self, n_clusters: int | str = 2, *, metric: str = "euclidean", random_state: int | None = None
+    ) -> None:
         self.n_clusters = n_clusters
         self.metric = metric
         self.random_state = random_state
 
-    def _reconstruct(self, gram: Matrix, direction: Matrix) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-        labels = kmeans_labels(gram, self.n_clusters, self.random_state or 0)
-        return labels, stars(labels, direction)
 
+class NearestPhylogeny(Phylogeny):
+    """The baseline in which every model's parent is its nearest neighbour that the direction calls older.
 
-class MeanShiftPhylogeny(_Phylogeny):
-    """MeanShift, then a star in each cluster by votes; the number of clusters need not be known.
+    ``distance`` is ``"l2"`` or ``"cosine"``; models with the same root share a label. O(n^2) besides the Gram matrix.
+    Assumes that all models are related: the oldest of all is the only root, unless two are equally old.
 
-    Without a ``bandwidth`` it is estimated from the distances. O(n^3). References as ``KMeansPhylogeny``.
+    Examples
+    --------
+    >>> import numpy as np
+    >>> NearestPhylogeny().fit(np.array([[1.0], [3.0], [2.0]])).parents_.tolist()
+    [-1, 2, 0]
     """
 
-    def __init__(self, *, bandwidth: float | None = None, metric: str = "euclidean") -> None:
-        self.bandwidth = bandwidth
+    def __init__(self, *, distance: str = "l2", metric: str = "euclidean") -> None:
+        self.distance = distance
         self.metric = metric
 
-    def _reconstruct(self, gram: Matrix, direction: Matrix) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-        labels = mean_shift_labels(gram, self.bandwidth)
-        return labels, stars(labels, direction)
+    def _reconstruct(self, gram: Matrix, direction: Matrix) -> tuple[Labels, Labels]:
+        if self.distance not in ("l2", "cosine"):
+            raise ValueError(f"distance must be 'l2' or 'cosine', not {self.distance!r}")
+        parents = nearest_older(distances(gram) if self.distance == "l2" else _one_less_cosine(gram), direction)
+        linked = np.zeros_like(gram, dtype=bool)
+        children = np.flatnonzero(parents >= 0)
+        linked[children, parents[children]] = linked[parents[children], children] = True
+        return components(linked), parents
 
 
-class SpanningTreePhylogeny(_Phylogeny):
+class MotherPhylogeny(Phylogeny):
+    """MoTHer: in each cluster of average linkage the least spanning tree of distance plus a penalty on direction.
+
+    Without a ``direction`` it is that of kurtosis where ``X`` holds weights, and of norms where it is a Gram matrix.
+    O(n^3) for the clusters. See ``neural_phylogeny.trees.directed.mother``.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> age = np.array([2.0, 0.0, 1.0])
+    >>> X = np.array([[1.0], [3.0], [2.0]])
+    >>> MotherPhylogeny().fit(X, direction=age[:, None] - age).parents_.tolist()
+    [-1, 2, 0]
+    """
+
+    def __init__(self, n_clusters: int | str = 1, *, penalty: float = PENALTY, metric: str = "euclidean") -> None:
+        self.n_clusters = n_clusters
+        self.penalty = penalty
+        self.metric = metric
+
+    def _own_direction(self, X: Matrix, gram: Matrix) -> Matrix:
+        return direction_by_norm(gram) if self.metric == "precomputed" else direction_by_kurtosis(X)
+
+    def _reconstruct(self, gram: Matrix, direction: Matrix) -> tuple[Labels, Labels]:
+        if not self.penalty >= 0:
+            raise ValueError(f"penalty must be a number not below 0, not {self.penalty!r}")
+        number = count_clusters(self.n_clusters, gram)
+        labels = cluster_labels("agglomerative", gram, direction, lambda: number, alpha=0.0)
+        distance, parents = distances(gram), np.full(len(gram), -1, dtype=np.int64)
+        for label in range(labels.max() + 1):
+            members = np.flatnonzero(labels == label)
+            at = np.ix_(members, members)
+            found = mother(distance[at], direction[at], self.penalty)
+            parents[members] = np.where(found >= 0, members[found], -1)
+        return labels, parents
+
+
+class SpanningTreePhylogeny(Phylogeny):
     """One tree over all models: the spanning tree of largest cosines, rooted where the directions agree best.
 
     O(n^2) besides the Gram matrix. Assumes that all models are related; split families first.
@@ -130,15 +278,12 @@ class SpanningTreePhylogeny(_Phylogeny):
     def __init__(self, *, metric: str = "euclidean") -> None:
         self.metric = metric
 
-    def _reconstruct(self, gram: Matrix, direction: Matrix) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-        norms = np.sqrt(np.maximum(np.diag(gram), np.finfo(float).tiny))
-        tree = minimum_spanning_tree(1.0 - gram / np.outer(norms, norms))
+    def _reconstruct(self, gram: Matrix, direction: Matrix) -> tuple[Labels, Labels]:
+        tree = minimum_spanning_tree(_one_less_cosine(gram))
         return np.zeros(len(gram), dtype=np.int64), root_tree(tree, direction).parents
 
 
-def direction_by_norm(gram: Matrix) -> Matrix:
-    """Positive where i has the smaller norm: the distance to a fake initialisation in closed form, ``(n, n)``."""
-    squares = np.diag(gram)
-    scale = squares.mean() or 1.0
-    difference: Matrix = (squares[None, :] - squares[:, None]) / scale
-    return difference
+def _one_less_cosine(gram: Matrix) -> Matrix:
+    norms = np.sqrt(np.maximum(np.diag(gram), np.finfo(float).tiny))
+    found: Matrix = 1.0 - gram / np.outer(norms, norms)
+    return found

@@ -3,165 +3,148 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
-import numpy as np
-from numpy.typing import NDArray
+from neural_phylogeny.relations.fake_init import FakeInitialisation
+from neural_phylogeny.trees.kernels import Options, mother_trees, nearest, spanning_tree, star_in_clusters
+from neural_phylogeny.trees.problem import Forest, Problem
 
-from neural_phylogeny.trees.spanning import Parents, minimum_spanning_tree, root_tree
-from neural_phylogeny.trees.star import stars
+__all__ = ["METHODS", "Forest", "Method", "Options", "Problem"]
 
-Matrix = NDArray[np.float64]
+PAPER = "Yu and Wang, Neural Phylogeny (ICLR 2025)"
 
-
-@dataclass(frozen=True)
-class Problem:
-    """What a method may look at: a family, or the whole collection, as arrays over its models.
-
-    Attributes
-    ----------
-    families : (n,)
-        Label of the family of each model, from the existence test.
-    cosine : (n, n)
-        Cosine of the compared matrices; NaN where none are.
-    gram : (n, n)
-        Inner products of the compared matrices.
-    direction : (n, n)
-        Log-odds that i is the parent of j.
-    distance_votes : (n, n)
-        Votes of the paper's distance to a fake initialisation alone, in [-1, 1].
-    drawn_votes : callable
-        The same votes over draws of the fake initialisation instead of in closed form; computed when called.
-    seed : int
-        For methods that draw.
-    """
-
-    families: NDArray[np.int64]
-    cosine: Matrix
-    gram: Matrix
-    direction: Matrix
-    distance_votes: Matrix
-    drawn_votes: Callable[[], Matrix]
-    seed: int
-
-
-@dataclass(frozen=True)
-class Forest:
-    """A method's answer: parents ``(n,)``, and the probability of each model's edge pointing this way ``(n,)``."""
-
-    parents: Parents
-    probability: NDArray[np.float64]
+DRAWN = FakeInitialisation(n_draws=16)
+"""The paper's metric as printed: votes over draws of a Gaussian."""
 
 
 @dataclass(frozen=True)
 class Method:
-    """A row of the table that ``nphylo methods`` prints."""
+    """A row of the table that ``nphylo methods`` prints; ``dataclasses.replace`` its options to vary it."""
 
     name: str
     summary: str
     reference: str
     cost: str
-    solve: Callable[[Problem], Forest]
+    kernel: Callable[[Problem, Options], Forest]
+    options: Options = field(default_factory=Options)
     extra: str | None = None
 
-
-def spanning_tree(problem: Problem) -> Forest:
-    """In each family the spanning tree of largest cosines, rooted where the directions of its edges agree best."""
-    parents = np.full(len(problem.families), -1, dtype=np.int64)
-    probability = np.ones(len(problem.families))
-    dissimilarity = np.where(np.isfinite(problem.cosine), 1.0 - problem.cosine, 2.0)
-    for family in np.unique(problem.families):
-        members = np.flatnonzero(problem.families == family)
-        at = np.ix_(members, members)
-        rooted = root_tree(minimum_spanning_tree(dissimilarity[at]), problem.direction[at])
-        children = rooted.parents >= 0
-        parents[members[children]] = members[rooted.parents[children]]
-        probability[members] = rooted.probability
-    return Forest(parents, probability)
+    def solve(self, problem: Problem) -> Forest:
+        """The forest of one group of models."""
+        return self.kernel(problem, self.options)
 
 
-def star(problem: Problem) -> Forest:
-    """In each family one parent by votes of the distance to a fake initialisation."""
-    return _star_forest(problem.families, problem)
+def _clustered(
+    name: str, summary: str, options: Options, *, reference: str = PAPER, cost: str = "O(n^3) after the pass"
+) -> Method:
+    """A row of stars in clusters; scikit-learn clusters, unless directions come along."""
+    extra = None if options.alpha is not None else "cluster"
+    return Method(name, summary, reference, cost, star_in_clusters, options, extra)
 
 
-def star_sampled(problem: Problem) -> Forest:
-    """The same, the votes being over draws of the fake initialisation too."""
-    return _star_forest(problem.families, replace(problem, distance_votes=problem.drawn_votes()))
-
-
-def kmeans(problem: Problem) -> Forest:
-    """KMeans with as many clusters as there are families, then a star in each."""
-    from neural_phylogeny.trees.clustering import kmeans_labels
-
-    n_clusters = len(np.unique(problem.families))
-    return _star_forest(kmeans_labels(problem.gram, n_clusters, problem.seed), problem)
-
-
-def mean_shift(problem: Problem) -> Forest:
-    """MeanShift, then a star in each cluster."""
-    from neural_phylogeny.trees.clustering import mean_shift_labels
-
-    return _star_forest(mean_shift_labels(problem.gram), problem)
-
-
-def _star_forest(labels: NDArray[np.int64], problem: Problem) -> Forest:
-    """Stars in each cluster, but never between models that the existence test calls unrelated."""
-    _, clusters = np.unique(np.stack([labels, problem.families]), axis=1, return_inverse=True)
-    parents = stars(clusters.astype(np.int64), problem.distance_votes)
-    probability = np.ones(len(parents))
-    children = np.flatnonzero(parents >= 0)
-    probability[children] = 1.0 / (1.0 + np.exp(-problem.direction[parents[children], children]))
-    return Forest(parents, probability)
-
-
-METHODS: dict[str, Method] = {
-    method.name: method
-    for method in (
-        Method(
-            "auto",
-            "the best of what is here: today the spanning tree",
-            "this package",
-            "O(n^2) after the pass",
-            spanning_tree,
-        ),
-        Method(
-            "spanning-tree",
-            "spanning tree on 1 - cosine in each family, rooted by the votes of all direction witnesses",
-            "kruskal/prim trees on weights after Horwitz et al., MoTHer (arXiv:2405.18432)",
-            "O(n^2) after the pass",
-            spanning_tree,
-        ),
-        Method(
-            "star",
-            "one parent per family by votes on the distance to a fake initialisation",
-            "Yu and Wang, Neural Phylogeny (ICLR 2025), with the existence test as clustering",
-            "O(n^2) after the pass",
-            star,
-        ),
-        Method(
-            "star-sampled",
-            "the same, with votes over draws of a Gaussian fake initialisation instead of its closed form",
-            "Yu and Wang, Neural Phylogeny (ICLR 2025), as printed",
-            "O(n^3) a matrix after the pass",
-            star_sampled,
-        ),
-        Method(
-            "kmeans",
-            "KMeans, then one parent per cluster by votes on the distance to a fake initialisation",
-            "Yu and Wang, Neural Phylogeny (ICLR 2025)",
-            "O(n^3) after the pass",
-            kmeans,
-            extra="cluster",
-        ),
-        Method(
-            "mean-shift",
-            "MeanShift, then one parent per cluster by votes on the distance to a fake initialisation",
-            "Yu and Wang, Neural Phylogeny (ICLR 2025)",
-            "O(n^3) after the pass",
-            mean_shift,
-            extra="cluster",
-        ),
+def _paper(clustering: str, title: str, number: str = "") -> tuple[Method, Method]:
+    """Two rows that do what the paper does, after and along clustering."""
+    after = Options(clustering, metric=DRAWN, decides_families=True)
+    along = replace(after, alpha="stable")
+    end = f"whose clusters{number} are the families, then one parent each by votes over draws of a fake initialisation"
+    return (
+        _clustered(f"paper-{clustering}", f"{title}, {end}", after),
+        _clustered(f"paper-{clustering}-along", f"{title} along directions, {end}", along, cost=ALONG),
     )
-}
+
+
+ALONG = "O(n^3) a run after the pass, 31 runs to choose alpha"
+VOTES = "then one parent per cluster by votes on the distance to a fake initialisation"
+ANALOGUE = f"after {PAPER}"
+
+_ROWS = (
+    Method(
+        "auto",
+        "the best of what is here: today the spanning tree",
+        "this package",
+        "O(n^2) after the pass",
+        spanning_tree,
+    ),
+    Method(
+        "spanning-tree",
+        "spanning tree on 1 - cosine in each family, rooted by the votes of all direction witnesses",
+        "kruskal/prim trees on weights after Horwitz et al., MoTHer (arXiv:2405.18432)",
+        "O(n^2) after the pass",
+        spanning_tree,
+    ),
+    Method(
+        "star",
+        "one parent per family by votes on the distance to a fake initialisation",
+        f"{PAPER}, with the existence test as clustering",
+        "O(n^2) after the pass",
+        star_in_clusters,
+    ),
+    Method(
+        "star-argmin",
+        "one parent per family, the one of least distance to a fake initialisation over all matrices",
+        f"asked for by the reviewers of {PAPER}",
+        "O(n^2) after the pass",
+        star_in_clusters,
+        Options(metric=FakeInitialisation(summed=True)),
+    ),
+    Method(
+        "star-sampled",
+        "the same as star, with votes over draws of a Gaussian fake initialisation instead of its closed form",
+        f"{PAPER}, as printed",
+        "O(n^3) a matrix after the pass",
+        star_in_clusters,
+        Options(metric=DRAWN),
+    ),
+    _clustered("kmeans", f"KMeans, {VOTES}", Options("kmeans")),
+    _clustered(
+        "kmeans-along",
+        f"KMeans whose centres move to parents with a chance chosen by stability, {VOTES}",
+        Options("kmeans", "stable"),
+        cost=ALONG,
+    ),
+    _clustered("mean-shift", f"MeanShift, {VOTES}", Options("mean-shift")),
+    _clustered(
+        "mean-shift-along",
+        f"MeanShift whose shifts go to parents with a chance chosen by stability, {VOTES}",
+        Options("mean-shift", "stable"),
+        cost=ALONG,
+    ),
+    _clustered("agglomerative", f"average linkage, {VOTES}", Options("agglomerative"), reference=ANALOGUE),
+    _clustered(
+        "agglomerative-along",
+        f"average linkage that looks at parents only with a chance chosen by stability, {VOTES}",
+        Options("agglomerative", "stable"),
+        reference=ANALOGUE,
+        cost=ALONG,
+    ),
+    _clustered("dbscan", f"DBSCAN at the scale of the distances, {VOTES}", Options("dbscan"), reference=ANALOGUE),
+    _clustered("hdbscan", f"HDBSCAN at the scale of the distances, {VOTES}", Options("hdbscan"), reference=ANALOGUE),
+    _clustered("spectral", f"spectral clustering, {VOTES}", Options("spectral"), reference=ANALOGUE),
+    *_paper("kmeans", "KMeans", ", as many as the existence test counts,"),
+    *_paper("mean-shift", "MeanShift"),
+    Method(
+        "nearest-l2",
+        "every model's parent is its nearest older neighbour in its family by Euclidean distance",
+        "baseline",
+        "O(n^2) after the pass",
+        nearest,
+    ),
+    Method(
+        "nearest-cosine",
+        "every model's parent is its nearest older neighbour in its family by cosine",
+        "baseline",
+        "O(n^2) after the pass",
+        nearest,
+        Options(distance="cosine"),
+    ),
+    Method(
+        "mother",
+        "least directed spanning tree in each family on Euclidean distance and a penalty on lighter tails",
+        "Horwitz et al., MoTHer (arXiv:2405.18432), written from the paper",
+        "O(n^2) after the pass",
+        mother_trees,
+    ),
+)
+
+METHODS: dict[str, Method] = {method.name: method for method in _ROWS}
 """All methods by name."""

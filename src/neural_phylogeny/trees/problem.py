@@ -1,0 +1,67 @@
+"""What a method is given and what it answers: arrays over the models of one group."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from neural_phylogeny.relations.fake_init import FakeInitialisation
+from neural_phylogeny.trees.spanning import Parents
+
+Matrix = NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class Problem:
+    """What a method may look at: a family, or the whole collection, as arrays over its models.
+
+    Attributes
+    ----------
+    families : (n,)
+        Label of the family of each model, from the existence test.
+    cosine : (n, n)
+        Cosine of the compared matrices; NaN where none are.
+    gram : (n, n)
+        Inner products of the compared matrices.
+    distance : (n, n)
+        Euclidean distance of the matrices that a pair shares; NaN where it shares none.
+    direction : (n, n)
+        Log-odds that i is the parent of j, all witnesses together.
+    lighter_tails : (n, n)
+        Kurtosis of j less that of i, summed over the matrices that both have.
+    nearer : callable
+        The paper's direction metric by ``FakeInitialisation``: ``(n, n)``, positive where i is nearer to it.
+    seed : int
+        For methods that draw.
+    """
+
+    families: NDArray[np.int64]
+    cosine: Matrix
+    gram: Matrix
+    distance: Matrix
+    direction: Matrix
+    lighter_tails: Matrix
+    nearer: Callable[[FakeInitialisation], Matrix]
+    seed: int
+
+
+@dataclass(frozen=True)
+class Forest:
+    """A method's answer.
+
+    Attributes
+    ----------
+    parents : (n,)
+        Parent of each model, -1 for a root.
+    probability : (n,)
+        Of each model's edge pointing this way; 1 for a root.
+    families : (n,), optional
+        Labels that replace those of the existence test, for methods that decide existence too.
+    """
+
+    parents: Parents
+    probability: NDArray[np.float64]
+    families: NDArray[np.int64] | None = None
