@@ -99,10 +99,22 @@ class Answer:
     forest: Forest
 
 
-def phylogeny(collection: Collection, method: Method, alpha: float, seed: int) -> Phylogeny:
-    """The answer for a collection by one method."""
+Examined = list[tuple[Group, Findings]]
+"""Each group of a collection and what the relations say of it."""
+
+
+def examine(collection: Collection, alpha: float) -> Examined:
+    """What the relations say of each group of a collection: the part of an answer that no method changes."""
     n = len(collection.refs)
-    answers = [(group, Findings.of(group.statistics, alpha, n * (n - 1) // 2)) for group in collection.groups]
+    return [(group, Findings.of(group.statistics, alpha, n * (n - 1) // 2)) for group in collection.groups]
+
+
+def phylogeny(
+    collection: Collection, method: Method, alpha: float, seed: int, examined: Examined | None = None
+) -> Phylogeny:
+    """The answer for a collection by one method; ``examined`` saves asking the relations again for each method."""
+    n = len(collection.refs)
+    answers = examine(collection, alpha) if examined is None else examined
     kin = np.zeros((n, n), dtype=bool)
     remarks = ["there is no other model to compare it with" if n == 1 else ""] * n
     for group, found in answers:

@@ -85,7 +85,7 @@ def test_an_unknown_recipe_is_answered_with_the_nearest():
         ("summary = 'x'", "'cells' is missing"),
         ("summary='x'\nfamilies=1\nnetwork={}\nsteps=3\n[cells]\n[pretraining]\ntask='a'\nrate={sgd=1}", "'steps'"),
         ("summary='x'\nfamilies=1\nnetwork={}\n[cells]\n[pretraining]\ntask='a'\nrate={adamw=1}", "no rate for 'sgd'"),
-        ("summary='x'\nfamilies=1\nnetwork={}\n[cells]\n[pretraining]\ntask='a'\nrat={sgd=1}", "'rate' is missing"),
+        ("summary='x'\nfamilies=1\nnetwork={}\n[cells]\n[pretraining]\ntask='a'\nrat={sgd=1}", "unknown field 'rat'"),
         (
             "summary='x'\nfamilies=1\nnetwork={}\n[pretraining]\ntask='a'\nrate={sgd=1}\n"
             "[cells.a]\nshape='ring'\ntask='a'\nrate={sgd=1}",

@@ -1,6 +1,6 @@
 """How right a result was, from the result and a truth file.
 
-Pair direction is missing on purpose: it asks a method about each pair alone, which a forest does not tell.
+Pair direction is in ``evaluation.pairs``: it asks a method about each pair alone, which a forest does not tell.
 """
 
 from __future__ import annotations
@@ -174,7 +174,15 @@ def _edge_scores(ground: Standing, edges: Pairs) -> EdgeScores:
 
 
 def _false_kin(ground: Standing, truth: Truth) -> FalseKin:
+    """Unrelated pairs are those that the truth lists and, where it is complete, all those of different trees."""
+    import networkx as nx
+
     pairs = {}
+    if truth.complete:
+        tree = {unit: k for k, units in enumerate(nx.connected_components(ground.kin)) for unit in units}
+        for a, b in combinations(sorted(ground.present), 2):
+            if tree[a] != tree[b]:
+                pairs[a, b] = ground.same_family(a, b)
     for pair in truth.unrelated:
         a, b = ground.of_truth(pair.a), ground.of_truth(pair.b)
         if pair.documented and ground.present.issuperset((a, b)):

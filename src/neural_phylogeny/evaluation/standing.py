@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import PurePath
@@ -15,7 +16,7 @@ if TYPE_CHECKING:
     import networkx as nx
 
 Unit = int
-"""Models that count as one: exact copies by the truth or by the result."""
+"""Models that count as one: exact copies by the truth, or by the result where the truth does not name them."""
 
 
 @dataclass(frozen=True)
@@ -39,7 +40,7 @@ class Standing:
     main_parent : dict
         The parent that the result names first.
     undecided : nx.DiGraph
-        ``claimed`` with the undirected pairs in both directions.
+        ``claimed`` with the undirected pairs, and copies by the result that are none by the truth, in both directions.
     kin : nx.Graph
         Every pair that the truth calls related, siblings included.
     """
@@ -119,7 +120,10 @@ def stand(phylogeny: Phylogeny, truth: Truth) -> Standing:
             claimed.add_edge(parent, child)
             main_parent.setdefault(child, parent)
     undecided = claimed.copy()
-    undecided.add_edges_from((said(a), said(b)) for p in phylogeny.undirected for a, b in ((p.a, p.b), (p.b, p.a)))
+    open_pairs = [(pair.a, pair.b) for pair in phylogeny.undirected]
+    open_pairs += [pair for group in phylogeny.copies for pair in pairwise(group)]
+    undecided.add_edges_from((said(a), said(b)) for pair in open_pairs for a, b in (pair, pair[::-1]))
+    undecided.remove_edges_from(list(nx.selfloop_edges(undecided)))
     for known in truth.edges:
         parent, child = unit[f"truth:{known.parent}"], unit[f"truth:{known.child}"]
         if parent != child:
@@ -160,8 +164,19 @@ def _identities(phylogeny: Phylogeny, truth: Truth) -> tuple[nx.Graph[str], list
     same.add_nodes_from(f"truth:{name}" for name in truth.names())
     same.add_edges_from((f"truth:{name}", f"model:{model}") for name, model in matched.items())
     same.add_edges_from((f"truth:{source}", f"truth:{copy}") for source, copy in truth.copies)
+    known = {model: f"truth:{name}" for name, model in matched.items()}
     for group in phylogeny.copies:
-        same.add_edges_from(pairwise(f"model:{name}" for name in group))
+        same.add_edges_from(_strangers_to_the_truth(group, known))
     skipped = {PurePath(skipped.path).name for skipped in phylogeny.skipped}
     unread = [f"truth:{name}" for name in truth.names() if name not in matched and PurePath(name).name in skipped]
     return same, present, unread
+
+
+def _strangers_to_the_truth(group: Sequence[str], known: Mapping[str, str]) -> list[tuple[str, str]]:
+    """Copies told by the result join a model that the truth names only where the truth does not name them.
+
+    Two models that the truth tells apart stay apart, or a result that calls all models copies would make every wrong
+    edge right.
+    """
+    first = next((name for name in group if name in known), group[0])
+    return [(f"model:{first}", f"model:{name}") for name in group if name not in known and name != first]

@@ -12,10 +12,11 @@ import os
 import zipfile
 import zlib
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from typing import Any, BinaryIO
 
 import numpy as np
+from numpy.typing import NDArray
 
 from neural_phylogeny.errors import SavedFileError
 from neural_phylogeny.measures.statistics import Statistics
@@ -42,6 +43,8 @@ class SavedPass:
     fingerprints: tuple[str, ...]
     seed: int
     groups: tuple[Group, ...]
+    about: Mapping[str, Any] = field(default_factory=dict)
+    """Whatever else should be known of the models, as JSON has it."""
 
     def select(self, wanted: Sequence[str]) -> tuple[Group, ...] | None:
         """The pass restricted to some models, in the given order; None when one of them was not measured."""
@@ -77,6 +80,7 @@ def save(file: BinaryIO, saved: SavedPass) -> None:
         "version": VERSION,
         "seed": saved.seed,
         "fingerprints": saved.fingerprints,
+        "about": dict(saved.about),
         "groups": [
             {
                 "members": group.members,
@@ -91,10 +95,11 @@ def save(file: BinaryIO, saved: SavedPass) -> None:
         ],
     }
     arrays = {
-        f"{g}/{t}/{key}": array
+        f"{g}/{t}/{key}{_HALF if is_half else ''}": _lower(array) if is_half else array
         for g, group in enumerate(saved.groups)
         for t, found in enumerate(group.statistics.arrays)
         for key, array in found.items()
+        for is_half in [_is_symmetric(array, key in group.statistics.pairwise)]
     }
     text = np.frombuffer(json.dumps(header).encode(), dtype=np.uint8)
     np.savez_compressed(file, allow_pickle=False, header=text, **arrays)
@@ -118,9 +123,11 @@ def load(path: str | os.PathLike[str]) -> SavedPass:
                 group, _, rest = key.partition("/")
                 tensor, _, name = rest.partition("/")
                 if name:
-                    arrays.setdefault((int(group), int(tensor)), {})[name] = data[key]
+                    is_half = name.endswith(_HALF)
+                    array = _whole(data[key]) if is_half else data[key]
+                    arrays.setdefault((int(group), int(tensor)), {})[name.removesuffix(_HALF)] = array
         groups = tuple(_group(g, entry, arrays) for g, entry in enumerate(header["groups"]))
-        return SavedPass(tuple(header["fingerprints"]), int(header["seed"]), groups)
+        return SavedPass(tuple(header["fingerprints"]), int(header["seed"]), groups, header.get("about", {}))
     except SavedFileError:
         raise
     except _DAMAGE as error:
@@ -128,6 +135,28 @@ def load(path: str | os.PathLike[str]) -> SavedPass:
 
 
 _DAMAGE = (OSError, ValueError, LookupError, TypeError, AttributeError, EOFError, zipfile.BadZipFile, zlib.error)
+
+
+_HALF = "~"
+"""Marks a symmetric matrix of which only the half below the diagonal is kept."""
+
+
+def _is_symmetric(array: NDArray[Any], is_pairwise: bool) -> bool:
+    return is_pairwise and array.ndim == 2 and np.array_equal(array, array.T, equal_nan=array.dtype.kind == "f")
+
+
+def _lower(array: NDArray[Any]) -> NDArray[Any]:
+    """(n, n) -> (n (n + 1) / 2,), row by row."""
+    half: NDArray[Any] = array[np.tril_indices(len(array))]
+    return half
+
+
+def _whole(half: NDArray[Any]) -> NDArray[Any]:
+    """The inverse of ``_lower``; raises ValueError when the length is none that it gives."""
+    n = int((8 * len(half) + 1) ** 0.5 - 1) // 2
+    array = np.zeros((n, n), dtype=half.dtype)
+    array[np.tril_indices(n)] = half
+    return np.where(np.tri(n, dtype=bool), array, array.T)
 
 
 def _group(index: int, entry: Mapping[str, Any], arrays: Mapping[tuple[int, int], dict[str, Any]]) -> Group:

@@ -72,9 +72,8 @@ def spanning_tree(problem: Problem, options: Options) -> Forest:
 def star_in_clusters(problem: Problem, options: Options) -> Forest:
     """One parent per cluster by the distance to a fake initialisation.
 
-    Unless clusters decide, there is no edge between models that the existence test calls unrelated, and an edge is as
-    probable as all direction witnesses together find it. Where they decide, it is as probable as the votes of the
-    whole cluster for its parent, for nothing else is asked.
+    Unless clusters decide, there is no edge between models that the existence test calls unrelated. An edge is as
+    probable as the votes of its whole cluster for the parent, for nothing else is asked.
     """
     metric = problem.nearer(options.metric)
     labels = _clusters(problem, options, metric)
@@ -82,11 +81,9 @@ def star_in_clusters(problem: Problem, options: Options) -> Forest:
         labels = _split(labels, problem.families)
     parents = stars(labels, metric, parent_by_total if options.metric.summed else parent_by_votes)
     children = np.flatnonzero(parents >= 0)
-    odds = problem.direction[parents[children], children]
-    if options.decides_families:
-        together = (labels[:, None] == labels) & ~np.eye(len(labels), dtype=bool)
-        share = (np.sign(metric) * together).sum(axis=1) / np.maximum(together.sum(axis=1), 1)
-        odds = np.log(RELIABILITY / (1.0 - RELIABILITY)) * share[parents[children]]
+    together = (labels[:, None] == labels) & ~np.eye(len(labels), dtype=bool)
+    share = (np.sign(metric) * together).sum(axis=1) / np.maximum(together.sum(axis=1), 1)
+    odds = np.log(RELIABILITY / (1.0 - RELIABILITY)) * share[parents[children]]
     probability = np.ones(len(parents))
     probability[children] = 1.0 / (1.0 + np.exp(-odds))
     return Forest(parents, probability, labels if options.decides_families else None)

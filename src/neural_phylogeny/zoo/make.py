@@ -14,7 +14,7 @@ import os
 import shutil
 import time
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures import FIRST_COMPLETED, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
@@ -104,23 +104,30 @@ def _runs_folder(out: Path, recipe: Recipe, seed: int, data: Path | None) -> Pat
 
 
 def _train_all(work: Sequence[_Job], jobs: int, progress: Progress | None) -> None:
+    """Train what is missing, here or in processes of its own."""
     total = sum(len(job.family.runs) for job in work)
-    left = [job for job in work if not all(_is_done(job.folder, run) for run in job.family.runs)]
     folders = {job.folder for job in work}
+    left = [job for job in work if not all(_is_done(job.folder, run) for run in job.family.runs)]
+
+    def tell() -> None:
+        if progress:
+            progress(sum(1 for folder in folders for _ in folder.glob("family-*.json")), total)
+
+    tell()
+    if jobs == 1 or len(left) < 2:
+        for job in left:
+            _train_family(job)
+            tell()
+        return
     # A fresh process for each worker: torch does not survive a fork of a process that has used its threads.
-    context = multiprocessing.get_context("spawn")
-    with ProcessPoolExecutor(max(1, min(jobs, len(left) or 1)), context, initializer=_one_thread) as pool:
-        waiting = [pool.submit(_train_family, job) for job in left]
+    with ProcessPoolExecutor(min(jobs, len(left)), multiprocessing.get_context("spawn")) as pool:
+        waiting = {pool.submit(_train_family, job) for job in left}
         try:
-            while not all(future.done() for future in waiting):
-                if progress:
-                    progress(sum(1 for folder in folders for _ in folder.glob("family*.json")), total)
-                for future in waiting:
-                    if future.done():
-                        future.result()
-                time.sleep(POLL)
-            for future in waiting:
-                future.result()
+            while waiting:
+                done, waiting = wait(waiting, timeout=POLL, return_when=FIRST_COMPLETED)
+                for future in done:
+                    future.result()
+                tell()
         except BrokenProcessPool as error:
             raise SavedFileError(
                 "a worker was killed, for want of memory perhaps; run the same command again with fewer --jobs, "
@@ -131,17 +138,14 @@ def _train_all(work: Sequence[_Job], jobs: int, progress: Progress | None) -> No
             raise
 
 
-def _one_thread() -> None:
-    import torch
-
-    torch.set_num_threads(1)
-
-
 def _train_family(job: _Job) -> None:
     """Train what is missing of a family, parents before children."""
+    import torch
     from safetensors.torch import load_file, save_file
 
     from neural_phylogeny.zoo.training import State, train
+
+    torch.set_num_threads(1)  # the bits must not depend on the number of cores
 
     stands_in = substitutes(job.recipe) if job.data is None else {}
     states: dict[str, State] = {}

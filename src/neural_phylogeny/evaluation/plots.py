@@ -1,0 +1,45 @@
+"""Results of a suite as a picture: cells against methods; needs the extra ``bench``."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+
+from neural_phylogeny.errors import MissingExtraError
+from neural_phylogeny.evaluation.aggregate import summarise
+from neural_phylogeny.evaluation.markdown import METRICS, ResultsByMethod
+from neural_phylogeny.files import replacing
+
+try:
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+    from matplotlib.figure import Figure
+except ModuleNotFoundError as error:
+    raise MissingExtraError("Plots", "bench") from error
+
+
+def heat_map(title: str, results: ResultsByMethod, metric: str, target: Path) -> None:
+    """Write a PNG: a row a method, a column a cell, the share written in every field.
+
+    Drawn without a display and without the global state of pyplot.
+    """
+    methods = list(results)
+    cells = list(dict.fromkeys(result.cell for found in results.values() for result in found))
+    table = np.full((len(methods), len(cells)), np.nan)
+    for row, method in enumerate(methods):
+        for column, cell in enumerate(cells):
+            summary = summarise([r for r in results[method] if r.cell == cell], metric)
+            if summary is not None:
+                table[row, column] = summary.micro
+    figure = Figure(figsize=(2.6 + 0.52 * len(cells), 1.9 + 0.3 * len(methods)), dpi=110, layout="constrained")
+    FigureCanvasAgg(figure)
+    axes = figure.subplots()
+    axes.imshow(np.ma.masked_invalid(table), cmap="RdYlGn", vmin=0.0, vmax=1.0, aspect="auto")
+    axes.set_xticks(range(len(cells)), cells, rotation=55, ha="right", rotation_mode="anchor", fontsize=8)
+    axes.set_yticks(range(len(methods)), methods, fontsize=8)
+    axes.set_title(f"{title}: {METRICS[metric]}", fontsize=10)
+    for row, column in np.argwhere(np.isfinite(table)):
+        axes.text(column, row, f"{table[row, column]:.2f}", ha="center", va="center", fontsize=7)
+    target.parent.mkdir(parents=True, exist_ok=True)
+    with replacing(target) as file:
+        figure.savefig(file, format="png", metadata={"Software": ""})
