@@ -140,7 +140,10 @@ def test_a_subset_keeps_the_numbers(measured, rng):
     part = whole.subset([3, 1])
     at = np.ix_([3, 1], [3, 1])
     np.testing.assert_array_equal(part.arrays[0]["gram"], whole.arrays[0]["gram"][at])
-    np.testing.assert_array_equal(part.per_model("moments.sum"), whole.per_model("moments.sum")[:, [3, 1]])
+    np.testing.assert_array_equal(part.arrays[0]["cross.third"], whole.arrays[0]["cross.third"][at])
+    for name, inner in (("moments.sum", ()), ("sketch.spectrum", (3,))):
+        assert part.per_model(name).shape == (2, 2, *inner)
+        np.testing.assert_array_equal(part.per_model(name), whole.per_model(name)[:, [3, 1]])
 
 
 def test_large_tensors_are_thinned_alike_in_all_models(measured, rng):

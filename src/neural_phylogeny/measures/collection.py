@@ -121,9 +121,9 @@ def _measure_group(opened: Sequence[Opened], members: Sequence[int], alignment: 
 def within(alignment: Alignment, memory: int) -> Alignment:
     """Leave out the smallest tensors of a very large family where the results alone would fill the memory.
 
-    Each tensor keeps three numbers a pair of models; half of the memory is theirs.
+    Each matrix keeps nine numbers a pair of models, any other tensor one; half of the memory is theirs.
     """
-    cost = [3 * 8 * len(tensor.members) ** 2 for tensor in alignment.tensors]
+    cost = [8 * (9 if tensor.is_matrix else 1) * len(tensor.members) ** 2 for tensor in alignment.tensors]
     if sum(cost) <= memory // 2:
         return alignment
     kept, used = set[int](), 0

@@ -13,12 +13,13 @@ from neural_phylogeny.tensors.alignment import AlignedTensor
 
 
 class Moments(Statistic):
-    """Power sums, largest magnitude, zeros and distinct values of each tensor, ``(n_members,)`` each.
+    """Power sums, largest magnitude, zeros, distinct values and number grid of each tensor, ``(n_members,)`` each.
 
-    ``count, sum, square, cube, fourth, largest, zeros, distinct, probed``. Large tensors are thinned: every
-    ``STRIDE``-th block is measured, the same blocks in every model, so that differences between models keep
-    their precision; ``count`` says how many values were seen. ``distinct`` counts different values among the
-    first ``probed`` ones, a hint at quantised weights.
+    ``count, sum, absolute, square, cube, fourth, largest, zeros, distinct, grid, probed``; ``absolute`` is the sum of
+    magnitudes. Large tensors are thinned: every ``STRIDE``-th block is measured, the same blocks in every model, so
+    that differences between models keep their precision; ``count`` says how many values were seen. ``distinct``
+    counts different values among the first ``probed`` ones, a hint at quantised weights, and ``grid`` the mantissa
+    bits that those values need (see ``mantissa_bits``), a hint at weights that were rounded.
     """
 
     name = "moments"
@@ -30,31 +31,56 @@ class Moments(Statistic):
     """One block in so many is measured in a thinned tensor."""
 
     PROBE = 1024
-    """Values looked at for the hint at distinct values."""
+    """Values looked at for the hints at distinct values and at a coarser grid."""
 
     def measure(self, tensor: AlignedTensor, block: Block, values: NDArray[np.float32]) -> Arrays:
         """Power sums of one block, float32 inside."""
         if block.index % self.STRIDE and count_blocks(tensor) > self.THIN_FROM:
             return {}
-        squares = values * values
+        buffer = np.abs(values)
         part = {
             "sum": values.sum(axis=1),
+            "absolute": buffer.sum(axis=1),
+            "largest": buffer.max(axis=1),
+            "zeros": np.array([np.count_nonzero(row) for row in values == 0]),
+            "count": np.full(len(values), block.size),
+        }
+        squares = np.multiply(values, values, out=buffer)
+        part |= {
             "square": squares.sum(axis=1),
             "cube": np.einsum("ij,ij->i", values, squares),
             "fourth": np.einsum("ij,ij->i", squares, squares),
-            "largest": np.maximum(values.max(axis=1), -values.min(axis=1)),
-            "zeros": np.array([np.count_nonzero(row) for row in values == 0]),
-            "count": np.full(len(values), block.size),
         }
         if block.index == 0:
             probe = np.sort(values[:, : self.PROBE], axis=1)
             part["distinct"] = 1 + np.count_nonzero(np.diff(probe, axis=1), axis=1)
+            part["grid"] = mantissa_bits(values[:, : self.PROBE])
             part["probed"] = np.full(len(values), probe.shape[1])
         return part
 
     def combine(self, tensor: AlignedTensor, parts: Sequence[Arrays]) -> Arrays:
         """Sums over the measured blocks; the largest magnitude is the largest of them."""
         seen = [part for part in parts if part]
-        result: Arrays = {key: total(seen, key) for key in ("count", "sum", "square", "cube", "fourth", "zeros")}
+        result: Arrays = {key: total(seen, key) for key in _SUMS}
         result["largest"] = np.max([part["largest"] for part in seen], axis=0).astype(np.float64)
-        return result | {key: seen[0][key].astype(np.float64) for key in ("distinct", "probed")}
+        return result | {key: seen[0][key].astype(np.float64) for key in ("distinct", "grid", "probed")}
+
+
+_SUMS = ("count", "sum", "absolute", "square", "cube", "fourth", "zeros")
+
+
+def mantissa_bits(values: NDArray[np.float32]) -> NDArray[np.float64]:
+    """Bits after the leading one that each row's values need in binary, ``(n, n_values) -> (n,)``; NaN if not finite.
+
+    At most 7 for values that were rounded to bfloat16, 10 for float16, 23 for any float32. Zeros and powers of two
+    need none.
+
+    Examples
+    --------
+    >>> mantissa_bits(np.array([[1.0, 1.5], [0.1, 0.0], [-0.25, 3.75]], dtype=np.float32)).tolist()
+    [1.0, 23.0, 3.0]
+    """
+    mantissas = np.ascontiguousarray(values).view(np.uint32) & np.uint32((1 << 23) - 1)
+    used = np.bitwise_or.reduce(mantissas, axis=1).astype(np.int64)
+    needed = np.where(used > 0, 23 - np.bitwise_count((used & -used) - 1).astype(np.float64), 0.0)
+    return np.where(np.isfinite(values).all(axis=1), needed, np.nan)

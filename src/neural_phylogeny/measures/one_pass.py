@@ -17,9 +17,11 @@ from threadpoolctl import threadpool_limits
 
 from neural_phylogeny.formats import Checkpoint
 from neural_phylogeny.measures.blocks import BLOCK, Block, blocks_of, read_block
+from neural_phylogeny.measures.cross import Cross
 from neural_phylogeny.measures.matching import UnitMatching
 from neural_phylogeny.measures.moments import Moments
 from neural_phylogeny.measures.products import Equality, Gram
+from neural_phylogeny.measures.sketch import Sketch
 from neural_phylogeny.measures.statistic import Arrays, Statistic
 from neural_phylogeny.measures.statistics import Statistics
 from neural_phylogeny.tensors.alignment import AlignedTensor, Alignment
@@ -33,7 +35,7 @@ AHEAD = 4
 
 def standard_statistics(seed: int = 0) -> tuple[Statistic, ...]:
     """What is measured unless the caller registers something else."""
-    return Gram(), Equality(), Moments(), UnitMatching(seed)
+    return Gram(), Equality(), Moments(), UnitMatching(seed), Cross(), Sketch()
 
 
 def measure(

@@ -47,8 +47,9 @@ class Statistics:
         return zip(self.alignment.tensors, self.arrays, strict=True)
 
     def per_model(self, name: str, fill: float = np.nan) -> NDArray[np.float64]:
-        """One result as ``(n_tensors, n_models)``; ``fill`` where a model lacks the tensor or the result."""
-        table = np.full((len(self.arrays), self.alignment.n_models), fill)
+        """One result as ``(n_tensors, n_models, ...)``; ``fill`` where a model lacks the tensor or the result."""
+        inner = next((arrays[name].shape[1:] for arrays in self.arrays if name in arrays), ())
+        table = np.full((len(self.arrays), self.alignment.n_models, *inner), fill)
         for row, (tensor, arrays) in zip(table, self, strict=True):
             if name in arrays:
                 row[list(tensor.members)] = arrays[name]
