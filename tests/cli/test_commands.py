@@ -114,4 +114,5 @@ def test_demo_names_every_mistake(run, tmp_path, monkeypatch):
     monkeypatch.setattr(demo, "folder", lambda: tmp_path / "demo")
     text = run("demo").stdout
     told = int(text.split("wrong: ")[1].split()[0])
-    assert text.count("instead of no parent") == told > 0
+    assert text.count("instead of no parent") > 0 < text.count("called related, but they are not")
+    assert text.count("instead of no parent") + text.count("called related, but they are not") == told
