@@ -5,6 +5,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
+import hypothesis
 import numpy as np
 import pytest
 
@@ -12,6 +13,9 @@ from neural_phylogeny.formats.memory import MemoryCheckpoint
 from neural_phylogeny.measures.one_pass import measure, standard_statistics
 from neural_phylogeny.measures.statistics import Statistics
 from neural_phylogeny.tensors.alignment import align
+
+hypothesis.settings.register_profile("busy", deadline=None)  # a loaded machine is no fault of the code
+hypothesis.settings.load_profile("busy")
 
 
 @pytest.fixture

@@ -12,6 +12,7 @@ from neural_phylogeny.evaluation.truth import Truth, parse_truth
 from neural_phylogeny.fields import Fields
 from neural_phylogeny.files import replacing
 from neural_phylogeny.measures.collection import Collection, Reading, gather
+from neural_phylogeny.measures.condensed import condense, expand
 from neural_phylogeny.measures.saved import SavedPass, load, save
 from neural_phylogeny.records import ModelRef, Skipped
 
@@ -65,9 +66,10 @@ def keep(folder: Path, target: Path) -> bool:
         "skipped": [{"path": Path(skipped.path).name, "reason": ""} for skipped in collection.skipped],
         "notes": list(collection.notes),
     }
+    groups = tuple(replace(group, statistics=condense(group.statistics)) for group in collection.groups)
     target.parent.mkdir(parents=True, exist_ok=True)
     with replacing(target) as file:
-        save(file, SavedPass(tuple(ref.name for ref in collection.refs), 0, collection.groups, about))
+        save(file, SavedPass(tuple(ref.name for ref in collection.refs), 0, groups, about))
     return True
 
 
@@ -89,7 +91,7 @@ def load_kept(path: Path) -> KeptCollection:
             formats=tuple(model.text("format") for model in models),
             parameters=np.array([model.integer("parameters") for model in models], dtype=np.int64),
             skipped=tuple(Skipped(item.text("path"), item.text("reason")) for item in about.objects("skipped")),
-            groups=saved.groups,
+            groups=tuple(replace(group, statistics=expand(group.statistics)) for group in saved.groups),
             notes=about.texts("notes"),
         )
     except SavedFileError as error:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import math
 import os
 import zipfile
 import zlib
@@ -19,13 +20,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from neural_phylogeny.errors import SavedFileError
+from neural_phylogeny.measures.statistic import Arrays
 from neural_phylogeny.measures.statistics import Statistics
 from neural_phylogeny.records import ModelRef, TensorInfo
 from neural_phylogeny.tensors.alignment import AlignedTensor, Alignment
 from neural_phylogeny.tensors.roles import Role
 
 FORMAT = "neural-phylogeny-statistics"
-VERSION = 1
+VERSION = 2
 
 
 @dataclass(frozen=True)
@@ -75,6 +77,7 @@ def fingerprint(ref: ModelRef, tensors: Mapping[str, TensorInfo]) -> str:
 
 def save(file: BinaryIO, saved: SavedPass) -> None:
     """Write a pass; a few hundred bytes a tensor and pair of models."""
+    joined = [_join(group.statistics) for group in saved.groups]
     header = {
         "format": FORMAT,
         "version": VERSION,
@@ -90,17 +93,12 @@ def save(file: BinaryIO, saved: SavedPass) -> None:
                 "pairwise": sorted(group.statistics.pairwise),
                 "failures": list(group.statistics.failures.items()),
                 "tensors": [asdict(tensor) for tensor in group.statistics.alignment.tensors],
+                "arrays": {key: outline for key, (outline, _) in parts.items()},
             }
-            for group in saved.groups
+            for group, parts in zip(saved.groups, joined, strict=True)
         ],
     }
-    arrays = {
-        f"{g}/{t}/{key}{_HALF if is_half else ''}": _lower(array) if is_half else array
-        for g, group in enumerate(saved.groups)
-        for t, found in enumerate(group.statistics.arrays)
-        for key, array in found.items()
-        for is_half in [_is_symmetric(array, key in group.statistics.pairwise)]
-    }
+    arrays = {f"{g}/{key}": values for g, parts in enumerate(joined) for key, (_, values) in parts.items()}
     text = np.frombuffer(json.dumps(header).encode(), dtype=np.uint8)
     np.savez_compressed(file, allow_pickle=False, header=text, **arrays)
 
@@ -118,15 +116,10 @@ def load(path: str | os.PathLike[str]) -> SavedPass:
             header = json.loads(bytes(data["header"]))
             if (header.get("format"), header.get("version")) != (FORMAT, VERSION):
                 raise SavedFileError(f"{path}: not statistics of version {VERSION}; measure the models again")
-            arrays: dict[tuple[int, int], dict[str, Any]] = {}
-            for key in data.files:
-                group, _, rest = key.partition("/")
-                tensor, _, name = rest.partition("/")
-                if name:
-                    is_half = name.endswith(_HALF)
-                    array = _whole(data[key]) if is_half else data[key]
-                    arrays.setdefault((int(group), int(tensor)), {})[name.removesuffix(_HALF)] = array
-        groups = tuple(_group(g, entry, arrays) for g, entry in enumerate(header["groups"]))
+            groups = tuple(
+                _group(entry, {key: data[f"{g}/{key}"] for key in entry["arrays"]})
+                for g, entry in enumerate(header["groups"])
+            )
         return SavedPass(tuple(header["fingerprints"]), int(header["seed"]), groups, header.get("about", {}))
     except SavedFileError:
         raise
@@ -137,12 +130,43 @@ def load(path: str | os.PathLike[str]) -> SavedPass:
 _DAMAGE = (OSError, ValueError, LookupError, TypeError, AttributeError, EOFError, zipfile.BadZipFile, zlib.error)
 
 
-_HALF = "~"
-"""Marks a symmetric matrix of which only the half below the diagonal is kept."""
+Outline = list[tuple[int, tuple[int, ...], bool]]
+"""Of the arrays that were joined under one name: the tensor's number, the shape, whether only a half is there."""
 
 
-def _is_symmetric(array: NDArray[Any], is_pairwise: bool) -> bool:
-    return is_pairwise and array.ndim == 2 and np.array_equal(array, array.T, equal_nan=array.dtype.kind == "f")
+def _join(statistics: Statistics) -> dict[str, tuple[Outline, NDArray[Any]]]:
+    """Each result of all tensors as one flat array: a thousand members would double the size of the file.
+
+    Of symmetric matrices only the half below the diagonal is kept.
+    """
+    pieces: dict[str, list[tuple[tuple[int, tuple[int, ...], bool], NDArray[Any]]]] = {}
+    for t, found in enumerate(statistics.arrays):
+        for key, array in found.items():
+            is_half = key in statistics.pairwise and _is_symmetric(array)
+            piece = _lower(array) if is_half else array.ravel()
+            pieces.setdefault(key, []).append(((t, array.shape, is_half), piece))
+    return {
+        key: ([outline for outline, _ in parts], np.concatenate([piece for _, piece in parts]))
+        for key, parts in pieces.items()
+    }
+
+
+def _split(n_tensors: int, outlines: Mapping[str, Outline], joined: Mapping[str, NDArray[Any]]) -> tuple[Arrays, ...]:
+    """The inverse of ``_join``; raises ValueError where an array is not as long as its outline says."""
+    arrays: tuple[Arrays, ...] = tuple({} for _ in range(n_tensors))
+    for key, values in joined.items():
+        start = 0
+        for t, shape, is_half in outlines[key]:
+            size = shape[0] * (shape[0] + 1) // 2 if is_half else math.prod(shape)
+            piece, start = values[start : start + size], start + size
+            arrays[t][key] = _whole(piece) if is_half else piece.reshape(shape)
+        if start != len(values):
+            raise ValueError(f"{key!r} holds {len(values)} numbers instead of {start}")
+    return arrays
+
+
+def _is_symmetric(array: NDArray[Any]) -> bool:
+    return array.ndim == 2 and np.array_equal(array, array.T, equal_nan=array.dtype.kind == "f")
 
 
 def _lower(array: NDArray[Any]) -> NDArray[Any]:
@@ -159,11 +183,11 @@ def _whole(half: NDArray[Any]) -> NDArray[Any]:
     return np.where(np.tri(n, dtype=bool), array, array.T)
 
 
-def _group(index: int, entry: Mapping[str, Any], arrays: Mapping[tuple[int, int], dict[str, Any]]) -> Group:
+def _group(entry: Mapping[str, Any], joined: Mapping[str, NDArray[Any]]) -> Group:
     tensors = tuple(_tensor(tensor) for tensor in entry["tensors"])
     parameters, in_matrices = (np.array(entry[key], dtype=np.int64) for key in ("parameters", "in_matrices"))
     alignment = Alignment(tensors, parameters, in_matrices, tuple(entry["notes"]))
-    found = tuple(arrays.get((index, t), {}) for t in range(len(tensors)))
+    found = _split(len(tensors), entry["arrays"], joined)
     failures = {int(model): str(reason) for model, reason in entry["failures"]}
     return Group(tuple(entry["members"]), Statistics(alignment, found, frozenset(entry["pairwise"]), failures))
 
