@@ -20,10 +20,9 @@ lint: $(DEV)/installed  ## format, lint, types
 	$(DEV)/bin/ruff check .
 	$(DEV)/bin/mypy
 
-bench: $(DEV)/installed  ## speed and memory against a plain read; false kin among strangers; small families; methods
+bench: $(DEV)/installed  ## speed and memory against a plain read; false kin among strangers; time of every method
 	$(DEV)/bin/python benchmarks/speed.py
 	$(DEV)/bin/python benchmarks/strangers.py
-	$(DEV)/bin/python benchmarks/families.py
 	$(DEV)/bin/python benchmarks/methods_speed.py
 
 docs: $(DEV)/installed  ## write docs/cli.md from the help texts

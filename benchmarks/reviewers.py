@@ -28,7 +28,7 @@ from neural_phylogeny.relations.fake_init import DISTRIBUTIONS, FakeInitialisati
 from neural_phylogeny.tensors.roles import Role
 
 DATA = Path(__file__).parent / "data"
-Row = tuple[str, list[float | None]]
+Row = tuple[str, list[float | int]]
 
 
 def edges(kept: KeptCollection) -> Iterator[tuple[Statistics, int, int]]:
@@ -49,7 +49,11 @@ def share(directions: Iterable[float]) -> float:
 def table(header: list[str], rows: Iterable[Row]) -> None:
     print("\n| " + " | ".join(header) + " |\n|" + " --- |" * len(header))
     for title, values in rows:
-        print(f"| {title} | " + " | ".join("–" if value is None else f"{value:.3f}" for value in values) + " |")
+        print(
+            f"| {title} | "
+            + " | ".join(f"{value:.3f}" if isinstance(value, float) else str(value) for value in values)
+            + " |"
+        )
 
 
 def fake_initialisations(collections: list[KeptCollection]) -> Iterator[Row]:
@@ -122,7 +126,7 @@ def by_distance(collections: list[KeptCollection]) -> Iterator[Row]:
     for low, high in pairwise(bounds):
         chosen = numbers[(numbers[:, 0] >= low) & (numbers[:, 0] < high)]
         if len(chosen):
-            yield f"{low:g} to {high:g}", [float(len(chosen)), *(share(column) for column in chosen[:, 1:].T)]
+            yield f"{low:g} to {high:g}", [len(chosen), *(share(column) for column in chosen[:, 1:].T)]
 
 
 def main() -> None:
@@ -135,7 +139,7 @@ def main() -> None:
         header = [f"alpha, {title}: overall", "0", "0.25", "0.5", "0.75", "1", "chosen by stability"]
         names = ("kmeans-along", "mean-shift-along", "agglomerative-along")
         table(header, (row for name in names for row in by_alpha(chosen, name)))
-    columns = ["fake initialisation", "kurtosis", "largest", "all three", "summed distances", "without the head"]
+    columns = ["fake initialisation", "kurtosis", "largest", "all three", "summed distances", "without boundary layers"]
     for title, chosen in suites.items():
         table([f"{title}: pair direction", *columns], by_witness(chosen))
     for title, chosen in suites.items():

@@ -25,3 +25,9 @@ def test_a_report_says_what_it_is_about():
     assert text.startswith("### mixed: optimisers, decay")
     assert "2 collections in 2 cells, 8 models" in text
     assert text.endswith("(mixed.png)\n")
+
+
+def test_methods_that_agree_in_every_cell_share_a_column():
+    text = markdown.by_cell(RESULTS | {"kmeans": RESULTS["star"]}, "overall")
+    assert text.splitlines()[0] == "| overall, by cell | auto | star |"
+    assert text.endswith("The same in every cell: `star`: kmeans.")

@@ -71,5 +71,17 @@ def test_a_damaged_file_is_refused_with_a_sentence(content, tmp_path):
 def test_another_version_is_refused(tmp_path):
     header = np.frombuffer(b'{"format": "neural-phylogeny-statistics", "version": 99}', dtype=np.uint8)
     np.savez(tmp_path / "new.npz", header=header)
-    with pytest.raises(SavedFileError, match="not statistics of version 1; measure the models again"):
+    with pytest.raises(SavedFileError, match="not statistics of version 2; measure the models again"):
         load(tmp_path / "new.npz")
+
+
+def test_an_array_of_another_length_than_its_outline_is_refused(measured, rng, tmp_path):
+    statistics = measured(*({"w": rng.normal(size=(8, 9)).astype(np.float32)} for _ in range(3)))
+    with open(tmp_path / "kept.npz", "wb") as file:
+        save(file, SavedPass(("x", "y", "z"), 5, (Group((0, 1, 2), statistics),)))
+    with np.load(tmp_path / "kept.npz") as data:
+        arrays = {key: data[key] for key in data.files}
+    for wrong in (arrays["0/gram"][:-1], np.append(arrays["0/gram"], 1.0)):
+        np.savez(tmp_path / "kept.npz", **{**arrays, "0/gram": wrong})
+        with pytest.raises(SavedFileError, match="measure again"):
+            load(tmp_path / "kept.npz")

@@ -27,6 +27,8 @@ METRICS = {
 }
 """The columns, with the titles they get."""
 
+LOWER_IS_BETTER = ("false_kin", "brier_direction")
+
 WITH_INTERVAL = ("overall", "lineage", "pair_direction", "tree_direction", "exact_parent")
 
 
@@ -42,15 +44,24 @@ def by_method(results: ResultsByMethod) -> str:
 
 
 def by_cell(results: ResultsByMethod, metric: str) -> str:
-    """A row a cell, a column a method, of one metric; the best of each row in bold."""
+    """A row a cell, a column a method, of one metric; the best of each row in bold.
+
+    Methods with the same figures in every cell share a column, and a line below the table names them.
+    """
     cells = list(dict.fromkeys(result.cell for found in results.values() for result in found))
+    columns: dict[tuple[Summary | None, ...], list[str]] = {}
+    for method, found in results.items():
+        column = tuple(summarise([r for r in found if r.cell == cell], metric) for cell in cells)
+        columns.setdefault(column, []).append(method)
     rows = []
-    for cell in cells:
-        summaries = [summarise([r for r in found if r.cell == cell], metric) for found in results.values()]
-        known = [summary.micro for summary in summaries if summary]
+    for row, cell in enumerate(cells):
+        known = [column[row].micro for column in columns if column[row]]  # type: ignore[union-attr]
         if known:
-            rows.append([cell, *(_best(summary, max(known)) for summary in summaries)])
-    return _table([f"{METRICS[metric]}, by cell", *results], rows)
+            best = min(known) if metric in LOWER_IS_BETTER else max(known)
+            rows.append([cell, *(_best(column[row], best) for column in columns)])
+    table = _table([f"{METRICS[metric]}, by cell", *(methods[0] for methods in columns.values())], rows)
+    alike = [f"`{first}`: {', '.join(others)}" for first, *others in columns.values() if others]
+    return f"{table}\n\nThe same in every cell: {'; '.join(alike)}." if alike else table
 
 
 def macro_row(results: ResultsByMethod, metrics: Sequence[str]) -> str:

@@ -8,7 +8,7 @@ import numpy as np
 
 from neural_phylogeny.errors import MissingExtraError
 from neural_phylogeny.evaluation.aggregate import summarise
-from neural_phylogeny.evaluation.markdown import METRICS, ResultsByMethod
+from neural_phylogeny.evaluation.markdown import LOWER_IS_BETTER, METRICS, ResultsByMethod
 from neural_phylogeny.files import replacing
 
 try:
@@ -34,7 +34,8 @@ def heat_map(title: str, results: ResultsByMethod, metric: str, target: Path) ->
     figure = Figure(figsize=(2.6 + 0.52 * len(cells), 1.9 + 0.3 * len(methods)), dpi=110, layout="constrained")
     FigureCanvasAgg(figure)
     axes = figure.subplots()
-    axes.imshow(np.ma.masked_invalid(table), cmap="RdYlGn", vmin=0.0, vmax=1.0, aspect="auto")
+    colours = "RdYlGn_r" if metric in LOWER_IS_BETTER else "RdYlGn"
+    axes.imshow(np.ma.masked_invalid(table), cmap=colours, vmin=0.0, vmax=1.0, aspect="auto")
     axes.set_xticks(range(len(cells)), cells, rotation=55, ha="right", rotation_mode="anchor", fontsize=8)
     axes.set_yticks(range(len(methods)), methods, fontsize=8)
     axes.set_title(f"{title}: {METRICS[metric]}", fontsize=10)
