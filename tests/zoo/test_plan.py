@@ -6,7 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from neural_phylogeny.errors import SavedFileError, UnknownChoiceError
+from neural_phylogeny.errors import MissingExtraError, SavedFileError, UnknownChoiceError
+from neural_phylogeny.zoo import make
 from neural_phylogeny.zoo.plan import model_names, parents_of, plan
 from neural_phylogeny.zoo.recipes import SHAPES, known_recipes, read_recipe
 
@@ -98,3 +99,9 @@ def test_a_wrong_recipe_is_refused_with_the_place(tmp_path, text, complaint):
     path.write_text(text)
     with pytest.raises(SavedFileError, match=complaint):
         read_recipe(str(path))
+
+
+def test_without_the_extra_the_remedy_is_told(tmp_path, monkeypatch):
+    monkeypatch.setattr(make, "find_spec", lambda name: None)
+    with pytest.raises(MissingExtraError, match=r"neural-phylogeny\[zoo\]"):
+        make.make(read_recipe("quick"), tmp_path)

@@ -17,10 +17,11 @@ from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
 from dataclasses import asdict, dataclass, replace
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
-from neural_phylogeny.errors import SavedFileError
+from neural_phylogeny.errors import MissingExtraError, SavedFileError
 from neural_phylogeny.files import replacing
 from neural_phylogeny.zoo.plan import Family, Run, model_names, plan
 from neural_phylogeny.zoo.recipes import Recipe
@@ -70,10 +71,14 @@ def make(
 
     Raises
     ------
+    MissingExtraError
+        When torch, safetensors or scikit-learn is not installed.
     SavedFileError
         When data are missing or wrong; when what is in ``out`` was trained by another recipe; when a model stayed
         at chance; when a worker was killed.
     """
+    if any(find_spec(name) is None for name in ("torch", "safetensors", "sklearn")):
+        raise MissingExtraError("Families that are trained", "zoo")
     seeds = range(seed, seed + collections)
     families = {number: plan(recipe, number) for number in seeds}
     work = [
