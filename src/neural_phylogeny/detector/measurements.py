@@ -1,0 +1,140 @@
+"""What the detector looks at of a group of models: dense arrays over the matrices that they share."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Self
+
+import numpy as np
+from numpy.typing import NDArray
+
+from neural_phylogeny.formats.memory import MemoryCheckpoint
+from neural_phylogeny.measures.cross import Cross
+from neural_phylogeny.measures.moments import Moments
+from neural_phylogeny.measures.one_pass import measure
+from neural_phylogeny.measures.products import Equality, Gram
+from neural_phylogeny.measures.sketch import QUANTILES, Sketch
+from neural_phylogeny.measures.statistics import Statistics
+from neural_phylogeny.tensors.alignment import align
+from neural_phylogeny.tensors.roles import Role
+
+Array = NDArray[np.float64]
+
+PAIRS = ("product", "second", "third", "square", "fourth", "zeros", "equal")
+"""Sums over a sample of the values of two models, as ``measures.cross`` has them, here as means."""
+
+MODELS = ("sum", "square", "cube", "fourth", "absolute", "largest", "zeros", "grid", "distinct")
+"""Of the values of one model, as ``measures.moments`` has them; the sums as means, zeros as a share."""
+
+OUTLINES = ("rows", "columns", "spectrum", "quantiles")
+
+
+@dataclass(frozen=True)
+class Measurements:
+    """The pass over a group of n models, as arrays over its m matrices; NaN where a model lacks one.
+
+    Attributes
+    ----------
+    pairs : dict of (m, n, n)
+        Means over the same sample of values in all models, by the names in ``PAIRS``.
+    models : dict of (m, n)
+        Of single models, by the names in ``MODELS``.
+    outlines : (m, n, 14)
+        Spread of norms of rows and of columns, three numbers of the spectrum, nine quantiles of magnitudes.
+    vectors : (v, n, n)
+        Inner products of the vectors - biases, gains - over their lengths.
+    sizes : (m,)
+        Values of each matrix.
+    identical : (n, n)
+        Share of the tensors of a pair, vectors too, that are equal to the last bit.
+    shared : (n, n)
+        Tensors that a pair shares.
+    """
+
+    pairs: Mapping[str, Array]
+    models: Mapping[str, Array]
+    outlines: Array
+    vectors: Array
+    sizes: Array
+    identical: Array
+    shared: Array
+
+    def __len__(self) -> int:
+        return len(self.shared)
+
+    @classmethod
+    def of(cls, statistics: Statistics, rows: Sequence[int] | None = None) -> Self:
+        """From the statistics of a pass, for all models or some; matrices with values that are not finite count as absent.
+
+        O(m n^2).
+        """
+        chosen = statistics if rows is None else statistics.subset(list(rows))
+        n = chosen.alignment.n_models if rows is None else len(rows)
+        matrices = [(tensor, arrays) for tensor, arrays in chosen if tensor.is_matrix and "cross.product" in arrays]
+        m = len(matrices)
+        pairs = {name: np.full((m, n, n), np.nan) for name in PAIRS}
+        models = {name: np.full((m, n), np.nan) for name in MODELS}
+        outlines = np.full((m, n, 5 + len(QUANTILES)), np.nan)
+        for t, (tensor, arrays) in enumerate(matrices):
+            members = np.array(tensor.members)
+            finite = np.isfinite(np.diag(arrays["cross.product"])) & (np.diag(arrays["cross.product"]) > 0)
+            kept, at = members[finite], np.ix_(finite, finite)
+            count = arrays["cross.count"][0]
+            for name in PAIRS:
+                pairs[name][t][np.ix_(kept, kept)] = arrays[f"cross.{name}"][at] / count
+            values = arrays["moments.count"]
+            for name in MODELS:
+                found = arrays[f"moments.{name}"].astype(np.float64)
+                if name == "distinct":
+                    found = found / np.maximum(arrays["moments.probed"], 1)
+                elif name not in ("largest", "grid"):
+                    found = found / values
+                models[name][t, kept] = found[finite]
+            outline = [arrays["sketch.rows"][:, None], arrays["sketch.columns"][:, None]]
+            outline += [arrays["sketch.spectrum"], arrays["sketch.quantiles"]]
+            outlines[t, kept] = np.concatenate(outline, axis=1)[finite]
+        identical, shared = np.zeros((n, n)), np.zeros((n, n))
+        for tensor, arrays in chosen:
+            label = arrays["equality.label"]
+            at = np.ix_(tensor.members, tensor.members)
+            identical[at] += label[:, None] == label[None, :]
+            shared[at] += 1.0
+        sizes = np.array([tensor.size for tensor, _ in matrices], dtype=np.float64)
+        vectors = _vectors(chosen, n)
+        return cls(pairs, models, outlines, vectors, sizes, identical / np.maximum(shared, 1.0), shared)
+
+    @classmethod
+    def of_models(cls, models: Sequence[Mapping[str, Any]]) -> Self:
+        """Of models in memory, arrays by name: the same pass, on one thread. Two milliseconds a small tensor."""
+        checkpoints = [MemoryCheckpoint(model) for model in models]
+        alignment = align([checkpoint.tensors for checkpoint in checkpoints], [str(k) for k in range(len(models))])
+        statistics = (Gram(), Equality(), Moments(), Cross(), Sketch())
+        return cls.of(measure(checkpoints, alignment, statistics, threads=1))
+
+    def arrays(self) -> dict[str, Array]:
+        """Everything by name, to be stored."""
+        named = {f"pairs.{name}": array for name, array in self.pairs.items()}
+        named |= {f"models.{name}": array for name, array in self.models.items()}
+        return named | {name: getattr(self, name) for name in _PLAIN}
+
+    @classmethod
+    def from_arrays(cls, named: Mapping[str, Array]) -> Self:
+        """The inverse of ``arrays``."""
+        pairs = {name: named[f"pairs.{name}"] for name in PAIRS}
+        models = {name: named[f"models.{name}"] for name in MODELS}
+        return cls(pairs, models, **{name: named[name] for name in _PLAIN})
+
+
+_PLAIN = ("outlines", "vectors", "sizes", "identical", "shared")
+
+
+def _vectors(statistics: Statistics, n: int) -> Array:
+    """Gram matrices of everything that is no matrix and no buffer, over the lengths: ``(v, n, n)``."""
+    found = []
+    for tensor, arrays in statistics:
+        if tensor.role is Role.VECTOR:
+            gram = np.full((n, n), np.nan)
+            gram[np.ix_(tensor.members, tensor.members)] = arrays["gram"] / tensor.size
+            found.append(np.where(np.isfinite(gram), gram, np.nan))
+    return np.array(found).reshape(-1, n, n)
