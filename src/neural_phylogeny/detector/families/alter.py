@@ -93,4 +93,4 @@ def merged(one: Mapping[str, NDArray[np.float32]], other: Mapping[str, NDArray[n
 
 def distance(one: Mapping[str, NDArray[np.float32]], other: Mapping[str, NDArray[np.float32]]) -> float:
     """Euclidean distance of all entries."""
-    return float(sum(((w - other[name]) ** 2).sum() for name, w in one.items())) ** 0.5
+    return float(np.sqrt(sum(float(((w - other[name]) ** 2).sum()) for name, w in one.items())))

@@ -10,7 +10,7 @@ import numpy as np
 
 KINDS = ("dense", "conv", "conv-norm", "attention", "recurrent")
 
-SHARES = (0.5, 0.14, 0.1, 0.12, 0.14)
+SHARES = (0.56, 0.13, 0.08, 0.09, 0.14)
 """How often each kind is drawn."""
 
 GATES = {"elman": 1, "gru": 3, "lstm": 4}
@@ -150,7 +150,7 @@ def draw_architecture(rng: np.random.Generator, kind: str | None = None) -> Arch
         return Architecture(kind, side, classes, (first, *map(int, rest)), activation)
     if kind == "attention":
         width = int(rng.choice([12, 16, 24]))
-        patch = int(rng.choice({8: [4, 2], 10: [5, 5], 14: [7, 7]}[side], p=[0.7, 0.3]))
+        patch = int(rng.choice({8: [4, 2], 10: [5, 5], 14: [7, 7]}[side], p=[0.85, 0.15]))
         return Architecture(kind, side, classes, (width, width * int(rng.choice([1, 2]))), "gelu", "", patch)
     cell = str(rng.choice(list(GATES), p=[0.5, 0.25, 0.25]))
     side = min(side, 10)

@@ -37,7 +37,7 @@ class Layout:
     def views(self, flat: Tensor) -> dict[str, Tensor]:
         """Tensors (n, ...) by name that share the memory of a flat tensor (n, n_entries)."""
         return {
-            spec.name: flat[:, part].unflatten(1, spec.shape)
+            spec.name: flat[:, part].view(len(flat), *spec.shape)
             for spec, part in zip(self.specs, self.slices, strict=True)
         }
 

@@ -115,7 +115,7 @@ def _write(path: Path, families: Sequence[Family], measure_fn: MeasureFn) -> Non
 
 def _starts(plans: Sequence[FamilyPlan]) -> list[int]:
     """Number of each plan's first job."""
-    return np.cumsum([0, *(len(plan.parents) for plan in plans)])[:-1].tolist()
+    return [sum(len(plan.parents) for plan in plans[:k]) for k in range(len(plans))]
 
 
 def _jobs(plan: FamilyPlan, start: int) -> list[Job]:

@@ -97,6 +97,7 @@ def _alter(group: _Group, architecture: Architecture, rng: Generator) -> None:
         elif kind == "balance" and not alter.can_be_balanced(architecture):
             continue
         else:
+            some = [k for k in some if kind != "prune" or k not in group.parents]
             for k in some:
                 group.models[k] = _altered(group.models[k], str(kind), grid, share, architecture, rng)
         group.done.append(f"{kind}:{grid}" if "grid" in kind else str(kind))

@@ -83,9 +83,12 @@ def draw_views(pictures: Pictures, side: int, classes: int, number: int, rng: np
 
 
 def _scaled(x: NDArray[np.float32], scaling: str) -> NDArray[np.float32]:
-    if scaling == "signed":
-        return 2.0 * x - 1.0
-    return (x - x.mean()) / (x.std() + np.float32(1e-6)) if scaling == "standard" else x
+    if scaling == "unit":
+        return x
+    middle: float
+    spread: float
+    middle, spread = (0.5, 0.5) if scaling == "signed" else (float(x.mean()), float(x.std()) + 1e-6)
+    return np.asarray((x - middle) / spread, dtype=np.float32)
 
 
 def _areas(length: int, side: int) -> NDArray[np.float32]:

@@ -25,6 +25,9 @@ REGIMES = {
 
 SHAPES, SHAPE_SHARES = ("star", "levels", "random", "chain"), (0.35, 0.25, 0.3, 0.1)
 
+LONGEST = 15
+"""Checkpoints of a run at most."""
+
 LONGER = 4
 """How much longer a long training is."""
 
@@ -86,6 +89,7 @@ def draw_family(
     """A plan of a given regime or of any, for so many tasks; children take batches of ``batch`` or of half of it."""
     regime = regime or str(rng.choice(list(REGIMES), p=list(REGIMES.values())))
     number = int(rng.integers(4, 16)) if rng.random() < 0.93 else int(rng.integers(16, 25))
+    number = min(number, LONGEST) if regime == "run" else number
     scheme, gain = ("default", 1.0) if rng.random() < 0.5 else (str(rng.choice(SCHEMES)), float(rng.uniform(0.7, 1.5)))
     head = str(rng.choice(["kept", "new", "left out"], p=[0.55, 0.15, 0.3]))
     if regime == "run":
@@ -103,10 +107,14 @@ def draw_family(
         tree, trained = (
             _run(size, tasks, rng) if regime == "run" else _fine_tunes(size, regime, tasks, layers, head, rng)
         )
-        parents += [parent if parent < 0 else parent + len(parents) - k for k, parent in enumerate(tree)]
+        before = len(parents)
+        parents += [parent if parent < 0 else before + parent for parent in tree]
         trainings += trained
     halves = rng.random(len(trainings)) < 0.15
-    trainings = [replace(t, batch=batch // 2 if half else batch) for t, half in zip(trainings, halves, strict=True)]
+    trainings = [
+        _paced(replace(t, batch=batch // 2 if half else batch), architecture)
+        for t, half in zip(trainings, halves, strict=True)
+    ]
     initial_seeds = tuple(seed for seed, size in zip(seeds, sizes, strict=True) for _ in range(size))
     return FamilyPlan(architecture, regime, scheme, gain, tuple(parents), tuple(trainings), initial_seeds, head)
 
@@ -157,15 +165,14 @@ def _fine_tunes(
 
 def _run(size: int, tasks: int, rng: Generator) -> tuple[list[int], list[Training]]:
     """Checkpoints of one training, branching now and then, pruned on the way in 15 of 100."""
-    size = min(size, 15)
     parents = [-1]
     for k in range(1, size):
         parents.append(k - 1 if rng.random() < 0.92 else int(rng.integers(k)))
     root = _root(tasks, rng)
-    segment, decays, prunes = _log(20, 250, rng), rng.random() < 0.4, rng.random() < 0.15
+    segment, decays, prunes = _log(20, 400, rng), rng.random() < 0.4, rng.random() < 0.15
     equal, resumes = rng.random() < 0.6, rng.random() < 0.5
     if rng.random() < 0.25:
-        root = replace(root, steps=_tens(rng.integers(0, 20)))
+        root = replace(root, steps=_tens(float(rng.integers(0, 20))))
     root = replace(root, last_rate=root.rate)
     when = (
         set(rng.choice(np.arange(1, size), size=min(size - 1, int(rng.integers(1, 4))), replace=False))
@@ -194,6 +201,13 @@ def _run(size: int, tasks: int, rng: Generator) -> tuple[list[int], list[Trainin
     return parents, trainings
 
 
+def _paced(training: Training, architecture: Architecture) -> Training:
+    """Fewer steps where one costs much, and larger ones for attention, which hardly learns otherwise."""
+    steps = training.steps if architecture.kind in ("dense", "recurrent") else _tens(0.7 * training.steps)
+    factor = 2.5 if architecture.kind == "attention" else 1.0
+    return replace(training, steps=steps, rate=factor * training.rate, last_rate=factor * training.last_rate)
+
+
 def _root(tasks: int, rng: Generator) -> Training:
     optimiser = "sgd" if rng.random() < 0.6 else "adamw"
     rate = _rate(optimiser, rng)
@@ -201,14 +215,14 @@ def _root(tasks: int, rng: Generator) -> Training:
     if optimiser == "adamw":
         decay *= 20.0
     task = int(rng.integers(tasks))
-    steps = _tens(_log(120, 700, rng))
+    steps = _tens(_log(200, 1200, rng))
     return Training(task, optimiser, rate, _last(rate, rng), decay, steps, 0, 0, 0, False, 0.0, False, _seed(rng))
 
 
 def _child(tasks: int, layers: int, head: str, rng: Generator) -> Training:
     own = _root(tasks, rng)
     shots = int(rng.choice([5, 50, 0], p=[0.2, 0.25, 0.55]))
-    steps = _log(10, 80, rng) if shots == 5 else _log(20, 400, rng)
+    steps = _log(10, 80, rng) if shots == 5 else _log(20, 700, rng)
     frozen = 0
     if layers > 2 and rng.random() < 0.1:
         frozen = int(rng.integers(1, layers - 1))

@@ -48,7 +48,7 @@ class Job:
 
 @dataclass(frozen=True)
 class Trained:
-    """The end of a job: its weights (n_entries,), its mask (n_learnt,) of what is not pruned, its accuracy on so many images."""
+    """The end of a job: weights (n_entries,), mask (n_learnt,) of what is not pruned, accuracy on so many images."""
 
     weights: Weights
     mask: NDArray[np.bool_] | None

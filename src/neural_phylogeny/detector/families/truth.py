@@ -30,7 +30,7 @@ def without(parents: Sequence[int], keep: NDArray[np.bool_]) -> tuple[Indices, N
     number = np.cumsum(keep) - 1
     passed: list[list[int]] = []
     kept_parents = []
-    for k in np.flatnonzero(keep):
+    for k in np.flatnonzero(keep).tolist():
         missing, parent = [], parents[k]
         while parent >= 0 and not keep[parent]:
             missing.append(parent)
