@@ -85,8 +85,6 @@ def draw_views(pictures: Pictures, side: int, classes: int, number: int, rng: np
 def _scaled(x: NDArray[np.float32], scaling: str) -> NDArray[np.float32]:
     if scaling == "unit":
         return x
-    middle: float
-    spread: float
     middle, spread = (0.5, 0.5) if scaling == "signed" else (float(x.mean()), float(x.std()) + 1e-6)
     return np.asarray((x - middle) / spread, dtype=np.float32)
 
@@ -96,4 +94,4 @@ def _areas(length: int, side: int) -> NDArray[np.float32]:
     edges = np.linspace(0.0, length, side + 1)
     pixels = np.arange(length)
     overlap = np.minimum(edges[1:, None], pixels + 1.0) - np.maximum(edges[:-1, None], pixels)
-    return (np.clip(overlap, 0.0, None) * (side / length)).astype(np.float32)
+    return np.asarray(np.clip(overlap, 0.0, None) * (side / length), dtype=np.float32)
