@@ -32,6 +32,14 @@ LONGER = 4
 """How much longer a long training is."""
 
 
+MOST_STEPS = {"dense": 4500, "recurrent": 2500, "conv": 1500, "conv-norm": 1500, "attention": 2000}
+"""From an initialisation to the last descendant: the end of a wave is spent on its longest line, almost alone."""
+
+
+PACE = {"dense": 0.9, "recurrent": 0.8, "conv": 0.45, "conv-norm": 0.4, "attention": 0.8}
+"""Factor on all steps: a step of a convolution costs several of a dense network."""
+
+
 @dataclass(frozen=True)
 class Training:
     """How one model comes from its parent, or from its initialisation.
@@ -111,10 +119,8 @@ def draw_family(
         parents += [parent if parent < 0 else before + parent for parent in tree]
         trainings += trained
     halves = rng.random(len(trainings)) < 0.15
-    trainings = [
-        _paced(replace(t, batch=batch // 2 if half else batch), architecture)
-        for t, half in zip(trainings, halves, strict=True)
-    ]
+    trainings = [replace(t, batch=batch // 2 if half else batch) for t, half in zip(trainings, halves, strict=True)]
+    trainings = _paced(trainings, parents, architecture)
     initial_seeds = tuple(seed for seed, size in zip(seeds, sizes, strict=True) for _ in range(size))
     return FamilyPlan(architecture, regime, scheme, gain, tuple(parents), tuple(trainings), initial_seeds, head)
 
@@ -201,11 +207,17 @@ def _run(size: int, tasks: int, rng: Generator) -> tuple[list[int], list[Trainin
     return parents, trainings
 
 
-def _paced(training: Training, architecture: Architecture) -> Training:
-    """Fewer steps where one costs much, and larger ones for attention, which hardly learns otherwise."""
-    steps = training.steps if architecture.kind in ("dense", "recurrent") else _tens(0.7 * training.steps)
-    factor = 2.5 if architecture.kind == "attention" else 1.0
-    return replace(training, steps=steps, rate=factor * training.rate, last_rate=factor * training.last_rate)
+def _paced(trainings: list[Training], parents: list[int], architecture: Architecture) -> list[Training]:
+    """Fewer steps where one costs much or many follow each other; larger ones for attention, else it hardly learns."""
+    most = MOST_STEPS[architecture.kind]
+    pace, rate = PACE[architecture.kind], 2.5 if architecture.kind == "attention" else 1.0
+    total: list[float] = []
+    for training, parent in zip(trainings, parents, strict=True):
+        total.append(pace * training.steps + (total[parent] if parent >= 0 else 0.0))
+    pace *= min(1.0, most / max(total))
+    return [
+        replace(t, steps=_tens(pace * t.steps), rate=rate * t.rate, last_rate=rate * t.last_rate) for t in trainings
+    ]
 
 
 def _root(tasks: int, rng: Generator) -> Training:
