@@ -25,16 +25,18 @@ ALLOWED = {
     "fields": {"errors"},
     **{room: BASE | set(ROOMS[: k + 1]) for k, room in enumerate(ROOMS)},
     **{module: BASE | set(ROOMS) | FACADE for module in FACADE},
+    "assembly": BASE | set(ROOMS) | FACADE | {"detector"},
     "reports": {"errors", "records", "fields", "reports"},
     "evaluation": BASE | set(ROOMS) | FACADE | {"zoo", "evaluation"},
     "demo": {"demo"},
     "zoo": {"errors", "files", "zoo"},
-    "cli": BASE | set(ROOMS) | FACADE | {"reports", "evaluation", "demo", "zoo", "cli"},
+    "detector": BASE | set(ROOMS) | {"zoo", "detector"},
+    "cli": BASE | set(ROOMS) | FACADE | {"reports", "evaluation", "demo", "zoo", "detector", "cli"},
     "__init__": {"errors", "records", "facade"},
 }
 
 OWNERS = {
-    "torch": ("zoo/",),
+    "torch": ("zoo/", "detector/"),
     "safetensors": ("zoo/",),
     "PIL": ("zoo/convert.py",),
     "matplotlib": ("evaluation/plots.py",),
