@@ -86,7 +86,18 @@ class Findings:
             lighter_tails=summed(kurtosis_score(self.statistics))[at],
             nearer=lambda fake: nearer(self.statistics, fake, seed)[at],
             seed=seed,
+            learned=lambda chosen: _learned(self.statistics, [rows[k] for k in chosen]),
         )
+
+
+def _learned(statistics: Statistics, rows: list[int]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """What the shipped detector says of some members of a group."""
+    from neural_phylogeny.detector.features import pair_features
+    from neural_phylogeny.detector.measurements import Measurements
+    from neural_phylogeny.detector.shipped import detector
+
+    said = detector().probabilities(pair_features(Measurements.of(statistics, rows)))
+    return said.parent, said.hidden
 
 
 @dataclass(frozen=True)

@@ -12,7 +12,7 @@ import click
 from neural_phylogeny import __version__
 from neural_phylogeny.cli.exits import BROKEN_PIPE, discard_stdout, exit_code
 
-COMMANDS = ("tree", "compare", "inspect", "show", "score", "methods", "demo", "zoo", "bench")
+COMMANDS = ("tree", "compare", "inspect", "show", "score", "methods", "demo", "zoo", "bench", "detector")
 """In the order of the help; each is a module of this package with a ``command``."""
 
 

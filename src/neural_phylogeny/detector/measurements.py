@@ -65,9 +65,9 @@ class Measurements:
 
     @classmethod
     def of(cls, statistics: Statistics, rows: Sequence[int] | None = None) -> Self:
-        """From the statistics of a pass, for all models or some; matrices with values that are not finite count as absent.
+        """From the statistics of a pass, for all models or some; O(m n^2).
 
-        O(m n^2).
+        Matrices with values that are not finite, or zeros alone, count as absent.
         """
         chosen = statistics if rows is None else statistics.subset(list(rows))
         n = chosen.alignment.n_models if rows is None else len(rows)
@@ -111,6 +111,20 @@ class Measurements:
         alignment = align([checkpoint.tensors for checkpoint in checkpoints], [str(k) for k in range(len(models))])
         statistics = (Gram(), Equality(), Moments(), Cross(), Sketch())
         return cls.of(measure(checkpoints, alignment, statistics, threads=1))
+
+    def subset(self, models: Sequence[int], matrices: Sequence[int] | None = None) -> Self:
+        """Of some of the models, in the given order, and of some of the matrices."""
+        rows, at = list(models), np.ix_(models, models)
+        chosen = slice(None) if matrices is None else list(matrices)
+        return type(self)(
+            {name: array[chosen][:, at[0], at[1]] for name, array in self.pairs.items()},
+            {name: array[chosen][:, rows] for name, array in self.models.items()},
+            self.outlines[chosen][:, rows],
+            self.vectors[:, at[0], at[1]],
+            self.sizes[chosen],
+            self.identical[at],
+            self.shared[at],
+        )
 
     def arrays(self) -> dict[str, Array]:
         """Everything by name, to be stored."""

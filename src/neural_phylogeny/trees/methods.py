@@ -7,6 +7,7 @@ from dataclasses import dataclass, field, replace
 
 from neural_phylogeny.relations.fake_init import FakeInitialisation
 from neural_phylogeny.trees.kernels import Options, mother_trees, nearest, spanning_tree, star_in_clusters
+from neural_phylogeny.trees.learned import learned_forest
 from neural_phylogeny.trees.problem import Forest, Problem
 
 __all__ = ["METHODS", "Forest", "Method", "Options", "Problem"]
@@ -64,6 +65,13 @@ _ROWS = (
         "this package",
         "O(n^2) after the pass",
         spanning_tree,
+    ),
+    Method(
+        "detector",
+        "a transformer over all pairs of a family, trained on families of small networks, then the likeliest forest",
+        f"the learned detector of {PAPER}, made to fit any architecture",
+        "O(n^3) a matrix after the pass",
+        learned_forest,
     ),
     Method(
         "spanning-tree",

@@ -36,6 +36,9 @@ class Problem:
         The paper's direction metric by ``FakeInitialisation``: ``(n, n)``, positive where i is nearer to it.
     seed : int
         For methods that draw.
+    learned : callable
+        What a learned detector says of k of the models: probabilities ``(k, k)`` that i is the parent of j, with those
+        of having no parent here on the diagonal; and ``(k,)`` that the parent is missing but a sibling is here.
     """
 
     families: NDArray[np.int64]
@@ -46,6 +49,7 @@ class Problem:
     lighter_tails: Matrix
     nearer: Callable[[FakeInitialisation], Matrix]
     seed: int
+    learned: Callable[[list[int]], tuple[Matrix, Matrix]]
 
 
 @dataclass(frozen=True)
@@ -60,8 +64,11 @@ class Forest:
         Of each model's edge pointing this way; 1 for a root.
     families : (n,), optional
         Labels that replace those of the existence test, for methods that decide existence too.
+    hidden : (n,), optional
+        Whether a root's parent is one that must have existed but is not here; those of one family share it.
     """
 
     parents: Parents
     probability: NDArray[np.float64]
     families: NDArray[np.int64] | None = None
+    hidden: NDArray[np.bool_] | None = None

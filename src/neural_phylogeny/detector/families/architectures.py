@@ -10,8 +10,11 @@ import numpy as np
 
 KINDS = ("dense", "conv", "conv-norm", "attention", "recurrent")
 
-SHARES = (0.56, 0.13, 0.08, 0.09, 0.14)
+SHARES = (0.64, 0.11, 0.08, 0.07, 0.10)
 """How often each kind is drawn."""
+
+TINY = 0.3
+"""How often an architecture is drawn of only a few hundred parameters."""
 
 GATES = {"elman": 1, "gru": 3, "lstm": 4}
 
@@ -135,26 +138,33 @@ class Architecture:
 
 
 def draw_architecture(rng: np.random.Generator, kind: str | None = None) -> Architecture:
-    """An architecture of a few thousand parameters, of a given kind or any."""
+    """An architecture of a given kind or any: a few thousand parameters, in a third of the cases a few hundred.
+
+    The smaller, the noisier are angles between trainings; real networks have more parameters than any of these.
+    """
     kind = kind or str(rng.choice(KINDS, p=SHARES))
-    side, classes = int(rng.choice([8, 10, 14], p=[0.45, 0.35, 0.2])), int(rng.choice([5, 10, 10, 10, 20]))
+    tiny = rng.random() < TINY
+    side = int(rng.choice([8, 10, 14], p=[0.45, 0.35, 0.2] if tiny else [0.25, 0.4, 0.35]))
+    classes = int(rng.choice([5, 10, 10, 10, 20]))
     activation = str(rng.choice(["relu", "relu", "tanh", "gelu"]))
+
+    def width(small: list[int], usual: list[int]) -> int:
+        return int(rng.choice(small if tiny else usual))
+
     if kind == "dense":
-        layers = int(rng.integers(1, 4))
-        first = int(rng.choice([16, 24, 32, 48, 64, 96, 128] if side < 14 else [16, 24, 32, 48]))
-        rest = rng.choice([16, 24, 32, 48, 64], size=layers - 1)
-        return Architecture(kind, side, classes, (first, *map(int, rest)), activation)
+        widths = [width([16, 24, 32, 48, 64], [32, 48, 64, 96, 128, 192] if side < 14 else [32, 48, 64, 96])]
+        widths += [width([16, 24, 32], [24, 32, 48, 64, 96]) for _ in range(int(rng.integers(0 if tiny else 1, 4)))]
+        return Architecture(kind, side, classes, tuple(widths), activation)
     if kind in ("conv", "conv-norm"):
-        first = int(rng.choice([4, 8, 12]))
-        rest = rng.choice([8, 12, 16, 24], size=int(rng.integers(1, 3)))
-        return Architecture(kind, side, classes, (first, *map(int, rest)), activation)
+        channels = [width([4, 8], [8, 12, 16])]
+        channels += [width([8, 12, 16], [16, 24, 32]) for _ in range(int(rng.integers(1, 3)))]
+        return Architecture(kind, side, classes, tuple(channels), activation)
     if kind == "attention":
-        width = int(rng.choice([12, 16, 24]))
+        inner = width([12, 16], [24, 32, 48])
         patch = int(rng.choice({8: [4, 2], 10: [5, 5], 14: [7, 7]}[side], p=[0.85, 0.15]))
-        return Architecture(kind, side, classes, (width, width * int(rng.choice([1, 2]))), "gelu", "", patch)
+        return Architecture(kind, side, classes, (inner, inner * int(rng.choice([1, 2]))), "gelu", "", patch)
     cell = str(rng.choice(list(GATES), p=[0.5, 0.25, 0.25]))
-    side = min(side, 10)
-    return Architecture(kind, side, classes, (int(rng.choice([16, 24, 32])),), "tanh", cell)
+    return Architecture(kind, min(side, 10), classes, (width([16, 24], [32, 48, 64]),), "tanh", cell)
 
 
 def _linear(name: str, inputs: int, outputs: int, layer: int) -> list[TensorSpec]:

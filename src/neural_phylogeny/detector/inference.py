@@ -1,0 +1,226 @@
+"""The detector at work: its network in NumPy, from a safetensors file; no torch."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any, Self
+
+import numpy as np
+from numpy.typing import NDArray
+
+from neural_phylogeny.detector.config import DetectorConfig
+from neural_phylogeny.errors import NeuralPhylogenyError, SavedFileError
+from neural_phylogeny.files import replacing
+
+Array = NDArray[np.float32]
+Weights = Mapping[str, Array]
+
+FORMAT, VERSION = "neural-phylogeny-detector", 1
+
+CUT = 6.0
+CHUNK = 1 << 22
+"""Numbers of the largest temporary array of an attention: 16 MiB."""
+
+
+@dataclass(frozen=True)
+class Probabilities:
+    """What the detector says of a group of n models.
+
+    Attributes
+    ----------
+    parent : (n, n)
+        ``[i, j]``: i is the parent of j; on the diagonal, j has no parent here. Columns add up to 1.
+    hidden : (n,)
+        j's parent is not here, but a sibling is.
+    """
+
+    parent: NDArray[np.float64]
+    hidden: NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class TrainedDetector:
+    """An ensemble of networks and what is known of them; ``load`` reads it, calling ``probabilities`` asks it.
+
+    Attributes
+    ----------
+    config : DetectorConfig
+    networks : sequence of weights by name
+    features : names of the features, in the order of training
+    about : recipe, seed, data, accuracy
+    temperature : logits are divided by it
+    """
+
+    config: DetectorConfig
+    networks: Sequence[Weights]
+    features: tuple[str, ...]
+    about: Mapping[str, Any]
+    temperature: float = 1.0
+    hidden_temperature: float = 1.0
+
+    def probabilities(self, features: NDArray[np.float32]) -> Probabilities:
+        """Mean over the ensemble, of the features ``(n, n, n_features)`` of a group. O(n^3)."""
+        n = len(features)
+        parent, hidden = np.zeros((n, n)), np.zeros(n)
+        for weights in self.networks:
+            logits, hidden_logits = forward(self.config, weights, features)
+            parent += _softmax(logits.astype(np.float64) / self.temperature)
+            hidden += 1.0 / (1.0 + np.exp(-hidden_logits.astype(np.float64) / self.hidden_temperature))
+        return Probabilities(parent / len(self.networks), hidden / len(self.networks))
+
+    @classmethod
+    def load(cls, path: Path, sha256: str | None = None) -> Self:
+        """Read a detector.
+
+        Raises
+        ------
+        SavedFileError
+            When the file is missing, damaged, of another version, or not the one whose hash is expected.
+        """
+        from neural_phylogeny.formats import open_checkpoint
+
+        try:
+            content = path.read_bytes()
+            if sha256 is not None and hashlib.sha256(content).hexdigest() != sha256:
+                raise SavedFileError(
+                    f"{path}: not the detector that was shipped (wrong SHA-256); install the package again"
+                )
+            length = int.from_bytes(content[:8], "little")
+            header = json.loads(content[8 : 8 + length].decode())
+            said = header.get("__metadata__", {})
+            if (said.get("format"), said.get("version")) != (FORMAT, str(VERSION)):
+                raise SavedFileError(f"{path}: not a detector of version {VERSION}; train it again")
+            about = json.loads(said["about"])
+            config = DetectorConfig(**about.pop("config"))
+            checkpoint = open_checkpoint(path)
+            networks: list[dict[str, Array]] = [{} for _ in range(int(about["networks"]))]
+            for name, tensor in checkpoint.tensors.items():
+                number, _, inner = name.partition(".")
+                values = np.asarray(checkpoint.read(name), dtype=np.float32)
+                networks[int(number)][inner] = values.reshape(tensor.shape)
+            _check(config, networks)
+            temperatures = float(about.pop("temperature")), float(about.pop("hidden_temperature"))
+            return cls(config, networks, tuple(about.pop("features")), about, *temperatures)
+        except SavedFileError:
+            raise
+        except (OSError, ValueError, LookupError, TypeError, AttributeError, NeuralPhylogenyError) as error:
+            raise SavedFileError(
+                f"{path}: cannot be read as a detector ({error}); train or install it again"
+            ) from error
+
+    def save(self, path: Path) -> str:
+        """Write a file that ``load`` reads; returns its SHA-256."""
+        about = {
+            **self.about,
+            "config": asdict(self.config),
+            "networks": len(self.networks),
+            "features": self.features,
+            "temperature": self.temperature,
+            "hidden_temperature": self.hidden_temperature,
+        }
+        header: dict[str, Any] = {
+            "__metadata__": {"format": FORMAT, "version": str(VERSION), "about": json.dumps(about)}
+        }
+        arrays = [
+            (f"{k}.{name}", np.ascontiguousarray(array, dtype=np.float16))
+            for k, weights in enumerate(self.networks)
+            for name, array in weights.items()
+        ]
+        start = 0
+        for name, array in arrays:
+            header[name] = {"dtype": "F16", "shape": array.shape, "data_offsets": [start, start + array.nbytes]}
+            start += array.nbytes
+        text = json.dumps(header).encode()
+        text += b" " * (-len(text) % 8)
+        content = len(text).to_bytes(8, "little") + text + b"".join(array.tobytes() for _, array in arrays)
+        with replacing(path) as file:
+            file.write(content)
+        return hashlib.sha256(content).hexdigest()
+
+
+def forward(config: DetectorConfig, weights: Weights, features: NDArray[np.float32]) -> tuple[Array, Array]:
+    """Logits of one network for one group: ``(n, n)``, the diagonal for "no parent", and ``(n,)`` for hidden ones."""
+    n = len(features)
+    every = np.arange(n)
+    x = np.clip((features - weights["mean"]) / weights["deviation"], -CUT, CUT).astype(np.float32)
+    z = _linear(weights, "token", np.maximum(_linear(weights, "encoder", x), 0.0))
+    z[every, every] += weights["own"]
+    for k in range(config.n_blocks):
+        name = f"blocks.{k}"
+        if config.attends:
+            z = z + _attention(config, weights, f"{name}.rows", z)
+            z = z + np.swapaxes(_attention(config, weights, f"{name}.columns", np.swapaxes(z, 0, 1)), 0, 1)
+        if config.triangles:
+            z = z + _triangle(weights, f"{name}.triangle", z)
+        inner = np.maximum(_linear(weights, f"{name}.mlp.first", _norm(weights, f"{name}.mlp.norm", z)), 0.0)
+        z = z + _linear(weights, f"{name}.mlp.second", inner)
+    z = _norm(weights, "norm", z)
+    own = z[every, every]
+    logits = _linear(weights, "parent", z)[..., 0]
+    logits[every, every] = _linear(weights, "none", own)[:, 0]
+    return logits, _linear(weights, "hidden", own)[:, 0]
+
+
+def _attention(config: DetectorConfig, weights: Weights, name: str, z: Array) -> Array:
+    """Along the second axis of ``z (n, n, width)``, a few rows at a time."""
+    n, _, width = z.shape
+    size = width // config.n_heads
+    mixed = np.empty_like(z)
+    step = max(1, CHUNK // (config.n_heads * n * n))
+    for start in range(0, n, step):
+        part = z[start : start + step]
+        qkv = _linear(weights, f"{name}.qkv", _norm(weights, f"{name}.norm", part))
+        q, k, v = np.moveaxis(qkv.reshape(len(part), n, 3, config.n_heads, size), (2, 3), (0, 2))
+        scores = q @ np.swapaxes(k, -1, -2) / np.float32(np.sqrt(size))  # (rows, heads, n, n)
+        scores -= scores.max(axis=-1, keepdims=True)
+        np.exp(scores, out=scores)
+        scores /= scores.sum(axis=-1, keepdims=True)
+        mixed[start : start + step] = np.swapaxes(scores @ v, 1, 2).reshape(len(part), n, width)
+    return _linear(weights, f"{name}.out", mixed)
+
+
+def _triangle(weights: Weights, name: str, z: Array) -> Array:
+    inner = _norm(weights, f"{name}.norm", z)
+    a, b, gate_a, gate_b = np.split(_linear(weights, f"{name}.sides", inner), 4, axis=-1)
+    a, b = np.moveaxis(a * _sigmoid(gate_a), 2, 0), np.moveaxis(b * _sigmoid(gate_b), 2, 0)  # (channels, n, n)
+    product = np.moveaxis(a @ b, 0, 2) / np.float32(len(z))
+    gate = _sigmoid(_linear(weights, f"{name}.gate", inner))
+    return gate * _linear(weights, f"{name}.out", _norm(weights, f"{name}.norm_out", product))
+
+
+def _linear(weights: Weights, name: str, x: Array) -> Array:
+    found: Array = x @ weights[f"{name}.weight"].T + weights[f"{name}.bias"]
+    return found
+
+
+def _norm(weights: Weights, name: str, x: Array) -> Array:
+    centred = x - x.mean(axis=-1, keepdims=True)
+    scaled = centred / np.sqrt(np.mean(centred * centred, axis=-1, keepdims=True) + np.float32(1e-5))
+    found: Array = scaled * weights[f"{name}.weight"] + weights[f"{name}.bias"]
+    return found
+
+
+def _sigmoid(x: Array) -> Array:
+    found: Array = np.float32(1.0) / (np.float32(1.0) + np.exp(-np.clip(x, -60.0, 60.0)))
+    return found
+
+
+def _softmax(logits: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Over the first axis."""
+    powers = np.exp(logits - logits.max(axis=0, keepdims=True))
+    found: NDArray[np.float64] = powers / powers.sum(axis=0, keepdims=True)
+    return found
+
+
+def _check(config: DetectorConfig, networks: Sequence[Weights]) -> None:
+    """Raise ValueError unless every network answers for the features it says it was trained on."""
+    if not networks or config.width % config.n_heads:
+        raise ValueError("it has no network, or heads that do not divide the width")
+    for weights in networks:
+        if not all(np.isfinite(array).all() for array in weights.values()):
+            raise ValueError("its weights are not finite")
+        forward(config, weights, np.zeros((2, 2, config.n_features), dtype=np.float32))

@@ -1,0 +1,78 @@
+"""From what a learned detector says of every ordered pair to a forest."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from neural_phylogeny.trees.arborescence import maximum_arborescence
+from neural_phylogeny.trees.problem import Forest, Problem
+
+Matrix = NDArray[np.float64]
+
+LEAST = 1e-9
+"""Probabilities below are taken for this, so that logarithms stay finite."""
+
+LIKELY = 0.5
+"""A model without a parent here has a hidden one when that is likelier than not, and a sibling's is hidden too."""
+
+
+def likeliest_forest(parent: Matrix) -> NDArray[np.int64]:
+    """The likeliest forest when the parents of different models are taken for independent, exactly.
+
+    Parameters
+    ----------
+    parent : (n, n)
+        ``[i, j]``: probability that i is the parent of j; on the diagonal that j has none here.
+
+    Returns
+    -------
+    (n,)
+        Parents, -1 for a root; as many roots as is likeliest.
+
+    Examples
+    --------
+    >>> parent = np.array([[0.9, 0.8, 0.3], [0.05, 0.1, 0.6], [0.05, 0.1, 0.1]])
+    >>> likeliest_forest(parent).tolist()
+    [-1, 0, 1]
+    """
+    logs = np.log(np.maximum(parent, LEAST))
+    return maximum_arborescence(logs, np.diag(logs))
+
+
+def learned_forest(problem: Problem, options: object) -> Forest:
+    """The detector's forest in each family of the existence test; what it leaves apart is no family.
+
+    Roots with a hidden parent stay together. An edge's probability is that of its direction, given that one of the two
+    is the other's parent.
+    """
+    n = len(problem.families)
+    parents, probability = np.full(n, -1, dtype=np.int64), np.ones(n)
+    hidden, labels = np.zeros(n, dtype=bool), np.arange(n)
+    for family in np.unique(problem.families):
+        members = np.flatnonzero(problem.families == family)
+        if len(members) < 2:
+            continue
+        said, orphaned = problem.learned(members.tolist())
+        found = likeliest_forest(said)
+        children = np.flatnonzero(found >= 0)
+        parents[members[children]] = members[found[children]]
+        forth, back = said[found[children], children], said[children, found[children]]
+        probability[members[children]] = forth / np.maximum(forth + back, LEAST)
+        apart = (found < 0) & (orphaned > LIKELY)
+        if apart.sum() > 1:
+            hidden[members[apart]] = True
+        labels[members] = members[_trees(found, apart)]
+    return Forest(parents, probability, labels, hidden)
+
+
+def _trees(parents: NDArray[np.int64], joined: NDArray[np.bool_]) -> NDArray[np.int64]:
+    """The root of each model, one for all roots that are joined."""
+    roots = np.arange(len(parents))
+    for k in range(len(parents)):
+        while parents[roots[k]] >= 0:
+            roots[k] = parents[roots[k]]
+    if joined.any():
+        first = int(np.flatnonzero(joined)[0])
+        roots = np.where(joined[roots], first, roots)
+    return roots
