@@ -44,10 +44,12 @@ class Example:
 class Losses:
     """How often a group is also shown with something missing."""
 
-    again: float = 0.5
+    again: float = 0.6
     """Share of groups shown a second time with losses; without, nothing is lost."""
+    pair: float = 0.25
+    """Of those, two or three members stay, a parent and a child among them as a rule."""
     root: float = 0.4
-    """Of those, a root with at least two children goes; else each member goes with a chance drawn up to 0.4."""
+    """Of the others, a root with at least two children goes; else each member with a chance drawn up to 0.4."""
     matrices: float = 0.3
     """Of those, only some of the matrices stay."""
 
@@ -91,7 +93,15 @@ def _with_losses(
     keep = np.ones(len(parents), dtype=bool)
     children = np.bincount(parents[parents >= 0], minlength=len(parents))
     roots = np.flatnonzero((parents < 0) & (children >= 2))
-    if len(roots) and rng.random() < losses.root:
+    if rng.random() < losses.pair:
+        keep[:] = False
+        child = int(rng.integers(len(parents)))
+        keep[[child, parents[child] if parents[child] >= 0 else child]] = True
+        keep[rng.choice(len(parents), size=1 + int(rng.integers(2)))] = True
+        if keep.sum() > 2 and rng.random() < 0.6:
+            keep[:] = False
+            keep[[child, parents[child]]] = True
+    elif len(roots) and rng.random() < losses.root:
         keep[rng.choice(roots)] = False
     else:
         keep = rng.random(len(parents)) > rng.uniform(0.0, 0.4)

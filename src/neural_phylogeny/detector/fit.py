@@ -90,7 +90,9 @@ def fit(
         def report(row: dict[str, float], k: int = k) -> None:
             told(f"network {k}  " + "  ".join(f"{key} {value:.4g}" for key, value in row.items()))
 
-        trained.append(train(examples, left_out, config, replace(recipe, seed=recipe.seed + k), groups, state, report))
+        begun = None if start is None else start.networks[k % len(start.networks)]
+        own = replace(recipe, seed=recipe.seed + k)
+        trained.append(train(examples, left_out, config, own, groups, begun, state, report))
     known = {"recipe": asdict(recipe), "groups": len(examples), "waves": len(chosen), **(about or {})}
     return calibrated(TrainedDetector(config, trained, names(), known), left_out)
 
