@@ -18,6 +18,7 @@ from neural_phylogeny.records import (
     Comparison,
     Edge,
     Evidence,
+    Hidden,
     Kinship,
     ModelRecord,
     Phylogeny,
@@ -139,12 +140,14 @@ def phylogeny(
     families = {label: k for k, label in enumerate(dict.fromkeys(labels[settled].tolist()))}
     edges, undirected = _claims(collection, forests)
     names = [ref.name for ref in collection.refs]
+    hidden, from_hidden = _hidden_ancestors(names, forests, {int(k): families[k] for k in families}, labels)
     return Phylogeny(
         models=tuple(
             _model(collection, k, families[int(labels[k])] if settled[k] else None, remarks[k]) for k in range(n)
         ),
-        edges=tuple(edges),
+        edges=(*edges, *from_hidden),
         undirected=tuple(undirected),
+        hidden=tuple(hidden),
         copies=tuple(
             tuple(names[group.members[row]] for row in rows) for group, found in answers for rows in found.copies
         ),
@@ -236,6 +239,41 @@ def _claims(collection: Collection, forests: list[Answer]) -> tuple[list[Edge], 
             else:
                 edges.append(Edge(*pair, "finetune", probability, *shared, reasons))
     return edges, undirected
+
+
+def _hidden_ancestors(
+    names: list[str], forests: list[Answer], families: dict[int, int], labels: NDArray[np.int64]
+) -> tuple[list[Hidden], list[Edge]]:
+    """One ancestor for the siblings of each family whose parent is not here, and its edges.
+
+    The likeness of such an edge is that of the siblings among each other.
+    """
+    hidden: list[Hidden] = []
+    edges: list[Edge] = []
+    for answer in forests:
+        if answer.forest.hidden is None:
+            continue
+        siblings: dict[int, list[int]] = {}
+        for k in np.flatnonzero(answer.forest.hidden > 0).tolist():
+            siblings.setdefault(int(labels[answer.group.members[answer.rows[k]]]), []).append(k)
+        for label, rows in siblings.items():
+            name = f"hidden ancestor {len(hidden) + 1}"
+            while name in names:
+                name = f"({name})"
+            hidden.append(Hidden(name, families[label]))
+            found = [answer.rows[k] for k in rows]
+            for k, row in zip(rows, found, strict=True):
+                others = [other for other in found if other != row]
+                likeness = float(np.mean([_similarity(answer.found, row, other) for other in others]))
+                coverage = float(np.mean([answer.found.coverage[row, other] for other in others]))
+                child, sure = names[answer.group.members[row]], float(answer.forest.hidden[k])
+                edges.append(Edge(name, child, "finetune", sure, likeness, coverage, (_orphan(child, sure),)))
+    return hidden, edges
+
+
+def _orphan(child: str, sure: float) -> Evidence:
+    statement = f"the detector sees that {child} and its siblings have a parent that is not here ({sure:.0%})"
+    return Evidence("detector", sure, "neither", sure, statement)
 
 
 _PARTLY = "left out:"

@@ -48,7 +48,7 @@ class TrainingRecipe:
     tokens: int = 2400
     noise: float = 0.05
     drop: float = 0.07
-    hidden_weight: float = 0.2
+    hidden_weight: float = 0.4
     smoothing: float = 0.0
     average: float = 0.999
     seed: int = 0

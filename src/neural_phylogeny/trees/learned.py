@@ -48,7 +48,7 @@ def learned_forest(problem: Problem, options: object) -> Forest:
     """
     n = len(problem.families)
     parents, probability = np.full(n, -1, dtype=np.int64), np.ones(n)
-    hidden, labels = np.zeros(n, dtype=bool), np.arange(n)
+    hidden, labels = np.zeros(n), np.arange(n)
     for family in np.unique(problem.families):
         members = np.flatnonzero(problem.families == family)
         if len(members) < 2:
@@ -61,7 +61,7 @@ def learned_forest(problem: Problem, options: object) -> Forest:
         probability[members[children]] = forth / np.maximum(forth + back, LEAST)
         apart = (found < 0) & (orphaned > LIKELY)
         if apart.sum() > 1:
-            hidden[members[apart]] = True
+            hidden[members[apart]] = orphaned[apart]
         labels[members] = members[_trees(found, apart)]
     return Forest(parents, probability, labels, hidden)
 

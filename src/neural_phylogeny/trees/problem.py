@@ -65,10 +65,11 @@ class Forest:
     families : (n,), optional
         Labels that replace those of the existence test, for methods that decide existence too.
     hidden : (n,), optional
-        Whether a root's parent is one that must have existed but is not here; those of one family share it.
+        Probability that a root's parent must have existed but is not here, 0 for all others; the roots of one family
+        that have one share it.
     """
 
     parents: Parents
     probability: NDArray[np.float64]
     families: NDArray[np.int64] | None = None
-    hidden: NDArray[np.bool_] | None = None
+    hidden: NDArray[np.float64] | None = None
