@@ -234,6 +234,8 @@ def _claims(collection: Collection, forests: list[Answer]) -> tuple[list[Edge], 
             probability = float(forest.probability[k])
             shared = (_similarity(found, parent, child), float(found.coverage[parent, child]))
             reasons = found.evidence(parent, child, pair)
+            if forest.parenthood is not None:
+                reasons = (reasons[0], _parenthood(float(forest.parenthood[k]), pair), *reasons[1:])
             if probability < 0.5 + UNDECIDED:
                 undirected.append(Kinship(*pair, _kin_probability(found, parent, child), *shared, reasons))
             else:
@@ -269,6 +271,11 @@ def _hidden_ancestors(
                 child, sure = names[answer.group.members[row]], float(answer.forest.hidden[k])
                 edges.append(Edge(name, child, "finetune", sure, likeness, coverage, (_orphan(child, sure),)))
     return hidden, edges
+
+
+def _parenthood(sure: float, pair: tuple[str, str]) -> Evidence:
+    statement = f"the detector takes {pair[0]}, of all models here and none, for the parent of {pair[1]} ({sure:.0%})"
+    return Evidence("detector", sure, pair[0], sure, statement)
 
 
 def _orphan(child: str, sure: float) -> Evidence:

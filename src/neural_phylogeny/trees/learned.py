@@ -48,7 +48,7 @@ def learned_forest(problem: Problem, options: object) -> Forest:
     """
     n = len(problem.families)
     parents, probability = np.full(n, -1, dtype=np.int64), np.ones(n)
-    hidden, labels = np.zeros(n), np.arange(n)
+    hidden, parenthood, labels = np.zeros(n), np.ones(n), np.arange(n)
     for family in np.unique(problem.families):
         members = np.flatnonzero(problem.families == family)
         if len(members) < 2:
@@ -57,13 +57,14 @@ def learned_forest(problem: Problem, options: object) -> Forest:
         found = likeliest_forest(said)
         children = np.flatnonzero(found >= 0)
         parents[members[children]] = members[found[children]]
+        parenthood[members] = said[np.where(found < 0, np.arange(len(found)), found), np.arange(len(found))]
         forth, back = said[found[children], children], said[children, found[children]]
         probability[members[children]] = forth / np.maximum(forth + back, LEAST)
         apart = (found < 0) & (orphaned > LIKELY)
         if apart.sum() > 1:
             hidden[members[apart]] = orphaned[apart]
         labels[members] = members[_trees(found, apart)]
-    return Forest(parents, probability, labels, hidden)
+    return Forest(parents, probability, labels, hidden, parenthood)
 
 
 def _trees(parents: NDArray[np.int64], joined: NDArray[np.bool_]) -> NDArray[np.int64]:

@@ -67,9 +67,12 @@ class Forest:
     hidden : (n,), optional
         Probability that a root's parent must have existed but is not here, 0 for all others; the roots of one family
         that have one share it.
+    parenthood : (n,), optional
+        Probability that a model's parent is the one named, or that it has none, by a method that knows it.
     """
 
     parents: Parents
     probability: NDArray[np.float64]
     families: NDArray[np.int64] | None = None
     hidden: NDArray[np.float64] | None = None
+    parenthood: NDArray[np.float64] | None = None
