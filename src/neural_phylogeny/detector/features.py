@@ -29,6 +29,8 @@ LIMIT = 30.0
 MATRICES = 16
 """Of so many matrices, the largest, triples are looked at one by one in large groups."""
 
+MOST_MODELS, MOST_MATRICES, MOST_VALUES = 24, 5, 12_000
+
 FREE = 64
 """Groups of so many models have the triples of all matrices looked at."""
 
@@ -280,15 +282,16 @@ def _exact_features(measured: Measurements) -> Named:
 
 
 def _size_features(measured: Measurements) -> Named:
+    """Sizes, cut where those of training families end: a larger network is for the detector one of the largest."""
     n = len(measured)
     present = np.isfinite(measured.pairs["product"])
     common = (present * measured.sizes[:, None, None]).sum(axis=0)
     of_i = np.diag(common)[:, None]
     full = np.ones((n, n))
     return {
-        "size.models": np.log(n) * full,
-        "size.matrices": np.log1p(present.sum(axis=0)),
-        "size.values": np.log1p(common) / 4.0,
+        "size.models": np.log(min(n, MOST_MODELS)) * full,
+        "size.matrices": np.log1p(np.minimum(present.sum(axis=0), MOST_MATRICES)),
+        "size.values": np.log1p(np.minimum(common, MOST_VALUES)) / 4.0,
         "size.common_of_i": common / np.maximum(of_i, 1.0),
         "size.common_of_j": common / np.maximum(of_i.T, 1.0),
         "size.self": np.eye(n),

@@ -46,8 +46,8 @@ class TrainingRecipe:
     decay: float = 0.02
     warm_up: float = 0.05
     tokens: int = 2400
-    noise: float = 0.05
-    drop: float = 0.07
+    noise: float = 0.1
+    drop: float = 0.1
     hidden_weight: float = 0.4
     smoothing: float = 0.0
     average: float = 0.999
