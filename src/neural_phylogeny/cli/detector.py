@@ -9,6 +9,7 @@ import click
 from neural_phylogeny.cli import output as sink
 from neural_phylogeny.cli.exits import OK, talk
 from neural_phylogeny.cli.options import output_options, quiet_option
+from neural_phylogeny.cli.paper_detector import command as paper_command
 
 place = click.Path(file_okay=False, path_type=Path)
 weights = click.Path(exists=True, dir_okay=False, path_type=Path)
@@ -206,3 +207,6 @@ def describe(path: Path | None, form: str, output: str | None) -> int:
     else:
         sink.write("\n".join(f"{key:12s} {value}" for key, value in said.items()), output)
     return OK
+
+
+command.add_command(paper_command)

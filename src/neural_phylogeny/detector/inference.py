@@ -221,6 +221,11 @@ def _check(config: DetectorConfig, networks: Sequence[Weights]) -> None:
     if not networks or config.width % config.n_heads:
         raise ValueError("it has no network, or heads that do not divide the width")
     for weights in networks:
+        if weights["own"].shape != (config.width,) or weights["encoder.weight"].shape != (
+            config.hidden,
+            config.n_features,
+        ):
+            raise ValueError("its weights are not of the sizes it says")
         if not all(np.isfinite(array).all() for array in weights.values()):
             raise ValueError("its weights are not finite")
         forward(config, weights, np.zeros((2, 2, config.n_features), dtype=np.float32))

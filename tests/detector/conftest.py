@@ -1,0 +1,49 @@
+"""Small groups of models with planted relations, and detectors with random weights."""
+
+import numpy as np
+import pytest
+
+from neural_phylogeny.detector.config import DetectorConfig
+from neural_phylogeny.detector.features import names
+from neural_phylogeny.detector.measurements import Measurements
+
+
+def star_of(rng, n=6, moved=0.3):
+    """A root and its children, all far apart: models as arrays by name, the root third."""
+    shapes = {"0.weight": (24, 20), "0.bias": (24,), "1.weight": (10, 24)}
+    root = {name: rng.normal(size=shape).astype(np.float32) for name, shape in shapes.items()}
+    children = [
+        {name: (w + moved * rng.normal(size=w.shape)).astype(np.float32) for name, w in root.items()}
+        for _ in range(n - 1)
+    ]
+    return [*children[:2], root, *children[2:]]
+
+
+@pytest.fixture
+def star(rng):
+    return star_of(rng)
+
+
+@pytest.fixture
+def measured_star(star):
+    return Measurements.of_models(star)
+
+
+def random_weights(config, seed=0):
+    """Weights by name as training leaves them, but random; needs torch."""
+    import torch
+
+    from neural_phylogeny.detector.network import Detector
+
+    torch.manual_seed(seed)
+    model = Detector(config)
+    for parameter in model.parameters():
+        torch.nn.init.normal_(parameter, std=0.3)
+    model.mean.normal_()
+    model.deviation.uniform_(0.5, 2.0)
+    return model, {name: tensor.detach().numpy().copy() for name, tensor in model.state_dict().items()}
+
+
+@pytest.fixture
+def small_config():
+    return DetectorConfig(n_features=len(names()), hidden=16, width=8, n_blocks=2, n_heads=2, channels=4)

@@ -1,0 +1,83 @@
+"""Features are finite whatever comes, follow the models wherever they are put, and do not know the scale."""
+
+import time
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from tests.detector.conftest import star_of
+
+from neural_phylogeny.detector.features import GROUPS, names, pair_features
+from neural_phylogeny.detector.measurements import Measurements
+
+
+def test_every_feature_has_a_name_and_a_group(measured_star):
+    features = pair_features(measured_star)
+    assert features.shape == (6, 6, len(names()))
+    assert len(set(names())) == len(names()) > 200
+    assert {name.partition(".")[0] for name in names()} == set(GROUPS)
+
+
+@settings(max_examples=5)
+@given(st.permutations(range(6)), st.integers(0, 100))
+def test_the_order_of_models_and_tensors_is_nothing(order, seed):
+    star = star_of(np.random.default_rng(seed))
+    features = pair_features(Measurements.of_models(star))
+    turned = [dict(reversed(star[k].items())) for k in order]
+    moved = pair_features(Measurements.of_models(turned))
+    np.testing.assert_allclose(moved, features[np.ix_(order, order)], atol=2e-5)
+
+
+def test_the_scale_of_all_weights_is_nothing(star):
+    features = pair_features(Measurements.of_models(star))
+    larger = pair_features(Measurements.of_models([{k: 8 * w for k, w in model.items()} for model in star]))
+    np.testing.assert_allclose(larger, features, atol=1e-4)
+
+
+def hostile(rng):
+    star = star_of(rng)
+    zero = {name: np.zeros_like(w) for name, w in star[0].items()}
+    constant = {name: np.full_like(w, 3.0) for name, w in star[0].items()}
+    broken = {name: np.full_like(w, np.nan) for name, w in star[0].items()}
+    vectors = {"0.bias": star[0]["0.bias"]}
+    return {
+        "zeros": [*star, zero],
+        "constant": [*star, constant],
+        "not finite": [*star, broken],
+        "equal": [star[0], star[0], star[1]],
+        "all equal": [star[0]] * 4,
+        "two": star[:2],
+        "vectors alone": [vectors, vectors, star[2]],
+        "huge": [{k: w * np.float32(1e15) for k, w in model.items()} for model in star],
+        "tiny": [{k: w * np.float32(1e-15) for k, w in model.items()} for model in star],
+        "one matrix in common": [{"0.weight": star[0]["0.weight"]}, *star[1:]],
+    }
+
+
+@pytest.mark.parametrize("case", list(hostile(np.random.default_rng(0))))
+def test_features_are_finite(rng, case):
+    models = hostile(rng)[case]
+    features = pair_features(Measurements.of_models(models))
+    assert features.shape[:2] == (len(models),) * 2
+    assert np.isfinite(features).all()
+
+
+def test_a_pruned_child_keeps_the_zeros(rng, star):
+    parent, child = star[0], {name: w.copy() for name, w in star[0].items()}
+    for model, share in ((parent, 0.3), (child, 0.6)):
+        for name in ("0.weight", "1.weight"):
+            model[name][np.abs(parent[name]) < np.quantile(np.abs(parent[name]), share)] = 0
+    features = pair_features(Measurements.of_models([child, parent, star[3]]))
+    kept, more = (features[1, 0, names().index(f"exact.{what}")] for what in ("zeros_kept_by_j", "more_zeros_in_j"))
+    assert kept == 1.0
+    assert more == 1.0
+    assert features[0, 1, names().index("exact.zeros_kept_by_j")] < 0.9
+
+
+def test_ten_models_take_milliseconds(rng):
+    measured = Measurements.of_models(star_of(rng, 10))
+    pair_features(measured)
+    started = time.perf_counter()
+    pair_features(measured)
+    assert time.perf_counter() - started < 0.5

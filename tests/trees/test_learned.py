@@ -1,0 +1,55 @@
+"""The likeliest forest, against networkx; who stays together."""
+
+from dataclasses import replace
+
+import networkx as nx
+import numpy as np
+import pytest
+from tests.trees.conftest import problem_of
+
+from neural_phylogeny.trees.learned import learned_forest, likeliest_forest
+
+
+@pytest.mark.parametrize("n", [2, 3, 5, 7])
+def test_no_forest_is_likelier(rng, n):
+    for _ in range(10):
+        said = rng.dirichlet(np.full(n, 0.4), size=n).T + 1e-6
+        graph: nx.DiGraph[int] = nx.DiGraph()
+        graph.add_weighted_edges_from((n, j, np.log(said[j, j])) for j in range(n))
+        graph.add_weighted_edges_from((i, j, np.log(said[i, j])) for i in range(n) for j in range(n) if i != j)
+        best = nx.maximum_spanning_arborescence(graph)
+        expected = sum(graph[i][j]["weight"] for i, j in best.edges)
+        found = likeliest_forest(said)
+        total = sum(np.log(said[p if p >= 0 else j, j]) for j, p in enumerate(found))
+        assert total == pytest.approx(expected)
+        assert nx.is_directed_acyclic_graph(nx.DiGraph([(p, j) for j, p in enumerate(found) if p >= 0]))
+
+
+def problem_that_says(rng, said, hidden):
+    problem = problem_of(rng.normal(size=(len(said), 50)), np.zeros(len(said), dtype=int))
+    return replace(problem, learned=lambda rows: (said[np.ix_(rows, rows)], hidden[rows]))
+
+
+def test_siblings_of_a_hidden_parent_stay_together_and_strangers_do_not(rng):
+    said = np.full((5, 5), 0.01)
+    np.fill_diagonal(said, 0.96)
+    said[:, 4] = [0.95, 0.01, 0.01, 0.01, 0.02]
+    forest = learned_forest(problem_that_says(rng, said, np.array([0.9, 0.8, 0.7, 0.1, 0.6])), None)
+    assert forest.parents.tolist() == [-1, -1, -1, -1, 0]
+    assert forest.families is not None
+    assert forest.hidden is not None
+    assert len(set(forest.families[[0, 1, 2, 4]])) == 1
+    assert forest.families[3] != forest.families[0]
+    np.testing.assert_allclose(forest.hidden, [0.9, 0.8, 0.7, 0, 0])
+    assert forest.parenthood is not None
+    assert forest.parenthood[4] == 0.95
+
+
+def test_one_orphan_alone_is_no_sibling(rng):
+    said = np.full((3, 3), 0.05)
+    np.fill_diagonal(said, 0.9)
+    forest = learned_forest(problem_that_says(rng, said, np.array([0.9, 0.1, 0.1])), None)
+    assert forest.hidden is not None
+    assert not forest.hidden.any()
+    assert forest.families is not None
+    assert len(set(forest.families)) == 3
