@@ -20,13 +20,13 @@ def data(tmp_path, run):
 def test_from_checkpoints_to_tables(run, data, tmp_path):
     pytest.importorskip("matplotlib")
     where = ("--data", data, "--out", tmp_path / "results", "-q")
-    lines = run("bench", "run", "wild", "--methods", "auto,star", *where).stdout.splitlines()
-    assert [line.split()[:2] for line in lines] == [["wild", "auto"], ["wild", "star"]]
+    lines = run("bench", "run", "wild", "--methods", "spanning-tree,star", *where).stdout.splitlines()
+    assert [line.split()[:2] for line in lines] == [["wild", "spanning-tree"], ["wild", "star"]]
     assert "exact parent 0.750" in lines[0]
     written = run("bench", "report", "--results", tmp_path / "results", "--out", tmp_path / "tables").stdout
     assert written.strip() == str(tmp_path / "tables" / "wild.md")
     table = (tmp_path / "tables" / "wild.md").read_text()
-    assert "0.75 [0.75, 0.75]" in next(line for line in table.splitlines() if line.startswith("| auto "))
+    assert "0.75 [0.75, 0.75]" in next(line for line in table.splitlines() if line.startswith("| spanning-tree "))
     assert (tmp_path / "tables" / "wild.png").read_bytes().startswith(b"\x89PNG")
 
 

@@ -14,7 +14,8 @@ pytestmark = pytest.mark.torch
 @pytest.fixture
 def stars(measured, rng):
     """Statistics of two stars of ten, and the parents."""
-    models, parents = [], []
+    models: list[dict[str, np.ndarray]] = []
+    parents: list[int] = []
     for _ in range(2):
         root = rng.normal(size=(30, 20)).astype(np.float32)
         parents += [-1] + [len(models)] * 9
@@ -46,7 +47,7 @@ def test_coordinates_are_the_weights_up_to_a_rotation(stars):
 
 
 def test_planted_stars_are_learnt_and_runs_repeat(stars):
-    scores = [run(*stars, seed) for seed in (0, 1, 0)]
+    scores = [run(stars[0], stars[1], seed) for seed in (0, 1, 0)]
     assert scores[0] == scores[2]
     assert sum(score.right for score in scores[:2]) >= 5
     assert sum(score.directed for score in scores[:2]) >= 5

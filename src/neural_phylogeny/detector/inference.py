@@ -22,6 +22,10 @@ Weights = Mapping[str, Array]
 FORMAT, VERSION = "neural-phylogeny-detector", 1
 
 CUT = 6.0
+PARENTLESS = 1.0
+"""Log-odds by which training shows more models without a parent than complete families have: a quarter of its models,
+for it hides members, against a ninth."""
+
 CHUNK = 1 << 22
 """Numbers of the largest temporary array of an attention: 16 MiB."""
 
@@ -68,7 +72,7 @@ class TrainedDetector:
         parent, hidden = np.zeros((n, n)), np.zeros(n)
         for weights in self.networks:
             logits, hidden_logits = forward(self.config, weights, features)
-            parent += _softmax(logits.astype(np.float64) / self.temperature)
+            parent += _softmax(logits.astype(np.float64) / self.temperature - PARENTLESS * np.eye(n))
             hidden += 1.0 / (1.0 + np.exp(-hidden_logits.astype(np.float64) / self.hidden_temperature))
         return Probabilities(parent / len(self.networks), hidden / len(self.networks))
 

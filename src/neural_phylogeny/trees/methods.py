@@ -61,10 +61,10 @@ ANALOGUE = f"after {PAPER}"
 _ROWS = (
     Method(
         "auto",
-        "the best of what is here: today the spanning tree",
+        "the best of what is here: today the detector",
         "this package",
-        "O(n^2) after the pass",
-        spanning_tree,
+        "O(n^3) a matrix after the pass",
+        learned_forest,
     ),
     Method(
         "detector",
