@@ -118,5 +118,5 @@ def expected_calibration_error(said: NDArray[np.float64], held: NDArray[np.bool_
     error = 0.0
     for number in np.unique(bins):
         chosen = bins == number
-        error += chosen.mean() * abs(float(said[chosen].mean()) - float(held[chosen].mean()))
+        error += float(chosen.mean()) * abs(float(said[chosen].mean()) - float(held[chosen].mean()))
     return error

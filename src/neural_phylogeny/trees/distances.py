@@ -94,9 +94,9 @@ def scale(distance: Matrix) -> float:
     """A radius inside which models are one cluster, from the distances alone; 0 where all models are equal.
 
     Halfway between the longest edge of the minimum spanning tree that is kept and the shortest that is cut, where the
-    cut is the one of largest silhouette; the largest distance where there is a single cluster. O(n^3). Assumes that
-    families are farther apart than the widest step within one. Strangers alone look like one loose cluster: distances
-    do not tell the two apart, the existence test does.
+    cut is the one of largest silhouette; a hair above the largest distance where there is a single cluster, so that
+    rounding does not split it. O(n^3). Assumes that families are farther apart than the widest step within one.
+    Strangers alone look like one loose cluster: distances do not tell the two apart, the existence test does.
     """
     tree = minimum_spanning_tree(distance)
     children = np.flatnonzero(tree >= 0)
@@ -105,7 +105,7 @@ def scale(distance: Matrix) -> float:
     cuts = [_components_without(tree, descending[:k]) for k in range(1, len(descending))]
     n_clusters, _ = _best_cut(distance, cuts)
     if n_clusters == 1:
-        return float(distance.max(initial=0.0))
+        return float(distance.max(initial=0.0)) * (1.0 + 1e-6)
     ordered = np.sort(lengths)[::-1]
     return float(ordered[n_clusters - 2] + ordered[n_clusters - 1]) / 2.0
 
