@@ -6,7 +6,7 @@ import time
 
 import numpy as np
 
-from neural_phylogeny.detector.features import pair_features
+from neural_phylogeny.detector.inference import Inputs
 from neural_phylogeny.detector.measurements import Measurements
 from neural_phylogeny.detector.shipped import detector
 
@@ -29,9 +29,9 @@ def main() -> None:
     for n_models, n_matrices in CASES:
         measured = family(n_models, n_matrices)
         started = time.perf_counter()
-        features = pair_features(measured)
+        inputs = Inputs.of(measured)
         between = time.perf_counter()
-        chosen.probabilities(features)
+        chosen.probabilities(inputs)
         done = time.perf_counter()
         print(
             f"| {n_models} | {n_matrices} | {between - started:.2f} | {done - between:.2f} | {done - started:.2f} |",

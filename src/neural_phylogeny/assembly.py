@@ -93,11 +93,11 @@ class Findings:
 
 def _learned(statistics: Statistics, rows: list[int]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """What the shipped detector says of some members of a group."""
-    from neural_phylogeny.detector.features import pair_features
+    from neural_phylogeny.detector.inference import Inputs
     from neural_phylogeny.detector.measurements import Measurements
     from neural_phylogeny.detector.shipped import detector
 
-    said = detector().probabilities(pair_features(Measurements.of(statistics, rows)))
+    said = detector().probabilities(Inputs.of(Measurements.of(statistics, rows)))
     return said.parent, said.hidden
 
 

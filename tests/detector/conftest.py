@@ -5,7 +5,9 @@ import pytest
 
 from neural_phylogeny.detector.config import DetectorConfig
 from neural_phylogeny.detector.features import names
+from neural_phylogeny.detector.inference import Inputs
 from neural_phylogeny.detector.measurements import Measurements
+from neural_phylogeny.detector.triples import N_TRIPLES
 
 
 def star_of(rng, n=6, moved=0.3):
@@ -44,6 +46,13 @@ def random_weights(config, seed=0):
     return model, {name: tensor.detach().numpy().copy() for name, tensor in model.state_dict().items()}
 
 
+def random_inputs(rng, n, n_features=len(names()), n_triples=N_TRIPLES):
+    """What a network may be asked of n models, drawn."""
+    pairs = rng.normal(size=(n, n, n_features)).astype(np.float32)
+    triples = rng.normal(size=(n, n, n, n_triples)).astype(np.float16)
+    return Inputs(pairs, triples, np.tile(np.arange(n), (n, 1)))
+
+
 @pytest.fixture
 def small_config():
-    return DetectorConfig(n_features=len(names()), hidden=16, width=8, n_blocks=2, n_heads=2, channels=4)
+    return DetectorConfig(n_features=len(names()), hidden=16, width=8, n_blocks=2, n_heads=2, channels=4, messages=5)

@@ -19,7 +19,7 @@ from neural_phylogeny.detector.training import TrainingRecipe, train
 
 pytestmark = pytest.mark.torch
 
-CONFIG = DetectorConfig(6, 16, 8, 1, 2, 4)
+CONFIG = DetectorConfig(6, 3, 16, 8, 1, 2, 4, 4)
 GROUPS = ["a", "a", "b", "b", "c", "size"]
 
 
@@ -36,7 +36,8 @@ def examples(number, seed=0):
         features = rng.normal(size=(n, n, 6))
         features[np.where(parents < 0, np.arange(n), parents), np.arange(n), 0] += 6.0
         about = {"regime": "planted"}
-        found.append(Example(features.astype(np.float16), parents, np.zeros(n, dtype=bool), about))
+        triples = rng.normal(size=(n, n, n, 3)).astype(np.float16)
+        found.append(Example(features.astype(np.float16), triples, parents, np.zeros(n, dtype=bool), about))
     return found
 
 

@@ -85,7 +85,7 @@ def assess(detector: TrainedDetector, examples: Sequence[Example], by: str | Non
     """Assessments of all examples, under ``all``, and of each value of one thing that is known of them."""
     found: dict[str, Assessment] = {"all": Assessment()}
     for example in examples:
-        said = detector.probabilities(example.features.astype(np.float32))
+        said = detector.probabilities(example.inputs)
         found["all"].add(example, said)
         if by is not None:
             found.setdefault(str(example.about[by]), Assessment()).add(example, said)

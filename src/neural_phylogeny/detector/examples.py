@@ -13,7 +13,9 @@ from numpy.typing import NDArray
 
 from neural_phylogeny.detector.families.truth import without
 from neural_phylogeny.detector.features import pair_features
+from neural_phylogeny.detector.inference import Inputs
 from neural_phylogeny.detector.measurements import Measurements
+from neural_phylogeny.detector.triples import triple_features
 
 HALF = 65000.0
 """What half precision can hold."""
@@ -26,6 +28,7 @@ class Example:
     Attributes
     ----------
     features : (n, n, n_features) float16
+    triples : (n, n, n, n_triples) float16
     parents : (n,)
         -1 for none here.
     hidden : (n,)
@@ -35,9 +38,16 @@ class Example:
     """
 
     features: NDArray[np.float16]
+    triples: NDArray[np.float16]
     parents: NDArray[np.int64]
     hidden: NDArray[np.bool_]
     about: Mapping[str, Any]
+
+    @property
+    def inputs(self) -> Inputs:
+        """What a network reads of it."""
+        n = len(self.parents)
+        return Inputs(self.features.astype(np.float32), self.triples, np.tile(np.arange(n), (n, 1)))
 
 
 @dataclass(frozen=True)
@@ -149,4 +159,5 @@ def with_losses(known: Known, losses: Losses, rng: np.random.Generator) -> Known
 
 def _example(known: Known) -> Example:
     features = np.clip(pair_features(known.measured), -HALF, HALF).astype(np.float16)
-    return Example(features, known.parents, known.hidden, known.about)
+    every = np.tile(np.arange(len(known.parents)), (len(known.parents), 1))
+    return Example(features, triple_features(known.measured, every), known.parents, known.hidden, known.about)

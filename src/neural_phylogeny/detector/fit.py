@@ -100,8 +100,7 @@ def fit(
 def calibrated(detector: TrainedDetector, examples: Sequence[Example]) -> TrainedDetector:
     """With the temperatures that make what it says of examples likeliest; a search over a grid of logarithms."""
     said = [
-        [forward(detector.config, weights, example.features.astype(np.float32)) for weights in detector.networks]
-        for example in examples
+        [forward(detector.config, weights, example.inputs) for weights in detector.networks] for example in examples
     ]
 
     def unlikelihood(temperature: float) -> float:

@@ -13,13 +13,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 from neural_phylogeny.detector.config import DetectorConfig
+from neural_phylogeny.detector.features import pair_features
+from neural_phylogeny.detector.measurements import Measurements
+from neural_phylogeny.detector.triples import thirds, triple_features
 from neural_phylogeny.errors import NeuralPhylogenyError, SavedFileError
 from neural_phylogeny.files import replacing
 
 Array = NDArray[np.float32]
 Weights = Mapping[str, Array]
 
-FORMAT, VERSION = "neural-phylogeny-detector", 1
+FORMAT, VERSION = "neural-phylogeny-detector", 2
 
 CUT = 6.0
 PARENTLESS = 1.0
@@ -28,6 +31,37 @@ for it hides members, against a ninth."""
 
 CHUNK = 1 << 22
 """Numbers of the largest temporary array of an attention: 16 MiB."""
+
+
+@dataclass(frozen=True)
+class Inputs:
+    """What a network reads of a group of n models.
+
+    Attributes
+    ----------
+    pairs : (n, n, n_features)
+        ``[i, j]``: is i the parent of j?
+    triples : (n, n, K, n_triples)
+        The same question, and a third model.
+    thirds : (n, K)
+        Which third models are looked at beside i.
+    """
+
+    pairs: NDArray[np.floating[Any]]
+    triples: NDArray[np.float16]
+    thirds: NDArray[np.int64]
+
+    @classmethod
+    def of(cls, measured: Measurements) -> Self:
+        """From the measurements of a group. O(n^3) a matrix."""
+        chosen = thirds(measured)
+        return cls(pair_features(measured), triple_features(measured, chosen), chosen)
+
+    @classmethod
+    def empty(cls, n: int, config: DetectorConfig) -> Self:
+        """Zeros, for a network to be tried on."""
+        pairs = np.zeros((n, n, config.n_features), dtype=np.float32)
+        return cls(pairs, np.zeros((n, n, n, config.n_triples), dtype=np.float16), np.tile(np.arange(n), (n, 1)))
 
 
 @dataclass(frozen=True)
@@ -66,12 +100,12 @@ class TrainedDetector:
     temperature: float = 1.0
     hidden_temperature: float = 1.0
 
-    def probabilities(self, features: NDArray[np.float32]) -> Probabilities:
-        """Mean over the ensemble, of the features ``(n, n, n_features)`` of a group. O(n^3)."""
-        n = len(features)
+    def probabilities(self, inputs: Inputs) -> Probabilities:
+        """Mean over the ensemble of what the networks say of a group of n models. O(n^3)."""
+        n = len(inputs.pairs)
         parent, hidden = np.zeros((n, n)), np.zeros(n)
         for weights in self.networks:
-            logits, hidden_logits = forward(self.config, weights, features)
+            logits, hidden_logits = forward(self.config, weights, inputs)
             parent += _softmax(logits.astype(np.float64) / self.temperature - PARENTLESS * np.eye(n))
             hidden += 1.0 / (1.0 + np.exp(-hidden_logits.astype(np.float64) / self.hidden_temperature))
         return Probabilities(parent / len(self.networks), hidden / len(self.networks))
@@ -146,15 +180,17 @@ class TrainedDetector:
         return hashlib.sha256(content).hexdigest()
 
 
-def forward(config: DetectorConfig, weights: Weights, features: NDArray[np.float32]) -> tuple[Array, Array]:
+def forward(config: DetectorConfig, weights: Weights, inputs: Inputs) -> tuple[Array, Array]:
     """Logits of one network for one group: ``(n, n)``, the diagonal for "no parent", and ``(n,)`` for hidden ones."""
-    n = len(features)
+    n = len(inputs.pairs)
     every = np.arange(n)
-    x = np.clip((features - weights["mean"]) / weights["deviation"], -CUT, CUT).astype(np.float32)
+    x = np.clip((inputs.pairs - weights["mean"]) / weights["deviation"], -CUT, CUT).astype(np.float32)
     z = _linear(weights, "token", np.maximum(_linear(weights, "encoder", x), 0.0))
     z[every, every] += weights["own"]
     for k in range(config.n_blocks):
         name = f"blocks.{k}"
+        if config.messages:
+            z = z + _messages(config, weights, f"{name}.messages", z, inputs)
         if config.attends:
             z = z + _attention(config, weights, f"{name}.rows", z)
             z = z + np.swapaxes(_attention(config, weights, f"{name}.columns", np.swapaxes(z, 0, 1)), 0, 1)
@@ -167,6 +203,33 @@ def forward(config: DetectorConfig, weights: Weights, features: NDArray[np.float
     logits = _linear(weights, "parent", z)[..., 0]
     logits[every, every] = _linear(weights, "none", own)[:, 0]
     return logits, _linear(weights, "hidden", own)[:, 0]
+
+
+def _messages(config: DetectorConfig, weights: Weights, name: str, z: Array, inputs: Inputs) -> Array:
+    """What each pair hears of third models, a few rows at a time; ``z (n, n, width)``."""
+    n, k = inputs.thirds.shape
+    every = np.arange(n)
+    ij, ik, kj, ki, jk, ji = np.split(_linear(weights, f"{name}.sides", _norm(weights, f"{name}.norm", z)), 6, axis=-1)
+    own, near, far = (
+        ij + np.swapaxes(ji, 0, 1),
+        ik + np.swapaxes(ki, 0, 1),
+        kj + np.swapaxes(jk, 0, 1),
+    )  # [k, j] the last
+    pooled = np.empty((n, n, 2 * config.messages), dtype=np.float32)
+    step = max(1, CHUNK // (config.messages * n * k))
+    for start in range(0, n, step):
+        rows = slice(start, start + step)
+        chosen = inputs.thirds[rows]
+        heard = inputs.triples[rows].astype(np.float32) @ weights[f"{name}.triple.weight"].T  # (rows, n, k, messages)
+        heard += own[rows][:, :, None]
+        heard += near[every[rows][:, None], chosen][:, None]
+        heard += np.swapaxes(far[chosen], 1, 2)
+        np.maximum(heard, 0.0, out=heard)
+        counts = (chosen != every[rows][:, None])[:, None] & (chosen[:, None] != every[:, None])
+        heard *= counts[..., None]
+        pooled[rows, :, : config.messages] = heard.sum(axis=2) / np.maximum(counts.sum(axis=2), 1)[..., None]
+        pooled[rows, :, config.messages :] = heard.max(axis=2)
+    return _linear(weights, f"{name}.out", pooled)
 
 
 def _attention(config: DetectorConfig, weights: Weights, name: str, z: Array) -> Array:
@@ -232,4 +295,4 @@ def _check(config: DetectorConfig, networks: Sequence[Weights]) -> None:
             raise ValueError("its weights are not of the sizes it says")
         if not all(np.isfinite(array).all() for array in weights.values()):
             raise ValueError("its weights are not finite")
-        forward(config, weights, np.zeros((2, 2, config.n_features), dtype=np.float32))
+        forward(config, weights, Inputs.empty(2, config))

@@ -1,8 +1,9 @@
 """The detector's network: a transformer over ordered pairs of models; needs torch, for training only.
 
-Tokens z_ij speak of "i is the parent of j". Attention runs along rows (all children of i) and columns (all parents of
-j), and a gated product over k lets i and j hear of each other through every third model. Nothing depends on the order
-of the models. ``detector.inference`` is the same in NumPy.
+Tokens z_ij speak of "i is the parent of j". They hear what each third model k tells, from the numbers of the triple and
+the tokens of its pairs; attention runs along rows (all children of i) and columns (all parents of j), and a gated
+product over k closes the triangles. Nothing depends on the order of the models. ``detector.inference`` is the same in
+NumPy.
 """
 
 from __future__ import annotations
@@ -33,6 +34,28 @@ class Attention(nn.Module):
         q, k, v = qkv.permute(2, 0, 3, 1, 4)  # (rows, heads, n, width / heads) each
         mixed = nn.functional.scaled_dot_product_attention(q, k, v, attn_mask=bias)
         found: Tensor = self.out(mixed.transpose(1, 2).reshape(rows, n, width))  # (rows, n, width)
+        return found
+
+
+class Messages(nn.Module):
+    """z_ij hears of each third model: the numbers of the triple and its six tokens, summed, cut at 0 and pooled."""
+
+    def __init__(self, config: DetectorConfig) -> None:
+        super().__init__()
+        self.norm = nn.LayerNorm(config.width)
+        self.sides = nn.Linear(config.width, 6 * config.messages)
+        self.triple = nn.Linear(config.n_triples, config.messages, bias=False)
+        self.out = nn.Linear(2 * config.messages, config.width)
+
+    def forward(self, z: Tensor, triples: Tensor, third: Tensor) -> Tensor:
+        """``z (batch, n, n, width)``, ``triples (batch, n, n, n, n_triples)``, ``third (batch, n, n, n, 1)``."""
+        ij, ik, kj, ki, jk, ji = self.sides(self.norm(z)).chunk(6, dim=-1)  # (batch, n, n, messages) each
+        heard = self.triple(triples)  # (batch, n, n, n, messages)
+        heard = heard + (ij + ji.transpose(1, 2))[:, :, :, None]
+        heard = heard + (ik + ki.transpose(1, 2))[:, :, None]
+        heard = torch.relu(heard + (kj.transpose(1, 2) + jk)[:, None]) * third
+        mean = heard.sum(dim=3) / third.sum(dim=3).clamp(min=1.0)
+        found: Tensor = self.out(torch.cat([mean, heard.amax(dim=3)], dim=-1))
         return found
 
 
@@ -74,17 +97,20 @@ class Mlp(nn.Module):
 
 
 class Block(nn.Module):
-    """Rows, columns, triangle, MLP, each added to the tokens."""
+    """Messages, rows, columns, triangle, MLP, each added to the tokens."""
 
     def __init__(self, config: DetectorConfig) -> None:
         super().__init__()
+        self.messages = Messages(config) if config.messages else None
         self.rows = Attention(config) if config.attends else None
         self.columns = Attention(config) if config.attends else None
         self.triangle = Triangle(config) if config.triangles else None
         self.mlp = Mlp(config)
 
-    def forward(self, z: Tensor, real: Tensor, mask: Tensor, count: Tensor) -> Tensor:
-        """``z (batch, n, n, width)``, ``real (batch, n)``, ``mask (batch, n, n, 1)``, ``count (batch, 1, 1, 1)``."""
+    def forward(self, z: Tensor, triples: Tensor, third: Tensor, real: Tensor, mask: Tensor, count: Tensor) -> Tensor:
+        """Shapes as above; ``real (batch, n)``."""
+        if self.messages is not None:
+            z = z + self.messages(z, triples, third)
         batch, n, _, width = z.shape
         bias = torch.zeros_like(real, dtype=z.dtype).masked_fill(~real, -1e9)
         bias = bias[:, None, :].expand(batch, n, n).reshape(batch * n, 1, 1, n)
@@ -118,12 +144,13 @@ class Detector(nn.Module):
         self.none = nn.Linear(config.width, 1)
         self.hidden = nn.Linear(config.width, 1)
 
-    def forward(self, features: Tensor, real: Tensor) -> tuple[Tensor, Tensor]:
+    def forward(self, features: Tensor, triples: Tensor, real: Tensor) -> tuple[Tensor, Tensor]:
         """Logits of groups padded to n models.
 
         Parameters
         ----------
         features : (batch, n, n, n_features)
+        triples : (batch, n, n, n, n_triples)
         real : (batch, n)
             False at padding.
 
@@ -136,13 +163,20 @@ class Detector(nn.Module):
         n = real.shape[1]
         self_pair = torch.eye(n, dtype=features.dtype)[None, :, :, None]  # (1, n, n, 1)
         mask = (real[:, :, None] & real[:, None, :])[..., None].to(features.dtype)  # (batch, n, n, 1)
+        third = third_models(real).to(features.dtype)
         count = real.sum(dim=1).to(features.dtype).view(-1, 1, 1, 1)
         x = ((features - self.mean) / self.deviation).clamp(-CUT, CUT)
         z = self.token(torch.relu(self.encoder(x))) + self.own * self_pair  # (batch, n, n, width)
         for block in self.blocks:
-            z = block(z, real, mask, count)
+            z = block(z, triples, third, real, mask, count)
         z = self.norm(z)
         own = z.diagonal(dim1=1, dim2=2).transpose(1, 2)  # (batch, n, width)
         scores = self.parent(z).squeeze(-1)
         logits = torch.where(self_pair[..., 0] > 0, torch.diag_embed(self.none(own).squeeze(-1)), scores)
         return logits.masked_fill(~real[:, :, None], -1e9), self.hidden(own).squeeze(-1)
+
+
+def third_models(real: Tensor) -> Tensor:
+    """Which k counts for which pair: a real model, and neither of the two; ``(batch, n) -> (batch, n, n, n, 1)``."""
+    other = ~torch.eye(real.shape[1], dtype=torch.bool)
+    return (real[:, None, None, :] & other[None, :, None, :] & other[None, None])[..., None]

@@ -54,8 +54,8 @@ class TrainingRecipe:
     seed: int = 0
 
 
-Batch = tuple[Tensor, Tensor, Tensor, Tensor]
-"""Features, which models are real, parents (a model's own number for none, -100 at padding), hidden."""
+Batch = tuple[Tensor, Tensor, Tensor, Tensor, Tensor]
+"""Features, triples, which models are real, parents (a model's own number for none, -100 at padding), hidden."""
 
 
 def train(
@@ -181,8 +181,8 @@ def evaluate(model: torch.nn.Module, examples: Sequence[Example], recipe: Traini
     model.eval()
     loss, right, models = 0.0, 0, 0
     for batch in _batches(examples, 4 * recipe.tokens, None):
-        features, real, parents, _ = batch
-        logits, _ = model(features, real)
+        features, triples, real, parents, _ = batch
+        logits, _ = model(features, triples, real)
         wanted = parents[real]
         columns = logits.transpose(1, 2)[real]
         loss += nn.functional.cross_entropy(columns, wanted, reduction="sum").item()
@@ -192,8 +192,8 @@ def evaluate(model: torch.nn.Module, examples: Sequence[Example], recipe: Traini
 
 
 def _loss(model: Detector, batch: Batch, recipe: TrainingRecipe) -> Tensor:
-    features, real, parents, hidden = batch
-    logits, hidden_logits = model(features, real)
+    features, triples, real, parents, hidden = batch
+    logits, hidden_logits = model(features, triples, real)
     columns = logits.transpose(1, 2)[real]  # (models, n): for each model, over its possible parents
     by_parent = nn.functional.cross_entropy(columns, parents[real], label_smoothing=recipe.smoothing)
     by_hidden = nn.functional.binary_cross_entropy_with_logits(hidden_logits[real], hidden[real])
@@ -202,12 +202,14 @@ def _loss(model: Detector, batch: Batch, recipe: TrainingRecipe) -> Tensor:
 
 def _disturbed(batch: Batch, model: Detector, members: Sequence[Tensor], recipe: TrainingRecipe) -> Batch:
     """With noise, and some groups of features at their mean."""
-    features, *rest = batch
+    features, triples, *rest = batch
     features = features + recipe.noise * model.deviation * torch.randn_like(features)
     for group in members:
         if torch.rand(()) < recipe.drop:
             features = torch.where(group, model.mean, features)
-    return features, *rest  # type: ignore[return-value]
+    if torch.rand(()) < recipe.drop:
+        triples = torch.zeros_like(triples)
+    return features, triples, *rest  # type: ignore[return-value]
 
 
 def _schedule(share: float, warm_up: float) -> float:
@@ -242,13 +244,15 @@ def _batches(examples: Sequence[Example], tokens: int, rng: np.random.Generator 
 def _padded(group: Sequence[Example]) -> Batch:
     n = max(len(example.parents) for example in group)
     features = np.zeros((len(group), n, n, group[0].features.shape[2]), dtype=np.float32)
+    triples = np.zeros((len(group), n, n, n, group[0].triples.shape[3]), dtype=np.float32)
     real = np.zeros((len(group), n), dtype=bool)
     parents = np.full((len(group), n), -100, dtype=np.int64)
     hidden = np.zeros((len(group), n), dtype=np.float32)
     for k, example in enumerate(group):
         size = len(example.parents)
         features[k, :size, :size] = example.features
+        triples[k, :size, :size, :size] = example.triples
         real[k, :size] = True
         parents[k, :size] = np.where(example.parents < 0, np.arange(size), example.parents)
         hidden[k, :size] = example.hidden
-    return torch.from_numpy(features), torch.from_numpy(real), torch.from_numpy(parents), torch.from_numpy(hidden)
+    return tuple(map(torch.from_numpy, (features, triples, real, parents, hidden)))  # type: ignore[return-value]
