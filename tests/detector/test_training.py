@@ -98,7 +98,9 @@ def test_a_detector_that_is_too_sure_is_cooled(trained):
 def test_counts_of_one_group():
     # Truth 0 > 1 > 2; told 0 > 1, 0 > 2: two of three right; both edges have their parent above the child but (1, 2).
     said = np.array([[0.8, 0.7, 0.6], [0.1, 0.2, 0.3], [0.1, 0.1, 0.1]])
-    example = Example(np.zeros((3, 3, 1), np.float16), np.array([-1, 0, 1]), np.zeros(3, bool), {})
+    example = Example(
+        np.zeros((3, 3, 1), np.float16), np.zeros((3, 3, 3, 1), np.float16), np.array([-1, 0, 1]), np.zeros(3, bool), {}
+    )
     found = Assessment()
     found.add(example, Probabilities(said, np.zeros(3)))
     assert (found.models, found.right, found.edges, found.directed, found.exact) == (3, 2, 2, 1, 0)
@@ -109,7 +111,9 @@ def test_counts_of_one_group():
 
 def test_orphans_that_are_told():
     said = np.array([[0.9, 0.0], [0.1, 1.0]])
-    example = Example(np.zeros((2, 2, 1), np.float16), np.array([-1, -1]), np.ones(2, bool), {})
+    example = Example(
+        np.zeros((2, 2, 1), np.float16), np.zeros((2, 2, 2, 1), np.float16), np.array([-1, -1]), np.ones(2, bool), {}
+    )
     found = Assessment()
     found.add(example, Probabilities(said, np.array([0.9, 0.8])))
     assert (found.orphans, found.found) == (1, 1)

@@ -41,7 +41,9 @@ def test_models_of_which_two_are_equal_are_no_trouble(rng):
 
 def test_of_a_large_group_only_the_nearest_are_looked_at(rng):
     root = rng.normal(size=(12, 10))
-    models = [{"w": (root + (0.1 + 0.01 * k) * rng.normal(size=root.shape)).astype(np.float32)} for k in range(FREE + 1)]
+    models = [
+        {"w": (root + (0.1 + 0.01 * k) * rng.normal(size=root.shape)).astype(np.float32)} for k in range(FREE + 1)
+    ]
     measured = Measurements.of_models(models)
     chosen = thirds(measured)
     assert chosen.shape == (FREE + 1, NEAREST)
