@@ -46,7 +46,10 @@ def random_weights(config, seed=0):
     return model, {name: tensor.detach().numpy().copy() for name, tensor in model.state_dict().items()}
 
 
-def random_inputs(rng, n, n_features=len(names()), n_triples=N_TRIPLES):
+N_FEATURES = len(names())
+
+
+def random_inputs(rng, n, n_features=N_FEATURES, n_triples=N_TRIPLES):
     """What a network may be asked of n models, drawn."""
     pairs = rng.normal(size=(n, n, n_features)).astype(np.float32)
     triples = rng.normal(size=(n, n, n, n_triples)).astype(np.float16)
@@ -55,4 +58,4 @@ def random_inputs(rng, n, n_features=len(names()), n_triples=N_TRIPLES):
 
 @pytest.fixture
 def small_config():
-    return DetectorConfig(n_features=len(names()), hidden=16, width=8, n_blocks=2, n_heads=2, channels=4, messages=5)
+    return DetectorConfig(n_features=N_FEATURES, hidden=16, width=8, n_blocks=2, n_heads=2, channels=4, messages=5)
