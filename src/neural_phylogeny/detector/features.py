@@ -56,14 +56,16 @@ def names() -> tuple[str, ...]:
 
 def _all(measured: Measurements) -> Named:
     with np.errstate(all="ignore"):
+        lasting = measured.lasting()
         return {
             **_outline_features(measured),
             **_matrix_features(measured),
-            **_geometry_features(measured),
-            **_matrix_triples(measured),
+            **_geometry_features(lasting),
+            **_matrix_triples(lasting),
             **_vector_features(measured),
             **_exact_features(measured),
             **_size_features(measured),
+            "size.lasting": np.full((len(measured),) * 2, len(lasting.sizes) / max(len(measured.sizes), 1)),
         }
 
 

@@ -27,6 +27,9 @@ PAIRS = ("product", "second", "third", "square", "fourth", "zeros", "equal")
 MODELS = ("sum", "square", "cube", "fourth", "absolute", "largest", "zeros", "grid", "distinct")
 """Of the values of one model, as ``measures.moments`` has them; the sums as means, zeros as a share."""
 
+LASTING = 0.3
+"""Least cosine of two models in a matrix that neither was given anew."""
+
 OUTLINES = ("rows", "columns", "spectrum", "quantiles")
 
 
@@ -125,6 +128,19 @@ class Measurements:
             self.identical[at],
             self.shared[at],
         )
+
+    def lasting(self) -> Self:
+        """Without matrices that some child was given anew, a fresh head as a rule, unless no other would be left.
+
+        A matrix lasts when no two models are much less alike in it than in the others. A fresh head shows in every
+        difference of its owner from anybody, as if all had learnt something in common.
+        """
+        product = self.pairs["product"]
+        root = np.sqrt(np.maximum(np.einsum("tii->ti", product), 1e-30))
+        cosine = product / (root[:, :, None] * root[:, None, :])
+        least = np.where(np.isfinite(cosine), cosine, np.inf).min(axis=(1, 2), initial=np.inf)
+        lasts = np.flatnonzero(least >= max(LASTING, float(np.median(least)) / 2.0)) if len(least) else []
+        return self.subset(range(len(self)), lasts) if 0 < len(lasts) < len(least) else self
 
     def arrays(self) -> dict[str, Array]:
         """Everything by name, to be stored."""

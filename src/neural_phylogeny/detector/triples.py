@@ -41,7 +41,7 @@ def thirds(measured: Measurements) -> NDArray[np.int64]:
     n = len(measured)
     if n <= FREE:
         return np.broadcast_to(np.arange(n), (n, n)).copy()
-    squared = _whole(measured).squared.copy()
+    squared = _whole(measured.lasting()).squared.copy()
     np.fill_diagonal(squared, np.inf)
     return np.argsort(squared, axis=1, kind="stable")[:, :NEAREST]
 
@@ -49,9 +49,10 @@ def thirds(measured: Measurements) -> NDArray[np.int64]:
 def triple_features(measured: Measurements, chosen: NDArray[np.int64]) -> NDArray[np.float16]:
     """Numbers of all triples ``[i, j, chosen[i, k]]``: ``(n, n, K, N_TRIPLES)``, finite.
 
-    Angles at i, j and k and slopes of each on each, of all matrices as one space, and their range over the matrices;
+    Angles at i, j and k and slopes of each on each, of all lasting matrices as one space, and their range over them;
     zeros where two of the three are one. O(n^2 K) a matrix.
     """
+    measured = measured.lasting()
     n, (_, k) = len(measured), chosen.shape
     found = np.empty((n, n, k, N_TRIPLES), dtype=np.float16)
     whole, even = _whole(measured), _even(measured)
