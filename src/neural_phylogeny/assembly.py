@@ -87,8 +87,16 @@ class Findings:
             lighter_tails=summed(kurtosis_score(self.statistics))[at],
             nearer=lambda fake: nearer(self.statistics, fake, seed)[at],
             seed=seed,
+            even=lambda chosen: _even(self.statistics, [rows[k] for k in chosen]),
             learned=lambda chosen: _learned(self.statistics, [rows[k] for k in chosen]),
         )
+
+
+def _even(statistics: Statistics, rows: list[int]) -> NDArray[np.float64]:
+    """Inner products of some members of a group in the matrices that all of them kept, each counted alike."""
+    from neural_phylogeny.detector.measurements import Measurements
+
+    return Measurements.of(statistics, rows).lasting().even_gram()
 
 
 def _learned(statistics: Statistics, rows: list[int]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:

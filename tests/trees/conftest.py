@@ -37,6 +37,7 @@ def problem_of(X, families, seed=0):
         lighter_tails=by_norm,
         nearer=lambda fake: by_norm if fake.summed else np.sign(by_norm),
         seed=seed,
+        even=lambda rows: gram[np.ix_(rows, rows)] / squares.mean(),
         learned=lambda rows: said_by_norm(by_norm[np.ix_(rows, rows)]),
     )
 

@@ -139,8 +139,23 @@ class Measurements:
         root = np.sqrt(np.maximum(np.einsum("tii->ti", product), 1e-30))
         cosine = product / (root[:, :, None] * root[:, None, :])
         least = np.where(np.isfinite(cosine), cosine, np.inf).min(axis=(1, 2), initial=np.inf)
-        lasts = np.flatnonzero(least >= max(LASTING, float(np.median(least)) / 2.0)) if len(least) else []
+        bar = max(LASTING, float(np.median(least)) / 2.0) if len(least) else 0.0
+        lasts = np.flatnonzero(least >= bar).tolist()
         return self.subset(range(len(self)), lasts) if 0 < len(lasts) < len(least) else self
+
+    def even_gram(self) -> Array:
+        """Inner products of the models, each matrix scaled to the same length: ``(n, n)``, finite.
+
+        From the distances, so that near models lose no digits; a pair that shares no matrix is at right angles.
+        """
+        norm = np.einsum("tii->ti", self.pairs["product"])
+        inner = (norm[:, :, None] + norm[:, None, :] - self.pairs["square"]) / 2.0
+        typical = np.array([np.nanmean(row) if np.isfinite(row).any() else 1.0 for row in norm]).reshape(-1, 1, 1)
+        known = np.isfinite(inner)
+        total = np.where(known, inner / typical, 0.0).sum(axis=0)
+        found: Array = total / np.maximum(known.sum(axis=0), 1)
+        found[np.diag_indices(len(self))] = np.where(np.diag(found) > 0, np.diag(found), 1.0)
+        return found
 
     def arrays(self) -> dict[str, Array]:
         """Everything by name, to be stored."""

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 
 from neural_phylogeny.relations.fake_init import FakeInitialisation
+from neural_phylogeny.trees.evidence import evidence_forest
 from neural_phylogeny.trees.kernels import Options, mother_trees, nearest, spanning_tree, star_in_clusters
 from neural_phylogeny.trees.learned import learned_forest
 from neural_phylogeny.trees.problem import Forest, Problem
@@ -72,6 +73,13 @@ _ROWS = (
         f"the learned detector of {PAPER}, made to fit any architecture",
         "O(n^3) a matrix after the pass",
         learned_forest,
+    ),
+    Method(
+        "evidence",
+        "the tree under which what each model adds is independent of the rest, but for factors that children share",
+        "this package",
+        "O(n^5) up to 24 models, then O(n^2)",
+        evidence_forest,
     ),
     Method(
         "spanning-tree",

@@ -36,6 +36,8 @@ class Problem:
         The paper's direction metric by ``FakeInitialisation``: ``(n, n)``, positive where i is nearer to it.
     seed : int
         For methods that draw.
+    even : callable
+        Inner products of k of the models, ``(k, k)``, matrices that all of them kept counted alike.
     learned : callable
         What a learned detector says of k of the models: probabilities ``(k, k)`` that i is the parent of j, with those
         of having no parent here on the diagonal; and ``(k,)`` that the parent is missing but a sibling is here.
@@ -49,6 +51,7 @@ class Problem:
     lighter_tails: Matrix
     nearer: Callable[[FakeInitialisation], Matrix]
     seed: int
+    even: Callable[[list[int]], Matrix]
     learned: Callable[[list[int]], tuple[Matrix, Matrix]]
 
 

@@ -1,0 +1,98 @@
+"""Climbing in the space of rooted trees: all trees of a few nodes, else steps uphill from several starts."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from itertools import product
+
+import numpy as np
+from numpy.typing import NDArray
+
+from neural_phylogeny.trees.spanning import Parents, reroot
+
+Score = Callable[[NDArray[np.int64]], NDArray[np.float64]]
+"""Of b trees at once, ``(b, n) -> (b,)``; more is better."""
+
+FEW = 5
+"""Of so many nodes all n^(n-1) rooted trees are looked at."""
+
+STEPS = 60
+"""Uphill at most."""
+
+
+def best_tree(score: Score, starts: Sequence[Parents], near: NDArray[np.bool_]) -> tuple[Parents, float]:
+    """The best tree found, and its score; exact for at most ``FEW`` nodes.
+
+    Parameters
+    ----------
+    starts : sequence of (n,)
+        Where to climb from: hanging a node elsewhere, another root, two nodes exchanged.
+    near : (n, n)
+        ``[i, j]``: whether j may be hung below i on the way; it bounds the cost of a step.
+    """
+    n = len(starts[0])
+    if n <= FEW:
+        trees = all_trees(n)
+        scores = score(trees)
+        return trees[np.argmax(scores)], float(scores.max())
+    found = [_climb(score, start, near) for start in starts]
+    return max(found, key=lambda pair: pair[1])
+
+
+def all_trees(n: int) -> NDArray[np.int64]:
+    """Every rooted tree over n nodes as a parent vector: ``(n^(n-1), n)``.
+
+    Examples
+    --------
+    >>> all_trees(2).tolist()
+    [[-1, 0], [1, -1]]
+    """
+    vectors = np.array([v for v in product(range(-1, n), repeat=n) if v.count(-1) == 1], dtype=np.int64)
+    reached = vectors.copy()
+    for _ in range(n):
+        reached = np.where(reached >= 0, np.take_along_axis(vectors, np.maximum(reached, 0), axis=1), -1)
+    return vectors[(reached < 0).all(axis=1)]
+
+
+def neighbours(tree: Parents, near: NDArray[np.bool_]) -> NDArray[np.int64]:
+    """All trees one step away, ``(b, n)``."""
+    n = len(tree)
+    below = np.eye(n, dtype=bool)
+    for j in range(n):
+        above = int(tree[j])
+        while above >= 0:
+            below[above, j] = True
+            above = int(tree[above])
+    root = int(np.flatnonzero(tree < 0)[0])
+    found = []
+    for j in range(n):
+        for i in np.flatnonzero(near[:, j] & ~below[j]) if j != root else ():
+            if i != tree[j]:
+                moved = tree.copy()
+                moved[j] = i
+                found.append(moved)
+    for k in range(n):
+        if k != root:
+            found += [reroot(tree, k), _exchanged(tree, root, k)]
+    return np.array(found, dtype=np.int64).reshape(-1, n)
+
+
+def _climb(score: Score, tree: Parents, near: NDArray[np.bool_]) -> tuple[Parents, float]:
+    current = float(score(tree[None])[0])
+    for _ in range(STEPS):
+        candidates = neighbours(tree, near)
+        scores = score(candidates)
+        best = int(np.argmax(scores))
+        if scores[best] <= current + 1e-9:
+            break
+        tree, current = candidates[best], float(scores[best])
+    return tree, current
+
+
+def _exchanged(tree: Parents, a: int, b: int) -> Parents:
+    """The same tree with two nodes in each other's place."""
+    place = np.arange(len(tree))
+    place[[a, b]] = b, a
+    found = np.full_like(tree, -1)
+    found[place] = np.where(tree >= 0, place[tree], -1)
+    return found
