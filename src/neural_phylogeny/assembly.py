@@ -28,6 +28,7 @@ from neural_phylogeny.records import (
 from neural_phylogeny.relations.copies import copies
 from neural_phylogeny.relations.direction import kurtosis_score, log_odds
 from neural_phylogeny.relations.evidence import direction_evidence, existence_evidence
+from neural_phylogeny.relations.exact import exact_odds
 from neural_phylogeny.relations.existence import Existence, existence, matrix_gram
 from neural_phylogeny.relations.fake_init import nearer, summed
 from neural_phylogeny.tensors.components import components
@@ -88,6 +89,7 @@ class Findings:
             nearer=lambda fake: nearer(self.statistics, fake, seed)[at],
             seed=seed,
             even=lambda chosen: _even(self.statistics, [rows[k] for k in chosen]),
+            exact=lambda chosen: exact_odds(self.statistics.subset([rows[k] for k in chosen])),
             learned=lambda chosen: _learned(self.statistics, [rows[k] for k in chosen]),
         )
 

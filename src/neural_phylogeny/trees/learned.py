@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -40,8 +42,43 @@ def likeliest_forest(parent: Matrix) -> NDArray[np.int64]:
     return maximum_arborescence(logs, np.diag(logs))
 
 
+def fused_forest(problem: Problem, options: object) -> Forest:
+    """The same, after exact witnesses have been heard."""
+    return _forest(problem, lambda said, chosen: weighed(said, *problem.exact(chosen)))
+
+
 def learned_forest(problem: Problem, options: object) -> Forest:
-    """The detector's forest in each family of the existence test; what it leaves apart is no family.
+    """The detector's forest in each family of the existence test; what it leaves apart is no family."""
+    return _forest(problem, lambda said, chosen: said)
+
+
+def weighed(parent: Matrix, directed: Matrix, next_to: Matrix) -> Matrix:
+    """Probabilities of parents after witnesses have been heard, by Bayes' rule.
+
+    Parameters
+    ----------
+    parent : (n, n)
+        ``[i, j]``: i is the parent of j; on the diagonal that j has none here.
+    directed, next_to : (n, n)
+        Log-odds. The latter compares possible parents with each other; it does not make it likelier that there is none.
+
+    Examples
+    --------
+    >>> said = np.array([[0.5, 0.5], [0.5, 0.5]])
+    >>> weighed(said, np.array([[0.0, 8.0], [-8.0, 0.0]]), np.zeros((2, 2))).round(3).tolist()
+    [[1.0, 1.0], [0.0, 0.0]]
+    """
+    off = ~np.eye(len(parent), dtype=bool)
+    some = np.where(off, parent, 0.0)
+    among = some * np.exp(next_to)
+    among *= some.sum(axis=0) / np.maximum(among.sum(axis=0), LEAST)
+    found: Matrix = np.where(off, among * np.exp(directed), parent)
+    found /= found.sum(axis=0)
+    return found
+
+
+def _forest(problem: Problem, hear: Callable[[Matrix, list[int]], Matrix]) -> Forest:
+    """The likeliest forest by the detector's probabilities after something else was heard.
 
     Roots with a hidden parent stay together. An edge's probability is that of its direction, given that one of the two
     is the other's parent.
@@ -54,6 +91,7 @@ def learned_forest(problem: Problem, options: object) -> Forest:
         if len(members) < 2:
             continue
         said, orphaned = problem.learned(members.tolist())
+        said = hear(said, members.tolist())
         found = likeliest_forest(said)
         children = np.flatnonzero(found >= 0)
         parents[members[children]] = members[found[children]]

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, replace
 from neural_phylogeny.relations.fake_init import FakeInitialisation
 from neural_phylogeny.trees.evidence import evidence_forest
 from neural_phylogeny.trees.kernels import Options, mother_trees, nearest, spanning_tree, star_in_clusters
-from neural_phylogeny.trees.learned import learned_forest
+from neural_phylogeny.trees.learned import fused_forest, learned_forest
 from neural_phylogeny.trees.problem import Forest, Problem
 
 __all__ = ["METHODS", "Forest", "Method", "Options", "Problem"]
@@ -62,10 +62,10 @@ ANALOGUE = f"after {PAPER}"
 _ROWS = (
     Method(
         "auto",
-        "the best of what is here: today the detector",
+        "the best of what is here: the detector, and exact witnesses of pruning, rounding and untouched values",
         "this package",
         "O(n^3) a matrix after the pass",
-        learned_forest,
+        fused_forest,
     ),
     Method(
         "detector",

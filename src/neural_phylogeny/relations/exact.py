@@ -1,0 +1,138 @@
+"""Exact witnesses: what rounding, pruning and untouched values leave behind, which chance does not.
+
+Each gives log-odds ``[i, j]`` that i rather than somebody else is the parent of j, or that j is not the parent of i;
+zero where it has nothing to say. They rest on the sample of values that the pass compares in all models.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from neural_phylogeny.measures.statistics import Statistics
+
+Matrix = NDArray[np.float64]
+
+CERTAIN, STRONG, GOOD = 8.0, 4.0, 2.0
+"""Log-odds of a copy that was only pruned or rounded; of a pattern that has one usual cause; of a lead."""
+
+FEW = 0.01
+"""A smaller share of zeros or of equal values is chance: dead units, values that were never touched."""
+
+MANY = 0.1
+"""A larger share of zeros was made on purpose."""
+
+KEPT = 0.98
+"""Share of zeros or values that a descendant keeps."""
+
+
+@dataclass(frozen=True)
+class Shared:
+    """What the models of a group have in common, over all matrices that a pair shares: ``(n, n)`` each.
+
+    ``count`` of sampled values; ``zeros`` in both, ``equal`` in both (zeros too), as shares of it; ``own`` share of i's
+    zeros among the values compared with j; ``moved``: mean squared difference over the mean square of i; ``bits`` of
+    the mantissas of i, ``(n,)``; ``contained``: share of i's matrices that is compared with j.
+    """
+
+    count: Matrix
+    zeros: Matrix
+    equal: Matrix
+    own: Matrix
+    moved: Matrix
+    bits: NDArray[np.float64]
+    contained: Matrix
+
+    @classmethod
+    def of(cls, statistics: Statistics) -> Shared:
+        """From the statistics of a pass. O(n^2) a matrix."""
+        n = statistics.alignment.n_models
+        count, zeros, equal, own, square, norm, size = (np.zeros((n, n)) for _ in range(7))
+        bits = np.zeros(n)
+        for tensor, arrays in statistics:
+            if not tensor.is_matrix or "cross.product" not in arrays:
+                continue
+            finite = np.isfinite(np.diag(arrays["cross.product"]))
+            members = np.array(tensor.members)[finite]
+            at, inner = np.ix_(members, members), np.ix_(finite, finite)
+            both, alike = (arrays[f"cross.{name}"][inner].astype(np.float64) for name in ("zeros", "equal"))
+            count[at] += arrays["cross.count"][0]
+            zeros[at] += both
+            equal[at] += alike
+            own[at] += np.diag(both)[:, None]
+            square[at] += arrays["cross.square"][inner]
+            norm[at] += np.diag(arrays["cross.product"][inner])[:, None]
+            size[at] += tensor.size
+            bits[members] = np.maximum(bits[members], arrays["moments.grid"][finite])
+        known = np.maximum(count, 1.0)
+        whole = np.maximum(statistics.alignment.in_matrices.astype(np.float64), 1.0)
+        return cls(
+            count,
+            zeros / known,
+            equal / known,
+            own / known,
+            np.divide(square, norm, out=np.full((n, n), np.inf), where=norm > 0),
+            bits,
+            size / whole[:, None],
+        )
+
+
+def pruned(shared: Shared) -> Matrix:
+    """J has i's zeros and more: certain where its other values are i's, else a good lead.
+
+    A few zeros of i among many of j say nothing: they may be what is left in i of a pruned parent that was trained on.
+    """
+    of_i, of_j = shared.own, shared.own.T
+    more = (of_j > of_i + FEW) & (shared.zeros >= KEPT * of_i)
+    same = more & (shared.equal - shared.zeros >= KEPT * (1.0 - of_j))
+    clear = more & (of_j > MANY) & ((of_i < FEW) | (of_i > MANY))
+    return _directed(np.where(same, CERTAIN, np.where(clear, GOOD, 0.0)))
+
+
+def rounded(shared: Shared) -> Matrix:
+    """J is i up to an error that fits j's coarser mantissas."""
+    coarser = shared.bits[None, :] < shared.bits[:, None] - 2.0
+    error = 2.0 ** (-2.0 * shared.bits[None, :]) / 12.0
+    return _directed(np.where(coarser & (shared.moved <= 1.2 * error) & (shared.moved > 0.0), CERTAIN, 0.0))
+
+
+def shrunk(shared: Shared) -> Matrix:
+    """J is a part of i, and most values are i's: units were removed."""
+    part = (shared.contained.T > KEPT) & (shared.contained < KEPT)
+    return _directed(np.where(part & (shared.equal - shared.zeros > 0.5), STRONG, 0.0))
+
+
+def untouched(shared: Shared) -> Matrix:
+    """J's parent is among those that share most values with it to the last bit; says nothing of direction."""
+    n = len(shared.equal)
+    share = np.where(np.eye(n, dtype=bool), 0.0, shared.equal)
+    most = share.max(axis=0, initial=0.0)
+    behind = 1.0 - share / np.maximum(most, FEW)[None, :]
+    found: Matrix = np.where(most[None, :] > FEW, -GOOD * np.clip(behind, 0.0, 1.0), 0.0)
+    np.fill_diagonal(found, 0.0)
+    return found
+
+
+DIRECTED = {"pruned": pruned, "rounded": rounded, "shrunk": shrunk}
+"""By name, the witnesses that know which of two models was made from the other."""
+
+STATEMENTS = {
+    "pruned": "has all zeros of {other} and more",
+    "rounded": "is {other} rounded to a coarser grid",
+    "shrunk": "is a part of {other}, its values unchanged",
+}
+
+
+def exact_odds(statistics: Statistics) -> tuple[Matrix, Matrix]:
+    """Log-odds that i is the parent of j, by all directed witnesses together, and by untouched values."""
+    shared = Shared.of(statistics)
+    directed = sum((witness(shared) for witness in DIRECTED.values()), np.zeros_like(shared.equal))
+    return directed, untouched(shared)
+
+
+def _directed(odds: Matrix) -> Matrix:
+    """For i as the parent of j, and against the reverse."""
+    found: Matrix = odds - odds.T
+    return found

@@ -1,0 +1,75 @@
+"""Exact witnesses speak where something was pruned, rounded or left alone, and are silent elsewhere."""
+
+import numpy as np
+import pytest
+
+from neural_phylogeny.relations.exact import CERTAIN, GOOD, Shared, exact_odds, pruned, rounded
+
+
+@pytest.fixture
+def root(rng):
+    return {"a": rng.normal(size=(40, 30)).astype(np.float32), "b": rng.normal(size=(20, 40)).astype(np.float32)}
+
+
+def trained(model, rng, moved=0.1, mask=None):
+    found = {name: (w + moved * rng.normal(size=w.shape)).astype(np.float32) for name, w in model.items()}
+    return found if mask is None else {name: np.where(mask[name], w, 0).astype(np.float32) for name, w in found.items()}
+
+
+def zeroed(model, share=0.5):
+    return {
+        name: np.where(np.abs(w) < np.quantile(np.abs(w), share), 0, w).astype(w.dtype) for name, w in model.items()
+    }
+
+
+def test_a_pruned_copy_is_certain(measured, root, rng):
+    odds = pruned(Shared.of(measured(root, zeroed(root), trained(root, rng))))
+    assert odds[0, 1] == CERTAIN == -odds[1, 0]
+    assert odds[2].tolist() == [0.0, GOOD, 0.0]  # a dense relative came before, too
+
+
+def test_a_pruned_and_trained_child_is_a_lead(measured, root, rng):
+    mask = {name: w != 0 for name, w in zeroed(root).items()}
+    odds = pruned(Shared.of(measured(root, trained(root, rng, mask=mask))))
+    assert odds.tolist() == [[0.0, GOOD], [-GOOD, 0.0]]
+
+
+def test_a_few_zeros_left_in_a_model_say_nothing(measured, root, rng):
+    child = zeroed(root)
+    grown = trained(child, rng)
+    for name, w in grown.items():
+        w[:1][child[name][:1] == 0] = 0
+    odds = pruned(Shared.of(measured(child, grown)))
+    assert not odds.any()
+
+
+@pytest.mark.parametrize("name", ["float16", "bfloat16"])
+def test_a_rounded_copy_is_certain(measured, root, rng, name):
+    import ml_dtypes
+
+    dtype = np.float16 if name == "float16" else ml_dtypes.bfloat16
+    copy = {key: w.astype(dtype).astype(np.float32) for key, w in root.items()}
+    child = {key: w.astype(dtype).astype(np.float32) for key, w in trained(root, rng).items()}
+    odds = rounded(Shared.of(measured(root, copy, child)))
+    assert odds[0, 1] == CERTAIN == -odds[1, 0]
+    assert odds[0, 2] == 0 == odds[1, 2]
+
+
+def test_untouched_values_tell_who_is_next(measured, root, rng):
+    child = trained(root, rng)
+    kept = rng.random(child["a"].shape) < 0.3
+    grandchild = trained(child, rng)
+    grandchild["a"][kept] = child["a"][kept]
+    directed, next_to = exact_odds(measured(root, child, grandchild))
+    assert not directed.any()
+    assert next_to[1, 2] == 0.0
+    assert next_to[0, 2] == -GOOD
+
+
+def test_nothing_is_said_of_what_is_not_finite(measured, root, rng):
+    broken = trained(root, rng)
+    broken["a"][0, 0] = np.nan
+    directed, next_to = exact_odds(measured(root, broken, zeroed(root)))
+    assert np.isfinite(directed).all()
+    assert np.isfinite(next_to).all()
+    assert directed[0, 2] == CERTAIN
