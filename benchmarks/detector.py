@@ -70,7 +70,8 @@ def roots_removed(paths: Sequence[Path]) -> list[Example]:
 
 def masked(examples: Sequence[Example], group: str) -> list[Example]:
     dropped = np.array([name.partition(".")[0] == group for name in names()])
-    return [replace(e, features=np.where(dropped, np.float16(0), e.features)) for e in examples]
+    found = [replace(e, features=np.where(dropped, np.float16(0), e.features)) for e in examples]
+    return [replace(e, triples=np.zeros_like(e.triples)) for e in found] if group == "triples" else found
 
 
 def variant(
@@ -126,7 +127,9 @@ def variants(waves: Path, states: Path) -> None:
         rows.append(variant(f"without {group}", masked(small, group), masked(left, group), whole, states))
     rows.append(variant("no attention", small, left, replace(whole, attends=False), states))
     rows.append(variant("no triangles", small, left, replace(whole, triangles=False), states))
-    rows.append(variant("plain MLP", small, left, replace(whole, attends=False, triangles=False), states))
+    rows.append(variant("no messages", small, left, replace(whole, messages=0), states))
+    plain = replace(whole, attends=False, triangles=False, messages=0)
+    rows.append(variant("plain MLP", small, left, plain, states))
     rows.append(boosting(small, left))
     for number in (250, 500, 1000, 2 * SMALL):
         rows.append(variant(f"{number} groups", few[:number], left, whole, states))

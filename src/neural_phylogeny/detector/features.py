@@ -38,7 +38,7 @@ FREE = 64
 def pair_features(measured: Measurements) -> NDArray[np.float32]:
     """Features of all ordered pairs of a group: ``(n, n, len(names()))``.
 
-    Finite whatever was measured. Permuting the models permutes rows and columns. O(n^3) a matrix, of at most
+    Of matrices and vectors that no child was given anew. Finite whatever was measured. Permuting the models permutes rows and columns. O(n^3) a matrix, of at most
     ``MATRICES`` in groups of more than ``FREE`` models; the diagonal says what a model is to itself.
     """
     found = _all(measured)
@@ -58,13 +58,13 @@ def _all(measured: Measurements) -> Named:
     with np.errstate(all="ignore"):
         lasting = measured.lasting()
         return {
-            **_outline_features(measured),
-            **_matrix_features(measured),
+            **_outline_features(lasting),
+            **_matrix_features(lasting),
             **_geometry_features(lasting),
             **_matrix_triples(lasting),
-            **_vector_features(measured),
-            **_exact_features(measured),
-            **_size_features(measured),
+            **_vector_features(lasting),
+            **_exact_features(lasting),
+            **_size_features(lasting),
             "size.lasting": np.full((len(measured),) * 2, len(lasting.sizes) / max(len(measured.sizes), 1)),
         }
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Self
 
 import numpy as np
@@ -135,13 +135,14 @@ class Measurements:
         A matrix lasts when no two models are much less alike in it than in the others. A fresh head shows in every
         difference of its owner from anybody, as if all had learnt something in common.
         """
-        product = self.pairs["product"]
-        root = np.sqrt(np.maximum(np.einsum("tii->ti", product), 1e-30))
-        cosine = product / (root[:, :, None] * root[:, None, :])
-        least = np.where(np.isfinite(cosine), cosine, np.inf).min(axis=(1, 2), initial=np.inf)
+        least = _least_cosines(self.pairs["product"])
         bar = max(LASTING, float(np.median(least)) / 2.0) if len(least) else 0.0
         lasts = np.flatnonzero(least >= bar).tolist()
-        return self.subset(range(len(self)), lasts) if 0 < len(lasts) < len(least) else self
+        if not 0 < len(lasts) < len(least):
+            return self
+        kept = self.subset(range(len(self)), lasts)
+        whole = np.isfinite(self.vectors).all(axis=(1, 2)) & (_least_cosines(self.vectors) >= LASTING)
+        return replace(kept, vectors=self.vectors[whole])
 
     def even_gram(self) -> Array:
         """Inner products of the models, each matrix scaled to the same length: ``(n, n)``, finite.
@@ -172,6 +173,14 @@ class Measurements:
 
 
 _PLAIN = ("outlines", "vectors", "sizes", "identical", "shared")
+
+
+def _least_cosines(product: Array) -> Array:
+    """Of the two models least alike, in each of m tensors: ``(m, n, n) -> (m,)``."""
+    root = np.sqrt(np.maximum(np.einsum("tii->ti", product), 1e-30))
+    cosine = product / (root[:, :, None] * root[:, None, :])
+    least: Array = np.where(np.isfinite(cosine), cosine, np.inf).min(axis=(1, 2), initial=np.inf)
+    return least
 
 
 def _vectors(statistics: Statistics, n: int) -> Array:
