@@ -38,9 +38,9 @@ FREE = 64
 def pair_features(measured: Measurements) -> NDArray[np.float32]:
     """Features of all ordered pairs of a group: ``(n, n, len(names()))``.
 
-    Of the matrices and vectors that no child was given anew. Finite whatever was measured. Permuting the models permutes
-    rows and columns. O(n^3) a matrix, of at most ``MATRICES`` in groups of more than ``FREE`` models; the diagonal says
-    what a model is to itself.
+    Of the matrices and vectors that no child was given anew. Finite whatever was measured. Permuting the models
+    permutes rows and columns. O(n^3) a matrix, of at most ``MATRICES`` in groups of more than ``FREE`` models; the
+    diagonal says what a model is to itself.
     """
     found = _all(measured)
     stacked = np.stack([found[name] for name in found], axis=2)
