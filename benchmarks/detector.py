@@ -122,6 +122,7 @@ def variants(waves: Path, states: Path) -> None:
     examples = read_examples(chosen[: 1 + SMALL // 20], Losses(), seed=0)
     few = [examples[k] for k in np.random.default_rng(0).permutation(len(examples))]
     small = few[:SMALL]
+    print(f"\nEach a network of its own, trained for {EPOCHS} epochs on {SMALL} groups where nothing else is said.")
     rows = [variant("everything", small, left, whole, states)]
     for group in GROUPS[:-1]:
         rows.append(variant(f"without {group}", masked(small, group), masked(left, group), whole, states))
@@ -134,6 +135,13 @@ def variants(waves: Path, states: Path) -> None:
     for number in (250, 500, 1000, 2 * SMALL):
         rows.append(variant(f"{number} groups", few[:number], left, whole, states))
     table(["variant", "trained on", *HEADER], rows)
+    rows = []
+    for kinds in (("conv", "conv-norm"), ("attention",), ("recurrent",)):
+        others = [e for e in few if e.about["kind"] not in kinds][:SMALL]
+        these = [e for e in left if e.about["kind"] in kinds]
+        rows.append(variant(f"{' and '.join(kinds)} never seen", others, these, whole, states))
+        rows.append(variant(f"{' and '.join(kinds)} seen", small, these, whole, states))
+    table(["judged on", "trained on", *HEADER], rows)
 
 
 def main() -> None:
