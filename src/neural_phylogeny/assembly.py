@@ -27,8 +27,8 @@ from neural_phylogeny.records import (
 )
 from neural_phylogeny.relations.copies import copies
 from neural_phylogeny.relations.direction import kurtosis_score, log_odds
-from neural_phylogeny.relations.evidence import direction_evidence, existence_evidence
-from neural_phylogeny.relations.exact import exact_odds
+from neural_phylogeny.relations.evidence import direction_evidence, exact_evidence, existence_evidence
+from neural_phylogeny.relations.exact import UNTOUCHED, exact_witnesses
 from neural_phylogeny.relations.existence import Existence, existence, matrix_gram
 from neural_phylogeny.relations.fake_init import nearer, summed
 from neural_phylogeny.tensors.components import components
@@ -46,6 +46,7 @@ class Findings:
     existence: Existence
     direction: NDArray[np.float64]
     votes: dict[str, NDArray[np.float64]]
+    exact: dict[str, NDArray[np.float64]]
     coverage: NDArray[np.float64]
     copies: list[list[int]]
 
@@ -54,7 +55,8 @@ class Findings:
         """Ask all questions of one group."""
         direction, votes = log_odds(statistics)
         found = existence(statistics, alpha, n_pairs)
-        return cls(statistics, found, direction, votes, statistics.alignment.coverage(), copies(statistics))
+        exact = exact_witnesses(statistics)
+        return cls(statistics, found, direction, votes, exact, statistics.alignment.coverage(), copies(statistics))
 
     def kin(self) -> NDArray[np.bool_]:
         """Related pairs: by the test, or because the two are copies with matrices that are not constant."""
@@ -72,7 +74,8 @@ class Findings:
 
     def evidence(self, i: int, j: int, names: tuple[str, str]) -> tuple[Evidence, ...]:
         """All evidence on a pair, existence first."""
-        return (existence_evidence(self.existence, i, j), *direction_evidence(self.votes, i, j, names))
+        exact = exact_evidence(self.exact, i, j, names)
+        return (existence_evidence(self.existence, i, j), *exact, *direction_evidence(self.votes, i, j, names))
 
     def problem(self, rows: list[int], families: NDArray[np.int64], seed: int) -> Problem:
         """The findings as arrays over some of the members, whose families are given."""
@@ -89,9 +92,16 @@ class Findings:
             nearer=lambda fake: nearer(self.statistics, fake, seed)[at],
             seed=seed,
             even=lambda chosen: _even(self.statistics, [rows[k] for k in chosen]),
-            exact=lambda chosen: exact_odds(self.statistics.subset([rows[k] for k in chosen])),
+            exact=lambda chosen: _exact(self.exact, [rows[k] for k in chosen]),
             learned=lambda chosen: _learned(self.statistics, [rows[k] for k in chosen]),
         )
+
+
+def _exact(odds: dict[str, NDArray[np.float64]], rows: list[int]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Log-odds of parents by witnesses of direction, and by untouched values, of some members of a group."""
+    at = np.ix_(rows, rows)
+    directed = sum((table[at] for name, table in odds.items() if name != UNTOUCHED), np.zeros((len(rows),) * 2))
+    return directed, odds[UNTOUCHED][at]
 
 
 def _even(statistics: Statistics, rows: list[int]) -> NDArray[np.float64]:

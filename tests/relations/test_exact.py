@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from neural_phylogeny.relations.exact import CERTAIN, GOOD, Shared, exact_odds, pruned, rounded
+from neural_phylogeny.relations.exact import CERTAIN, GOOD, Shared, exact_witnesses, pruned, rounded
 
 
 @pytest.fixture
@@ -60,8 +60,9 @@ def test_untouched_values_tell_who_is_next(measured, root, rng):
     kept = rng.random(child["a"].shape) < 0.3
     grandchild = trained(child, rng)
     grandchild["a"][kept] = child["a"][kept]
-    directed, next_to = exact_odds(measured(root, child, grandchild))
-    assert not directed.any()
+    found = exact_witnesses(measured(root, child, grandchild))
+    next_to = found.pop("untouched-values")
+    assert not any(directed.any() for directed in found.values())
     assert next_to[1, 2] == 0.0
     assert next_to[0, 2] == -GOOD
 
@@ -69,7 +70,6 @@ def test_untouched_values_tell_who_is_next(measured, root, rng):
 def test_nothing_is_said_of_what_is_not_finite(measured, root, rng):
     broken = trained(root, rng)
     broken["a"][0, 0] = np.nan
-    directed, next_to = exact_odds(measured(root, broken, zeroed(root)))
-    assert np.isfinite(directed).all()
-    assert np.isfinite(next_to).all()
-    assert directed[0, 2] == CERTAIN
+    found = exact_witnesses(measured(root, broken, zeroed(root)))
+    assert all(np.isfinite(odds).all() for odds in found.values())
+    assert found["pruned"][0, 2] == CERTAIN

@@ -13,6 +13,12 @@ from neural_phylogeny.relations.existence import Existence
 
 Matrix = NDArray[np.float64]
 
+_EXACT_STATEMENTS = {
+    "pruned": "{child} has all zeros of {parent} and more",
+    "rounded": "{child} is {parent} rounded to a coarser grid",
+    "shrunk": "{child} is a part of {parent}, its values unchanged",
+}
+
 _VOTE_STATEMENTS = {
     "fake-initialisation": "lies nearer to a random initialisation ({share:.0%} of the matrices, by their difference)",
     "kurtosis": "has the lighter tails in {share:.0%} of the matrices",
@@ -42,6 +48,18 @@ def existence_evidence(found: Existence, i: int, j: int) -> Evidence:
 def direction_evidence(votes: Mapping[str, Matrix], i: int, j: int, names: tuple[str, str]) -> list[Evidence]:
     """What each direction witness says of the pair (i, j), whose names are given."""
     return [_vote(witness, float(table[i, j]), names) for witness, table in votes.items()]
+
+
+def exact_evidence(odds: Mapping[str, Matrix], i: int, j: int, names: tuple[str, str]) -> list[Evidence]:
+    """What exact witnesses say of the pair (i, j), those that speak."""
+    found = []
+    for witness, statement in _EXACT_STATEMENTS.items():
+        value = float(odds[witness][i, j])
+        if value:
+            parent, child = names if value > 0 else names[::-1]
+            sure = 1.0 / (1.0 + math.exp(-abs(value)))
+            found.append(Evidence(witness, value, parent, sure, statement.format(parent=parent, child=child)))
+    return found
 
 
 def _vote(witness: str, vote: float, names: tuple[str, str]) -> Evidence:

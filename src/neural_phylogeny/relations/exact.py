@@ -106,8 +106,7 @@ def shrunk(shared: Shared) -> Matrix:
 
 def untouched(shared: Shared) -> Matrix:
     """J's parent is among those that share most values with it to the last bit; says nothing of direction."""
-    n = len(shared.equal)
-    share = np.where(np.eye(n, dtype=bool), 0.0, shared.equal)
+    share = np.where(shared.equal < 1.0, shared.equal, 0.0)  # of a copy, as of the model itself, nothing is learnt
     most = share.max(axis=0, initial=0.0)
     behind = 1.0 - share / np.maximum(most, FEW)[None, :]
     found: Matrix = np.where(most[None, :] > FEW, -GOOD * np.clip(behind, 0.0, 1.0), 0.0)
@@ -115,21 +114,17 @@ def untouched(shared: Shared) -> Matrix:
     return found
 
 
+UNTOUCHED = "untouched-values"
+
 DIRECTED = {"pruned": pruned, "rounded": rounded, "shrunk": shrunk}
 """By name, the witnesses that know which of two models was made from the other."""
 
-STATEMENTS = {
-    "pruned": "has all zeros of {other} and more",
-    "rounded": "is {other} rounded to a coarser grid",
-    "shrunk": "is a part of {other}, its values unchanged",
-}
 
-
-def exact_odds(statistics: Statistics) -> tuple[Matrix, Matrix]:
-    """Log-odds that i is the parent of j, by all directed witnesses together, and by untouched values."""
+def exact_witnesses(statistics: Statistics) -> dict[str, Matrix]:
+    """Log-odds that i is the parent of j, by the name of each directed witness; and ``untouched-values``."""
     shared = Shared.of(statistics)
-    directed = sum((witness(shared) for witness in DIRECTED.values()), np.zeros_like(shared.equal))
-    return directed, untouched(shared)
+    found = {name: witness(shared) for name, witness in DIRECTED.items()}
+    return {**found, UNTOUCHED: untouched(shared)}
 
 
 def _directed(odds: Matrix) -> Matrix:
