@@ -24,12 +24,21 @@ from neural_phylogeny.records import Phylogeny
 @method_option
 @output_options("text", "json", "newick")
 @evidence_option
+@click.option("--explain", metavar="MODEL", help="Why this model was hung where it is, instead of the tree.")
 @filter_options
 @click.option("--save-stats", type=click.Path(dir_okay=False), metavar="FILE", help="Keep what the pass measured.")
 @click.option("--stats", type=click.Path(), metavar="FILE", help="Reuse a pass that was kept.")
 @reading_options
 @quiet_option
-def command(paths: tuple[str, ...], form: str, output: str | None, evidence: bool, quiet: bool, **reading: Any) -> int:
+def command(
+    paths: tuple[str, ...],
+    form: str,
+    output: str | None,
+    evidence: bool,
+    explain: str | None,
+    quiet: bool,
+    **reading: Any,
+) -> int:
     """Tell which models were fine-tuned from which.
 
     PATH is a checkpoint, a folder (walked), a glob in quotes, or a manifest (CSV or JSON with name and path). One
@@ -40,6 +49,7 @@ def command(paths: tuple[str, ...], form: str, output: str | None, evidence: boo
       nphylo tree models/
       nphylo tree a.safetensors b.pth c.onnx --evidence
       nphylo tree models/ -o result.json
+      nphylo tree models/ --explain c.onnx
 
     \b
     Exit codes:
@@ -52,9 +62,14 @@ def command(paths: tuple[str, ...], form: str, output: str | None, evidence: boo
 
     with sink.progress_bar(quiet) as progress:
         answer = reconstruct(list(paths), progress=progress, **reading)
-    show(answer, form, output, evidence)
+    if explain is None:
+        show(answer, form, output, evidence)
+    else:
+        from neural_phylogeny.reports.explanation import render_explanation
+
+        sink.draw(render_explanation(answer, explain), output)
     code = code_of(answer)
-    if not quiet:
+    if not quiet and explain is None:
         _remark(answer, code, is_drawn=form == "text" and output is None)
     return code
 
