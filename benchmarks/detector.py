@@ -27,6 +27,7 @@ from neural_phylogeny.detector.inference import Probabilities, TrainedDetector
 from neural_phylogeny.detector.shipped import detector
 
 ONLY_ROOTS = Losses(mixed=0.0, again=1.0, pair=0.0, root=1.0, matrices=0.0)
+DATA = Path(__file__).parent / "data"
 SMALL = 2000
 """Groups that the variants are trained on."""
 EPOCHS = 6
@@ -144,16 +145,43 @@ def variants(waves: Path, states: Path) -> None:
     table(["judged on", "trained on", *HEADER], rows)
 
 
+def suites(whole: TrainedDetector) -> None:
+    """Each network of the ensemble alone on the benchmark's suites, overall (or exact parent) and tree direction."""
+    from neural_phylogeny.detector import shipped
+    from neural_phylogeny.evaluation.runs import run_suite
+    from neural_phylogeny.evaluation.suites import find_suite, kept_collections
+
+    rows = []
+    for name in ("paper", "mixed", "generations", "wild"):
+        first = "exact_parent" if name == "wild" else "overall"
+        figures = []
+        collections = kept_collections(find_suite(name), DATA, 8)
+        for networks in (*([network] for network in whole.networks), whole.networks):
+            alone = replace(whole, networks=networks)
+            shipped.detector = lambda alone=alone: alone  # type: ignore[assignment,misc]
+            found = run_suite(collections, ["detector"])["detector"]
+            counts = [[result.counts[metric] for result in found] for metric in (first, "tree_direction")]
+            figures.append([sum(right for right, _ in one) / sum(total for _, total in one) for one in counts])
+        each = np.array(figures[:-1])
+        spread = 4.3 * each.std(axis=0, ddof=1) / np.sqrt(len(each))  # Student's t, two degrees of freedom, 95 %
+        mean = each.mean(axis=0)
+        cells = [f"{m:.3f} ± {s:.3f}" for m, s in zip(mean, spread, strict=True)]
+        rows.append([name, *cells, f"{figures[-1][0]:.3f} / {figures[-1][1]:.3f}"])
+    table(["suite", "one network: overall (wild: exact parent)", "tree direction", "all together"], rows)
+
+
 def main() -> None:
     parser = argparse.ArgumentParser()
     parser.add_argument("waves", type=Path)
     parser.add_argument("tests", type=Path)
     parser.add_argument("--states", type=Path, default=Path("states"))
     parser.add_argument("--detector", type=Path)
-    parser.add_argument("--only", choices=["assess", "variants"])
+    parser.add_argument("--only", choices=["assess", "suites", "variants"])
     arguments = parser.parse_args()
-    if arguments.only != "variants":
-        chosen = detector() if arguments.detector is None else TrainedDetector.load(arguments.detector)
+    chosen = detector() if arguments.detector is None else TrainedDetector.load(arguments.detector)
+    if arguments.only in (None, "suites"):
+        suites(chosen)
+    if arguments.only in (None, "assess"):
         held = wave_files(arguments.waves)[1]
         examples = read_examples(held, None)
         left_out(chosen, examples, "left-out families, by regime", "regime")
@@ -163,7 +191,7 @@ def main() -> None:
         table(["root removed, at least four siblings left", *HEADER], [["left-out families", *fields(removed)]])
         tests = read_examples(sorted(arguments.tests.glob("wave-*.npz")), None)
         left_out(chosen, tests, "left-out data sets, by regime", "regime")
-    if arguments.only != "assess":
+    if arguments.only in (None, "variants"):
         variants(arguments.waves, arguments.states)
 
 
