@@ -66,3 +66,23 @@ def test_who_is_next_does_not_change_whether_there_is_a_parent(rng):
     found = weighed(said, np.zeros((4, 4)), next_to)
     np.testing.assert_allclose(np.diag(found), np.diag(said))
     np.testing.assert_allclose(found.sum(axis=0), 1.0)
+
+
+def test_a_doubtful_root_hangs_on_to_its_family_without_a_direction(rng):
+    said = np.array(
+        [[0.95, 0.9, 0.35, 0.01], [0.02, 0.08, 0.03, 0.01], [0.02, 0.01, 0.6, 0.01], [0.01, 0.01, 0.02, 0.97]]
+    )
+    forest = learned_forest(problem_that_says(rng, said, np.zeros(4)), None)
+    assert forest.parents.tolist() == [-1, 0, 0, -1]
+    np.testing.assert_allclose(forest.probability, [1.0, 0.9 / 0.92, 0.5, 1.0])
+    assert forest.families is not None
+    assert forest.families.tolist() == [0, 0, 0, 3]  # of 3 it is sure that no other is its parent
+
+
+def test_of_doubtful_roots_alone_the_surest_stays_one(rng):
+    said = np.array([[0.6, 0.3, 0.2], [0.2, 0.5, 0.1], [0.2, 0.2, 0.7]])
+    forest = learned_forest(problem_that_says(rng, said, np.zeros(3)), None)
+    assert (forest.parents < 0).tolist() == [False, False, True]
+    assert forest.probability.tolist() == [0.5, 0.5, 1.0]
+    assert forest.families is not None
+    assert len(set(forest.families)) == 1

@@ -15,6 +15,9 @@ Matrix = NDArray[np.float64]
 LEAST = 1e-9
 """Probabilities below are taken for this, so that logarithms stay finite."""
 
+SURE, EVEN = 0.9, 0.5
+"""A root less likely to be one than this hangs on to its family, related to somebody, at even odds of the direction."""
+
 LIKELY = 0.5
 """A model without a parent here has a hidden one when that is likelier than not, and a sibling's is hidden too."""
 
@@ -80,8 +83,8 @@ def weighed(parent: Matrix, directed: Matrix, next_to: Matrix) -> Matrix:
 def _forest(problem: Problem, hear: Callable[[Matrix, list[int]], Matrix]) -> Forest:
     """The likeliest forest by the detector's probabilities after something else was heard.
 
-    Roots with a hidden parent stay together. An edge's probability is that of its direction, given that one of the two
-    is the other's parent.
+    Roots with a hidden parent stay together, and roots that may not be any are linked to the likeliest relative, no
+    direction told. An edge's probability is that of its direction, given that one of the two is the other's parent.
     """
     n = len(problem.families)
     parents, probability = np.full(n, -1, dtype=np.int64), np.ones(n)
@@ -101,8 +104,34 @@ def _forest(problem: Problem, hear: Callable[[Matrix, list[int]], Matrix]) -> Fo
         apart = (found < 0) & (orphaned > LIKELY)
         if apart.sum() > 1:
             hidden[members[apart]] = orphaned[apart]
+        else:
+            apart[:] = False
+        links = _links(found, said, apart)
+        for k, other in links.items():
+            found[k] = other
+            parents[members[k]], probability[members[k]] = members[other], EVEN
+            parenthood[members[k]] = said[other, k]
         labels[members] = members[_trees(found, apart)]
     return Forest(parents, probability, labels, hidden, parenthood)
+
+
+def _links(parents: NDArray[np.int64], said: Matrix, joined: NDArray[np.bool_]) -> dict[int, int]:
+    """Roots that are related to another tree of their family, though not told as whose child, and to whom.
+
+    The existence test has found them related. Only a root that surely has no parent here stays alone, and the surest.
+    """
+    tree = _trees(parents, joined)
+    sure = np.diag(said)
+    loose = np.flatnonzero((parents < 0) & ~joined & (sure < SURE))
+    if len(np.unique(tree)) == len(loose):
+        loose = loose[loose != loose[np.argmax(sure[loose])]]
+    found: dict[int, int] = {}
+    for k in loose[np.argsort(sure[loose], kind="stable")].tolist():
+        outside = tree != tree[k]
+        if outside.any():
+            found[k] = int(np.argmax(np.where(outside, said[:, k] + said[k, :], -1.0)))
+            tree[tree == tree[k]] = tree[found[k]]
+    return found
 
 
 def _trees(parents: NDArray[np.int64], joined: NDArray[np.bool_]) -> NDArray[np.int64]:
