@@ -1,8 +1,10 @@
 """``nphylo detector``: from families to a detector that can be asked; and no torch where none is needed."""
 
 import json
+import shutil
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -37,6 +39,18 @@ def test_from_families_to_a_detector(run, tmp_path):
         "--start",
         mine,
     )
+
+
+@pytest.mark.torch
+def test_the_papers_protocol_is_a_training_too(run, tmp_path):
+    kept = Path(__file__).parents[2] / "benchmarks/data/quick/quick-star/0.npz"
+    place = tmp_path / "quick" / "quick-star"
+    place.mkdir(parents=True)
+    shutil.copy(kept, place)
+    out = tmp_path / "runs.json"
+    text = run("detector", "train", place.parent, "--protocol", "paper", "--out", out, "-q").stdout
+    assert "| quick-star | 5 |" in text
+    assert len(json.loads(out.read_text())["runs"]) == 5
 
 
 def test_the_shipped_one_is_described(run):

@@ -96,13 +96,29 @@ def make_families(out: Path, first: int, waves: int, data: Path | None, test_set
 @command.command("train")
 @click.argument("families", type=click.Path(exists=True, file_okay=False, path_type=Path))
 @click.option("--out", type=click.Path(dir_okay=False, path_type=Path), required=True, help="The detector's file.")
+@click.option(
+    "--protocol",
+    type=click.Choice(["families", "paper"]),
+    default="families",
+    show_default=True,
+    help="`paper`: FAMILIES is DATA/SUITE of kept collections, and OUT gets a JSON of all runs; see `detector paper`.",
+)
 @click.option("--networks", type=click.IntRange(1), default=3, show_default=True, help="Of the ensemble.")
 @click.option("--epochs", type=click.IntRange(1), default=16, show_default=True)
 @click.option("--seed", type=click.IntRange(0), default=0, show_default=True)
 @click.option("--start", type=weights, help="A detector to go on from: fine-tuning on families of your own.")
 @quiet_option
+@click.pass_context
 def train_detector(
-    families: Path, out: Path, networks: int, epochs: int, seed: int, start: Path | None, quiet: bool
+    context: click.Context,
+    families: Path,
+    out: Path,
+    protocol: str,
+    networks: int,
+    epochs: int,
+    seed: int,
+    start: Path | None,
+    quiet: bool,
 ) -> int:
     """Train a detector on waves of families.
 
@@ -119,6 +135,11 @@ def train_detector(
       2  wrong usage
       3  there are no waves, or too few
     """
+    if protocol == "paper":
+        place = families.resolve()
+        code: int = context.invoke(paper_command, suite=place.name, data=place.parent, out=out, quiet=quiet)
+        return code
+
     from neural_phylogeny.detector.examples import Losses, read_examples
     from neural_phylogeny.detector.fit import assessment_lines, fit, wave_files
     from neural_phylogeny.detector.inference import TrainedDetector
