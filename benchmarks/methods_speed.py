@@ -13,8 +13,8 @@ import time
 
 import numpy as np
 
-from neural_phylogeny.assembly import Findings
 from neural_phylogeny.facade import METHODS
+from neural_phylogeny.findings import Findings
 from neural_phylogeny.formats.memory import MemoryCheckpoint
 from neural_phylogeny.measures.one_pass import measure, standard_statistics
 from neural_phylogeny.tensors.alignment import align

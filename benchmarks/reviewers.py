@@ -15,12 +15,13 @@ from pathlib import Path
 
 import numpy as np
 
-from neural_phylogeny.assembly import examine, phylogeny
+from neural_phylogeny.assembly import phylogeny
 from neural_phylogeny.evaluation.kept import KeptCollection
 from neural_phylogeny.evaluation.metrics import score
 from neural_phylogeny.evaluation.runs import ALPHA
 from neural_phylogeny.evaluation.suites import find_suite, kept_collections
 from neural_phylogeny.facade import METHODS
+from neural_phylogeny.findings import examine
 from neural_phylogeny.measures.statistics import Statistics
 from neural_phylogeny.relations.direction import WITNESSES, norm_score
 from neural_phylogeny.relations.existence import matrix_gram

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from neural_phylogeny.assembly import Findings
+from neural_phylogeny.findings import Findings
 from neural_phylogeny.relations.fake_init import FakeInitialisation
 
 

@@ -16,7 +16,7 @@ BASE = {"errors", "records", "files", "fields"}
 ROOMS = ("formats", "sources", "tensors", "measures", "relations", "trees")
 """In the order of the drawing: a room knows itself, the base and the rooms before it."""
 
-FACADE = {"assembly", "facade"}
+FACADE = {"findings", "assembly", "facade"}
 
 ALLOWED = {
     "errors": set[str](),
@@ -25,7 +25,7 @@ ALLOWED = {
     "fields": {"errors"},
     **{room: BASE | set(ROOMS[: k + 1]) for k, room in enumerate(ROOMS)},
     **{module: BASE | set(ROOMS) | FACADE for module in FACADE},
-    "assembly": BASE | set(ROOMS) | FACADE | {"detector"},
+    "findings": BASE | set(ROOMS) | {"findings", "detector"},
     "reports": {"errors", "records", "fields", "reports"},
     "evaluation": BASE | set(ROOMS) | FACADE | {"zoo", "evaluation"},
     "demo": {"demo"},

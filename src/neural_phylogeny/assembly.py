@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 import neural_phylogeny
+from neural_phylogeny.findings import Examined, Findings, examine
 from neural_phylogeny.measures.collection import Collection
 from neural_phylogeny.measures.saved import Group
 from neural_phylogeny.measures.statistics import Statistics
@@ -25,100 +26,11 @@ from neural_phylogeny.records import (
     Skipped,
     TensorComparison,
 )
-from neural_phylogeny.relations.copies import copies
-from neural_phylogeny.relations.direction import kurtosis_score, log_odds
-from neural_phylogeny.relations.evidence import direction_evidence, exact_evidence, existence_evidence
-from neural_phylogeny.relations.exact import UNTOUCHED, exact_witnesses
-from neural_phylogeny.relations.existence import Existence, existence, matrix_gram
-from neural_phylogeny.relations.fake_init import nearer, summed
 from neural_phylogeny.tensors.components import components
-from neural_phylogeny.trees.methods import METHODS, Forest, Method, Problem
+from neural_phylogeny.trees.methods import METHODS, Forest, Method
 
 UNDECIDED = 0.05
 """An edge whose direction is less than this far from even odds is reported without a direction."""
-
-
-@dataclass(frozen=True)
-class Findings:
-    """What the relations say of one group of models, as arrays over its members."""
-
-    statistics: Statistics
-    existence: Existence
-    direction: NDArray[np.float64]
-    votes: dict[str, NDArray[np.float64]]
-    exact: dict[str, NDArray[np.float64]]
-    coverage: NDArray[np.float64]
-    copies: list[list[int]]
-
-    @classmethod
-    def of(cls, statistics: Statistics, alpha: float, n_pairs: int) -> Findings:
-        """Ask all questions of one group."""
-        direction, votes = log_odds(statistics)
-        found = existence(statistics, alpha, n_pairs)
-        exact = exact_witnesses(statistics)
-        return cls(statistics, found, direction, votes, exact, statistics.alignment.coverage(), copies(statistics))
-
-    def kin(self) -> NDArray[np.bool_]:
-        """Related pairs: by the test, or because the two are copies with matrices that are not constant."""
-        kin = self.existence.kin.copy()
-        for group in self.copies:
-            if any(
-                tensor.is_matrix
-                and group[0] in tensor.members
-                and arrays["moments.distinct"][tensor.members.index(group[0])] > 1
-                for tensor, arrays in self.statistics
-            ):
-                kin[np.ix_(group, group)] = True
-        np.fill_diagonal(kin, False)
-        return kin
-
-    def evidence(self, i: int, j: int, names: tuple[str, str]) -> tuple[Evidence, ...]:
-        """All evidence on a pair, existence first."""
-        exact = exact_evidence(self.exact, i, j, names)
-        return (existence_evidence(self.existence, i, j), *exact, *direction_evidence(self.votes, i, j, names))
-
-    def problem(self, rows: list[int], families: NDArray[np.int64], seed: int) -> Problem:
-        """The findings as arrays over some of the members, whose families are given."""
-        at = np.ix_(rows, rows)
-        product, norm, norm_of_other = matrix_gram(self.statistics)
-        squared = np.where(norm > 0, np.maximum(norm + norm_of_other - 2.0 * product, 0.0), np.nan)
-        return Problem(
-            families=families,
-            cosine=self.existence.cosine[at],
-            gram=product[at],
-            distance=np.sqrt(squared)[at],
-            direction=self.direction[at],
-            lighter_tails=summed(kurtosis_score(self.statistics))[at],
-            nearer=lambda fake: nearer(self.statistics, fake, seed)[at],
-            seed=seed,
-            even=lambda chosen: _even(self.statistics, [rows[k] for k in chosen]),
-            exact=lambda chosen: _exact(self.exact, [rows[k] for k in chosen]),
-            learned=lambda chosen: _learned(self.statistics, [rows[k] for k in chosen]),
-        )
-
-
-def _exact(odds: dict[str, NDArray[np.float64]], rows: list[int]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Log-odds of parents by witnesses of direction, and by untouched values, of some members of a group."""
-    at = np.ix_(rows, rows)
-    directed = sum((table[at] for name, table in odds.items() if name != UNTOUCHED), np.zeros((len(rows),) * 2))
-    return directed, odds[UNTOUCHED][at]
-
-
-def _even(statistics: Statistics, rows: list[int]) -> NDArray[np.float64]:
-    """Inner products of some members of a group in the matrices that all of them kept, each counted alike."""
-    from neural_phylogeny.detector.measurements import Measurements
-
-    return Measurements.of(statistics, rows).lasting().even_gram()
-
-
-def _learned(statistics: Statistics, rows: list[int]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """What the shipped detector says of some members of a group."""
-    from neural_phylogeny.detector.inference import Inputs
-    from neural_phylogeny.detector.measurements import Measurements
-    from neural_phylogeny.detector.shipped import detector
-
-    said = detector().probabilities(Inputs.of(Measurements.of(statistics, rows)))
-    return said.parent, said.hidden
 
 
 @dataclass(frozen=True)
@@ -129,16 +41,6 @@ class Answer:
     found: Findings
     rows: list[int]
     forest: Forest
-
-
-Examined = list[tuple[Group, Findings]]
-"""Each group of a collection and what the relations say of it."""
-
-
-def examine(collection: Collection, alpha: float) -> Examined:
-    """What the relations say of each group of a collection: the part of an answer that no method changes."""
-    n = len(collection.refs)
-    return [(group, Findings.of(group.statistics, alpha, n * (n - 1) // 2)) for group in collection.groups]
 
 
 def phylogeny(
@@ -181,7 +83,7 @@ def comparison(collection: Collection, alpha: float) -> Comparison:
     found = Findings.of(collection.groups[0].statistics, alpha, 1)
     remarks = [_remark(found, row) for row in (0, 1)]
     kin, conclusive = bool(found.kin()[0, 1]), bool(found.existence.conclusive[0, 1])
-    log_odds_ab = float(found.direction[0, 1])
+    log_odds_ab = float(found.direction[0, 1] + found.directed([0, 1])[0, 1])
     probability = 1.0 / (1.0 + np.exp(-abs(log_odds_ab)))
     if found.copies:
         verdict, confidence = "copies", 1.0

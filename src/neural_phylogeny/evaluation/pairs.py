@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import replace
 
-from neural_phylogeny.assembly import Examined, examine, phylogeny
+from neural_phylogeny.assembly import phylogeny
 from neural_phylogeny.evaluation.kept import KeptCollection, pair_of
 from neural_phylogeny.evaluation.rates import Share
 from neural_phylogeny.evaluation.truth import match_names
+from neural_phylogeny.findings import Examined, examine
 from neural_phylogeny.measures.collection import Collection
 from neural_phylogeny.records import ModelRecord, Phylogeny
 from neural_phylogeny.trees.methods import Method

@@ -13,13 +13,14 @@ from typing import Any
 import numpy as np
 
 import neural_phylogeny
-from neural_phylogeny.assembly import examine, phylogeny
+from neural_phylogeny.assembly import phylogeny
 from neural_phylogeny.evaluation.kept import KeptCollection
 from neural_phylogeny.evaluation.metrics import Detection, Scores, score
 from neural_phylogeny.evaluation.pairs import pair_direction, true_pairs
 from neural_phylogeny.evaluation.rates import Calibration, Share
 from neural_phylogeny.fields import Fields, parse
 from neural_phylogeny.files import replacing
+from neural_phylogeny.findings import examine
 from neural_phylogeny.trees.methods import METHODS, Method
 
 FORMAT, VERSION = "neural-phylogeny-benchmark", 1
