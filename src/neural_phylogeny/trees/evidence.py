@@ -12,7 +12,7 @@ from neural_phylogeny.trees.spanning import Parents, minimum_spanning_tree, root
 
 Matrix = NDArray[np.float64]
 
-LARGE = 24
+LARGE = 16
 """Families of more models get the best tree without shared factors, which needs no search."""
 
 NEAREST = 8
