@@ -56,3 +56,9 @@ def test_models_without_a_parent(answer, name, words):
 def test_an_unknown_model_is_told_with_the_nearest(answer):
     with pytest.raises(UnknownChoiceError, match="did you mean 'child'"):
         render_explanation(answer, "chld")
+
+
+def test_of_two_models_it_is_said_what_cannot_be_known():
+    models = tuple(ModelRecord(name, name, "npz", 10, 0) for name in ("a", "b"))
+    answer = Phylogeny(models, edges=(Edge("a", "b", "finetune", 0.97, 0.9, 1.0),))
+    assert "two siblings of a missing parent could look like parent and child" in " ".join(told(answer, "b").split())

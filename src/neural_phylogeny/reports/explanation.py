@@ -10,6 +10,12 @@ from neural_phylogeny.records import Edge, Evidence, Kinship, Phylogeny
 from neural_phylogeny.reports.labels import DIM, NAME, evidence_line, percent
 from neural_phylogeny.reports.names import safe
 
+TWO = (
+    "They are a family of two: no third model shows what they have in common, and two siblings of a missing parent "
+    "could look like parent and child."
+)
+"""What the weights of two models cannot tell, whatever the confidence."""
+
 CLOSE = 0.9
 """A confidence below this is a lead, not a finding."""
 
@@ -36,6 +42,8 @@ def render_explanation(phylogeny: Phylogeny, name: str) -> RenderableType:
         parts += [*_claim(claim, child), Text("")]
     if not claims:
         parts.append(_alone(phylogeny, child))
+    if claims and _family_size(phylogeny, child) == 2:
+        parts += [Text(TWO, style=DIM), Text("")]
     children = [edge.child for edge in phylogeny.edges if edge.parent == child]
     if children:
         parts.append(Text(f"Made from it: {', '.join(map(safe, children))}", style=DIM))
@@ -82,6 +90,15 @@ def _what_would_change(claim: Edge | Kinship) -> str:
         strongest: Evidence = max(against, key=lambda e: e.strength)
         return f"It would change if {strongest.witness} weighed more than all that speaks for it."
     return "Nothing that was measured speaks against it; a sibling or a nearer parent, once here, still could."
+
+
+def _family_size(phylogeny: Phylogeny, name: str) -> int:
+    """Models of the family, hidden ones too, copies once."""
+    copies = {double for group in phylogeny.copies for double in group[1:]}
+    family = {model.name: model.family for model in phylogeny.models}[name]
+    return sum(model.family == family and model.name not in copies for model in phylogeny.models) + sum(
+        hidden.family == family for hidden in phylogeny.hidden
+    )
 
 
 def _alone(phylogeny: Phylogeny, name: str) -> Text:

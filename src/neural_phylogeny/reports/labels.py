@@ -37,9 +37,19 @@ def columns(claim: Edge | Kinship) -> Columns:
     coverage = f"{percent(claim.coverage)} of the weights" if claim.coverage < 0.995 else ""
     if isinstance(claim, Edge):
         said = f"direction {percent(claim.confidence)}" if known else ""
+        sure = parenthood(claim)
+        if sure is not None:
+            said = f"parent {percent(sure)}  {said}"
+            style = "green" if sure >= 0.9 else "yellow" if sure >= 0.7 else "red"
         return Columns(safe(claim.kind), similarity, said, coverage, style)
     said = f"kin {percent(claim.confidence)}" if known else ""
     return Columns("related", similarity, said, coverage, style)
+
+
+def parenthood(edge: Edge) -> float | None:
+    """Probability that this and nobody else, here or missing, is the parent, where the method knows it."""
+    found = (evidence.value for evidence in edge.evidence if evidence.witness == "detector")
+    return next(found, None)
 
 
 def percent(share: float) -> str:

@@ -13,7 +13,7 @@ from rich.text import Text
 from neural_phylogeny.records import Edge, Kinship, Phylogeny
 from neural_phylogeny.reports.drawing import FamilyTree, Style
 from neural_phylogeny.reports.families import copies_of, families, is_related, not_compared, summary
-from neural_phylogeny.reports.labels import DIM, NAME, size_of
+from neural_phylogeny.reports.labels import DIM, NAME, parenthood, size_of
 from neural_phylogeny.reports.names import safe
 
 PLAIN_WIDTH = 10_000
@@ -106,6 +106,10 @@ def _legend(phylogeny: Phylogeny) -> Iterator[RenderableType]:
     claims: list[Edge | Kinship] = [*phylogeny.edges, *phylogeny.undirected]
     entries = [
         ("similarity: cosine of the compared weights", any(not math.isnan(c.similarity) for c in claims)),
+        (
+            "parent: how likely it is this one, of all here and none",
+            any(parenthood(e) is not None for e in phylogeny.edges),
+        ),
         ("direction: how likely this direction is, not calibrated", bool(phylogeny.edges)),
         ("~ related, direction undecided; kin: probability that they are related", bool(phylogeny.undirected)),
         ("of the weights: share that could be compared", any(claim.coverage < 0.995 for claim in claims)),
