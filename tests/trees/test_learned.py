@@ -86,3 +86,11 @@ def test_of_doubtful_roots_alone_the_surest_stays_one(rng):
     assert forest.probability.tolist() == [0.5, 0.5, 1.0]
     assert forest.families is not None
     assert len(set(forest.families)) == 1
+
+
+def test_of_two_models_a_parent_is_told_at_even_odds_with_siblings(rng):
+    said = np.array([[0.98, 0.9], [0.02, 0.1]])
+    forest = learned_forest(problem_that_says(rng, said, np.zeros(2)), None)
+    assert forest.parents.tolist() == [-1, 0]
+    assert forest.parenthood is not None
+    assert forest.parenthood[1] == pytest.approx(0.9 / (0.9 + 5.0 * 0.1))

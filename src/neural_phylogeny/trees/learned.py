@@ -18,6 +18,10 @@ LEAST = 1e-9
 SURE, EVEN = 0.9, 0.5
 """A root less likely to be one than this hangs on to its family, related to somebody, at even odds of the direction."""
 
+PAIRS = 5.0
+"""Of the pairs that training shows, five are parent and child for one of two siblings. Outside nobody knows: in a
+family of two the probability told of a parent is that at even odds."""
+
 LIKELY = 0.5
 """A model without a parent here has a hidden one when that is likelier than not, and a sibling's is hidden too."""
 
@@ -99,6 +103,9 @@ def _forest(problem: Problem, hear: Callable[[Matrix, list[int]], Matrix]) -> Fo
         children = np.flatnonzero(found >= 0)
         parents[members[children]] = members[found[children]]
         parenthood[members] = said[np.where(found < 0, np.arange(len(found)), found), np.arange(len(found))]
+        if len(members) == 2:
+            sure = parenthood[members[children]]
+            parenthood[members[children]] = sure / (sure + PAIRS * (1.0 - sure))
         forth, back = said[found[children], children], said[children, found[children]]
         probability[members[children]] = forth / np.maximum(forth + back, LEAST)
         apart = (found < 0) & (orphaned > LIKELY)
