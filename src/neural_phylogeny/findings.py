@@ -92,7 +92,7 @@ def _even(statistics: Statistics, rows: list[int]) -> NDArray[np.float64]:
     """Inner products of some members of a group in the matrices that all of them kept, each counted alike."""
     from neural_phylogeny.detector.measurements import Measurements
 
-    return Measurements.of(statistics, rows).lasting().even_gram()
+    return Measurements.of(statistics, rows).lasting.even_gram()
 
 
 def _learned(statistics: Statistics, rows: list[int]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:

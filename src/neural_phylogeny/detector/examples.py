@@ -15,7 +15,7 @@ from neural_phylogeny.detector.families.truth import without
 from neural_phylogeny.detector.features import pair_features
 from neural_phylogeny.detector.inference import Inputs
 from neural_phylogeny.detector.measurements import Measurements
-from neural_phylogeny.detector.triples import triple_features
+from neural_phylogeny.detector.triples import everyone, triple_features
 
 HALF = 65000.0
 """What half precision can hold."""
@@ -46,8 +46,7 @@ class Example:
     @property
     def inputs(self) -> Inputs:
         """What a network reads of it."""
-        n = len(self.parents)
-        return Inputs(self.features.astype(np.float32), self.triples, np.tile(np.arange(n), (n, 1)))
+        return Inputs(self.features.astype(np.float32), self.triples, everyone(len(self.parents)))
 
 
 @dataclass(frozen=True)
@@ -159,5 +158,5 @@ def with_losses(known: Known, losses: Losses, rng: np.random.Generator) -> Known
 
 def _example(known: Known) -> Example:
     features = np.clip(pair_features(known.measured), -HALF, HALF).astype(np.float16)
-    every = np.tile(np.arange(len(known.parents)), (len(known.parents), 1))
-    return Example(features, triple_features(known.measured, every), known.parents, known.hidden, known.about)
+    triples = triple_features(known.measured, everyone(len(known.parents)))
+    return Example(features, triples, known.parents, known.hidden, known.about)

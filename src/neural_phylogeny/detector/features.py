@@ -57,7 +57,7 @@ def names() -> tuple[str, ...]:
 
 def _all(measured: Measurements) -> Named:
     with np.errstate(all="ignore"):
-        lasting = measured.lasting()
+        lasting = measured.lasting
         return {
             **_outline_features(lasting),
             **_matrix_features(lasting),
@@ -133,12 +133,11 @@ def _geometry_features(measured: Measurements) -> Named:
     """Distances, neighbours and triples where all matrices are one space: as they are, and scaled to count alike."""
     product, square = measured.pairs["product"], measured.pairs["square"]
     norm = np.einsum("tii->ti", product)
-    typical = np.array([np.nanmean(row) if np.isfinite(row).any() else 1.0 for row in norm]).reshape(-1, 1, 1)
     spaces = {
         "whole": Geometry.pooled(
             product / _level(norm, measured.sizes), square / _level(norm, measured.sizes), measured.sizes
         ),
-        "even": Geometry.pooled(product / typical, square / typical, np.ones(len(norm))),
+        "even": Geometry.even(product, square),
     }
     found: Named = {}
     for name, space in spaces.items():

@@ -46,6 +46,12 @@ class Geometry:
         np.fill_diagonal(squared, 0.0)
         return cls(np.where(apart & ~np.eye(len(own), dtype=bool), 0.0, gram), squared)
 
+    @classmethod
+    def even(cls, product: Array, square: Array) -> Self:
+        """The mean over m matrices, each scaled to the same length, as ``pooled``: ``(m, n, n), (m, n, n)``."""
+        scale = typical(product)
+        return cls.pooled(product / scale, square / scale, np.ones(len(product)))
+
     @property
     def own(self) -> Array:
         """Squared norms, positive."""
@@ -95,6 +101,13 @@ class Geometry:
         with np.errstate(all="ignore"):
             found = np.log(least / np.maximum(self.squared, TINY))
         return np.where(np.isfinite(found), found, 0.0)
+
+
+def typical(product: Array) -> Array:
+    """Mean squared norm of the models in each matrix, 1 where no model has it: ``(m, n, n) -> (m, 1, 1)``."""
+    norm = np.einsum("tii->ti", product)
+    means = [np.nanmean(row) if np.isfinite(row).any() else 1.0 for row in norm]
+    return np.array(means, dtype=np.float64).reshape(-1, 1, 1)
 
 
 def pooled_over_third(chunks: Iterator[tuple[slice, Array]], n: int) -> tuple[Array, Array]:

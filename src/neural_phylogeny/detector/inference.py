@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from neural_phylogeny.detector.config import DetectorConfig
 from neural_phylogeny.detector.features import pair_features
 from neural_phylogeny.detector.measurements import Measurements
-from neural_phylogeny.detector.triples import thirds, triple_features
+from neural_phylogeny.detector.triples import everyone, thirds, triple_features
 from neural_phylogeny.errors import NeuralPhylogenyError, SavedFileError
 from neural_phylogeny.files import replacing
 
@@ -61,7 +61,7 @@ class Inputs:
     def empty(cls, n: int, config: DetectorConfig) -> Self:
         """Zeros, for a network to be tried on."""
         pairs = np.zeros((n, n, config.n_features), dtype=np.float32)
-        return cls(pairs, np.zeros((n, n, n, config.n_triples), dtype=np.float16), np.tile(np.arange(n), (n, 1)))
+        return cls(pairs, np.zeros((n, n, n, config.n_triples), dtype=np.float16), everyone(n))
 
 
 @dataclass(frozen=True)
@@ -210,11 +210,8 @@ def _messages(config: DetectorConfig, weights: Weights, name: str, z: Array, inp
     n, k = inputs.thirds.shape
     every = np.arange(n)
     ij, ik, kj, ki, jk, ji = np.split(_linear(weights, f"{name}.sides", _norm(weights, f"{name}.norm", z)), 6, axis=-1)
-    own, near, far = (
-        ij + np.swapaxes(ji, 0, 1),
-        ik + np.swapaxes(ki, 0, 1),
-        kj + np.swapaxes(jk, 0, 1),
-    )  # [k, j] the last
+    own, near = ij + np.swapaxes(ji, 0, 1), ik + np.swapaxes(ki, 0, 1)
+    far = kj + np.swapaxes(jk, 0, 1)  # [k, j]
     pooled = np.empty((n, n, 2 * config.messages), dtype=np.float32)
     step = max(1, CHUNK // (config.messages * n * k))
     for start in range(0, n, step):

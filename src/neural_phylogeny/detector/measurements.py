@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import Any, Self
 
 import numpy as np
 from numpy.typing import NDArray
 
+from neural_phylogeny.detector.geometry import typical
 from neural_phylogeny.formats.memory import MemoryCheckpoint
 from neural_phylogeny.measures.cross import Cross
 from neural_phylogeny.measures.moments import Moments
@@ -129,6 +131,7 @@ class Measurements:
             self.shared[at],
         )
 
+    @cached_property
     def lasting(self) -> Self:
         """Without matrices that some child was given anew, a fresh head as a rule, unless no other would be left.
 
@@ -151,9 +154,8 @@ class Measurements:
         """
         norm = np.einsum("tii->ti", self.pairs["product"])
         inner = (norm[:, :, None] + norm[:, None, :] - self.pairs["square"]) / 2.0
-        typical = np.array([np.nanmean(row) if np.isfinite(row).any() else 1.0 for row in norm]).reshape(-1, 1, 1)
         known = np.isfinite(inner)
-        total = np.where(known, inner / typical, 0.0).sum(axis=0)
+        total = np.where(known, inner / typical(self.pairs["product"]), 0.0).sum(axis=0)
         found: Array = total / np.maximum(known.sum(axis=0), 1)
         found[np.diag_indices(len(self))] = np.where(np.diag(found) > 0, np.diag(found), 1.0)
         return found

@@ -40,10 +40,15 @@ def thirds(measured: Measurements) -> NDArray[np.int64]:
     """The models that are looked at beside each model: all, itself too, or in a large group the nearest ``(n, K)``."""
     n = len(measured)
     if n <= FREE:
-        return np.broadcast_to(np.arange(n), (n, n)).copy()
-    squared = _whole(measured.lasting()).squared.copy()
+        return everyone(n)
+    squared = _whole(measured.lasting).squared.copy()
     np.fill_diagonal(squared, np.inf)
     return np.argsort(squared, axis=1, kind="stable")[:, :NEAREST]
+
+
+def everyone(n: int) -> NDArray[np.int64]:
+    """All n models beside each of them: ``(n, n)``."""
+    return np.tile(np.arange(n), (n, 1))
 
 
 def triple_features(measured: Measurements, chosen: NDArray[np.int64]) -> NDArray[np.float16]:
@@ -52,10 +57,10 @@ def triple_features(measured: Measurements, chosen: NDArray[np.int64]) -> NDArra
     Angles at i, j and k and slopes of each on each, of all lasting matrices as one space, and their range over them;
     zeros where two of the three are one. O(n^2 K) a matrix.
     """
-    measured = measured.lasting()
+    measured = measured.lasting
     n, (_, k) = len(measured), chosen.shape
     found = np.empty((n, n, k, N_TRIPLES), dtype=np.float16)
-    whole, even = _whole(measured), _even(measured)
+    whole, even = _whole(measured), Geometry.even(measured.pairs["product"], measured.pairs["square"])
     order = np.argsort(-measured.sizes, kind="stable")[: MATRICES if n > FEW else len(measured.sizes)]
     step = max(1, CHUNK // max(n * k, 1))
     for start in range(0, n, step):
@@ -159,14 +164,6 @@ def _given(space: Geometry, rows: slice, chosen: NDArray[np.int64]) -> Iterator[
 def _whole(measured: Measurements) -> Geometry:
     """All matrices as one space."""
     return Geometry.pooled(measured.pairs["product"], measured.pairs["square"], measured.sizes)
-
-
-def _even(measured: Measurements) -> Geometry:
-    """All matrices as one space in which each is as long as any other."""
-    product, square = measured.pairs["product"], measured.pairs["square"]
-    norm = np.einsum("tii->ti", product)
-    typical = np.array([np.nanmean(row) if np.isfinite(row).any() else 1.0 for row in norm]).reshape(-1, 1, 1)
-    return Geometry.pooled(product / typical, square / typical, np.ones(len(norm)))
 
 
 def _over(numerator: Array, denominator: Array) -> Array:

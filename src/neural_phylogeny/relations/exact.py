@@ -32,12 +32,11 @@ KEPT = 0.98
 class Shared:
     """What the models of a group have in common, over all matrices that a pair shares: ``(n, n)`` each.
 
-    ``count`` of sampled values; ``zeros`` in both, ``equal`` in both (zeros too), as shares of it; ``own`` share of i's
-    zeros among the values compared with j; ``moved``: mean squared difference over the mean square of i; ``bits`` of
+    ``zeros`` in both, ``equal`` in both (zeros too), as shares of the sampled values; ``own`` share of i's zeros among
+    the values compared with j; ``moved``: mean squared difference over the mean square of i; ``bits`` of
     the mantissas of i, ``(n,)``; ``contained``: share of i's matrices that is compared with j.
     """
 
-    count: Matrix
     zeros: Matrix
     equal: Matrix
     own: Matrix
@@ -69,7 +68,6 @@ class Shared:
         known = np.maximum(count, 1.0)
         whole = np.maximum(statistics.alignment.in_matrices.astype(np.float64), 1.0)
         return cls(
-            count,
             zeros / known,
             equal / known,
             own / known,
@@ -80,7 +78,7 @@ class Shared:
 
 
 def pruned(shared: Shared) -> Matrix:
-    """J has i's zeros and more: certain where its other values are i's, else a good lead.
+    """Whether j has i's zeros and more: certain where its other values are i's, else a good lead.
 
     A few zeros of i among many of j say nothing: they may be what is left in i of a pruned parent that was trained on.
     """
@@ -92,20 +90,20 @@ def pruned(shared: Shared) -> Matrix:
 
 
 def rounded(shared: Shared) -> Matrix:
-    """J is i up to an error that fits j's coarser mantissas."""
+    """Whether j is i up to an error that fits j's coarser mantissas."""
     coarser = shared.bits[None, :] < shared.bits[:, None] - 2.0
     error = 2.0 ** (-2.0 * shared.bits[None, :]) / 12.0
     return _directed(np.where(coarser & (shared.moved <= 1.2 * error) & (shared.moved > 0.0), CERTAIN, 0.0))
 
 
 def shrunk(shared: Shared) -> Matrix:
-    """J is a part of i, and most values are i's: units were removed."""
+    """Whether j is a part of i, and most values are i's: units were removed."""
     part = (shared.contained.T > KEPT) & (shared.contained < KEPT)
     return _directed(np.where(part & (shared.equal - shared.zeros > 0.5), STRONG, 0.0))
 
 
 def untouched(shared: Shared) -> Matrix:
-    """J's parent is among those that share most values with it to the last bit; says nothing of direction."""
+    """Whether i is among the models that share most values with j to the last bit; says nothing of direction."""
     share = np.where(shared.equal < 1.0, shared.equal, 0.0)  # of a copy, as of the model itself, nothing is learnt
     most = share.max(axis=0, initial=0.0)
     behind = 1.0 - share / np.maximum(most, FEW)[None, :]

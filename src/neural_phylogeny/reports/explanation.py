@@ -7,6 +7,7 @@ from rich.text import Text
 
 from neural_phylogeny.errors import UnknownChoiceError
 from neural_phylogeny.records import Edge, Evidence, Kinship, Phylogeny
+from neural_phylogeny.reports.families import families
 from neural_phylogeny.reports.labels import DIM, NAME, evidence_line, percent
 from neural_phylogeny.reports.names import safe
 
@@ -42,7 +43,7 @@ def render_explanation(phylogeny: Phylogeny, name: str) -> RenderableType:
         parts += [*_claim(claim, child), Text("")]
     if not claims:
         parts.append(_alone(phylogeny, child))
-    if claims and _family_size(phylogeny, child) == 2:
+    if claims and any(child in family.names and len(family.names) == 2 for family in families(phylogeny)):
         parts += [Text(TWO, style=DIM), Text("")]
     children = [edge.child for edge in phylogeny.edges if edge.parent == child]
     if children:
@@ -90,15 +91,6 @@ def _what_would_change(claim: Edge | Kinship) -> str:
         strongest: Evidence = max(against, key=lambda e: e.strength)
         return f"It would change if {strongest.witness} weighed more than all that speaks for it."
     return "Nothing that was measured speaks against it; a sibling or a nearer parent, once here, still could."
-
-
-def _family_size(phylogeny: Phylogeny, name: str) -> int:
-    """Models of the family, hidden ones too, copies once."""
-    copies = {double for group in phylogeny.copies for double in group[1:]}
-    family = {model.name: model.family for model in phylogeny.models}[name]
-    return sum(model.family == family and model.name not in copies for model in phylogeny.models) + sum(
-        hidden.family == family for hidden in phylogeny.hidden
-    )
 
 
 def _alone(phylogeny: Phylogeny, name: str) -> Text:

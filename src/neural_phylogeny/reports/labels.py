@@ -31,7 +31,7 @@ class Columns:
 def columns(claim: Edge | Kinship) -> Columns:
     """The columns of an edge or of an undirected pair."""
     known = not math.isnan(claim.confidence)
-    style = ("green" if claim.confidence >= 0.9 else "yellow" if claim.confidence >= 0.7 else "red") if known else ""
+    style = _colour(claim.confidence) if known else ""
     shown = ">0.999" if 0.9995 <= claim.similarity < 1.0 else f"{claim.similarity:.3f}"
     similarity = "" if math.isnan(claim.similarity) else f"similarity {shown}"
     coverage = f"{percent(claim.coverage)} of the weights" if claim.coverage < 0.995 else ""
@@ -40,7 +40,7 @@ def columns(claim: Edge | Kinship) -> Columns:
         sure = parenthood(claim)
         if sure is not None:
             said = f"parent {percent(sure)}  {said}"
-            style = "green" if sure >= 0.9 else "yellow" if sure >= 0.7 else "red"
+            style = _colour(sure)
         return Columns(safe(claim.kind), similarity, said, coverage, style)
     said = f"kin {percent(claim.confidence)}" if known else ""
     return Columns("related", similarity, said, coverage, style)
@@ -50,6 +50,10 @@ def parenthood(edge: Edge) -> float | None:
     """Probability that this and nobody else, here or missing, is the parent, where the method knows it."""
     found = (evidence.value for evidence in edge.evidence if evidence.witness == "detector")
     return next(found, None)
+
+
+def _colour(sure: float) -> str:
+    return "green" if sure >= 0.9 else "yellow" if sure >= 0.7 else "red"
 
 
 def percent(share: float) -> str:

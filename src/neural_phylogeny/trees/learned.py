@@ -49,14 +49,14 @@ def likeliest_forest(parent: Matrix) -> NDArray[np.int64]:
     return maximum_arborescence(logs, np.diag(logs))
 
 
-def fused_forest(problem: Problem, options: object) -> Forest:
-    """The same, after exact witnesses have been heard."""
-    return _forest(problem, lambda said, chosen: weighed(said, *problem.exact(chosen)))
-
-
 def learned_forest(problem: Problem, options: object) -> Forest:
     """The detector's forest in each family of the existence test; what it leaves apart is no family."""
     return _forest(problem, lambda said, chosen: said)
+
+
+def fused_forest(problem: Problem, options: object) -> Forest:
+    """The same, after exact witnesses have been heard."""
+    return _forest(problem, lambda said, chosen: weighed(said, *problem.exact(chosen)))
 
 
 def weighed(parent: Matrix, directed: Matrix, next_to: Matrix) -> Matrix:
