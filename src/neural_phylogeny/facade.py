@@ -5,7 +5,8 @@ from __future__ import annotations
 import os
 from collections.abc import Sequence
 
-from neural_phylogeny.assembly import comparison, phylogeny
+from neural_phylogeny.assembly import phylogeny
+from neural_phylogeny.comparison import comparison
 from neural_phylogeny.errors import NothingToCompareError, UnknownChoiceError
 from neural_phylogeny.measures.collection import Models, Reading, gather
 from neural_phylogeny.measures.one_pass import Progress
@@ -124,4 +125,4 @@ def compare(
         reasons = "; ".join(f"{skipped.path}: {skipped.reason}" for skipped in collection.skipped)
         found = f"{len(collection.refs)} readable models instead of two"
         raise NothingToCompareError(f"{found}{': ' + reasons if reasons else ''}")
-    return comparison(collection, alpha)
+    return comparison(collection, METHODS["auto"], alpha, seed)

@@ -85,9 +85,9 @@ class Fields:
             self._wrong(key, "a finite number or null")
         return float(value)
 
-    def share_or_null(self, key: str) -> float:
+    def share_or_null(self, key: str, default: float | None = None) -> float:
         """A number from 0 to 1, or null."""
-        value = self.number(key)
+        value = self.number(key) if default is None else self.number(key, default=default)
         return value if math.isnan(value) or 0.0 <= value <= 1.0 else self._wrong(key, "between 0 and 1")
 
     def flag(self, key: str, default: bool) -> bool:

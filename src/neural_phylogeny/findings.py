@@ -19,6 +19,9 @@ from neural_phylogeny.relations.existence import Existence, existence, matrix_gr
 from neural_phylogeny.relations.fake_init import nearer, summed
 from neural_phylogeny.trees.problem import Problem
 
+PARTLY = "left out:"
+"""How the remark on a model begins that was judged all the same."""
+
 
 @dataclass(frozen=True)
 class Findings:
@@ -58,6 +61,34 @@ class Findings:
         """All evidence on a pair, existence first."""
         exact = exact_evidence(self.exact, i, j, names)
         return (existence_evidence(self.existence, i, j), *exact, *direction_evidence(self.votes, i, j, names))
+
+    def similarity(self, i: int, j: int) -> float:
+        """Cosine of the compared matrices, 0 where none are."""
+        cosine = float(self.existence.cosine[i, j])
+        return cosine if np.isfinite(cosine) else 0.0
+
+    def kinship(self, i: int, j: int) -> float:
+        """One less the p-value of strangers matching so well; certainty where a matrix is identical."""
+        return 1.0 if self.existence.identical[i, j] else float(1.0 - np.exp(self.existence.log_p[i, j]))
+
+    def remark(self, row: int) -> str:
+        """Why a model could not be judged, or which of its tensors were left out; empty when all is well."""
+        tensors = [(tensor, arrays) for tensor, arrays in self.statistics if row in tensor.members]
+        broken = [
+            tensor.name
+            for tensor, arrays in tensors
+            if not np.isfinite(arrays["gram"][(tensor.members.index(row),) * 2])
+        ]
+        matrices = [tensor.name for tensor, _ in tensors if tensor.is_matrix]
+        if not tensors:
+            return "it has no tensor in common with any other model"
+        if not matrices:
+            return "not enough evidence: it shares no matrices, and vectors prove nothing"
+        if set(matrices) <= set(broken):
+            return f"its weights are NaN, infinite or unreadable, {broken[0]!r} first"
+        if not self.kin()[row].any() and not self.existence.conclusive[row].any():
+            return "not enough evidence: so small that even a copy of it could be chance"
+        return f"{PARTLY} NaN, infinite or unreadable values in {', '.join(broken)}" if broken else ""
 
     def directed(self, rows: list[int]) -> NDArray[np.float64]:
         """Log-odds that i is the parent of j by exact witnesses of direction, of some members."""

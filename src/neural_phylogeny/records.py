@@ -105,10 +105,22 @@ class ModelRecord:
 
 @dataclass(frozen=True, slots=True)
 class Edge:
-    """``child`` was made from ``parent``; ``confidence`` is the probability of that direction.
+    """``child`` was made from ``parent``.
 
-    ``similarity`` is the cosine of the compared matrices, ``coverage`` the share of the larger model's
-    parameters that were compared.
+    Attributes
+    ----------
+    confidence : float
+        Probability that this and nobody else, here or missing, is the parent; by methods that do not know it, that of
+        the direction.
+    similarity, coverage : float
+        Cosine of the compared matrices; share of the larger model's parameters that were compared.
+    kinship : float
+        One less the chance that unrelated models match so well.
+    direction : float
+        Probability of this direction, given that one of the two was made from the other; NaN where that is the
+        confidence.
+    support : float
+        Share of draws of the matrices, with replacement, in which the edge is found again; NaN where none were drawn.
     """
 
     parent: str
@@ -118,13 +130,16 @@ class Edge:
     similarity: float
     coverage: float
     evidence: tuple[Evidence, ...] = ()
+    kinship: float = math.nan
+    direction: float = math.nan
+    support: float = math.nan
 
 
 @dataclass(frozen=True, slots=True)
 class Kinship:
     """``a`` and ``b`` are related, but the weights do not say who came first.
 
-    ``confidence`` is the probability that they are related at all.
+    ``confidence`` is one less the chance that unrelated models match so well.
     """
 
     a: str
@@ -151,8 +166,8 @@ class Comparison:
     """What is known of two models.
 
     ``verdict`` is one of ``parent`` (a is the parent of b), ``child``, ``related`` (direction undecided),
-    ``unrelated``, ``copies``, ``not comparable``; ``confidence`` is the probability of the direction for the first
-    two and of the kinship for ``related``.
+    ``unrelated``, ``copies``, ``not comparable``; ``confidence`` is, for the first two, the probability that it is so
+    and that the two are not siblings, else that of the kinship. ``kinship`` and ``direction`` are those of an ``Edge``.
     """
 
     a: ModelRecord
@@ -164,6 +179,8 @@ class Comparison:
     evidence: tuple[Evidence, ...] = ()
     tensors: tuple[TensorComparison, ...] = ()
     skipped: tuple[Skipped, ...] = ()
+    kinship: float = math.nan
+    direction: float = math.nan
 
 
 @dataclass(frozen=True, slots=True)

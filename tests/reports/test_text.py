@@ -5,7 +5,7 @@ from itertools import pairwise
 
 from rich.console import Console
 
-from neural_phylogeny.records import Edge, Evidence, Kinship, ModelRecord, Phylogeny
+from neural_phylogeny.records import Edge, Kinship, ModelRecord, Phylogeny
 from neural_phylogeny.reports.text import plain, render, to_html, to_text
 
 DRAWN = """\
@@ -126,8 +126,8 @@ def test_no_number_is_rounded_to_a_certainty():
 
 
 def test_how_likely_a_parent_is_stands_beside_the_direction():
-    evidence = (Evidence("detector", 0.44, "base", 0.44, "the detector takes base for the parent"),)
     models = tuple(ModelRecord(name, name, "npz", 10, 0) for name in ("base", "child"))
-    text = to_text(Phylogeny(models, (Edge("base", "child", "finetune", 0.9, 0.75, 1.0, evidence),)))
-    assert "parent 44 %  direction 90 %" in text
+    edge = Edge("base", "child", "finetune", 0.44, 0.75, 1.0, direction=0.9, support=0.75)
+    text = to_text(Phylogeny(models, (edge,)))
+    assert "parent 44 %  direction 90 %  support 75 %" in text
     assert "parent: how likely it is this one, of all here and none" in text

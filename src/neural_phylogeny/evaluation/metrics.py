@@ -5,6 +5,7 @@ Pair direction is in ``evaluation.pairs``: it asks a method about each pair alon
 
 from __future__ import annotations
 
+import math
 from collections import Counter
 from dataclasses import dataclass
 from itertools import combinations
@@ -269,7 +270,8 @@ def _direction_answers(ground: Standing, phylogeny: Phylogeny) -> Calibration:
     for edge in phylogeny.edges:
         parent, child = (ground.unit.get(f"model:{name}", -1) for name in (edge.parent, edge.child))
         if (parent, child) in ancestry or (child, parent) in ancestry:
-            answers.append((edge.confidence, (parent, child) in ancestry))
+            sure = edge.confidence if math.isnan(edge.direction) else edge.direction
+            answers.append((sure, (parent, child) in ancestry))
     return calibration(answers)
 
 

@@ -14,7 +14,7 @@ from neural_phylogeny.files import replacing
 from neural_phylogeny.measures.candidates import candidates, sample
 from neural_phylogeny.measures.one_pass import Progress, measure, standard_statistics
 from neural_phylogeny.measures.saved import Group, SavedPass, fingerprint, load, save
-from neural_phylogeny.records import ModelRef, Skipped
+from neural_phylogeny.records import ModelRecord, ModelRef, Skipped
 from neural_phylogeny.sources import discover, from_memory, open_all
 from neural_phylogeny.sources.opening import Opened, format_of
 from neural_phylogeny.tensors.alignment import Alignment, align
@@ -55,6 +55,20 @@ class Collection:
     skipped: tuple[Skipped, ...]
     groups: tuple[Group, ...]
     notes: tuple[str, ...]
+
+    def record(self, k: int, family: int | None, remark: str) -> ModelRecord:
+        """The k-th model as a result has it."""
+        ref = self.refs[k]
+        return ModelRecord(ref.name, ref.path, self.formats[k], int(self.parameters[k]), family, remark)
+
+    def left_out(self) -> tuple[Skipped, ...]:
+        """What was not read, and models whose files gave out in the middle of the pass."""
+        partly = (
+            Skipped(self.refs[group.members[row]].path, f"read in part only: {reason}")
+            for group in self.groups
+            for row, reason in group.statistics.failures.items()
+        )
+        return (*self.skipped, *partly)
 
 
 def gather(models: Models, reading: Reading) -> Collection:

@@ -37,7 +37,8 @@ def verdict(comparison: Comparison) -> str:
     """The answer as a sentence with its confidence."""
     a, b = safe(comparison.a.name), safe(comparison.b.name)
     known = not math.isnan(comparison.confidence)
-    direction = f" (direction {percent(comparison.confidence)})" if known else ""
+    sure = comparison.confidence if math.isnan(comparison.direction) else comparison.direction
+    direction = f" (direction {percent(sure)})" if known else ""
     kin = f" (kin {percent(comparison.confidence)})" if known else ""
     return {
         "parent": f"{b} was made from {a}{direction}",

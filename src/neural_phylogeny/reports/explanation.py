@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 from rich.console import Group, RenderableType
 from rich.text import Text
 
@@ -53,7 +55,7 @@ def render_explanation(phylogeny: Phylogeny, name: str) -> RenderableType:
 
 def _claim(claim: Edge | Kinship, child: str) -> list[RenderableType]:
     if isinstance(claim, Edge):
-        sure = percent(claim.confidence)
+        sure = percent(claim.confidence if math.isnan(claim.direction) else claim.direction)
         parts = [
             Text.assemble((safe(child), NAME), " was made from ", (safe(claim.parent), NAME), f" (direction {sure})")
         ]

@@ -119,7 +119,8 @@ def _model(item: Fields) -> ModelRecord:
 
 def _edge(item: Fields) -> Edge:
     names = item.text("parent"), item.text("child"), item.text("kind")
-    return Edge(*names, *_numbers(item), _evidence(item))
+    further = (item.share_or_null(key, default=math.nan) for key in ("kinship", "direction", "support"))
+    return Edge(*names, *_numbers(item), _evidence(item), *further)
 
 
 def _kinship(item: Fields) -> Kinship:

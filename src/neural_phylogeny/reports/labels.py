@@ -36,20 +36,14 @@ def columns(claim: Edge | Kinship) -> Columns:
     similarity = "" if math.isnan(claim.similarity) else f"similarity {shown}"
     coverage = f"{percent(claim.coverage)} of the weights" if claim.coverage < 0.995 else ""
     if isinstance(claim, Edge):
-        said = f"direction {percent(claim.confidence)}" if known else ""
-        sure = parenthood(claim)
-        if sure is not None:
-            said = f"parent {percent(sure)}  {said}"
-            style = _colour(sure)
+        said = f"parent {percent(claim.confidence)}" if known and not math.isnan(claim.direction) else ""
+        direction = claim.confidence if math.isnan(claim.direction) else claim.direction
+        said = "  ".join(part for part in (said, f"direction {percent(direction)}" if known else "") if part)
+        if not math.isnan(claim.support):
+            said += f"  support {percent(claim.support)}"
         return Columns(safe(claim.kind), similarity, said, coverage, style)
     said = f"kin {percent(claim.confidence)}" if known else ""
     return Columns("related", similarity, said, coverage, style)
-
-
-def parenthood(edge: Edge) -> float | None:
-    """Probability that this and nobody else, here or missing, is the parent, where the method knows it."""
-    found = (evidence.value for evidence in edge.evidence if evidence.witness == "detector")
-    return next(found, None)
 
 
 def _colour(sure: float) -> str:

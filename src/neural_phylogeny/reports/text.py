@@ -13,7 +13,7 @@ from rich.text import Text
 from neural_phylogeny.records import Edge, Kinship, Phylogeny
 from neural_phylogeny.reports.drawing import FamilyTree, Style
 from neural_phylogeny.reports.families import copies_of, families, is_related, not_compared, summary
-from neural_phylogeny.reports.labels import DIM, NAME, parenthood, size_of
+from neural_phylogeny.reports.labels import DIM, NAME, size_of
 from neural_phylogeny.reports.names import safe
 
 PLAIN_WIDTH = 10_000
@@ -55,7 +55,7 @@ def to_text(phylogeny: Phylogeny, *, evidence: bool = False) -> str:
     └── base  10 parameters, npz
         └── child  finetune  similarity 0.750  direction 90 %
     <BLANKLINE>
-    similarity: cosine of the compared weights; direction: how likely this direction is, not calibrated
+    similarity: cosine of the compared weights; direction: how likely this way round, given either
     """
     return plain(render(phylogeny, evidence=evidence))
 
@@ -108,9 +108,13 @@ def _legend(phylogeny: Phylogeny) -> Iterator[RenderableType]:
         ("similarity: cosine of the compared weights", any(not math.isnan(c.similarity) for c in claims)),
         (
             "parent: how likely it is this one, of all here and none",
-            any(parenthood(e) is not None for e in phylogeny.edges),
+            any(not math.isnan(edge.direction) for edge in phylogeny.edges),
         ),
-        ("direction: how likely this direction is, not calibrated", bool(phylogeny.edges)),
+        ("direction: how likely this way round, given either", bool(phylogeny.edges)),
+        (
+            "support: share of draws of the matrices that find the edge again",
+            any(not math.isnan(edge.support) for edge in phylogeny.edges),
+        ),
         ("~ related, direction undecided; kin: probability that they are related", bool(phylogeny.undirected)),
         ("of the weights: share that could be compared", any(claim.coverage < 0.995 for claim in claims)),
         ("= same weights under another name", bool(phylogeny.copies)),

@@ -1,0 +1,93 @@
+"""From the forests of the groups to claims: edges, undecided pairs, hidden ancestors, each with its evidence."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from neural_phylogeny.findings import Findings
+from neural_phylogeny.measures.saved import Group
+from neural_phylogeny.records import Edge, Evidence, Hidden, Kinship
+from neural_phylogeny.trees.problem import Forest
+
+UNDECIDED = 0.05
+"""An edge whose direction is less than this far from even odds is reported without a direction."""
+
+
+@dataclass(frozen=True)
+class Answer:
+    """A method's forest over the rows of a group: all that could be judged, one of each set of copies."""
+
+    group: Group
+    found: Findings
+    rows: list[int]
+    forest: Forest
+
+
+def claims(names: Sequence[str], forests: list[Answer]) -> tuple[list[Edge], list[Kinship]]:
+    """Directed and undirected claims of all groups."""
+    edges: list[Edge] = []
+    undirected: list[Kinship] = []
+    for answer in forests:
+        group, found, rows, forest = answer.group, answer.found, answer.rows, answer.forest
+        for k, above in enumerate(forest.parents.tolist()):
+            if above < 0:
+                continue
+            parent, child = rows[above], rows[k]
+            pair = (names[group.members[parent]], names[group.members[child]])
+            direction, kinship = float(forest.probability[k]), found.kinship(parent, child)
+            shared = (found.similarity(parent, child), float(found.coverage[parent, child]))
+            reasons = found.evidence(parent, child, pair)
+            sure = (direction, math.nan)
+            if forest.parenthood is not None:
+                sure = (float(forest.parenthood[k]), direction)
+                reasons = (reasons[0], _parenthood(sure[0], pair), *reasons[1:])
+            if direction < 0.5 + UNDECIDED:
+                undirected.append(Kinship(*pair, kinship, *shared, reasons))
+            else:
+                edges.append(Edge(*pair, "finetune", sure[0], *shared, reasons, kinship, sure[1]))
+    return edges, undirected
+
+
+def hidden_ancestors(
+    names: Sequence[str], forests: list[Answer], families: dict[int, int], labels: NDArray[np.int64]
+) -> tuple[list[Hidden], list[Edge]]:
+    """One ancestor for the siblings of each family whose parent is not here, and its edges.
+
+    The likeness of such an edge is that of the siblings among each other.
+    """
+    hidden: list[Hidden] = []
+    edges: list[Edge] = []
+    for answer in forests:
+        if answer.forest.hidden is None:
+            continue
+        siblings: dict[int, list[int]] = {}
+        for k in np.flatnonzero(answer.forest.hidden > 0).tolist():
+            siblings.setdefault(int(labels[answer.group.members[answer.rows[k]]]), []).append(k)
+        for label, rows in siblings.items():
+            name = f"hidden ancestor {len(hidden) + 1}"
+            while name in names:
+                name = f"({name})"
+            hidden.append(Hidden(name, families[label]))
+            found = [answer.rows[k] for k in rows]
+            for k, row in zip(rows, found, strict=True):
+                others = [other for other in found if other != row]
+                likeness = float(np.mean([answer.found.similarity(row, other) for other in others]))
+                coverage = float(np.mean([answer.found.coverage[row, other] for other in others]))
+                child, sure = names[answer.group.members[row]], float(answer.forest.hidden[k])
+                edges.append(Edge(name, child, "finetune", sure, likeness, coverage, (_orphan(child, sure),)))
+    return hidden, edges
+
+
+def _parenthood(sure: float, pair: tuple[str, str]) -> Evidence:
+    statement = f"the detector takes {pair[0]}, of all models here and none, for the parent of {pair[1]} ({sure:.0%})"
+    return Evidence("detector", sure, pair[0], sure, statement)
+
+
+def _orphan(child: str, sure: float) -> Evidence:
+    statement = f"the detector sees that {child} and its siblings have a parent that is not here ({sure:.0%})"
+    return Evidence("detector", sure, "neither", sure, statement)

@@ -1,0 +1,51 @@
+"""Two models side by side: what is known of the pair, as a record."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+
+import numpy as np
+
+from neural_phylogeny.claims import Answer, claims
+from neural_phylogeny.findings import Findings
+from neural_phylogeny.measures.collection import Collection
+from neural_phylogeny.measures.statistics import Statistics
+from neural_phylogeny.records import Comparison, Edge, Kinship, TensorComparison
+from neural_phylogeny.trees.methods import Method
+
+
+def comparison(collection: Collection, method: Method, alpha: float, seed: int) -> Comparison:
+    """Everything known of the two models of a collection; which came first, as the method says of a family of two."""
+    found = Findings.of(collection.groups[0].statistics, alpha, 1)
+    kin, conclusive = bool(found.kin()[0, 1]), bool(found.existence.conclusive[0, 1])
+    labels = (0, 0) if kin else (0, 1) if conclusive else (None, None)
+    a, b = (collection.record(k, labels[k], found.remark(k)) for k in (0, 1))
+    names = (a.name, b.name)
+    kinship, direction = found.kinship(0, 1), math.nan
+    verdict, confidence, evidence = "related", kinship, found.evidence(0, 1, names)
+    if found.copies:
+        verdict, confidence = "copies", 1.0
+    elif not kin:
+        verdict = "unrelated" if conclusive else "not comparable"
+    else:
+        forest = method.solve(found.problem([0, 1], np.zeros(2, dtype=np.int64), seed))
+        edges, undirected = claims(names, [Answer(collection.groups[0], found, [0, 1], forest)])
+        claimed: list[Edge | Kinship] = [*edges, *undirected]
+        evidence = next((claim.evidence for claim in claimed), evidence)
+        for edge in edges:
+            verdict = "parent" if edge.parent == a.name else "child"
+            confidence, direction = edge.confidence, edge.direction
+    shared = found.similarity(0, 1), float(found.coverage[0, 1])
+    tensors = tuple(_tensor_comparisons(found.statistics))
+    return Comparison(a, b, verdict, confidence, *shared, evidence, tensors, collection.left_out(), kinship, direction)
+
+
+def _tensor_comparisons(statistics: Statistics) -> Iterator[TensorComparison]:
+    for tensor, arrays in statistics:
+        gram = arrays["gram"]
+        scale = np.sqrt(gram[0, 0] * gram[1, 1])
+        cosine = float(gram[0, 1] / scale) if np.isfinite(scale) and scale > 0 else 0.0
+        larger = max(source.size for source in tensor.sources)
+        a, b = tensor.sources
+        yield TensorComparison(a.name, b.name, str(tensor.role), cosine, tensor.size / larger)
