@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -42,6 +42,12 @@ class Findings:
         found = existence(statistics, alpha, n_pairs)
         exact = exact_witnesses(statistics)
         return cls(statistics, found, direction, votes, exact, statistics.alignment.coverage(), copies(statistics))
+
+    def redrawn(self, rng: np.random.Generator) -> Findings:
+        """The same group by other matrices, drawn with replacement; who is related to whom is not asked again."""
+        statistics = self.statistics.drawn(rng)
+        direction, votes = log_odds(statistics)
+        return replace(self, statistics=statistics, direction=direction, votes=votes, exact=exact_witnesses(statistics))
 
     def kin(self) -> NDArray[np.bool_]:
         """Related pairs: by the test, or because the two are copies with matrices that are not constant."""
