@@ -5,8 +5,8 @@
 
 Fits one factor on the log-odds of each witness, by the likelihood of the true parents of families that the detector was
 not trained on (every 25th wave) with a Gaussian prior around the stated log-odds; fits of either half tell by the other
-whether it helps. Writes ``src/neural_phylogeny/trees/fusion.json``. Witnesses that these families never show keep their odds.
-With ``--trees`` also the tree of independent innovations, which takes half an hour.
+whether it helps. Writes ``src/neural_phylogeny/trees/fusion.json``; witnesses that these families never show keep their
+odds. With ``--trees`` also the tree of independent innovations, which takes half an hour.
 """
 
 from __future__ import annotations
