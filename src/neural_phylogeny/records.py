@@ -152,7 +152,8 @@ class Comparison:
 
     ``verdict`` is one of ``parent`` (a is the parent of b), ``child``, ``related`` (direction undecided),
     ``unrelated``, ``copies``, ``not comparable``; ``confidence`` is the probability of the direction for the first
-    two and of the kinship for ``related``.
+    two and of the kinship for ``related``. ``share_read`` is the share of the compared weights that was read: below 1,
+    copies are equal in all that was read.
     """
 
     a: ModelRecord
@@ -164,6 +165,7 @@ class Comparison:
     evidence: tuple[Evidence, ...] = ()
     tensors: tuple[TensorComparison, ...] = ()
     skipped: tuple[Skipped, ...] = ()
+    share_read: float = 1.0
 
 
 @dataclass(frozen=True, slots=True)
