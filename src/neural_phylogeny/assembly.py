@@ -86,7 +86,7 @@ def comparison(collection: Collection, alpha: float) -> Comparison:
     log_odds_ab = float(found.direction[0, 1] + found.directed([0, 1])[0, 1])
     probability = 1.0 / (1.0 + np.exp(-abs(log_odds_ab)))
     if found.copies:
-        verdict, confidence = "copies", 1.0
+        verdict, confidence = "copies", 1.0 if collection.share_read() == 1.0 else float("nan")
     elif not kin:
         verdict, confidence = ("unrelated" if conclusive else "not comparable"), _kin_probability(found, 0, 1)
     elif probability < 0.5 + UNDECIDED:

@@ -153,7 +153,7 @@ class Comparison:
     ``verdict`` is one of ``parent`` (a is the parent of b), ``child``, ``related`` (direction undecided),
     ``unrelated``, ``copies``, ``not comparable``; ``confidence`` is the probability of the direction for the first
     two and of the kinship for ``related``. ``share_read`` is the share of the compared weights that was read: below 1,
-    copies are equal in all that was read.
+    copies are equal in all that was read, and how sure that makes them copies is not known (NaN).
     """
 
     a: ModelRecord
