@@ -81,7 +81,11 @@ def thinned(source: Path, target: Path) -> Path:
     target.mkdir(parents=True, exist_ok=True)
     for name in DATA_SETS:
         with np.load(source / f"{name}.npz") as found:
-            few = {f"{key}_{part}": found[f"{key}_{part}"][:n] for part, n in (("train", 3000), ("test", 300)) for key in "xy"}
+            few = {
+                f"{key}_{part}": found[f"{key}_{part}"][:n]
+                for part, n in (("train", 3000), ("test", 300))
+                for key in "xy"
+            }
         np.savez(target / f"{name}.npz", **few)
     return target
 
@@ -149,8 +153,8 @@ def table(rows: Sequence[Row]) -> str:
     lines = [
         "# Trees from a sample of the weights",
         "",
-        f"{len(names)} collections of two or three families of networks of more than ten million parameters, trained by "
-        "`python benchmarks/sampling.py --data FOLDER`; method `auto`, one thread, files in the system's cache. "
+        f"{len(names)} collections of two or three families of networks of more than ten million parameters, trained and "
+        "read by `python benchmarks/sampling.py --data FOLDER`; method `auto`, one thread, files in the system's cache. "
         "*Read* is the share of the compared values that was read (small tensors are read whole); *edges as from "
         "everything* the share of the edges told from all weights that is told from the sample too, *other edges* those "
         "told from the sample alone.",

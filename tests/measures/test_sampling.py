@@ -42,7 +42,9 @@ def network(rng):
 
 def relatives(rng, n=3):
     base = network(rng)
-    return [{k: v + rng.normal(0, 0.1 * (i + 1), v.shape).astype(np.float32) for k, v in base.items()} for i in range(n)]
+    return [
+        {k: v + rng.normal(0, 0.1 * (i + 1), v.shape).astype(np.float32) for k, v in base.items()} for i in range(n)
+    ]
 
 
 def pass_over(checkpoints, **options):
@@ -68,7 +70,9 @@ def test_a_part_is_rows_crossed_with_columns_of_about_the_size_asked_for(name, s
     assert part.tensor.is_matrix
     units = (where // int(np.prod(shape[axis + 1 :]))) % shape[axis]
     assert len(np.unique(units)) == part.tensor.shape[part.tensor.output_axis] >= ROWS
-    np.testing.assert_array_equal(positions(part)[100:300], np.concatenate([np.arange(*r) for r in part.runs(100, 300)]))
+    np.testing.assert_array_equal(
+        positions(part)[100:300], np.concatenate([np.arange(*r) for r in part.runs(100, 300)])
+    )
 
 
 def test_the_values_of_a_part_are_those_of_its_rows_and_columns(rng):
@@ -83,7 +87,9 @@ def test_every_value_is_as_likely_as_any_other():
     counts = np.zeros((100, 90))
     for k in range(1500):
         part = part_of(box((100, 90), name=str(k)), 0.01)
-        counts[np.ix_(part.rows.place(np.arange(len(part.rows))), part.columns.place(np.arange(len(part.columns))))] += 1
+        counts[
+            np.ix_(part.rows.place(np.arange(len(part.rows))), part.columns.place(np.arange(len(part.columns))))
+        ] += 1
     for axis in (0, 1):
         per_line = counts.mean(axis)
         assert 0.9 < per_line.min() / per_line.mean()
@@ -95,7 +101,9 @@ def test_the_plan_hangs_on_name_place_and_shape_alone():
         return positions(part_of(box(**{"shape": (3000, 400), **changes}), 0.01)).tolist()
 
     usual = drawn()
-    others = AlignedTensor("w", Role.KERNEL, (0, 0), (3000, 400), 0, (2, 3, 9), (TensorInfo("x", (4000, 400), "bfloat16"),) * 3)
+    others = AlignedTensor(
+        "w", Role.KERNEL, (0, 0), (3000, 400), 0, (2, 3, 9), (TensorInfo("x", (4000, 400), "bfloat16"),) * 3
+    )
     assert positions(part_of(others, 0.01)).tolist() == usual
     assert drawn(name="v") != usual
     assert drawn(start=(5, 0)) != usual

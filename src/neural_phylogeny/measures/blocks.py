@@ -80,7 +80,7 @@ def read_block(
 def _fill(
     tensor: AlignedTensor, source: TensorInfo, start: int, stop: int, checkpoint: Checkpoint, out: NDArray[np.float32]
 ) -> None:
-    """Read values ``start:stop`` of one member; a box that leaves out columns of the tensor is cut out of whole rows."""
+    """Read values ``start:stop`` of one member; a box that leaves out columns is cut out of whole rows."""
     inner, box = source.shape[1:], tensor.shape
     if tensor.size == source.size or inner == box[1:]:
         first = tensor.start[0] * math.prod(inner) if tensor.size != source.size else 0

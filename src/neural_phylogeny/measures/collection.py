@@ -62,7 +62,9 @@ class Collection:
     def share_read(self) -> float:
         """Least share of a model's compared values that was read; 1 where all were."""
         counts = [group.statistics.values_read() for group in self.groups]
-        return min((float((read / np.maximum(size, 1))[size > 0].min(initial=1.0)) for size, read in counts), default=1.0)
+        return min(
+            (float((read / np.maximum(size, 1))[size > 0].min(initial=1.0)) for size, read in counts), default=1.0
+        )
 
 
 def gather(models: Models, reading: Reading) -> Collection:
@@ -79,7 +81,10 @@ def gather(models: Models, reading: Reading) -> Collection:
         groups = load(reading.stats).select(prints) if reading.stats is not None else None
         notes = alignment.notes
         if groups is not None and not all(group.statistics.was_sampled(reading.sample) for group in groups):
-            groups, notes = None, (*notes, f"{reading.stats}: of another sample of the weights, so they were read again")
+            groups, notes = (
+                None,
+                (*notes, f"{reading.stats}: of another sample of the weights, so they were read again"),
+            )
         if groups is None:
             groups = _measure(opened, alignment, reading)
         if reading.save_stats is not None:

@@ -120,13 +120,9 @@ class Reach:
         return self.whole.size / self.tensor.size
 
 
-def _combined(
-    statistics: Sequence[Statistic], reach: Reach, partials: Sequence[Sequence[Arrays]]
-) -> dict[str, Arrays]:
+def _combined(statistics: Sequence[Statistic], reach: Reach, partials: Sequence[Sequence[Arrays]]) -> dict[str, Arrays]:
     """The results of a tensor; those of a part are scaled to the whole, so that tensors keep their weights."""
-    results = {
-        s.name: s.combine(reach.tensor, [parts[k] for parts in partials]) for k, s in enumerate(statistics)
-    }
+    results = {s.name: s.combine(reach.tensor, [parts[k] for parts in partials]) for k, s in enumerate(statistics)}
     if reach.part is not None:
         for s in statistics:
             results[s.name] |= {key: results[s.name][key] * reach.scale for key in s.sums}

@@ -29,7 +29,7 @@ FEWEST = 1 << 12
 VECTOR = 1 << 16
 """Biases, gains and the like of up to so many values are read whole."""
 
-ROWS = 16
+ROWS = 32
 """Where fewer rows than this would be read whole, parts of so many are read instead: units must be matched."""
 
 RUN = 1 << 12
@@ -146,7 +146,7 @@ def _rows_of(tensor: AlignedTensor) -> tuple[int, int, int]:
 
 
 def _drawn(length: int, count: int, longest: int, rng: np.random.Generator) -> Stretches:
-    """Draw at least ``count`` of ``length`` positions, if there are so many, in equal stretches of at most ``longest``."""
+    """Draw about ``count`` of ``length`` positions, no fewer inside, in equal stretches of at most ``longest``."""
     count = min(count, length)
     n = -(-count // longest)
     step = -(-count // n)
