@@ -25,11 +25,15 @@ BLOCK = 1 << 16
 
 @dataclass(frozen=True, slots=True)
 class Block:
-    """Values ``start:stop`` of an aligned tensor in flat C order of its box; ``index`` counts from 0."""
+    """Values ``start:stop`` of an aligned tensor in flat C order of its box; ``index`` counts from 0.
+
+    ``whole`` is the number of values of the tensor where the block is one of a part of it; else 0.
+    """
 
     index: int
     start: int
     stop: int
+    whole: int = 0
 
     @property
     def size(self) -> int:
@@ -37,15 +41,16 @@ class Block:
         return self.stop - self.start
 
 
-def count_blocks(tensor: AlignedTensor) -> int:
-    """Number of blocks of a tensor."""
-    return -(-tensor.size // BLOCK)
+def count_blocks(size: int) -> int:
+    """Number of blocks of a tensor of so many values."""
+    return -(-size // BLOCK)
 
 
-def blocks_of(tensor: AlignedTensor) -> Iterator[Block]:
-    """The blocks of a tensor, in order; the last one may be shorter."""
-    for index, start in enumerate(range(0, tensor.size, BLOCK)):
-        yield Block(index, start, min(start + BLOCK, tensor.size))
+def blocks_of(tensor: AlignedTensor, part: Part | None = None) -> Iterator[Block]:
+    """The blocks of a tensor, or of the part of it that is read, in order; the last one may be shorter."""
+    size, whole = (tensor.size, 0) if part is None else (part.tensor.size, tensor.size)
+    for index, start in enumerate(range(0, size, BLOCK)):
+        yield Block(index, start, min(start + BLOCK, size), whole)
 
 
 def read_block(

@@ -157,7 +157,7 @@ def _in_order(
     waiting: deque[tuple[int, Block, Future[list[Arrays]]]] = deque()
     try:
         for index, reach in enumerate(tensors):
-            for block in blocks_of(reach.tensor):
+            for block in blocks_of(reach.whole, reach.part):
                 if len(waiting) >= window:
                     yield _result(waiting.popleft())
                 waiting.append((index, block, pool.submit(worker, reach, block)))
