@@ -10,7 +10,7 @@ from neural_phylogeny.formats.memory import MemoryCheckpoint
 from neural_phylogeny.formats.spans import SpanFile
 from neural_phylogeny.measures import sampling
 from neural_phylogeny.measures.one_pass import measure
-from neural_phylogeny.measures.sampling import FEWEST, ROWS, checked_share, part_of, shares
+from neural_phylogeny.measures.sampling import FEWEST, ROWS, Part, checked_share, part_of, shares
 from neural_phylogeny.records import TensorInfo
 from neural_phylogeny.tensors.alignment import AlignedTensor, align
 from neural_phylogeny.tensors.roles import Role
@@ -29,6 +29,12 @@ def box(shape, axis=0, name="w", role=Role.KERNEL, start=None):
     start = start or (0,) * len(shape)
     stop = tuple(low + length for low, length in zip(start, shape, strict=True))
     return AlignedTensor(name, role, start, stop, axis, (0, 1), (TensorInfo(name, stop, "float32"),) * 2)
+
+
+def part_at(tensor: AlignedTensor, share: float) -> Part:
+    part = part_of(tensor, share)
+    assert part is not None
+    return part
 
 
 def positions(part):
@@ -61,15 +67,15 @@ def bits(statistics):
 def test_a_part_is_rows_crossed_with_columns_of_about_the_size_asked_for(name, share):
     shape, axis = SHAPES[name]
     whole = box(shape, axis)
-    part = part_of(whole, share)
+    part = part_at(whole, share)
     where = positions(part)
     assert (np.diff(where) > 0).all()
     assert 0 <= where[0] <= where[-1] < whole.size
-    assert len(where) == part.tensor.size >= 0.95 * max(FEWEST, share * whole.size)
-    assert len(where) <= 1.35 * max(2 * FEWEST, share * whole.size)
+    assert len(where) == part.tensor.size >= max(FEWEST, share * whole.size)
+    assert len(where) <= 1.2 * max(FEWEST, share * whole.size)
     assert part.tensor.is_matrix
     units = (where // int(np.prod(shape[axis + 1 :]))) % shape[axis]
-    assert len(np.unique(units)) == part.tensor.shape[part.tensor.output_axis] >= ROWS
+    assert len(np.unique(units)) == part.tensor.shape[part.tensor.output_axis or 0] >= ROWS
     np.testing.assert_array_equal(
         positions(part)[100:300], np.concatenate([np.arange(*r) for r in part.runs(100, 300)])
     )
@@ -77,7 +83,7 @@ def test_a_part_is_rows_crossed_with_columns_of_about_the_size_asked_for(name, s
 
 def test_the_values_of_a_part_are_those_of_its_rows_and_columns(rng):
     values = rng.normal(size=(64, 40_000)).astype(np.float32)
-    part = part_of(box(values.shape), 0.01)
+    part = part_at(box(values.shape), 0.01)
     rows = part.rows.place(np.arange(len(part.rows)))
     columns = part.columns.place(np.arange(len(part.columns)))
     np.testing.assert_array_equal(values.ravel()[positions(part)], values[np.ix_(rows, columns)].ravel())
@@ -86,7 +92,7 @@ def test_the_values_of_a_part_are_those_of_its_rows_and_columns(rng):
 def test_every_value_is_as_likely_as_any_other():
     counts = np.zeros((100, 90))
     for k in range(1500):
-        part = part_of(box((100, 90), name=str(k)), 0.01)
+        part = part_at(box((100, 90), name=str(k)), 0.01)
         counts[
             np.ix_(part.rows.place(np.arange(len(part.rows))), part.columns.place(np.arange(len(part.columns))))
         ] += 1
@@ -98,13 +104,13 @@ def test_every_value_is_as_likely_as_any_other():
 
 def test_the_plan_hangs_on_name_place_and_shape_alone():
     def drawn(**changes):
-        return positions(part_of(box(**{"shape": (3000, 400), **changes}), 0.01)).tolist()
+        return positions(part_at(box(**{"shape": (3000, 400), **changes}), 0.01)).tolist()
 
     usual = drawn()
     others = AlignedTensor(
         "w", Role.KERNEL, (0, 0), (3000, 400), 0, (2, 3, 9), (TensorInfo("x", (4000, 400), "bfloat16"),) * 3
     )
-    assert positions(part_of(others, 0.01)).tolist() == usual
+    assert positions(part_at(others, 0.01)).tolist() == usual
     assert drawn(name="v") != usual
     assert drawn(start=(5, 0)) != usual
     assert drawn(shape=(3001, 400)) != usual
@@ -114,7 +120,7 @@ def test_small_tensors_and_all_of_them_are_read_whole():
     assert part_of(box((64, 64)), 0.01) is None
     assert part_of(box((5000,), role=Role.VECTOR), 0.01) is None
     assert part_of(box((3000, 400)), 1.0) is None
-    assert part_of(box((1_000_000,), role=Role.VECTOR), 0.01).tensor.size < 20_000
+    assert part_at(box((1_000_000,), role=Role.VECTOR), 0.01).tensor.size < 20_000
 
 
 def test_by_default_about_so_many_values_of_each_model(monkeypatch):
@@ -185,7 +191,7 @@ def test_a_box_that_cuts_columns_is_sampled_where_it_lies(rng):
     wide, narrow = rng.normal(size=(900, 800)).astype(np.float32), rng.normal(size=(900, 700)).astype(np.float32)
     found = pass_over([MemoryCheckpoint({"w": wide}), MemoryCheckpoint({"w": narrow})], sample=0.02)
     [(tensor, arrays)] = list(found)
-    where = positions(part_of(tensor, 0.02))
+    where = positions(part_at(tensor, 0.02))
     X = np.stack([wide[:, :700].ravel()[where], narrow.ravel()[where]]).astype(np.float64)
     np.testing.assert_allclose(arrays["gram"], X @ X.T * tensor.size / len(where), rtol=1e-4)
 
@@ -196,9 +202,9 @@ def test_sums_of_a_sample_are_near_those_of_everything(rng):
     for (tensor, all_), (_, some) in zip(whole, part, strict=True):
         np.testing.assert_allclose(some["gram"], all_["gram"], rtol=0.06, err_msg=tensor.name)
         distance = [np.diag(g["gram"])[:, None] + np.diag(g["gram"]) - 2 * g["gram"] for g in (some, all_)]
-        np.testing.assert_allclose(*distance, rtol=0.06, atol=0.5, err_msg=tensor.name)
+        np.testing.assert_allclose(distance[0], distance[1], rtol=0.06, atol=0.5, err_msg=tensor.name)
         mean = [found["moments.square"] / found["moments.count"] for found in (some, all_)]
-        np.testing.assert_allclose(*mean, rtol=0.06)
+        np.testing.assert_allclose(mean[0], mean[1], rtol=0.06)
     compared, read = part.values_read()
     assert (read < 0.08 * compared).all()
 

@@ -84,7 +84,8 @@ class Moments(Statistic):
         excess = top[:, 1:].mean(axis=1, dtype=np.float64) - top[:, 0]
         whole = int(seen[0]["whole"][0])
         measured = whole / stride(count_blocks(whole))
-        return excess * np.log(np.maximum(measured / count, 1.0))
+        growth: NDArray[np.float64] = excess * np.log(np.maximum(measured / count, 1.0))
+        return growth
 
 
 def stride(n_blocks: int, n_whole: int = 0) -> int:

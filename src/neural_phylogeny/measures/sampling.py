@@ -119,11 +119,12 @@ def part_of(tensor: AlignedTensor, share: float) -> Part | None:
     height, units, inner = _rows_of(tensor)
     width = units * inner
     rng = np.random.default_rng(zlib.crc32(f"{tensor.name} {tensor.start} {tensor.shape}".encode()))
-    if wanted >= min(ROWS, height) * width:
+    fewest = max(2, ROWS // inner)
+    if wanted >= min(fewest, height) * width:
         rows = _drawn(height, math.ceil(wanted / width), max(1, RUN // width), rng)
         columns = _drawn(units, units, units, rng)
     else:
-        rows = _drawn(height, ROWS, 1, rng)
+        rows = _drawn(height, fewest, 1, rng)
         columns = _drawn(units, max(ROWS, math.ceil(wanted / (len(rows) * inner))), max(1, PIECE // inner), rng)
     size = len(rows) * len(columns) * inner
     if size >= tensor.size:
@@ -146,10 +147,13 @@ def _rows_of(tensor: AlignedTensor) -> tuple[int, int, int]:
 
 
 def _drawn(length: int, count: int, longest: int, rng: np.random.Generator) -> Stretches:
-    """Draw about ``count`` of ``length`` positions, no fewer inside, in equal stretches of at most ``longest``."""
+    """Draw ``count`` of ``length`` positions, or a few more, in stretches of about ``longest`` at most.
+
+    The axis is cut into stretches of equal length, give or take one, each as likely to be drawn as any other.
+    """
     count = min(count, length)
-    n = -(-count // longest)
-    step = -(-count // n)
-    starts = np.sort(rng.permutation(-(-length // step))[:n]) * step
-    lengths = np.minimum(starts + step, length) - starts
-    return Stretches(starts, np.concatenate([[0], np.cumsum(lengths)]))
+    n = min(count, max(-(-count // longest), -(-8 * count // length)))  # of eight and more, to meet the count well
+    n_cuts = length * n // count
+    cuts = np.arange(n_cuts + 1) * length // n_cuts
+    which = np.sort(rng.permutation(n_cuts)[:n])
+    return Stretches(cuts[which], np.concatenate([[0], np.cumsum(cuts[which + 1] - cuts[which])]))
