@@ -216,3 +216,30 @@ def test_a_pass_knows_what_it_read(rng):
     assert not found.was_sampled(0.1)
     assert not found.was_sampled(None)
     assert not pass_over([MemoryCheckpoint(model) for model in relatives(rng)]).was_sampled(0.05)
+
+
+def test_of_a_part_as_many_values_count_as_of_the_whole(rng):
+    base = rng.laplace(size=(2000, 1000)).astype(np.float32)
+    models = [MemoryCheckpoint({"w": base + rng.laplace(0, 0.1, base.shape).astype(np.float32)}) for _ in range(3)]
+    [(_, whole)], [(_, part)] = list(pass_over(models)), list(pass_over(models, sample=0.05))
+    assert part["cross.count"][0] > 0.7 * whole["cross.count"][0]
+    assert part["moments.count"][0] > 95_000
+    np.testing.assert_allclose(
+        part["cross.square"] / part["cross.count"][0], whole["cross.square"] / whole["cross.count"][0], rtol=0.03
+    )
+
+
+def test_the_largest_weight_of_a_sample_is_what_it_would_grow_to(rng):
+    def largest(values, sample):
+        [(_, found)] = list(pass_over([MemoryCheckpoint({"w": values})] * 2, sample=sample))
+        return float(found["moments.largest"][0])
+
+    for tails, tolerance in ((rng.laplace, 0.25), (rng.normal, 0.15)):
+        ratios = []
+        for _ in range(6):
+            values = tails(size=(1000, 900)).astype(np.float32)
+            ratios.append(largest(values, 0.01) / largest(values, 1.0))
+        assert abs(np.mean(ratios) - 1.0) < tolerance / 2
+        assert np.ptp(ratios) < 4 * tolerance
+    values = rng.uniform(-1, 1, (1000, 900)).astype(np.float32)
+    assert abs(largest(values, 0.01) - 1.0) < 0.01
