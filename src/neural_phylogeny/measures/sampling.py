@@ -2,10 +2,9 @@
 
 A sample of a tensor is some of its rows crossed with some of its columns, so that it is a smaller matrix of the same
 units and inputs: all that is measured of a whole tensor can be measured of it. Rows and columns are drawn by a
-generator seeded with the tensor's name, place and shape, as the first so many of one permutation: neither the format,
-nor the other models, nor the threads change them, and a smaller sample lies within a larger one as far as the lengths
-of the runs agree. Every value is as likely to be drawn as any other, so sums over a sample, times size over values
-seen, are right on average.
+generator seeded with the tensor's name, place and shape: neither the format, nor the other models, nor the threads
+change them. Every value is as likely to be drawn as any other, so sums over a sample, times size over values seen, are
+right on average.
 """
 
 from __future__ import annotations
