@@ -25,7 +25,7 @@ def comparison(collection: Collection, method: Method, alpha: float, seed: int) 
     kinship, direction = found.kinship(0, 1), math.nan
     verdict, confidence, evidence = "related", kinship, found.evidence(0, 1, names)
     if found.copies:
-        verdict, confidence = "copies", 1.0
+        verdict, confidence = "copies", 1.0 if collection.share_read() == 1.0 else math.nan
     elif not kin:
         verdict = "unrelated" if conclusive else "not comparable"
     else:
@@ -38,7 +38,8 @@ def comparison(collection: Collection, method: Method, alpha: float, seed: int) 
             confidence, direction = edge.confidence, edge.direction
     shared = found.similarity(0, 1), float(found.coverage[0, 1])
     tensors = tuple(_tensor_comparisons(found.statistics))
-    return Comparison(a, b, verdict, confidence, *shared, evidence, tensors, collection.left_out(), kinship, direction)
+    left_out, read = collection.left_out(), collection.share_read()
+    return Comparison(a, b, verdict, confidence, *shared, evidence, tensors, left_out, kinship, direction, read)
 
 
 def _tensor_comparisons(statistics: Statistics) -> Iterator[TensorComparison]:

@@ -168,6 +168,8 @@ class Comparison:
     ``verdict`` is one of ``parent`` (a is the parent of b), ``child``, ``related`` (direction undecided),
     ``unrelated``, ``copies``, ``not comparable``; ``confidence`` is, for the first two, the probability that it is so
     and that the two are not siblings, else that of the kinship. ``kinship`` and ``direction`` are those of an ``Edge``.
+    ``share_read`` is the share of the compared weights that was read: below 1, copies are equal in all that was read,
+    and how sure that makes them copies is not known (NaN).
     """
 
     a: ModelRecord
@@ -181,6 +183,7 @@ class Comparison:
     skipped: tuple[Skipped, ...] = ()
     kinship: float = math.nan
     direction: float = math.nan
+    share_read: float = 1.0
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,7 +9,7 @@ from rich.table import Table
 from rich.text import Text
 
 from neural_phylogeny.records import Comparison
-from neural_phylogeny.reports.labels import DIM, NAME, evidence_line, percent, size_of
+from neural_phylogeny.reports.labels import DIM, NAME, evidence_line, percent, size_of, small_share
 from neural_phylogeny.reports.names import safe
 
 
@@ -20,6 +20,8 @@ def render_comparison(comparison: Comparison) -> RenderableType:
     if not math.isnan(comparison.similarity):
         shared = f"similarity {comparison.similarity:.3f} on {percent(comparison.coverage)} of the weights"
         parts.append(Text(shared))
+    if comparison.share_read < 1.0:
+        parts.append(Text(f"read: {small_share(comparison.share_read)} of the weights compared"))
     parts.append(Text(""))
     for model in (a, b):
         parts.append(Text.assemble((safe(model.name), NAME), (f"  {size_of(model)}", DIM)))
@@ -45,7 +47,9 @@ def verdict(comparison: Comparison) -> str:
         "child": f"{a} was made from {b}{direction}",
         "related": f"{a} and {b} are related{kin}; their weights do not say which came first",
         "unrelated": f"{a} and {b} are unrelated, as far as their weights tell",
-        "copies": f"{a} and {b} hold the same weights",
+        "copies": f"{a} and {b} hold the same weights"
+        if comparison.share_read == 1.0
+        else f"{a} and {b} are equal in all that was read, {small_share(comparison.share_read)} of the weights",
         "not comparable": f"{a} and {b} cannot be compared",
     }.get(comparison.verdict, f"{a} and {b}: {safe(comparison.verdict)}")
 

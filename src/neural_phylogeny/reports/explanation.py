@@ -10,7 +10,7 @@ from rich.text import Text
 from neural_phylogeny.errors import UnknownChoiceError
 from neural_phylogeny.records import Edge, Evidence, Kinship, Phylogeny
 from neural_phylogeny.reports.families import families
-from neural_phylogeny.reports.labels import DIM, NAME, evidence_line, percent
+from neural_phylogeny.reports.labels import DIM, NAME, evidence_line, percent, share_read
 from neural_phylogeny.reports.names import safe
 
 TWO = (
@@ -38,7 +38,8 @@ def render_explanation(phylogeny: Phylogeny, name: str) -> RenderableType:
     child = copies[0]
     parts: list[RenderableType] = []
     if child != name:
-        parts.append(Text(f"{safe(name)} holds the same weights as {safe(child)}; what follows is said of that one."))
+        same = "holds the same weights as" if share_read(phylogeny) == 1.0 else "is equal in all that was read to"
+        parts.append(Text(f"{safe(name)} {same} {safe(child)}; what follows is said of that one."))
     claims: list[Edge | Kinship] = [edge for edge in phylogeny.edges if edge.child == child]
     claims += [kinship for kinship in phylogeny.undirected if child in (kinship.a, kinship.b)]
     for claim in claims:
