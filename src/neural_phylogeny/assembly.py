@@ -62,6 +62,7 @@ def phylogeny(
     families = {label: k for k, label in enumerate(dict.fromkeys(labels[settled].tolist()))}
     edges, undirected = _claims(collection, forests)
     names = [ref.name for ref in collection.refs]
+    _note_starts(remarks, names, forests)
     hidden, from_hidden = _hidden_ancestors(names, forests, {int(k): families[k] for k in families}, labels)
     return Phylogeny(
         models=tuple(
@@ -193,6 +194,28 @@ def _hidden_ancestors(
                 child, sure = names[answer.group.members[row]], float(answer.forest.hidden[k])
                 edges.append(Edge(name, child, "finetune", sure, likeness, coverage, (_orphan(child, sure),)))
     return hidden, edges
+
+
+NAMED = 3
+"""So many models of one start are named in a remark, the others counted."""
+
+
+def _note_starts(remarks: list[str], names: list[str], forests: list[Answer]) -> None:
+    """Adds to the remarks with whom a model shares its initialisation, where that is all its weights tell."""
+    for answer in forests:
+        for start in answer.forest.starts:
+            models = [answer.group.members[answer.rows[k]] for k in start.members]
+            for model in models:
+                others = [names[other] for other in models if other != model]
+                more = f" and {len(others) - NAMED} more" if len(others) > NAMED else ""
+                said = _START[start.certain].format(", ".join(others[:NAMED]) + more)
+                remarks[model] = "; ".join(filter(None, (remarks[model], said)))
+
+
+_START = {
+    True: "it shares its initialisation with {}; nothing trained is shared",
+    False: "it shares its initialisation with {}, or an ancestor that is not here; the weights do not tell which",
+}
 
 
 def _parenthood(sure: float, pair: tuple[str, str]) -> Evidence:

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from neural_phylogeny.trees.arborescence import maximum_arborescence
-from neural_phylogeny.trees.problem import Forest, Problem
+from neural_phylogeny.trees.problem import Forest, Problem, SharedStart
 
 Matrix = NDArray[np.float64]
 
@@ -21,6 +21,9 @@ SURE, EVEN = 0.9, 0.5
 PAIRS = 5.0
 """Of the pairs that training shows, five are parent and child for one of two siblings. Outside nobody knows: in a
 family of two the probability told of a parent is that at even odds."""
+
+DOUBTED = 0
+"""A link is not made when the test of what two models share says less than this: an initialisation."""
 
 LIKELY = 0.5
 """A model without a parent here has a hidden one when that is likelier than not, and a sibling's is hidden too."""
@@ -87,12 +90,14 @@ def weighed(parent: Matrix, directed: Matrix, next_to: Matrix) -> Matrix:
 def _forest(problem: Problem, hear: Callable[[Matrix, list[int]], Matrix]) -> Forest:
     """The likeliest forest by the detector's probabilities after something else was heard.
 
-    Roots with a hidden parent stay together, and roots that may not be any are linked to the likeliest relative, no
-    direction told. An edge's probability is that of its direction, given that one of the two is the other's parent.
+    Roots with a hidden parent stay together unless their initialisation may be all that they share, and roots that may
+    not be any are linked to the likeliest relative, no direction told. An edge's probability is that of its direction,
+    given that one of the two is the other's parent.
     """
     n = len(problem.families)
     parents, probability = np.full(n, -1, dtype=np.int64), np.ones(n)
     hidden, parenthood, labels = np.zeros(n), np.ones(n), np.arange(n)
+    starts: list[SharedStart] = []
     for family in np.unique(problem.families):
         members = np.flatnonzero(problem.families == family)
         if len(members) < 2:
@@ -108,28 +113,34 @@ def _forest(problem: Problem, hear: Callable[[Matrix, list[int]], Matrix]) -> Fo
             parenthood[members[children]] = sure / (sure + PAIRS * (1.0 - sure))
         forth, back = said[found[children], children], said[children, found[children]]
         probability[members[children]] = forth / np.maximum(forth + back, LEAST)
-        apart = (found < 0) & (orphaned > LIKELY)
-        if apart.sum() > 1:
-            hidden[members[apart]] = orphaned[apart]
-        else:
-            apart[:] = False
-        links = _links(found, said, apart)
-        for k, other in links.items():
+        orphans = members[(found < 0) & (orphaned > LIKELY)].tolist()
+        verdict = problem.ancestral(orphans) if len(orphans) > 1 else None
+        apart, alone = (np.isin(members, orphans) & (verdict == 1)), (np.isin(members, orphans) & (verdict in (0, -1)))
+        hidden[members[apart]] = orphaned[apart]
+        if alone.any():
+            starts.append(SharedStart(tuple(orphans), verdict == -1))
+        for k, other in _links(found, said, apart, alone).items():
+            if problem.ancestral([int(members[k]), int(members[other])]) < DOUBTED:
+                starts.append(SharedStart((int(members[k]), int(members[other])), True))
+                continue
             found[k] = other
             parents[members[k]], probability[members[k]] = members[other], EVEN
             parenthood[members[k]] = said[other, k]
         labels[members] = members[_trees(found, apart)]
-    return Forest(parents, probability, labels, hidden, parenthood)
+    return Forest(parents, probability, labels, hidden, parenthood, tuple(starts))
 
 
-def _links(parents: NDArray[np.int64], said: Matrix, joined: NDArray[np.bool_]) -> dict[int, int]:
+def _links(
+    parents: NDArray[np.int64], said: Matrix, joined: NDArray[np.bool_], alone: NDArray[np.bool_]
+) -> dict[int, int]:
     """Roots that are related to another tree of their family, though not told as whose child, and to whom.
 
-    The existence test has found them related. Only a root that surely has no parent here stays alone, and the surest.
+    The existence test has found them related. A root that surely has no parent here stays alone, and the surest, and
+    those of which that was found.
     """
     tree = _trees(parents, joined)
     sure = np.diag(said)
-    loose = np.flatnonzero((parents < 0) & ~joined & (sure < SURE))
+    loose = np.flatnonzero((parents < 0) & ~joined & ~alone & (sure < SURE))
     if len(np.unique(tree)) == len(loose):
         loose = loose[loose != loose[np.argmax(sure[loose])]]
     found: dict[int, int] = {}
