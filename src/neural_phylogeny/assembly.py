@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 import neural_phylogeny
-from neural_phylogeny.claims import Answer, claims, hidden_ancestors
+from neural_phylogeny.claims import Answer, claims, hidden_ancestors, note_starts
 from neural_phylogeny.findings import PARTLY, Examined, Findings, examine
 from neural_phylogeny.measures.collection import Collection
 from neural_phylogeny.measures.saved import Group
@@ -43,6 +43,7 @@ def phylogeny(
     labels = _relabelled(labels, forests)
     families = {label: k for k, label in enumerate(dict.fromkeys(labels[settled].tolist()))}
     names = [ref.name for ref in collection.refs]
+    note_starts(remarks, names, forests)
     edges, undirected = claims(names, forests)
     hidden, from_hidden = hidden_ancestors(names, forests, {int(k): families[k] for k in families}, labels)
     return Phylogeny(

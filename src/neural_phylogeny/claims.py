@@ -94,5 +94,29 @@ def _parenthood(sure: float, pair: tuple[str, str]) -> Evidence:
 
 
 def _orphan(child: str, sure: float) -> Evidence:
-    statement = f"the detector sees that {child} and its siblings have a parent that is not here ({sure:.0%})"
+    statement = (
+        f"the detector sees that {child} and its siblings have a parent that is not here ({sure:.0%}); models that were "
+        "trained alike from one initialisation can look the same"
+    )
     return Evidence("detector", sure, "neither", sure, statement)
+
+
+NAMED = 3
+"""So many models of one start are named in a remark, the others counted."""
+
+_START = {
+    True: "it shares its initialisation with {}; nothing trained is shared",
+    False: "it shares its initialisation with {}, or an ancestor that is not here; the weights do not tell which",
+}
+
+
+def note_starts(remarks: list[str], names: Sequence[str], forests: list[Answer]) -> None:
+    """Adds to the remarks with whom a model shares its initialisation, where that is all its weights tell."""
+    for answer in forests:
+        for start in answer.forest.starts:
+            models = [answer.group.members[answer.rows[k]] for k in start.members]
+            for model in models:
+                others = [names[other] for other in models if other != model]
+                more = f" and {len(others) - NAMED} more" if len(others) > NAMED else ""
+                said = _START[start.certain].format(", ".join(others[:NAMED]) + more)
+                remarks[model] = "; ".join(filter(None, (remarks[model], said)))

@@ -113,6 +113,7 @@ class Findings:
             even=lambda chosen: _even(self.statistics, [rows[k] for k in chosen]),
             exact=lambda chosen: self._exact([rows[k] for k in chosen]),
             learned=lambda chosen: _learned(self.statistics, [rows[k] for k in chosen]),
+            ancestral=lambda chosen: _ancestral(self.statistics, [rows[k] for k in chosen]),
         )
 
     def _exact(self, rows: list[int]) -> dict[str, NDArray[np.float64]]:
@@ -134,6 +135,14 @@ def _learned(statistics: Statistics, rows: list[int]) -> tuple[NDArray[np.float6
 
     said = detector().probabilities(Inputs.of(Measurements.of(statistics, rows)))
     return said.parent, said.hidden
+
+
+def _ancestral(statistics: Statistics, rows: list[int]) -> int:
+    """Whether siblings have an ancestor in common or their initialisation."""
+    from neural_phylogeny.detector.initialisation import initialisation_test
+    from neural_phylogeny.detector.measurements import Measurements
+
+    return initialisation_test().verdict(Measurements.of(statistics, rows))
 
 
 Examined = list[tuple[Group, Findings]]

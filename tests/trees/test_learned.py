@@ -81,3 +81,37 @@ def test_of_two_models_a_parent_is_told_at_even_odds_with_siblings(rng):
     assert forest.parents.tolist() == [-1, 0]
     assert forest.parenthood is not None
     assert forest.parenthood[1] == pytest.approx(0.9 / (0.9 + 5.0 * 0.1))
+
+
+@pytest.mark.parametrize(("verdict", "n_families"), [(1, 1), (0, 3), (-1, 3)])
+def test_orphans_stay_together_only_below_an_ancestor(rng, verdict, n_families):
+    said = np.full((4, 4), 0.01)
+    np.fill_diagonal(said, 0.97)
+    said[:, 3] = [0.95, 0.02, 0.01, 0.02]
+    problem = problem_that_says(rng, said, np.array([0.9, 0.8, 0.7, 0.1]))
+    asked: list[list[int]] = []
+
+    def ask(rows):
+        asked.append(rows)
+        return verdict
+
+    forest = learned_forest(replace(problem, ancestral=ask), None)
+    assert asked == [[0, 1, 2]]
+    assert forest.families is not None
+    assert forest.hidden is not None
+    assert len(np.unique(forest.families)) == n_families
+    assert forest.families[3] == forest.families[0]  # a child stays with its parent
+    assert (forest.hidden > 0).sum() == (3 if verdict == 1 else 0)
+    assert [(start.members, start.certain) for start in forest.starts] == (
+        [] if verdict == 1 else [((0, 1, 2), verdict == -1)]
+    )
+
+
+@pytest.mark.parametrize("verdict", [1, 0, -1])
+def test_two_models_of_one_initialisation_are_not_linked(rng, verdict):
+    said = np.array([[0.6, 0.45], [0.4, 0.55]])
+    problem = replace(problem_that_says(rng, said, np.zeros(2)), ancestral=lambda rows: verdict)
+    forest = learned_forest(problem, None)
+    assert forest.families is not None
+    assert len(np.unique(forest.families)) == (2 if verdict < 0 else 1)
+    assert len(forest.starts) == (1 if verdict < 0 else 0)

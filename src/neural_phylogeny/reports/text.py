@@ -84,7 +84,12 @@ def _left_over(phylogeny: Phylogeny) -> Iterator[RenderableType]:
     copies = copies_of(phylogeny)
     alone = [family.names[0] for family in families(phylogeny) if not is_related(family)]
     yield from _section(
-        "Related to no other model here", [(name, size_of(models[name])) for name in alone if name in models]
+        "Related to no other model here",
+        [
+            (name, "; ".join(filter(None, (size_of(models[name]), models[name].remark))))
+            for name in alone
+            if name in models
+        ],
     )
     yield from _section(
         "Not compared",

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from neural_phylogeny.trees.arborescence import maximum_arborescence
 from neural_phylogeny.trees.fusion import LEAST, fused
-from neural_phylogeny.trees.problem import Forest, Problem
+from neural_phylogeny.trees.problem import Forest, Problem, SharedStart, kin_are_kin
 
 Matrix = NDArray[np.float64]
 
@@ -19,6 +19,9 @@ SURE, EVEN = 0.9, 0.5
 PAIRS = 5.0
 """Of the pairs that training shows, five are parent and child for one of two siblings. Outside nobody knows: in a
 family of two the probability told of a parent is that at even odds."""
+
+DOUBTED = 0
+"""A link is not made when the test of what two models share says less than this: an initialisation."""
 
 LIKELY = 0.5
 """A model without a parent here has a hidden one when that is likelier than not, and a sibling's is hidden too."""
@@ -62,24 +65,33 @@ def _forest(problem: Problem, hear: Callable[[Matrix, list[int]], Matrix]) -> Fo
     n = len(problem.families)
     parents, probability = np.full(n, -1, dtype=np.int64), np.ones(n)
     hidden, parenthood, labels = np.zeros(n), np.ones(n), np.arange(n)
+    starts: list[SharedStart] = []
     for family in np.unique(problem.families):
         members = np.flatnonzero(problem.families == family)
         if len(members) < 2:
             continue
         said, orphaned = problem.learned(members.tolist())
-        found = forest_of(hear(said, members.tolist()), orphaned)
+        found = forest_of(
+            hear(said, members.tolist()),
+            orphaned,
+            lambda rows, members=members: problem.ancestral(members[rows].tolist()),  # type: ignore[misc]
+        )
+        starts += [SharedStart(tuple(members[list(s.members)].tolist()), s.certain) for s in found.starts]
         assert found.families is not None
         parents[members] = np.where(found.parents >= 0, members[found.parents], -1)
         probability[members], labels[members] = found.probability, members[found.families]
         hidden[members], parenthood[members] = found.hidden, found.parenthood
-    return Forest(parents, probability, labels, hidden, parenthood)
+    return Forest(parents, probability, labels, hidden, parenthood, tuple(starts))
 
 
-def forest_of(said: Matrix, orphaned: NDArray[np.float64]) -> Forest:
+def forest_of(
+    said: Matrix, orphaned: NDArray[np.float64], ancestral: Callable[[list[int]], int] = kin_are_kin
+) -> Forest:
     """The likeliest forest of one family by probabilities of parents, and of having a hidden one.
 
-    Roots with a hidden parent stay together, and roots that may not be any are linked to the likeliest relative, no
-    direction told. An edge's probability is that of its direction, given that one of the two is the other's parent.
+    Roots with a hidden parent stay together unless their initialisation may be all that they share, and roots that may
+    not be any are linked to the likeliest relative, no direction told. An edge's probability is that of its direction,
+    given that one of the two is the other's parent.
 
     Parameters
     ----------
@@ -87,6 +99,8 @@ def forest_of(said: Matrix, orphaned: NDArray[np.float64]) -> Forest:
         ``[i, j]``: i is the parent of j; on the diagonal that j has none here. Columns add up to 1.
     orphaned : (n,)
         That j's parent is not here, but a sibling is.
+    ancestral : callable
+        As ``Problem`` has it, of rows of this family.
     """
     n = len(said)
     found = likeliest_forest(said)
@@ -97,24 +111,30 @@ def forest_of(said: Matrix, orphaned: NDArray[np.float64]) -> Forest:
     probability, hidden = np.ones(n), np.zeros(n)
     forth, back = said[found[children], children], said[children, found[children]]
     probability[children] = forth / np.maximum(forth + back, LEAST)
-    apart = (found < 0) & (orphaned > LIKELY)
-    if apart.sum() > 1:
-        hidden[apart] = orphaned[apart]
-    else:
-        apart[:] = False
-    for k, other in _links(found, said, apart).items():
-        found[k], probability[k], parenthood[k] = other, EVEN, said[other, k]
-    return Forest(found, probability, _trees(found, apart), hidden, parenthood)
+    orphans = (found < 0) & (orphaned > LIKELY)
+    verdict = ancestral(np.flatnonzero(orphans).tolist()) if orphans.sum() > 1 else None
+    apart, alone = orphans & (verdict == 1), orphans & (verdict in (0, -1))
+    hidden[apart] = orphaned[apart]
+    starts = [SharedStart(tuple(np.flatnonzero(alone).tolist()), verdict == -1)] if alone.any() else []
+    for k, other in _links(found, said, apart, alone).items():
+        if ancestral([k, other]) < DOUBTED:
+            starts.append(SharedStart((k, other), certain=True))
+        else:
+            found[k], probability[k], parenthood[k] = other, EVEN, said[other, k]
+    return Forest(found, probability, _trees(found, apart), hidden, parenthood, tuple(starts))
 
 
-def _links(parents: NDArray[np.int64], said: Matrix, joined: NDArray[np.bool_]) -> dict[int, int]:
+def _links(
+    parents: NDArray[np.int64], said: Matrix, joined: NDArray[np.bool_], alone: NDArray[np.bool_]
+) -> dict[int, int]:
     """Roots that are related to another tree of their family, though not told as whose child, and to whom.
 
-    The existence test has found them related. Only a root that surely has no parent here stays alone, and the surest.
+    The existence test has found them related. A root that surely has no parent here stays alone, and the surest, and
+    those of which that was found.
     """
     tree = _trees(parents, joined)
     sure = np.diag(said)
-    loose = np.flatnonzero((parents < 0) & ~joined & (sure < SURE))
+    loose = np.flatnonzero((parents < 0) & ~joined & ~alone & (sure < SURE))
     if len(np.unique(tree)) == len(loose):
         loose = loose[loose != loose[np.argmax(sure[loose])]]
     found: dict[int, int] = {}

@@ -14,6 +14,11 @@ from neural_phylogeny.trees.spanning import Parents
 Matrix = NDArray[np.float64]
 
 
+def kin_are_kin(rows: list[int]) -> int:
+    """Where nothing is measured that could tell, kin are kin: an ancestor."""
+    return 1
+
+
 @dataclass(frozen=True)
 class Problem:
     """What a method may look at: a family, or the whole collection, as arrays over its models.
@@ -43,6 +48,9 @@ class Problem:
     learned : callable
         What a learned detector says of k of the models: probabilities ``(k, k)`` that i is the parent of j, with those
         of having no parent here on the diagonal; and ``(k,)`` that the parent is missing but a sibling is here.
+    ancestral : callable
+        Whether k siblings whose parent is not here have a trained ancestor, 1, or an initialisation in common, -1; 0
+        where nobody can tell.
     """
 
     families: NDArray[np.int64]
@@ -56,6 +64,15 @@ class Problem:
     even: Callable[[list[int]], Matrix]
     exact: Callable[[list[int]], Mapping[str, Matrix]]
     learned: Callable[[list[int]], tuple[Matrix, Matrix]]
+    ancestral: Callable[[list[int]], int] = kin_are_kin
+
+
+@dataclass(frozen=True)
+class SharedStart:
+    """Models of a forest that are related, perhaps by their initialisation alone; ``certain`` if by no more."""
+
+    members: tuple[int, ...]
+    certain: bool
 
 
 @dataclass(frozen=True)
@@ -75,6 +92,8 @@ class Forest:
         that have one share it.
     parenthood : (n,), optional
         Probability that a model's parent is the one named, or that it has none, by a method that knows it.
+    starts : tuple of SharedStart
+        Roots that were left apart though their weights are alike.
     """
 
     parents: Parents
@@ -82,3 +101,4 @@ class Forest:
     families: NDArray[np.int64] | None = None
     hidden: NDArray[np.float64] | None = None
     parenthood: NDArray[np.float64] | None = None
+    starts: tuple[SharedStart, ...] = ()

@@ -58,9 +58,9 @@ def test_files_are_whole_and_those_that_are_there_stay(tmp_path, monkeypatch):
 
     calls = []
 
-    def few(seed, pictures, n_families):
+    def few(seed, pictures, n_families, *, draw):
         calls.append(seed)
-        return wave(seed, pictures, 2, kind="dense", regime="star")
+        return wave(seed, pictures, 2, kind="dense", regime="star", draw=draw)
 
     monkeypatch.setattr(make, "wave", few)
 

@@ -22,6 +22,9 @@ from neural_phylogeny.files import replacing
 MeasureFn = Callable[[list[Model]], dict[str, NDArray[np.generic]]]
 """Named arrays that a detector needs of a group of models."""
 
+DrawFn = Callable[[Architecture, int, int, np.random.Generator, str | None], FamilyPlan]
+"""Draws a plan, as ``draw_family`` does."""
+
 FAMILIES, VIEWS = 28, 6
 """Families of a wave, and tasks that they share."""
 
@@ -33,7 +36,13 @@ GROWTH, SURE = 30.0, 2.0
 
 
 def wave(
-    seed: int, pictures: Pictures, n_families: int = FAMILIES, *, kind: str | None = None, regime: str | None = None
+    seed: int,
+    pictures: Pictures,
+    n_families: int = FAMILIES,
+    *,
+    kind: str | None = None,
+    regime: str | None = None,
+    draw: DrawFn = draw_family,
 ) -> list[Family]:
     """The families of one seed, all of one architecture; diverged ones are left out, so there may be fewer.
 
@@ -45,12 +54,14 @@ def wave(
         Of ``load_pictures``: the data sets that tasks are made of.
     kind, regime : str, optional
         Only this kind of architecture or regime; any by default.
+    draw : callable, optional
+        Draws the plans.
     """
     rng = np.random.default_rng(seed)
     architecture = draw_architecture(rng, kind)
     views = draw_views(pictures, architecture.side, architecture.classes, VIEWS, rng)
     batch = int(rng.choice(BATCHES[architecture.kind]))
-    plans = [draw_family(architecture, len(views), batch, rng, regime) for _ in range(n_families)]
+    plans = [draw(architecture, len(views), batch, rng, regime) for _ in range(n_families)]
     jobs = [job for plan, start in zip(plans, _starts(plans), strict=True) for job in _jobs(plan, start)]
     trained = train(architecture, jobs, views, batch)
     families = []
@@ -72,6 +83,7 @@ def make_waves(
     data: Path | None = None,
     datasets: Sequence[str] = TRAINING_SETS,
     n_families: int = FAMILIES,
+    draw: DrawFn = draw_family,
     told: Callable[[Path, int], None] = lambda path, families: None,
 ) -> None:
     """Measure the waves ``first`` to ``last`` (not included), one file each; those that are there stay.
@@ -85,6 +97,8 @@ def make_waves(
         The data folder; the digits of scikit-learn without one.
     datasets : sequence of str
         What tasks are made of; the others are left for tests.
+    draw : callable, optional
+        Draws the plans of the families.
     told : callable, optional
         Called with each new file and its number of families.
     """
@@ -95,7 +109,7 @@ def make_waves(
         if path.exists():
             continue
         pictures = pictures or load_pictures(data, datasets)
-        families = wave(number, pictures, n_families)
+        families = wave(number, pictures, n_families, draw=draw)
         _write(path, families, measure_fn)
         told(path, len(families))
 
