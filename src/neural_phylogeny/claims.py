@@ -95,8 +95,8 @@ def _parenthood(sure: float, pair: tuple[str, str]) -> Evidence:
 
 def _orphan(child: str, sure: float) -> Evidence:
     statement = (
-        f"the detector sees that {child} and its siblings have a parent that is not here ({sure:.0%}); models that were "
-        "trained alike from one initialisation can look the same"
+        f"the detector sees that {child} and its siblings have a parent that is not here ({sure:.0%}); "
+        "models that were trained alike from one initialisation can look the same"
     )
     return Evidence("detector", sure, "neither", sure, statement)
 
