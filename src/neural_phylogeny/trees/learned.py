@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from neural_phylogeny.trees.arborescence import maximum_arborescence
-from neural_phylogeny.trees.problem import Forest, Problem
+from neural_phylogeny.trees.problem import Forest, Problem, Rivals
 
 Matrix = NDArray[np.float64]
 
@@ -93,6 +93,7 @@ def _forest(problem: Problem, hear: Callable[[Matrix, list[int]], Matrix]) -> Fo
     n = len(problem.families)
     parents, probability = np.full(n, -1, dtype=np.int64), np.ones(n)
     hidden, parenthood, labels = np.zeros(n), np.ones(n), np.arange(n)
+    rivals = Rivals(np.full(n, -1, dtype=np.int64), np.zeros(n))
     for family in np.unique(problem.families):
         members = np.flatnonzero(problem.families == family)
         if len(members) < 2:
@@ -119,7 +120,24 @@ def _forest(problem: Problem, hear: Callable[[Matrix, list[int]], Matrix]) -> Fo
             parents[members[k]], probability[members[k]] = members[other], EVEN
             parenthood[members[k]] = said[other, k]
         labels[members] = members[_trees(found, apart)]
-    return Forest(parents, probability, labels, hidden, parenthood)
+        next_to, likely = _next_likely(said, found, parenthood[members])
+        rivals.parents[members], rivals.probability[members] = np.where(next_to < 0, -1, members[next_to]), likely
+    return Forest(parents, probability, labels, hidden, parenthood, rivals)
+
+
+def _next_likely(
+    said: Matrix, parents: NDArray[np.int64], parenthood: NDArray[np.float64]
+) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
+    """Of each model the likeliest parent but the one it was given, -1 for none, and its probability.
+
+    What is not the parent's of the probability is shared as the detector shares it.
+    """
+    every = np.arange(len(said))
+    others = said.copy()
+    others[np.where(parents < 0, every, parents), every] = 0.0
+    others *= (1.0 - parenthood) / np.maximum(others.sum(axis=0), LEAST)
+    at = np.argmax(others, axis=0)
+    return np.where(at == every, -1, at), others[at, every]
 
 
 def _links(parents: NDArray[np.int64], said: Matrix, joined: NDArray[np.bool_]) -> dict[int, int]:

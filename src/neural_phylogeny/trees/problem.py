@@ -60,6 +60,14 @@ class Problem:
 
 
 @dataclass(frozen=True)
+class Rivals:
+    """Of each model the next likely parent, -1 where that is none, and its probability; ``(n,)`` each."""
+
+    parents: Parents
+    probability: NDArray[np.float64]
+
+
+@dataclass(frozen=True)
 class Forest:
     """A method's answer.
 
@@ -76,6 +84,8 @@ class Forest:
         that have one share it.
     parenthood : (n,), optional
         Probability that a model's parent is the one named, or that it has none, by a method that knows it.
+    rivals : Rivals, optional
+        What is next likely, by such a method.
     """
 
     parents: Parents
@@ -83,3 +93,4 @@ class Forest:
     families: NDArray[np.int64] | None = None
     hidden: NDArray[np.float64] | None = None
     parenthood: NDArray[np.float64] | None = None
+    rivals: Rivals | None = None
