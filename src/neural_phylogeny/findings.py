@@ -14,7 +14,7 @@ from neural_phylogeny.records import Evidence
 from neural_phylogeny.relations.copies import copies
 from neural_phylogeny.relations.direction import kurtosis_score, log_odds
 from neural_phylogeny.relations.evidence import direction_evidence, exact_evidence, existence_evidence
-from neural_phylogeny.relations.exact import UNTOUCHED, exact_witnesses
+from neural_phylogeny.relations.exact import BESIDE, COUNTED, DIRECTED, exact_witnesses
 from neural_phylogeny.relations.existence import Existence, existence, matrix_gram
 from neural_phylogeny.relations.fake_init import nearer, summed
 from neural_phylogeny.trees.problem import Problem
@@ -93,7 +93,7 @@ class Findings:
     def directed(self, rows: list[int]) -> NDArray[np.float64]:
         """Log-odds that i is the parent of j by exact witnesses of direction, of some members."""
         at = np.ix_(rows, rows)
-        tables = (table[at] for name, table in self.exact.items() if name != UNTOUCHED)
+        tables = (self.exact[name][at] for name in (*DIRECTED, COUNTED))
         return sum(tables, np.zeros((len(rows),) * 2))
 
     def problem(self, rows: list[int], families: NDArray[np.int64], seed: int) -> Problem:
@@ -116,7 +116,8 @@ class Findings:
         )
 
     def _exact(self, rows: list[int]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-        return self.directed(rows), self.exact[UNTOUCHED][np.ix_(rows, rows)]
+        at = np.ix_(rows, rows)
+        return self.directed(rows), sum((self.exact[name][at] for name in BESIDE), np.zeros((len(rows),) * 2))
 
 
 def _even(statistics: Statistics, rows: list[int]) -> NDArray[np.float64]:

@@ -3,7 +3,18 @@
 import numpy as np
 import pytest
 
-from neural_phylogeny.relations.exact import CERTAIN, GOOD, Shared, exact_witnesses, pruned, rounded
+from neural_phylogeny.relations.exact import (
+    CERTAIN,
+    GOOD,
+    STRONG,
+    Shared,
+    counted,
+    exact_witnesses,
+    pruned,
+    reshaped,
+    rounded,
+    shrunk,
+)
 
 
 @pytest.fixture
@@ -73,3 +84,35 @@ def test_nothing_is_said_of_what_is_not_finite(measured, root, rng):
     found = exact_witnesses(measured(root, broken, zeroed(root)))
     assert all(np.isfinite(odds).all() for odds in found.values())
     assert found["pruned"][0, 2] == CERTAIN
+
+
+def narrowed(model, units=20):
+    """The first units of the hidden layer alone."""
+    return {"a": model["a"][:units], "b": model["b"][:, :units]}
+
+
+def test_removed_units_tell_the_larger_model_from_the_smaller(measured, root):
+    odds = shrunk(Shared.of(measured(root, narrowed(root))))
+    assert odds.tolist() == [[0.0, STRONG], [-STRONG, 0.0]]
+
+
+def test_another_number_of_classes_is_no_sign(measured, root):
+    fewer = {"a": root["a"], "b": root["b"][:10]}
+    shared = Shared.of(measured(root, fewer))
+    assert not shrunk(shared).any()
+    assert not reshaped(shared).any()
+
+
+def test_models_of_other_sizes_are_farther_relatives(measured, root, rng):
+    small = narrowed(root)
+    odds = reshaped(Shared.of(measured(root, small, trained(small, rng))))
+    assert odds.tolist() == [[0.0, -STRONG, -STRONG], [-STRONG, 0.0, 0.0], [-STRONG, 0.0, 0.0]]
+
+
+def test_who_counted_more_batches_is_not_the_parent():
+    odds = counted({0: 100, 2: 250}, 3)
+    assert odds.tolist() == [[0.0, 0.0, 0.0], [0.0, 0.0, 0.0], [-STRONG, 0.0, 0.0]]
+
+
+def test_equal_counters_say_nothing():
+    assert not counted({0: 100, 1: 100}, 2).any()

@@ -17,6 +17,7 @@ from threadpoolctl import threadpool_limits
 
 from neural_phylogeny.formats import Checkpoint
 from neural_phylogeny.measures.blocks import BLOCK, Block, blocks_of, read_block
+from neural_phylogeny.measures.counters import batches_seen
 from neural_phylogeny.measures.cross import Cross
 from neural_phylogeny.measures.matching import UnitMatching
 from neural_phylogeny.measures.moments import Moments
@@ -92,7 +93,9 @@ def measure(
                 results.append(
                     {s.name: s.combine(tensor, [parts[k] for parts in partials]) for k, s in enumerate(statistics)}
                 )
-    return Statistics.from_results(alignment, statistics, results, worker.failures)
+    counted = {model: batches_seen(checkpoint) for model, checkpoint in enumerate(checkpoints)}
+    batches = {model: seen for model, seen in counted.items() if seen is not None}
+    return Statistics.from_results(alignment, statistics, results, worker.failures, batches)
 
 
 class _Worker:

@@ -92,6 +92,7 @@ def save(file: BinaryIO, saved: SavedPass) -> None:
                 "notes": group.statistics.alignment.notes,
                 "pairwise": sorted(group.statistics.pairwise),
                 "failures": list(group.statistics.failures.items()),
+                "batches": list(group.statistics.batches.items()),
                 "tensors": [asdict(tensor) for tensor in group.statistics.alignment.tensors],
                 "arrays": {key: outline for key, (outline, _) in parts.items()},
             }
@@ -189,7 +190,9 @@ def _group(entry: Mapping[str, Any], joined: Mapping[str, NDArray[Any]]) -> Grou
     alignment = Alignment(tensors, parameters, in_matrices, tuple(entry["notes"]))
     found = _split(len(tensors), entry["arrays"], joined)
     failures = {int(model): str(reason) for model, reason in entry["failures"]}
-    return Group(tuple(entry["members"]), Statistics(alignment, found, frozenset(entry["pairwise"]), failures))
+    batches = {int(model): int(seen) for model, seen in entry.get("batches", [])}
+    statistics = Statistics(alignment, found, frozenset(entry["pairwise"]), failures, batches)
+    return Group(tuple(entry["members"]), statistics)
 
 
 def _tensor(entry: Mapping[str, Any]) -> AlignedTensor:

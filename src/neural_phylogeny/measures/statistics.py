@@ -19,13 +19,14 @@ class Statistics:
 
     ``arrays[t]`` holds the results for ``alignment.tensors[t]`` by name (``"gram"``, ``"moments.fourth"``), with
     leading axes over the tensor's members; ``pairwise`` names the results with two such axes. ``failures`` tells of
-    models some of whose values could not be read, and why.
+    models some of whose values could not be read, and why; ``batches`` how many batches models counted in training.
     """
 
     alignment: Alignment
     arrays: tuple[Arrays, ...]
     pairwise: frozenset[str]
     failures: Mapping[int, str] = field(default_factory=dict)
+    batches: Mapping[int, int] = field(default_factory=dict)
 
     @classmethod
     def from_results(
@@ -34,6 +35,7 @@ class Statistics:
         statistics: Sequence[Statistic],
         results: Sequence[dict[str, Arrays]],
         failures: Mapping[int, str],
+        batches: Mapping[int, int] | None = None,
     ) -> Statistics:
         """Join the results of all statistics; names are ``statistic.result``, or the bare name where equal."""
         arrays = tuple(
@@ -41,7 +43,7 @@ class Statistics:
             for by_name in results
         )
         pairwise = frozenset(_joined(s.name, key) for s in statistics for key in s.pairwise)
-        return cls(alignment, arrays, pairwise, dict(sorted(failures.items())))
+        return cls(alignment, arrays, pairwise, dict(sorted(failures.items())), dict(batches or {}))
 
     def __iter__(self) -> Iterator[tuple[AlignedTensor, Arrays]]:
         return zip(self.alignment.tensors, self.arrays, strict=True)
@@ -69,7 +71,8 @@ class Statistics:
         whole, chosen = self.alignment, list(models)
         alignment = Alignment(tuple(tensors), whole.parameters[chosen], whole.in_matrices[chosen], whole.notes)
         failures = {position[model]: reason for model, reason in self.failures.items() if model in position}
-        return Statistics(alignment, tuple(arrays), self.pairwise, failures)
+        batches = {position[model]: seen for model, seen in self.batches.items() if model in position}
+        return Statistics(alignment, tuple(arrays), self.pairwise, failures, batches)
 
 
 def _joined(statistic: str, key: str) -> str:

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from neural_phylogeny.records import Evidence
+from neural_phylogeny.relations.exact import COUNTED
 from neural_phylogeny.relations.existence import Existence
 
 Matrix = NDArray[np.float64]
@@ -59,6 +60,11 @@ def exact_evidence(odds: Mapping[str, Matrix], i: int, j: int, names: tuple[str,
             parent, child = names if value > 0 else names[::-1]
             sure = 1.0 / (1.0 + math.exp(-abs(value)))
             found.append(Evidence(witness, value, parent, sure, statement.format(parent=parent, child=child)))
+    if odds[COUNTED][i, j] or odds[COUNTED][j, i]:
+        child, parent = names if odds[COUNTED][i, j] else names[::-1]
+        sure = 1.0 / (1.0 + math.exp(float(min(odds[COUNTED][i, j], odds[COUNTED][j, i]))))
+        statement = f"{child} has counted more batches in training than {parent}, and counters are carried on"
+        found.append(Evidence(COUNTED, float(odds[COUNTED][j, i] - odds[COUNTED][i, j]), parent, sure, statement))
     return found
 
 

@@ -6,12 +6,14 @@ zero where it has nothing to say. They rest on the sample of values that the pas
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
 from neural_phylogeny.measures.statistics import Statistics
+from neural_phylogeny.records import TensorInfo
 
 Matrix = NDArray[np.float64]
 
@@ -34,7 +36,7 @@ class Shared:
 
     ``zeros`` in both, ``equal`` in both (zeros too), as shares of the sampled values; ``own`` share of i's zeros among
     the values compared with j; ``moved``: mean squared difference over the mean square of i; ``bits`` of
-    the mantissas of i, ``(n,)``; ``contained``: share of i's matrices that is compared with j.
+    the mantissas of i, ``(n,)``; ``narrower``: whether j has a matrix of fewer inputs a unit than i's.
     """
 
     zeros: Matrix
@@ -42,14 +44,14 @@ class Shared:
     own: Matrix
     moved: Matrix
     bits: NDArray[np.float64]
-    contained: Matrix
+    narrower: NDArray[np.bool_]
 
     @classmethod
     def of(cls, statistics: Statistics) -> Shared:
         """From the statistics of a pass. O(n^2) a matrix."""
         n = statistics.alignment.n_models
-        count, zeros, equal, own, square, norm, size = (np.zeros((n, n)) for _ in range(7))
-        bits = np.zeros(n)
+        count, zeros, equal, own, square, norm = (np.zeros((n, n)) for _ in range(6))
+        bits, narrower = np.zeros(n), np.zeros((n, n), dtype=bool)
         for tensor, arrays in statistics:
             if not tensor.is_matrix or "cross.product" not in arrays:
                 continue
@@ -63,17 +65,17 @@ class Shared:
             own[at] += np.diag(both)[:, None]
             square[at] += arrays["cross.square"][inner]
             norm[at] += np.diag(arrays["cross.product"][inner])[:, None]
-            size[at] += tensor.size
+            inputs = np.array([_inputs(tensor.sources[k]) for k in np.flatnonzero(finite)])
+            narrower[at] |= inputs[None, :] < inputs[:, None]
             bits[members] = np.maximum(bits[members], arrays["moments.grid"][finite])
         known = np.maximum(count, 1.0)
-        whole = np.maximum(statistics.alignment.in_matrices.astype(np.float64), 1.0)
         return cls(
             zeros / known,
             equal / known,
             own / known,
             np.divide(square, norm, out=np.full((n, n), np.inf), where=norm > 0),
             bits,
-            size / whole[:, None],
+            narrower,
         )
 
 
@@ -97,9 +99,21 @@ def rounded(shared: Shared) -> Matrix:
 
 
 def shrunk(shared: Shared) -> Matrix:
-    """Whether j is a part of i, and most values are i's: units were removed."""
-    part = (shared.contained.T > KEPT) & (shared.contained < KEPT)
+    """Whether j has fewer units than i somewhere and more nowhere, and most values are i's: units were removed.
+
+    Units are counted where they are inputs of the next matrix, so that another number of classes is no sign.
+    """
+    part = shared.narrower & ~shared.narrower.T
     return _directed(np.where(part & (shared.equal - shared.zeros > 0.5), STRONG, 0.0))
+
+
+def reshaped(shared: Shared) -> Matrix:
+    """Whether i has another number of units than j; says nothing of direction.
+
+    Cutting units out, or adding some, is a step of its own: the nearest relatives of a model have as many as it.
+    """
+    found: Matrix = np.where(shared.narrower | shared.narrower.T, -STRONG, 0.0)
+    return found
 
 
 def untouched(shared: Shared) -> Matrix:
@@ -112,17 +126,37 @@ def untouched(shared: Shared) -> Matrix:
     return found
 
 
-UNTOUCHED = "untouched-values"
+def counted(batches: Mapping[int, int], n: int) -> Matrix:
+    """Whether j cannot be the parent of i, having seen more batches in training; a child goes on counting.
+
+    Says that it is not the other way round, not that i is the parent.
+    """
+    seen = np.array([batches.get(model, np.nan) for model in range(n)])
+    found: Matrix = np.where(seen[:, None] > seen[None, :], -STRONG, 0.0)
+    return found
+
+
+COUNTED = "batches-seen"
+UNTOUCHED, RESHAPED = "untouched-values", "other-sizes"
+BESIDE = (UNTOUCHED, RESHAPED)
+"""Witnesses that tell who is next to whom, not which came first."""
 
 DIRECTED = {"pruned": pruned, "rounded": rounded, "shrunk": shrunk}
 """By name, the witnesses that know which of two models was made from the other."""
 
 
 def exact_witnesses(statistics: Statistics) -> dict[str, Matrix]:
-    """Log-odds that i is the parent of j, by the name of each directed witness; and ``untouched-values``."""
+    """Log-odds that i is the parent of j, by the name of each witness."""
     shared = Shared.of(statistics)
     found = {name: witness(shared) for name, witness in DIRECTED.items()}
-    return {**found, UNTOUCHED: untouched(shared)}
+    batches = counted(statistics.batches, statistics.alignment.n_models)
+    return {**found, COUNTED: batches, UNTOUCHED: untouched(shared), RESHAPED: reshaped(shared)}
+
+
+def _inputs(source: TensorInfo) -> int:
+    """Inputs of each unit of a matrix."""
+    axis = source.output_axis or 0
+    return source.size // max(source.shape[axis], 1)
 
 
 def _directed(odds: Matrix) -> Matrix:

@@ -23,8 +23,8 @@ def evidence_forest(problem: Problem, options: object) -> Forest:
     """One tree in each family of the existence test, the best of two explanations.
 
     Either children hold all of their parents; then lengths tell the root. Or weights decay, every child holds a part of
-    its parent, and the direction witnesses tell the root. An edge's probability is that of its direction among the
-    trees one step away.
+    its parent, and the direction witnesses tell the root. Exact witnesses are heard in both. An edge's probability is
+    that of its direction among the trees one step away.
     """
     n = len(problem.families)
     parents, probability = np.full(n, -1, dtype=np.int64), np.ones(n)
@@ -32,24 +32,26 @@ def evidence_forest(problem: Problem, options: object) -> Forest:
         members = np.flatnonzero(problem.families == family)
         if len(members) < 2:
             continue
-        gram = problem.even(members.tolist())
-        tree, sure = _tree(gram, problem.direction[np.ix_(members, members)])
+        gram, witnesses = problem.even(members.tolist()), np.add(*problem.exact(members.tolist()))
+        tree, sure = _tree(gram, problem.direction[np.ix_(members, members)], witnesses)
         parents[members] = np.where(tree >= 0, members[tree], -1)
         probability[members] = sure
     return Forest(parents, probability)
 
 
-def _tree(gram: Matrix, direction: Matrix) -> tuple[Parents, NDArray[np.float64]]:
+def _tree(gram: Matrix, direction: Matrix, exact: Matrix) -> tuple[Parents, NDArray[np.float64]]:
     """The better of the two explanations, and of each edge the probability that it points this way."""
-    found = [_explained(gram, direction, decays) for decays in (False, True)]
+    found = [_explained(gram, exact + said, decays) for decays, said in ((False, 0.0), (True, direction))]
     _, tree, probability = max(found, key=lambda one: one[0])
     return tree, probability
 
 
-def _explained(gram: Matrix, direction: Matrix, decays: bool) -> tuple[float, Parents, NDArray[np.float64]]:
-    """Log-likelihood of the best tree of one explanation, the tree, and the probability of each of its directions."""
+def _explained(gram: Matrix, said: Matrix, decays: bool) -> tuple[float, Parents, NDArray[np.float64]]:
+    """Log-likelihood of the best tree of one explanation, the tree, and the probability of each of its directions.
+
+    ``said[i, j]`` are the log-odds of the witnesses that i is the parent of j.
+    """
     n = len(gram)
-    said = direction if decays else np.zeros_like(gram)
 
     def score(trees: NDArray[np.int64]) -> NDArray[np.float64]:
         told = (said[np.maximum(trees, 0), np.arange(n)] * (trees >= 0)).sum(axis=1)
@@ -59,7 +61,7 @@ def _explained(gram: Matrix, direction: Matrix, decays: bool) -> tuple[float, Pa
     distance = log_distances(gram, decays)
     lengths = np.log(np.maximum(np.diag(gram), 1e-12))
     rising = VALUES / 2.0 * (lengths[None, :] - lengths[:, None])
-    start = root_tree(minimum_spanning_tree(np.minimum(distance, distance.T)), said if decays else rising)
+    start = root_tree(minimum_spanning_tree(np.minimum(distance, distance.T)), said if decays else rising + said)
     if n > LARGE:
         likelihood = float(log_likelihoods(gram, start.parents[None], decays)[0])
         return likelihood, start.parents, start.probability
