@@ -81,14 +81,14 @@ class Findings:
         ]
         matrices = [tensor.name for tensor, _ in tensors if tensor.is_matrix]
         if not tensors:
-            return "it has no tensor in common with any other model"
+            return "it has no floating-point tensor in common with any other model"
         if not matrices:
             return "not enough evidence: it shares no matrices, and vectors prove nothing"
         if set(matrices) <= set(broken):
-            return f"its weights are NaN, infinite or unreadable, {broken[0]!r} first"
+            return f"its weights are NaN, infinite, too large or unreadable, {broken[0]!r} first"
         if not self.kin()[row].any() and not self.existence.conclusive[row].any():
             return "not enough evidence: so small that even a copy of it could be chance"
-        return f"{PARTLY} NaN, infinite or unreadable values in {', '.join(broken)}" if broken else ""
+        return f"{PARTLY} NaN, infinite, too large or unreadable values in {', '.join(broken)}" if broken else ""
 
     def directed(self, rows: list[int]) -> NDArray[np.float64]:
         """Log-odds that i is the parent of j by exact witnesses of direction, of some members."""
