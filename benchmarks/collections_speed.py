@@ -3,8 +3,9 @@
     python benchmarks/collections_speed.py [--method auto] [--cases 20:2 200:1 2000:200 100:5:300] [--repeat 1]
 
 Each case, MODELS:FAMILIES, is planted as random trees of models of 19,456 float32 parameters in memory and runs in a
-process of its own; MODELS:FAMILIES:LAYERS has so many matrices of 16 x 16 instead. Prints the seconds of the pass, of what the relations say, of the method with the claims, and of
-writing the result; the peak resident memory, models included; and how many parents were found. The best of the repeats.
+process of its own; MODELS:FAMILIES:LAYERS has so many matrices of 16 x 16 instead. Prints the seconds of the pass, of
+what the relations say, of the method with the claims, and of writing the result; the peak resident memory, models
+included; and how many parents were found. The best of the repeats.
 """
 
 from __future__ import annotations
@@ -37,9 +38,7 @@ def run(case: str, method: str) -> dict[str, float]:
     n_models, n_families, *layers = map(int, case.split(":"))
     shapes = {f"l{k}.weight": (16, 16) for k in range(layers[0])} if layers else SHAPES
     models, parents = make_models(n_models, n_families, shapes=shapes)
-    named = {
-        f"{k:05d}": {name: w.astype(np.float32) for name, w in model.items()} for k, model in enumerate(models)
-    }
+    named = {f"{k:05d}": {name: w.astype(np.float32) for name, w in model.items()} for k, model in enumerate(models)}
     del models
     times = [time.perf_counter()]
     collection = gather(named, Reading())

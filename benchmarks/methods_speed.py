@@ -50,7 +50,7 @@ def make_problem(n_models: int, n_families: int) -> tuple[Problem, np.ndarray]:
     checkpoints = [MemoryCheckpoint(model) for model in models]
     alignment = align([c.tensors for c in checkpoints], [str(k) for k in range(n_models)])
     found = Findings.of(measure(checkpoints, alignment, standard_statistics()), 1e-3, n_models * (n_models - 1) // 2)
-    return found.problem(list(range(n_models)), components(found.kin()), seed=0), parents
+    return found.problem(list(range(n_models)), components(found.kin), seed=0), parents
 
 
 def main() -> None:

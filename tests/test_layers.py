@@ -16,7 +16,7 @@ BASE = {"errors", "records", "reasons", "files", "fields"}
 ROOMS = ("formats", "sources", "tensors", "measures", "relations", "trees")
 """In the order of the drawing: a room knows itself, the base and the rooms before it."""
 
-FACADE = {"findings", "claims", "comparison", "assembly", "facade"}
+FACADE = {"findings", "support", "claims", "comparison", "assembly", "facade"}
 
 ALLOWED = {
     "errors": set[str](),

@@ -15,12 +15,18 @@ from neural_phylogeny.findings import PARTLY, Examined, Findings, examine
 from neural_phylogeny.measures.collection import Collection
 from neural_phylogeny.measures.saved import Group
 from neural_phylogeny.records import Phylogeny
+from neural_phylogeny.support import support
 from neural_phylogeny.tensors.components import components
 from neural_phylogeny.trees.methods import METHODS, Method
 
 
 def phylogeny(
-    collection: Collection, method: Method, alpha: float, seed: int, examined: Examined | None = None
+    collection: Collection,
+    method: Method,
+    alpha: float,
+    seed: int,
+    examined: Examined | None = None,
+    draws: int = 0,
 ) -> Phylogeny:
     """The answer for a collection by one method; ``examined`` saves asking the relations again for each method."""
     n = len(collection.refs)
@@ -28,12 +34,12 @@ def phylogeny(
     kin = np.zeros((n, n), dtype=bool)
     remarks = ["there is no other model to compare it with" if n == 1 else ""] * n
     for group, found in answers:
-        kin[np.ix_(group.members, group.members)] = found.kin()
+        kin[np.ix_(group.members, group.members)] = found.kin
         for row, model in enumerate(group.members):
             remarks[model] = found.remark(row)
     settled = kin.any(axis=1) | np.array([remark == "" or remark.startswith(PARTLY) for remark in remarks], dtype=bool)
     labels = components(kin)
-    forests = _forests(answers, labels, settled, method, seed)
+    forests = _forests(answers, labels, settled, method, seed, draws)
     labels = _relabelled(labels, forests)
     families = {label: k for k, label in enumerate(dict.fromkeys(labels[settled].tolist()))}
     names = [ref.name for ref in collection.refs]
@@ -60,6 +66,7 @@ def _forests(
     settled: NDArray[np.bool_],
     method: Method,
     seed: int,
+    draws: int,
 ) -> list[Answer]:
     """The method's forest for each group of at least two models that can be judged."""
     forests = []
@@ -68,8 +75,10 @@ def _forests(
         rows = [row for row, model in enumerate(group.members) if settled[model] and row not in doubles]
         if len(rows) < 2:
             continue
-        problem = found.problem(rows, labels[[group.members[row] for row in rows]], seed)
-        forests.append(Answer(group, found, rows, method.solve(problem)))
+        families = labels[[group.members[row] for row in rows]]
+        forest = method.solve(found.problem(rows, families, seed))
+        shares = support(found, rows, families, method, forest, draws, seed)
+        forests.append(Answer(group, found, rows, forest, shares))
     return forests
 
 

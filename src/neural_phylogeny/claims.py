@@ -21,12 +21,16 @@ UNDECIDED = 0.05
 
 @dataclass(frozen=True)
 class Answer:
-    """A method's forest over the rows of a group: all that could be judged, one of each set of copies."""
+    """A method's forest over the rows of a group: all that could be judged, one of each set of copies.
+
+    ``support`` is the share of draws of the matrices in which each row has the same parent.
+    """
 
     group: Group
     found: Findings
     rows: list[int]
     forest: Forest
+    support: NDArray[np.float64] | None = None
 
 
 def claims(names: Sequence[str], forests: list[Answer]) -> tuple[list[Edge], list[Kinship]]:
@@ -43,6 +47,7 @@ def claims(names: Sequence[str], forests: list[Answer]) -> tuple[list[Edge], lis
             direction, kinship = float(forest.probability[k]), found.kinship(parent, child)
             shared = (found.similarity(parent, child), float(found.coverage[parent, child]))
             reasons = found.evidence(parent, child, pair)
+            support = math.nan if answer.support is None else float(answer.support[k])
             sure = (direction, math.nan)
             if forest.parenthood is not None:
                 sure = (float(forest.parenthood[k]), direction)
@@ -50,7 +55,7 @@ def claims(names: Sequence[str], forests: list[Answer]) -> tuple[list[Edge], lis
             if direction < 0.5 + UNDECIDED:
                 undirected.append(Kinship(*pair, kinship, *shared, reasons))
             else:
-                edges.append(Edge(*pair, "finetune", sure[0], *shared, reasons, kinship, sure[1]))
+                edges.append(Edge(*pair, "finetune", sure[0], *shared, reasons, kinship, sure[1], support))
     return edges, undirected
 
 

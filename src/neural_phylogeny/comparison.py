@@ -19,7 +19,7 @@ from neural_phylogeny.trees.methods import Method
 def comparison(collection: Collection, method: Method, alpha: float, seed: int) -> Comparison:
     """Everything known of the two models of a collection; which came first, as the method says of a family of two."""
     found = Findings.of(collection.groups[0].statistics, alpha, 1)
-    kin, conclusive = bool(found.kin()[0, 1]), bool(found.existence.conclusive[0, 1])
+    kin, conclusive = bool(found.kin[0, 1]), bool(found.existence.conclusive[0, 1])
     labels = (0, 0) if kin else (0, 1) if conclusive else (None, None)
     a, b = (collection.record(k, labels[k], found.remark(k)) for k in (0, 1))
     names = (a.name, b.name)

@@ -29,6 +29,7 @@ def reconstruct(
     component: str | None = None,
     stats: str | os.PathLike[str] | None = None,
     save_stats: str | os.PathLike[str] | None = None,
+    support: int = 0,
     progress: Progress | None = None,
 ) -> Phylogeny:
     """Tell which of several models were fine-tuned from which, from their weights alone.
@@ -54,6 +55,9 @@ def reconstruct(
         Which state dict to take from files that hold several.
     stats, save_stats : path, optional
         A pass to reuse, if it holds all of the models as they are now; where to keep this one.
+    support : int
+        Draws of the matrices, with replacement, that tell how well each edge holds; each costs as much as the answer
+        after the pass.
     progress : callable, optional
         Called with (values read, values in all).
 
@@ -97,7 +101,7 @@ def reconstruct(
             raise UnknownChoiceError("method", method, METHODS)
         method = METHODS[method]
     reading = Reading(threads, memory, seed, include, exclude, component, stats, save_stats, progress)
-    return phylogeny(gather(models, reading), method, alpha, seed)
+    return phylogeny(gather(models, reading), method, alpha, seed, draws=support)
 
 
 def compare(

@@ -26,6 +26,13 @@ from neural_phylogeny.records import Phylogeny
 @output_options("text", "json", "newick")
 @evidence_option
 @explain_option
+@click.option(
+    "--support",
+    type=click.IntRange(0),
+    default=0,
+    metavar="N",
+    help="Draw the matrices anew N times and say how often each edge is found again; 20 is a good number.",
+)
 @filter_options
 @click.option("--save-stats", type=click.Path(dir_okay=False), metavar="FILE", help="Keep what the pass measured.")
 @click.option("--stats", type=click.Path(), metavar="FILE", help="Reuse a pass that was kept.")

@@ -83,14 +83,22 @@ class Calibration:
     brier: float | None
     bins: tuple[Bin, ...]
 
+    @property
+    def error(self) -> float | None:
+        """Expected calibration error: how far confidence is from the share that is right, a mean over the answers."""
+        if not self.number:
+            return None
+        return math.fsum(found.number * abs(found.confidence - found.right) for found in self.bins) / self.number
+
 
 def calibration(answers: Sequence[tuple[float, bool]], n_bins: int = 10) -> Calibration:
     """Brier score and reliability bins of (confidence, was it right); NaN confidences are left out.
 
     Examples
     --------
-    >>> calibration([(0.9, True), (0.9, False)]).brier
-    0.41
+    >>> found = calibration([(0.9, True), (0.9, False)])
+    >>> found.brier, round(found.error, 3)
+    (0.41, 0.4)
     """
     known = [(confidence, right) for confidence, right in answers if not math.isnan(confidence)]
     if not known:

@@ -57,6 +57,14 @@ class Statistics:
                 row[list(tensor.members)] = arrays[name]
         return table
 
+    def drawn(self, rng: np.random.Generator) -> Statistics:
+        """The same statistics with as many matrices, drawn with replacement; tensors that are none stay."""
+        matrices = [t for t, tensor in enumerate(self.alignment.tensors) if tensor.is_matrix]
+        others = [t for t, tensor in enumerate(self.alignment.tensors) if not tensor.is_matrix]
+        chosen = sorted(rng.choice(matrices, size=len(matrices)).tolist() if matrices else []) + others
+        alignment = replace(self.alignment, tensors=tuple(self.alignment.tensors[t] for t in chosen))
+        return replace(self, alignment=alignment, arrays=tuple(self.arrays[t] for t in chosen))
+
     def subset(self, models: Sequence[int]) -> Statistics:
         """The same statistics for some of the models, in the given order."""
         position = {model: k for k, model in enumerate(models)}

@@ -85,11 +85,7 @@ def weighed(parent: Matrix, directed: Matrix, next_to: Matrix) -> Matrix:
 
 
 def _forest(problem: Problem, hear: Callable[[Matrix, list[int]], Matrix]) -> Forest:
-    """The likeliest forest by the detector's probabilities after something else was heard.
-
-    Roots with a hidden parent stay together, and roots that may not be any are linked to the likeliest relative, no
-    direction told. An edge's probability is that of its direction, given that one of the two is the other's parent.
-    """
+    """The forests of all families, each by the detector's probabilities after something else was heard."""
     n = len(problem.families)
     parents, probability = np.full(n, -1, dtype=np.int64), np.ones(n)
     hidden, parenthood, labels = np.zeros(n), np.ones(n), np.arange(n)
@@ -99,36 +95,53 @@ def _forest(problem: Problem, hear: Callable[[Matrix, list[int]], Matrix]) -> Fo
         if len(members) < 2:
             continue
         said, orphaned = problem.learned(members.tolist())
-        said = hear(said, members.tolist())
-        found = likeliest_forest(said)
-        children = np.flatnonzero(found >= 0)
-        parents[members[children]] = members[found[children]]
-        parenthood[members] = said[np.where(found < 0, np.arange(len(found)), found), np.arange(len(found))]
-        if len(members) == 2:
-            sure = parenthood[members[children]]
-            parenthood[members[children]] = sure / (sure + PAIRS * (1.0 - sure))
-        forth, back = said[found[children], children], said[children, found[children]]
-        probability[members[children]] = forth / np.maximum(forth + back, LEAST)
-        apart = (found < 0) & (orphaned > LIKELY)
-        if apart.sum() > 1:
-            hidden[members[apart]] = orphaned[apart]
-        else:
-            apart[:] = False
-        links = _links(found, said, apart)
-        for k, other in links.items():
-            found[k] = other
-            parents[members[k]], probability[members[k]] = members[other], EVEN
-            parenthood[members[k]] = said[other, k]
-        labels[members] = members[_trees(found, apart)]
-        next_to, likely = _next_likely(said, found, parenthood[members])
-        rivals.parents[members], rivals.probability[members] = np.where(next_to < 0, -1, members[next_to]), likely
+        found = forest_of(hear(said, members.tolist()), orphaned)
+        assert found.families is not None
+        assert found.rivals is not None
+        parents[members] = np.where(found.parents >= 0, members[found.parents], -1)
+        probability[members], labels[members] = found.probability, members[found.families]
+        hidden[members], parenthood[members] = found.hidden, found.parenthood
+        next_to = found.rivals.parents
+        rivals.parents[members] = np.where(next_to >= 0, members[next_to], -1)
+        rivals.probability[members] = found.rivals.probability
     return Forest(parents, probability, labels, hidden, parenthood, rivals)
 
 
-def _next_likely(
-    said: Matrix, parents: NDArray[np.int64], parenthood: NDArray[np.float64]
-) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
-    """Of each model the likeliest parent but the one it was given, -1 for none, and its probability.
+def forest_of(said: Matrix, orphaned: NDArray[np.float64]) -> Forest:
+    """The likeliest forest of one family by probabilities of parents, and of having a hidden one.
+
+    Roots with a hidden parent stay together, and roots that may not be any are linked to the likeliest relative, no
+    direction told. An edge's probability is that of its direction, given that one of the two is the other's parent.
+
+    Parameters
+    ----------
+    said : (n, n)
+        ``[i, j]``: i is the parent of j; on the diagonal that j has none here. Columns add up to 1.
+    orphaned : (n,)
+        That j's parent is not here, but a sibling is.
+    """
+    n = len(said)
+    found = likeliest_forest(said)
+    children, every = np.flatnonzero(found >= 0), np.arange(n)
+    parenthood = said[np.where(found < 0, every, found), every]
+    if n == 2:
+        parenthood[children] /= parenthood[children] + PAIRS * (1.0 - parenthood[children])
+    probability, hidden = np.ones(n), np.zeros(n)
+    forth, back = said[found[children], children], said[children, found[children]]
+    probability[children] = forth / np.maximum(forth + back, LEAST)
+    apart = (found < 0) & (orphaned > LIKELY)
+    if apart.sum() > 1:
+        hidden[apart] = orphaned[apart]
+    else:
+        apart[:] = False
+    for k, other in _links(found, said, apart).items():
+        found[k], probability[k], parenthood[k] = other, EVEN, said[other, k]
+    rivals = _next_likely(said, found, parenthood)
+    return Forest(found, probability, _trees(found, apart), hidden, parenthood, rivals)
+
+
+def _next_likely(said: Matrix, parents: NDArray[np.int64], parenthood: NDArray[np.float64]) -> Rivals:
+    """Of each model the likeliest parent but the one it was given.
 
     What is not the parent's of the probability is shared as the detector shares it.
     """
@@ -137,7 +150,7 @@ def _next_likely(
     others[np.where(parents < 0, every, parents), every] = 0.0
     others *= (1.0 - parenthood) / np.maximum(others.sum(axis=0), LEAST)
     at = np.argmax(others, axis=0)
-    return np.where(at == every, -1, at), others[at, every]
+    return Rivals(np.where(at == every, -1, at), others[at, every])
 
 
 def _links(parents: NDArray[np.int64], said: Matrix, joined: NDArray[np.bool_]) -> dict[int, int]:

@@ -1,0 +1,53 @@
+"""Edges that every matrix shows are found in every draw; one that hangs on a single matrix is not."""
+
+import math
+
+import pytest
+
+from neural_phylogeny import reconstruct
+
+
+def grown(parent, rng, moved=0.3, names=None):
+    return {
+        name: w + (moved * rng.normal(size=w.shape) if names is None or name in names else 0.0)
+        for name, w in parent.items()
+    }
+
+
+@pytest.fixture
+def root(rng):
+    return {f"layer{k}.weight": rng.normal(size=(24, 24)) for k in range(6)}
+
+
+@pytest.mark.parametrize("method", ["auto", "evidence", "star"])
+def test_a_clear_edge_is_found_in_every_draw(root, rng, method):
+    models = {"root": root} | {f"child{k}": grown(root, rng) for k in range(3)}
+    edges = reconstruct(models, method=method, support=5).edges
+    assert edges
+    assert all(edge.support == 1.0 for edge in edges if edge.parent == "root")
+
+
+def test_a_child_of_two_parents_hangs_on_the_matrices_that_are_drawn(root, rng):
+    other = grown(root, rng)
+    halves = {name: (root if k < 3 else other)[name] for k, name in enumerate(root)}
+    found = reconstruct({"a": root, "b": other, "c": grown(halves, rng, 0.05)}, method="nearest-l2", support=40)
+    support = {edge.child: edge.support for edge in found.edges}
+    assert 0.2 < support["c"] < 0.9
+
+
+def test_without_draws_or_matrices_nothing_is_said(root, rng):
+    models = {"root": root, "child": grown(root, rng)}
+    assert all(math.isnan(edge.support) for edge in reconstruct(models).edges)
+    one = {name: {"layer0.weight": model["layer0.weight"]} for name, model in models.items()}
+    assert all(math.isnan(edge.support) for edge in reconstruct(one, support=3).edges)
+
+
+def test_draws_depend_on_the_seed_alone(root, rng):
+    models = {"root": root} | {f"child{k}": grown(root, rng, 0.05) for k in range(3)}
+    assert reconstruct(models, support=4, seed=7).to_json() == reconstruct(models, support=4, seed=7).to_json()
+
+
+def test_the_text_says_what_it_is(root, rng):
+    text = reconstruct({"root": root, "child": grown(root, rng)}, support=4).to_text()
+    assert "%  support " in text
+    assert "share of draws of the matrices" in text
