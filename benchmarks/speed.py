@@ -88,7 +88,7 @@ def in_turn(n_models: int, parameters: int, dtype: str, rounds: int) -> dict[str
     with tempfile.TemporaryDirectory() as folder:
         paths = [str(path) for path in write_models(Path(folder), n_models, parameters, dtype)]
         plain = [sys.executable, "-c", BASELINE, "uint16" if dtype == "bfloat16" else dtype, *paths]
-        ours = [str(Path(sys.executable).with_name("nphylo")), "tree", "--threads", "2", *paths]
+        ours = [str(Path(sys.executable).with_name("nphylo")), "tree", "--threads", "2", "--sample", "all", *paths]
         run(plain)
         run(ours)
         pairs = [(run(plain), run(ours)) for _ in range(rounds)]

@@ -285,3 +285,45 @@ def test_a_pruned_copy_is_the_child_whatever_its_tails_say(rng, tmp_path):
     found = compare(tmp_path / "pruned.npz", tmp_path / "dense.npz")
     assert found.verdict == "child"
     assert any(evidence.witness == "pruned" for evidence in found.evidence)
+
+
+class TestASampleOfTheWeights:
+    @pytest.fixture
+    def large(self, rng):
+        parent = {
+            "fc1.weight": rng.uniform(-1, 1, (600, 500)).astype(np.float32),
+            "fc2.weight": rng.uniform(-1, 1, (400, 600)).astype(np.float32),
+        }
+        kid = tuned(rng, parent)
+        twin = {name: array.copy() for name, array in kid.items()}
+        twin["fc1.weight"][-1, -1] += 1.0
+        lone = {name: rng.uniform(-1, 1, array.shape).astype(np.float32) for name, array in parent.items()}
+        return {"root": parent, "kid": kid, "grandchild": tuned(rng, kid), "lone": lone, "twin": twin}
+
+    def test_the_tree_is_the_same_and_what_was_read_is_told(self, large):
+        whole, some = reconstruct(large), reconstruct(large, sample=0.03)
+        assert {("root", "kid"), ("kid", "grandchild")} <= edges(some)
+        assert families(some) == families(whole)
+        assert whole.provenance["parameters"]["sample"] == {"asked": "auto", "read": 1.0}
+        told = some.provenance["parameters"]["sample"]
+        assert told["asked"] == 0.03
+        assert told["read"] < 0.05
+        assert any("equal in all that was read" in note for note in some.provenance["notes"])
+        assert not whole.provenance["notes"]
+
+    def test_copies_are_not_claimed_of_what_was_not_read(self, large, tmp_path):
+        whole, some = reconstruct(large), reconstruct(large, sample=0.03)
+        assert whole.copies == ()
+        assert some.copies == (("kid", "twin"),)  # one value differs, and it was not read
+        assert "% of the weights were read" in some.to_text()
+        assert "= equal in all that was read, under another name" in some.to_text()
+        assert "same weights" not in some.to_text()
+        for name in ("kid", "twin"):
+            np.savez(tmp_path / f"{name}.npz", **large[name])
+        found = compare(tmp_path / "kid.npz", tmp_path / "twin.npz", sample=0.03)
+        assert (found.verdict, found.share_read < 0.05, np.isnan(found.confidence)) == ("copies", True, True)
+        assert compare(tmp_path / "kid.npz", tmp_path / "twin.npz").verdict != "copies"
+
+    def test_what_is_no_share_is_refused(self, large):
+        with pytest.raises(ValueError, match="sample must be a share"):
+            reconstruct(large, sample=2.0)

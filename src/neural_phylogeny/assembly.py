@@ -101,13 +101,26 @@ def _provenance(collection: Collection, method: Method, alpha: float, seed: int)
     """What made this result: software, parameters, environment; nothing that changes from run to run."""
     own = METHODS.get(method.name)
     varied = {} if own is not None and own.options == method.options else {"options": asdict(method.options)}
+    sample: dict[str, Any] = {"asked": "auto" if collection.sample is None else collection.sample}
+    sample["read"] = collection.share_read()
     return {
         "software": {"name": "neural-phylogeny", "version": neural_phylogeny.__version__},
-        "parameters": {"method": method.name, "alpha": alpha, "seed": seed} | varied,
+        "parameters": {"method": method.name, "alpha": alpha, "seed": seed, "sample": sample} | varied,
         "environment": {
             "python": platform.python_version(),
             "numpy": np.__version__,
             "system": platform.platform(terse=True),
         },
-        "notes": list(collection.notes),
+        "notes": [*collection.notes, *_sampled(collection)],
     }
+
+
+def _sampled(collection: Collection) -> list[str]:
+    """What the reader of an answer from a sample should know."""
+    share = collection.share_read()
+    if share == 1.0:
+        return []
+    return [
+        f"{100 * share:.2g} % of the compared weights were read, of each model at least: copies are equal in all that "
+        "was read, and values that were not read may differ or be no numbers"
+    ]

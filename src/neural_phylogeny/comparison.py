@@ -28,7 +28,7 @@ def comparison(collection: Collection, method: Method, alpha: float, seed: int) 
     verdict, confidence, evidence = "related", kinship, found.evidence(0, 1, names)
     claim: Edge | Kinship | None = None
     if found.copies:
-        verdict, confidence = "copies", 1.0
+        verdict, confidence = "copies", 1.0 if collection.share_read() == 1.0 else math.nan
     elif not kin:
         verdict = "unrelated" if conclusive else "not comparable"
     else:
@@ -40,20 +40,23 @@ def comparison(collection: Collection, method: Method, alpha: float, seed: int) 
         if isinstance(claim, Edge):
             verdict = "parent" if claim.parent == a.name else "child"
             confidence, direction = claim.confidence, claim.direction
-    told = (tuple(_tensor_comparisons(found.statistics)), collection.left_out())
-    reasons, changes = _reasons(verdict, claim, evidence, kinship, alpha)
-    return Comparison(a, b, verdict, confidence, *shared, evidence, *told, kinship, direction, reasons, changes)
+    told, read = (tuple(_tensor_comparisons(found.statistics)), collection.left_out()), collection.share_read()
+    reasons, changes = _reasons(verdict, claim, evidence, (kinship, alpha, read))
+    return Comparison(a, b, verdict, confidence, *shared, evidence, *told, kinship, direction, read, reasons, changes)
 
 
 def _reasons(
-    verdict: str, claim: Edge | Kinship | None, evidence: Sequence[Evidence], kinship: float, alpha: float
+    verdict: str, claim: Edge | Kinship | None, evidence: Sequence[Evidence], known: tuple[float, float, float]
 ) -> tuple[Reasons, tuple[str, ...]]:
-    """The evidence sorted by what it says of the verdict, and what would change it; two models are a family of two."""
+    """The evidence sorted by what it says of the verdict, and what would change it; two models are a family of two.
+
+    ``known`` are the kinship, the level of the test and the share of the weights that was read.
+    """
     if claim is not None:
         return reasons_for(claim), what_would_change(claim, 2)
     favoured = {"unrelated": "strangers", "copies": "kin"}.get(verdict)
     supporting, opposing = ({favoured}, {"kin", "strangers"} - {favoured}) if favoured else ((), ())
-    return weigh(evidence, supporting, opposing), verdict_would_change(verdict, kinship, alpha)
+    return weigh(evidence, supporting, opposing), verdict_would_change(verdict, *known)
 
 
 def _tensor_comparisons(statistics: Statistics) -> Iterator[TensorComparison]:

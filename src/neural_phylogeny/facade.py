@@ -10,6 +10,7 @@ from neural_phylogeny.comparison import comparison
 from neural_phylogeny.errors import NothingToCompareError, UnknownChoiceError
 from neural_phylogeny.measures.collection import Models, Reading, gather
 from neural_phylogeny.measures.one_pass import Progress
+from neural_phylogeny.measures.sampling import checked_share
 from neural_phylogeny.records import Comparison, Phylogeny
 from neural_phylogeny.trees.methods import METHODS, Method
 
@@ -30,6 +31,7 @@ def reconstruct(
     stats: str | os.PathLike[str] | None = None,
     save_stats: str | os.PathLike[str] | None = None,
     support: int = 0,
+    sample: float | None = None,
     progress: Progress | None = None,
 ) -> Phylogeny:
     """Tell which of several models were fine-tuned from which, from their weights alone.
@@ -54,10 +56,13 @@ def reconstruct(
     component : str, optional
         Which state dict to take from files that hold several.
     stats, save_stats : path, optional
-        A pass to reuse, if it holds all of the models as they are now; where to keep this one.
+        A pass to reuse, if it holds all of the models as they are now and read the same sample; where to keep this one.
     support : int
         Draws of the matrices, with replacement, that tell how well each edge holds; each costs as much as the answer
         after the pass.
+    sample : float, optional
+        Share of the weights to read, in (0, 1]. By default all of models up to 16,777,216 values and about so many
+        of larger ones. Small tensors are read whole whatever the share. What was read is told in ``provenance``.
     progress : callable, optional
         Called with (values read, values in all).
 
@@ -74,6 +79,8 @@ def reconstruct(
         When the method needs a library that is not installed.
     SavedFileError
         When ``stats`` is not a file of statistics.
+    ValueError
+        When ``sample`` is no share.
 
     Notes
     -----
@@ -100,7 +107,9 @@ def reconstruct(
         if method not in METHODS:
             raise UnknownChoiceError("method", method, METHODS)
         method = METHODS[method]
-    reading = Reading(threads, memory, seed, include, exclude, component, stats, save_stats, progress)
+    reading = Reading(
+        threads, memory, seed, include, exclude, component, stats, save_stats, progress, checked_share(sample)
+    )
     return phylogeny(gather(models, reading), method, alpha, seed, draws=support)
 
 
@@ -113,6 +122,7 @@ def compare(
     memory: int = 1 << 30,
     seed: int = 0,
     component: str | None = None,
+    sample: float | None = None,
 ) -> Comparison:
     """Everything the weights say of two models: kin or strangers, which came first, tensor by tensor.
 
@@ -122,8 +132,10 @@ def compare(
     ------
     NothingToCompareError
         When either path is not exactly one readable model; the message says why.
+    ValueError
+        When ``sample`` is no share.
     """
-    reading = Reading(threads, memory, seed, component=component)
+    reading = Reading(threads, memory, seed, component=component, sample=checked_share(sample))
     collection = gather([a, b], reading)
     if len(collection.refs) != 2:
         reasons = "; ".join(f"{skipped.path}: {skipped.reason}" for skipped in collection.skipped)

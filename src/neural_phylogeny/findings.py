@@ -16,7 +16,7 @@ from neural_phylogeny.records import Evidence
 from neural_phylogeny.relations.copies import copies
 from neural_phylogeny.relations.direction import kurtosis_score, log_odds
 from neural_phylogeny.relations.evidence import direction_evidence, exact_evidence, existence_evidence
-from neural_phylogeny.relations.exact import BESIDE, COUNTED, DIRECTED, exact_witnesses
+from neural_phylogeny.relations.exact import exact_witnesses
 from neural_phylogeny.relations.existence import Existence, existence, matrix_gram
 from neural_phylogeny.relations.fake_init import nearer, summed
 from neural_phylogeny.trees.problem import Problem
@@ -108,12 +108,6 @@ class Findings:
                 found[member].append((tensor.name, tensor.is_matrix, is_finite))
         return found
 
-    def directed(self, rows: list[int]) -> NDArray[np.float64]:
-        """Log-odds that i is the parent of j by exact witnesses of direction, of some members."""
-        at = np.ix_(rows, rows)
-        tables = (self.exact[name][at] for name in (*DIRECTED, COUNTED))
-        return sum(tables, np.zeros((len(rows),) * 2))
-
     def problem(self, rows: list[int], families: NDArray[np.int64], seed: int) -> Problem:
         """The findings as arrays over some of the members, whose families are given."""
         at = np.ix_(rows, rows)
@@ -134,9 +128,8 @@ class Findings:
             learned=lambda chosen: _learned(measured(tuple(chosen))),
         )
 
-    def _exact(self, rows: list[int]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-        at = np.ix_(rows, rows)
-        return self.directed(rows), sum((self.exact[name][at] for name in BESIDE), np.zeros((len(rows),) * 2))
+    def _exact(self, rows: list[int]) -> dict[str, NDArray[np.float64]]:
+        return {name: table[np.ix_(rows, rows)] for name, table in self.exact.items()}
 
 
 def _measured(statistics: Statistics, rows: list[int]) -> Measurements:

@@ -61,7 +61,7 @@ def orphan_would_change(edge: Edge) -> tuple[str, ...]:
     )
 
 
-def verdict_would_change(verdict: str, kinship: float, alpha: float) -> tuple[str, ...]:
+def verdict_would_change(verdict: str, kinship: float, alpha: float, share_read: float = 1.0) -> tuple[str, ...]:
     """The same of two models that are called unrelated, copies, or not comparable; ``kinship`` as of an ``Edge``."""
     if verdict == "unrelated":
         return (
@@ -70,7 +70,8 @@ def verdict_would_change(verdict: str, kinship: float, alpha: float) -> tuple[st
             "A copy whose units were permuted or rescaled after training is called unrelated too.",
         )
     if verdict == "copies":
-        return ("A single different value in a weight that both have would make them two models.",)
+        unread = "" if share_read == 1.0 else "; not all were read, and reading them all would tell"
+        return (f"A single different value in a weight that both have would make them two models{unread}.",)
     return ("The test needs matrices that both share, finite and larger: so little would match by chance.",)
 
 

@@ -178,6 +178,8 @@ class Comparison:
     ``unrelated``, ``copies``, ``not comparable``; ``confidence`` is, for the first two, the probability that it is so
     and that the two are not siblings, else that of the kinship. ``kinship`` and ``direction`` are those of an ``Edge``.
     ``reasons`` is the evidence sorted; ``what_would_change`` are sentences.
+    ``share_read`` is the share of the compared weights that was read: below 1, copies are equal in all that was read,
+    and how sure that makes them copies is not known (NaN).
     """
 
     a: ModelRecord
@@ -191,6 +193,7 @@ class Comparison:
     skipped: tuple[Skipped, ...] = ()
     kinship: float = math.nan
     direction: float = math.nan
+    share_read: float = 1.0
     reasons: Reasons = Reasons()
     what_would_change: tuple[str, ...] = ()
 

@@ -56,6 +56,17 @@ def test_compare(run, folder):
     assert "\x1b" not in strangers.output
 
 
+def test_a_sample_of_the_weights(run, tmp_path):
+    rng = np.random.default_rng(0)
+    base = rng.uniform(-1, 1, (300, 200)).astype(np.float32)
+    np.savez(tmp_path / "a.npz", w=base)
+    np.savez(tmp_path / "b.npz", w=base + rng.normal(0, 0.3, base.shape).astype(np.float32))
+    assert "7.1 % of the weights were read" in run("tree", tmp_path, "--sample", "1%").stdout
+    assert "were read" not in run("tree", tmp_path, "--sample", "all").stdout
+    assert "read: 7.1 % of" in run("compare", tmp_path / "a.npz", tmp_path / "b.npz", "--sample", "0.01").stdout
+    assert "not a share of the weights" in run("tree", tmp_path, "--sample", "0", code=2).stderr
+
+
 def test_compare_as_json(run, folder, tmp_path):
     run("compare", folder / "base.npz", folder / "child[red].npz", "-o", tmp_path / "c.json")
     found = json.loads((tmp_path / "c.json").read_text())

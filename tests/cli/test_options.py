@@ -1,9 +1,9 @@
-"""Sizes."""
+"""Sizes and shares."""
 
 import click
 import pytest
 
-from neural_phylogeny.cli.options import Size
+from neural_phylogeny.cli.options import Share, Size
 
 
 @pytest.mark.parametrize(
@@ -29,3 +29,26 @@ def test_sizes(text, size):
 def test_what_is_no_size(text):
     with pytest.raises(click.BadParameter, match=r"is not a size; write a number of bytes, 512M, 1GiB or 1\.5GB"):
         Size().convert(text, None, None)
+
+
+@pytest.mark.parametrize(
+    ("text", "share"),
+    [
+        ("1%", 0.01),
+        ("0.5 %", 0.005),
+        ("0.01", 0.01),
+        (".3", 0.3),
+        ("1", 1.0),
+        ("all", 1.0),
+        ("100%", 1.0),
+        ("auto", None),
+    ],
+)
+def test_shares(text, share):
+    assert Share().convert(text, None, None) == share
+
+
+@pytest.mark.parametrize("text", ["", "0", "0%", "2", "101%", "-1%", "1e-3", "nan", "most"])
+def test_what_is_no_share(text):
+    with pytest.raises(click.BadParameter, match=r"is not a share of the weights; write 1%, 0\.01, all or auto"):
+        Share().convert(text, None, None)

@@ -85,3 +85,18 @@ def test_an_array_of_another_length_than_its_outline_is_refused(measured, rng, t
         np.savez(tmp_path / "kept.npz", **{**arrays, "0/gram": wrong})
         with pytest.raises(SavedFileError, match="measure again"):
             load(tmp_path / "kept.npz")
+
+
+def test_a_pass_of_another_sample_is_not_reused_and_that_is_told(tmp_path, rng):
+    parent = rng.uniform(-1, 1, (300, 200)).astype(np.float32)
+    for name in "abc":
+        np.savez(tmp_path / f"{name}.npz", w=parent + rng.normal(0, 0.3, parent.shape).astype(np.float32))
+    stats = tmp_path / "kept.stats"
+    whole = reconstruct(tmp_path, save_stats=stats)
+    some = reconstruct(tmp_path, stats=stats, save_stats=stats, sample=0.1)
+    assert some.provenance["parameters"]["sample"]["read"] < 0.2
+    assert any("another sample of the weights" in note for note in some.provenance["notes"])
+    again = reconstruct(tmp_path, stats=stats, sample=0.1)
+    assert not any("another sample" in note for note in again.provenance["notes"])
+    assert again.edges == some.edges
+    assert reconstruct(tmp_path, stats=stats).edges == whole.edges != some.edges

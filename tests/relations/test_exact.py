@@ -11,6 +11,7 @@ from neural_phylogeny.relations.exact import (
     counted,
     exact_witnesses,
     pruned,
+    pruned_copy,
     reshaped,
     rounded,
     shrunk,
@@ -34,15 +35,17 @@ def zeroed(model, share=0.5):
 
 
 def test_a_pruned_copy_is_certain(measured, root, rng):
-    odds = pruned(Shared.of(measured(root, zeroed(root), trained(root, rng))))
+    shared = Shared.of(measured(root, zeroed(root), trained(root, rng)))
+    odds = pruned_copy(shared)
     assert odds[0, 1] == CERTAIN == -odds[1, 0]
-    assert odds[2].tolist() == [0.0, GOOD, 0.0]  # a dense relative came before, too
+    assert not odds[2].any()
+    assert pruned(shared).tolist() == [[0.0] * 3, [-GOOD, 0.0, -GOOD], [0.0] * 3]  # a dense relative came before, too
 
 
 def test_a_pruned_and_trained_child_is_a_lead(measured, root, rng):
     mask = {name: w != 0 for name, w in zeroed(root).items()}
     odds = pruned(Shared.of(measured(root, trained(root, rng, mask=mask))))
-    assert odds.tolist() == [[0.0, GOOD], [-GOOD, 0.0]]
+    assert odds.tolist() == [[0.0, 0.0], [-GOOD, 0.0]]
 
 
 def test_a_few_zeros_left_in_a_model_say_nothing(measured, root, rng):
@@ -83,7 +86,7 @@ def test_nothing_is_said_of_what_is_not_finite(measured, root, rng):
     broken["a"][0, 0] = np.nan
     found = exact_witnesses(measured(root, broken, zeroed(root)))
     assert all(np.isfinite(odds).all() for odds in found.values())
-    assert found["pruned"][0, 2] == CERTAIN
+    assert found["pruned-copy"][0, 2] == CERTAIN
 
 
 def narrowed(model, units=20):

@@ -28,6 +28,12 @@ def test_the_verdict_comes_first(verdict, sentence):
     assert plain(render_comparison(Comparison(A, B, verdict, 0.9, 0.8, 0.5))).splitlines()[0] == sentence
 
 
+def test_copies_told_from_a_sample_are_called_no_more_than_that():
+    text = plain(render_comparison(Comparison(A, B, "copies", math.nan, 1.0, 1.0, share_read=0.0123))).splitlines()
+    assert text[0] == r"a and b\x1b[2J are equal in all that was read, 1.2 % of the weights"
+    assert "read: 1.2 % of the weights compared" in text
+
+
 def test_all_that_is_known_is_shown():
     evidence = (Evidence("kurtosis", 0.5, "a", 0.8, "a has the lighter tails"),)
     tensors = (TensorComparison("w", "v", "kernel", 0.75, 1.0), TensorComparison("z", "z", "vector", math.nan, 0.5))

@@ -38,7 +38,7 @@ def problem_of(X, families, seed=0):
         nearer=lambda fake: by_norm if fake.summed else np.sign(by_norm),
         seed=seed,
         even=lambda rows: gram[np.ix_(rows, rows)] / squares.mean(),
-        exact=lambda rows: (np.zeros((len(rows), len(rows))),) * 2,
+        exact=lambda rows: {},
         learned=lambda rows: said_by_norm(by_norm[np.ix_(rows, rows)]),
     )
 

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from tests.trees.conftest import problem_of
 
-from neural_phylogeny.trees.learned import learned_forest, likeliest_forest, weighed
+from neural_phylogeny.trees.learned import learned_forest, likeliest_forest
 
 
 @pytest.mark.parametrize("n", [2, 3, 5, 7])
@@ -67,19 +67,6 @@ def test_one_orphan_alone_is_no_sibling(rng):
     assert not forest.hidden.any()
     assert forest.families is not None
     assert len(set(forest.families)) == 3
-
-
-def test_a_certain_witness_turns_an_edge_around(rng):
-    said, directed = np.array([[0.6, 0.5], [0.4, 0.5]]), np.array([[0.0, -8.0], [8.0, 0.0]])
-    assert likeliest_forest(weighed(said, directed, np.zeros((2, 2)))).tolist() == [1, -1]
-
-
-def test_who_is_next_does_not_change_whether_there_is_a_parent(rng):
-    said = rng.dirichlet(np.ones(4), size=4).T
-    next_to = rng.normal(size=(4, 4))
-    found = weighed(said, np.zeros((4, 4)), next_to)
-    np.testing.assert_allclose(np.diag(found), np.diag(said))
-    np.testing.assert_allclose(found.sum(axis=0), 1.0)
 
 
 def test_a_doubtful_root_hangs_on_to_its_family_without_a_direction(rng):

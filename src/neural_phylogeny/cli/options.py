@@ -38,6 +38,22 @@ class Size(click.ParamType):  # type: ignore[type-arg]  # no subscript at run ti
         return size
 
 
+class Share(click.ParamType):  # type: ignore[type-arg]
+    """How much of the weights to read: ``1%``, ``0.01``, ``all``; None for ``auto``."""
+
+    name = "share"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> float | None:
+        text = str(value).strip().lower()
+        if text in ("auto", "all"):
+            return None if text == "auto" else 1.0
+        found = re.fullmatch(r"(\d{1,3}(?:\.\d{1,12})?|\.\d{1,12})\s*(%?)", text)
+        share = float(found[1]) / (100.0 if found[2] else 1.0) if found is not None else 0.0
+        if not 0.0 < share <= 1.0:
+            self.fail(f"{value!r} is not a share of the weights; write 1%, 0.01, all or auto", param, ctx)
+        return share
+
+
 def reading_options(command: F) -> F:
     """Options of every command that reads weights."""
     chance = click.FloatRange(0, 1, min_open=True, max_open=True)
@@ -60,6 +76,15 @@ def reading_options(command: F) -> F:
         ),
         click.option(
             "--seed", type=click.IntRange(0), default=0, show_default=True, help="Seed of everything that is drawn."
+        ),
+        click.option(
+            "--sample",
+            type=Share(),
+            metavar="SHARE",
+            default="auto",
+            show_default=True,
+            help="How much of the weights to read, such as 1%; all, or auto: all of models up to 16.8 million values, "
+            "about so many of larger ones.",
         ),
         component_option,
     )

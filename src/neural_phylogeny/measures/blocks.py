@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from neural_phylogeny.errors import CheckpointError
 from neural_phylogeny.formats import Checkpoint
+from neural_phylogeny.measures.sampling import Part
 from neural_phylogeny.records import TensorInfo
 from neural_phylogeny.tensors.alignment import AlignedTensor
 
@@ -24,11 +25,15 @@ BLOCK = 1 << 16
 
 @dataclass(frozen=True, slots=True)
 class Block:
-    """Values ``start:stop`` of an aligned tensor in flat C order of its box; ``index`` counts from 0."""
+    """Values ``start:stop`` of an aligned tensor in flat C order of its box; ``index`` counts from 0.
+
+    ``whole`` is the number of values of the tensor where the block is one of a part of it; else 0.
+    """
 
     index: int
     start: int
     stop: int
+    whole: int = 0
 
     @property
     def size(self) -> int:
@@ -36,15 +41,16 @@ class Block:
         return self.stop - self.start
 
 
-def count_blocks(tensor: AlignedTensor) -> int:
-    """Number of blocks of a tensor."""
-    return -(-tensor.size // BLOCK)
+def count_blocks(size: int) -> int:
+    """Number of blocks of a tensor of so many values."""
+    return -(-size // BLOCK)
 
 
-def blocks_of(tensor: AlignedTensor) -> Iterator[Block]:
-    """The blocks of a tensor, in order; the last one may be shorter."""
-    for index, start in enumerate(range(0, tensor.size, BLOCK)):
-        yield Block(index, start, min(start + BLOCK, tensor.size))
+def blocks_of(tensor: AlignedTensor, part: Part | None = None) -> Iterator[Block]:
+    """The blocks of a tensor, or of the part of it that is read, in order; the last one may be shorter."""
+    size, whole = (tensor.size, 0) if part is None else (part.tensor.size, tensor.size)
+    for index, start in enumerate(range(0, size, BLOCK)):
+        yield Block(index, start, min(start + BLOCK, size), whole)
 
 
 def read_block(
@@ -53,16 +59,23 @@ def read_block(
     checkpoints: Sequence[Checkpoint],
     out: NDArray[np.float32],
     failures: dict[int, str],
+    part: Part | None = None,
 ) -> NDArray[np.float32]:
     """The block's values of every member, ``(n_members, block.size)``, in the front of the buffer ``out``.
+
+    With ``part`` the block is one of that part of the tensor, and nothing else of it is read.
 
     A model whose values cannot be read is filled with NaN, which leaves it, and nobody else, out of this tensor;
     ``failures`` keeps the first reason for each such model.
     """
     values = out[: len(tensor.members) * block.size].reshape(len(tensor.members), block.size)
+    runs = [(block.start, block.stop)] if part is None else list(part.runs(block.start, block.stop))
     for row, model, source in zip(values, tensor.members, tensor.sources, strict=True):
         try:
-            _fill(tensor, source, block, checkpoints[model], row)
+            filled = 0
+            for start, stop in runs:
+                _fill(tensor, source, start, stop, checkpoints[model], row[filled : filled + stop - start])
+                filled += stop - start
         except CheckpointError as error:
             failures.setdefault(model, str(error))
             row.fill(np.nan)
@@ -70,18 +83,22 @@ def read_block(
 
 
 def _fill(
-    tensor: AlignedTensor, source: TensorInfo, block: Block, checkpoint: Checkpoint, out: NDArray[np.float32]
+    tensor: AlignedTensor, source: TensorInfo, start: int, stop: int, checkpoint: Checkpoint, out: NDArray[np.float32]
 ) -> None:
-    """Read one member's part of a block; a box that leaves out columns of the tensor is cut out of whole rows."""
+    """Read values ``start:stop`` of one member; a box that leaves out columns is cut out of whole rows."""
     inner, box = source.shape[1:], tensor.shape
     if tensor.size == source.size or inner == box[1:]:
         first = tensor.start[0] * math.prod(inner) if tensor.size != source.size else 0
-        checkpoint.read_into(source.name, first + block.start, out)
+        checkpoint.read_into(source.name, first + start, out)
         return
     width, full_width = math.prod(box[1:]), math.prod(inner)
-    first, last = block.start // width, -(-block.stop // width)
+    first, last = start // width, -(-stop // width)
+    if len(box) == 2 and last - first == 1:
+        place = (tensor.start[0] + first) * full_width + tensor.start[1] + start - first * width
+        checkpoint.read_into(source.name, place, out)
+        return
     rows = np.empty((last - first, *inner), dtype=np.float32)
     checkpoint.read_into(source.name, (tensor.start[0] + first) * full_width, rows.reshape(-1))
     cut = tuple(slice(low, high) for low, high in zip(tensor.start[1:], tensor.stop[1:], strict=True))
     flat = rows[(slice(None), *cut)].reshape(-1)
-    out[:] = flat[block.start - first * width : block.stop - first * width]
+    out[:] = flat[start - first * width : stop - first * width]

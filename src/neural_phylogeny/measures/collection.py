@@ -40,6 +40,7 @@ class Reading:
     stats: str | os.PathLike[str] | None = None
     save_stats: str | os.PathLike[str] | None = None
     progress: Progress | None = None
+    sample: float | None = None
 
 
 @dataclass(frozen=True)
@@ -55,6 +56,15 @@ class Collection:
     skipped: tuple[Skipped, ...]
     groups: tuple[Group, ...]
     notes: tuple[str, ...]
+    sample: float | None = None
+    """The share of the weights that was asked for; None for the default."""
+
+    def share_read(self) -> float:
+        """Least share of a model's compared values that was read; 1 where all were."""
+        counts = [group.statistics.values_read() for group in self.groups]
+        return min(
+            (float((read / np.maximum(size, 1))[size > 0].min(initial=1.0)) for size, read in counts), default=1.0
+        )
 
     def record(self, k: int, family: int | None, remark: str) -> ModelRecord:
         """The k-th model as a result has it."""
@@ -83,6 +93,12 @@ def gather(models: Models, reading: Reading) -> Collection:
         keep = reading.stats is not None or reading.save_stats is not None
         prints = [fingerprint(ref, checkpoint.tensors) for ref, checkpoint in opened] if keep else []
         groups = load(reading.stats).select(prints) if reading.stats is not None else None
+        notes = alignment.notes
+        if groups is not None and not all(group.statistics.was_sampled(reading.sample) for group in groups):
+            groups, notes = (
+                None,
+                (*notes, f"{reading.stats}: of another sample of the weights, so they were read again"),
+            )
         if groups is None:
             groups = _measure(opened, alignment, reading)
         if reading.save_stats is not None:
@@ -93,7 +109,7 @@ def gather(models: Models, reading: Reading) -> Collection:
         for _, checkpoint in opened:
             checkpoint.close()
     refs = tuple(ref for ref, _ in opened)
-    return Collection(refs, formats, alignment.parameters, tuple(skipped), groups, alignment.notes)
+    return Collection(refs, formats, alignment.parameters, tuple(skipped), groups, notes, reading.sample)
 
 
 def _open(models: Models, reading: Reading) -> tuple[list[Opened], list[Skipped]]:
@@ -127,6 +143,7 @@ def _measure_group(opened: Sequence[Opened], members: Sequence[int], alignment: 
         standard_statistics(reading.seed),
         threads=reading.threads or os.cpu_count() or 1,
         memory=reading.memory,
+        sample=reading.sample,
         progress=reading.progress,
     )
     return Group(tuple(members), statistics)

@@ -36,7 +36,9 @@ class Cross(Statistic):
     ``count`` says how many values were seen, ``(n_members,)``.
 
     The sample is every k-th value of blocks that ``Moments`` measures too, at most ``BLOCKS`` of them: the same
-    positions in every model, fewer of them with more models. Not finite for a model with such values in the sample.
+    positions in every model, fewer of them with more models. Of a tensor that is read in part, every k-th value is
+    taken from several places on, so that as many are seen as of the whole, if so many were read. Not finite for a
+    model with such values in the sample.
     Cost: about three passes over ``LIMIT / 2`` pairs of values and model in a sampled block.
     """
 
@@ -57,12 +59,19 @@ class Cross(Statistic):
 
     def measure(self, tensor: AlignedTensor, block: Block, values: NDArray[np.float32]) -> Arrays:
         """Sums over the sample of one block."""
-        if not tensor.is_matrix or block.index % block_step(count_blocks(tensor), self.BLOCKS):
+        n_blocks = count_blocks(tensor.size)
+        if not tensor.is_matrix or block.index % block_step(n_blocks, self.BLOCKS):
             return {}
         n = len(values)
         most = min(self.VALUES, self.LIMIT // n)
         step = next((step for step in self.STEPS if block.size <= step * most), self.STEPS[-1])
-        return cross_sums(values[:, ::step].astype(np.float64))
+        as_whole = _sampled(count_blocks(block.whole), self.BLOCKS) if block.whole else 1
+        n_passes = min(step, -(-as_whole // _sampled(n_blocks, self.BLOCKS)))
+        sums = cross_sums(values[:, ::step].astype(np.float64))
+        for first in range(1, n_passes):
+            for key, more in cross_sums(values[:, first::step].astype(np.float64)).items():
+                sums[key] += more
+        return sums
 
     def combine(self, tensor: AlignedTensor, parts: Sequence[Arrays]) -> Arrays:
         """Sums over the sampled blocks."""
@@ -82,6 +91,11 @@ def block_step(n_blocks: int, most: int) -> int:
     if n_blocks <= Moments.THIN_FROM:
         return 1
     return Moments.STRIDE * -(-n_blocks // (Moments.STRIDE * most))
+
+
+def _sampled(n_blocks: int, most: int) -> int:
+    """Number of blocks that are sampled of so many."""
+    return -(-n_blocks // block_step(n_blocks, most))
 
 
 def cross_sums(values: NDArray[np.float64]) -> Arrays:

@@ -10,6 +10,7 @@ import threading
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass
 from itertools import groupby
 
 import numpy as np
@@ -22,6 +23,7 @@ from neural_phylogeny.measures.cross import Cross
 from neural_phylogeny.measures.matching import UnitMatching
 from neural_phylogeny.measures.moments import Moments
 from neural_phylogeny.measures.products import Equality, Gram
+from neural_phylogeny.measures.sampling import Part, part_of, shares
 from neural_phylogeny.measures.sketch import Sketch
 from neural_phylogeny.measures.statistic import Arrays, Statistic
 from neural_phylogeny.measures.statistics import Statistics
@@ -46,9 +48,10 @@ def measure(
     *,
     threads: int = 2,
     memory: int = 1 << 30,
+    sample: float | None = 1.0,
     progress: Progress | None = None,
 ) -> Statistics:
-    """Read every compared value once and compute all registered statistics.
+    """Read every compared value, or a sample of them, once and compute all registered statistics.
 
     Parameters
     ----------
@@ -62,6 +65,9 @@ def measure(
         Workers; each uses one core. Results do not depend on it.
     memory : int
         Bytes the block buffers may take; fewer workers are used when they would take more.
+    sample : float, optional
+        Share of the values to read, see ``measures.sampling``; None reads about ``sampling.VALUES`` of each model.
+        Tensors read in part have a result ``sample.read``, the number of values seen in each member.
 
     Returns
     -------
@@ -74,15 +80,16 @@ def measure(
     """
     widest = max((len(tensor.members) for tensor in alignment.tensors), default=1)
     threads = max(1, min(threads, memory // (3 * widest * BLOCK * 4)))
-    total = sum(tensor.size * len(tensor.members) for tensor in alignment.tensors)
+    tensors = [Reach.of(*pair) for pair in zip(alignment.tensors, shares(alignment, sample), strict=True)]
+    total = sum(reach.tensor.size * len(reach.tensor.members) for reach in tensors)
     worker = _Worker(checkpoints, statistics, widest)
     results: list[dict[str, Arrays]] = []
     done = 0
     # One BLAS thread each: the workers are the parallelism, and the bits must not depend on their number.
     with threadpool_limits(limits=1), ThreadPoolExecutor(threads) as pool:
-        stream = _in_order(pool, worker, alignment, threads * AHEAD)
+        stream = _in_order(pool, worker, tensors, threads * AHEAD)
         for index, group in groupby(stream, key=lambda item: item[0]):
-            tensor = alignment.tensors[index]
+            tensor = tensors[index].tensor
             partials = []
             for _, block, parts in group:
                 partials.append(parts)
@@ -90,12 +97,41 @@ def measure(
                 if progress:
                     progress(done, total)
             with np.errstate(all="ignore"):
-                results.append(
-                    {s.name: s.combine(tensor, [parts[k] for parts in partials]) for k, s in enumerate(statistics)}
-                )
+                results.append(_combined(statistics, tensors[index], partials))
     counted = {model: batches_seen(checkpoint) for model, checkpoint in enumerate(checkpoints)}
     batches = {model: seen for model, seen in counted.items() if seen is not None}
     return Statistics.from_results(alignment, statistics, results, worker.failures, batches)
+
+
+@dataclass(frozen=True, slots=True)
+class Reach:
+    """What is read of a tensor: all of it, or a part as a tensor of its own; ``scale`` is size over values seen."""
+
+    tensor: AlignedTensor
+    whole: AlignedTensor
+    part: Part | None
+
+    @classmethod
+    def of(cls, tensor: AlignedTensor, share: float) -> Reach:
+        """Plan the reading of a share of a tensor."""
+        part = part_of(tensor, share)
+        return cls(tensor if part is None else part.tensor, tensor, part)
+
+    @property
+    def scale(self) -> float:
+        """Values of the tensor for each one seen."""
+        return self.whole.size / self.tensor.size
+
+
+def _combined(statistics: Sequence[Statistic], reach: Reach, partials: Sequence[Sequence[Arrays]]) -> dict[str, Arrays]:
+    """The results of a tensor; those of a part are scaled to the whole, so that tensors keep their weights."""
+    results = {s.name: s.combine(reach.tensor, [parts[k] for parts in partials]) for k, s in enumerate(statistics)}
+    if reach.part is not None:
+        for s in statistics:
+            results[s.name] |= {key: results[s.name][key] * reach.scale for key in s.sums}
+        seen = np.full(len(reach.tensor.members), reach.tensor.size, dtype=np.int64)
+        results["sample"] = {"read": seen}
+    return results
 
 
 class _Worker:
@@ -108,25 +144,26 @@ class _Worker:
         self._local = threading.local()
         self.failures: dict[int, str] = {}
 
-    def __call__(self, tensor: AlignedTensor, block: Block) -> list[Arrays]:
+    def __call__(self, reach: Reach, block: Block) -> list[Arrays]:
         if not hasattr(self._local, "buffer"):
             self._local.buffer = np.empty(self._widest * BLOCK, dtype=np.float32)
-        values = read_block(tensor, block, self._checkpoints, self._local.buffer, self.failures)
+        buffer = self._local.buffer
+        values = read_block(reach.whole, block, self._checkpoints, buffer, self.failures, reach.part)
         with np.errstate(all="ignore"):  # values that are not finite are told by the results
-            return [statistic.measure(tensor, block, values) for statistic in self._statistics]
+            return [statistic.measure(reach.tensor, block, values) for statistic in self._statistics]
 
 
 def _in_order(
-    pool: ThreadPoolExecutor, worker: _Worker, alignment: Alignment, window: int
+    pool: ThreadPoolExecutor, worker: _Worker, tensors: Sequence[Reach], window: int
 ) -> Iterator[tuple[int, Block, list[Arrays]]]:
     """(tensor index, block, partial results) in reading order, at most ``window`` blocks in flight."""
     waiting: deque[tuple[int, Block, Future[list[Arrays]]]] = deque()
     try:
-        for index, tensor in enumerate(alignment.tensors):
-            for block in blocks_of(tensor):
+        for index, reach in enumerate(tensors):
+            for block in blocks_of(reach.whole, reach.part):
                 if len(waiting) >= window:
                     yield _result(waiting.popleft())
-                waiting.append((index, block, pool.submit(worker, tensor, block)))
+                waiting.append((index, block, pool.submit(worker, reach, block)))
         while waiting:
             yield _result(waiting.popleft())
     finally:

@@ -16,11 +16,13 @@ class Gram(Statistic):
     """``gram[i, j]``: inner product of the tensor in models i and j; squared norms on the diagonal.
 
     Float32 products inside a block, summed in float64 over the blocks in order. Not finite for a model with
-    NaN, infinite or absurdly large values. Cost: n_members multiplications a value.
+    NaN, infinite or absurdly large values. Of a sample: times size over values seen, which is right on average.
+    Cost: n_members multiplications a value.
     """
 
     name = "gram"
     pairwise = ("gram",)
+    sums = ("gram",)
 
     def measure(self, tensor: AlignedTensor, block: Block, values: NDArray[np.float32]) -> Arrays:
         """Float32 products of one block."""
@@ -32,7 +34,7 @@ class Gram(Statistic):
 
 
 class Equality(Statistic):
-    """``label[i]``: the lowest member whose values in this tensor are all equal to those of member i.
+    """``label[i]``: the lowest member whose values in this tensor, as far as read, are all equal to those of member i.
 
     Nearly free: only models whose block begins with the same values are compared further.
     """

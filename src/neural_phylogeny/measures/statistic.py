@@ -30,14 +30,19 @@ class Statistic(ABC):
         Prefix of its results, e.g. ``"moments"``.
     pairwise : tuple of str
         The results that are per pair; all others are per model.
+    sums : tuple of str
+        The results that are sums over all values: of a sample they are scaled to the size of the tensor.
     """
 
     name: ClassVar[str]
     pairwise: ClassVar[tuple[str, ...]] = ()
+    sums: ClassVar[tuple[str, ...]] = ()
 
     @abstractmethod
     def measure(self, tensor: AlignedTensor, block: Block, values: NDArray[np.float32]) -> Arrays:
         """Partial result of one block, ``values (n_members, block.size)``; empty where it is not sampled.
+
+        Of a tensor that is read in part, ``tensor`` is that part.
 
         Called from several threads; must not keep or change ``values``.
         """

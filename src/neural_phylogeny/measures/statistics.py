@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from neural_phylogeny.measures.sampling import part_of, shares
 from neural_phylogeny.measures.statistic import Arrays, Statistic
 from neural_phylogeny.tensors.alignment import AlignedTensor, Alignment
 
@@ -64,6 +65,24 @@ class Statistics:
         chosen = sorted(rng.choice(matrices, size=len(matrices)).tolist() if matrices else []) + others
         alignment = replace(self.alignment, tensors=tuple(self.alignment.tensors[t] for t in chosen))
         return replace(self, alignment=alignment, arrays=tuple(self.arrays[t] for t in chosen))
+
+    def values_read(self) -> NDArray[np.int64]:
+        """Compared values of each model, and how many of them were read: ``(2, n_models)``."""
+        counts = np.zeros((2, self.alignment.n_models), dtype=np.int64)
+        for tensor, arrays in self:
+            members = list(tensor.members)
+            counts[0, members] += tensor.size
+            counts[1, members] += arrays.get("sample.read", tensor.size)
+        return counts
+
+    def was_sampled(self, sample: float | None) -> bool:
+        """Whether the pass read just what it would read now when asked for that share."""
+        for (tensor, arrays), share in zip(self, shares(self.alignment, sample), strict=True):
+            part = part_of(tensor, share)
+            now = tensor.size if part is None else part.tensor.size
+            if np.any(arrays.get("sample.read", tensor.size) != now):
+                return False
+        return True
 
     def subset(self, models: Sequence[int]) -> Statistics:
         """The same statistics for some of the models, in the given order."""

@@ -1,4 +1,4 @@
-"""Copies: models whose compared weights are equal to the last bit."""
+"""Copies: models whose compared weights are equal to the last bit, as far as they were read."""
 
 from __future__ import annotations
 
@@ -13,6 +13,9 @@ ALMOST_ALL = 0.9
 
 def copies(statistics: Statistics) -> list[list[int]]:
     """Groups of models that are equal in every tensor they share, and share all matrices; larger than one.
+
+    Of a sample of the weights: equal in all that was read. Whoever tells of copies must tell what was read, for a
+    change of a few values may lie elsewhere.
 
     Values are compared as float32, so that an export to another format counts as a copy, even one that folded the
     vectors of a normalisation away; a new head or a changed bias makes another model.

@@ -9,15 +9,20 @@ import numpy as np
 from numpy.typing import NDArray
 
 from neural_phylogeny.records import Evidence
-from neural_phylogeny.relations.exact import COUNTED
+from neural_phylogeny.relations.exact import COUNTED, PRUNED
 from neural_phylogeny.relations.existence import Existence
 
 Matrix = NDArray[np.float64]
 
 _EXACT_STATEMENTS = {
-    "pruned": "{child} has all zeros of {parent} and more",
+    "pruned-copy": "{child} is {parent} with more values set to zero",
     "rounded": "{child} is {parent} rounded to a coarser grid",
     "shrunk": "{child} is a part of {parent}, its values unchanged",
+}
+
+_ORDERED_STATEMENTS = {
+    PRUNED: "{child} has all zeros of {parent} and many more, and zeros are made by pruning",
+    COUNTED: "{child} has counted more batches in training than {parent}, and counters are carried on",
 }
 
 _VOTE_STATEMENTS = {
@@ -60,11 +65,12 @@ def exact_evidence(odds: Mapping[str, Matrix], i: int, j: int, names: tuple[str,
             parent, child = names if value > 0 else names[::-1]
             sure = 1.0 / (1.0 + math.exp(-abs(value)))
             found.append(Evidence(witness, value, parent, sure, statement.format(parent=parent, child=child)))
-    if odds[COUNTED][i, j] or odds[COUNTED][j, i]:
-        child, parent = names if odds[COUNTED][i, j] else names[::-1]
-        sure = 1.0 / (1.0 + math.exp(float(min(odds[COUNTED][i, j], odds[COUNTED][j, i]))))
-        statement = f"{child} has counted more batches in training than {parent}, and counters are carried on"
-        found.append(Evidence(COUNTED, float(odds[COUNTED][j, i] - odds[COUNTED][i, j]), parent, sure, statement))
+    for witness, statement in _ORDERED_STATEMENTS.items():
+        value = float(odds[witness][i, j] - odds[witness][j, i])
+        if value:
+            parent, child = names if value > 0 else names[::-1]
+            sure = 1.0 / (1.0 + math.exp(-abs(value)))
+            found.append(Evidence(witness, value, parent, sure, statement.format(parent=parent, child=child)))
     return found
 
 

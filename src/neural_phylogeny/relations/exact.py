@@ -79,16 +79,27 @@ class Shared:
         )
 
 
-def pruned(shared: Shared) -> Matrix:
-    """Whether j has i's zeros and more: certain where its other values are i's, else a good lead.
+def pruned_copy(shared: Shared) -> Matrix:
+    """Whether j has i's zeros and more, and its other values are i's."""
+    more = _has_more_zeros(shared)
+    return _directed(np.where(more & (shared.equal - shared.zeros >= KEPT * (1.0 - shared.own.T)), CERTAIN, 0.0))
 
-    A few zeros of i among many of j say nothing: they may be what is left in i of a pruned parent that was trained on.
+
+def pruned(shared: Shared) -> Matrix:
+    """Whether i has many zeros that j lacks, and so did not come before j.
+
+    A few zeros of j among many of i say nothing: they may be what is left in j of a pruned parent that was trained on.
     """
     of_i, of_j = shared.own, shared.own.T
-    more = (of_j > of_i + FEW) & (shared.zeros >= KEPT * of_i)
-    same = more & (shared.equal - shared.zeros >= KEPT * (1.0 - of_j))
-    clear = more & (of_j > MANY) & ((of_i < FEW) | (of_i > MANY))
-    return _directed(np.where(same, CERTAIN, np.where(clear, GOOD, 0.0)))
+    clear = _has_more_zeros(shared) & (of_j > MANY) & ((of_i < FEW) | (of_i > MANY))
+    found: Matrix = np.where(clear.T, -GOOD, 0.0)
+    return found
+
+
+def _has_more_zeros(shared: Shared) -> NDArray[np.bool_]:
+    """Whether j has i's zeros and more."""
+    found: NDArray[np.bool_] = (shared.own.T > shared.own + FEW) & (shared.zeros >= KEPT * shared.own)
+    return found
 
 
 def rounded(shared: Shared) -> Matrix:
@@ -136,13 +147,16 @@ def counted(batches: Mapping[int, int], n: int) -> Matrix:
     return found
 
 
-COUNTED = "batches-seen"
+DIRECTED = {"pruned-copy": pruned_copy, "rounded": rounded, "shrunk": shrunk}
+"""By name, witnesses that know that one of two models was made from the other."""
+
+PRUNED, COUNTED = "pruned", "batches-seen"
+ORDERED = (PRUNED, COUNTED)
+"""Witnesses that know that one of two models did not come first; they speak against it as a parent only."""
+
 UNTOUCHED, RESHAPED = "untouched-values", "other-sizes"
 BESIDE = (UNTOUCHED, RESHAPED)
 """Witnesses that tell who is next to whom, not which came first."""
-
-DIRECTED = {"pruned": pruned, "rounded": rounded, "shrunk": shrunk}
-"""By name, the witnesses that know which of two models was made from the other."""
 
 
 def exact_witnesses(statistics: Statistics) -> dict[str, Matrix]:
@@ -150,7 +164,8 @@ def exact_witnesses(statistics: Statistics) -> dict[str, Matrix]:
     shared = Shared.of(statistics)
     found = {name: witness(shared) for name, witness in DIRECTED.items()}
     batches = counted(statistics.batches, statistics.alignment.n_models)
-    return {**found, COUNTED: batches, UNTOUCHED: untouched(shared), RESHAPED: reshaped(shared)}
+    found |= {PRUNED: pruned(shared), COUNTED: batches}
+    return found | {UNTOUCHED: untouched(shared), RESHAPED: reshaped(shared)}
 
 
 def _inputs(source: TensorInfo) -> int:

@@ -43,7 +43,8 @@ class Existence:
     conclusive : array of bool
         Whether the two have enough in common for a verdict: a perfect copy of either would have been found.
     identical : array of bool
-        Whether some trained matrix is equal in both to the last bit, which chance does not do.
+        Whether some trained matrix is equal in both to the last bit, in all that was read of it, which chance does
+        not do.
     """
 
     log_p: Matrix

@@ -10,7 +10,7 @@ from rich.text import Text
 
 from neural_phylogeny.reasons import percent
 from neural_phylogeny.records import Comparison
-from neural_phylogeny.reports.labels import DIM, NAME, size_of
+from neural_phylogeny.reports.labels import DIM, NAME, size_of, small_share
 from neural_phylogeny.reports.names import safe
 from neural_phylogeny.reports.reasons import LEAD, render_changes, render_reasons
 
@@ -22,6 +22,8 @@ def render_comparison(comparison: Comparison) -> RenderableType:
     if not math.isnan(comparison.similarity):
         shared = f"similarity {comparison.similarity:.3f} on {percent(comparison.coverage)} of the weights"
         parts.append(Text(shared))
+    if comparison.share_read < 1.0:
+        parts.append(Text(f"read: {small_share(comparison.share_read)} of the weights compared"))
     parts.append(Text(""))
     for model in (a, b):
         parts.append(Text.assemble((safe(model.name), NAME), (f"  {size_of(model)}", DIM)))
@@ -50,7 +52,9 @@ def verdict(comparison: Comparison) -> str:
         "child": f"{a} {made} from {b}{direction}",
         "related": f"{a} and {b} are related{kin}; their weights do not say which came first",
         "unrelated": f"{a} and {b} are unrelated, as far as their weights tell",
-        "copies": f"{a} and {b} hold the same weights",
+        "copies": f"{a} and {b} hold the same weights"
+        if comparison.share_read == 1.0
+        else f"{a} and {b} are equal in all that was read, {small_share(comparison.share_read)} of the weights",
         "not comparable": f"{a} and {b} cannot be compared",
     }.get(comparison.verdict, f"{a} and {b}: {safe(comparison.verdict)}")
 

@@ -8,6 +8,7 @@ from neural_phylogeny.errors import UnknownChoiceError
 from neural_phylogeny.reasons import orphan_would_change, percent, reasons_for, what_would_change
 from neural_phylogeny.records import Edge, ExplainedClaim, Explanation, Kinship, Phylogeny
 from neural_phylogeny.reports.families import families
+from neural_phylogeny.reports.labels import share_read, small_share
 
 
 def explain(phylogeny: Phylogeny, name: str) -> Explanation:
@@ -37,8 +38,8 @@ def explain(phylogeny: Phylogeny, name: str) -> Explanation:
     claims = [_edge(edge, size, hidden) for edge in phylogeny.edges if edge.child == told_of]
     claims += [_pair(pair, told_of, size) for pair in phylogeny.undirected if told_of in (pair.a, pair.b)]
     children = tuple(edge.child for edge in phylogeny.edges if edge.parent == told_of)
-    warnings = (*_copies(phylogeny, name, told_of), *_siblings(phylogeny, told_of, hidden), *_root(phylogeny, told_of))
-    return Explanation(models[name], told_of, tuple(claims), warnings, children)
+    warnings = [*_copies(phylogeny, name, told_of), *_siblings(phylogeny, told_of, hidden), *_root(phylogeny, told_of)]
+    return Explanation(models[name], told_of, tuple(claims), (*warnings, *_sampled(phylogeny)), children)
 
 
 def _edge(edge: Edge, size: int, hidden: set[str]) -> ExplainedClaim:
@@ -68,9 +69,15 @@ def _copies(phylogeny: Phylogeny, name: str, told_of: str) -> list[str]:
     others = ", ".join(other for other in group if other != name)
     if not group:
         return []
+    same = "holds the same weights as" if share_read(phylogeny) == 1.0 else "is equal in all that was read to"
     if name != told_of:
-        return [f"{name} holds the same weights as {others}; what is said here is said of {told_of}."]
-    return [f"{name} holds the same weights as {others}; which of them was there first, weights cannot tell."]
+        return [f"{name} {same} {others}; what is said here is said of {told_of}."]
+    return [f"{name} {same} {others}; which of them was there first, weights cannot tell."]
+
+
+def _sampled(phylogeny: Phylogeny) -> list[str]:
+    read = share_read(phylogeny)
+    return [] if read == 1.0 else [f"{small_share(read)} of the weights were read; all of them could tell more."]
 
 
 def _siblings(phylogeny: Phylogeny, name: str, hidden: set[str]) -> list[str]:

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 from rich.text import Text
 
 from neural_phylogeny.reasons import percent
-from neural_phylogeny.records import Edge, Evidence, Kinship, ModelRecord
+from neural_phylogeny.records import Edge, Evidence, Kinship, ModelRecord, Phylogeny
 from neural_phylogeny.reports.names import safe
 
 NAME, HIDDEN, DIM = "bold", "italic", "dim"
@@ -49,6 +51,25 @@ def columns(claim: Edge | Kinship) -> Columns:
 
 def _colour(sure: float) -> str:
     return "green" if sure >= 0.9 else "yellow" if sure >= 0.7 else "red"
+
+
+def share_read(phylogeny: Phylogeny) -> float:
+    """The share of the weights that an answer rests on, as its provenance tells; 1 where that tells nothing."""
+    found: Any = phylogeny.provenance
+    for key in ("parameters", "sample", "read"):
+        found = found.get(key) if isinstance(found, Mapping) else None
+    return float(found) if isinstance(found, int | float) and 0.0 < found < 1.0 else 1.0
+
+
+def small_share(share: float) -> str:
+    """A share of any size in two digits.
+
+    Examples
+    --------
+    >>> small_share(0.0123), small_share(0.3), small_share(0.9999), small_share(0.000456)
+    ('1.2 %', '30 %', '>99 %', '0.046 %')
+    """
+    return percent(share) if share > 0.99 else f"{float(f'{100.0 * share:.2g}'):g} %"
 
 
 def size_of(model: ModelRecord) -> str:

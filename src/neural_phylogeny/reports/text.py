@@ -13,7 +13,7 @@ from rich.text import Text
 from neural_phylogeny.records import Edge, Kinship, Phylogeny
 from neural_phylogeny.reports.drawing import FamilyTree, Style
 from neural_phylogeny.reports.families import copies_of, families, is_related, not_compared, summary
-from neural_phylogeny.reports.labels import DIM, NAME, size_of
+from neural_phylogeny.reports.labels import DIM, NAME, share_read, size_of, small_share
 from neural_phylogeny.reports.names import safe
 
 PLAIN_WIDTH = 10_000
@@ -29,6 +29,8 @@ def render(phylogeny: Phylogeny, *, evidence: bool = False) -> RenderableType:
     """
     parts = [*family_trees(phylogeny, Style(evidence)), *_left_over(phylogeny), *_legend(phylogeny)]
     spaced: list[RenderableType] = [Text(summary(phylogeny), style=NAME)]
+    if share_read(phylogeny) < 1.0:
+        spaced.append(Text(f"{small_share(share_read(phylogeny))} of the weights were read", style=DIM))
     for part in parts:
         spaced += [Text(""), part]
     return Group(*spaced)
@@ -117,7 +119,12 @@ def _legend(phylogeny: Phylogeny) -> Iterator[RenderableType]:
         ),
         ("~ related, direction undecided; kin: probability that they are related", bool(phylogeny.undirected)),
         ("of the weights: share that could be compared", any(claim.coverage < 0.995 for claim in claims)),
-        ("= same weights under another name", bool(phylogeny.copies)),
+        (
+            "= same weights under another name"
+            if share_read(phylogeny) == 1.0
+            else "= equal in all that was read, under another name",
+            bool(phylogeny.copies),
+        ),
     ]
     shown = [words for words, used in entries if used]
     if shown:

@@ -32,11 +32,32 @@ def evidence_forest(problem: Problem, options: object) -> Forest:
         members = np.flatnonzero(problem.families == family)
         if len(members) < 2:
             continue
-        gram, witnesses = problem.even(members.tolist()), np.add(*problem.exact(members.tolist()))
+        gram, witnesses = problem.even(members.tolist()), _heard(problem, members.tolist())
         tree, sure = _tree(gram, problem.direction[np.ix_(members, members)], witnesses)
         parents[members] = np.where(tree >= 0, members[tree], -1)
         probability[members] = sure
     return Forest(parents, probability)
+
+
+def _heard(problem: Problem, members: list[int]) -> Matrix:
+    """What all exact witnesses say together."""
+    return sum(problem.exact(members).values(), np.zeros((len(members),) * 2))
+
+
+def log_posterior(gram: Matrix) -> Matrix:
+    """Logarithm of how likely i is the parent of j among the trees around the best without decay: ``(n, n)``.
+
+    The diagonal is for a root; 0 is the likeliest of a column, and what no tree shows is cut at -20. O(n^5).
+    """
+    n = len(gram)
+    search = _Search(gram, np.zeros_like(gram), decays=False)
+    _, trees, scores = search.best()
+    found = np.full((n, n), -np.inf)
+    for j, above in enumerate(np.where(trees < 0, np.arange(n), trees).T):
+        for i in np.unique(above):
+            found[i, j] = np.logaddexp.reduce(scores[above == i])
+    cut: Matrix = np.maximum(found - found.max(axis=0), -20.0)
+    return cut
 
 
 def _tree(gram: Matrix, direction: Matrix, exact: Matrix) -> tuple[Parents, NDArray[np.float64]]:
@@ -47,31 +68,39 @@ def _tree(gram: Matrix, direction: Matrix, exact: Matrix) -> tuple[Parents, NDAr
 
 
 def _explained(gram: Matrix, said: Matrix, decays: bool) -> tuple[float, Parents, NDArray[np.float64]]:
-    """Log-likelihood of the best tree of one explanation, the tree, and the probability of each of its directions.
-
-    ``said[i, j]`` are the log-odds of the witnesses that i is the parent of j.
-    """
-    n = len(gram)
-
-    def score(trees: NDArray[np.int64]) -> NDArray[np.float64]:
-        told = (said[np.maximum(trees, 0), np.arange(n)] * (trees >= 0)).sum(axis=1)
-        together: NDArray[np.float64] = log_likelihoods(gram, trees, decays) + told
-        return together
-
-    distance = log_distances(gram, decays)
-    lengths = np.log(np.maximum(np.diag(gram), 1e-12))
-    rising = VALUES / 2.0 * (lengths[None, :] - lengths[:, None])
-    start = root_tree(minimum_spanning_tree(np.minimum(distance, distance.T)), said if decays else rising + said)
-    if n > LARGE:
-        likelihood = float(log_likelihoods(gram, start.parents[None], decays)[0])
-        return likelihood, start.parents, start.probability
-    stars = np.where(np.eye(n, dtype=bool), -1, np.arange(n)[:, None])
-    apart = np.minimum(distance, distance.T) + 1e9 * np.eye(n)
-    near = np.argsort(np.argsort(apart, axis=0), axis=0) < NEAREST
-    tree, _ = best_tree(score, [start.parents, stars[np.argmax(score(stars))]], near)
-    around = np.concatenate([tree[None], neighbours(tree, near)])
-    scores = score(around)
+    """Log-likelihood of the best tree of one explanation, the tree, and the probability of each of its directions."""
+    search = _Search(gram, said, decays)
+    if len(gram) > LARGE:
+        found = search.spanning
+        return float(log_likelihoods(gram, found.parents[None], decays)[0]), found.parents, found.probability
+    tree, around, scores = search.best()
     return float(log_likelihoods(gram, tree[None], decays)[0]), tree, _directions(tree, around, scores)
+
+
+class _Search:
+    """For the best tree of one explanation; ``said[i, j]`` are the log-odds of the witnesses that i is j's parent."""
+
+    def __init__(self, gram: Matrix, said: Matrix, decays: bool) -> None:
+        self._gram, self._said, self._decays = gram, said, decays
+        distance = log_distances(gram, decays)
+        self._distance = np.minimum(distance, distance.T)
+        lengths = np.log(np.maximum(np.diag(gram), 1e-12))
+        rising = VALUES / 2.0 * (lengths[None, :] - lengths[:, None])
+        self.spanning = root_tree(minimum_spanning_tree(self._distance), said if decays else rising + said)
+
+    def best(self) -> tuple[Parents, NDArray[np.int64], NDArray[np.float64]]:
+        """The best tree found, it and all trees one step away, and their scores."""
+        n = len(self._gram)
+        stars = np.where(np.eye(n, dtype=bool), -1, np.arange(n)[:, None])
+        near = np.argsort(np.argsort(self._distance + 1e9 * np.eye(n), axis=0), axis=0) < NEAREST
+        tree, _ = best_tree(self._score, [self.spanning.parents, stars[np.argmax(self._score(stars))]], near)
+        around = np.concatenate([tree[None], neighbours(tree, near)])
+        return tree, around, self._score(around)
+
+    def _score(self, trees: NDArray[np.int64]) -> NDArray[np.float64]:
+        told = (self._said[np.maximum(trees, 0), np.arange(len(self._gram))] * (trees >= 0)).sum(axis=1)
+        together: NDArray[np.float64] = log_likelihoods(self._gram, trees, self._decays) + told
+        return together
 
 
 def log_distances(gram: Matrix, decays: bool) -> Matrix:

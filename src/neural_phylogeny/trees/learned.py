@@ -8,12 +8,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from neural_phylogeny.trees.arborescence import maximum_arborescence
+from neural_phylogeny.trees.fusion import LEAST, fused
 from neural_phylogeny.trees.problem import Forest, Problem, Rivals
 
 Matrix = NDArray[np.float64]
-
-LEAST = 1e-9
-"""Probabilities below are taken for this, so that logarithms stay finite."""
 
 SURE, EVEN = 0.9, 0.5
 """A root less likely to be one than this hangs on to its family, related to somebody, at even odds of the direction."""
@@ -56,32 +54,7 @@ def learned_forest(problem: Problem, options: object) -> Forest:
 
 def fused_forest(problem: Problem, options: object) -> Forest:
     """The same, after exact witnesses have been heard."""
-    return _forest(problem, lambda said, chosen: weighed(said, *problem.exact(chosen)))
-
-
-def weighed(parent: Matrix, directed: Matrix, next_to: Matrix) -> Matrix:
-    """Probabilities of parents after witnesses have been heard, by Bayes' rule.
-
-    Parameters
-    ----------
-    parent : (n, n)
-        ``[i, j]``: i is the parent of j; on the diagonal that j has none here.
-    directed, next_to : (n, n)
-        Log-odds. The latter compares possible parents with each other; it does not make it likelier that there is none.
-
-    Examples
-    --------
-    >>> said = np.array([[0.5, 0.5], [0.5, 0.5]])
-    >>> weighed(said, np.array([[0.0, 8.0], [-8.0, 0.0]]), np.zeros((2, 2))).round(3).tolist()
-    [[1.0, 1.0], [0.0, 0.0]]
-    """
-    off = ~np.eye(len(parent), dtype=bool)
-    some = np.where(off, parent, 0.0)
-    among = some * np.exp(next_to)
-    among *= some.sum(axis=0) / np.maximum(among.sum(axis=0), LEAST)
-    found: Matrix = np.where(off, among * np.exp(directed), parent)
-    found /= found.sum(axis=0)
-    return found
+    return _forest(problem, lambda said, chosen: fused(said, problem.exact(chosen)))
 
 
 def _forest(problem: Problem, hear: Callable[[Matrix, list[int]], Matrix]) -> Forest:

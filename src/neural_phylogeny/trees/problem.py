@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -39,8 +39,7 @@ class Problem:
     even : callable
         Inner products of k of the models, ``(k, k)``, matrices that all of them kept counted alike.
     exact : callable
-        Log-odds that i is the parent of j, of k of the models, ``(k, k)`` twice: by witnesses of direction, and by
-        those that tell who is next to whom.
+        Log-odds that i is the parent of j, of k of the models, ``(k, k)`` by the name of each exact witness.
     learned : callable
         What a learned detector says of k of the models: probabilities ``(k, k)`` that i is the parent of j, with those
         of having no parent here on the diagonal; and ``(k,)`` that the parent is missing but a sibling is here.
@@ -55,7 +54,7 @@ class Problem:
     nearer: Callable[[FakeInitialisation], Matrix]
     seed: int
     even: Callable[[list[int]], Matrix]
-    exact: Callable[[list[int]], tuple[Matrix, Matrix]]
+    exact: Callable[[list[int]], Mapping[str, Matrix]]
     learned: Callable[[list[int]], tuple[Matrix, Matrix]]
 
 

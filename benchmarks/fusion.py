@@ -1,0 +1,138 @@
+"""How loudly exact witnesses, and the tree of independent innovations, should speak beside the detector.
+
+    nphylo detector families --out waves/ --waves 600
+    python benchmarks/fusion.py waves/ [--trees]
+
+Fits one factor on the log-odds of each witness, by the likelihood of the true parents of families that the detector was
+not trained on (every 25th wave) with a Gaussian prior around the stated log-odds; fits of either half tell by the other
+whether it helps. Writes ``src/neural_phylogeny/trees/fusion.json``; witnesses that these families never show keep their
+odds. With ``--trees`` also the tree of independent innovations, which takes half an hour.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.optimize import minimize
+
+from neural_phylogeny.detector.examples import kin, measured_families
+from neural_phylogeny.detector.fit import LEFT_OUT
+from neural_phylogeny.detector.inference import Inputs
+from neural_phylogeny.detector.measurements import Measurements
+from neural_phylogeny.detector.shipped import HASHES, detector, weights_path
+from neural_phylogeny.relations.exact import DIRECTED, PRUNED, UNTOUCHED, Shared, pruned, untouched
+from neural_phylogeny.trees.evidence import LARGE, log_posterior
+from neural_phylogeny.trees.fusion import fused
+
+Matrix = NDArray[np.float64]
+FILE = Path(__file__).parents[1] / "src" / "neural_phylogeny" / "trees" / "fusion.json"
+TREES = "innovations"
+SPREAD = 4.0
+"""Standard deviation of fitted log-odds around those that are stated: where families are silent, these stay."""
+
+
+@dataclass(frozen=True)
+class Group:
+    """What the detector says of a group, what the witnesses say, and each model's parent (its own number for none)."""
+
+    said: Matrix
+    witnesses: dict[str, Matrix]
+    truth: NDArray[np.int64]
+
+
+def shared(measured: Measurements) -> Shared:
+    """What the models have in common, from the measurements of families that are all of one shape."""
+    n, sizes, pairs = len(measured), measured.sizes[:, None, None], measured.pairs
+    known = np.isfinite(pairs["product"])
+    count = np.maximum((sizes * known).sum(axis=0), 1.0)
+
+    def total(values: Matrix) -> Matrix:
+        found: Matrix = np.where(known, sizes * np.nan_to_num(values), 0.0).sum(axis=0)
+        return found
+
+    own = np.einsum("tii->ti", pairs["zeros"])[:, :, None] * np.ones(n)
+    norm = total(np.einsum("tii->ti", pairs["product"])[:, :, None] * np.ones(n))
+    moved = np.divide(total(pairs["square"]), norm, out=np.full((n, n), np.inf), where=norm > 0)
+    bits = np.nanmax(measured.models["grid"], axis=0)
+    zeros, equal = total(pairs["zeros"]) / count, total(pairs["equal"]) / count
+    return Shared(zeros, equal, total(own) / count, moved, bits, np.zeros((n, n), dtype=bool))
+
+
+def groups(paths: Sequence[Path], trees: bool) -> list[Group]:
+    found = []
+    for path in paths:
+        for known in (one for family in measured_families(path) for one in kin(family)):
+            n, seen = len(known.parents), shared(known.measured)
+            witnesses = {name: witness(seen) for name, witness in DIRECTED.items()}
+            witnesses |= {PRUNED: pruned(seen), UNTOUCHED: untouched(seen)}
+            if trees and n <= LARGE:
+                posterior = log_posterior(known.measured.lasting.even_gram())
+                witnesses[TREES] = posterior - np.diag(posterior)  # as odds against a root
+            said = detector().probabilities(Inputs.of(known.measured)).parent
+            found.append(Group(said, witnesses, np.where(known.parents < 0, np.arange(n), known.parents)))
+        print(path.name, len(found), flush=True)
+    return found
+
+
+def unlikelihood(chosen: Sequence[Group], factors: dict[str, float]) -> float:
+    """Mean over the models."""
+    total, models = 0.0, 0
+    for group in chosen:
+        said = fused(group.said, group.witnesses, factors)
+        total -= float(np.log(np.maximum(said[group.truth, np.arange(len(said))], 1e-9)).sum())
+        models += len(said)
+    return total / models
+
+
+def fit(chosen: Sequence[Group], odds: dict[str, float]) -> dict[str, float]:
+    models = sum(len(group.truth) for group in chosen)
+
+    def loss(factors: NDArray[np.float64]) -> float:
+        moved = ((factor - (name != TREES)) * odds[name] for name, factor in zip(odds, factors, strict=True))
+        prior = sum((odd / SPREAD) ** 2 for odd in moved) / 2.0
+        return unlikelihood(chosen, dict(zip(odds, factors.tolist(), strict=True))) + prior / models
+
+    start, bounds = np.full(len(odds), 1.0), [(0.0, 2.0)] * len(odds)
+    best = minimize(loss, start, method="Powell", bounds=bounds, options={"xtol": 0.01, "ftol": 1e-7})
+    return dict(zip(odds, (round(float(factor), 3) for factor in best.x), strict=True))
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("waves", type=Path)
+    parser.add_argument("--trees", action="store_true")
+    arguments = parser.parse_args()
+    paths = [path for path in sorted(arguments.waves.glob("wave-*.npz")) if int(path.stem[-6:]) % LEFT_OUT == 0]
+    known = groups(paths, arguments.trees)
+    names = {name for group in known for name, table in group.witnesses.items() if table.any()}
+    odds = {
+        name: max(float(np.abs(group.witnesses[name]).max()) for group in known if name in group.witnesses)
+        for name in sorted(names)
+    }
+    silent, stated = dict.fromkeys(odds, 0.0), dict.fromkeys(odds, 1.0)
+    stated |= {TREES: 0.0}
+    halves = known[::2], known[1::2]
+    for fitted, other in (halves, halves[::-1]):
+        found = fit(fitted, odds)
+        told = [f"{unlikelihood(other, factors):.4f}" for factors in (found, silent, stated)]
+        print(f"{found}: of the other half {told[0]}, without {told[1]}, as stated {told[2]}")
+    final = fit(known, odds)
+    print(f"{final}: of all {unlikelihood(known, final):.4f}, without {unlikelihood(known, silent):.4f}")
+    final.pop(TREES, None)  # half an hour for what the detector knows already
+    recipe = {
+        "made by": "benchmarks/fusion.py",
+        "families": len(known),
+        "waves": [path.stem for path in paths],
+        "detector": weights_path().with_name(HASHES).read_text(encoding="ascii").split()[0],
+    }
+    FILE.write_text(json.dumps({"factors": final, "recipe": recipe}, indent=2) + "\n", encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,158 @@
+"""What is read of a large tensor: one sub-matrix of it, the same in every model, whoever reads it.
+
+A sample of a tensor is some of its rows crossed with some of its columns, so that it is a smaller matrix of the same
+units and inputs: all that is measured of a whole tensor can be measured of it. Rows and columns are drawn by a
+generator seeded with the tensor's name, place and shape: neither the format, nor the other models, nor the threads
+change them. Every value is as likely to be drawn as any other, so sums over a sample, times size over values seen, are
+right on average.
+"""
+
+from __future__ import annotations
+
+import math
+import zlib
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from neural_phylogeny.tensors.alignment import AlignedTensor, Alignment
+
+VALUES = 1 << 24
+"""Values of a model that are read unless a share is asked for: all of them up to here, about so many beyond."""
+
+FEWEST = 1 << 12
+"""Fewest values that are read of a tensor; smaller ones are read whole."""
+
+VECTOR = 1 << 16
+"""Biases, gains and the like of up to so many values are read whole."""
+
+ROWS = 32
+"""Where fewer rows than this would be read whole, parts of so many are read instead: units must be matched."""
+
+RUN = 1 << 12
+"""Values that are read in one go where rows are short: 16 KiB of float32, so that few seeks are made."""
+
+PIECE = 1 << 10
+"""Most values in one piece of a row where rows are read in part."""
+
+
+@dataclass(frozen=True, slots=True)
+class Stretches:
+    """Stretches of an axis: where each starts, ascending, and the positions before it in the sample, ``(n + 1,)``."""
+
+    starts: NDArray[np.int64]
+    bounds: NDArray[np.int64]
+
+    def __len__(self) -> int:
+        return int(self.bounds[-1])
+
+    def place(self, index: NDArray[np.int64]) -> NDArray[np.int64]:
+        """Positions on the axis of positions in the sample."""
+        which = np.searchsorted(self.bounds, index, side="right") - 1
+        return self.starts[which] + index - self.bounds[which]
+
+    def times(self, inner: int) -> Stretches:
+        """The same stretches of an axis each of whose entries is ``inner`` values long."""
+        return Stretches(self.starts * inner, self.bounds * inner)
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """The part of a tensor that is read: rows crossed with columns of its box, seen as rows of ``width`` values.
+
+    ``tensor`` is the part as a tensor of its own, whose flat positions ``runs`` translates into those of the box.
+    """
+
+    tensor: AlignedTensor
+    rows: Stretches
+    columns: Stretches
+    width: int
+
+    def runs(self, start: int, stop: int) -> Iterator[tuple[int, int]]:
+        """Positions ``start:stop`` of the part as runs ``(start, stop)`` of consecutive values of the box."""
+        row, column = np.divmod(np.arange(start, stop), len(self.columns))
+        flat = self.rows.place(row) * self.width + self.columns.place(column)
+        cuts = np.flatnonzero(np.diff(flat) != 1) + 1
+        for low, high in zip([0, *cuts.tolist()], [*cuts.tolist(), len(flat)], strict=True):
+            yield int(flat[low]), int(flat[high - 1]) + 1
+
+
+def checked_share(sample: float | None) -> float | None:
+    """The share itself; raises ValueError where it is none."""
+    if sample is not None and not 0.0 < sample <= 1.0:
+        raise ValueError(f"sample must be a share above 0 and at most 1, or None for the default, not {sample!r}")
+    return sample
+
+
+def shares(alignment: Alignment, sample: float | None) -> list[float]:
+    """Share to be read of each tensor: the given one, or what leaves ``VALUES`` of each model.
+
+    A tensor of models of several sizes is read for the smallest of them; the others hold no more of such tensors.
+    """
+    if sample is not None:
+        return [sample] * len(alignment.tensors)
+    each = VALUES / np.maximum(alignment.parameters, VALUES)
+    return [float(each[list(tensor.members)].max()) for tensor in alignment.tensors]
+
+
+def part_of(tensor: AlignedTensor, share: float) -> Part | None:
+    """What is read of a tensor when a share of the values is asked for; None where that is all of it.
+
+    At least ``FEWEST`` values, in ``ROWS`` rows if there are so many. A row is an output unit with all its inputs or,
+    where units come later than the first axis, what one input gives to all units.
+
+    Examples
+    --------
+    >>> from neural_phylogeny.records import TensorInfo
+    >>> from neural_phylogeny.tensors.roles import Role
+    >>> sources = (TensorInfo("w", (3000, 1000), "float32"),) * 2
+    >>> whole = AlignedTensor("w", Role.KERNEL, (0, 0), (3000, 1000), 0, (0, 1), sources)
+    >>> part_of(whole, 0.01).tensor.shape
+    (32, 1000)
+    """
+    wanted = max(FEWEST, math.ceil(share * tensor.size))
+    if share >= 1.0 or wanted >= tensor.size or not (tensor.is_matrix or tensor.size > VECTOR):
+        return None
+    height, units, inner = _rows_of(tensor)
+    width = units * inner
+    rng = np.random.default_rng(zlib.crc32(f"{tensor.name} {tensor.start} {tensor.shape}".encode()))
+    fewest = max(2, ROWS // inner)
+    if wanted >= min(fewest, height) * width:
+        rows = _drawn(height, math.ceil(wanted / width), max(1, RUN // width), rng)
+        columns = _drawn(units, units, units, rng)
+    else:
+        rows = _drawn(height, fewest, 1, rng)
+        columns = _drawn(units, max(ROWS, math.ceil(wanted / (len(rows) * inner))), max(1, PIECE // inner), rng)
+    size = len(rows) * len(columns) * inner
+    if size >= tensor.size:
+        return None
+    is_first = not tensor.output_axis
+    shape = (len(rows), len(columns)) if is_first else (len(rows), len(columns), inner)
+    axis = tensor.output_axis if is_first else 1
+    part = replace(tensor, start=(0,) * len(shape), stop=shape, output_axis=axis)
+    return Part(part, rows, columns.times(inner), width)
+
+
+def _rows_of(tensor: AlignedTensor) -> tuple[int, int, int]:
+    """A tensor as rows of entries of some values each: ``(rows, entries, values)``."""
+    axis = tensor.output_axis or 0
+    if not tensor.is_matrix:
+        return 1, tensor.size, 1
+    if axis == 0:
+        return tensor.shape[0], math.prod(tensor.shape[1:]), 1
+    return math.prod(tensor.shape[:axis]), tensor.shape[axis], math.prod(tensor.shape[axis + 1 :])
+
+
+def _drawn(length: int, count: int, longest: int, rng: np.random.Generator) -> Stretches:
+    """Draw ``count`` of ``length`` positions, or a few more, in stretches of about ``longest`` at most.
+
+    The axis is cut into stretches of equal length, give or take one, each as likely to be drawn as any other.
+    """
+    count = min(count, length)
+    n = min(count, max(-(-count // longest), -(-8 * count // length)))  # of eight and more, to meet the count well
+    n_cuts = length * n // count
+    cuts = np.arange(n_cuts + 1) * length // n_cuts
+    which = np.sort(rng.permutation(n_cuts)[:n])
+    return Stretches(cuts[which], np.concatenate([[0], np.cumsum(cuts[which + 1] - cuts[which])]))

@@ -1,0 +1,40 @@
+"""Witnesses are heard by Bayes' rule, as loudly as their factors say."""
+
+import numpy as np
+import pytest
+
+from neural_phylogeny.relations.exact import BESIDE, DIRECTED, ORDERED, RESHAPED, UNTOUCHED
+from neural_phylogeny.trees.fusion import factors, fused
+from neural_phylogeny.trees.learned import likeliest_forest
+
+
+def test_a_certain_witness_turns_an_edge_around():
+    said, directed = np.array([[0.6, 0.5], [0.4, 0.5]]), np.array([[0.0, -8.0], [8.0, 0.0]])
+    assert likeliest_forest(fused(said, {"rounded": directed})).tolist() == [1, -1]
+
+
+def test_who_is_next_does_not_change_whether_there_is_a_parent(rng):
+    said = rng.dirichlet(np.ones(4), size=4).T
+    found = fused(said, {UNTOUCHED: rng.normal(size=(4, 4)), RESHAPED: rng.normal(size=(4, 4))})
+    np.testing.assert_allclose(np.diag(found), np.diag(said))
+    np.testing.assert_allclose(found.sum(axis=0), 1.0)
+
+
+def test_silent_witnesses_change_nothing(rng):
+    said = rng.dirichlet(np.ones(3), size=3).T
+    np.testing.assert_allclose(fused(said, {}), said)
+    np.testing.assert_allclose(fused(said, {"rounded": rng.normal(size=(3, 3))}, {"rounded": 0.0}), said)
+
+
+def test_odds_multiply(rng):
+    said, odds = rng.dirichlet(np.ones(3), size=3).T, np.zeros((3, 3))
+    odds[0, 1] = 1.5
+    before, after = (p[0, 1] / (1.0 - p[0, 1]) for p in (said, fused(said, {"rounded": odds}, {"rounded": 2.0})))
+    assert after / before == pytest.approx(np.exp(3.0))
+
+
+def test_what_ships_speaks_of_witnesses_that_are_and_never_against_their_word():
+    shipped = factors()
+    assert shipped.keys() <= {*DIRECTED, *ORDERED, *BESIDE}
+    assert all(0.0 <= factor <= 2.0 for factor in shipped.values())
+    assert all(shipped.get(name, 1.0) > 0.5 for name in DIRECTED)  # near-certain when they speak
