@@ -20,10 +20,11 @@ lint: $(DEV)/installed  ## format, lint, types
 	$(DEV)/bin/ruff check .
 	$(DEV)/bin/mypy
 
-bench: $(DEV)/installed  ## speed and memory against a plain read; false kin among strangers; time of every method
+bench: $(DEV)/installed  ## speed and memory against a plain read; false kin among strangers; time of every method and of whole collections
 	$(DEV)/bin/python benchmarks/speed.py
 	$(DEV)/bin/python benchmarks/strangers.py
 	$(DEV)/bin/python benchmarks/methods_speed.py
+	$(DEV)/bin/python benchmarks/collections_speed.py --repeat 3
 
 docs: $(DEV)/installed  ## write docs/cli.md from the help texts
 	$(DEV)/bin/python docs/make_cli.py

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import argparse
 import time
+from collections.abc import Mapping
 
 import numpy as np
 
@@ -24,14 +25,16 @@ from neural_phylogeny.trees.methods import Problem
 SHAPES = {"a": (64, 96), "b": (64, 64), "c": (32, 64)}
 
 
-def make_models(n_models: int, n_families: int, seed: int = 0) -> tuple[list[dict[str, np.ndarray]], np.ndarray]:
+def make_models(
+    n_models: int, n_families: int, seed: int = 0, shapes: Mapping[str, tuple[int, int]] = SHAPES
+) -> tuple[list[dict[str, np.ndarray]], np.ndarray]:
     """Random trees: every model is an earlier one of its family and independent noise; weights and parents."""
     rng = np.random.default_rng(seed)
     models: list[dict[str, np.ndarray]] = []
     parents = np.full(n_models, -1)
     for k in range(n_models):
         if k < n_families:
-            models.append({name: rng.uniform(-1, 1, shape) / np.sqrt(shape[1]) for name, shape in SHAPES.items()})
+            models.append({name: rng.uniform(-1, 1, shape) / np.sqrt(shape[1]) for name, shape in shapes.items()})
             continue
         parents[k] = rng.choice(np.arange(k % n_families, k, n_families))
         step = rng.uniform(0.02, 0.05)
@@ -47,7 +50,7 @@ def make_problem(n_models: int, n_families: int) -> tuple[Problem, np.ndarray]:
     checkpoints = [MemoryCheckpoint(model) for model in models]
     alignment = align([c.tensors for c in checkpoints], [str(k) for k in range(n_models)])
     found = Findings.of(measure(checkpoints, alignment, standard_statistics()), 1e-3, n_models * (n_models - 1) // 2)
-    return found.problem(list(range(n_models)), components(found.kin()), seed=0), parents
+    return found.problem(list(range(n_models)), components(found.kin), seed=0), parents
 
 
 def main() -> None:

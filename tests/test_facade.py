@@ -144,10 +144,13 @@ def test_nothing_to_compare_is_an_empty_answer(models):
 @pytest.mark.parametrize(
     ("odd", "remark"),
     [
-        ({"b": np.ones(9)}, "it has no tensor in common with any other model"),
+        ({"b": np.ones(9)}, "it has no floating-point tensor in common with any other model"),
         ({"fc1.bias": np.ones(64)}, "not enough evidence: it shares no matrices, and vectors prove nothing"),
         ({"fc1.weight": np.eye(2)}, "not enough evidence: so small that even a copy of it could be chance"),
-        ({"fc1.weight": np.full((64, 48), np.nan)}, "its weights are NaN, infinite or unreadable, 'fc1.weight' first"),
+        (
+            {"fc1.weight": np.full((64, 48), np.nan)},
+            "its weights are NaN, infinite, too large or unreadable, 'fc1.weight' first",
+        ),
     ],
 )
 def test_a_model_that_cannot_be_compared_is_told_so(odd, remark, family):
@@ -162,7 +165,7 @@ def test_a_tensor_with_nan_is_left_out_and_told(family):
     answer = reconstruct(family)
     assert edges(answer) == {("root", "kid")}
     assert {m.name: m.remark for m in answer.models}["kid"] == (
-        "left out: NaN, infinite or unreadable values in fc2.weight"
+        "left out: NaN, infinite, too large or unreadable values in fc2.weight"
     )
     assert "NaN" not in answer.to_json().replace("left out: NaN", "")
 

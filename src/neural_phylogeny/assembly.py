@@ -34,7 +34,7 @@ def phylogeny(
     kin = np.zeros((n, n), dtype=bool)
     remarks = ["there is no other model to compare it with" if n == 1 else ""] * n
     for group, found in answers:
-        kin[np.ix_(group.members, group.members)] = found.kin()
+        kin[np.ix_(group.members, group.members)] = found.kin
         for row, model in enumerate(group.members):
             remarks[model] = found.remark(row)
     settled = kin.any(axis=1) | np.array([remark == "" or remark.startswith(PARTLY) for remark in remarks], dtype=bool)

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from neural_phylogeny.findings import Findings
 from neural_phylogeny.measures.saved import Group
+from neural_phylogeny.reasons import NOBODY, RUNNER_UP, percent
 from neural_phylogeny.records import Edge, Evidence, Hidden, Kinship
 from neural_phylogeny.trees.problem import Forest
 
@@ -50,7 +51,7 @@ def claims(names: Sequence[str], forests: list[Answer]) -> tuple[list[Edge], lis
             sure = (direction, math.nan)
             if forest.parenthood is not None:
                 sure = (float(forest.parenthood[k]), direction)
-                reasons = (reasons[0], _parenthood(sure[0], pair), *reasons[1:])
+                reasons = (reasons[0], _parenthood(sure[0], pair), *_runner_up(answer, names, k), *reasons[1:])
             if direction < 0.5 + UNDECIDED:
                 undirected.append(Kinship(*pair, kinship, *shared, reasons))
             else:
@@ -84,21 +85,32 @@ def hidden_ancestors(
                 likeness = float(np.mean([answer.found.similarity(row, other) for other in others]))
                 coverage = float(np.mean([answer.found.coverage[row, other] for other in others]))
                 child, sure = names[answer.group.members[row]], float(answer.forest.hidden[k])
-                edges.append(Edge(name, child, "finetune", sure, likeness, coverage, (_orphan(child, sure),)))
+                edges.append(Edge(name, child, "finetune", sure, likeness, coverage, (_orphan(name, child, sure),)))
     return hidden, edges
 
 
 def _parenthood(sure: float, pair: tuple[str, str]) -> Evidence:
-    statement = f"the detector takes {pair[0]}, of all models here and none, for the parent of {pair[1]} ({sure:.0%})"
+    statement = f"of all models here and none, {pair[0]} is the parent of {pair[1]} with probability {percent(sure)}"
     return Evidence("detector", sure, pair[0], sure, statement)
 
 
-def _orphan(child: str, sure: float) -> Evidence:
+def _runner_up(answer: Answer, names: Sequence[str], k: int) -> tuple[Evidence, ...]:
+    """Who else could be the parent of a model, by a method that knows it."""
+    rivals, child = answer.forest.rivals, names[answer.group.members[answer.rows[k]]]
+    if rivals is None:
+        return ()
+    sure, at = float(rivals.probability[k]), int(rivals.parents[k])
+    rival = NOBODY if at < 0 else names[answer.group.members[answer.rows[at]]]
+    said = f"that {child} has no parent here" if at < 0 else f"that {rival} is the parent of {child}"
+    return (Evidence(RUNNER_UP, sure, rival, sure, f"next likely is {said}, with probability {percent(sure)}"),)
+
+
+def _orphan(name: str, child: str, sure: float) -> Evidence:
     statement = (
-        f"the detector sees that {child} and its siblings have a parent that is not here ({sure:.0%}); "
+        f"{child} and its siblings have a parent that is not here with probability {percent(sure)}; "
         "models that were trained alike from one initialisation can look the same"
     )
-    return Evidence("detector", sure, "neither", sure, statement)
+    return Evidence("detector", sure, name, sure, statement)
 
 
 NAMED = 3

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from functools import cached_property, lru_cache
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,6 +20,9 @@ from neural_phylogeny.relations.exact import exact_witnesses
 from neural_phylogeny.relations.existence import Existence, existence, matrix_gram
 from neural_phylogeny.relations.fake_init import nearer, summed
 from neural_phylogeny.trees.problem import Problem
+
+if TYPE_CHECKING:
+    from neural_phylogeny.detector.measurements import Measurements
 
 PARTLY = "left out:"
 """How the remark on a model begins that was judged all the same."""
@@ -49,6 +54,7 @@ class Findings:
         direction, votes = log_odds(statistics)
         return replace(self, statistics=statistics, direction=direction, votes=votes, exact=exact_witnesses(statistics))
 
+    @cached_property
     def kin(self) -> NDArray[np.bool_]:
         """Related pairs: by the test, or because the two are copies with matrices that are not constant."""
         kin = self.existence.kin.copy()
@@ -79,27 +85,34 @@ class Findings:
 
     def remark(self, row: int) -> str:
         """Why a model could not be judged, or which of its tensors were left out; empty when all is well."""
-        tensors = [(tensor, arrays) for tensor, arrays in self.statistics if row in tensor.members]
-        broken = [
-            tensor.name
-            for tensor, arrays in tensors
-            if not np.isfinite(arrays["gram"][(tensor.members.index(row),) * 2])
-        ]
-        matrices = [tensor.name for tensor, _ in tensors if tensor.is_matrix]
+        tensors = self._tensors[row]
+        broken = [name for name, _, is_finite in tensors if not is_finite]
+        matrices = [name for name, is_matrix, _ in tensors if is_matrix]
         if not tensors:
-            return "it has no tensor in common with any other model"
+            return "it has no floating-point tensor in common with any other model"
         if not matrices:
             return "not enough evidence: it shares no matrices, and vectors prove nothing"
         if set(matrices) <= set(broken):
-            return f"its weights are NaN, infinite or unreadable, {broken[0]!r} first"
-        if not self.kin()[row].any() and not self.existence.conclusive[row].any():
+            return f"its weights are NaN, infinite, too large or unreadable, {broken[0]!r} first"
+        if not self.kin[row].any() and not self.existence.conclusive[row].any():
             return "not enough evidence: so small that even a copy of it could be chance"
-        return f"{PARTLY} NaN, infinite or unreadable values in {', '.join(broken)}" if broken else ""
+        return f"{PARTLY} NaN, infinite, too large or unreadable values in {', '.join(broken)}" if broken else ""
+
+    @cached_property
+    def _tensors(self) -> list[list[tuple[str, bool, bool]]]:
+        """Of each model its compared tensors: the name, whether it is a matrix, whether its values are finite."""
+        found: list[list[tuple[str, bool, bool]]] = [[] for _ in range(self.statistics.alignment.n_models)]
+        for tensor, arrays in self.statistics:
+            finite = np.isfinite(np.diag(arrays["gram"])).tolist()
+            for member, is_finite in zip(tensor.members, finite, strict=True):
+                found[member].append((tensor.name, tensor.is_matrix, is_finite))
+        return found
 
     def problem(self, rows: list[int], families: NDArray[np.int64], seed: int) -> Problem:
         """The findings as arrays over some of the members, whose families are given."""
         at = np.ix_(rows, rows)
         product, norm, norm_of_other = matrix_gram(self.statistics)
+        measured = lru_cache(maxsize=1)(lambda chosen: _measured(self.statistics, [rows[k] for k in chosen]))
         squared = np.where(norm > 0, np.maximum(norm + norm_of_other - 2.0 * product, 0.0), np.nan)
         return Problem(
             families=families,
@@ -110,39 +123,37 @@ class Findings:
             lighter_tails=summed(kurtosis_score(self.statistics))[at],
             nearer=lambda fake: nearer(self.statistics, fake, seed)[at],
             seed=seed,
-            even=lambda chosen: _even(self.statistics, [rows[k] for k in chosen]),
+            even=lambda chosen: measured(tuple(chosen)).lasting.even_gram(),
             exact=lambda chosen: self._exact([rows[k] for k in chosen]),
-            learned=lambda chosen: _learned(self.statistics, [rows[k] for k in chosen]),
-            ancestral=lambda chosen: _ancestral(self.statistics, [rows[k] for k in chosen]),
+            learned=lambda chosen: _learned(measured(tuple(chosen))),
+            ancestral=lambda chosen: _ancestral(measured(tuple(chosen))),
         )
 
     def _exact(self, rows: list[int]) -> dict[str, NDArray[np.float64]]:
         return {name: table[np.ix_(rows, rows)] for name, table in self.exact.items()}
 
 
-def _even(statistics: Statistics, rows: list[int]) -> NDArray[np.float64]:
-    """Inner products of some members of a group in the matrices that all of them kept, each counted alike."""
+def _measured(statistics: Statistics, rows: list[int]) -> Measurements:
+    """Some members of a group as the detector looks at them."""
     from neural_phylogeny.detector.measurements import Measurements
 
-    return Measurements.of(statistics, rows).lasting.even_gram()
+    return Measurements.of(statistics, rows)
 
 
-def _learned(statistics: Statistics, rows: list[int]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+def _learned(measured: Measurements) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """What the shipped detector says of some members of a group."""
     from neural_phylogeny.detector.inference import Inputs
-    from neural_phylogeny.detector.measurements import Measurements
     from neural_phylogeny.detector.shipped import detector
 
-    said = detector().probabilities(Inputs.of(Measurements.of(statistics, rows)))
+    said = detector().probabilities(Inputs.of(measured))
     return said.parent, said.hidden
 
 
-def _ancestral(statistics: Statistics, rows: list[int]) -> int:
+def _ancestral(measured: Measurements) -> int:
     """Whether siblings have an ancestor in common or their initialisation."""
     from neural_phylogeny.detector.initialisation import initialisation_test
-    from neural_phylogeny.detector.measurements import Measurements
 
-    return initialisation_test().verdict(Measurements.of(statistics, rows))
+    return initialisation_test().verdict(measured)
 
 
 Examined = list[tuple[Group, Findings]]

@@ -162,12 +162,22 @@ class TensorComparison:
 
 
 @dataclass(frozen=True, slots=True)
+class Reasons:
+    """The evidence of a claim by which way it points, the strongest first."""
+
+    supporting: tuple[Evidence, ...] = ()
+    opposing: tuple[Evidence, ...] = ()
+    neutral: tuple[Evidence, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class Comparison:
     """What is known of two models.
 
     ``verdict`` is one of ``parent`` (a is the parent of b), ``child``, ``related`` (direction undecided),
     ``unrelated``, ``copies``, ``not comparable``; ``confidence`` is, for the first two, the probability that it is so
     and that the two are not siblings, else that of the kinship. ``kinship`` and ``direction`` are those of an ``Edge``.
+    ``reasons`` is the evidence sorted; ``what_would_change`` are sentences.
     ``share_read`` is the share of the compared weights that was read: below 1, copies are equal in all that was read,
     and how sure that makes them copies is not known (NaN).
     """
@@ -184,6 +194,8 @@ class Comparison:
     kinship: float = math.nan
     direction: float = math.nan
     share_read: float = 1.0
+    reasons: Reasons = Reasons()
+    what_would_change: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -192,6 +204,41 @@ class Hidden:
 
     name: str
     family: int
+
+
+@dataclass(frozen=True, slots=True)
+class ExplainedClaim:
+    """One claim on a model, and why.
+
+    ``relation`` says what the model is to ``other``: one of ``child``, ``related``, ``child of a hidden ancestor``.
+    The probabilities are those of the ``Edge`` or ``Kinship``; ``what_would_change`` are sentences.
+    """
+
+    relation: str
+    other: str
+    confidence: float
+    kinship: float
+    direction: float
+    support: float
+    similarity: float
+    coverage: float
+    reasons: Reasons
+    what_would_change: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Explanation:
+    """Why one model stands where it does: every claim on it, what cannot be known, and what was made from it.
+
+    ``told_of`` is the model that the claims are told of: the first of its copies, mostly the model itself. ``warnings``
+    are sentences; ``children`` names.
+    """
+
+    model: ModelRecord
+    told_of: str
+    claims: tuple[ExplainedClaim, ...] = ()
+    warnings: tuple[str, ...] = ()
+    children: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)

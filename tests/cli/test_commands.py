@@ -19,6 +19,20 @@ def test_show_redraws_a_saved_result(run, folder, tmp_path):
     assert run("show", "-", input=saved.read_text()).stdout == run("show", saved).stdout
 
 
+def test_explanations_are_text_or_json_of_models_or_of_a_result(run, folder, tmp_path):
+    saved, name = tmp_path / "r.json", "child[red].npz"
+    run("tree", folder, "-q", "-o", saved)
+    text = run("tree", folder, "--explain", name).stdout
+    assert text.startswith(f"{name} was made from base.npz (parent ")
+    assert run("show", saved, "--explain", name).stdout == text
+    written = run("tree", folder, "-q", "--explain", name, "--format", "json").stdout
+    run("show", saved, "--explain", name, "-o", tmp_path / "why.json")
+    assert (tmp_path / "why.json").read_text() == written
+    assert json.loads(written)["claims"][0]["other"] == "base.npz"
+    assert "text or json, not newick" in run("tree", folder, "--explain", name, "--format", "newick", code=2).stderr
+    assert "did you mean" in run("show", saved, "--explain", "chil[red].npz", code=2).stderr
+
+
 def test_show_refuses_what_is_no_result(run, tmp_path):
     (tmp_path / "x.json").write_text('{"format": "neural-phylogeny", "version": 9}')
     message = run("show", tmp_path / "x.json", code=3).stderr
@@ -32,7 +46,9 @@ def test_show_refuses_what_is_no_result(run, tmp_path):
 
 def test_compare(run, folder):
     result = run("compare", folder / "base.npz", folder / "child[red].npz")
-    assert result.stdout.startswith("child[red].npz was made from base.npz (direction ")
+    assert result.stdout.startswith("child[red].npz was made from base.npz (parent ")
+    for words in ("For it:", "What would change it:", "Two models alone cannot show a common ancestor"):
+        assert words in result.stdout
     strangers = run("compare", folder / "base.npz", folder / "stranger\x1b[2J.npz")
     assert strangers.stdout.splitlines()[0] == (
         r"base.npz and stranger\x1b[2J.npz are unrelated, as far as their weights tell"
@@ -56,6 +72,9 @@ def test_compare_as_json(run, folder, tmp_path):
     found = json.loads((tmp_path / "c.json").read_text())
     assert found["verdict"] == "parent"
     assert found["tensors"][0]["name"] == "w"
+    sorted_evidence = [each for group in found["reasons"].values() for each in group]
+    assert sorted(map(str, sorted_evidence)) == sorted(map(str, found["evidence"]))
+    assert any("odds" in sentence for sentence in found["what_would_change"])
 
 
 def test_compare_what_cannot_be_compared(run, folder, tmp_path):

@@ -58,3 +58,14 @@ def test_a_subset_is_what_those_models_alone_would_give(star):
     for name, array in alone.arrays().items():
         np.testing.assert_allclose(subset.arrays()[name], array, rtol=1e-9, err_msg=name)
     assert len(Measurements.of_models(star).subset([0, 1], [0]).sizes) == 1
+
+
+def test_a_matrix_that_a_model_lacks_is_that_of_its_nearest_relative(rng):
+    root = {"a.weight": rng.normal(size=(40, 30)), "b.weight": rng.normal(size=(20, 40))}
+    kid = {name: w + rng.normal(0, 0.5, w.shape) for name, w in root.items()}
+    near = {name: w + rng.normal(0, 0.05, w.shape) for name, w in root.items()}
+    found = Measurements.of_models([kid, root, {**near, "a.weight": np.full((40, 30), np.nan)}]).even_gram()
+    filled = Measurements.of_models([kid, root, {**near, "a.weight": root["a.weight"]}]).even_gram()
+    np.testing.assert_allclose(found, filled, rtol=0.1)
+    assert np.linalg.eigvalsh(found).min() > 0, "inner products of vectors of one space"
+    assert found[1, 1] - 2.0 * found[1, 2] + found[2, 2] > 0, "a distance"

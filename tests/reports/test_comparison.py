@@ -1,10 +1,11 @@
 """Two models side by side."""
 
 import math
+from dataclasses import replace
 
 import pytest
 
-from neural_phylogeny.records import Comparison, Evidence, ModelRecord, Skipped, TensorComparison
+from neural_phylogeny.records import Comparison, Evidence, ModelRecord, Reasons, Skipped, TensorComparison
 from neural_phylogeny.reports.comparison import render_comparison
 from neural_phylogeny.reports.inspection import render_inspection
 from neural_phylogeny.reports.text import plain
@@ -37,7 +38,11 @@ def test_all_that_is_known_is_shown():
     evidence = (Evidence("kurtosis", 0.5, "a", 0.8, "a has the lighter tails"),)
     tensors = (TensorComparison("w", "v", "kernel", 0.75, 1.0), TensorComparison("z", "z", "vector", math.nan, 0.5))
     skipped = (Skipped("c.pt", "it is damaged"),)
-    text = plain(render_comparison(Comparison(A, B, "parent", math.nan, math.nan, 1.0, evidence, tensors, skipped)))
+    found = Comparison(A, B, "parent", math.nan, math.nan, 1.0, evidence, tensors, skipped)
+    text = plain(render_comparison(replace(found, reasons=Reasons(evidence), what_would_change=("a sibling",))))
+    assert "For it:" in text
+    assert "Against it:" not in text
+    assert "- a sibling" in text
     assert "[#### ] kurtosis: a has the lighter tails" in text
     assert ["w", "v", "kernel", "0.7500", "100", "%"] in [line.split() for line in text.splitlines()]
     assert ["z", "vector", "-", "50", "%"] in [line.split() for line in text.splitlines()]
@@ -54,3 +59,10 @@ def test_an_inspection_shows_tensors_components_and_what_was_left_out():
     assert "a note" in text
     assert [r"w\n", "2", "x", "3", "float32", "kernel"] in [line.split() for line in text.splitlines()]
     assert "left out: b: it is empty" in text
+
+
+def test_a_parent_less_likely_than_not_is_a_lead():
+    found = Comparison(A, B, "child", 0.3, 0.8, 0.5, direction=0.7)
+    assert plain(render_comparison(found)).splitlines()[0] == (
+        r"a may have been made from b\x1b[2J (parent 30 %, direction 70 %)"
+    )

@@ -1,11 +1,20 @@
-"""A model's place explained: for, against, and what would change it; strangers' names stay data."""
+"""A model's place explained: a record with each claim, what cannot be known, and what was made from it."""
 
+import json
+from dataclasses import replace
+from pathlib import Path
+
+import jsonschema
 import pytest
 
 from neural_phylogeny.errors import UnknownChoiceError
-from neural_phylogeny.records import Edge, Evidence, Kinship, ModelRecord, Phylogeny
-from neural_phylogeny.reports.explanation import render_explanation
+from neural_phylogeny.records import Edge, Evidence, Hidden, Kinship, ModelRecord, Phylogeny
+from neural_phylogeny.reports.explanation import explain
+from neural_phylogeny.reports.json import explanation_to_json, from_json, to_json
+from neural_phylogeny.reports.reasons import render_explanation
 from neural_phylogeny.reports.text import plain
+
+SCHEMA = json.loads((Path(__file__).parents[2] / "docs" / "explanation.schema.json").read_text())
 
 
 @pytest.fixture
@@ -14,51 +23,88 @@ def answer():
         Evidence("unit-matching", 0.9, "kin", 1.0, "their hidden units match"),
         Evidence("pruned", 8.0, "base", 0.99, "child has all zeros of base and more"),
         Evidence("kurtosis", -0.5, "child", 0.5, "child has the lighter tails"),
+        Evidence("runner-up", 0.1, "other", 0.1, "next likely is that other is the parent of child"),
         Evidence("largest-weight", 0.0, "neither", 0.0, "the matrices are divided evenly"),
     )
     models = [ModelRecord(name, name, "npz", 10, 0) for name in ("base", "child", "copy", "other")]
     models += [ModelRecord("far", "far", "npz", 10, 1), ModelRecord("odd", "odd", "npz", 10, None, "no matrices")]
+    models += [ModelRecord(name, name, "npz", 10, 2) for name in ("left", "right")]
+    orphans = [Edge("lost", name, "finetune", 0.8, 0.9, 1.0) for name in ("left", "right")]
     return Phylogeny(
         tuple(models),
-        edges=(Edge("base", "child", "finetune", 0.97, 0.9, 1.0, evidence),),
-        undirected=(Kinship("child", "other", 1.0, 0.9, 1.0, evidence[:1]),),
+        edges=(Edge("base", "child", "finetune", 0.8, 0.9, 1.0, evidence, 1.0, 0.84), *orphans),
+        undirected=(Kinship("child", "other", 1.0, 0.9, 0.4, evidence[:3]),),
+        hidden=(Hidden("lost", 2),),
         copies=(("child", "copy"),),
     )
 
 
 def told(answer, name):
-    return plain(render_explanation(answer, name))
+    return plain(render_explanation(explain(answer, name)))
 
 
-def test_what_speaks_for_and_against_an_edge(answer):
+def test_the_evidence_of_an_edge_is_sorted_by_which_way_it_points(answer):
+    claim = explain(answer, "child").claims[0]
+    assert (claim.relation, claim.other, claim.confidence, claim.direction) == ("child", "base", 0.8, 0.84)
+    assert [e.witness for e in claim.reasons.supporting] == ["unit-matching", "pruned"]
+    assert [e.witness for e in claim.reasons.opposing] == ["kurtosis", "runner-up"]
+    assert [e.witness for e in claim.reasons.neutral] == ["largest-weight"]
+
+
+def test_whom_a_witness_takes_for_the_parent_says_nothing_of_kinship(answer):
+    claim = explain(answer, "child").claims[1]
+    assert (claim.relation, claim.other) == ("related", "other")
+    assert [e.witness for e in claim.reasons.supporting] == ["unit-matching"]
+    assert claim.reasons.opposing == ()
+    assert "Only 40 % of the larger model's weights could be compared." in claim.what_would_change
+
+
+def test_the_text_of_an_edge(answer):
     text = told(answer, "child")
-    assert text.startswith("child was made from base (direction 97 %)")
+    assert text.startswith("child was made from base (parent 80 %, direction 84 %, kin 100 %)")
     parts = [text.index(word) for word in ("For it:", "all zeros", "Against it:", "lighter tails", "Says nothing")]
     assert parts == sorted(parts)
-    assert "It would change if kurtosis weighed more" in text
     assert "child and other are related; who came first is not known" in text
+
+
+def test_an_unlikely_parent_is_told_as_a_lead(answer):
+    edge = replace(answer.edges[0], confidence=0.4)
+    assert "child may have been made from base" in told(replace(answer, edges=(edge,)), "child")
 
 
 @pytest.mark.parametrize(
     ("name", "words"),
     [
-        ("copy", "copy holds the same weights as child"),
-        ("base", "base is a root"),
+        ("copy", "copy holds the same weights as child; what is said here is said of child"),
+        ("child", "child holds the same weights as copy; which of them was there first"),
+        ("base", "base is a root: no model here was found to be its parent"),
+        ("base", "The least sure child is child, with a direction of 84 %"),
         ("base", "Made from it: child"),
         ("far", "far is related to no other model here"),
         ("odd", "odd was not compared: no matrices"),
+        ("left", "left was made from lost (parent 80 %)"),
+        ("left", "The parent of left is taken to be missing, and that of right to be the same"),
     ],
 )
-def test_models_without_a_parent(answer, name, words):
+def test_what_is_said_of_models_in_other_places(answer, name, words):
     assert words in told(answer, name)
 
 
 def test_an_unknown_model_is_told_with_the_nearest(answer):
     with pytest.raises(UnknownChoiceError, match="did you mean 'child'"):
-        render_explanation(answer, "chld")
+        explain(answer, "chld")
 
 
-def test_of_two_models_it_is_said_what_cannot_be_known():
-    models = tuple(ModelRecord(name, name, "npz", 10, 0) for name in ("a", "b"))
-    answer = Phylogeny(models, edges=(Edge("a", "b", "finetune", 0.97, 0.9, 1.0),))
-    assert "two siblings of a missing parent could look like parent and child" in " ".join(told(answer, "b").split())
+@pytest.mark.parametrize("name", ["base", "child", "copy", "other", "far", "odd", "left"])
+def test_the_json_is_as_documented_and_survives_a_result_file(answer, name):
+    text = explanation_to_json(explain(answer, name))
+    jsonschema.validate(json.loads(text), SCHEMA)
+    assert explanation_to_json(explain(from_json(to_json(answer)), name)) == text
+
+
+def test_strangers_names_stay_data(everything):
+    for model in everything.models:
+        text = told(everything, model.name)
+        assert "\x1b" not in text
+        assert "\u202e" not in text
+        assert explanation_to_json(explain(everything, model.name)).isascii()

@@ -45,6 +45,20 @@ def test_siblings_of_a_hidden_parent_stay_together_and_strangers_do_not(rng):
     assert forest.parenthood[4] == 0.95
 
 
+def test_the_next_likely_parent_is_told_and_what_is_left_is_shared(rng):
+    said = np.array([[0.9, 0.7, 0.5], [0.04, 0.1, 0.3], [0.06, 0.2, 0.2]])
+    forest = learned_forest(problem_that_says(rng, said, np.zeros(3)), None)
+    assert forest.parents.tolist() == [-1, 0, 0]
+    assert forest.rivals is not None
+    assert forest.rivals.parents.tolist() == [2, 2, 1]
+    np.testing.assert_allclose(forest.rivals.probability, [0.06, 0.2, 0.3])
+    two = learned_forest(problem_that_says(rng, np.array([[0.9, 0.8], [0.1, 0.2]]), np.zeros(2)), None)
+    assert two.rivals is not None
+    assert two.parenthood is not None
+    assert two.rivals.parents.tolist() == [1, -1]
+    assert two.rivals.probability[1] == pytest.approx(1.0 - two.parenthood[1])
+
+
 def test_one_orphan_alone_is_no_sibling(rng):
     said = np.full((3, 3), 0.05)
     np.fill_diagonal(said, 0.9)

@@ -150,4 +150,7 @@ method_option = click.option(
     "--method", default="auto", show_default=True, metavar="M", help="One of those that `nphylo methods` lists."
 )
 evidence_option = click.option("--evidence", is_flag=True, help="Say under each edge what speaks for it.")
+explain_option = click.option(
+    "--explain", metavar="MODEL", help="Why this model was hung where it is, instead of the tree; text or JSON."
+)
 quiet_option = click.option("-q", "--quiet", is_flag=True, help="No progress bar and no remarks on stderr.")

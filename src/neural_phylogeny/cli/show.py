@@ -8,8 +8,8 @@ from pathlib import Path
 import click
 
 from neural_phylogeny.cli.exits import OK
-from neural_phylogeny.cli.options import evidence_option, output_options
-from neural_phylogeny.cli.tree import show
+from neural_phylogeny.cli.options import evidence_option, explain_option, output_options
+from neural_phylogeny.cli.tree import check_explain, show
 from neural_phylogeny.errors import SavedFileError
 from neural_phylogeny.records import Phylogeny
 
@@ -18,12 +18,14 @@ from neural_phylogeny.records import Phylogeny
 @click.argument("result", metavar="RESULT.json")
 @output_options("text", "json", "newick")
 @evidence_option
-def command(result: str, form: str, output: str | None, evidence: bool) -> int:
+@explain_option
+def command(result: str, form: str, output: str | None, evidence: bool, explain: str | None) -> int:
     """Draw a saved result again; `-` reads it from stdin.
 
     \b
     Example:
       nphylo show result.json --evidence
+      nphylo show result.json --explain child.pth
 
     \b
     Exit codes:
@@ -31,7 +33,8 @@ def command(result: str, form: str, output: str | None, evidence: bool) -> int:
       2  wrong usage
       3  the file is no result file of this version
     """
-    show(read_result(result), form, output, evidence)
+    check_explain(form, explain)
+    show(read_result(result), form, output, evidence, explain)
     return OK
 
 

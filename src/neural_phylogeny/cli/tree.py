@@ -10,6 +10,7 @@ from neural_phylogeny.cli import exits
 from neural_phylogeny.cli import output as sink
 from neural_phylogeny.cli.options import (
     evidence_option,
+    explain_option,
     filter_options,
     method_option,
     output_options,
@@ -24,7 +25,7 @@ from neural_phylogeny.records import Phylogeny
 @method_option
 @output_options("text", "json", "newick")
 @evidence_option
-@click.option("--explain", metavar="MODEL", help="Why this model was hung where it is, instead of the tree.")
+@explain_option
 @click.option(
     "--support",
     type=click.IntRange(0),
@@ -57,6 +58,7 @@ def command(
       nphylo tree a.safetensors b.pth c.onnx --evidence
       nphylo tree models/ -o result.json
       nphylo tree models/ --explain c.onnx
+      nphylo tree models/ --explain c.onnx -o why.json
 
     \b
     Exit codes:
@@ -67,23 +69,27 @@ def command(
     """
     from neural_phylogeny.facade import reconstruct
 
+    check_explain(form, explain)
     with sink.progress_bar(quiet) as progress:
         answer = reconstruct(list(paths), progress=progress, **reading)
-    if explain is None:
-        show(answer, form, output, evidence)
-    else:
-        from neural_phylogeny.reports.explanation import render_explanation
-
-        sink.draw(render_explanation(answer, explain), output)
+    show(answer, form, output, evidence, explain)
     code = code_of(answer)
     if not quiet and explain is None:
         _remark(answer, code, is_drawn=form == "text" and output is None)
     return code
 
 
-def show(answer: Phylogeny, form: str, output: str | None, evidence: bool) -> None:
-    """Write a result in one of the formats."""
-    if form == "json":
+def check_explain(form: str, explain: str | None) -> None:
+    """Say before anything is read that an explanation has no Newick form."""
+    if explain is not None and form == "newick":
+        raise click.UsageError("--explain writes text or json, not newick")
+
+
+def show(answer: Phylogeny, form: str, output: str | None, evidence: bool, explain: str | None = None) -> None:
+    """Write a result, or why one of its models stands where it does, in one of the formats."""
+    if explain is not None:
+        _show_explanation(answer, explain, form, output)
+    elif form == "json":
         sink.write(answer.to_json(), output)
     elif form == "newick":
         sink.write(answer.to_newick(), output)
@@ -91,6 +97,20 @@ def show(answer: Phylogeny, form: str, output: str | None, evidence: bool) -> No
         from neural_phylogeny.reports.text import render
 
         sink.draw(render(answer, evidence=evidence), output)
+
+
+def _show_explanation(answer: Phylogeny, model: str, form: str, output: str | None) -> None:
+    from neural_phylogeny.reports.explanation import explain
+
+    explanation = explain(answer, model)
+    if form == "json":
+        from neural_phylogeny.reports.json import explanation_to_json
+
+        sink.write(explanation_to_json(explanation), output)
+    else:
+        from neural_phylogeny.reports.reasons import render_explanation
+
+        sink.draw(render_explanation(explanation), output)
 
 
 def code_of(answer: Phylogeny) -> int:

@@ -43,9 +43,10 @@ def pair_features(measured: Measurements) -> NDArray[np.float32]:
     diagonal says what a model is to itself.
     """
     found = _all(measured)
-    stacked = np.stack([found[name] for name in found], axis=2)
-    limited = np.clip(np.nan_to_num(stacked, nan=0.0, posinf=LIMIT, neginf=-LIMIT), -LIMIT, LIMIT)
-    return limited.astype(np.float32)
+    limited = np.empty((len(measured), len(measured), len(found)), dtype=np.float32)
+    for k, name in enumerate(list(found)):  # one by one, and let go: of large groups they fill gigabytes
+        limited[..., k] = np.clip(np.nan_to_num(found.pop(name), nan=0.0, posinf=LIMIT, neginf=-LIMIT), -LIMIT, LIMIT)
+    return limited
 
 
 @lru_cache(maxsize=1)

@@ -184,8 +184,7 @@ def forward(config: DetectorConfig, weights: Weights, inputs: Inputs) -> tuple[A
     """Logits of one network for one group: ``(n, n)``, the diagonal for "no parent", and ``(n,)`` for hidden ones."""
     n = len(inputs.pairs)
     every = np.arange(n)
-    x = np.clip((inputs.pairs - weights["mean"]) / weights["deviation"], -CUT, CUT).astype(np.float32)
-    z = _linear(weights, "token", np.maximum(_linear(weights, "encoder", x), 0.0))
+    z = _tokens(config, weights, inputs)
     z[every, every] += weights["own"]
     for k in range(config.n_blocks):
         name = f"blocks.{k}"
@@ -203,6 +202,18 @@ def forward(config: DetectorConfig, weights: Weights, inputs: Inputs) -> tuple[A
     logits = _linear(weights, "parent", z)[..., 0]
     logits[every, every] = _linear(weights, "none", own)[:, 0]
     return logits, _linear(weights, "hidden", own)[:, 0]
+
+
+def _tokens(config: DetectorConfig, weights: Weights, inputs: Inputs) -> Array:
+    """What the network starts from of each pair, a few rows at a time: ``(n, n, width)``."""
+    n = len(inputs.pairs)
+    z = np.empty((n, n, config.width), dtype=np.float32)
+    step = max(1, CHUNK // (n * config.n_features))
+    for start in range(0, n, step):
+        rows = slice(start, start + step)
+        x = np.clip((inputs.pairs[rows] - weights["mean"]) / weights["deviation"], -CUT, CUT).astype(np.float32)
+        z[rows] = _linear(weights, "token", np.maximum(_linear(weights, "encoder", x), 0.0))
+    return z
 
 
 def _messages(config: DetectorConfig, weights: Weights, name: str, z: Array, inputs: Inputs) -> Array:

@@ -150,13 +150,16 @@ class Measurements:
     def even_gram(self) -> Array:
         """Inner products of the models, each matrix scaled to the same length: ``(n, n)``, finite.
 
-        From the distances, so that near models lose no digits; a pair that shares no matrix is at right angles.
+        From the distances, so that near models lose no digits. A matrix that a model lacks is taken to be that of its
+        nearest relative which has it, so that all inner products are of vectors of one space; a model that shares no
+        matrix is at right angles to the rest. O(m n^2).
         """
         norm = np.einsum("tii->ti", self.pairs["product"])
         inner = (norm[:, :, None] + norm[:, None, :] - self.pairs["square"]) / 2.0
+        inner /= typical(self.pairs["product"])
+        inner = _filled(inner)
         known = np.isfinite(inner)
-        total = np.where(known, inner / typical(self.pairs["product"]), 0.0).sum(axis=0)
-        found: Array = total / np.maximum(known.sum(axis=0), 1)
+        found: Array = np.where(known, inner, 0.0).sum(axis=0) / np.maximum(known.sum(axis=0), 1)
         found[np.diag_indices(len(self))] = np.where(np.diag(found) > 0, np.diag(found), 1.0)
         return found
 
@@ -183,6 +186,26 @@ def _least_cosines(product: Array) -> Array:
     cosine = product / (root[:, :, None] * root[:, None, :])
     least: Array = np.where(np.isfinite(cosine), cosine, np.inf).min(axis=(1, 2), initial=np.inf)
     return least
+
+
+def _filled(inner: Array) -> Array:
+    """Inner products ``(m, n, n)`` with those of absent matrices, NaN, taken from the nearest model that has them."""
+    has = np.isfinite(np.einsum("tii->ti", inner))
+    if has.all():
+        return inner
+    own = np.einsum("tii->ti", inner)
+    squared = own[:, :, None] + own[:, None, :] - 2.0 * inner
+    shared = np.isfinite(squared).sum(axis=0)
+    mean = np.where(np.isfinite(squared), squared, 0.0).sum(axis=0) / np.maximum(shared, 1)
+    distance = np.where(shared > 0, mean, np.inf)
+    found = inner.copy()
+    for t, i in np.argwhere(~has & has.any(axis=1)[:, None]).tolist():
+        donor = int(np.argmin(np.where(has[t], distance[i], np.inf)))
+        if np.isfinite(distance[i, donor]) and has[t, donor]:
+            found[t, i, :] = found[t, donor, :]
+            found[t, :, i] = found[t, :, donor]
+            found[t, i, i] = found[t, donor, donor]
+    return found
 
 
 def _vectors(statistics: Statistics, n: int) -> Array:

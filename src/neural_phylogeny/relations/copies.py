@@ -21,12 +21,14 @@ def copies(statistics: Statistics) -> list[list[int]]:
     vectors of a normalisation away; a new head or a changed bias makes another model.
     """
     n = statistics.alignment.n_models
-    differ = np.zeros((n, n), dtype=bool)
+    differ, compared = np.zeros((n, n), dtype=bool), np.zeros((n, n), dtype=bool)
     for tensor, arrays in statistics:
         label = arrays["equality.label"]
-        differ[np.ix_(tensor.members, tensor.members)] |= label[:, None] != label[None, :]
+        at = np.ix_(tensor.members, tensor.members)
+        differ[at] |= label[:, None] != label[None, :]
+        compared[at] = True
     alignment = statistics.alignment
-    equal = ~differ & (alignment.matrix_coverage() == 1.0) & (alignment.coverage() >= ALMOST_ALL)
+    equal = compared & ~differ & (alignment.matrix_coverage() == 1.0) & (alignment.coverage() >= ALMOST_ALL)
     np.fill_diagonal(equal, True)
     return _groups(equal)
 

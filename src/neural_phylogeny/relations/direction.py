@@ -110,7 +110,7 @@ def _mean(statistics: Statistics, power: str) -> Table:
 
 def _sizes(statistics: Statistics) -> NDArray[np.float64]:
     """Values in each tensor, ``(n_tensors, 1)``."""
-    return np.array([[tensor.size] for tensor in statistics.alignment.tensors], dtype=np.float64)
+    return np.array([tensor.size for tensor in statistics.alignment.tensors], dtype=np.float64).reshape(-1, 1)
 
 
 def _matrices_only(statistics: Statistics, table: Table) -> Table:

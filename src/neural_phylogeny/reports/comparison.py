@@ -8,9 +8,11 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
+from neural_phylogeny.reasons import percent
 from neural_phylogeny.records import Comparison
-from neural_phylogeny.reports.labels import DIM, NAME, evidence_line, percent, size_of, small_share
+from neural_phylogeny.reports.labels import DIM, NAME, size_of, small_share
 from neural_phylogeny.reports.names import safe
+from neural_phylogeny.reports.reasons import LEAD, render_changes, render_reasons
 
 
 def render_comparison(comparison: Comparison) -> RenderableType:
@@ -27,8 +29,9 @@ def render_comparison(comparison: Comparison) -> RenderableType:
         parts.append(Text.assemble((safe(model.name), NAME), (f"  {size_of(model)}", DIM)))
         if model.remark:
             parts.append(Text(f"  note: {safe(model.remark)}", style=DIM))
-    if comparison.evidence:
-        parts += [Text(""), *map(evidence_line, comparison.evidence)]
+    for block in (render_reasons(comparison.reasons), render_changes(comparison.what_would_change)):
+        lines = list(block)
+        parts += [Text(""), *lines] if lines else []
     if comparison.tensors:
         parts += [Text(""), _table(comparison)]
     skipped = [Text(f"skipped: {safe(item.path)}  {safe(item.reason)}", style=DIM) for item in comparison.skipped]
@@ -39,12 +42,14 @@ def verdict(comparison: Comparison) -> str:
     """The answer as a sentence with its confidence."""
     a, b = safe(comparison.a.name), safe(comparison.b.name)
     known = not math.isnan(comparison.confidence)
+    parent = f"parent {percent(comparison.confidence)}, " if known and not math.isnan(comparison.direction) else ""
     sure = comparison.confidence if math.isnan(comparison.direction) else comparison.direction
-    direction = f" (direction {percent(sure)})" if known else ""
+    direction = f" ({parent}direction {percent(sure)})" if known else ""
     kin = f" (kin {percent(comparison.confidence)})" if known else ""
+    made = "may have been made" if comparison.confidence < LEAD else "was made"
     return {
-        "parent": f"{b} was made from {a}{direction}",
-        "child": f"{a} was made from {b}{direction}",
+        "parent": f"{b} {made} from {a}{direction}",
+        "child": f"{a} {made} from {b}{direction}",
         "related": f"{a} and {b} are related{kin}; their weights do not say which came first",
         "unrelated": f"{a} and {b} are unrelated, as far as their weights tell",
         "copies": f"{a} and {b} hold the same weights"

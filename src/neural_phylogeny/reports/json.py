@@ -14,10 +14,13 @@ from neural_phylogeny.records import (
     Comparison,
     Edge,
     Evidence,
+    ExplainedClaim,
+    Explanation,
     Hidden,
     Kinship,
     ModelRecord,
     Phylogeny,
+    Reasons,
     Skipped,
     TensorComparison,
 )
@@ -25,8 +28,10 @@ from neural_phylogeny.records import (
 FORMAT = "neural-phylogeny"
 VERSION = 1
 
-Record = Comparison | Edge | Evidence | Hidden | Kinship | ModelRecord | Phylogeny | Skipped | TensorComparison
-_RECORDS = (Comparison, Edge, Evidence, Hidden, Kinship, ModelRecord, Phylogeny, Skipped, TensorComparison)
+_RECORDS = (
+    *(Comparison, Edge, Evidence, ExplainedClaim, Explanation, Hidden),
+    *(Kinship, ModelRecord, Phylogeny, Reasons, Skipped, TensorComparison),
+)
 
 
 def to_json(phylogeny: Phylogeny) -> str:
@@ -41,6 +46,11 @@ def to_json(phylogeny: Phylogeny) -> str:
 def comparison_to_json(comparison: Comparison) -> str:
     """What is known of two models, as the JSON that ``nphylo compare --format json`` prints."""
     return dumps({"format": f"{FORMAT}-comparison", "version": VERSION, **_plain(comparison)})
+
+
+def explanation_to_json(explanation: Explanation) -> str:
+    """Why a model stands where it does, as the JSON that ``nphylo tree --explain MODEL --format json`` prints."""
+    return dumps({"format": f"{FORMAT}-explanation", "version": VERSION, **_plain(explanation)})
 
 
 def dumps(content: Any) -> str:

@@ -9,6 +9,7 @@ from typing import Any
 
 from rich.text import Text
 
+from neural_phylogeny.reasons import percent
 from neural_phylogeny.records import Edge, Evidence, Kinship, ModelRecord, Phylogeny
 from neural_phylogeny.reports.names import safe
 
@@ -50,23 +51,6 @@ def columns(claim: Edge | Kinship) -> Columns:
 
 def _colour(sure: float) -> str:
     return "green" if sure >= 0.9 else "yellow" if sure >= 0.7 else "red"
-
-
-def percent(share: float) -> str:
-    """A share as a percentage that never rounds to a certainty it is not.
-
-    Examples
-    --------
-    >>> percent(0.974), percent(0.9999), percent(1.0), percent(0.001), percent(float("nan"))
-    ('97 %', '>99 %', '100 %', '<1 %', '-')
-    """
-    if math.isnan(share):
-        return "-"
-    if 0.99 < share < 1.0:
-        return ">99 %"
-    if 0.0 < share < 0.01:
-        return "<1 %"
-    return f"{share:.0%}".replace("%", " %")
 
 
 def share_read(phylogeny: Phylogeny) -> float:

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from neural_phylogeny.trees.arborescence import maximum_arborescence
 from neural_phylogeny.trees.fusion import LEAST, fused
-from neural_phylogeny.trees.problem import Forest, Problem, SharedStart, kin_are_kin
+from neural_phylogeny.trees.problem import Forest, Problem, Rivals, SharedStart, kin_are_kin
 
 Matrix = NDArray[np.float64]
 
@@ -66,6 +66,7 @@ def _forest(problem: Problem, hear: Callable[[Matrix, list[int]], Matrix]) -> Fo
     parents, probability = np.full(n, -1, dtype=np.int64), np.ones(n)
     hidden, parenthood, labels = np.zeros(n), np.ones(n), np.arange(n)
     starts: list[SharedStart] = []
+    rivals = Rivals(np.full(n, -1, dtype=np.int64), np.zeros(n))
     for family in np.unique(problem.families):
         members = np.flatnonzero(problem.families == family)
         if len(members) < 2:
@@ -78,10 +79,14 @@ def _forest(problem: Problem, hear: Callable[[Matrix, list[int]], Matrix]) -> Fo
         )
         starts += [SharedStart(tuple(members[list(s.members)].tolist()), s.certain) for s in found.starts]
         assert found.families is not None
+        assert found.rivals is not None
         parents[members] = np.where(found.parents >= 0, members[found.parents], -1)
         probability[members], labels[members] = found.probability, members[found.families]
         hidden[members], parenthood[members] = found.hidden, found.parenthood
-    return Forest(parents, probability, labels, hidden, parenthood, tuple(starts))
+        next_to = found.rivals.parents
+        rivals.parents[members] = np.where(next_to >= 0, members[next_to], -1)
+        rivals.probability[members] = found.rivals.probability
+    return Forest(parents, probability, labels, hidden, parenthood, rivals, tuple(starts))
 
 
 def forest_of(
@@ -121,7 +126,21 @@ def forest_of(
             starts.append(SharedStart((k, other), certain=True))
         else:
             found[k], probability[k], parenthood[k] = other, EVEN, said[other, k]
-    return Forest(found, probability, _trees(found, apart), hidden, parenthood, tuple(starts))
+    rivals = _next_likely(said, found, parenthood)
+    return Forest(found, probability, _trees(found, apart), hidden, parenthood, rivals, tuple(starts))
+
+
+def _next_likely(said: Matrix, parents: NDArray[np.int64], parenthood: NDArray[np.float64]) -> Rivals:
+    """Of each model the likeliest parent but the one it was given.
+
+    What is not the parent's of the probability is shared as the detector shares it.
+    """
+    every = np.arange(len(said))
+    others = said.copy()
+    others[np.where(parents < 0, every, parents), every] = 0.0
+    others *= (1.0 - parenthood) / np.maximum(others.sum(axis=0), LEAST)
+    at = np.argmax(others, axis=0)
+    return Rivals(np.where(at == every, -1, at), others[at, every])
 
 
 def _links(

@@ -76,6 +76,14 @@ class SharedStart:
 
 
 @dataclass(frozen=True)
+class Rivals:
+    """Of each model the next likely parent, -1 where that is none, and its probability; ``(n,)`` each."""
+
+    parents: Parents
+    probability: NDArray[np.float64]
+
+
+@dataclass(frozen=True)
 class Forest:
     """A method's answer.
 
@@ -92,6 +100,8 @@ class Forest:
         that have one share it.
     parenthood : (n,), optional
         Probability that a model's parent is the one named, or that it has none, by a method that knows it.
+    rivals : Rivals, optional
+        What is next likely, by such a method.
     starts : tuple of SharedStart
         Roots that were left apart though their weights are alike.
     """
@@ -101,4 +111,5 @@ class Forest:
     families: NDArray[np.int64] | None = None
     hidden: NDArray[np.float64] | None = None
     parenthood: NDArray[np.float64] | None = None
+    rivals: Rivals | None = None
     starts: tuple[SharedStart, ...] = ()
