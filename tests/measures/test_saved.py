@@ -89,8 +89,8 @@ def test_an_array_of_another_length_than_its_outline_is_refused(measured, rng, t
 
 def test_a_pass_of_another_sample_is_not_reused_and_that_is_told(tmp_path, rng):
     parent = rng.uniform(-1, 1, (300, 200)).astype(np.float32)
-    for name in "abc":
-        np.savez(tmp_path / f"{name}.npz", w=parent + rng.normal(0, 0.3, parent.shape).astype(np.float32))
+    for name, moved in (("a", 0.0), ("b", 0.3), ("c", 0.5)):
+        np.savez(tmp_path / f"{name}.npz", w=parent + rng.normal(0, moved, parent.shape).astype(np.float32))
     stats = tmp_path / "kept.stats"
     whole = reconstruct(tmp_path, save_stats=stats)
     some = reconstruct(tmp_path, stats=stats, save_stats=stats, sample=0.1)
