@@ -90,6 +90,11 @@ def test_what_is_said_of_models_in_other_places(answer, name, words):
     assert words in told(answer, name)
 
 
+def test_the_remark_on_a_model_is_told(answer):
+    noted = [replace(m, remark="left out: values in w") if m.name == "child" else m for m in answer.models]
+    assert "On child: left out: values in w." in told(replace(answer, models=tuple(noted)), "child")
+
+
 def test_an_unknown_model_is_told_with_the_nearest(answer):
     with pytest.raises(UnknownChoiceError, match="did you mean 'child'"):
         explain(answer, "chld")

@@ -6,7 +6,7 @@ import math
 
 from neural_phylogeny.errors import UnknownChoiceError
 from neural_phylogeny.reasons import orphan_would_change, percent, reasons_for, what_would_change
-from neural_phylogeny.records import Edge, ExplainedClaim, Explanation, Kinship, Phylogeny
+from neural_phylogeny.records import Edge, ExplainedClaim, Explanation, Kinship, ModelRecord, Phylogeny
 from neural_phylogeny.reports.families import families
 from neural_phylogeny.reports.labels import share_read, small_share
 
@@ -39,7 +39,9 @@ def explain(phylogeny: Phylogeny, name: str) -> Explanation:
     claims += [_pair(pair, told_of, size) for pair in phylogeny.undirected if told_of in (pair.a, pair.b)]
     children = tuple(edge.child for edge in phylogeny.edges if edge.parent == told_of)
     warnings = [*_copies(phylogeny, name, told_of), *_siblings(phylogeny, told_of, hidden), *_root(phylogeny, told_of)]
-    return Explanation(models[name], told_of, tuple(claims), (*warnings, *_sampled(phylogeny)), children)
+    return Explanation(
+        models[name], told_of, tuple(claims), (*warnings, *_remark(models[name]), *_sampled(phylogeny)), children
+    )
 
 
 def _edge(edge: Edge, size: int, hidden: set[str]) -> ExplainedClaim:
@@ -73,6 +75,10 @@ def _copies(phylogeny: Phylogeny, name: str, told_of: str) -> list[str]:
     if name != told_of:
         return [f"{name} {same} {others}; what is said here is said of {told_of}."]
     return [f"{name} {same} {others}; which of them was there first, weights cannot tell."]
+
+
+def _remark(model: ModelRecord) -> list[str]:
+    return [f"On {model.name}: {model.remark}."] if model.remark and model.family is not None else []
 
 
 def _sampled(phylogeny: Phylogeny) -> list[str]:
