@@ -78,7 +78,7 @@ def _forests(
             continue
         families = labels[[group.members[row] for row in rows]]
         forest = method.solve(found.problem(rows, families, seed))
-        shares = support(found, rows, families, method, forest, draws, seed)
+        shares = support(found, rows, families, method, forest, draws, seed) if draws else None
         forests.append(Answer(group, found, rows, forest, shares))
     return forests
 

@@ -28,7 +28,7 @@ def support(
     """
     again = np.zeros(len(rows))
     named = forest.parents >= 0
-    if draws < 1 or sum(tensor.is_matrix for tensor in found.statistics.alignment.tensors) < FEWEST:
+    if sum(tensor.is_matrix for tensor in found.statistics.alignment.tensors) < FEWEST:
         return np.full(len(rows), np.nan)
     rng = np.random.default_rng(seed)
     for _ in range(draws):

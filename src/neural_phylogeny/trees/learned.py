@@ -112,9 +112,8 @@ def forest_of(
     found = likeliest_forest(said)
     if n == 2 and (found >= 0).any() and ancestral([0, 1]) < DOUBTED:
         found[:] = -1
-        sure, starts = np.diag(said).copy(), (SharedStart((0, 1), certain=False),)
-        rivals = _next_likely(said, found, sure)
-        return Forest(found, np.ones(2), np.arange(2), np.zeros(2), sure, rivals, starts)
+        sure, start = np.diag(said).copy(), SharedStart((0, 1), certain=False)
+        return Forest(found, np.ones(2), np.arange(2), np.zeros(2), sure, _next_likely(said, found, sure), (start,))
     children, every = np.flatnonzero(found >= 0), np.arange(n)
     parenthood = said[np.where(found < 0, every, found), every]
     if n == 2:
