@@ -18,9 +18,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from neural_phylogeny.assembly import phylogeny
+from neural_phylogeny.claims import UNDECIDED
 from neural_phylogeny.detector.examples import Known, kin, measured_families
 from neural_phylogeny.detector.families.truth import without
 from neural_phylogeny.detector.inference import Inputs
+from neural_phylogeny.detector.initialisation import initialisation_test
 from neural_phylogeny.detector.measurements import Measurements
 from neural_phylogeny.detector.shipped import detector
 from neural_phylogeny.evaluation.kept import KeptCollection
@@ -29,13 +31,14 @@ from neural_phylogeny.evaluation.rates import Calibration, calibration
 from neural_phylogeny.evaluation.suites import find_suite, kept_collections
 from neural_phylogeny.files import replacing
 from neural_phylogeny.findings import examine
-from neural_phylogeny.trees.learned import LIKELY, forest_of
+from neural_phylogeny.trees.learned import forest_of
 from neural_phylogeny.trees.methods import METHODS
 from neural_phylogeny.trees.problem import Forest
 
 DATA = Path(__file__).parent / "data"
 SUITES = ("paper", "mixed", "generations", "wild")
 KINDS = ("this parent", "this direction", "a hidden parent")
+CLEAR = 0.5 + UNDECIDED
 PRIORS = (0.0, 0.5, 1.0, 1.5, 2.0)
 """Further log-odds for "no parent here" at which families without their root are looked at."""
 
@@ -75,6 +78,14 @@ def families(folder: Path) -> Iterator[Known]:
 def said_of(known: Known) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     found = detector().probabilities(Inputs.of(known.measured))
     return found.parent, found.hidden
+
+
+def forest(known: Known, said: NDArray[np.float64], hidden: NDArray[np.float64], prior: float = 0.0) -> Forest:
+    """The forest of a family, with more odds for "no parent here" than usual."""
+    raised = said.copy()
+    raised[np.diag_indices(len(said))] *= np.exp(prior)
+    test = initialisation_test()
+    return forest_of(raised / raised.sum(axis=0), hidden, lambda rows: test.verdict(known.measured.subset(rows)))
 
 
 def of_suite(suite: str) -> tuple[Answers, list[Known]]:
@@ -141,25 +152,20 @@ def missing_parents(groups: list[Known]) -> list[list[str]]:
     for prior in PRIORS:
         right = total = alarms = joined = announced = 0
         for known, said, hidden in whole:
-            found = _forest(said, hidden, prior)
-            right, total = right + int((found.parents == known.parents).sum()), total + len(said)
-            alarms += int(((found.parents < 0) & (hidden > LIKELY)).sum() > 1)
+            found = forest(known, said, hidden, prior)
+            told = np.where(found.probability > CLEAR, found.parents, -2)  # without a direction nothing is right
+            right, total = right + int((told == known.parents).sum()), total + len(said)
+            alarms += int(found.hidden is not None and (found.hidden > 0).sum() > 1)
         for known, said, hidden in orphaned:
-            found = _forest(said, hidden, prior)
+            found = forest(known, said, hidden, prior)
             orphans = set(np.flatnonzero(known.hidden).tolist())
-            told = [(j, i) for j, i in enumerate(found.parents.tolist()) if i >= 0 and found.probability[j] > 0.55]
-            joined += any({j, i} <= orphans for j, i in told)
+            edges = [(j, i) for j, i in enumerate(found.parents.tolist()) if i >= 0 and found.probability[j] > CLEAR]
+            joined += any({j, i} <= orphans for j, i in edges)
             announced += int(found.hidden is not None and (found.hidden > 0).sum() > 1)
         n, m = max(len(whole), 1), max(len(orphaned), 1)
         row = [f"{prior:.1f}", str(len(whole)), f"{right / max(total, 1):.3f}", f"{alarms / n:.3f}"]
         rows.append([*row, str(len(orphaned)), f"{joined / m:.3f}", f"{announced / m:.3f}"])
     return rows
-
-
-def _forest(said: NDArray[np.float64], hidden: NDArray[np.float64], prior: float) -> Forest:
-    raised = said.copy()
-    raised[np.diag_indices(len(said))] *= np.exp(prior)
-    return forest_of(raised / raised.sum(axis=0), hidden)
 
 
 def table(header: list[str], rows: list[list[str]]) -> str:
@@ -185,7 +191,7 @@ def main() -> None:
         name = "left-out families"
         groups[name], answers[name] = list(families(arguments.waves)), Answers()
         for known in groups[name]:
-            hear(answers[name], forest_of(*said_of(known)), known.parents, known.hidden)
+            hear(answers[name], forest(known, *said_of(known)), known.parents, known.hidden)
     for suite in SUITES:
         answers[suite], groups[suite] = of_suite(suite)
     found = {name: one.calibrations() for name, one in answers.items()}
