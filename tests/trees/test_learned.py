@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from tests.trees.conftest import problem_of
 
-from neural_phylogeny.trees.learned import forest_of, learned_forest, likeliest_forest
+from neural_phylogeny.trees.learned import learned_forest, likeliest_forest
 
 
 @pytest.mark.parametrize("n", [2, 3, 5, 7])
@@ -129,13 +129,3 @@ def test_two_models_of_one_initialisation_are_not_linked(rng, verdict):
     assert forest.families is not None
     assert len(np.unique(forest.families)) == (2 if verdict < 0 else 1)
     assert len(forest.starts) == (1 if verdict < 0 else 0)
-
-
-def test_two_strangers_of_one_initialisation_stay_apart():
-    said, hidden = np.array([[0.8, 0.9], [0.2, 0.1]]), np.zeros(2)
-    assert forest_of(said, hidden, lambda rows: 0).parents.tolist() == [-1, 0]
-    apart = forest_of(said, hidden, lambda rows: -1)
-    assert apart.parents.tolist() == [-1, -1]
-    assert apart.families is not None
-    assert apart.families.tolist() == [0, 1]
-    assert [start.members for start in apart.starts] == [(0, 1)]

@@ -34,6 +34,11 @@ _VOTE_STATEMENTS = {
 
 def existence_evidence(found: Existence, i: int, j: int) -> Evidence:
     """Why two models are, or are not, called related."""
+    if found.identical[i, j]:
+        statement = (
+            "a matrix between two layers is the same in both to the last bit, which does not happen to strangers"
+        )
+        return Evidence("equal-matrix", 1.0, "kin", 1.0, statement)
     log10_p = float(found.log_p[i, j]) / math.log(10.0)
     cosine = float(found.matched[i, j])
     related = bool(found.kin[i, j])

@@ -95,9 +95,8 @@ def forest_of(
     """The likeliest forest of one family by probabilities of parents, and of having a hidden one.
 
     Roots with a hidden parent stay together unless their initialisation may be all that they share, and roots that may
-    not be any are linked to the likeliest relative, no direction told. Two models that look like strangers of one
-    initialisation stay apart. An edge's probability is that of its direction, given that one of the two is the other's
-    parent.
+    not be any are linked to the likeliest relative, no direction told. An edge's probability is that of its direction,
+    given that one of the two is the other's parent.
 
     Parameters
     ----------
@@ -110,10 +109,6 @@ def forest_of(
     """
     n = len(said)
     found = likeliest_forest(said)
-    if n == 2 and (found >= 0).any() and ancestral([0, 1]) < DOUBTED:
-        found[:] = -1
-        sure, start = np.diag(said).copy(), SharedStart((0, 1), certain=False)
-        return Forest(found, np.ones(2), np.arange(2), np.zeros(2), sure, _next_likely(said, found, sure), (start,))
     children, every = np.flatnonzero(found >= 0), np.arange(n)
     parenthood = said[np.where(found < 0, every, found), every]
     if n == 2:
