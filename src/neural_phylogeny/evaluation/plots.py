@@ -51,7 +51,7 @@ def reliability(panels: Mapping[str, Mapping[str, Calibration]], target: Path) -
 
     On the diagonal confidences mean what they say; below it they are too sure.
     """
-    figure = Figure(figsize=(3.6 * len(panels), 3.9), dpi=110, layout="constrained")
+    figure = Figure(figsize=(3.6 * len(panels), 4.6), dpi=110, layout="constrained")
     FigureCanvasAgg(figure)
     for axes, (title, curves) in zip(np.atleast_1d(figure.subplots(1, len(panels))), panels.items(), strict=True):
         axes.plot([0, 1], [0, 1], color="0.7", linewidth=1)
@@ -64,7 +64,7 @@ def reliability(panels: Mapping[str, Mapping[str, Calibration]], target: Path) -
             label = f"{name}: error {found.error:.3f} of {found.number:,}"
             axes.scatter(across, up, s=sizes, color=line.get_color(), alpha=0.8, linewidths=0, label=label)
         axes.set(title=title, xlabel="confidence", ylabel="share that is right", xlim=(0, 1.03), ylim=(0, 1.03))
-        axes.legend(fontsize=7, loc="upper left", markerscale=0.6)
+        axes.legend(fontsize=7, loc="upper center", bbox_to_anchor=(0.5, -0.16), markerscale=0.6)
     _write(figure, target)
 
 
