@@ -61,7 +61,7 @@ def shared(measured: Measurements) -> Shared:
     moved = np.divide(total(pairs["square"]), norm, out=np.full((n, n), np.inf), where=norm > 0)
     bits = np.nanmax(measured.models["grid"], axis=0)
     zeros, equal = total(pairs["zeros"]) / count, total(pairs["equal"]) / count
-    return Shared(zeros, equal, total(own) / count, moved, bits, np.zeros((n, n), dtype=bool))
+    return Shared(zeros, equal, total(own) / count, moved, bits, *np.zeros((2, n, n), dtype=bool))
 
 
 def groups(paths: Sequence[Path], trees: bool) -> list[Group]:

@@ -12,6 +12,7 @@ from neural_phylogeny.relations.exact import (
     exact_witnesses,
     pruned,
     pruned_copy,
+    quantized,
     reshaped,
     rounded,
     shrunk,
@@ -119,3 +120,27 @@ def test_who_counted_more_batches_is_not_the_parent():
 
 def test_equal_counters_say_nothing():
     assert not counted({0: 100, 1: 100}, 2).any()
+
+
+def in_eight_bits(model):
+    steps = {name: np.abs(w).max() / 127 for name, w in model.items()}
+    return {name: (np.round(w / steps[name]) * steps[name]).astype(np.float32) for name, w in model.items()}
+
+
+def test_a_model_in_eight_bits_was_made_from_the_other(measured, rng):
+    root = {"a": rng.normal(size=(60, 50)).astype(np.float32), "b": rng.normal(size=(40, 60)).astype(np.float32)}
+    child = trained(root, rng, moved=0.02)
+    odds = quantized(Shared.of(measured(root, in_eight_bits(root), child)))
+    assert odds.tolist() == [[0.0, CERTAIN, 0.0], [-CERTAIN, 0.0, 0.0], [0.0, 0.0, 0.0]]
+
+
+def test_eight_bits_in_one_matrix_alone_are_no_sign(measured, rng):
+    root = {"a": rng.normal(size=(60, 50)).astype(np.float32), "b": rng.normal(size=(40, 60)).astype(np.float32)}
+    child = trained(root, rng) | {"a": in_eight_bits(root)["a"]}
+    whole = in_eight_bits(root)
+    assert quantized(Shared.of(measured(root, child, whole)))[0].tolist() == [0.0, 0.0, CERTAIN]
+
+
+def test_small_matrices_have_few_values_anyway(measured, rng):
+    root = {"a": rng.normal(size=(8, 6)).astype(np.float32)}
+    assert not quantized(Shared.of(measured(root, in_eight_bits(root)))).any()

@@ -17,6 +17,7 @@ Matrix = NDArray[np.float64]
 _EXACT_STATEMENTS = {
     "pruned-copy": "{child} is {parent} with more values set to zero",
     "rounded": "{child} is {parent} rounded to a coarser grid",
+    "quantized": "{child} is {parent} on an even grid of at most 256 levels a matrix",
     "shrunk": "{child} is a part of {parent}, its values unchanged",
 }
 

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from neural_phylogeny.measures.statistic import Arrays
 from neural_phylogeny.measures.statistics import Statistics
 from neural_phylogeny.records import TensorInfo
 
@@ -26,6 +27,9 @@ FEW = 0.01
 MANY = 0.1
 """A larger share of zeros was made on purpose."""
 
+LEVELS = 256
+"""Most values of a matrix on a grid of eight bits."""
+
 KEPT = 0.98
 """Share of zeros or values that a descendant keeps."""
 
@@ -36,7 +40,8 @@ class Shared:
 
     ``zeros`` in both, ``equal`` in both (zeros too), as shares of the sampled values; ``own`` share of i's zeros among
     the values compared with j; ``moved``: mean squared difference over the mean square of i; ``bits`` of
-    the mantissas of i, ``(n,)``; ``narrower``: whether j has a matrix of fewer inputs a unit than i's.
+    the mantissas of i, ``(n,)``; ``narrower``: whether j has a matrix of fewer inputs a unit than i's;
+    ``levels``: whether j has few different values where i has many, as near to i's as so many levels allow.
     """
 
     zeros: Matrix
@@ -45,6 +50,7 @@ class Shared:
     moved: Matrix
     bits: NDArray[np.float64]
     narrower: NDArray[np.bool_]
+    levels: NDArray[np.bool_]
 
     @classmethod
     def of(cls, statistics: Statistics) -> Shared:
@@ -52,6 +58,7 @@ class Shared:
         n = statistics.alignment.n_models
         count, zeros, equal, own, square, norm = (np.zeros((n, n)) for _ in range(6))
         bits, narrower = np.zeros(n), np.zeros((n, n), dtype=bool)
+        fits, fails = np.zeros((n, n), dtype=bool), np.zeros((n, n), dtype=bool)
         for tensor, arrays in statistics:
             if not tensor.is_matrix or "cross.product" not in arrays:
                 continue
@@ -65,6 +72,10 @@ class Shared:
             own[at] += np.diag(both)[:, None]
             square[at] += arrays["cross.square"][inner]
             norm[at] += np.diag(arrays["cross.product"][inner])[:, None]
+            few = _few_levels(arrays, finite)
+            near = arrays["cross.square"][inner] <= arrays["cross.count"][0] * _spacing(arrays, finite)[None, :] / 6.0
+            fits[at] |= few[None, :] & ~few[:, None] & near
+            fails[at] |= ~(few[None, :] & near) & few.any()
             inputs = np.array([_inputs(tensor.sources[k]) for k in np.flatnonzero(finite)])
             narrower[at] |= inputs[None, :] < inputs[:, None]
             bits[members] = np.maximum(bits[members], arrays["moments.grid"][finite])
@@ -76,6 +87,7 @@ class Shared:
             np.divide(square, norm, out=np.full((n, n), np.inf), where=norm > 0),
             bits,
             narrower,
+            fits & ~fails,
         )
 
 
@@ -107,6 +119,11 @@ def rounded(shared: Shared) -> Matrix:
     coarser = shared.bits[None, :] < shared.bits[:, None] - 2.0
     error = 2.0 ** (-2.0 * shared.bits[None, :]) / 12.0
     return _directed(np.where(coarser & (shared.moved <= 1.2 * error) & (shared.moved > 0.0), CERTAIN, 0.0))
+
+
+def quantized(shared: Shared) -> Matrix:
+    """Whether j is i on an even grid of at most 256 levels a matrix, such as int8."""
+    return _directed(np.where(shared.levels & ~shared.levels.T, CERTAIN, 0.0))
 
 
 def shrunk(shared: Shared) -> Matrix:
@@ -147,7 +164,7 @@ def counted(batches: Mapping[int, int], n: int) -> Matrix:
     return found
 
 
-DIRECTED = {"pruned-copy": pruned_copy, "rounded": rounded, "shrunk": shrunk}
+DIRECTED = {"pruned-copy": pruned_copy, "rounded": rounded, "quantized": quantized, "shrunk": shrunk}
 """By name, witnesses that know that one of two models was made from the other."""
 
 PRUNED, COUNTED = "pruned", "batches-seen"
@@ -166,6 +183,20 @@ def exact_witnesses(statistics: Statistics) -> dict[str, Matrix]:
     batches = counted(statistics.batches, statistics.alignment.n_models)
     found |= {PRUNED: pruned(shared), COUNTED: batches}
     return found | {UNTOUCHED: untouched(shared), RESHAPED: reshaped(shared)}
+
+
+def _few_levels(arrays: Arrays, finite: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    """Of each member, whether a matrix has at most 256 different values, four times fewer than were looked at."""
+    most = np.minimum(LEVELS, arrays["moments.probed"][finite] / 4)
+    found: NDArray[np.bool_] = arrays["moments.distinct"][finite] <= most
+    return found
+
+
+def _spacing(arrays: Arrays, finite: NDArray[np.bool_]) -> NDArray[np.float64]:
+    """Squared distance of neighbours on the grid of 256 levels that reaches a member's largest value."""
+    largest = arrays["moments.largest"][finite].astype(np.float64)
+    spacing: NDArray[np.float64] = (2.0 * largest / (LEVELS - 1)) ** 2
+    return spacing
 
 
 def _inputs(source: TensorInfo) -> int:
