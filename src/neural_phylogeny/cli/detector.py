@@ -47,8 +47,11 @@ def command() -> None:
     help="Folder of data sets, NAME.npz; the digits of scikit-learn stand in without it.",
 )
 @click.option("--test-sets", is_flag=True, help="Tasks of the data sets that are never trained on.")
+@click.option("--wide", is_flag=True, help="Networks of 20,000 to 300,000 parameters, 14 families a wave.")
 @quiet_option
-def make_families(out: Path, first: int, waves: int, data: Path | None, test_sets: bool, quiet: bool) -> int:
+def make_families(
+    out: Path, first: int, waves: int, data: Path | None, test_sets: bool, wide: bool, quiet: bool
+) -> int:
     """Train families of tiny networks and keep what one pass measures of them.
 
     A wave is 28 families trained at once in about seven seconds of one core, from its number alone. Waves that are
@@ -65,7 +68,7 @@ def make_families(out: Path, first: int, waves: int, data: Path | None, test_set
       2  wrong usage
       3  data are missing or wrong
     """
-    from neural_phylogeny.detector.families.make import make_waves
+    from neural_phylogeny.detector.families.make import FAMILIES, WIDE_FAMILIES, make_waves
     from neural_phylogeny.detector.families.pictures import TEST_SETS, TRAINING_SETS
     from neural_phylogeny.detector.measurements import Measurements
 
@@ -87,6 +90,8 @@ def make_families(out: Path, first: int, waves: int, data: Path | None, test_set
             lambda models: dict(Measurements.of_models(models).arrays()),
             data=data,
             datasets=TEST_SETS if test_sets else TRAINING_SETS,
+            n_families=WIDE_FAMILIES if wide else FAMILIES,
+            wide=wide,
             told=told,
         )
     sink.write(f"{out}: {made} families made now, {len(list(out.glob('wave-*.npz')))} waves there", None)

@@ -13,6 +13,9 @@ KINDS = ("dense", "conv", "conv-norm", "attention", "recurrent")
 SHARES = (0.64, 0.11, 0.08, 0.07, 0.10)
 """How often each kind is drawn."""
 
+WIDE, WIDE_SHARES = (20_000, 300_000), (0.5, 0.17, 0.13, 0.12, 0.08)
+"""Parameters of wide architectures, and how often each kind is drawn of them."""
+
 TINY = 0.3
 """How often an architecture is drawn of only a few hundred parameters."""
 
@@ -137,11 +140,15 @@ class Architecture:
         ]
 
 
-def draw_architecture(rng: np.random.Generator, kind: str | None = None) -> Architecture:
+def draw_architecture(rng: np.random.Generator, kind: str | None = None, *, wide: bool = False) -> Architecture:
     """An architecture of a given kind or any: a few thousand parameters, in a third of the cases a few hundred.
+
+    Wide ones have ten times as many, on images up to 28 x 28 (``draw_wide``).
 
     The smaller, the noisier are angles between trainings; real networks have more parameters than any of these.
     """
+    if wide:
+        return draw_wide(rng, kind)
     kind = kind or str(rng.choice(KINDS, p=SHARES))
     tiny = rng.random() < TINY
     side = int(rng.choice([8, 10, 14], p=[0.45, 0.35, 0.2] if tiny else [0.25, 0.4, 0.35]))
@@ -165,6 +172,35 @@ def draw_architecture(rng: np.random.Generator, kind: str | None = None) -> Arch
         return Architecture(kind, side, classes, (inner, inner * int(rng.choice([1, 2]))), "gelu", "", patch)
     cell = str(rng.choice(list(GATES), p=[0.5, 0.25, 0.25]))
     return Architecture(kind, min(side, 10), classes, (width([16, 24], [32, 48, 64]),), "tanh", cell)
+
+
+def draw_wide(rng: np.random.Generator, kind: str | None = None) -> Architecture:
+    """An architecture of 20,000 to 300,000 parameters, of a given kind or any; angles between trainings are sharp."""
+    kind = kind or str(rng.choice(KINDS, p=WIDE_SHARES))
+    while True:
+        found = _draw_wide(rng, kind)
+        if WIDE[0] <= sum(spec.size for spec in found.tensors) <= WIDE[1]:
+            return found
+
+
+def _draw_wide(rng: np.random.Generator, kind: str) -> Architecture:
+    side, classes = int(rng.choice([14, 20, 28], p=[0.5, 0.3, 0.2])), int(rng.choice([5, 10, 10, 10, 20]))
+    activation = str(rng.choice(["relu", "relu", "tanh", "gelu"]))
+
+    def several(choices: list[int], most: int) -> tuple[int, ...]:
+        return tuple(int(rng.choice(choices)) for _ in range(int(rng.integers(1, most + 1))))
+
+    if kind == "dense":
+        widths = (int(rng.choice([96, 128, 192, 256, 384])), *several([48, 64, 96, 128, 192], 4))
+        return Architecture(kind, side, classes, widths, activation)
+    if kind in ("conv", "conv-norm"):
+        widths = (int(rng.choice([16, 24, 32])), *several([32, 48, 64, 96], 3))
+        return Architecture(kind, side, classes, widths, activation)
+    if kind == "attention":
+        side, inner = int(rng.choice([14, 28])), int(rng.choice([48, 64, 96]))
+        return Architecture(kind, side, classes, (inner, inner * int(rng.choice([1, 2]))), "gelu", "", 7)
+    cell = str(rng.choice(list(GATES), p=[0.5, 0.25, 0.25]))
+    return Architecture(kind, 14, classes, (int(rng.choice([96, 128, 192])),), "tanh", cell)
 
 
 def _linear(name: str, inputs: int, outputs: int, layer: int) -> list[TensorSpec]:

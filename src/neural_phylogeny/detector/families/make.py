@@ -25,8 +25,8 @@ MeasureFn = Callable[[list[Model]], dict[str, NDArray[np.generic]]]
 DrawFn = Callable[[Architecture, int, int, np.random.Generator, str | None], FamilyPlan]
 """Draws a plan, as ``draw_family`` does."""
 
-FAMILIES, VIEWS = 28, 6
-"""Families of a wave, and tasks that they share."""
+FAMILIES, WIDE_FAMILIES, VIEWS = 28, 14, 6
+"""Families of a wave, of a wave of wide networks, and tasks that they share."""
 
 BATCHES = {"dense": (16, 32), "recurrent": (16,), "conv": (16,), "conv-norm": (16,), "attention": (16,)}
 """Images of a step, by kind of network: what it costs decides."""
@@ -43,6 +43,7 @@ def wave(
     kind: str | None = None,
     regime: str | None = None,
     draw: DrawFn = draw_family,
+    wide: bool = False,
 ) -> list[Family]:
     """The families of one seed, all of one architecture; diverged ones are left out, so there may be fewer.
 
@@ -56,9 +57,11 @@ def wave(
         Only this kind of architecture or regime; any by default.
     draw : callable, optional
         Draws the plans.
+    wide : bool
+        Whether networks are ten times larger than usual.
     """
     rng = np.random.default_rng(seed)
-    architecture = draw_architecture(rng, kind)
+    architecture = draw_architecture(rng, kind, wide=wide)
     views = draw_views(pictures, architecture.side, architecture.classes, VIEWS, rng)
     batch = int(rng.choice(BATCHES[architecture.kind]))
     plans = [draw(architecture, len(views), batch, rng, regime) for _ in range(n_families)]
@@ -84,6 +87,7 @@ def make_waves(
     datasets: Sequence[str] = TRAINING_SETS,
     n_families: int = FAMILIES,
     draw: DrawFn = draw_family,
+    wide: bool = False,
     told: Callable[[Path, int], None] = lambda path, families: None,
 ) -> None:
     """Measure the waves ``first`` to ``last`` (not included), one file each; those that are there stay.
@@ -99,6 +103,8 @@ def make_waves(
         What tasks are made of; the others are left for tests.
     draw : callable, optional
         Draws the plans of the families.
+    wide : bool
+        Whether networks are ten times larger than usual.
     told : callable, optional
         Called with each new file and its number of families.
     """
@@ -109,7 +115,7 @@ def make_waves(
         if path.exists():
             continue
         pictures = pictures or load_pictures(data, datasets)
-        families = wave(number, pictures, n_families, draw=draw)
+        families = wave(number, pictures, n_families, draw=draw, wide=wide)
         _write(path, families, measure_fn)
         told(path, len(families))
 

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from neural_phylogeny.zoo.tasks import DIGITS, VARIANTS, Task, load_task
 
-SIDES = (8, 10, 14)
+SIDES = (8, 10, 14, 20, 28)
 
 MOST = 4000
 """Images of a data set that are used."""

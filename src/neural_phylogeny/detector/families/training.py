@@ -24,8 +24,9 @@ except ModuleNotFoundError as error:
 
 Weights = NDArray[np.float32]
 
-AT_ONCE = 64
-"""Networks in one batch: more do not stay in the cache, fewer do not hide the cost of a call."""
+AT_ONCE, IN_CACHE = 64, 600_000
+"""Networks in one batch, and their entries together: more do not stay in the cache, fewer do not hide the cost of a
+call."""
 
 JUDGED = 128
 """Images by which a network's accuracy is judged."""
@@ -73,12 +74,13 @@ def train(architecture: Architecture, jobs: Sequence[Job], views: Sequence[View]
     for k, job in enumerate(jobs):
         children.setdefault(job.parent, []).append(k)
     longest = _longest(jobs, children)
+    at_once = min(AT_ONCE, max(2, IN_CACHE // layout.learnt))
     done: dict[int, State] = {}
     ready = [(-longest[k], k) for k in children.get(-1, [])]
     heapq.heapify(ready)
     active: dict[int, State] = {}
     while ready or active:
-        while ready and len(active) < AT_ONCE:
+        while ready and len(active) < at_once:
             _, k = heapq.heappop(ready)
             active[k] = _begin(jobs[k], done.get(jobs[k].parent), layout, views, stack, batch)
         stack.advance(list(active.values()))
