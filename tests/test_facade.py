@@ -44,6 +44,19 @@ def families(answer):
     return {model.name: model.family for model in answer.models}
 
 
+def test_a_mean_of_models_has_them_all_for_parents(rng):
+    root = weights(rng)
+    one, other = tuned(rng, root), tuned(rng, root)
+    soup = {name: (0.4 * one[name] + 0.6 * other[name]).astype(np.float32) for name in one}
+    answer = reconstruct({"soup": soup, "root": root, "other": other, "one": one})
+    merged = [edge for edge in answer.edges if edge.child == "soup"]
+    assert [(edge.parent, edge.kind) for edge in merged] == [("other", "merge"), ("one", "merge")]
+    assert "0.6 of other and 0.4 of one" in merged[0].evidence[1].statement
+    assert edges(answer) >= {("root", "one"), ("root", "other")}
+    assert nx.is_directed_acyclic_graph(answer.graph)
+    assert "also from one" in answer.to_text()
+
+
 class TestWhatPeersGetWrong:
     def test_independent_models_of_one_config_are_not_related(self, rng):
         answer = reconstruct({f"m{k}": weights(rng) for k in range(6)})

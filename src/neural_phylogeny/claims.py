@@ -13,10 +13,16 @@ from neural_phylogeny.findings import Findings
 from neural_phylogeny.measures.saved import Group
 from neural_phylogeny.reasons import NOBODY, RUNNER_UP, percent
 from neural_phylogeny.records import Edge, Evidence, Hidden, Kinship
+from neural_phylogeny.relations.evidence import merge_evidence
+from neural_phylogeny.trees.merging import MERGED
 from neural_phylogeny.trees.problem import Forest
 
 UNDECIDED = 0.05
 """An edge whose direction is less than this far from even odds is reported without a direction."""
+
+
+SURE_OF_MERGE = 1.0 / (1.0 + math.exp(-MERGED))
+"""How sure an exact mean is to have been made from its parts."""
 
 
 @dataclass(frozen=True)
@@ -40,6 +46,9 @@ def claims(names: Sequence[str], forests: list[Answer]) -> tuple[list[Edge], lis
     for answer in forests:
         group, found, rows, forest = answer.group, answer.found, answer.rows, answer.forest
         for k, above in enumerate(forest.parents.tolist()):
+            if forest.merged is not None and np.count_nonzero(forest.merged[:, k]) > 1:
+                edges += _merged(answer, names, k)
+                continue
             if above < 0:
                 continue
             parent, child = rows[above], rows[k]
@@ -57,6 +66,26 @@ def claims(names: Sequence[str], forests: list[Answer]) -> tuple[list[Edge], lis
             else:
                 edges.append(Edge(*pair, "finetune", sure[0], *shared, reasons, kinship, sure[1], support))
     return edges, undirected
+
+
+def _merged(answer: Answer, names: Sequence[str], k: int) -> list[Edge]:
+    """The edges to a mean from all of its parts, the forest's parent first."""
+    assert answer.forest.merged is not None
+    column, main = answer.forest.merged[:, k], int(answer.forest.parents[k])
+    parts = sorted(np.flatnonzero(column).tolist(), key=lambda part: (part != main, -column[part]))
+    members, child = answer.group.members, answer.rows[k]
+    named = {names[members[answer.rows[part]]]: float(column[part]) for part in parts}
+    support = math.nan if answer.support is None else float(answer.support[k])
+    found = []
+    for part in parts:
+        row = answer.rows[part]
+        pair, kinship = (names[members[row]], names[members[child]]), answer.found.kinship(row, child)
+        first, *others = answer.found.evidence(row, child, pair)
+        reasons = (first, merge_evidence(named, *pair, SURE_OF_MERGE), *others)
+        shared = (answer.found.similarity(row, child), float(answer.found.coverage[row, child]))
+        told = support if part == main else math.nan
+        found.append(Edge(*pair, "merge", SURE_OF_MERGE, *shared, reasons, kinship, SURE_OF_MERGE, told))
+    return found
 
 
 def hidden_ancestors(

@@ -19,6 +19,7 @@ from neural_phylogeny.relations.evidence import direction_evidence, exact_eviden
 from neural_phylogeny.relations.exact import exact_witnesses
 from neural_phylogeny.relations.existence import Existence, existence, matrix_gram
 from neural_phylogeny.relations.fake_init import nearer, summed
+from neural_phylogeny.relations.merges import merges
 from neural_phylogeny.trees.problem import Problem
 
 if TYPE_CHECKING:
@@ -127,6 +128,7 @@ class Findings:
             exact=lambda chosen: self._exact([rows[k] for k in chosen]),
             learned=lambda chosen: _learned(measured(tuple(chosen))),
             ancestral=lambda chosen: _ancestral(measured(tuple(chosen))),
+            merged=lambda chosen: merges(self.statistics, [rows[k] for k in chosen]),
         )
 
     def _exact(self, rows: list[int]) -> dict[str, NDArray[np.float64]]:

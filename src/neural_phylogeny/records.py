@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     import networkx as nx
 
-KINDS = ("finetune", "unknown")
+KINDS = ("merge", "finetune", "unknown")
 """Kinds of relation an edge can claim, most specific first; documented in ``docs/result-file.md``."""
 
 

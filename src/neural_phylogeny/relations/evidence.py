@@ -80,6 +80,14 @@ def exact_evidence(odds: Mapping[str, Matrix], i: int, j: int, names: tuple[str,
     return found
 
 
+def merge_evidence(shares: Mapping[str, float], parent: str, child: str, sure: float) -> Evidence:
+    """That a model is a mean of others, whose names are given with their shares; one of them is the parent told of."""
+    parts = [f"{share:.3g} of {name}" for name, share in shares.items()]
+    told = f"{', '.join(parts[:-1])} and {parts[-1]}"
+    statement = f"{child} is {told}, added up, in every matrix; training does not lead to such a point"
+    return Evidence("weighted-mean", shares[parent], parent, sure, statement)
+
+
 def _vote(witness: str, vote: float, names: tuple[str, str]) -> Evidence:
     """A vote is the share of matrices for the first model less the share against, in [-1, 1]."""
     if vote == 0.0:

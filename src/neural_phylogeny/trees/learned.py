@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from neural_phylogeny.trees.arborescence import maximum_arborescence
 from neural_phylogeny.trees.fusion import LEAST, fused
+from neural_phylogeny.trees.merging import with_merges, without_circles
 from neural_phylogeny.trees.problem import Forest, Problem, Rivals, SharedStart, kin_are_kin
 
 Matrix = NDArray[np.float64]
@@ -50,33 +51,64 @@ def likeliest_forest(parent: Matrix) -> NDArray[np.int64]:
     return maximum_arborescence(logs, np.diag(logs))
 
 
+Heard = tuple[Matrix, NDArray[np.float64], Matrix]
+"""Of k models: the probabilities of parents, of a hidden one, and the shares of parts in means."""
+
+
 def learned_forest(problem: Problem, options: object) -> Forest:
     """The detector's forest in each family of the existence test; what it leaves apart is no family."""
-    return _forest(problem, lambda said, chosen: said)
+
+    def hear(chosen: list[int]) -> Heard:
+        return *problem.learned(chosen), np.zeros((len(chosen), len(chosen)))
+
+    return _forest(problem, hear)
 
 
 def fused_forest(problem: Problem, options: object) -> Forest:
-    """The same, after exact witnesses have been heard."""
-    return _forest(problem, lambda said, chosen: fused(said, problem.exact(chosen)))
+    """The same, after exact witnesses have been heard.
+
+    A mean has its parts for parents, and those are judged without it: it lies in their middle, as a parent would.
+    """
+
+    def heard(chosen: list[int]) -> tuple[Matrix, NDArray[np.float64]]:
+        said, orphaned = problem.learned(chosen)
+        return fused(said, problem.exact(chosen)), orphaned
+
+    def hear(chosen: list[int]) -> Heard:
+        (said, orphaned), shares = heard(chosen), problem.merged(chosen)
+        mean = shares.any(axis=0)
+        rest, parts = np.flatnonzero(~mean), np.flatnonzero(shares.any(axis=1) & ~mean)
+        if len(parts):
+            among, orphaned_among = heard([chosen[k] for k in rest])
+            column = np.searchsorted(rest, parts)
+            said[:, parts] = 0.0
+            said[np.ix_(rest, parts)] = among[:, column]
+            orphaned[parts] = orphaned_among[column]
+        return with_merges(said, shares), orphaned, shares
+
+    return _forest(problem, hear)
 
 
-def _forest(problem: Problem, hear: Callable[[Matrix, list[int]], Matrix]) -> Forest:
-    """The forests of all families, each by the detector's probabilities after something else was heard."""
+def _forest(problem: Problem, hear: Callable[[list[int]], Heard]) -> Forest:
+    """The forests of all families, each by what was heard of its members."""
     n = len(problem.families)
     parents, probability = np.full(n, -1, dtype=np.int64), np.ones(n)
     hidden, parenthood, labels = np.zeros(n), np.ones(n), np.arange(n)
     starts: list[SharedStart] = []
+    merged = np.zeros((n, n))
     rivals = Rivals(np.full(n, -1, dtype=np.int64), np.zeros(n))
     for family in np.unique(problem.families):
         members = np.flatnonzero(problem.families == family)
         if len(members) < 2:
             continue
-        said, orphaned = problem.learned(members.tolist())
+        said, orphaned, shares = hear(members.tolist())
         found = forest_of(
-            hear(said, members.tolist()),
+            said,
             orphaned,
             lambda rows, members=members: problem.ancestral(members[rows].tolist()),  # type: ignore[misc]
+            shares,
         )
+        merged[np.ix_(members, members)] = without_circles(shares, found.parents)
         starts += [SharedStart(tuple(members[list(s.members)].tolist()), s.certain) for s in found.starts]
         assert found.families is not None
         assert found.rivals is not None
@@ -86,11 +118,14 @@ def _forest(problem: Problem, hear: Callable[[Matrix, list[int]], Matrix]) -> Fo
         next_to = found.rivals.parents
         rivals.parents[members] = np.where(next_to >= 0, members[next_to], -1)
         rivals.probability[members] = found.rivals.probability
-    return Forest(parents, probability, labels, hidden, parenthood, rivals, tuple(starts))
+    return Forest(parents, probability, labels, hidden, parenthood, rivals, tuple(starts), merged)
 
 
 def forest_of(
-    said: Matrix, orphaned: NDArray[np.float64], ancestral: Callable[[list[int]], int] = kin_are_kin
+    said: Matrix,
+    orphaned: NDArray[np.float64],
+    ancestral: Callable[[list[int]], int] = kin_are_kin,
+    shares: Matrix | None = None,
 ) -> Forest:
     """The likeliest forest of one family by probabilities of parents, and of having a hidden one.
 
@@ -106,6 +141,8 @@ def forest_of(
         That j's parent is not here, but a sibling is.
     ancestral : callable
         As ``Problem`` has it, of rows of this family.
+    shares : (n, n), optional
+        Of each model in each mean, as ``Problem.merged`` has it; the parts of a mean are one family.
     """
     n = len(said)
     found = likeliest_forest(said)
@@ -121,13 +158,14 @@ def forest_of(
     apart, alone = orphans & (verdict == 1), orphans & (verdict in (0, -1))
     hidden[apart] = orphaned[apart]
     starts = [SharedStart(tuple(np.flatnonzero(alone).tolist()), verdict == -1)] if alone.any() else []
-    for k, other in _links(found, said, apart, alone).items():
+    tree = _trees(found, apart, shares)
+    for k, other in _links(found, said, tree, apart | alone).items():
         if ancestral([k, other]) < DOUBTED:
             starts.append(SharedStart((k, other), certain=True))
         else:
             found[k], probability[k], parenthood[k] = other, EVEN, said[other, k]
     rivals = _next_likely(said, found, parenthood)
-    return Forest(found, probability, _trees(found, apart), hidden, parenthood, rivals, tuple(starts))
+    return Forest(found, probability, _trees(found, apart, shares), hidden, parenthood, rivals, tuple(starts))
 
 
 def _next_likely(said: Matrix, parents: NDArray[np.int64], parenthood: NDArray[np.float64]) -> Rivals:
@@ -144,16 +182,15 @@ def _next_likely(said: Matrix, parents: NDArray[np.int64], parenthood: NDArray[n
 
 
 def _links(
-    parents: NDArray[np.int64], said: Matrix, joined: NDArray[np.bool_], alone: NDArray[np.bool_]
+    parents: NDArray[np.int64], said: Matrix, tree: NDArray[np.int64], settled: NDArray[np.bool_]
 ) -> dict[int, int]:
     """Roots that are related to another tree of their family, though not told as whose child, and to whom.
 
     The existence test has found them related. A root that surely has no parent here stays alone, and the surest, and
-    those of which that was found.
+    those of which that is settled.
     """
-    tree = _trees(parents, joined)
-    sure = np.diag(said)
-    loose = np.flatnonzero((parents < 0) & ~joined & ~alone & (sure < SURE))
+    tree, sure = tree.copy(), np.diag(said)
+    loose = np.flatnonzero((parents < 0) & ~settled & (sure < SURE))
     if len(np.unique(tree)) == len(loose):
         loose = loose[loose != loose[np.argmax(sure[loose])]]
     found: dict[int, int] = {}
@@ -165,8 +202,8 @@ def _links(
     return found
 
 
-def _trees(parents: NDArray[np.int64], joined: NDArray[np.bool_]) -> NDArray[np.int64]:
-    """The root of each model, one for all roots that are joined."""
+def _trees(parents: NDArray[np.int64], joined: NDArray[np.bool_], shares: Matrix | None) -> NDArray[np.int64]:
+    """The root of each model, one for all roots that are joined, and for all parts of a mean."""
     roots = np.arange(len(parents))
     for k in range(len(parents)):
         while parents[roots[k]] >= 0:
@@ -174,4 +211,7 @@ def _trees(parents: NDArray[np.int64], joined: NDArray[np.bool_]) -> NDArray[np.
     if joined.any():
         first = int(np.flatnonzero(joined)[0])
         roots = np.where(joined[roots], first, roots)
+    if shares is not None:
+        for mean in np.flatnonzero(shares.any(axis=0)):
+            roots[np.isin(roots, roots[shares[:, mean] > 0])] = roots[mean]
     return roots

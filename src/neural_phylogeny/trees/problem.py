@@ -19,6 +19,11 @@ def kin_are_kin(rows: list[int]) -> int:
     return 1
 
 
+def no_merges(rows: list[int]) -> Matrix:
+    """Where nothing is measured that could tell, nobody is a mean of others."""
+    return np.zeros((len(rows), len(rows)))
+
+
 @dataclass(frozen=True)
 class Problem:
     """What a method may look at: a family, or the whole collection, as arrays over its models.
@@ -51,6 +56,8 @@ class Problem:
     ancestral : callable
         Whether k siblings whose parent is not here have a trained ancestor, 1, or an initialisation in common, -1; 0
         where nobody can tell.
+    merged : callable
+        Of k of the models, ``(k, k)``: the share of i in j where j is a mean of others, columns of zeros elsewhere.
     """
 
     families: NDArray[np.int64]
@@ -65,6 +72,7 @@ class Problem:
     exact: Callable[[list[int]], Mapping[str, Matrix]]
     learned: Callable[[list[int]], tuple[Matrix, Matrix]]
     ancestral: Callable[[list[int]], int] = kin_are_kin
+    merged: Callable[[list[int]], Matrix] = no_merges
 
 
 @dataclass(frozen=True)
@@ -104,6 +112,8 @@ class Forest:
         What is next likely, by such a method.
     starts : tuple of SharedStart
         Roots that were left apart though their weights are alike.
+    merged : (n, n), optional
+        Share of i in j where j is a mean of others, one of which is the parent named; columns of zeros elsewhere.
     """
 
     parents: Parents
@@ -113,3 +123,4 @@ class Forest:
     parenthood: NDArray[np.float64] | None = None
     rivals: Rivals | None = None
     starts: tuple[SharedStart, ...] = ()
+    merged: Matrix | None = None

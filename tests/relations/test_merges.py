@@ -1,0 +1,106 @@
+"""A mean of models is found with its parts and shares; what training makes is no mean."""
+
+import ml_dtypes
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from hypothesis.extra import numpy as arrays
+
+from neural_phylogeny.relations.merges import LEAST_SHARE, convex_shares, merges, misfit
+
+
+def tuned(model, rng, moved=0.1):
+    return {name: (w + moved * rng.normal(size=w.shape)).astype(np.float32) for name, w in model.items()}
+
+
+def mean(models, shares):
+    return {
+        name: sum(share * model[name] for share, model in zip(shares, models, strict=True)).astype(np.float32)
+        for name in models[0]
+    }
+
+
+@pytest.fixture
+def root(rng):
+    return {"a": rng.normal(size=(40, 30)).astype(np.float32), "b": rng.normal(size=(20, 40)).astype(np.float32)}
+
+
+@pytest.mark.parametrize("shares", [(0.5, 0.5), (0.9, 0.1), (0.25, 0.25, 0.5), (0.2, 0.2, 0.2, 0.4)])
+def test_a_mean_is_told_with_its_shares(measured, root, rng, shares):
+    parts = [tuned(root, rng) for _ in shares]
+    found = merges(measured(root, *parts, mean(parts, shares), tuned(root, rng)), range(len(shares) + 3))
+    expected = np.zeros_like(found)
+    expected[1 : len(shares) + 1, len(shares) + 1] = shares
+    np.testing.assert_allclose(found, expected, atol=1e-3)
+
+
+def test_the_way_between_a_model_and_its_fine_tune_is_one_too(measured, root, rng):
+    child = tuned(root, rng)
+    found = merges(measured(root, mean([root, child], (0.3, 0.7)), child), [0, 1, 2])
+    np.testing.assert_allclose(found[:, 1], [0.3, 0.0, 0.7], atol=1e-3)
+    assert not found[:, [0, 2]].any()
+
+
+def test_other_shares_in_each_matrix_are_no_mean(measured, root, rng):
+    one, other = tuned(root, rng), tuned(root, rng)
+    stitched = {"a": mean([one, other], (0.3, 0.7))["a"], "b": mean([one, other], (0.7, 0.3))["b"]}
+    assert not merges(measured(one, other, stitched), [0, 1, 2]).any()
+
+
+def test_a_mean_that_was_trained_on_is_none(measured, root, rng):
+    one, other = tuned(root, rng), tuned(root, rng)
+    assert not merges(measured(one, other, tuned(mean([one, other], (0.5, 0.5)), rng, 0.01)), [0, 1, 2]).any()
+
+
+def test_checkpoints_of_one_run_are_none(measured, root, rng):
+    drift = {name: rng.normal(size=w.shape) for name, w in root.items()}
+    run = [root]
+    for _ in range(4):
+        run.append({name: (w + 0.1 * drift[name] + 0.01 * rng.normal(size=w.shape)) for name, w in run[-1].items()})
+    run = [{name: w.astype(np.float32) for name, w in model.items()} for model in run]
+    assert not merges(measured(*run), range(5)).any()
+
+
+def test_rounding_is_allowed_for_unless_it_hides_everything(measured, root, rng):
+    far = [tuned(root, rng, 1.0), tuned(root, rng, 1.0)]
+    near = [tuned(root, rng, 1e-3), tuned(root, rng, 1e-3)]
+    for parts, is_told in ((far, True), (near, False)):
+        merged = {n: w.astype(ml_dtypes.bfloat16).astype(np.float32) for n, w in mean(parts, (0.5, 0.5)).items()}
+        assert merges(measured(*parts, merged), [0, 1, 2]).any() == is_told
+
+
+def test_copies_and_two_models_are_none(measured, root, rng):
+    child = tuned(root, rng)
+    assert not merges(measured(root, child, child), [0, 1, 2]).any()
+    assert not merges(measured(root, child), [0, 1]).any()
+
+
+def test_only_the_rows_asked_for_count_and_missing_matrices_are_no_parts(measured, root, rng):
+    one, other = tuned(root, rng), tuned(root, rng)
+    half, lost = mean([one, other], (0.5, 0.5)), {"a": one["a"]}
+    statistics = measured(one, lost, other, half)
+    assert merges(statistics, [0, 1, 2, 3])[:, 3] == pytest.approx([0.5, 0.0, 0.5, 0.0], abs=1e-3)
+    assert not merges(statistics, [0, 1, 3]).any()
+
+
+def test_values_that_are_not_finite_are_left_out(measured, root, rng):
+    one, other = tuned(root, rng), tuned(root, rng)
+    half = mean([one, other], (0.5, 0.5))
+    half["b"] = np.full_like(half["b"], np.nan)
+    assert merges(measured(one, other, half), [0, 1, 2])[:, 2] == pytest.approx([0.5, 0.5, 0.0], abs=1e-3)
+
+
+@given(
+    arrays.arrays(np.float64, (4, 12), elements=st.floats(-1, 1, width=32)),
+    arrays.arrays(np.float64, 4, elements=st.floats(0.0, 1.0, width=32)),
+)
+def test_shares_are_convex_and_no_part_alone_is_nearer(points, raw):
+    target = (raw / max(raw.sum(), 1e-9)) @ points
+    to_parts = ((points - target) ** 2).sum(axis=1)
+    between = ((points[:, None] - points[None]) ** 2).sum(axis=2)
+    shares = convex_shares(to_parts, between)
+    assert shares.sum() == pytest.approx(1.0)
+    assert ((shares == 0) | (shares >= LEAST_SHARE - 1e-9)).all()
+    left = misfit(shares, to_parts, between)
+    assert left == pytest.approx(((shares @ points - target) ** 2).sum(), abs=1e-6)
