@@ -31,7 +31,7 @@ from neural_phylogeny.evaluation.rates import Calibration, calibration
 from neural_phylogeny.evaluation.suites import find_suite, kept_collections
 from neural_phylogeny.files import replacing
 from neural_phylogeny.findings import examine
-from neural_phylogeny.trees.learned import forest_of
+from neural_phylogeny.trees.likeliest import forest_of
 from neural_phylogeny.trees.methods import METHODS
 from neural_phylogeny.trees.problem import Forest
 

@@ -5,7 +5,7 @@ import pytest
 
 from neural_phylogeny.relations.exact import BESIDE, DIRECTED, ORDERED, RESHAPED, UNTOUCHED
 from neural_phylogeny.trees.fusion import factors, fused
-from neural_phylogeny.trees.learned import likeliest_forest
+from neural_phylogeny.trees.likeliest import likeliest_forest
 
 
 def test_a_certain_witness_turns_an_edge_around():

@@ -7,7 +7,8 @@ import numpy as np
 import pytest
 from tests.trees.conftest import problem_of
 
-from neural_phylogeny.trees.learned import learned_forest, likeliest_forest
+from neural_phylogeny.trees.learned import learned_forest
+from neural_phylogeny.trees.likeliest import likeliest_forest
 
 
 @pytest.mark.parametrize("n", [2, 3, 5, 7])

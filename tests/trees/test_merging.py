@@ -33,7 +33,7 @@ def test_no_circle_is_left(rng):
         shares = np.where(rng.random((n, n)) < 0.2, 0.5, 0.0) * (1 - np.eye(n))
         kept = without_circles(shares, parents)
         graph = nx.DiGraph([(p, j) for j, p in enumerate(parents.tolist()) if p >= 0])
-        graph.add_edges_from(np.argwhere(kept).tolist())
+        graph.add_edges_from(zip(*np.nonzero(kept), strict=True))
         assert nx.is_directed_acyclic_graph(graph)
         assert ((kept == shares) | (kept == 0)).all()
 

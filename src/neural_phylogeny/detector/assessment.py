@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from neural_phylogeny.detector.examples import Example
 from neural_phylogeny.detector.inference import Probabilities, TrainedDetector
-from neural_phylogeny.trees.learned import likeliest_forest
+from neural_phylogeny.trees.likeliest import likeliest_forest
 
 BINS = 10
 
