@@ -58,9 +58,9 @@ def test_files_are_whole_and_those_that_are_there_stay(tmp_path, monkeypatch):
 
     calls = []
 
-    def few(seed, pictures, n_families, *, draw):
+    def few(seed, pictures, n_families, *, draw, wide):
         calls.append(seed)
-        return wave(seed, pictures, 2, kind="dense", regime="star", draw=draw)
+        return wave(seed, pictures, 2, kind="dense", regime="star", draw=draw, wide=wide)
 
     monkeypatch.setattr(make, "wave", few)
 

@@ -60,3 +60,11 @@ def test_architectures_are_small():
     for kind in KINDS:
         for _ in range(50):
             assert 300 < sum(t.size for t in draw_architecture(rng, kind).tensors) < 50_000
+
+
+def test_wide_architectures_are_ten_times_larger():
+    rng = np.random.default_rng(1)
+    found = [draw_architecture(rng, kind, wide=True) for kind in (*KINDS, None) for _ in range(20)]
+    sizes = [sum(t.size for t in architecture.tensors) for architecture in found]
+    assert all(20_000 <= size <= 300_000 for size in sizes)
+    assert {architecture.side for architecture in found} == {14, 20, 28}
