@@ -14,11 +14,12 @@ from neural_phylogeny.measures.saved import Group
 from neural_phylogeny.measures.statistics import Statistics
 from neural_phylogeny.records import Evidence
 from neural_phylogeny.relations.copies import copies
-from neural_phylogeny.relations.direction import kurtosis_score, log_odds
+from neural_phylogeny.relations.direction import log_odds
 from neural_phylogeny.relations.evidence import direction_evidence, exact_evidence, existence_evidence
 from neural_phylogeny.relations.exact import exact_witnesses
 from neural_phylogeny.relations.existence import Existence, existence, matrix_gram
 from neural_phylogeny.relations.fake_init import nearer, summed
+from neural_phylogeny.relations.outlines import kurtosis_score
 from neural_phylogeny.trees.problem import Problem
 
 if TYPE_CHECKING:

@@ -30,6 +30,12 @@ _VOTE_STATEMENTS = {
     "fake-initialisation": "lies nearer to a random initialisation ({share:.0%} of the matrices, by their difference)",
     "kurtosis": "has the lighter tails in {share:.0%} of the matrices",
     "largest-weight": "has the smaller largest weight for its scale in {share:.0%} of the matrices",
+    "uniform-distance": "lies nearer to a uniform initialisation of any scale in {share:.0%} of the matrices",
+    "outside-bounds": "has fewer weights outside the bounds of an initialisation in {share:.0%} of the matrices",
+    "spectrum": "has the more even singular values in {share:.0%} of the matrices",
+    "unit-norms": "has units of more even length in {share:.0%} of the matrices",
+    "input-norms": "has inputs of more even length in {share:.0%} of the matrices",
+    "independent-step": "leads to the other by a step that depends less on its start in {share:.0%} of the matrices",
 }
 
 
