@@ -22,6 +22,7 @@ from numpy.typing import NDArray
 
 from neural_phylogeny.measures.statistics import Statistics
 from neural_phylogeny.relations import outlines
+from neural_phylogeny.relations.lasting import lasting
 from neural_phylogeny.relations.steps import step_leads
 from neural_phylogeny.relations.tables import (
     Leads,
@@ -41,9 +42,13 @@ what each of the three reached on documented public edges."""
 
 @dataclass(frozen=True, slots=True)
 class Witness:
-    """How much more, by each matrix, one of two models looks like the parent than the other."""
+    """How much more, by each matrix, one of two models looks like the parent than the other.
+
+    Witnesses of one ``theme`` look at much the same and share one voice.
+    """
 
     name: str
+    theme: str
     summary: str
     leads: Callable[[Statistics], Leads]
     count: Callable[[Leads], Matrix] = votes_of
@@ -62,35 +67,40 @@ def growing(score: Callable[[Statistics], Table]) -> Callable[[Statistics], Lead
 WITNESSES = (
     Witness(
         "fake-initialisation",
+        "length",
         "distance to a random initialisation, in closed form",
         growing(norm_score),
         weighted_votes_of,
     ),
-    Witness("kurtosis", "weight of the tails of the weight distribution", growing(outlines.kurtosis_score)),
-    Witness("largest-weight", "largest magnitude over the root mean square", growing(outlines.largest_score)),
-    Witness("uniform-distance", "distance to a uniform distribution of any scale", growing(outlines.uniform_score)),
-    Witness("outside-bounds", "share beyond the bounds of an initialisation", growing(outlines.outside_score)),
-    Witness("spectrum", "how far singular values are from equal", growing(outlines.spectrum_score)),
-    Witness("unit-norms", "how much the lengths of units differ", growing(outlines.unit_score)),
-    Witness("input-norms", "how much the lengths of inputs differ", growing(outlines.input_score)),
-    Witness("independent-step", "how much a step depends on where it starts", step_leads),
+    Witness("kurtosis", "tails", "weight of the tails of the weight distribution", growing(outlines.kurtosis_score)),
+    Witness("largest-weight", "tails", "largest magnitude over the root mean square", growing(outlines.largest_score)),
+    Witness(
+        "uniform-distance", "tails", "distance to a uniform distribution of any scale", growing(outlines.uniform_score)
+    ),
+    Witness("outside-bounds", "tails", "share beyond the bounds of an initialisation", growing(outlines.outside_score)),
+    Witness("spectrum", "evenness", "how far singular values are from equal", growing(outlines.spectrum_score)),
+    Witness("unit-norms", "evenness", "how much the lengths of units differ", growing(outlines.unit_score)),
+    Witness("input-norms", "evenness", "how much the lengths of inputs differ", growing(outlines.input_score)),
+    Witness("independent-step", "steps", "how much a step depends on where it starts", step_leads),
 )
-
-SUMMED = ("fake-initialisation", "kurtosis", "largest-weight")
-"""Witnesses whose votes are added up; the others are told."""
 
 
 def log_odds(statistics: Statistics) -> tuple[Matrix, dict[str, Matrix]]:
     """Natural log-odds that i is the parent of j, and each witness's votes.
 
-    The votes of ``SUMMED`` are added with equal weight, each worth at most ``log(RELIABILITY / (1 - RELIABILITY))``.
-    They are not independent, and nothing here is fitted: read the odds as an order, not as a calibrated
-    probability.
+    Matrices that one of two models was given anew have no vote. The votes of a theme are averaged and those of the
+    themes added, each worth at most ``log(RELIABILITY / (1 - RELIABILITY))``. They are not independent, and nothing
+    here is fitted: read the odds as an order, not as a calibrated probability.
     """
-    by_witness = {witness.name: witness.count(witness.leads(statistics)) for witness in WITNESSES}
+    shared = lasting(statistics)
+    by_witness, themes = {}, dict[str, list[Matrix]]()
+    for witness in WITNESSES:
+        found = witness.count(np.where(shared, witness.leads(statistics), np.nan))
+        by_witness[witness.name] = found
+        themes.setdefault(witness.theme, []).append(found)
+    added = sum((np.mean(found, axis=0) for found in themes.values()), np.zeros(shared.shape[1:]))
     weight = np.log(RELIABILITY / (1.0 - RELIABILITY))
-    added = sum((by_witness[name] for name in SUMMED), np.zeros((statistics.alignment.n_models,) * 2))
-    return weight * added, by_witness
+    return weight * np.round(added, 12), by_witness  # what cancels leaves no trace
 
 
 def _sizes(statistics: Statistics) -> NDArray[np.float64]:
