@@ -15,7 +15,7 @@ Matrices ``[i, j]`` are positive where i looks like the parent of j.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -36,8 +36,8 @@ from neural_phylogeny.relations.tables import (
 )
 
 RELIABILITY = 0.75
-"""Chance that a witness is right when all matrices agree with it, before any calibration: three of four is
-what each of the three reached on documented public edges."""
+"""Chance that a theme is right when all matrices agree with it, before any calibration: three of four is what the
+better witnesses reach on training families and on documented public edges."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,6 +92,7 @@ def log_odds(statistics: Statistics) -> tuple[Matrix, dict[str, Matrix]]:
     themes added, each worth at most ``log(RELIABILITY / (1 - RELIABILITY))``. They are not independent, and nothing
     here is fitted: read the odds as an order, not as a calibrated probability.
     """
+    statistics = _matrices(statistics)
     shared = lasting(statistics)
     by_witness, themes = {}, dict[str, list[Matrix]]()
     for witness in WITNESSES:
@@ -101,6 +102,13 @@ def log_odds(statistics: Statistics) -> tuple[Matrix, dict[str, Matrix]]:
     added = sum((np.mean(found, axis=0) for found in themes.values()), np.zeros(shared.shape[1:]))
     weight = np.log(RELIABILITY / (1.0 - RELIABILITY))
     return weight * np.round(added, 12), by_witness  # what cancels leaves no trace
+
+
+def _matrices(statistics: Statistics) -> Statistics:
+    """The statistics of the matrices alone, which are all that votes."""
+    pairs = [(tensor, arrays) for tensor, arrays in statistics if tensor.is_matrix]
+    alignment = replace(statistics.alignment, tensors=tuple(tensor for tensor, _ in pairs))
+    return replace(statistics, alignment=alignment, arrays=tuple(arrays for _, arrays in pairs))
 
 
 def _sizes(statistics: Statistics) -> NDArray[np.float64]:

@@ -34,10 +34,8 @@ def votes(scores: Table) -> Matrix:
 
 def votes_of(found: Leads) -> Matrix:
     """The same from leads: ``(n_tensors, n_models, n_models) -> (n_models, n_models)``."""
-    signs = np.sign(found)
-    counted = np.isfinite(signs)
-    total, n_votes = np.where(counted, signs, 0.0).sum(axis=0), counted.sum(axis=0)
-    return ratio(total, n_votes, fill=0.0)
+    total = (found > 0).sum(axis=0) - (found < 0).sum(axis=0)
+    return ratio(total.astype(np.float64), (~np.isnan(found)).sum(axis=0), fill=0.0)
 
 
 def weighted_votes_of(found: Leads) -> Matrix:
