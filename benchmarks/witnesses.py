@@ -13,6 +13,7 @@ from __future__ import annotations
 import argparse
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from itertools import combinations
 from pathlib import Path
 
 import numpy as np
@@ -26,10 +27,12 @@ from neural_phylogeny.evaluation.suites import find_suite, kept_collections
 from neural_phylogeny.measures.sketch import QUANTILES
 from neural_phylogeny.measures.statistics import Statistics
 from neural_phylogeny.records import TensorInfo
-from neural_phylogeny.relations.direction import WITNESSES, growing
+from neural_phylogeny.relations.direction import RELIABILITY, WITNESSES, growing, log_odds
 from neural_phylogeny.relations.exact import DIRECTED, ORDERED, exact_witnesses
-from neural_phylogeny.relations.outlines import UNIFORM, largest_score, quantile_distance
-from neural_phylogeny.relations.tables import Leads, Table, matrices_only, votes_of
+from neural_phylogeny.relations.lasting import lasting
+from neural_phylogeny.relations.outlines import UNIFORM, largest_score, quantile_distance, uniform_score
+from neural_phylogeny.relations.shared import shared_values
+from neural_phylogeny.relations.tables import Leads, Table, leads, matrices_only, votes_of
 from neural_phylogeny.tensors.alignment import AlignedTensor, Alignment
 from neural_phylogeny.tensors.roles import Role
 
@@ -41,7 +44,11 @@ LARGER = 5000
 TRUNCATED = np.array([0.0680, 0.2051, 0.3452, 0.4908, 0.7266, 0.9989, 1.3461, 1.6737, 2.1010])
 """Quantiles of magnitudes over their root mean square when weights are normal, cut off at two deviations."""
 
-PROBED = 1024.0
+PROBED, SAMPLED = 1024.0, 8192.0
+FRESH, TRAINED = 0.02, 0.04
+"""Distances to a uniform distribution up to which a head looks fresh and from which on it looks trained."""
+
+ALL = "all together"
 Said = tuple[str, dict[str, float]]
 """The group of a true edge, and what each witness says of it: positive where it points the right way."""
 
@@ -53,11 +60,12 @@ def statistics_of(measured: Measurements) -> Statistics:
         has = np.flatnonzero(np.isfinite(np.diag(measured.pairs["product"][t])))
         if len(has) < 2:
             continue
-        at, ones = np.ix_(has, has), np.ones(len(has))
-        found = {f"cross.{name}": table[t][at] for name, table in measured.pairs.items()} | {"cross.count": ones}
+        at, ones, seen = np.ix_(has, has), np.ones(len(has)), min(float(size), SAMPLED)
+        found = {f"cross.{name}": seen * table[t][at] for name, table in measured.pairs.items()}
+        found |= {"cross.count": seen * ones, "gram": size * measured.pairs["product"][t][at]}
         found |= {f"moments.{name}": measured.models[name][t, has] for name in MODELS}
-        found |= {"moments.count": ones, "moments.probed": PROBED * ones, "gram": found["cross.product"] * size}
-        found["moments.distinct"] = found["moments.distinct"] * PROBED
+        found |= {"moments.count": ones, "moments.probed": min(seen, PROBED) * ones}
+        found["moments.distinct"] = found["moments.distinct"] * min(seen, PROBED)
         outline = measured.outlines[t, has]
         found |= {"sketch.rows": outline[:, 0], "sketch.columns": outline[:, 1]}
         found |= {"sketch.spectrum": outline[:, 2:5], "sketch.quantiles": outline[:, 5:]}
@@ -130,6 +138,16 @@ def third_leads(statistics: Statistics) -> Leads:
     return found
 
 
+def fresh_leads(statistics: Statistics, clear: bool) -> Leads:
+    """In matrices that one of two models was given anew: who looks more like an initialisation would be the child."""
+    scores = uniform_score(statistics)
+    found = -leads(scores)
+    if clear:
+        sure = (scores[:, None, :] < FRESH) & (scores[:, :, None] > TRAINED)
+        found = np.where(sure | sure.transpose(0, 2, 1), found, np.nan)
+    return np.where(lasting(statistics), np.nan, found)
+
+
 DROPPED: dict[str, Callable[[Statistics], Leads]] = {
     "nearest of uniform, normal, truncated normal": growing(nearest_score),
     "normal-distance": growing(distance_to(NORMAL)),
@@ -139,13 +157,20 @@ DROPPED: dict[str, Callable[[Statistics], Leads]] = {
     "inverse stable rank": growing(spectrum_number(0, -1.0)),
     "third moments of pairs": third_leads,
 }
+FRESH_HEADS: dict[str, Callable[[Statistics], Leads]] = {
+    "fresh head": lambda statistics: fresh_leads(statistics, clear=False),
+    f"fresh head, below {FRESH} against {TRAINED}": lambda statistics: fresh_leads(statistics, clear=True),
+}
 """What was tried beside, each as votes of the matrices."""
 
 
 def said_of(statistics: Statistics, edges: list[tuple[int, int]]) -> list[dict[str, float]]:
     """What every witness says of every edge."""
-    tables = {witness.name: witness.count(witness.leads(statistics)) for witness in WITNESSES}
-    tables |= {name: votes_of(leads(statistics)) for name, leads in DROPPED.items()}
+    together, tables = log_odds(statistics)
+    lasts = lasting(statistics)
+    tables[ALL] = together / np.log(RELIABILITY / (1.0 - RELIABILITY)) / len({one.theme for one in WITNESSES})
+    tables |= {name: votes_of(np.where(lasts, one(statistics), np.nan)) for name, one in DROPPED.items()}
+    tables |= {name: votes_of(one(statistics)) for name, one in FRESH_HEADS.items()}
     for name, odds in exact_witnesses(statistics).items():
         if name in DIRECTED or name in ORDERED:
             tables[name] = (odds - odds.T) / (2.0 if name in DIRECTED else 1.0)
@@ -183,6 +208,34 @@ class Told:
         return f"{np.mean([np.mean(values) for values in groups.values()]):.3f}"
 
 
+def shared_in(paths: list[Path]) -> str:
+    """How many pairs share values that a third model has not, and how many of them are of one tree."""
+    related, after = [], []
+    for path in paths:
+        for family in measured_families(path):
+            statistics = statistics_of(family.measured)
+            lines = [lineage(family.parents, k) for k in range(len(family.parents))]
+            for i, j in combinations(range(len(lines)), 2):
+                if shared_values(statistics, i, j, [k for k in range(len(lines)) if k not in (i, j)]):
+                    related.append(family.trees[i] == family.trees[j])
+                root = lines[i][-1]
+                if root == lines[j][-1] and root not in (i, j) and shared_values(statistics, i, j, [root]):
+                    after.append(len(set(lines[i]) & set(lines[j])) > 1)
+    return (
+        f"Shared values, in {len(paths)} waves with strangers in their groups: {len(related)} pairs share some "
+        f"that a third model has not, {sum(related)} of them are of one tree. {len(after)} pairs share some that "
+        f"their root has not, {sum(after)} of them have a common ancestor after it, or one is that of the other."
+    )
+
+
+def lineage(parents: NDArray[np.int64], model: int) -> list[int]:
+    """A model and all its ancestors, the root last."""
+    found = [model]
+    while parents[found[-1]] >= 0:
+        found.append(int(parents[found[-1]]))
+    return found
+
+
 def tables(sets: list[Told]) -> Iterator[str]:
     """The lines of the Markdown file."""
     yield "### Witnesses of direction"
@@ -191,10 +244,11 @@ def tables(sets: list[Told]) -> Iterator[str]:
         "`python benchmarks/witnesses.py waves/`, two minutes. A cell: the share of true edges on which the witness "
         "speaks, the share of those that it points the right way, and the same weighted by strength; 0.5 is chance. "
         "The last column is the mean over public groups, silence counting a half. Witnesses were chosen by the two "
-        "columns of waves."
+        "columns of waves. Matrices that one of the two was given anew have no vote."
     )
-    names = [witness.name for witness in WITNESSES]
-    for title, rows in (("told", names), ("dropped", list(DROPPED)), ("exact", [*DIRECTED, *ORDERED])):
+    names = [*(witness.name for witness in WITNESSES), ALL]
+    dropped = [*DROPPED, *FRESH_HEADS]
+    for title, rows in (("told", names), ("dropped", dropped), ("exact", [*DIRECTED, *ORDERED])):
         yield ""
         header = [title, *(f"{one.title} ({len(one.said)} edges)" for one in sets), "wild, mean over groups"]
         yield "| " + " | ".join(header) + " |"
@@ -219,6 +273,7 @@ def main() -> None:
         kept = kept_collections(find_suite(name), DATA, 8)
         sets.append(Told.of(name, (family for one in kept for family in kept_families(one))))
     text = "\n".join(tables(sets)) + "\n"
+    text += f"\n{shared_in(paths)}\n" if paths else ""
     print(text, end="")
     if arguments.out:
         arguments.out.write_text(text, encoding="utf-8")

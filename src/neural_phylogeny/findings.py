@@ -20,7 +20,7 @@ from neural_phylogeny.relations.exact import exact_witnesses
 from neural_phylogeny.relations.existence import Existence, existence, matrix_gram
 from neural_phylogeny.relations.fake_init import nearer, summed
 from neural_phylogeny.relations.outlines import kurtosis_score
-from neural_phylogeny.relations.shared import shared_derived
+from neural_phylogeny.relations.shared import shared_values
 from neural_phylogeny.trees.problem import Problem
 
 if TYPE_CHECKING:
@@ -74,7 +74,7 @@ class Findings:
     def evidence(self, i: int, j: int, names: tuple[str, str]) -> tuple[Evidence, ...]:
         """All evidence on a pair, existence first."""
         relatives = np.flatnonzero(self.kin[i] & self.kin[j]).tolist()
-        shared = shared_evidence(shared_derived(self.statistics, i, j, relatives))
+        shared = shared_evidence(shared_values(self.statistics, i, j, relatives))
         exact = exact_evidence(self.exact, i, j, names)
         return (existence_evidence(self.existence, i, j), *shared, *exact, *direction_evidence(self.votes, i, j, names))
 

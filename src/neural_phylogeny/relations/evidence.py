@@ -65,7 +65,7 @@ def existence_evidence(found: Existence, i: int, j: int) -> Evidence:
 
 
 def shared_evidence(share: float) -> list[Evidence]:
-    """What it means that two models share values that a relative of both has not; nothing where they share none."""
+    """What it means that two models share values that a relative has not; nothing where they share none."""
     if not share:
         return []
     statement = (

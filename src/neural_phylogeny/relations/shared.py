@@ -1,9 +1,10 @@
-"""Shared derived values: equal in two models and other in a relative of both. They mean common descent.
+"""Shared values: equal in two models to the last bit, and other in a relative of both. They mean common descent.
 
-Two trainings that begin at one model may both leave a value alone, and then it is that of the model. They do not arrive
-at one new value of all mantissa bits: where two models agree exactly and a third differs, the two have a history of
-their own, apart from the third (in phylogenetics a synapomorphy: W. Hennig, *Phylogenetic Systematics*, 1966). It does
-not say which of the two came first.
+Trainings do not arrive at one value of all mantissa bits, and where a third model has another it is no constant of the
+architecture. Of values that an ancestor of both has not (in phylogenetics a synapomorphy: W. Hennig, *Phylogenetic
+Systematics*, 1966) one would think that the two have them from a further model after it. Not so: weight decay takes
+what has no gradient, such as weights of pixels that are always black, down alike in all siblings of one recipe. So
+kinship is all that is told.
 """
 
 from __future__ import annotations
@@ -22,7 +23,7 @@ BITS = 16
 """Values of fewer mantissa bits meet by chance: trainings in half precision arrive at the same neighbour."""
 
 
-def shared_derived(statistics: Statistics, i: int, j: int, others: Sequence[int]) -> float:
+def shared_values(statistics: Statistics, i: int, j: int, others: Sequence[int]) -> float:
     """Share of the compared values, at least, that i and j have in common and one of the others has not.
 
     Of the other of which most can be said; 0 where nothing can. Zeros do not count, and neither do matrices of few
