@@ -29,6 +29,7 @@ from neural_phylogeny.relations.fake_init import DISTRIBUTIONS, FakeInitialisati
 from neural_phylogeny.tensors.roles import Role
 
 DATA = Path(__file__).parent / "data"
+THREE = ("fake-initialisation", "kurtosis", "largest-weight")
 Row = tuple[str, list[float | int]]
 
 
@@ -108,7 +109,7 @@ def witnesses(statistics: Statistics, parent: int, child: int) -> list[float]:
     pair = statistics.subset([parent, child])
     norms = norm_score(pair)
     body = norms[[tensor.role is not Role.BOUNDARY for tensor in pair.alignment.tensors]]
-    votes = [float(witness.count(witness.score(pair))[0, 1]) for witness in WITNESSES]
+    votes = [float(witness.count(witness.leads(pair))[0, 1]) for witness in WITNESSES if witness.name in THREE]
     return [float(nearer(pair)[0, 1]), *votes[1:], sum(votes), summed(norms)[0, 1], summed(body)[0, 1]]
 
 

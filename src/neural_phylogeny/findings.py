@@ -14,12 +14,14 @@ from neural_phylogeny.measures.saved import Group
 from neural_phylogeny.measures.statistics import Statistics
 from neural_phylogeny.records import Evidence
 from neural_phylogeny.relations.copies import copies
-from neural_phylogeny.relations.direction import kurtosis_score, log_odds
-from neural_phylogeny.relations.evidence import direction_evidence, exact_evidence, existence_evidence
+from neural_phylogeny.relations.direction import log_odds
+from neural_phylogeny.relations.evidence import direction_evidence, exact_evidence, existence_evidence, shared_evidence
 from neural_phylogeny.relations.exact import exact_witnesses
 from neural_phylogeny.relations.existence import Existence, existence, matrix_gram
 from neural_phylogeny.relations.fake_init import nearer, summed
 from neural_phylogeny.relations.merges import merges
+from neural_phylogeny.relations.outlines import kurtosis_score
+from neural_phylogeny.relations.shared import shared_values
 from neural_phylogeny.trees.problem import Problem
 
 if TYPE_CHECKING:
@@ -72,8 +74,10 @@ class Findings:
 
     def evidence(self, i: int, j: int, names: tuple[str, str]) -> tuple[Evidence, ...]:
         """All evidence on a pair, existence first."""
+        relatives = np.flatnonzero(self.kin[i] & self.kin[j]).tolist()
+        shared = shared_evidence(shared_values(self.statistics, i, j, relatives))
         exact = exact_evidence(self.exact, i, j, names)
-        return (existence_evidence(self.existence, i, j), *exact, *direction_evidence(self.votes, i, j, names))
+        return (existence_evidence(self.existence, i, j), *shared, *exact, *direction_evidence(self.votes, i, j, names))
 
     def similarity(self, i: int, j: int) -> float:
         """Cosine of the compared matrices, 0 where none are."""

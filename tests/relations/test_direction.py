@@ -2,14 +2,9 @@ import numpy as np
 import pytest
 from scipy.stats import kurtosis
 
-from neural_phylogeny.relations.direction import (
-    kurtosis_score,
-    largest_score,
-    log_odds,
-    norm_score,
-    votes,
-    weighted_votes,
-)
+from neural_phylogeny.relations.direction import log_odds, norm_score
+from neural_phylogeny.relations.outlines import kurtosis_score, largest_score
+from neural_phylogeny.relations.tables import leads, votes, weighted_votes_of
 
 
 def chain(rng, length=3):
@@ -57,7 +52,7 @@ def test_votes_count_tensors_and_ignore_gaps():
 
 def test_weighted_votes_have_the_sign_of_the_whole():
     scores = np.array([[1.0, 2.0, np.nan], [1.0, 1.5, 5.0], [9.0, 2.0, 5.0]])
-    found = weighted_votes(scores)
+    found = weighted_votes_of(leads(scores))
     assert found[0, 1] == pytest.approx((1 + 0.5 - 7) / 8.5)
     assert found[0, 2] == pytest.approx(0.0)
     np.testing.assert_array_equal(found, -found.T)

@@ -3,7 +3,8 @@
 import numpy as np
 import pytest
 
-from neural_phylogeny.relations.evidence import exact_evidence, existence_evidence
+from neural_phylogeny.relations.direction import WITNESSES, log_odds
+from neural_phylogeny.relations.evidence import direction_evidence, exact_evidence, existence_evidence
 from neural_phylogeny.relations.exact import exact_witnesses
 from neural_phylogeny.relations.existence import existence
 
@@ -39,3 +40,11 @@ def test_counters_name_the_one_that_saw_fewer_batches_as_parent(measured, root, 
     found = exact_evidence(exact_witnesses(measured(*models)), 0, 1, NAMES)
     assert [(one.witness, one.favours) for one in found] == [("batches-seen", "second")]
     assert found[0].statement.startswith("first has counted more batches")
+
+
+def test_every_witness_of_direction_is_told_in_words(measured, root, rng):
+    child = {name: w + 0.1 * rng.standard_t(3, size=w.shape).astype(np.float32) for name, w in root.items()}
+    _, votes = log_odds(measured(root, child))
+    found = direction_evidence(votes, 0, 1, NAMES)
+    assert [one.witness for one in found] == [witness.name for witness in WITNESSES]
+    assert all(one.favours in one.statement or one.favours == "neither" for one in found)

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from neural_phylogeny.records import TensorInfo
-from neural_phylogeny.relations.direction import norm_score, votes
+from neural_phylogeny.relations.direction import norm_score
 from neural_phylogeny.relations.fake_init import (
     DISTRIBUTIONS,
     FakeInitialisation,
@@ -12,6 +12,7 @@ from neural_phylogeny.relations.fake_init import (
     nearer,
     summed,
 )
+from neural_phylogeny.relations.tables import votes
 from neural_phylogeny.tensors.alignment import align
 
 

@@ -18,6 +18,7 @@ from neural_phylogeny.measures.one_pass import measure
 from neural_phylogeny.measures.products import Equality, Gram
 from neural_phylogeny.measures.sketch import QUANTILES, Sketch
 from neural_phylogeny.measures.statistics import Statistics
+from neural_phylogeny.relations.lasting import LASTING
 from neural_phylogeny.tensors.alignment import align
 from neural_phylogeny.tensors.roles import Role
 
@@ -28,9 +29,6 @@ PAIRS = ("product", "second", "third", "square", "fourth", "zeros", "equal")
 
 MODELS = ("sum", "square", "cube", "fourth", "absolute", "largest", "zeros", "grid", "distinct")
 """Of the values of one model, as ``measures.moments`` has them; the sums as means, zeros as a share."""
-
-LASTING = 0.3
-"""Least cosine of two models in a matrix that neither was given anew."""
 
 OUTLINES = ("rows", "columns", "spectrum", "quantiles")
 

@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from neural_phylogeny.detector.measurements import Measurements
-from neural_phylogeny.measures.sketch import QUANTILES
+from neural_phylogeny.relations.outlines import UNIFORM, quantile_distance
 
 Array = NDArray[np.float64]
 
@@ -29,11 +29,8 @@ NAMES = (
 )
 """Numbers of each matrix of each model, those that grow or shrink with training first."""
 
-UNIFORM = np.sqrt(3.0) * np.array(QUANTILES)
-"""Quantiles of magnitudes over their root mean square when weights are uniform."""
-
 NORMAL = np.array([0.0627, 0.1891, 0.3186, 0.4538, 0.6745, 0.9346, 1.2816, 1.6449, 2.3263])
-"""The same when they are normal."""
+"""Quantiles of magnitudes over their root mean square when weights are normal."""
 
 
 def outlines(measured: Measurements) -> Array:
@@ -53,8 +50,8 @@ def outlines(measured: Measurements) -> Array:
                 np.log(np.maximum(central / variance**2, 0.1)),
                 np.log(measured.models["largest"] / rms),
                 np.log(measured.models["absolute"] / rms),
-                np.abs(quantiles - UNIFORM).mean(axis=2),
-                np.abs(quantiles - NORMAL).mean(axis=2),
+                quantile_distance(quantiles, UNIFORM),
+                quantile_distance(quantiles, NORMAL),
                 np.log(np.maximum(rows, 1e-6)),
                 np.log(np.maximum(columns, 1e-6)),
                 *spectrum,

@@ -17,6 +17,7 @@ import numpy as np
 from threadpoolctl import threadpool_limits
 
 from neural_phylogeny.formats import Checkpoint
+from neural_phylogeny.measures.beyond import rows_beyond
 from neural_phylogeny.measures.blocks import BLOCK, Block, blocks_of, read_block
 from neural_phylogeny.measures.counters import batches_seen
 from neural_phylogeny.measures.cross import Cross
@@ -100,6 +101,8 @@ def measure(
                 results.append(_combined(statistics, tensors[index], partials))
     counted = {model: batches_seen(checkpoint) for model, checkpoint in enumerate(checkpoints)}
     batches = {model: seen for model, seen in counted.items() if seen is not None}
+    for result, tensor in zip(results, alignment.tensors, strict=True):
+        result |= {"beyond": found} if (found := rows_beyond(tensor, checkpoints)) else {}
     return Statistics.from_results(alignment, statistics, results, worker.failures, batches)
 
 

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from neural_phylogeny.records import Evidence
-from neural_phylogeny.relations.exact import COUNTED, PRUNED
+from neural_phylogeny.relations.exact import COUNTED, LONGER, PRUNED
 from neural_phylogeny.relations.existence import Existence
 
 Matrix = NDArray[np.float64]
@@ -24,12 +24,19 @@ _EXACT_STATEMENTS = {
 _ORDERED_STATEMENTS = {
     PRUNED: "{child} has all zeros of {parent} and many more, and zeros are made by pruning",
     COUNTED: "{child} has counted more batches in training than {parent}, and counters are carried on",
+    LONGER: "{child} has all rows of {parent} and further ones that still look like an initialisation",
 }
 
 _VOTE_STATEMENTS = {
     "fake-initialisation": "lies nearer to a random initialisation ({share:.0%} of the matrices, by their difference)",
     "kurtosis": "has the lighter tails in {share:.0%} of the matrices",
     "largest-weight": "has the smaller largest weight for its scale in {share:.0%} of the matrices",
+    "uniform-distance": "lies nearer to a uniform initialisation of any scale in {share:.0%} of the matrices",
+    "outside-bounds": "has fewer weights outside the bounds of an initialisation in {share:.0%} of the matrices",
+    "spectrum": "has the more even singular values in {share:.0%} of the matrices",
+    "unit-norms": "has units of more even length in {share:.0%} of the matrices",
+    "input-norms": "has inputs of more even length in {share:.0%} of the matrices",
+    "independent-step": "leads to the other by a step that depends less on its start in {share:.0%} of the matrices",
 }
 
 
@@ -55,6 +62,17 @@ def existence_evidence(found: Existence, i: int, j: int) -> Evidence:
             f"strangers match so well with probability {chance}"
         ),
     )
+
+
+def shared_evidence(share: float) -> list[Evidence]:
+    """What it means that two models share values that a relative has not; nothing where they share none."""
+    if not share:
+        return []
+    statement = (
+        f"at least {share:.1%} of their values are equal to the last bit where a relative of both has others: common "
+        "descent, for trainings do not meet so"
+    )
+    return [Evidence("shared-values", share, "kin", 1.0, statement)]
 
 
 def direction_evidence(votes: Mapping[str, Matrix], i: int, j: int, names: tuple[str, str]) -> list[Evidence]:

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from neural_phylogeny.measures.statistic import Arrays
 from neural_phylogeny.measures.statistics import Statistics
 from neural_phylogeny.records import TensorInfo
+from neural_phylogeny.relations.vocabulary import longer
 
 Matrix = NDArray[np.float64]
 
@@ -167,8 +168,8 @@ def counted(batches: Mapping[int, int], n: int) -> Matrix:
 DIRECTED = {"pruned-copy": pruned_copy, "rounded": rounded, "quantized": quantized, "shrunk": shrunk}
 """By name, witnesses that know that one of two models was made from the other."""
 
-PRUNED, COUNTED = "pruned", "batches-seen"
-ORDERED = (PRUNED, COUNTED)
+PRUNED, COUNTED, LONGER = "pruned", "batches-seen", "new-rows"
+ORDERED = (PRUNED, COUNTED, LONGER)
 """Witnesses that know that one of two models did not come first; they speak against it as a parent only."""
 
 UNTOUCHED, RESHAPED = "untouched-values", "other-sizes"
@@ -181,7 +182,7 @@ def exact_witnesses(statistics: Statistics) -> dict[str, Matrix]:
     shared = Shared.of(statistics)
     found = {name: witness(shared) for name, witness in DIRECTED.items()}
     batches = counted(statistics.batches, statistics.alignment.n_models)
-    found |= {PRUNED: pruned(shared), COUNTED: batches}
+    found |= {PRUNED: pruned(shared), COUNTED: batches, LONGER: np.where(longer(statistics).T, -GOOD, 0.0)}
     return found | {UNTOUCHED: untouched(shared), RESHAPED: reshaped(shared)}
 
 

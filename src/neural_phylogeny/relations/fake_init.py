@@ -18,7 +18,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from neural_phylogeny.measures.statistics import Statistics
-from neural_phylogeny.relations.direction import Matrix, Table, norm_score, votes
+from neural_phylogeny.relations.direction import norm_score
+from neural_phylogeny.relations.tables import Matrix, Table, votes
 from neural_phylogeny.tensors.alignment import AlignedTensor
 from neural_phylogeny.tensors.roles import matrix_shape
 
