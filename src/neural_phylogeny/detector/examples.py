@@ -20,9 +20,6 @@ from neural_phylogeny.detector.triples import everyone, triple_features
 HALF = 65000.0
 """What half precision can hold."""
 
-WIDE = 20_000
-"""Networks of more parameters are wide."""
-
 
 @dataclass(frozen=True)
 class Example:
@@ -80,9 +77,8 @@ class Losses:
     ----------
     mixed : float
         Share of groups that keep their strangers; the others are cut into kin, as the existence test would do.
-    again, again_wide : float
-        How often a group is shown again, with losses, on average; and one of networks above ``WIDE`` parameters, of
-        which there are fewer.
+    again : float
+        Share of groups shown a second time, with losses.
     pair : float
         Of those, two or three members stay, a parent and a child among them as a rule.
     root : float
@@ -93,9 +89,8 @@ class Losses:
 
     mixed: float = 0.15
     again: float = 0.6
-    again_wide: float = 3.0
-    pair: float = 0.15
-    root: float = 0.5
+    pair: float = 0.2
+    root: float = 0.35
     matrices: float = 0.3
 
 
@@ -124,16 +119,10 @@ def read_examples(paths: Sequence[Path], losses: Losses | None, seed: int = 0) -
             mixed = losses is not None and rng.random() < losses.mixed
             for group in [known] if mixed else kin(known):
                 examples.append(_example(group))
-                if losses is not None:
-                    smaller = (with_losses(group, losses, rng) for _ in range(_views(group, losses, rng)))
-                    examples += [_example(one) for one in smaller if one is not None]
+                if losses is not None and rng.random() < losses.again:
+                    smaller = with_losses(group, losses, rng)
+                    examples += [] if smaller is None else [_example(smaller)]
     return examples
-
-
-def _views(group: Known, losses: Losses, rng: np.random.Generator) -> int:
-    """How often a group is shown again."""
-    often = losses.again_wide if float(group.about["parameters"]) >= WIDE else losses.again
-    return int(often) + int(rng.random() < often % 1.0)
 
 
 def kin(known: Known) -> list[Known]:

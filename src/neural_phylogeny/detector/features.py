@@ -29,7 +29,7 @@ LIMIT = 30.0
 MATRICES = 16
 """Of so many matrices, the largest, triples are looked at one by one in large groups."""
 
-MOST_MODELS, MOST_MATRICES, MOST_VALUES = 24, 6, 300_000
+MOST_MODELS, MOST_MATRICES, MOST_VALUES = 24, 5, 12_000
 
 FREE = 64
 """Groups of so many models have the triples of all matrices looked at."""

@@ -28,7 +28,7 @@ MATRICES = 12
 
 FEW = 16
 
-MOST_VALUES = 300_000
+MOST_VALUES = 12_000
 """An angle counts as sharp by the number of values, cut where networks of training families end."""
 
 SHARP, LIMIT = 8.0, 8.0
