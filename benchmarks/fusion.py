@@ -1,12 +1,15 @@
-"""How loudly exact witnesses, and the tree of independent innovations, should speak beside the detector.
+"""How loudly exact witnesses, those of direction, and the tree of innovations should speak beside the detector.
 
-    nphylo detector families --out waves/ --waves 600
-    python benchmarks/fusion.py waves/ [--trees]
+    nphylo detector families --out waves/ --first 1000 --waves 600
+    nphylo detector families --out larger/ --first 5000 --waves 60 --wide
+    python benchmarks/fusion.py waves/ --larger larger/ [--trees]
 
-Fits one factor on the log-odds of each witness, by the likelihood of the true parents of families that the detector was
-not trained on (every 25th wave) with a Gaussian prior around the stated log-odds; fits of either half tell by the other
-whether it helps. Writes ``src/neural_phylogeny/trees/fusion.json``; witnesses that these families never show keep their
-odds. With ``--trees`` also the tree of independent innovations, which takes half an hour.
+Fits one factor on the log-odds of each exact witness, by the likelihood of the true parents of families that the
+detector was not trained on (every 25th wave, and all of larger networks) with a Gaussian prior around the stated
+log-odds. The direction witnesses together get the factor with most right parents: they decide what is nearly even,
+where the likelihood hardly changes. Fits of either half tell by the other whether it helps. Writes
+``src/neural_phylogeny/trees/fusion.json``; witnesses that these families never show keep their odds. With ``--trees``
+also the tree of independent innovations, which takes half an hour.
 """
 
 from __future__ import annotations
@@ -20,19 +23,24 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 from scipy.optimize import minimize
+from witnesses import statistics_of
 
 from neural_phylogeny.detector.examples import kin, measured_families
 from neural_phylogeny.detector.fit import LEFT_OUT
 from neural_phylogeny.detector.inference import Inputs
 from neural_phylogeny.detector.measurements import Measurements
 from neural_phylogeny.detector.shipped import HASHES, detector, weights_path
+from neural_phylogeny.relations.direction import log_odds
 from neural_phylogeny.relations.exact import DIRECTED, PRUNED, UNTOUCHED, Shared, pruned, untouched
 from neural_phylogeny.trees.evidence import LARGE, log_posterior
-from neural_phylogeny.trees.fusion import fused
+from neural_phylogeny.trees.fusion import DIRECTION, bounded, fused
+from neural_phylogeny.trees.likeliest import likeliest_forest
 
 Matrix = NDArray[np.float64]
 FILE = Path(__file__).parents[1] / "src" / "neural_phylogeny" / "trees" / "fusion.json"
 TREES = "innovations"
+GRID = (0.0, 0.025, 0.05, 0.075, 0.1, 0.125, 0.15, 0.2, 0.3)
+"""Factors tried on what the direction witnesses say."""
 SPREAD = 4.0
 """Standard deviation of fitted log-odds around those that are stated: where families are silent, these stay."""
 
@@ -71,6 +79,7 @@ def groups(paths: Sequence[Path], trees: bool) -> list[Group]:
             n, seen = len(known.parents), shared(known.measured)
             witnesses = {name: witness(seen) for name, witness in DIRECTED.items()}
             witnesses |= {PRUNED: pruned(seen), UNTOUCHED: untouched(seen)}
+            witnesses[DIRECTION] = bounded(log_odds(statistics_of(known.measured))[0])
             if trees and n <= LARGE:
                 posterior = log_posterior(known.measured.lasting.even_gram())
                 witnesses[TREES] = posterior - np.diag(posterior)  # as odds against a root
@@ -96,34 +105,59 @@ def fit(chosen: Sequence[Group], odds: dict[str, float]) -> dict[str, float]:
     def loss(factors: NDArray[np.float64]) -> float:
         moved = ((factor - (name != TREES)) * odds[name] for name, factor in zip(odds, factors, strict=True))
         prior = sum((odd / SPREAD) ** 2 for odd in moved) / 2.0
-        return unlikelihood(chosen, dict(zip(odds, factors.tolist(), strict=True))) + prior / models
+        named = dict(zip(odds, factors.tolist(), strict=True)) | {DIRECTION: 0.0}
+        return unlikelihood(chosen, named) + prior / models
 
     start, bounds = np.full(len(odds), 1.0), [(0.0, 2.0)] * len(odds)
     best = minimize(loss, start, method="Powell", bounds=bounds, options={"xtol": 0.01, "ftol": 1e-7})
-    return dict(zip(odds, (round(float(factor), 3) for factor in best.x), strict=True))
+    return dict(zip(odds, (round(float(factor), 3) for factor in best.x), strict=True)) | {DIRECTION: 0.0}
+
+
+def right(chosen: Sequence[Group], factors: dict[str, float]) -> float:
+    """Share of models whose parent, or lack of one, is right in the likeliest forests."""
+    hits = models = 0
+    for group in chosen:
+        found = likeliest_forest(fused(group.said, group.witnesses, factors))
+        hits += int((np.where(found < 0, np.arange(len(found)), found) == group.truth).sum())
+        models += len(found)
+    return hits / models
+
+
+def with_direction(chosen: Sequence[Group], factors: dict[str, float]) -> dict[str, float]:
+    """The factors, and that of the direction witnesses with most right parents."""
+    tried = [factors | {DIRECTION: factor} for factor in GRID]
+    return max(tried, key=lambda one: right(chosen, one))
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("waves", type=Path)
+    parser.add_argument("--larger", type=Path, help="waves of larger networks, none of which was trained on")
     parser.add_argument("--trees", action="store_true")
     arguments = parser.parse_args()
     paths = [path for path in sorted(arguments.waves.glob("wave-*.npz")) if int(path.stem[-6:]) % LEFT_OUT == 0]
+    paths += sorted(arguments.larger.glob("wave-*.npz")) if arguments.larger is not None else []
     known = groups(paths, arguments.trees)
-    names = {name for group in known for name, table in group.witnesses.items() if table.any()}
+    names = {name for group in known for name, table in group.witnesses.items() if table.any()} - {DIRECTION}
     odds = {
         name: max(float(np.abs(group.witnesses[name]).max()) for group in known if name in group.witnesses)
         for name in sorted(names)
     }
-    silent, stated = dict.fromkeys(odds, 0.0), dict.fromkeys(odds, 1.0)
+    silent, stated = dict.fromkeys([*odds, DIRECTION], 0.0), {**dict.fromkeys(odds, 1.0), DIRECTION: 0.0}
     stated |= {TREES: 0.0}
     halves = known[::2], known[1::2]
     for fitted, other in (halves, halves[::-1]):
         found = fit(fitted, odds)
-        told = [f"{unlikelihood(other, factors):.4f}" for factors in (found, silent, stated)]
-        print(f"{found}: of the other half {told[0]}, without {told[1]}, as stated {told[2]}")
-    final = fit(known, odds)
+        directed = with_direction(fitted, found)
+        told = [f"{unlikelihood(other, factors):.4f}" for factors in (found, silent, stated, directed)]
+        print(
+            f"{directed}: of the other half {told[0]}, without {told[1]}, as stated {told[2]}, with direction {told[3]}"
+        )
+        told = [f"{right(other, factors):.4f}" for factors in (silent, found, directed)]
+        print(f"  right parents without {told[0]}, with exact witnesses {told[1]}, with direction {told[2]}")
+    final = with_direction(known, fit(known, odds))
     print(f"{final}: of all {unlikelihood(known, final):.4f}, without {unlikelihood(known, silent):.4f}")
+    print("right parents by factor:", {f: round(right(known, final | {DIRECTION: f}), 4) for f in GRID})
     final.pop(TREES, None)  # half an hour for what the detector knows already
     recipe = {
         "made by": "benchmarks/fusion.py",

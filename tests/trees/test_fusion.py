@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from neural_phylogeny.relations.exact import BESIDE, DIRECTED, ORDERED, RESHAPED, UNTOUCHED
-from neural_phylogeny.trees.fusion import factors, fused
+from neural_phylogeny.trees.fusion import DIRECTION, MOST_ODDS, bounded, factors, fused
 from neural_phylogeny.trees.likeliest import likeliest_forest
 
 
@@ -33,8 +33,17 @@ def test_odds_multiply(rng):
     assert after / before == pytest.approx(np.exp(3.0))
 
 
+def test_direction_witnesses_are_a_lead_and_no_proof():
+    direction = np.array([[0.0, 9.0], [-9.0, 0.0]])
+    assert np.abs(bounded(direction)).max() == pytest.approx(MOST_ODDS, rel=1e-3)
+    np.testing.assert_allclose(bounded(direction / 900.0), direction / 900.0, rtol=1e-3)
+    said = np.full((2, 2), 0.5)
+    assert 0.5 < fused(said, {DIRECTION: bounded(direction)})[0, 1] < 0.75
+
+
 def test_what_ships_speaks_of_witnesses_that_are_and_never_against_their_word():
     shipped = factors()
-    assert shipped.keys() <= {*DIRECTED, *ORDERED, *BESIDE}
+    assert shipped.keys() <= {*DIRECTED, *ORDERED, *BESIDE, DIRECTION}
+    assert shipped[DIRECTION] < 0.5  # the detector knows most of it
     assert all(0.0 <= factor <= 2.0 for factor in shipped.values())
     assert all(shipped.get(name, 1.0) > 0.5 for name in DIRECTED)  # near-certain when they speak

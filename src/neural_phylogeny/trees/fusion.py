@@ -1,4 +1,4 @@
-"""How exact witnesses are heard beside the detector: log-odds that were fitted on families it has not seen."""
+"""How witnesses are heard beside the detector: log-odds that were fitted on families it has not seen."""
 
 from __future__ import annotations
 
@@ -18,6 +18,19 @@ LEAST = 1e-9
 """Probabilities below are taken for this, so that logarithms stay finite."""
 
 
+DIRECTION = "direction"
+"""The direction witnesses together, as a witness of ``fused``."""
+
+MOST_ODDS = 2.0
+"""Log-odds that the direction witnesses together reach at most, before their factor."""
+
+
+def bounded(direction: Matrix) -> Matrix:
+    """The sum of the direction witnesses as log-odds that no unanimity makes more than ``MOST_ODDS``: ``(n, n)``."""
+    found: Matrix = MOST_ODDS * np.tanh(direction / MOST_ODDS)
+    return found
+
+
 @lru_cache(maxsize=1)
 def factors() -> Mapping[str, float]:
     """By the name of a witness, the factor on its log-odds; ``fusion.json`` tells how they were found.
@@ -30,7 +43,7 @@ def factors() -> Mapping[str, float]:
 
 
 def fused(parent: Matrix, witnesses: Mapping[str, Matrix], weights: Mapping[str, float] | None = None) -> Matrix:
-    """Probabilities of parents after exact witnesses have been heard, by Bayes' rule.
+    """Probabilities of parents after further witnesses have been heard, by Bayes' rule.
 
     Parameters
     ----------

@@ -7,7 +7,7 @@ from collections.abc import Callable
 import numpy as np
 from numpy.typing import NDArray
 
-from neural_phylogeny.trees.fusion import fused
+from neural_phylogeny.trees.fusion import DIRECTION, bounded, fused
 from neural_phylogeny.trees.likeliest import forest_of
 from neural_phylogeny.trees.merging import with_merges, without_circles
 from neural_phylogeny.trees.problem import Forest, Problem, Rivals, SharedStart
@@ -28,14 +28,15 @@ def learned_forest(problem: Problem, options: object) -> Forest:
 
 
 def fused_forest(problem: Problem, options: object) -> Forest:
-    """The same, after exact witnesses have been heard.
+    """The same, after exact witnesses and those of direction have been heard.
 
     A mean has its parts for parents, and those are judged without it: it lies in their middle, as a parent would.
     """
 
     def heard(chosen: list[int]) -> tuple[Matrix, NDArray[np.float64]]:
         said, orphaned = problem.learned(chosen)
-        return fused(said, problem.exact(chosen)), orphaned
+        direction = problem.direction[np.ix_(chosen, chosen)]
+        return fused(said, {**problem.exact(chosen), DIRECTION: bounded(direction)}), orphaned
 
     def hear(chosen: list[int]) -> Heard:
         (said, orphaned), shares = heard(chosen), problem.merged(chosen)
