@@ -78,6 +78,9 @@ def test_a_slope_below_one_is_paid_for():
     _, alone = log_likelihoods_alone(gram)
     assert alone[0, 1] == pytest.approx(-VALUES / 2 * np.log(0.04) - PRICE)
     assert alone[1, 0] == pytest.approx(-VALUES / 2 * np.log(0.29))
+    # that weights decay in this family at all is paid for too
+    decayed = Innovations.of(gram).log_likelihoods(np.array([[-1, 0]]))[0]
+    assert decayed == pytest.approx(-VALUES / 2 * np.log(0.04) - 2 * PRICE)
     # a child that grew is no decayed parent, and a step too small to pay a slope keeps one
     assert (slopes_and_logs(np.array([[1.0, 1.2], [1.2, 1.5]]))[0] <= 1.0).all()
     assert slopes_and_logs(np.array([[1.0, 0.99], [0.99, 1.1]]))[0][0, 1] == 1.0

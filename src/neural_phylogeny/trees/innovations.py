@@ -32,7 +32,7 @@ LEAST_SLOPE = 0.2
 """Weight decay leaves at least so much of a parent in its child."""
 
 PRICE = 0.5 * float(np.log(VALUES))
-"""Of a slope below one, by the Bayesian information criterion."""
+"""Of a slope below one, by the Bayesian information criterion; and once more of a family in which there is any."""
 
 TINY = 1e-12
 CHUNK = 1 << 14
@@ -84,7 +84,9 @@ class Innovations:
         at = above * n + every
         correlation = self.correlations[at[:, :, None], at[:, None, :]]
         correlation[:, every, every] = 1.0
-        found: Array = self.alone[above, every].sum(axis=1) - misfit(correlation, trees >= 0, VALUES)
+        decays = (self.slopes[above, every] < 1.0).any(axis=1)
+        alone = self.alone[above, every].sum(axis=1) - np.where(decays, PRICE, 0.0)
+        found: Array = alone - misfit(correlation, trees >= 0, VALUES)
         return found
 
 
