@@ -32,7 +32,7 @@ MODELS = ("sum", "square", "cube", "fourth", "absolute", "largest", "zeros", "gr
 LASTING = 0.3
 """Least cosine of two models in a matrix that neither was given anew."""
 
-COUNTS = 0.75
+COUNTS = 2.0 / 3.0
 """Power of its number of values by which a matrix counts. Trainings move the few values of a small matrix alike, and
 with 0 its angles drown the others'; with 1 a table of embeddings would be all. From 0.5 to 1 it matters little."""
 
@@ -154,7 +154,7 @@ class Measurements:
     def even_gram(self) -> Array:
         """Inner products of the models, each matrix scaled to the same length, larger ones counting more: ``(n, n)``.
 
-        Weights are ``sizes ** 0.75``, see ``COUNTS``. From the distances, so that near models lose no digits. A matrix
+        Weights are ``sizes ** (2 / 3)``, see ``COUNTS``. From the distances, so that near models lose no digits. A matrix
         that a model lacks is taken to be that of its nearest relative which has it, so that all inner products are of
         vectors of one space; a model that shares no matrix is at right angles to the rest. Finite. O(m n^2).
         """
