@@ -154,9 +154,9 @@ class Measurements:
     def even_gram(self) -> Array:
         """Inner products of the models, each matrix scaled to the same length, larger ones counting more: ``(n, n)``.
 
-        Weights are ``sizes ** (2 / 3)``, see ``COUNTS``. From the distances, so that near models lose no digits. A matrix
-        that a model lacks is taken to be that of its nearest relative which has it, so that all inner products are of
-        vectors of one space; a model that shares no matrix is at right angles to the rest. Finite. O(m n^2).
+        Weights are ``sizes ** COUNTS``. From the distances, so that near models lose no digits. A matrix that a model
+        lacks is taken to be that of its nearest relative which has it, so that all inner products are of vectors of one
+        space; a model that shares no matrix is at right angles to the rest. Finite. O(m n^2).
         """
         norm = np.einsum("tii->ti", self.pairs["product"])
         inner = (norm[:, :, None] + norm[:, None, :] - self.pairs["square"]) / 2.0
