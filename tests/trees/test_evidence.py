@@ -5,8 +5,9 @@ import pytest
 from scipy.stats import multivariate_normal
 from tests.trees.conftest import problem_of
 
-from neural_phylogeny.trees.evidence import evidence_forest
-from neural_phylogeny.trees.innovations import VALUES, log_likelihoods
+from neural_phylogeny.trees.alike import misfit
+from neural_phylogeny.trees.evidence import evidence_forest, heard, log_posterior
+from neural_phylogeny.trees.innovations import PRICE, VALUES, Innovations, log_likelihoods_alone, slopes_and_logs
 
 TREES = {
     "star": [-1, 0, 0, 0, 0, 0],
@@ -58,16 +59,80 @@ def test_large_families_have_their_tree_without_a_search(rng):
     assert forest.parents.tolist() == truth.tolist()
 
 
-def test_without_factors_the_likelihood_is_the_gaussian_one(rng):
-    X, _ = family([-1, 0, 0], rng, values=200)
-    gram = X @ X.T / X.shape[1]
-    tree = np.array([[-1, 0, 0], [1, -1, 0]])
-    found = log_likelihoods(gram, tree, False)
-    for parents, value in zip(tree, found, strict=True):
-        step = np.eye(3)
-        step[[j for j in range(3) if parents[j] >= 0], [p for p in parents if p >= 0]] -= 1.0
-        innovations = step @ X
-        variance = np.mean(innovations**2, axis=1)
-        density = multivariate_normal(np.zeros(3), np.diag(variance)).logpdf(innovations.T).mean()
-        free = VALUES * (density + 1.5 * np.log(2 * np.pi) + 1.5)
-        assert value == pytest.approx(free, rel=1e-6) or value > free  # a factor may be worth its price
+def test_a_tree_without_anything_shared_is_as_likely_as_its_steps(rng):
+    steps = np.array([[1.0], [0.3], [0.4]]) * rng.normal(size=(3, 20_000))
+    X = steps + np.stack([np.zeros_like(steps[0]), steps[0], steps[0]])
+    innovations = Innovations.of(X @ X.T / X.shape[1])
+    assert innovations.slopes[0].tolist() == [1.0, 1.0, 1.0]
+    density = multivariate_normal(np.zeros(3), np.diag(np.mean(steps**2, axis=1))).logpdf(steps.T).mean()
+    found = innovations.log_likelihoods(np.array([[-1, 0, 0]]))[0]
+    assert found == pytest.approx(VALUES * (density + 1.5 * np.log(2 * np.pi) + 1.5), abs=0.5)
+
+
+def test_a_slope_below_one_is_paid_for():
+    # j is half of i and a step of length 0.2: 0.29 with all of i subtracted, 0.04 with half of it
+    gram = np.array([[1.0, 0.5], [0.5, 0.29]])
+    slopes, logs = slopes_and_logs(gram)
+    assert slopes == pytest.approx(np.array([[1.0, 1.0], [0.5, 1.0]]).T)
+    assert logs == pytest.approx(np.log([[1.0, 0.04], [0.29, 0.29]]))
+    _, alone = log_likelihoods_alone(gram)
+    assert alone[0, 1] == pytest.approx(-VALUES / 2 * np.log(0.04) - PRICE)
+    assert alone[1, 0] == pytest.approx(-VALUES / 2 * np.log(0.29))
+    # that weights decay in this family at all is paid for too
+    decayed = Innovations.of(gram).log_likelihoods(np.array([[-1, 0]]))[0]
+    assert decayed == pytest.approx(-VALUES / 2 * np.log(0.04) - 2 * PRICE)
+    # a child that grew is no decayed parent, and a step too small to pay a slope keeps one
+    assert (slopes_and_logs(np.array([[1.0, 1.2], [1.2, 1.5]]))[0] <= 1.0).all()
+    assert slopes_and_logs(np.array([[1.0, 0.99], [0.99, 1.1]]))[0][0, 1] == 1.0
+
+
+def test_direction_witnesses_are_heard_where_weights_decay(rng):
+    said = np.array([[0.0, 1.5], [-1.5, 0.0]])
+    exact = np.array([[0.0, 8.0], [-8.0, 0.0]])
+    slopes = np.array([[1.0, 0.6], [1.0, 1.0]])
+    assert heard(slopes, said, exact).tolist() == [[0.0, 9.5], [-8.0, 0.0]]
+
+
+def test_what_is_alike_is_explained_and_what_is_opposed_is_not():
+    alike, opposed, child = np.eye(3), np.eye(3), np.array([[False, True, True]])
+    alike[1, 2] = alike[2, 1] = 0.7
+    opposed[1, 2] = opposed[2, 1] = -0.7
+    best = 50.0 * np.log(1 - 0.7**2) + 2 * 0.25 * np.log1p(100 * 0.7)
+    assert misfit(alike[None], child, 100.0)[0] == pytest.approx(best, abs=0.3)
+    assert misfit(opposed[None], child, 100.0)[0] == 0.0
+    assert misfit(alike[None], np.array([[True, False, True]]), 100.0)[0] == 0.0  # roots share nothing
+
+
+def test_two_factors_of_two_tasks_are_explained():
+    loadings = np.array([[0.8, 0.8, 0.8, 0.0, 0.0, 0.0], [0.0, 0.0, 0.0, 0.7, 0.7, 0.7]])
+    correlation = loadings.T @ loadings
+    np.fill_diagonal(correlation, 1.0)
+    best = 50.0 * np.linalg.slogdet(correlation)[1] + 0.75 * np.log1p(64.0) + 0.75 * np.log1p(49.0)
+    assert misfit(correlation[None], np.ones((1, 6), dtype=bool), 100.0)[0] == pytest.approx(best, abs=0.5)
+
+
+def test_siblings_of_one_task_tell_a_root_that_is_not_the_shortest(rng):
+    # seen from the shortest, a child that decayed, the way back to the parent is opposed to what the others learnt
+    for _ in range(3):
+        X, parents = family(TREES["star"], rng, shared=0.25)
+        X[np.flatnonzero(parents >= 0)[0]] *= 0.7
+        forest = evidence_forest(problem_of(X, np.zeros(len(X), dtype=np.int64)), None)
+        assert forest.parents.tolist() == parents.tolist()
+
+
+def test_the_order_of_models_does_not_matter(rng):
+    X, _ = family(TREES["levels"], rng, keeps=0.9)
+    order = rng.permutation(len(X))
+    whole, moved = (evidence_forest(problem_of(Y, np.zeros(len(X), dtype=np.int64)), None) for Y in (X, X[order]))
+    back = np.where(moved.parents >= 0, order[moved.parents], -1)
+    assert back.tolist() == whole.parents[order].tolist()
+    assert moved.probability == pytest.approx(whole.probability[order], abs=1e-6)
+
+
+def test_posteriors_name_the_true_parents(rng):
+    X, parents = family(TREES["levels"], rng)
+    posterior = log_posterior(X @ X.T / X.shape[1])
+    named = np.where(parents >= 0, parents, np.arange(len(X)))
+    assert (posterior[named, np.arange(len(X))] == 0.0).all()
+    assert posterior.max() == 0.0
+    assert posterior.min() >= -20.0

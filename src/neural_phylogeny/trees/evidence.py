@@ -5,14 +5,14 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from neural_phylogeny.trees.innovations import VALUES, log_likelihoods, slopes
+from neural_phylogeny.trees.innovations import Innovations, log_likelihoods_alone
 from neural_phylogeny.trees.problem import Forest, Problem
 from neural_phylogeny.trees.search import best_tree, neighbours
-from neural_phylogeny.trees.spanning import Parents, minimum_spanning_tree, root_tree
+from neural_phylogeny.trees.spanning import Parents, Rooted, minimum_spanning_tree, root_tree
 
 Matrix = NDArray[np.float64]
 
-LARGE = 16
+LARGE = 32
 """Families of more models get the best tree without shared factors, which needs no search."""
 
 NEAREST = 8
@@ -20,11 +20,10 @@ NEAREST = 8
 
 
 def evidence_forest(problem: Problem, options: object) -> Forest:
-    """One tree in each family of the existence test, the best of two explanations.
+    """One tree in each family of the existence test.
 
-    Either children hold all of their parents; then lengths tell the root. Or weights decay, every child holds a part of
-    its parent, and the direction witnesses tell the root. Exact witnesses are heard in both. An edge's probability is
-    that of its direction among the trees one step away.
+    Lengths and angles tell it, and exact witnesses. Where weights decay, lengths no longer tell which came first, and
+    the direction witnesses are heard. An edge's probability is that of its direction among the trees one step away.
     """
     n = len(problem.families)
     parents, probability = np.full(n, -1, dtype=np.int64), np.ones(n)
@@ -32,26 +31,21 @@ def evidence_forest(problem: Problem, options: object) -> Forest:
         members = np.flatnonzero(problem.families == family)
         if len(members) < 2:
             continue
-        gram, witnesses = problem.even(members.tolist()), _heard(problem, members.tolist())
-        tree, sure = _tree(gram, problem.direction[np.ix_(members, members)], witnesses)
+        chosen = members.tolist()
+        exact = sum(problem.exact(chosen).values(), np.zeros((len(members),) * 2))
+        tree, sure = _tree(problem.even(chosen), problem.direction[np.ix_(members, members)], exact)
         parents[members] = np.where(tree >= 0, members[tree], -1)
         probability[members] = sure
     return Forest(parents, probability)
 
 
-def _heard(problem: Problem, members: list[int]) -> Matrix:
-    """What all exact witnesses say together."""
-    return sum(problem.exact(members).values(), np.zeros((len(members),) * 2))
-
-
 def log_posterior(gram: Matrix) -> Matrix:
-    """Logarithm of how likely i is the parent of j among the trees around the best without decay: ``(n, n)``.
+    """Logarithm of how likely i is the parent of j among the trees around the best: ``(n, n)``.
 
     The diagonal is for a root; 0 is the likeliest of a column, and what no tree shows is cut at -20. O(n^5).
     """
     n = len(gram)
-    search = _Search(gram, np.zeros_like(gram), decays=False)
-    _, trees, scores = search.best()
+    _, trees, scores = _Search(gram, np.zeros_like(gram), np.zeros_like(gram)).best()
     found = np.full((n, n), -np.inf)
     for j, above in enumerate(np.where(trees < 0, np.arange(n), trees).T):
         for i in np.unique(above):
@@ -61,53 +55,52 @@ def log_posterior(gram: Matrix) -> Matrix:
 
 
 def _tree(gram: Matrix, direction: Matrix, exact: Matrix) -> tuple[Parents, NDArray[np.float64]]:
-    """The better of the two explanations, and of each edge the probability that it points this way."""
-    found = [_explained(gram, exact + said, decays) for decays, said in ((False, 0.0), (True, direction))]
-    _, tree, probability = max(found, key=lambda one: one[0])
-    return tree, probability
-
-
-def _explained(gram: Matrix, said: Matrix, decays: bool) -> tuple[float, Parents, NDArray[np.float64]]:
-    """Log-likelihood of the best tree of one explanation, the tree, and the probability of each of its directions."""
-    search = _Search(gram, said, decays)
+    """The best tree, and of each edge the probability that it points this way."""
     if len(gram) > LARGE:
-        found = search.spanning
-        return float(log_likelihoods(gram, found.parents[None], decays)[0]), found.parents, found.probability
-    tree, around, scores = search.best()
-    return float(log_likelihoods(gram, tree[None], decays)[0]), tree, _directions(tree, around, scores)
+        slopes, alone = log_likelihoods_alone(gram)
+        found = spanning(alone + heard(slopes, direction, exact))
+        return found.parents, found.probability
+    tree, around, scores = _Search(gram, direction, exact).best()
+    return tree, _directions(tree, around, scores)
+
+
+def heard(slopes: Matrix, direction: Matrix, exact: Matrix) -> Matrix:
+    """Log-odds of the witnesses for each edge: exact ones always, those of direction where a slope is below one."""
+    found: Matrix = exact + np.where(slopes < 1.0, direction, 0.0)
+    np.fill_diagonal(found, 0.0)
+    return found
+
+
+def spanning(edges: Matrix) -> Rooted:
+    """The best tree when edges are independent, from the log-likelihood of each; that of a root on the diagonal."""
+    gain = edges - np.diag(edges)[None, :]
+    return root_tree(minimum_spanning_tree(-np.maximum(gain, gain.T)), gain - gain.T)
 
 
 class _Search:
-    """For the best tree of one explanation; ``said[i, j]`` are the log-odds of the witnesses that i is j's parent."""
+    """For the best tree of a family."""
 
-    def __init__(self, gram: Matrix, said: Matrix, decays: bool) -> None:
-        self._gram, self._said, self._decays = gram, said, decays
-        distance = log_distances(gram, decays)
-        self._distance = np.minimum(distance, distance.T)
-        lengths = np.log(np.maximum(np.diag(gram), 1e-12))
-        rising = VALUES / 2.0 * (lengths[None, :] - lengths[:, None])
-        self.spanning = root_tree(minimum_spanning_tree(self._distance), said if decays else rising + said)
+    def __init__(self, gram: Matrix, direction: Matrix, exact: Matrix) -> None:
+        self._innovations = Innovations.of(gram)
+        self._said = heard(self._innovations.slopes, direction, exact)
+        self._edges = self._innovations.alone + self._said
 
     def best(self) -> tuple[Parents, NDArray[np.int64], NDArray[np.float64]]:
         """The best tree found, it and all trees one step away, and their scores."""
-        n = len(self._gram)
+        n = len(self._edges)
         stars = np.where(np.eye(n, dtype=bool), -1, np.arange(n)[:, None])
-        near = np.argsort(np.argsort(self._distance + 1e9 * np.eye(n), axis=0), axis=0) < NEAREST
-        tree, _ = best_tree(self._score, [self.spanning.parents, stars[np.argmax(self._score(stars))]], near)
+        gain = self._edges - np.diag(self._edges)[None, :]
+        far = -np.maximum(gain, gain.T) + np.where(np.eye(n, dtype=bool), np.inf, 0.0)
+        near = np.argsort(np.argsort(far, axis=0), axis=0) < NEAREST
+        starts = [spanning(self._edges).parents, stars[np.argmax(self._score(stars))]]
+        tree, _ = best_tree(self._score, starts, near)
         around = np.concatenate([tree[None], neighbours(tree, near)])
         return tree, around, self._score(around)
 
     def _score(self, trees: NDArray[np.int64]) -> NDArray[np.float64]:
-        told = (self._said[np.maximum(trees, 0), np.arange(len(self._gram))] * (trees >= 0)).sum(axis=1)
-        together: NDArray[np.float64] = log_likelihoods(self._gram, trees, self._decays) + told
+        told = (self._said[np.maximum(trees, 0), np.arange(len(self._said))] * (trees >= 0)).sum(axis=1)
+        together: NDArray[np.float64] = self._innovations.log_likelihoods(trees) + told
         return together
-
-
-def log_distances(gram: Matrix, decays: bool) -> Matrix:
-    """Logarithm of the variance of j's innovation if i is its parent: ``(n, n)``."""
-    own, slope = np.diag(gram), slopes(gram, decays)
-    found: Matrix = np.log(np.maximum(own[None, :] - 2.0 * slope * gram + slope**2 * own[:, None], 1e-12))
-    return found
 
 
 def _directions(tree: Parents, trees: NDArray[np.int64], scores: NDArray[np.float64]) -> NDArray[np.float64]:

@@ -78,7 +78,7 @@ _ROWS = (
         "evidence",
         "the tree under which what each model adds is independent of the rest, but for factors that children share",
         "this package",
-        "O(n^5) up to 16 models, then O(n^2)",
+        "O(n^5) up to 32 models, then O(n^2)",
         evidence_forest,
     ),
     Method(

@@ -47,7 +47,7 @@ class Problem:
     seed : int
         For methods that draw.
     even : callable
-        Inner products of k of the models, ``(k, k)``, matrices that all of them kept counted alike.
+        Inner products of k of the models, ``(k, k)``, over matrices that all of them kept, scaled to one length.
     exact : callable
         Log-odds that i is the parent of j, of k of the models, ``(k, k)`` by the name of each exact witness.
     learned : callable
