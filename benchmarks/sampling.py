@@ -25,7 +25,6 @@ from matplotlib.figure import Figure
 
 from neural_phylogeny import Phylogeny, reconstruct
 from neural_phylogeny.evaluation.truth import Truth, read_truth
-from neural_phylogeny.reports.labels import parenthood
 from neural_phylogeny.zoo.make import make
 from neural_phylogeny.zoo.recipes import read_recipe
 
@@ -119,8 +118,8 @@ def row(
 ) -> Row:
     """Hold an answer against that from the whole weights and against the truth."""
     said, reference = ({(edge.parent, edge.child) for edge in found.edges} for found in (answer, whole))
-    now, then = ({(edge.parent, edge.child): parenthood(edge) or 0.0 for edge in a.edges} for a in (answer, whole))
-    sure = {(edge.parent, edge.child) for edge in whole.edges if (parenthood(edge) or 0.0) >= SURE}
+    now, then = ({(edge.parent, edge.child): edge.confidence for edge in a.edges} for a in (answer, whole))
+    sure = {(edge.parent, edge.child) for edge in whole.edges if edge.confidence >= SURE}
     true = {(edge.parent, edge.child) for edge in truth.edges}
     return Row(
         name,
