@@ -2,14 +2,14 @@
 
     nphylo detector families --out waves/ --first 1000 --waves 600
     nphylo detector families --out larger/ --first 5000 --waves 60 --wide
-    python benchmarks/fusion.py waves/ --larger larger/ [--trees]
+    python benchmarks/fusion.py waves/ --larger larger/
 
 Fits one factor on the log-odds of each exact witness, by the likelihood of the true parents of families that the
 detector was not trained on (every 25th wave, and all of larger networks) with a Gaussian prior around the stated
-log-odds. The direction witnesses together get the factor with most right parents: they decide what is nearly even,
-where the likelihood hardly changes. Fits of either half tell by the other whether it helps. Writes
-``src/neural_phylogeny/trees/fusion.json``; witnesses that these families never show keep their odds. With ``--trees``
-also the tree of independent innovations, which takes half an hour.
+log-odds. The direction witnesses together, and the tree of independent innovations, get the factors with most right
+parents: they decide what is nearly even, where the likelihood hardly changes. Fits of either half tell by the other
+whether it helps. Writes ``src/neural_phylogeny/trees/fusion.json``; witnesses that these families never show keep their
+odds. Five minutes.
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ import argparse
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import product
 from pathlib import Path
 
 import numpy as np
@@ -32,15 +33,15 @@ from neural_phylogeny.detector.measurements import Measurements
 from neural_phylogeny.detector.shipped import HASHES, detector, weights_path
 from neural_phylogeny.relations.direction import log_odds
 from neural_phylogeny.relations.exact import DIRECTED, PRUNED, UNTOUCHED, Shared, pruned, untouched
-from neural_phylogeny.trees.evidence import LARGE, log_posterior
-from neural_phylogeny.trees.fusion import DIRECTION, bounded, fused
+from neural_phylogeny.trees.evidence import tree_odds
+from neural_phylogeny.trees.fusion import DIRECTION, TREES, bounded, fused
 from neural_phylogeny.trees.likeliest import likeliest_forest
 
 Matrix = NDArray[np.float64]
 FILE = Path(__file__).parents[1] / "src" / "neural_phylogeny" / "trees" / "fusion.json"
-TREES = "innovations"
-GRID = (0.0, 0.025, 0.05, 0.075, 0.1, 0.125, 0.15, 0.2, 0.3)
-"""Factors tried on what the direction witnesses say."""
+LEADS = (DIRECTION, TREES)
+GRID = {DIRECTION: (0.0, 0.05, 0.1, 0.15, 0.2), TREES: (0.0, 0.02, 0.04, 0.06, 0.08)}
+"""Factors tried on what is no proof."""
 SPREAD = 4.0
 """Standard deviation of fitted log-odds around those that are stated: where families are silent, these stay."""
 
@@ -72,7 +73,7 @@ def shared(measured: Measurements) -> Shared:
     return Shared(zeros, equal, total(own) / count, moved, bits, *np.zeros((2, n, n), dtype=bool))
 
 
-def groups(paths: Sequence[Path], trees: bool) -> list[Group]:
+def groups(paths: Sequence[Path]) -> list[Group]:
     found = []
     for path in paths:
         for known in (one for family in measured_families(path) for one in kin(family)):
@@ -80,9 +81,7 @@ def groups(paths: Sequence[Path], trees: bool) -> list[Group]:
             witnesses = {name: witness(seen) for name, witness in DIRECTED.items()}
             witnesses |= {PRUNED: pruned(seen), UNTOUCHED: untouched(seen)}
             witnesses[DIRECTION] = bounded(log_odds(statistics_of(known.measured))[0])
-            if trees and n <= LARGE:
-                posterior = log_posterior(known.measured.lasting.even_gram())
-                witnesses[TREES] = posterior - np.diag(posterior)  # as odds against a root
+            witnesses[TREES] = tree_odds(known.measured.lasting.even_gram())
             said = detector().probabilities(Inputs.of(known.measured)).parent
             found.append(Group(said, witnesses, np.where(known.parents < 0, np.arange(n), known.parents)))
         print(path.name, len(found), flush=True)
@@ -103,14 +102,14 @@ def fit(chosen: Sequence[Group], odds: dict[str, float]) -> dict[str, float]:
     models = sum(len(group.truth) for group in chosen)
 
     def loss(factors: NDArray[np.float64]) -> float:
-        moved = ((factor - (name != TREES)) * odds[name] for name, factor in zip(odds, factors, strict=True))
+        moved = ((factor - 1.0) * odds[name] for name, factor in zip(odds, factors, strict=True))
         prior = sum((odd / SPREAD) ** 2 for odd in moved) / 2.0
-        named = dict(zip(odds, factors.tolist(), strict=True)) | {DIRECTION: 0.0}
+        named = dict(zip(odds, factors.tolist(), strict=True)) | dict.fromkeys(LEADS, 0.0)
         return unlikelihood(chosen, named) + prior / models
 
     start, bounds = np.full(len(odds), 1.0), [(0.0, 2.0)] * len(odds)
     best = minimize(loss, start, method="Powell", bounds=bounds, options={"xtol": 0.01, "ftol": 1e-7})
-    return dict(zip(odds, (round(float(factor), 3) for factor in best.x), strict=True)) | {DIRECTION: 0.0}
+    return dict(zip(odds, (round(float(factor), 3) for factor in best.x), strict=True)) | dict.fromkeys(LEADS, 0.0)
 
 
 def right(chosen: Sequence[Group], factors: dict[str, float]) -> float:
@@ -123,9 +122,9 @@ def right(chosen: Sequence[Group], factors: dict[str, float]) -> float:
     return hits / models
 
 
-def with_direction(chosen: Sequence[Group], factors: dict[str, float]) -> dict[str, float]:
-    """The factors, and that of the direction witnesses with most right parents."""
-    tried = [factors | {DIRECTION: factor} for factor in GRID]
+def with_leads(chosen: Sequence[Group], factors: dict[str, float]) -> dict[str, float]:
+    """The factors, and those of the leads with most right parents."""
+    tried = [factors | dict(zip(LEADS, one, strict=True)) for one in product(*(GRID[lead] for lead in LEADS))]
     return max(tried, key=lambda one: right(chosen, one))
 
 
@@ -133,32 +132,29 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("waves", type=Path)
     parser.add_argument("--larger", type=Path, help="waves of larger networks, none of which was trained on")
-    parser.add_argument("--trees", action="store_true")
     arguments = parser.parse_args()
     paths = [path for path in sorted(arguments.waves.glob("wave-*.npz")) if int(path.stem[-6:]) % LEFT_OUT == 0]
     paths += sorted(arguments.larger.glob("wave-*.npz")) if arguments.larger is not None else []
-    known = groups(paths, arguments.trees)
-    names = {name for group in known for name, table in group.witnesses.items() if table.any()} - {DIRECTION}
+    known = groups(paths)
+    names = {name for group in known for name, table in group.witnesses.items() if table.any()} - {*LEADS}
     odds = {
         name: max(float(np.abs(group.witnesses[name]).max()) for group in known if name in group.witnesses)
         for name in sorted(names)
     }
-    silent, stated = dict.fromkeys([*odds, DIRECTION], 0.0), {**dict.fromkeys(odds, 1.0), DIRECTION: 0.0}
-    stated |= {TREES: 0.0}
+    silent = dict.fromkeys([*odds, *LEADS], 0.0)
+    stated = silent | dict.fromkeys(odds, 1.0)
     halves = known[::2], known[1::2]
     for fitted, other in (halves, halves[::-1]):
         found = fit(fitted, odds)
-        directed = with_direction(fitted, found)
-        told = [f"{unlikelihood(other, factors):.4f}" for factors in (found, silent, stated, directed)]
-        print(
-            f"{directed}: of the other half {told[0]}, without {told[1]}, as stated {told[2]}, with direction {told[3]}"
-        )
-        told = [f"{right(other, factors):.4f}" for factors in (silent, found, directed)]
-        print(f"  right parents without {told[0]}, with exact witnesses {told[1]}, with direction {told[2]}")
-    final = with_direction(known, fit(known, odds))
+        led = with_leads(fitted, found)
+        told = [f"{unlikelihood(other, factors):.4f}" for factors in (found, silent, stated, led)]
+        print(f"{led}: of the other half {told[0]}, without {told[1]}, as stated {told[2]}, with leads {told[3]}")
+        told = [f"{right(other, factors):.4f}" for factors in (silent, found, led)]
+        print(f"  right parents without {told[0]}, with exact witnesses {told[1]}, with leads {told[2]}")
+    final = with_leads(known, fit(known, odds))
     print(f"{final}: of all {unlikelihood(known, final):.4f}, without {unlikelihood(known, silent):.4f}")
-    print("right parents by factor:", {f: round(right(known, final | {DIRECTION: f}), 4) for f in GRID})
-    final.pop(TREES, None)  # half an hour for what the detector knows already
+    for lead, factors in GRID.items():
+        print(f"right parents by {lead}:", {f: round(right(known, final | {lead: f}), 4) for f in factors})
     recipe = {
         "made by": "benchmarks/fusion.py",
         "families": len(known),

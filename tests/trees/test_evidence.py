@@ -6,7 +6,7 @@ from scipy.stats import multivariate_normal
 from tests.trees.conftest import problem_of
 
 from neural_phylogeny.trees.alike import misfit
-from neural_phylogeny.trees.evidence import evidence_forest, heard, log_posterior
+from neural_phylogeny.trees.evidence import FEW, MOST_TREE_ODDS, evidence_forest, heard, tree_odds
 from neural_phylogeny.trees.innovations import PRICE, VALUES, Innovations, log_likelihoods_alone, slopes_and_logs
 
 TREES = {
@@ -129,10 +129,17 @@ def test_the_order_of_models_does_not_matter(rng):
     assert moved.probability == pytest.approx(whole.probability[order], abs=1e-6)
 
 
-def test_posteriors_name_the_true_parents(rng):
+def test_the_odds_of_trees_name_the_true_parents(rng):
     X, parents = family(TREES["levels"], rng)
-    posterior = log_posterior(X @ X.T / X.shape[1])
+    odds = tree_odds(X @ X.T / X.shape[1])
     named = np.where(parents >= 0, parents, np.arange(len(X)))
-    assert (posterior[named, np.arange(len(X))] == 0.0).all()
-    assert posterior.max() == 0.0
-    assert posterior.min() >= -20.0
+    assert np.argmax(odds, axis=0).tolist() == named.tolist()
+    assert not np.diag(odds).any()
+    assert np.abs(odds).max() <= MOST_TREE_ODDS
+    assert odds[named[parents >= 0], np.flatnonzero(parents >= 0)].min() > 0.0
+
+
+def test_two_models_and_large_families_get_no_odds_of_trees(rng):
+    for n in (2, FEW + 1):
+        X = rng.normal(size=(n, 200))
+        assert not tree_odds(X @ X.T / 200).any()

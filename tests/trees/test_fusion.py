@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from neural_phylogeny.relations.exact import BESIDE, DIRECTED, ORDERED, RESHAPED, UNTOUCHED
-from neural_phylogeny.trees.fusion import DIRECTION, MOST_ODDS, bounded, factors, fused
+from neural_phylogeny.trees.fusion import DIRECTION, MOST_ODDS, TREES, bounded, factors, fused
 from neural_phylogeny.trees.likeliest import likeliest_forest
 
 
@@ -43,7 +43,7 @@ def test_direction_witnesses_are_a_lead_and_no_proof():
 
 def test_what_ships_speaks_of_witnesses_that_are_and_never_against_their_word():
     shipped = factors()
-    assert shipped.keys() <= {*DIRECTED, *ORDERED, *BESIDE, DIRECTION}
-    assert shipped[DIRECTION] < 0.5  # the detector knows most of it
+    assert shipped.keys() <= {*DIRECTED, *ORDERED, *BESIDE, DIRECTION, TREES}
+    assert max(shipped[DIRECTION], shipped[TREES]) < 0.5  # the detector knows most of it
     assert all(0.0 <= factor <= 2.0 for factor in shipped.values())
     assert all(shipped.get(name, 1.0) > 0.5 for name in DIRECTED)  # near-certain when they speak

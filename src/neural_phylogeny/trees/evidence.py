@@ -12,6 +12,9 @@ from neural_phylogeny.trees.spanning import Parents, Rooted, minimum_spanning_tr
 
 Matrix = NDArray[np.float64]
 
+FEW, MOST_TREE_ODDS = 16, 12.0
+"""Models of a family whose trees are weighed against each other, and the most that this says."""
+
 LARGE = 32
 """Families of more models get the best tree without shared factors, which needs no search."""
 
@@ -39,19 +42,23 @@ def evidence_forest(problem: Problem, options: object) -> Forest:
     return Forest(parents, probability)
 
 
-def log_posterior(gram: Matrix) -> Matrix:
-    """Logarithm of how likely i is the parent of j among the trees around the best: ``(n, n)``.
+def tree_odds(gram: Matrix) -> Matrix:
+    """Log-odds that i is the parent of j, against that j is a root, among the trees around the best: ``(n, n)``.
 
-    The diagonal is for a root; 0 is the likeliest of a column, and what no tree shows is cut at -20. O(n^5).
+    At most ``MOST_TREE_ODDS`` either way; zero on the diagonal, and everywhere for families of two or of more than
+    ``FEW`` models. O(n^5).
     """
     n = len(gram)
+    if not 2 < n <= FEW:
+        return np.zeros((n, n))
     _, trees, scores = _Search(gram, np.zeros_like(gram), np.zeros_like(gram)).best()
     found = np.full((n, n), -np.inf)
     for j, above in enumerate(np.where(trees < 0, np.arange(n), trees).T):
         for i in np.unique(above):
             found[i, j] = np.logaddexp.reduce(scores[above == i])
-    cut: Matrix = np.maximum(found - found.max(axis=0), -20.0)
-    return cut
+    found = np.maximum(found - found.max(axis=0), -MOST_TREE_ODDS)
+    odds: Matrix = found - np.diag(found)
+    return odds
 
 
 def _tree(gram: Matrix, direction: Matrix, exact: Matrix) -> tuple[Parents, NDArray[np.float64]]:

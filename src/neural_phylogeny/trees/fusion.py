@@ -21,6 +21,9 @@ LEAST = 1e-9
 DIRECTION = "direction"
 """The direction witnesses together, as a witness of ``fused``."""
 
+TREES = "innovations"
+"""The tree of independent innovations, as a witness of ``fused``."""
+
 MOST_ODDS = 2.0
 """Log-odds that the direction witnesses together reach at most, before their factor."""
 

@@ -7,7 +7,8 @@ from collections.abc import Callable
 import numpy as np
 from numpy.typing import NDArray
 
-from neural_phylogeny.trees.fusion import DIRECTION, bounded, fused
+from neural_phylogeny.trees.evidence import tree_odds
+from neural_phylogeny.trees.fusion import DIRECTION, TREES, bounded, fused
 from neural_phylogeny.trees.likeliest import forest_of
 from neural_phylogeny.trees.merging import with_merges, without_circles
 from neural_phylogeny.trees.problem import Forest, Problem, Rivals, SharedStart
@@ -28,15 +29,18 @@ def learned_forest(problem: Problem, options: object) -> Forest:
 
 
 def fused_forest(problem: Problem, options: object) -> Forest:
-    """The same, after exact witnesses and those of direction have been heard.
+    """The same, after exact witnesses, those of direction and the tree of innovations have been heard.
 
     A mean has its parts for parents, and those are judged without it: it lies in their middle, as a parent would.
     """
 
     def heard(chosen: list[int]) -> tuple[Matrix, NDArray[np.float64]]:
         said, orphaned = problem.learned(chosen)
-        direction = problem.direction[np.ix_(chosen, chosen)]
-        return fused(said, {**problem.exact(chosen), DIRECTION: bounded(direction)}), orphaned
+        leads = {
+            DIRECTION: bounded(problem.direction[np.ix_(chosen, chosen)]),
+            TREES: tree_odds(problem.even(chosen)),
+        }
+        return fused(said, {**problem.exact(chosen), **leads}), orphaned
 
     def hear(chosen: list[int]) -> Heard:
         (said, orphaned), shares = heard(chosen), problem.merged(chosen)
