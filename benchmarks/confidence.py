@@ -1,20 +1,23 @@
 """Do confidences mean what they say, and is a missing parent noticed?
 
-    nphylo detector families --out waves/ --waves 25 --first 1000
-    python benchmarks/confidence.py --waves waves/ --out docs/tables/
+    nphylo detector families --out waves/ --first 1000 --waves 626
+    nphylo detector families --out larger/ --first 5000 --waves 60 --wide
+    python benchmarks/confidence.py --waves waves/ --larger larger/ --out docs/tables/
 
-Without ``--waves`` only the kept suites are looked at. Writes ``confidence.md`` and ``reliability.png``.
+Of ``--waves`` every 25th is looked at, which the detector was not trained on, of ``--larger`` all; without them only
+the kept suites. Writes ``confidence.md`` and ``reliability.png``.
 """
 
 from __future__ import annotations
 
 import argparse
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
+from fusion import never_trained_on, witnesses_of
 from numpy.typing import NDArray
 
 from neural_phylogeny.assembly import phylogeny
@@ -31,6 +34,7 @@ from neural_phylogeny.evaluation.rates import Calibration, calibration
 from neural_phylogeny.evaluation.suites import find_suite, kept_collections
 from neural_phylogeny.files import replacing
 from neural_phylogeny.findings import examine
+from neural_phylogeny.trees.fusion import fused
 from neural_phylogeny.trees.likeliest import forest_of
 from neural_phylogeny.trees.methods import METHODS
 from neural_phylogeny.trees.problem import Forest
@@ -68,16 +72,17 @@ def hear(answers: Answers, forest: Forest, parents: NDArray[np.int64], hidden: N
             answers.told["a hidden parent"].append((float(forest.hidden[j]), bool(hidden[j])))
 
 
-def families(folder: Path) -> Iterator[Known]:
-    """Groups of left-out families as the existence test would cut them."""
-    for path in sorted(folder.glob("*.npz")):
+def families(paths: Sequence[Path]) -> Iterator[Known]:
+    """Groups of families as the existence test would cut them."""
+    for path in paths:
         for known in measured_families(path):
             yield from kin(known)
 
 
 def said_of(known: Known) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """What ``auto`` says of a family: the detector, and what is heard beside it."""
     found = detector().probabilities(Inputs.of(known.measured))
-    return found.parent, found.hidden
+    return fused(found.parent, witnesses_of(known.measured)), found.hidden
 
 
 def forest(known: Known, said: NDArray[np.float64], hidden: NDArray[np.float64], prior: float = 0.0) -> Forest:
@@ -182,14 +187,19 @@ def share(found: Calibration, low: float) -> str:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--waves", type=Path, help="families that the detector has not seen")
+    parser.add_argument("--waves", type=Path, help="families of which every 25th wave was not trained on")
+    parser.add_argument("--larger", type=Path, help="families of larger networks, none of which was trained on")
     parser.add_argument("--out", type=Path, default=Path("docs/tables"))
     arguments = parser.parse_args()
     answers: dict[str, Answers] = {}
     groups: dict[str, list[Known]] = {}
+    unseen = {}
     if arguments.waves is not None:
-        name = "left-out families"
-        groups[name], answers[name] = list(families(arguments.waves)), Answers()
+        unseen["left-out families"] = never_trained_on(arguments.waves)
+    if arguments.larger is not None:
+        unseen["larger networks"] = sorted(arguments.larger.glob("wave-*.npz"))
+    for name, paths in unseen.items():
+        groups[name], answers[name] = list(families(paths)), Answers()
         for known in groups[name]:
             hear(answers[name], forest(known, *said_of(known)), known.parents, known.hidden)
     for suite in SUITES:

@@ -73,17 +73,27 @@ def shared(measured: Measurements) -> Shared:
     return Shared(zeros, equal, total(own) / count, moved, bits, *np.zeros((2, n, n), dtype=bool))
 
 
+def witnesses_of(measured: Measurements) -> dict[str, Matrix]:
+    """What speaks beside the detector in ``auto``, as far as training families show it."""
+    seen = shared(measured)
+    found = {name: witness(seen) for name, witness in DIRECTED.items()}
+    found |= {PRUNED: pruned(seen), UNTOUCHED: untouched(seen)}
+    found[DIRECTION] = bounded(log_odds(statistics_of(measured))[0])
+    return found | {TREES: tree_odds(measured.lasting.even_gram())}
+
+
+def never_trained_on(folder: Path) -> list[Path]:
+    """The waves of a folder that are left out of training: every 25th."""
+    return [path for path in sorted(folder.glob("wave-*.npz")) if int(path.stem[-6:]) % LEFT_OUT == 0]
+
+
 def groups(paths: Sequence[Path]) -> list[Group]:
     found = []
     for path in paths:
         for known in (one for family in measured_families(path) for one in kin(family)):
-            n, seen = len(known.parents), shared(known.measured)
-            witnesses = {name: witness(seen) for name, witness in DIRECTED.items()}
-            witnesses |= {PRUNED: pruned(seen), UNTOUCHED: untouched(seen)}
-            witnesses[DIRECTION] = bounded(log_odds(statistics_of(known.measured))[0])
-            witnesses[TREES] = tree_odds(known.measured.lasting.even_gram())
             said = detector().probabilities(Inputs.of(known.measured)).parent
-            found.append(Group(said, witnesses, np.where(known.parents < 0, np.arange(n), known.parents)))
+            truth = np.where(known.parents < 0, np.arange(len(said)), known.parents)
+            found.append(Group(said, witnesses_of(known.measured), truth))
         print(path.name, len(found), flush=True)
     return found
 
@@ -133,7 +143,7 @@ def main() -> None:
     parser.add_argument("waves", type=Path)
     parser.add_argument("--larger", type=Path, help="waves of larger networks, none of which was trained on")
     arguments = parser.parse_args()
-    paths = [path for path in sorted(arguments.waves.glob("wave-*.npz")) if int(path.stem[-6:]) % LEFT_OUT == 0]
+    paths = never_trained_on(arguments.waves)
     paths += sorted(arguments.larger.glob("wave-*.npz")) if arguments.larger is not None else []
     known = groups(paths)
     names = {name for group in known for name, table in group.witnesses.items() if table.any()} - {*LEADS}
