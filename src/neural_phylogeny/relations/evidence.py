@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from neural_phylogeny.records import Evidence
+from neural_phylogeny.relations.direction import RELIABILITY
 from neural_phylogeny.relations.exact import COUNTED, LONGER, PRUNED
 from neural_phylogeny.relations.existence import Existence
 
@@ -38,6 +39,10 @@ _VOTE_STATEMENTS = {
     "input-norms": "has inputs of more even length in {share:.0%} of the matrices",
     "independent-step": "leads to the other by a step that depends less on its start in {share:.0%} of the matrices",
 }
+
+
+LEAD = 2.0 * RELIABILITY - 1.0
+"""Strength of a direction witness with which all matrices agree: what it is worth above chance, far from a proof."""
 
 
 def existence_evidence(found: Existence, i: int, j: int) -> Evidence:
@@ -112,4 +117,4 @@ def _vote(witness: str, vote: float, names: tuple[str, str]) -> Evidence:
         return Evidence(witness, 0.0, "neither", 0.0, "the matrices are divided evenly")
     favoured = names[0] if vote > 0 else names[1]
     statement = f"{favoured} {_VOTE_STATEMENTS[witness].format(share=(1.0 + abs(vote)) / 2.0)}"
-    return Evidence(witness, vote, favoured, abs(vote), statement)
+    return Evidence(witness, vote, favoured, LEAD * abs(vote), statement)
