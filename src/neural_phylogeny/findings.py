@@ -96,7 +96,7 @@ class Findings:
         if not tensors:
             return "it has no floating-point tensor in common with any other model"
         if not matrices:
-            return "not enough evidence: it shares no matrices, and vectors prove nothing"
+            return "not enough evidence: it shares no matrices, and vectors or single rows prove nothing"
         if set(matrices) <= set(broken):
             return f"its weights are NaN, infinite, too large or unreadable, {broken[0]!r} first"
         if not self.kin[row].any() and not self.existence.conclusive[row].any():
