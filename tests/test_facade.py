@@ -158,7 +158,10 @@ def test_nothing_to_compare_is_an_empty_answer(models):
     ("odd", "remark"),
     [
         ({"b": np.ones(9)}, "it has no floating-point tensor in common with any other model"),
-        ({"fc1.bias": np.ones(64)}, "not enough evidence: it shares no matrices, and vectors or single rows prove nothing"),
+        (
+            {"fc1.bias": np.ones(64)},
+            "not enough evidence: it shares no matrices, and vectors or single rows prove nothing",
+        ),
         ({"fc1.weight": np.eye(2)}, "not enough evidence: so small that even a copy of it could be chance"),
         (
             {"fc1.weight": np.full((64, 48), np.nan)},
