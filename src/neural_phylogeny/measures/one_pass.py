@@ -99,11 +99,15 @@ def measure(
                     progress(done, total)
             with np.errstate(all="ignore"):
                 results.append(_combined(statistics, tensors[index], partials))
-    counted = {model: batches_seen(checkpoint) for model, checkpoint in enumerate(checkpoints)}
-    batches = {model: seen for model, seen in counted.items() if seen is not None}
     for result, tensor in zip(results, alignment.tensors, strict=True):
         result |= {"beyond": found} if (found := rows_beyond(tensor, checkpoints)) else {}
-    return Statistics.from_results(alignment, statistics, results, worker.failures, batches)
+    return Statistics.from_results(alignment, statistics, results, worker.failures, _batches(checkpoints))
+
+
+def _batches(checkpoints: Sequence[Checkpoint]) -> dict[int, int]:
+    """Batches that each model has counted in training, of those that count."""
+    counted = {model: batches_seen(checkpoint) for model, checkpoint in enumerate(checkpoints)}
+    return {model: seen for model, seen in counted.items() if seen is not None}
 
 
 @dataclass(frozen=True, slots=True)

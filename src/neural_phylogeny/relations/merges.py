@@ -53,9 +53,11 @@ def merges(statistics: Statistics, rows: Sequence[int]) -> Matrix:
     from decentralized data*, AISTATS 2017.
     """
     k = len(rows)
-    spaces = _spaces(statistics, rows)
     found = np.zeros((k, k))
-    for j in range(k) if k > 2 else ():
+    if k < 3:
+        return found
+    spaces = _spaces(statistics, rows)
+    for j in range(k):
         own = [space for space in spaces if space.has[j]]
         others = np.flatnonzero(np.logical_and.reduce([space.has for space in own])) if own else np.zeros(0, np.int64)
         parts, shares = _parts(own, j, others[others != j])
