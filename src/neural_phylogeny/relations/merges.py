@@ -23,8 +23,8 @@ LEAST_SHARE = 0.02
 """A part of less is none."""
 
 MISFIT, MISFIT_OF_ONE = 1e-5, 1e-4
-"""Squared distance from the mean, over that from the nearest part, of all matrices and of a single one; checkpoints of
-one smooth run come to a thousandth."""
+"""Squared distance from the mean, over that from the nearest part, of all matrices and of a single one. Far below what
+checkpoints of a run come to, which lie nearly in a line."""
 
 ROUNDED, ROUNDING = 4.0, 1e-3
 """Errors of rounding that are allowed for; where they come to more than this share of the nearest distance, nothing can
