@@ -22,10 +22,10 @@ import time
 import numpy as np
 from methods_speed import make_models
 
-from neural_phylogeny.assembly import phylogeny
-from neural_phylogeny.facade import METHODS
-from neural_phylogeny.findings import examine
-from neural_phylogeny.measures.collection import Reading, gather
+from neural_phylogeny.reconstruction.api import METHODS
+from neural_phylogeny.reconstruction.collect import Reading, gather
+from neural_phylogeny.reconstruction.decide import phylogeny
+from neural_phylogeny.reconstruction.examine import examine
 
 SHAPES = {"a.weight": (96, 96), "b.weight": (64, 96), "c.weight": (64, 64)}
 CASES = ("20:2", "200:1", "2000:200", "100:5:300")

@@ -6,8 +6,8 @@ import time
 
 import numpy as np
 
-from neural_phylogeny.detector.inference import Inputs
 from neural_phylogeny.detector.measurements import Measurements
+from neural_phylogeny.detector.network import Inputs
 from neural_phylogeny.detector.shipped import detector
 
 CASES = ((10, 20), (50, 100), (200, 20), (200, 100))

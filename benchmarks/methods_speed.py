@@ -14,12 +14,12 @@ from collections.abc import Mapping
 
 import numpy as np
 
-from neural_phylogeny.facade import METHODS
-from neural_phylogeny.findings import Findings
 from neural_phylogeny.formats.memory import MemoryCheckpoint
-from neural_phylogeny.measures.one_pass import measure, standard_statistics
+from neural_phylogeny.graphs import components
+from neural_phylogeny.reconstruction.api import METHODS
+from neural_phylogeny.reconstruction.examine import Findings
+from neural_phylogeny.statistics.one_pass import measure, standard_statistics
 from neural_phylogeny.tensors.alignment import align
-from neural_phylogeny.tensors.components import components
 from neural_phylogeny.trees.methods import Problem
 
 SHAPES = {"a": (64, 96), "b": (64, 64), "c": (32, 64)}

@@ -1,17 +1,20 @@
 """Fixtures shared by all rooms."""
 
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import hypothesis
 import numpy as np
 import pytest
+from click.testing import CliRunner, Result
 
+from neural_phylogeny.cli.group import nphylo
 from neural_phylogeny.formats.memory import MemoryCheckpoint
-from neural_phylogeny.measures.one_pass import measure, standard_statistics
-from neural_phylogeny.measures.statistics import Statistics
+from neural_phylogeny.records import Edge, Hidden, Kinship, ModelRecord, Phylogeny, Skipped
+from neural_phylogeny.statistics.one_pass import measure, standard_statistics
+from neural_phylogeny.statistics.results import Statistics
 from neural_phylogeny.tensors.alignment import align
 
 hypothesis.settings.register_profile("busy", deadline=None)  # a loaded machine is no fault of the code
@@ -43,3 +46,69 @@ def measured() -> Callable[..., Statistics]:
         return measure(checkpoints, alignment, statistics or standard_statistics(), threads=threads)
 
     return run
+
+
+class Runner:
+    """Runs a command in this process; exit code 0 is expected unless told otherwise, any where told None."""
+
+    def __call__(self, *arguments: object, code: int | None = 0, **extra: Any) -> Result:
+        result = CliRunner().invoke(nphylo, [str(argument) for argument in arguments], **extra)
+        assert code is None or result.exit_code == code, result.output + repr(result.exception)
+        return result
+
+
+@pytest.fixture
+def run() -> Runner:
+    return Runner()
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    """A parent, its child and a stranger as npz files; file names with marks that mean something to terminals."""
+    models = tmp_path / "models"
+    models.mkdir()
+    rng = np.random.default_rng(7)
+    parent = rng.uniform(-1, 1, (48, 48)).astype(np.float32)
+    child = parent + rng.normal(0, 0.5, parent.shape).astype(np.float32)
+    stranger = rng.uniform(-1, 1, (48, 48)).astype(np.float32)
+    for name, weights in (("base", parent), ("child[red]", child), ("stranger\x1b[2J", stranger)):
+        np.savez(models / f"{name}.npz", w=weights)
+    return models
+
+
+Build = Callable[..., Phylogeny]
+
+
+def two(text: str) -> list[tuple[str, str]]:
+    return [(pair[0], pair[1]) for pair in text.split()]
+
+
+@pytest.fixture
+def answer() -> Build:
+    """Build a result: ``families`` is one string of one-letter models each, edges and pairs are two letters."""
+
+    def build(
+        families: Sequence[str],
+        edges: str = "",
+        undirected: str = "",
+        *,
+        copies: str = "",
+        hidden: str = "",
+        not_compared: str = "",
+        skipped: str = "",
+        confidence: float = 0.9,
+    ) -> Phylogeny:
+        models = [(name, k) for k, family in enumerate(families) for name in family if name not in hidden]
+        return Phylogeny(
+            models=(
+                *(ModelRecord(name, f"x/{name}", "npz", 10, k) for name, k in models),
+                *(ModelRecord(name, f"x/{name}", "npz", 10, None) for name in not_compared),
+            ),
+            edges=tuple(Edge(a, b, "finetune", confidence, 0.9, 1.0) for a, b in two(edges)),
+            undirected=tuple(Kinship(a, b, confidence, 0.9, 1.0) for a, b in two(undirected)),
+            hidden=tuple(Hidden(name, 0) for name in hidden),
+            copies=tuple(tuple(group) for group in copies.split()),
+            skipped=tuple(Skipped(f"x/{name}", "it is empty") for name in skipped),
+        )
+
+    return build

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from neural_phylogeny.errors import NeuralPhylogenyError
-    from neural_phylogeny.facade import compare, reconstruct
+    from neural_phylogeny.reconstruction.api import compare, reconstruct
     from neural_phylogeny.records import Edge, Evidence, Phylogeny
 
 __version__ = "0.1.0"
@@ -20,8 +20,8 @@ _HOMES = {
     "Evidence": "records",
     "NeuralPhylogenyError": "errors",
     "Phylogeny": "records",
-    "compare": "facade",
-    "reconstruct": "facade",
+    "compare": "reconstruction.api",
+    "reconstruct": "reconstruction.api",
 }
 
 __all__ = ["Edge", "Evidence", "NeuralPhylogenyError", "Phylogeny", "compare", "reconstruct"]

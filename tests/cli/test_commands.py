@@ -6,7 +6,7 @@ import shutil
 import numpy as np
 
 from neural_phylogeny import demo
-from neural_phylogeny.facade import METHODS
+from neural_phylogeny.reconstruction.api import METHODS
 
 
 def test_show_redraws_a_saved_result(run, folder, tmp_path):

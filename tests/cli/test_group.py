@@ -19,7 +19,7 @@ HELP = """
 import sys
 from neural_phylogeny.cli.group import nphylo
 code = nphylo.main(sys.argv[1:], prog_name="nphylo", standalone_mode=False)
-heavy = {"numpy", "networkx", "rich", "neural_phylogeny.facade"} & set(sys.modules)
+heavy = {"numpy", "networkx", "rich", "neural_phylogeny.reconstruction.api"} & set(sys.modules)
 sys.exit(f"imported {sorted(heavy)}" if heavy else code)
 """
 

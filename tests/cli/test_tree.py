@@ -7,7 +7,7 @@ import stat
 import numpy as np
 import pytest
 
-from neural_phylogeny import facade
+from neural_phylogeny.reconstruction import api as facade
 from neural_phylogeny.records import Phylogeny
 
 

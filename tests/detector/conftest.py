@@ -5,8 +5,8 @@ import pytest
 
 from neural_phylogeny.detector.config import DetectorConfig
 from neural_phylogeny.detector.features import names
-from neural_phylogeny.detector.inference import Inputs
 from neural_phylogeny.detector.measurements import Measurements
+from neural_phylogeny.detector.network import Inputs
 from neural_phylogeny.detector.triples import N_TRIPLES
 
 
@@ -35,7 +35,7 @@ def random_weights(config, seed=0):
     """Weights by name as training leaves them, but random; needs torch."""
     import torch
 
-    from neural_phylogeny.detector.network import Detector
+    from neural_phylogeny.lab.training.network import Detector
 
     torch.manual_seed(seed)
     model = Detector(config)

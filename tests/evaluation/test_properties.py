@@ -4,8 +4,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from neural_phylogeny.evaluation.metrics import score
-from neural_phylogeny.evaluation.runs import counts_of
 from neural_phylogeny.evaluation.truth import TrueEdge, Truth
+from neural_phylogeny.lab.bench.runs import counts_of
 from neural_phylogeny.records import Edge, ModelRecord, Phylogeny
 
 NAMES = "abcdefg"

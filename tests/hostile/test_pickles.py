@@ -16,8 +16,9 @@ import numpy as np
 import pytest
 
 from neural_phylogeny.errors import CheckpointError, DamagedFileError, UnknownChoiceError, UnsafeFileError
-from neural_phylogeny.formats import open_checkpoint, unpickler
-from neural_phylogeny.formats.unpickler import MAGIC
+from neural_phylogeny.formats import open_checkpoint
+from neural_phylogeny.formats.pytorch import unpickler
+from neural_phylogeny.formats.pytorch.unpickler import MAGIC
 
 VALUES = np.arange(12, dtype=np.float32)
 

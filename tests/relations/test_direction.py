@@ -3,7 +3,7 @@ import pytest
 from scipy.stats import kurtosis
 
 from neural_phylogeny.relations.direction import log_odds, norm_score
-from neural_phylogeny.relations.outlines import kurtosis_score, largest_score
+from neural_phylogeny.relations.matrix_scores import kurtosis_score, largest_score
 from neural_phylogeny.relations.tables import leads, votes, weighted_votes_of
 
 

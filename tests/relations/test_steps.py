@@ -59,7 +59,7 @@ def test_leads_have_a_row_a_matrix_and_are_antisymmetric(measured, rng):
 
 
 def test_nothing_is_said_of_what_was_not_measured(measured, rng):
-    from neural_phylogeny.measures.moments import Moments
+    from neural_phylogeny.statistics.moments import Moments
 
     model = {"a": rng.normal(size=(8, 6))}
     assert np.isnan(step_leads(measured(model, model, statistics=(Moments(),)))).all()

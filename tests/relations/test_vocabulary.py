@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from neural_phylogeny.relations.evidence import exact_evidence
+from neural_phylogeny.reconstruction.evidence import exact_evidence
 from neural_phylogeny.relations.exact import GOOD, exact_witnesses
 from neural_phylogeny.relations.vocabulary import longer
 
@@ -54,7 +54,7 @@ def test_of_three_sizes_the_shorter_are_compared(measured, root, rng):
 
 
 def test_statistics_that_were_kept_before_are_silent(measured, root, rng):
-    from neural_phylogeny.measures.sketch import Sketch
+    from neural_phylogeny.statistics.sketch import Sketch
 
     statistics = measured(root, root, statistics=(Sketch(),))
     assert not longer(statistics).any()

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from neural_phylogeny.trees.distances import distances
+from neural_phylogeny.trees.baselines.distances import distances
 from neural_phylogeny.trees.problem import Problem
 
 

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from neural_phylogeny.relations.fake_init import FakeInitialisation
-from neural_phylogeny.trees.kernels import chosen_alpha, cluster_labels, count_clusters
+from neural_phylogeny.trees.baselines.kernels import chosen_alpha, cluster_labels, count_clusters
 from neural_phylogeny.trees.methods import METHODS, Options
 from neural_phylogeny.trees.spanning import topological_order
 

@@ -32,7 +32,7 @@ def command(a: str, b: str, form: str, output: str | None, **reading: Any) -> in
       2  wrong usage
       3  one of them could be read only in part
     """
-    from neural_phylogeny.facade import compare
+    from neural_phylogeny.reconstruction.api import compare
 
     found = compare(a, b, **reading)
     if form == "json":

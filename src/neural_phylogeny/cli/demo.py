@@ -40,7 +40,7 @@ def command(method: str, evidence: bool, quiet: bool) -> int:
     from neural_phylogeny import demo
     from neural_phylogeny.evaluation import read_truth, score
     from neural_phylogeny.evaluation.truth import as_phylogeny
-    from neural_phylogeny.facade import reconstruct
+    from neural_phylogeny.reconstruction.api import reconstruct
     from neural_phylogeny.reports.drawing import Style
     from neural_phylogeny.reports.text import family_trees, render
 

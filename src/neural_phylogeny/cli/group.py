@@ -1,4 +1,4 @@
-"""The group of commands; each is imported only when it is asked for, and imports the heavy rooms only when it runs."""
+"""The group of commands; each is imported when it is called, and imports the heavy rooms when it runs."""
 
 from __future__ import annotations
 
@@ -12,8 +12,11 @@ import click
 from neural_phylogeny import __version__
 from neural_phylogeny.cli.exits import BROKEN_PIPE, discard_stdout, exit_code
 
-COMMANDS = ("tree", "compare", "inspect", "show", "score", "methods", "demo", "zoo", "bench", "detector")
-"""In the order of the help; each is a module of this package with a ``command``."""
+COMMANDS = {
+    **{name: f"cli.{name}" for name in ("tree", "compare", "inspect", "show", "score", "methods", "demo")},
+    "lab": "lab.commands.group",
+}
+"""Modules with a ``command``, by its name, in the order of the help."""
 
 
 class LazyGroup(click.Group):
@@ -25,7 +28,7 @@ class LazyGroup(click.Group):
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         if cmd_name not in COMMANDS:
             return None
-        command: click.Command = import_module(f"neural_phylogeny.cli.{cmd_name}").command
+        command: click.Command = import_module(f"neural_phylogeny.{COMMANDS[cmd_name]}").command
         return command
 
     def invoke(self, ctx: click.Context) -> Any:

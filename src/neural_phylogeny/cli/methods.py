@@ -25,7 +25,7 @@ def command(form: str, output: str | None) -> int:
       0  all is well
       2  wrong usage
     """
-    from neural_phylogeny.facade import METHODS
+    from neural_phylogeny.reconstruction.api import METHODS
 
     keys = ("name", "summary", "reference", "cost", "extra")
     rows = [{key: getattr(method, key) for key in keys} for method in METHODS.values()]

@@ -11,12 +11,12 @@ from typing import TYPE_CHECKING
 
 import click
 
-from neural_phylogeny.files import replacing
+from neural_phylogeny.atomic_files import replacing
 
 if TYPE_CHECKING:
     from rich.console import Console, RenderableType
 
-    from neural_phylogeny.measures.one_pass import Progress
+    from neural_phylogeny.statistics.one_pass import Progress
 
 STDOUT = "-"
 

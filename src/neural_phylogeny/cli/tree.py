@@ -67,7 +67,7 @@ def command(
       2  wrong usage
       3  some inputs could not be read; the tree of the rest is given
     """
-    from neural_phylogeny.facade import reconstruct
+    from neural_phylogeny.reconstruction.api import reconstruct
 
     check_explain(form, explain)
     with sink.progress_bar(quiet) as progress:

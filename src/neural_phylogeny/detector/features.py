@@ -11,7 +11,7 @@ from functools import lru_cache
 import numpy as np
 from numpy.typing import NDArray
 
-from neural_phylogeny.detector import outlines as own
+from neural_phylogeny.detector import matrix_features as own
 from neural_phylogeny.detector.geometry import Geometry, pooled_over_third, ranks
 from neural_phylogeny.detector.measurements import MODELS, OUTLINES, PAIRS, Measurements
 

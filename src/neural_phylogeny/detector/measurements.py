@@ -12,13 +12,13 @@ from numpy.typing import NDArray
 
 from neural_phylogeny.detector.geometry import typical
 from neural_phylogeny.formats.memory import MemoryCheckpoint
-from neural_phylogeny.measures.cross import Cross
-from neural_phylogeny.measures.moments import Moments
-from neural_phylogeny.measures.one_pass import measure
-from neural_phylogeny.measures.products import Equality, Gram
-from neural_phylogeny.measures.sketch import QUANTILES, Sketch
-from neural_phylogeny.measures.statistics import Statistics
-from neural_phylogeny.relations.lasting import LASTING
+from neural_phylogeny.relations.retained import LASTING
+from neural_phylogeny.statistics.cross import Cross
+from neural_phylogeny.statistics.moments import Moments
+from neural_phylogeny.statistics.one_pass import measure
+from neural_phylogeny.statistics.products import Equality, Gram
+from neural_phylogeny.statistics.results import Statistics
+from neural_phylogeny.statistics.sketch import QUANTILES, Sketch
 from neural_phylogeny.tensors.alignment import align
 from neural_phylogeny.tensors.roles import Role
 

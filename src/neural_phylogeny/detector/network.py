@@ -1,182 +1,306 @@
-"""The detector's network: a transformer over ordered pairs of models; needs torch, for training only.
-
-Tokens z_ij speak of "i is the parent of j". They hear what each third model k tells, from the numbers of the triple and
-the tokens of its pairs; attention runs along rows (all children of i) and columns (all parents of j), and a gated
-product over k closes the triangles. Nothing depends on the order of the models. ``detector.inference`` is the same in
-NumPy.
-"""
+"""The detector at work: its network in NumPy, from a safetensors file; no torch."""
 
 from __future__ import annotations
 
-import torch
-from torch import Tensor, nn
+import hashlib
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any, Self
 
+import numpy as np
+from numpy.typing import NDArray
+
+from neural_phylogeny.atomic_files import replacing
 from neural_phylogeny.detector.config import DetectorConfig
+from neural_phylogeny.detector.features import pair_features
+from neural_phylogeny.detector.measurements import Measurements
+from neural_phylogeny.detector.triples import everyone, thirds, triple_features
+from neural_phylogeny.errors import NeuralPhylogenyError, SavedFileError
+
+Array = NDArray[np.float32]
+Weights = Mapping[str, Array]
+
+FORMAT, VERSION = "neural-phylogeny-detector", 2
 
 CUT = 6.0
-"""Standardised features are cut at this magnitude."""
+PARENTLESS = 1.0
+"""Log-odds by which training shows more models without a parent than complete families have: a quarter of its models,
+for it hides members, against a ninth."""
+
+CHUNK = 1 << 22
+"""Numbers of the largest temporary array of an attention: 16 MiB."""
 
 
-class Attention(nn.Module):
-    """Self-attention along the last axis but one, with padding masked."""
+@dataclass(frozen=True)
+class Inputs:
+    """What a network reads of a group of n models.
 
-    def __init__(self, config: DetectorConfig) -> None:
-        super().__init__()
-        self.n_heads = config.n_heads
-        self.norm = nn.LayerNorm(config.width)
-        self.qkv = nn.Linear(config.width, 3 * config.width)
-        self.out = nn.Linear(config.width, config.width)
+    Attributes
+    ----------
+    pairs : (n, n, n_features)
+        ``[i, j]``: is i the parent of j?
+    triples : (n, n, K, n_triples)
+        The same question, and a third model.
+    thirds : (n, K)
+        Which third models are looked at beside i.
+    """
 
-    def forward(self, z: Tensor, bias: Tensor) -> Tensor:
-        """``z (rows, n, width)``, ``bias (rows, 1, 1, n)`` with -inf at padding."""
-        rows, n, width = z.shape
-        qkv = self.qkv(self.norm(z)).view(rows, n, 3, self.n_heads, -1)  # (rows, n, 3, heads, width / heads)
-        q, k, v = qkv.permute(2, 0, 3, 1, 4)  # (rows, heads, n, width / heads) each
-        mixed = nn.functional.scaled_dot_product_attention(q, k, v, attn_mask=bias)
-        found: Tensor = self.out(mixed.transpose(1, 2).reshape(rows, n, width))  # (rows, n, width)
-        return found
+    pairs: NDArray[np.floating[Any]]
+    triples: NDArray[np.float16]
+    thirds: NDArray[np.int64]
 
+    @classmethod
+    def of(cls, measured: Measurements) -> Self:
+        """From the measurements of a group. O(n^3) a matrix."""
+        chosen = thirds(measured)
+        return cls(pair_features(measured), triple_features(measured, chosen), chosen)
 
-class Messages(nn.Module):
-    """z_ij hears of each third model: the numbers of the triple and its six tokens, summed, cut at 0 and pooled."""
-
-    def __init__(self, config: DetectorConfig) -> None:
-        super().__init__()
-        self.norm = nn.LayerNorm(config.width)
-        self.sides = nn.Linear(config.width, 6 * config.messages)
-        self.triple = nn.Linear(config.n_triples, config.messages, bias=False)
-        self.out = nn.Linear(2 * config.messages, config.width)
-
-    def forward(self, z: Tensor, triples: Tensor, third: Tensor) -> Tensor:
-        """``z (batch, n, n, width)``, ``triples (batch, n, n, n, n_triples)``, ``third (batch, n, n, n, 1)``."""
-        ij, ik, kj, ki, jk, ji = self.sides(self.norm(z)).chunk(6, dim=-1)  # (batch, n, n, messages) each
-        heard = self.triple(triples)  # (batch, n, n, n, messages)
-        heard = heard + (ij + ji.transpose(1, 2))[:, :, :, None]
-        heard = heard + (ik + ki.transpose(1, 2))[:, :, None]
-        heard = torch.relu(heard + (kj.transpose(1, 2) + jk)[:, None]) * third
-        mean = heard.sum(dim=3) / third.sum(dim=3).clamp(min=1.0)
-        found: Tensor = self.out(torch.cat([mean, heard.amax(dim=3)], dim=-1))
-        return found
+    @classmethod
+    def empty(cls, n: int, config: DetectorConfig) -> Self:
+        """Zeros, for a network to be tried on."""
+        pairs = np.zeros((n, n, config.n_features), dtype=np.float32)
+        return cls(pairs, np.zeros((n, n, n, config.n_triples), dtype=np.float16), everyone(n))
 
 
-class Triangle(nn.Module):
-    """z_ij hears the sum over k of a_ik b_kj."""
+@dataclass(frozen=True)
+class Probabilities:
+    """What the detector says of a group of n models.
 
-    def __init__(self, config: DetectorConfig) -> None:
-        super().__init__()
-        self.norm = nn.LayerNorm(config.width)
-        self.sides = nn.Linear(config.width, 4 * config.channels)
-        self.norm_out = nn.LayerNorm(config.channels)
-        self.out = nn.Linear(config.channels, config.width)
-        self.gate = nn.Linear(config.width, config.width)
+    Attributes
+    ----------
+    parent : (n, n)
+        ``[i, j]``: i is the parent of j; on the diagonal, j has no parent here. Columns add up to 1.
+    hidden : (n,)
+        j's parent is not here, but a sibling is.
+    """
 
-    def forward(self, z: Tensor, mask: Tensor, count: Tensor) -> Tensor:
-        """``z (batch, n, n, width)``, ``mask (batch, n, n, 1)`` of real pairs, ``count (batch, 1, 1, 1)``."""
-        inner = self.norm(z)
-        a, b, gate_a, gate_b = self.sides(inner).chunk(4, dim=-1)  # (batch, n, n, channels) each
-        a = (a * torch.sigmoid(gate_a) * mask).permute(0, 3, 1, 2)  # (batch, channels, n, n)
-        b = (b * torch.sigmoid(gate_b) * mask).permute(0, 3, 1, 2)
-        product = (a @ b).permute(0, 2, 3, 1) / count  # (batch, n, n, channels)
-        found: Tensor = torch.sigmoid(self.gate(inner)) * self.out(self.norm_out(product))
-        return found
+    parent: NDArray[np.float64]
+    hidden: NDArray[np.float64]
 
 
-class Mlp(nn.Module):
-    """Two layers, each token by itself."""
+@dataclass(frozen=True)
+class TrainedDetector:
+    """An ensemble of networks and what is known of them; ``load`` reads it, calling ``probabilities`` asks it.
 
-    def __init__(self, config: DetectorConfig) -> None:
-        super().__init__()
-        self.norm = nn.LayerNorm(config.width)
-        self.first = nn.Linear(config.width, config.expansion * config.width)
-        self.second = nn.Linear(config.expansion * config.width, config.width)
+    Attributes
+    ----------
+    config : DetectorConfig
+    networks : sequence of weights by name
+    features : names of the features, in the order of training
+    about : recipe, seed, data, accuracy
+    temperature : logits are divided by it
+    """
 
-    def forward(self, z: Tensor) -> Tensor:
-        """``(..., width)``."""
-        found: Tensor = self.second(torch.relu(self.first(self.norm(z))))
-        return found
+    config: DetectorConfig
+    networks: Sequence[Weights]
+    features: tuple[str, ...]
+    about: Mapping[str, Any]
+    temperature: float = 1.0
+    hidden_temperature: float = 1.0
 
+    def probabilities(self, inputs: Inputs) -> Probabilities:
+        """Mean over the ensemble of what the networks say of a group of n models. O(n^3)."""
+        n = len(inputs.pairs)
+        parent, hidden = np.zeros((n, n)), np.zeros(n)
+        for weights in self.networks:
+            logits, hidden_logits = forward(self.config, weights, inputs)
+            parent += _softmax(logits.astype(np.float64) / self.temperature - PARENTLESS * np.eye(n))
+            hidden += 1.0 / (1.0 + np.exp(-hidden_logits.astype(np.float64) / self.hidden_temperature))
+        return Probabilities(parent / len(self.networks), hidden / len(self.networks))
 
-class Block(nn.Module):
-    """Messages, rows, columns, triangle, MLP, each added to the tokens."""
+    @classmethod
+    def load(cls, path: Path, sha256: str | None = None) -> Self:
+        """Read a detector.
 
-    def __init__(self, config: DetectorConfig) -> None:
-        super().__init__()
-        self.messages = Messages(config) if config.messages else None
-        self.rows = Attention(config) if config.attends else None
-        self.columns = Attention(config) if config.attends else None
-        self.triangle = Triangle(config) if config.triangles else None
-        self.mlp = Mlp(config)
-
-    def forward(self, z: Tensor, triples: Tensor, third: Tensor, real: Tensor, mask: Tensor, count: Tensor) -> Tensor:
-        """Shapes as above; ``real (batch, n)``."""
-        if self.messages is not None:
-            z = z + self.messages(z, triples, third)
-        batch, n, _, width = z.shape
-        bias = torch.zeros_like(real, dtype=z.dtype).masked_fill(~real, -1e9)
-        bias = bias[:, None, :].expand(batch, n, n).reshape(batch * n, 1, 1, n)
-        if self.rows is not None and self.columns is not None:
-            z = z + self.rows(z.reshape(batch * n, n, width), bias).view(batch, n, n, width)
-            turned = z.transpose(1, 2).reshape(batch * n, n, width)
-            z = z + self.columns(turned, bias).view(batch, n, n, width).transpose(1, 2)
-        if self.triangle is not None:
-            z = z + self.triangle(z, mask, count)
-        found: Tensor = z + self.mlp(z)
-        return found
-
-
-class Detector(nn.Module):
-    """Features of all pairs of a group to logits of parenthood and of a hidden parent."""
-
-    mean: Tensor
-    deviation: Tensor
-
-    def __init__(self, config: DetectorConfig) -> None:
-        super().__init__()
-        self.config = config
-        self.register_buffer("mean", torch.zeros(config.n_features))
-        self.register_buffer("deviation", torch.ones(config.n_features))
-        self.encoder = nn.Linear(config.n_features, config.hidden)
-        self.token = nn.Linear(config.hidden, config.width)
-        self.own = nn.Parameter(torch.zeros(config.width))
-        self.blocks = nn.ModuleList(Block(config) for _ in range(config.n_blocks))
-        self.norm = nn.LayerNorm(config.width)
-        self.parent = nn.Linear(config.width, 1)
-        self.none = nn.Linear(config.width, 1)
-        self.hidden = nn.Linear(config.width, 1)
-
-    def forward(self, features: Tensor, triples: Tensor, real: Tensor) -> tuple[Tensor, Tensor]:
-        """Logits of groups padded to n models.
-
-        Parameters
-        ----------
-        features : (batch, n, n, n_features)
-        triples : (batch, n, n, n, n_triples)
-        real : (batch, n)
-            False at padding.
-
-        Returns
-        -------
-        (batch, n, n), (batch, n)
-            ``[b, i, j]``: i is the parent of j, on the diagonal: j has none here; -1e9 at padding. Then, of each model:
-            its parent is missing and a sibling is here.
+        Raises
+        ------
+        SavedFileError
+            When the file is missing, damaged, of another version, or not the one whose hash is expected.
         """
-        n = real.shape[1]
-        self_pair = torch.eye(n, dtype=features.dtype)[None, :, :, None]  # (1, n, n, 1)
-        mask = (real[:, :, None] & real[:, None, :])[..., None].to(features.dtype)  # (batch, n, n, 1)
-        third = third_models(real).to(features.dtype)
-        count = real.sum(dim=1).to(features.dtype).view(-1, 1, 1, 1)
-        x = ((features - self.mean) / self.deviation).clamp(-CUT, CUT)
-        z = self.token(torch.relu(self.encoder(x))) + self.own * self_pair  # (batch, n, n, width)
-        for block in self.blocks:
-            z = block(z, triples, third, real, mask, count)
-        z = self.norm(z)
-        own = z.diagonal(dim1=1, dim2=2).transpose(1, 2)  # (batch, n, width)
-        scores = self.parent(z).squeeze(-1)
-        logits = torch.where(self_pair[..., 0] > 0, torch.diag_embed(self.none(own).squeeze(-1)), scores)
-        return logits.masked_fill(~real[:, :, None], -1e9), self.hidden(own).squeeze(-1)
+        from neural_phylogeny.formats import open_checkpoint
+
+        try:
+            content = path.read_bytes()
+            if sha256 is not None and hashlib.sha256(content).hexdigest() != sha256:
+                raise SavedFileError(
+                    f"{path}: not the detector that was shipped (wrong SHA-256); install the package again"
+                )
+            length = int.from_bytes(content[:8], "little")
+            header = json.loads(content[8 : 8 + length].decode())
+            said = header.get("__metadata__", {})
+            if (said.get("format"), said.get("version")) != (FORMAT, str(VERSION)):
+                raise SavedFileError(f"{path}: not a detector of version {VERSION}; train it again")
+            about = json.loads(said["about"])
+            config = DetectorConfig(**about.pop("config"))
+            checkpoint = open_checkpoint(path)
+            networks: list[dict[str, Array]] = [{} for _ in range(int(about["networks"]))]
+            for name, tensor in checkpoint.tensors.items():
+                number, _, inner = name.partition(".")
+                values = np.asarray(checkpoint.read(name), dtype=np.float32)
+                networks[int(number)][inner] = values.reshape(tensor.shape)
+            _check(config, networks)
+            temperatures = float(about.pop("temperature")), float(about.pop("hidden_temperature"))
+            return cls(config, networks, tuple(about.pop("features")), about, *temperatures)
+        except SavedFileError:
+            raise
+        except (OSError, ValueError, LookupError, TypeError, AttributeError, NeuralPhylogenyError) as error:
+            raise SavedFileError(
+                f"{path}: cannot be read as a detector ({error}); train or install it again"
+            ) from error
+
+    def save(self, path: Path) -> str:
+        """Write a file that ``load`` reads; returns its SHA-256."""
+        about = {
+            **self.about,
+            "config": asdict(self.config),
+            "networks": len(self.networks),
+            "features": self.features,
+            "temperature": self.temperature,
+            "hidden_temperature": self.hidden_temperature,
+        }
+        header: dict[str, Any] = {
+            "__metadata__": {"format": FORMAT, "version": str(VERSION), "about": json.dumps(about)}
+        }
+        arrays = [
+            (f"{k}.{name}", np.ascontiguousarray(array, dtype=np.float16))
+            for k, weights in enumerate(self.networks)
+            for name, array in weights.items()
+        ]
+        start = 0
+        for name, array in arrays:
+            header[name] = {"dtype": "F16", "shape": array.shape, "data_offsets": [start, start + array.nbytes]}
+            start += array.nbytes
+        text = json.dumps(header).encode()
+        text += b" " * (-len(text) % 8)
+        content = len(text).to_bytes(8, "little") + text + b"".join(array.tobytes() for _, array in arrays)
+        with replacing(path) as file:
+            file.write(content)
+        return hashlib.sha256(content).hexdigest()
 
 
-def third_models(real: Tensor) -> Tensor:
-    """Which k counts for which pair: a real model, and neither of the two; ``(batch, n) -> (batch, n, n, n, 1)``."""
-    other = ~torch.eye(real.shape[1], dtype=torch.bool)
-    return (real[:, None, None, :] & other[None, :, None, :] & other[None, None])[..., None]
+def forward(config: DetectorConfig, weights: Weights, inputs: Inputs) -> tuple[Array, Array]:
+    """Logits of one network for one group: ``(n, n)``, the diagonal for "no parent", and ``(n,)`` for hidden ones."""
+    n = len(inputs.pairs)
+    every = np.arange(n)
+    z = _tokens(config, weights, inputs)
+    z[every, every] += weights["own"]
+    for k in range(config.n_blocks):
+        name = f"blocks.{k}"
+        if config.messages:
+            z = z + _messages(config, weights, f"{name}.messages", z, inputs)
+        if config.attends:
+            z = z + _attention(config, weights, f"{name}.rows", z)
+            z = z + np.swapaxes(_attention(config, weights, f"{name}.columns", np.swapaxes(z, 0, 1)), 0, 1)
+        if config.triangles:
+            z = z + _triangle(weights, f"{name}.triangle", z)
+        inner = np.maximum(_linear(weights, f"{name}.mlp.first", _norm(weights, f"{name}.mlp.norm", z)), 0.0)
+        z = z + _linear(weights, f"{name}.mlp.second", inner)
+    z = _norm(weights, "norm", z)
+    own = z[every, every]
+    logits = _linear(weights, "parent", z)[..., 0]
+    logits[every, every] = _linear(weights, "none", own)[:, 0]
+    return logits, _linear(weights, "hidden", own)[:, 0]
+
+
+def _tokens(config: DetectorConfig, weights: Weights, inputs: Inputs) -> Array:
+    """What the network starts from of each pair, a few rows at a time: ``(n, n, width)``."""
+    n = len(inputs.pairs)
+    z = np.empty((n, n, config.width), dtype=np.float32)
+    step = max(1, CHUNK // (n * config.n_features))
+    for start in range(0, n, step):
+        rows = slice(start, start + step)
+        x = np.clip((inputs.pairs[rows] - weights["mean"]) / weights["deviation"], -CUT, CUT).astype(np.float32)
+        z[rows] = _linear(weights, "token", np.maximum(_linear(weights, "encoder", x), 0.0))
+    return z
+
+
+def _messages(config: DetectorConfig, weights: Weights, name: str, z: Array, inputs: Inputs) -> Array:
+    """What each pair hears of third models, a few rows at a time; ``z (n, n, width)``."""
+    n, k = inputs.thirds.shape
+    every = np.arange(n)
+    ij, ik, kj, ki, jk, ji = np.split(_linear(weights, f"{name}.sides", _norm(weights, f"{name}.norm", z)), 6, axis=-1)
+    own, near = ij + np.swapaxes(ji, 0, 1), ik + np.swapaxes(ki, 0, 1)
+    far = kj + np.swapaxes(jk, 0, 1)  # [k, j]
+    pooled = np.empty((n, n, 2 * config.messages), dtype=np.float32)
+    step = max(1, CHUNK // (config.messages * n * k))
+    for start in range(0, n, step):
+        rows = slice(start, start + step)
+        chosen = inputs.thirds[rows]
+        heard = inputs.triples[rows].astype(np.float32) @ weights[f"{name}.triple.weight"].T  # (rows, n, k, messages)
+        heard += own[rows][:, :, None]
+        heard += near[every[rows][:, None], chosen][:, None]
+        heard += np.swapaxes(far[chosen], 1, 2)
+        np.maximum(heard, 0.0, out=heard)
+        counts = (chosen != every[rows][:, None])[:, None] & (chosen[:, None] != every[:, None])
+        heard *= counts[..., None]
+        pooled[rows, :, : config.messages] = heard.sum(axis=2) / np.maximum(counts.sum(axis=2), 1)[..., None]
+        pooled[rows, :, config.messages :] = heard.max(axis=2)
+    return _linear(weights, f"{name}.out", pooled)
+
+
+def _attention(config: DetectorConfig, weights: Weights, name: str, z: Array) -> Array:
+    """Along the second axis of ``z (n, n, width)``, a few rows at a time."""
+    n, _, width = z.shape
+    size = width // config.n_heads
+    mixed = np.empty_like(z)
+    step = max(1, CHUNK // (config.n_heads * n * n))
+    for start in range(0, n, step):
+        part = z[start : start + step]
+        qkv = _linear(weights, f"{name}.qkv", _norm(weights, f"{name}.norm", part))
+        q, k, v = np.moveaxis(qkv.reshape(len(part), n, 3, config.n_heads, size), (2, 3), (0, 2))
+        scores = q @ np.swapaxes(k, -1, -2) / np.float32(np.sqrt(size))  # (rows, heads, n, n)
+        scores -= scores.max(axis=-1, keepdims=True)
+        np.exp(scores, out=scores)
+        scores /= scores.sum(axis=-1, keepdims=True)
+        mixed[start : start + step] = np.swapaxes(scores @ v, 1, 2).reshape(len(part), n, width)
+    return _linear(weights, f"{name}.out", mixed)
+
+
+def _triangle(weights: Weights, name: str, z: Array) -> Array:
+    inner = _norm(weights, f"{name}.norm", z)
+    a, b, gate_a, gate_b = np.split(_linear(weights, f"{name}.sides", inner), 4, axis=-1)
+    a, b = np.moveaxis(a * _sigmoid(gate_a), 2, 0), np.moveaxis(b * _sigmoid(gate_b), 2, 0)  # (channels, n, n)
+    product = np.moveaxis(a @ b, 0, 2) / np.float32(len(z))
+    gate = _sigmoid(_linear(weights, f"{name}.gate", inner))
+    return gate * _linear(weights, f"{name}.out", _norm(weights, f"{name}.norm_out", product))
+
+
+def _linear(weights: Weights, name: str, x: Array) -> Array:
+    found: Array = x @ weights[f"{name}.weight"].T + weights[f"{name}.bias"]
+    return found
+
+
+def _norm(weights: Weights, name: str, x: Array) -> Array:
+    centred = x - x.mean(axis=-1, keepdims=True)
+    scaled = centred / np.sqrt(np.mean(centred * centred, axis=-1, keepdims=True) + np.float32(1e-5))
+    found: Array = scaled * weights[f"{name}.weight"] + weights[f"{name}.bias"]
+    return found
+
+
+def _sigmoid(x: Array) -> Array:
+    found: Array = np.float32(1.0) / (np.float32(1.0) + np.exp(-np.clip(x, -60.0, 60.0)))
+    return found
+
+
+def _softmax(logits: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Over the first axis."""
+    powers = np.exp(logits - logits.max(axis=0, keepdims=True))
+    found: NDArray[np.float64] = powers / powers.sum(axis=0, keepdims=True)
+    return found
+
+
+def _check(config: DetectorConfig, networks: Sequence[Weights]) -> None:
+    """Raise ValueError unless every network answers for the features it says it was trained on."""
+    if not networks or config.width % config.n_heads:
+        raise ValueError("it has no network, or heads that do not divide the width")
+    for weights in networks:
+        if weights["own"].shape != (config.width,) or weights["encoder.weight"].shape != (
+            config.hidden,
+            config.n_features,
+        ):
+            raise ValueError("its weights are not of the sizes it says")
+        if not all(np.isfinite(array).all() for array in weights.values()):
+            raise ValueError("its weights are not finite")
+        forward(config, weights, Inputs.empty(2, config))

@@ -7,7 +7,7 @@ from importlib.resources import files
 from pathlib import Path
 
 from neural_phylogeny.detector.features import names
-from neural_phylogeny.detector.inference import TrainedDetector
+from neural_phylogeny.detector.network import TrainedDetector
 from neural_phylogeny.errors import SavedFileError
 
 WEIGHTS = "weights.safetensors"

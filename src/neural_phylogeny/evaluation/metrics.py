@@ -11,8 +11,8 @@ from dataclasses import dataclass
 from itertools import combinations
 from typing import TYPE_CHECKING
 
+from neural_phylogeny.evaluation.matching import Standing, Unit, stand
 from neural_phylogeny.evaluation.rates import Calibration, Share, calibration, upper_bound
-from neural_phylogeny.evaluation.standing import Standing, Unit, stand
 from neural_phylogeny.evaluation.truth import Truth
 from neural_phylogeny.records import Phylogeny
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path, PurePath
 
 from neural_phylogeny.errors import SavedFileError
-from neural_phylogeny.fields import Fields, parse
+from neural_phylogeny.json_fields import Fields, parse
 from neural_phylogeny.records import Edge, Phylogeny
 
 DOCUMENTED = "documented"

@@ -11,7 +11,7 @@ from pathlib import Path, PurePosixPath
 
 from neural_phylogeny.errors import UnknownChoiceError
 from neural_phylogeny.formats.base import Checkpoint
-from neural_phylogeny.formats.pytorch import PyTorchFile
+from neural_phylogeny.formats.pytorch.reader import PyTorchFile
 from neural_phylogeny.formats.spans import SpanFile
 from neural_phylogeny.formats.zips import directory, inflate, stored_offset
 

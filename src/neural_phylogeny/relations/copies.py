@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from neural_phylogeny.measures.statistics import Statistics
+from neural_phylogeny.statistics.results import Statistics
 
 ALMOST_ALL = 0.9
 """Share of the larger model's parameters that must be compared, vectors included."""

@@ -20,9 +20,8 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from neural_phylogeny.measures.statistics import Statistics
-from neural_phylogeny.relations import outlines
-from neural_phylogeny.relations.lasting import lasting
+from neural_phylogeny.relations import matrix_scores
+from neural_phylogeny.relations.retained import lasting
 from neural_phylogeny.relations.steps import step_leads
 from neural_phylogeny.relations.tables import (
     Leads,
@@ -34,6 +33,7 @@ from neural_phylogeny.relations.tables import (
     votes_of,
     weighted_votes_of,
 )
+from neural_phylogeny.statistics.results import Statistics
 
 RELIABILITY = 0.75
 """Chance that a theme is right when all matrices agree with it, before any calibration: three of four is what the
@@ -72,15 +72,39 @@ WITNESSES = (
         growing(norm_score),
         weighted_votes_of,
     ),
-    Witness("kurtosis", "tails", "weight of the tails of the weight distribution", growing(outlines.kurtosis_score)),
-    Witness("largest-weight", "tails", "largest magnitude over the root mean square", growing(outlines.largest_score)),
     Witness(
-        "uniform-distance", "tails", "distance to a uniform distribution of any scale", growing(outlines.uniform_score)
+        "kurtosis", "tails", "weight of the tails of the weight distribution", growing(matrix_scores.kurtosis_score)
     ),
-    Witness("outside-bounds", "tails", "share beyond the bounds of an initialisation", growing(outlines.outside_score)),
-    Witness("spectrum", "evenness", "how far singular values are from equal", growing(outlines.spectrum_score)),
-    Witness("unit-norms", "evenness", "how much the lengths of units differ", growing(outlines.unit_score)),
-    Witness("input-norms", "evenness", "how much the lengths of inputs differ", growing(outlines.input_score)),
+    Witness(
+        "largest-weight", "tails", "largest magnitude over the root mean square", growing(matrix_scores.largest_score)
+    ),
+    Witness(
+        "uniform-distance",
+        "tails",
+        "distance to a uniform distribution of any scale",
+        growing(matrix_scores.uniform_score),
+    ),
+    Witness(
+        "outside-bounds", "tails", "share beyond the bounds of an initialisation", growing(matrix_scores.outside_score)
+    ),
+    Witness(
+        "spectrum",
+        "evenness",
+        "how far singular values are from equal",
+        growing(matrix_scores.spectrum_score),
+    ),
+    Witness(
+        "unit-norms",
+        "evenness",
+        "how much the lengths of units differ",
+        growing(matrix_scores.unit_score),
+    ),
+    Witness(
+        "input-norms",
+        "evenness",
+        "how much the lengths of inputs differ",
+        growing(matrix_scores.input_score),
+    ),
     Witness("independent-step", "steps", "how much a step depends on where it starts", step_leads),
 )
 

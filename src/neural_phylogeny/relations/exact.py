@@ -12,10 +12,10 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from neural_phylogeny.measures.statistic import Arrays
-from neural_phylogeny.measures.statistics import Statistics
 from neural_phylogeny.records import TensorInfo
 from neural_phylogeny.relations.vocabulary import longer
+from neural_phylogeny.statistics.base import Arrays
+from neural_phylogeny.statistics.results import Statistics
 
 Matrix = NDArray[np.float64]
 

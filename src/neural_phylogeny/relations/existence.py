@@ -17,7 +17,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from neural_phylogeny.measures.statistics import Statistics
+from neural_phylogeny.statistics.results import Statistics
 from neural_phylogeny.tensors.roles import Role
 
 Matrix = NDArray[np.float64]

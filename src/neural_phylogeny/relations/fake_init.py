@@ -17,9 +17,9 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from neural_phylogeny.measures.statistics import Statistics
 from neural_phylogeny.relations.direction import norm_score
 from neural_phylogeny.relations.tables import Matrix, Table, votes
+from neural_phylogeny.statistics.results import Statistics
 from neural_phylogeny.tensors.alignment import AlignedTensor
 from neural_phylogeny.tensors.roles import matrix_shape
 

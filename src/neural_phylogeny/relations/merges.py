@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from neural_phylogeny.measures.statistics import Statistics
+from neural_phylogeny.statistics.results import Statistics
 
 Matrix = NDArray[np.float64]
 

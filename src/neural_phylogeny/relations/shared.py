@@ -13,8 +13,8 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from neural_phylogeny.measures.statistic import Arrays
-from neural_phylogeny.measures.statistics import Statistics
+from neural_phylogeny.statistics.base import Arrays
+from neural_phylogeny.statistics.results import Statistics
 
 FEWEST = 64
 """Fewer values are no evidence."""

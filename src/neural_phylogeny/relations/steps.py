@@ -12,8 +12,8 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from neural_phylogeny.measures.statistics import Statistics
 from neural_phylogeny.relations.tables import Leads
+from neural_phylogeny.statistics.results import Statistics
 
 Matrix = NDArray[np.float64]
 

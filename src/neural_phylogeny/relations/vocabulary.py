@@ -13,8 +13,8 @@ import math
 import numpy as np
 from numpy.typing import NDArray
 
-from neural_phylogeny.measures.statistics import Statistics
-from neural_phylogeny.relations.lasting import LASTING
+from neural_phylogeny.relations.retained import LASTING
+from neural_phylogeny.statistics.results import Statistics
 
 Matrix = NDArray[np.float64]
 

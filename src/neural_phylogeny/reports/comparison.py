@@ -8,11 +8,11 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from neural_phylogeny.reasons import percent
 from neural_phylogeny.records import Comparison
 from neural_phylogeny.reports.labels import DIM, NAME, size_of, small_share
 from neural_phylogeny.reports.names import safe
 from neural_phylogeny.reports.reasons import LEAD, render_changes, render_reasons
+from neural_phylogeny.wording import percent
 
 
 def render_comparison(comparison: Comparison) -> RenderableType:

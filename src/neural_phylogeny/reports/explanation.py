@@ -5,10 +5,10 @@ from __future__ import annotations
 import math
 
 from neural_phylogeny.errors import UnknownChoiceError
-from neural_phylogeny.reasons import orphan_would_change, percent, reasons_for, what_would_change
 from neural_phylogeny.records import Edge, ExplainedClaim, Explanation, Kinship, ModelRecord, Phylogeny
 from neural_phylogeny.reports.families import families
 from neural_phylogeny.reports.labels import share_read, small_share
+from neural_phylogeny.wording import orphan_would_change, percent, reasons_for, what_would_change
 
 
 def explain(phylogeny: Phylogeny, name: str) -> Explanation:

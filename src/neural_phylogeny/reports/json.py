@@ -9,7 +9,7 @@ from dataclasses import fields
 from typing import Any
 
 from neural_phylogeny.errors import SavedFileError
-from neural_phylogeny.fields import Fields, parse
+from neural_phylogeny.json_fields import Fields, parse
 from neural_phylogeny.records import (
     Comparison,
     Edge,

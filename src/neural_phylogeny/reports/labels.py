@@ -9,9 +9,9 @@ from typing import Any
 
 from rich.text import Text
 
-from neural_phylogeny.reasons import percent
 from neural_phylogeny.records import Edge, Evidence, Kinship, ModelRecord, Phylogeny
 from neural_phylogeny.reports.names import safe
+from neural_phylogeny.wording import percent
 
 NAME, HIDDEN, DIM = "bold", "italic", "dim"
 

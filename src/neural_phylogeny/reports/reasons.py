@@ -8,10 +8,10 @@ from collections.abc import Iterator
 from rich.console import Group, RenderableType
 from rich.text import Text
 
-from neural_phylogeny.reasons import percent
 from neural_phylogeny.records import ExplainedClaim, Explanation, Reasons
 from neural_phylogeny.reports.labels import DIM, NAME, evidence_line
 from neural_phylogeny.reports.names import safe
+from neural_phylogeny.wording import percent
 
 LEAD = 0.5
 """A parent that is less likely than not is a lead, and told as one."""

@@ -9,7 +9,7 @@ from importlib.resources import files
 import numpy as np
 from numpy.typing import NDArray
 
-from neural_phylogeny.fields import parse
+from neural_phylogeny.json_fields import parse
 from neural_phylogeny.relations.exact import BESIDE
 
 Matrix = NDArray[np.float64]

@@ -6,8 +6,8 @@ from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 
 from neural_phylogeny.relations.fake_init import FakeInitialisation
+from neural_phylogeny.trees.baselines.kernels import Options, mother_trees, nearest, spanning_tree, star_in_clusters
 from neural_phylogeny.trees.evidence import evidence_forest
-from neural_phylogeny.trees.kernels import Options, mother_trees, nearest, spanning_tree, star_in_clusters
 from neural_phylogeny.trees.learned import fused_forest, learned_forest
 from neural_phylogeny.trees.problem import Forest, Problem
 

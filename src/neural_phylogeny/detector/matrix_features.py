@@ -1,0 +1,64 @@
+"""What a model's own weights tell, matrix by matrix: how far they have left the outline of an initialisation."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from neural_phylogeny.detector.measurements import Measurements
+from neural_phylogeny.relations.matrix_scores import UNIFORM, quantile_distance
+
+Array = NDArray[np.float64]
+
+NAMES = (
+    "rms",
+    "kurtosis",
+    "largest",
+    "mean_magnitude",
+    "off_uniform",
+    "off_normal",
+    "row_spread",
+    "column_spread",
+    "stable_rank",
+    "largest_over_median",
+    "entropy",
+    "skewness",
+    "zeros",
+    "grid",
+    "distinct",
+)
+"""Numbers of each matrix of each model, those that grow or shrink with training first."""
+
+NORMAL = np.array([0.0627, 0.1891, 0.3186, 0.4538, 0.6745, 0.9346, 1.2816, 1.6449, 2.3263])
+"""Quantiles of magnitudes over their root mean square when weights are normal."""
+
+
+def outlines(measured: Measurements) -> Array:
+    """``(len(NAMES), n_matrices, n_models)``; NaN where a model lacks a matrix or a number is undefined."""
+    mean, square = measured.models["sum"], measured.models["square"]
+    cube, fourth = measured.models["cube"], measured.models["fourth"]
+    rows, columns, *spectrum = np.moveaxis(measured.outlines[:, :, :5], 2, 0)
+    quantiles = measured.outlines[:, :, 5:]
+    with np.errstate(all="ignore"):
+        variance = np.maximum(square - mean**2, 1e-30)
+        rms = np.sqrt(np.maximum(square, 1e-30))
+        central = fourth - 4 * mean * cube + 6 * mean**2 * square - 3 * mean**4
+        third = cube - 3 * mean * square + 2 * mean**3
+        found = np.stack(
+            [
+                np.log(rms),
+                np.log(np.maximum(central / variance**2, 0.1)),
+                np.log(measured.models["largest"] / rms),
+                np.log(measured.models["absolute"] / rms),
+                quantile_distance(quantiles, UNIFORM),
+                quantile_distance(quantiles, NORMAL),
+                np.log(np.maximum(rows, 1e-6)),
+                np.log(np.maximum(columns, 1e-6)),
+                *spectrum,
+                np.abs(third) / variance**1.5,
+                measured.models["zeros"],
+                measured.models["grid"] / 24.0,
+                measured.models["distinct"],
+            ]
+        )
+    return np.where(np.isfinite(found), found, np.nan)

@@ -1,0 +1,330 @@
+"""One ONNX file. Raw values are read in place, here and in files of external data; this module imports onnx."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import ml_dtypes
+import numpy as np
+from google.protobuf.message import DecodeError
+from numpy.typing import NDArray
+from onnx import NodeProto, TensorProto, numpy_helper
+
+from neural_phylogeny.errors import CheckpointError, DamagedFileError, UnsafeFileError, UnsupportedFormatError
+from neural_phylogeny.formats.base import DIMENSIONS_LIMIT, AnyArray
+from neural_phylogeny.formats.onnx import protobuf
+from neural_phylogeny.formats.onnx.graph import (
+    INTEGER_OPERATORS,
+    Dequantizer,
+    attribute,
+    dequantizer,
+    output_axes,
+)
+from neural_phylogeny.formats.spans import Span, SpanFile
+from neural_phylogeny.records import TensorInfo
+
+MODEL_GRAPH, GRAPH_NODE, GRAPH_INITIALIZER, GRAPH_SPARSE_INITIALIZER, TENSOR_RAW_DATA = 7, 1, 5, 15, 9
+"""Numbers of the fields that are looked for."""
+
+DTYPES = {
+    1: np.dtype("<f4"),
+    2: np.dtype("<u1"),
+    3: np.dtype("<i1"),
+    4: np.dtype("<u2"),
+    5: np.dtype("<i2"),
+    6: np.dtype("<i4"),
+    7: np.dtype("<i8"),
+    9: np.dtype(np.bool_),
+    10: np.dtype("<f2"),
+    11: np.dtype("<f8"),
+    12: np.dtype("<u4"),
+    13: np.dtype("<u8"),
+    14: np.dtype("<c8"),
+    15: np.dtype("<c16"),
+    16: np.dtype(ml_dtypes.bfloat16),
+    17: np.dtype(ml_dtypes.float8_e4m3fn),
+    18: np.dtype(ml_dtypes.float8_e4m3fnuz),
+    19: np.dtype(ml_dtypes.float8_e5m2),
+    20: np.dtype(ml_dtypes.float8_e5m2fnuz),
+    21: np.dtype(ml_dtypes.uint4),
+    22: np.dtype(ml_dtypes.int4),
+    23: np.dtype(ml_dtypes.float4_e2m1fn),
+    24: np.dtype(ml_dtypes.float8_e8m0fnu),
+    25: np.dtype(ml_dtypes.uint2),
+    26: np.dtype(ml_dtypes.int2),
+}
+"""ONNX's numbers of the data types that are read."""
+
+PACKED = {21: 4, 22: 4, 23: 4, 25: 2, 26: 2}
+"""Bits of types of which several values share a byte, the first in its lowest bits."""
+
+FLOATS = frozenset({1, 10, 11, 16, 17, 18, 19, 20, 23})
+"""Types of which a ``Constant`` is taken for a weight."""
+
+_PARSE_ERRORS = (DecodeError, ValueError, TypeError, KeyError, RecursionError, OverflowError, MemoryError)
+
+_REMEDY = "Export or download the model again."
+
+
+@dataclass(frozen=True, slots=True)
+class _Packed:
+    """A tensor in a file of which several values share a byte."""
+
+    file: SpanFile
+    offset: int
+    dtype: np.dtype
+    bits: int
+
+    def read(self, name: str, start: int, stop: int) -> AnyArray:
+        per_byte = 8 // self.bits
+        first, last = start // per_byte, -(-stop // per_byte)
+        content = np.frombuffer(self.file.read_bytes(self.offset + first, last - first, name), dtype=np.uint8)
+        shifts = np.arange(per_byte, dtype=np.uint8) * self.bits
+        values = (content[:, np.newaxis] >> shifts) & (2**self.bits - 1)
+        flat: AnyArray = values.astype(np.uint8).reshape(-1).view(self.dtype)
+        return flat[start - first * per_byte : stop - first * per_byte]
+
+
+class OnnxFile(SpanFile):
+    """The weights of one ONNX model.
+
+    Names of initializers are kept. ``output_axis`` follows from the node that uses the weight. Integer weights
+    whose ``DequantizeLinear`` has constant parameters are read as the weights they stand for. Values that are not
+    raw bytes, and those of ``Constant`` nodes, are held in memory. Graphs inside control flow are not looked into.
+    """
+
+    format = "onnx"
+
+    def __init__(self, path: Path) -> None:
+        super().__init__(path)
+        self.tensors = {}
+        self._folders = (path.parent.resolve(), path.resolve().parent)
+        self._inline: dict[str, AnyArray] = {}
+        self._packed: dict[str, _Packed] = {}
+        self._external: dict[str, _ExternalFile] = {}
+        self._homes: dict[str, _ExternalFile] = {}
+        self._dequantizers: dict[str, Dequantizer] = {}
+        try:
+            nodes, has_sparse = self._scan()
+            self._read_quantisation(nodes)
+            axes = output_axes(nodes, {name: tensor.shape for name, tensor in self.tensors.items()})
+        except CheckpointError:
+            self.close()
+            raise
+        except _PARSE_ERRORS as error:
+            self.close()
+            raise self._damaged(f"it is not an ONNX model ({str(error)[:200]})") from error
+        except BaseException:
+            self.close()
+            raise
+        self.tensors = {
+            name: TensorInfo(
+                name,
+                tensor.shape,
+                "float32" if name in self._dequantizers else tensor.dtype,
+                axes.get(name, 0),
+            )
+            for name, tensor in self.tensors.items()
+        }
+        self.notes = self._notes(nodes, has_sparse)
+        if not any(tensor.size > 1 for tensor in self.tensors.values()):
+            self.close()
+            raise UnsupportedFormatError("an ONNX model without weights", path=path, remedy=_REMEDY)
+
+    def read(self, name: str, start: int = 0, stop: int | None = None) -> AnyArray:
+        size = self.tensors[name].size
+        stop = size if stop is None else min(stop, size)
+        values = self._stored(name, start, stop)
+        return self._dequantizers[name].apply(values, start) if name in self._dequantizers else values
+
+    def read_into(self, name: str, start: int, out: NDArray[np.float32]) -> None:
+        if name in self._homes and name not in self._dequantizers:
+            self._homes[name].read_into(name, start, out)
+        else:
+            super().read_into(name, start, out)
+
+    def close(self) -> None:
+        for opened in self._external.values():
+            opened.close()
+        super().close()
+
+    def _stored(self, name: str, start: int, stop: int) -> AnyArray:
+        if name in self._inline:
+            return self._inline[name][start:stop]
+        if name in self._packed:
+            return self._packed[name].read(name, start, stop)
+        if name in self._homes:
+            return self._homes[name].read(name, start, stop)
+        return super().read(name, start, stop)
+
+    def _scan(self) -> tuple[list[Any], bool]:
+        """Find all tensors without reading their raw values; the graph's nodes, and whether it has sparse weights."""
+        stream = self.stream()
+        nodes: list[Any] = []
+        has_sparse = has_graph = False
+        for graph in protobuf.fields(stream, 0, self.file_size):
+            if (graph.number, graph.wire_type) != (MODEL_GRAPH, protobuf.BYTES):
+                continue
+            has_graph = True
+            for field in protobuf.fields(stream, graph.value, graph.end):
+                if field.wire_type != protobuf.BYTES:
+                    continue
+                if field.number == GRAPH_NODE:
+                    nodes.append(NodeProto.FromString(self.read_bytes(field.value, field.end - field.value)))
+                elif field.number == GRAPH_INITIALIZER:
+                    proto, raw = self._tensor(stream, field)
+                    self._register(proto.name, proto, raw)
+                has_sparse = has_sparse or field.number == GRAPH_SPARSE_INITIALIZER
+        if not has_graph:
+            raise ValueError("no graph in it")
+        for node in nodes:
+            self._register_constant(node)
+        return nodes, has_sparse
+
+    def _tensor(self, stream: Any, message: protobuf.Field) -> tuple[Any, tuple[int, int] | None]:
+        """A tensor without its raw values, and where those are."""
+        raw: tuple[int, int] | None = None
+        rest = []
+        for field in protobuf.fields(stream, message.value, message.end):
+            if (field.number, field.wire_type) == (TENSOR_RAW_DATA, protobuf.BYTES):
+                raw = (field.value, field.end - field.value)
+            else:
+                rest.append(self.read_bytes(field.begin, field.end - field.begin))
+        return TensorProto.FromString(b"".join(rest)), raw
+
+    def _register_constant(self, node: Any) -> None:
+        if node.op_type != "Constant" or not node.output:
+            return
+        for item in node.attribute:
+            if item.name == "value" and item.t.data_type in FLOATS and np.prod(item.t.dims, dtype=float) > 1:
+                self._register(node.output[0], item.t, None)
+
+    def _register(self, name: str | bytes, proto: Any, raw: tuple[int, int] | None) -> None:
+        if proto.data_type == TensorProto.STRING:
+            return
+        if not isinstance(name, str):  # protobuf gives bytes for what is not UTF-8
+            raise self._damaged(f"a tensor's name is not text ({name[:100]!r})")
+        if name in self.tensors:
+            raise self._damaged("two tensors have this name", name)
+        shape = tuple(proto.dims)
+        if any(n < 0 for n in shape) or len(shape) > DIMENSIONS_LIMIT:
+            raise self._damaged(f"no tensor has the shape it claims, {str(shape)[:200]}", name)
+        if proto.data_type not in DTYPES:
+            raise UnsupportedFormatError(
+                f"its data type, number {proto.data_type}, is not read",
+                path=self.path,
+                tensor=name,
+                remedy="Export the model in float32.",
+            )
+        dtype = DTYPES[proto.data_type]
+        tensor = TensorInfo(name, shape, dtype.name)
+        nbytes = -(-tensor.size * PACKED.get(proto.data_type, 8 * dtype.itemsize) // 8)
+        if proto.data_location == TensorProto.EXTERNAL:
+            home, offset = self._external_place(proto, name, nbytes)
+            self._place(tensor, proto.data_type, dtype, home, offset)
+        elif raw is not None:
+            if raw[1] != nbytes:
+                raise self._damaged(f"its shape needs {nbytes} bytes but it has {raw[1]}", name)
+            self._place(tensor, proto.data_type, dtype, self, raw[0])
+        else:
+            self._inline[name] = self._inline_values(proto, tensor, dtype)
+        self.tensors[name] = tensor
+
+    def _place(self, tensor: TensorInfo, data_type: int, dtype: np.dtype, home: SpanFile, offset: int) -> None:
+        if data_type in PACKED:
+            self._packed[tensor.name] = _Packed(home, offset, dtype, PACKED[data_type])
+        elif isinstance(home, _ExternalFile):
+            home.place(tensor.name, Span(offset, dtype, tensor.size))
+            self._homes[tensor.name] = home
+        else:
+            self._spans[tensor.name] = Span(offset, dtype, tensor.size)
+
+    def _inline_values(self, proto: Any, tensor: TensorInfo, dtype: np.dtype) -> AnyArray:
+        try:
+            values = numpy_helper.to_array(proto)
+        except (*_PARSE_ERRORS, IndexError) as error:
+            raise self._damaged(f"its values do not fit its shape ({str(error)[:200]})", tensor.name) from error
+        return np.ascontiguousarray(values.astype(dtype, copy=False)).reshape(-1)
+
+    def _external_place(self, proto: Any, name: str, nbytes: int) -> tuple[_ExternalFile, int]:
+        """The file with a tensor's values and their offset, proven to lie in the model's folder and to be enough."""
+        entries = {entry.key: entry.value for entry in proto.external_data}
+        location = entries.get("location", "")
+        try:
+            offset, length = int(entries.get("offset", 0)), int(entries.get("length", nbytes))
+        except ValueError as error:
+            raise self._damaged("its offset or length is not a number", name) from error
+        if location not in self._external:
+            self._external[location] = _ExternalFile(self._inside(location, name))
+        home = self._external[location]
+        if length != nbytes:
+            raise self._damaged(f"its shape needs {nbytes} bytes but it has {length}", name)
+        if offset < 0 or offset + nbytes > home.file_size:
+            raise self._damaged(
+                f"it needs bytes {offset} to {offset + nbytes} of {location[:200]!r}, which has {home.file_size}", name
+            )
+        return home, offset
+
+    def _inside(self, location: str, name: str) -> Path:
+        """The path of a file of external data. A link may lead to where the model's own file really lies."""
+        relative = Path(location.replace("\\", "/"))
+        target = self._folders[0] / relative
+        safe = location and "\0" not in location and not relative.is_absolute() and ".." not in relative.parts
+        if not safe or not any(target.resolve().is_relative_to(folder) for folder in self._folders):
+            raise UnsafeFileError(
+                f"its values lie outside the model's folder ({location[:200]!r})",
+                path=self.path,
+                tensor=name,
+                remedy="Export the model with its data beside it.",
+            )
+        return target
+
+    def _read_quantisation(self, nodes: list[Any]) -> None:
+        """Note the scale and zero point of each integer weight that a node turns back into floats."""
+        for node in nodes:
+            names = [name for name in node.input if name]
+            if node.op_type != "DequantizeLinear" or not 2 <= len(names) <= 3:
+                continue
+            if not all(name in self.tensors for name in names) or attribute(node, "block_size", 0):
+                continue
+            weight = self.tensors[names[0]]
+            if any(self.tensors[name].size > max(weight.shape, default=1) for name in names[1:]):
+                continue
+            scale, *zeros = (self._small(name) for name in names[1:])
+            found = dequantizer(
+                weight.shape, scale, zeros[0] if zeros else np.zeros_like(scale), attribute(node, "axis", 1)
+            )
+            if found is not None:
+                self._dequantizers.setdefault(weight.name, found)
+
+    def _small(self, name: str) -> NDArray[np.float32]:
+        tensor = self.tensors[name]
+        return self._stored(name, 0, tensor.size).astype(np.float32).reshape(tensor.shape)
+
+    def _notes(self, nodes: list[Any], has_sparse: bool) -> tuple[str, ...]:
+        left = {name for node in nodes if node.op_type in INTEGER_OPERATORS for name in node.input}
+        left |= {node.input[0] for node in nodes if node.op_type == "DequantizeLinear" and node.input}
+        as_integers = [name for name in left if name in self.tensors and name not in self._dequantizers]
+        return tuple(
+            note
+            for note, holds in (
+                ("quantised weights are read as the weights they stand for", self._dequantizers),
+                ("some quantised weights are read as integers: their scale is not plainly theirs", as_integers),
+                ("sparse initializers are left out", has_sparse),
+            )
+            if holds
+        )
+
+    def _damaged(self, reason: str, tensor: str = "") -> DamagedFileError:
+        return DamagedFileError(reason, path=self.path, tensor=tensor, remedy=_REMEDY)
+
+
+class _ExternalFile(SpanFile):
+    """A file of external data."""
+
+    format = "onnx"
+
+    def place(self, name: str, span: Span) -> None:
+        self._spans[name] = span

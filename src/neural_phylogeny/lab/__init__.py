@@ -1,0 +1,1 @@
+"""The laboratory: what makes, trains, fits and measures the product. The only importer of torch and matplotlib."""

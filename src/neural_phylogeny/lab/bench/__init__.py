@@ -1,0 +1,1 @@
+"""Suites of families with known truth, and every method scored on them."""

@@ -1,0 +1,74 @@
+"""Results as pictures: cells against methods, confidence against truth; needs the extra ``bench``."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+
+import numpy as np
+
+from neural_phylogeny.atomic_files import replacing
+from neural_phylogeny.errors import MissingExtraError
+from neural_phylogeny.evaluation.rates import Calibration
+from neural_phylogeny.lab.bench.aggregate import summarise
+from neural_phylogeny.lab.bench.markdown import LOWER_IS_BETTER, METRICS, ResultsByMethod
+
+try:
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+    from matplotlib.figure import Figure
+except ModuleNotFoundError as error:
+    raise MissingExtraError("Plots", "lab") from error
+
+
+def heat_map(title: str, results: ResultsByMethod, metric: str, target: Path) -> None:
+    """Write a PNG: a row a method, a column a cell, the share written in every field.
+
+    Drawn without a display and without the global state of pyplot.
+    """
+    methods = list(results)
+    cells = list(dict.fromkeys(result.cell for found in results.values() for result in found))
+    table = np.full((len(methods), len(cells)), np.nan)
+    for row, method in enumerate(methods):
+        for column, cell in enumerate(cells):
+            summary = summarise([r for r in results[method] if r.cell == cell], metric)
+            if summary is not None:
+                table[row, column] = summary.micro
+    figure = Figure(figsize=(2.6 + 0.52 * len(cells), 1.9 + 0.3 * len(methods)), dpi=110, layout="constrained")
+    FigureCanvasAgg(figure)
+    axes = figure.subplots()
+    colours = "RdYlGn_r" if metric in LOWER_IS_BETTER else "RdYlGn"
+    axes.imshow(np.ma.masked_invalid(table), cmap=colours, vmin=0.0, vmax=1.0, aspect="auto")
+    axes.set_xticks(range(len(cells)), cells, rotation=55, ha="right", rotation_mode="anchor", fontsize=8)
+    axes.set_yticks(range(len(methods)), methods, fontsize=8)
+    axes.set_title(f"{title}: {METRICS[metric]}", fontsize=10)
+    for row, column in np.argwhere(np.isfinite(table)):
+        axes.text(column, row, f"{table[row, column]:.2f}", ha="center", va="center", fontsize=7)
+    _write(figure, target)
+
+
+def reliability(panels: Mapping[str, Mapping[str, Calibration]], target: Path) -> None:
+    """Write a PNG: a panel each, in it a curve for each set of answers, the size of a point by how many it stands for.
+
+    On the diagonal confidences mean what they say; below it they are too sure.
+    """
+    figure = Figure(figsize=(3.6 * len(panels), 4.6), dpi=110, layout="constrained")
+    FigureCanvasAgg(figure)
+    for axes, (title, curves) in zip(np.atleast_1d(figure.subplots(1, len(panels))), panels.items(), strict=True):
+        axes.plot([0, 1], [0, 1], color="0.7", linewidth=1)
+        for name, found in curves.items():
+            if found.error is None:
+                continue
+            across, up = [one.confidence for one in found.bins], [one.right for one in found.bins]
+            sizes = [8 + 120 * one.number / found.number for one in found.bins]
+            line = axes.plot(across, up, linewidth=1, alpha=0.6)[0]
+            label = f"{name}: error {found.error:.3f} of {found.number:,}"
+            axes.scatter(across, up, s=sizes, color=line.get_color(), alpha=0.8, linewidths=0, label=label)
+        axes.set(title=title, xlabel="confidence", ylabel="share that is right", xlim=(0, 1.03), ylim=(0, 1.03))
+        axes.legend(fontsize=7, loc="upper center", bbox_to_anchor=(0.5, -0.16), markerscale=0.6)
+    _write(figure, target)
+
+
+def _write(figure: Figure, target: Path) -> None:
+    target.parent.mkdir(parents=True, exist_ok=True)
+    with replacing(target) as file:
+        figure.savefig(file, format="png", metadata={"Software": ""})

@@ -1,0 +1,106 @@
+"""Suites: which collections a benchmark asks about, and where they come from."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from neural_phylogeny.errors import SavedFileError, UnknownChoiceError
+from neural_phylogeny.lab.bench.kept import KeptCollection, load_kept
+
+
+@dataclass(frozen=True)
+class Suite:
+    """A set of cells, each with a collection a seed.
+
+    Attributes
+    ----------
+    recipes : tuple of str
+        What `nphylo lab zoo make` trains them with; none for collections found in the wild.
+    metrics : tuple of str
+        Those that its table by cell shows, the leading one first.
+    """
+
+    name: str
+    summary: str
+    recipes: tuple[str, ...]
+    metrics: tuple[str, ...] = ("overall", "tree_direction")
+
+
+PAPER_METRICS = ("overall", "lineage", "pair_direction")
+
+SUITES: dict[str, Suite] = {
+    suite.name: suite
+    for suite in (
+        Suite(
+            "paper",
+            "architectures x data x shots: four parents of five children, no decay, everything trainable",
+            ("fc", "conv", "resnet", "vit"),
+            PAPER_METRICS,
+        ),
+        Suite(
+            "mixed",
+            "optimisers, decay, schedules, frozen layers, heads and tasks mixed within a family",
+            ("mixed-fc", "mixed-conv"),
+            ("overall", "tree_direction", "pair_direction"),
+        ),
+        Suite(
+            "generations",
+            "random trees, chains and runs of checkpoints over two to five generations",
+            ("generations-fc", "generations-conv"),
+            ("overall", "tree_direction", "pair_direction"),
+        ),
+        Suite(
+            "strangers",
+            "independent models of one configuration and one data set: how many are falsely called kin",
+            ("strangers-fc-own", "strangers-fc-same", "strangers-conv-own", "strangers-conv-same"),
+            ("false_kin", "overall"),
+        ),
+        Suite(
+            "wild",
+            "public checkpoints with documented lineage",
+            (),
+            ("exact_parent", "tree_direction", "pair_direction"),
+        ),
+        Suite("quick", "small dense nets, stars and trees: a test of the whole chain", ("quick",), PAPER_METRICS),
+    )
+}
+"""All suites by name."""
+
+
+def find_suite(name: str) -> Suite:
+    """A suite by name; raises UnknownChoiceError with the known ones."""
+    if name not in SUITES:
+        raise UnknownChoiceError("suite", name, SUITES)
+    return SUITES[name]
+
+
+def kept_collections(suite: Suite, data: Path, seeds: int) -> list[KeptCollection]:
+    """The kept collections of a suite, at most so many seeds a cell, in order.
+
+    Raises
+    ------
+    SavedFileError
+        When there are none, or one is damaged.
+    """
+    by_cell: dict[str, list[Path]] = {}
+    for path in sorted((data / suite.name).glob("*/*.npz"), key=lambda path: (path.parent.name, _seed(path))):
+        by_cell.setdefault(path.parent.name, []).append(path)
+    if not by_cell:
+        make = f"nphylo lab zoo make {suite.recipes[0]} --out DIR, then " if suite.recipes else ""
+        raise SavedFileError(
+            f"{data / suite.name}: no kept collections (CELL/SEED.npz) of the suite {suite.name!r}; make them with "
+            f"{make}nphylo lab bench keep {suite.name} DIR --out {data}"
+        )
+    return [load_kept(path) for paths in by_cell.values() for path in paths[:seeds]]
+
+
+def _seed(path: Path) -> int:
+    return int(path.stem) if path.stem.isdecimal() else 0
+
+
+def cells_of(suite: Suite) -> set[str] | None:
+    """Names of the cells that a suite's recipes make; None where any will do."""
+    from neural_phylogeny.lab.zoo.recipes import read_recipe
+
+    return {cell.name for recipe in suite.recipes for cell in read_recipe(recipe).cells} or None

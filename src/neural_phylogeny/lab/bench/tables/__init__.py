@@ -1,0 +1,1 @@
+"""The tables of the documentation, each by one function."""

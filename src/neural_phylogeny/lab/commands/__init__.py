@@ -1,0 +1,1 @@
+"""The commands of `nphylo lab`, loaded on demand."""

@@ -1,0 +1,144 @@
+"""``nphylo lab zoo``."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import click
+
+from neural_phylogeny.cli import output as sink
+from neural_phylogeny.cli.exits import OK, talk
+from neural_phylogeny.cli.options import output_options, quiet_option
+
+JOBS = os.cpu_count() or 1
+
+
+@click.group("zoo")
+def command() -> None:
+    """Train families of networks whose lineage is known.
+
+    For benchmarks, for training detectors, and for trying the tool on something whose answer can be checked.
+
+    \b
+    Example:
+      nphylo lab zoo make quick --out families/
+
+    \b
+    Exit codes:
+      0  all is well
+      2  wrong usage
+      3  data are missing or wrong, or a model did not learn its task
+    """
+
+
+@command.command("list")
+@output_options("text", "json")
+def list_recipes(form: str, output: str | None) -> int:
+    """List the recipes.
+
+    A recipe is a TOML file; a path to one of your own works wherever a name does.
+
+    \b
+    Example:
+      nphylo lab zoo list
+
+    \b
+    Exit codes:
+      0  all is well
+      2  wrong usage
+    """
+    from neural_phylogeny.lab.zoo.recipes import known_recipes, read_recipe
+
+    recipes = [read_recipe(name) for name in known_recipes()]
+    if form == "json":
+        from neural_phylogeny.reports.json import dumps
+
+        rows = [
+            {"name": r.name, "summary": r.summary, "families": r.families, "cells": [cell.name for cell in r.cells]}
+            for r in recipes
+        ]
+        sink.write(dumps({"format": "neural-phylogeny-recipes", "version": 1, "recipes": rows}), output)
+        return OK
+    lines = [f"{r.name}\n  {r.summary}\n  {r.families} families; {', '.join(c.name for c in r.cells)}" for r in recipes]
+    sink.write("\n\n".join(lines), output)
+    return OK
+
+
+@command.command("make")
+@click.argument("recipe", metavar="RECIPE")
+@click.option("--out", type=click.Path(file_okay=False, path_type=Path), required=True, help="Where they go.")
+@click.option("--collections", type=click.IntRange(1), default=1, show_default=True, help="Seeds, from --seed on.")
+@click.option("--seed", type=click.IntRange(0), default=0, show_default=True, help="The first seed.")
+@click.option(
+    "--jobs", type=click.IntRange(1), default=JOBS, show_default="cores", help="Processes of one thread each."
+)
+@click.option(
+    "--data",
+    type=click.Path(file_okay=False, path_type=Path),
+    envvar="NPHYLO_DATA",
+    show_envvar=True,
+    help="Folder of data sets, NAME.npz; the digits of scikit-learn stand in without it.",
+)
+@quiet_option
+def make_collections(
+    recipe: str, out: Path, collections: int, seed: int, jobs: int, data: Path | None, quiet: bool
+) -> int:
+    """Train the collections of a recipe.
+
+    OUT/CELL/SEED gets checkpoints with names that tell nothing, and truth.json, for each cell of the recipe. What an
+    interrupted run has trained is kept: the same command goes on from there. The same seed gives the same networks,
+    whatever the number of jobs.
+
+    \b
+    Examples:
+      nphylo lab zoo make quick --out families/
+      nphylo lab zoo make fc --out families/ --collections 8 --data datasets/
+
+    \b
+    Exit codes:
+      0  all is well
+      2  wrong usage
+      3  data are missing or wrong, or a model did not learn its task
+    """
+    from neural_phylogeny.lab.zoo.make import make
+    from neural_phylogeny.lab.zoo.recipes import read_recipe
+
+    chosen = read_recipe(recipe)
+    if data is None and not quiet:
+        talk("no data folder (--data or NPHYLO_DATA): variants of scikit-learn's digits stand in for the data sets")
+    with sink.progress_bar(quiet, "training") as progress:
+        folders = make(
+            chosen, out, collections=collections, seed=seed, jobs=jobs, data=data and data.resolve(), progress=progress
+        )
+    sink.write("\n".join(map(str, folders)), None)
+    return OK
+
+
+@command.command("convert")
+@click.argument("folder", type=click.Path(exists=True, file_okay=False, path_type=Path))
+@click.argument("target", type=click.Path(dir_okay=False, path_type=Path))
+@click.option("--side", type=click.IntRange(4, 512), default=32, show_default=True, help="Pixels a side.")
+@click.option("--colour/--grey", default=True, show_default=True)
+@click.option("--test-share", type=click.FloatRange(0, 1, min_open=True, max_open=True), default=0.2, show_default=True)
+def convert_images(folder: Path, target: Path, side: int, colour: bool, test_share: float) -> int:
+    """Write a data set of the zoo from folders of images.
+
+    FOLDER holds train/CLASS/*.png and test/CLASS/*.png, as torchvision's ImageFolder and most exports have them, or
+    CLASS/*.png alone, of which a share becomes the test. TARGET is the .npz file.
+
+    \b
+    Example:
+      nphylo lab zoo convert imagenette/ datasets/imagenette.npz --side 32
+
+    \b
+    Exit codes:
+      0  all is well
+      2  wrong usage
+      3  no images, or some that cannot be read
+    """
+    from neural_phylogeny.lab.zoo.convert import convert
+
+    written = convert(folder, target, side=side, colour=colour, test_share=test_share)
+    sink.write(f"{target}: {written[0]} images to train, {written[1]} to test, {written[2]} classes", None)
+    return OK

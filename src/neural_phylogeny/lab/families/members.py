@@ -1,0 +1,152 @@
+"""From a trained plan to a family: head left out, alterations, missing members, another order."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from neural_phylogeny.lab.families import alter
+from neural_phylogeny.lab.families.architectures import Architecture
+from neural_phylogeny.lab.families.plan import FamilyPlan
+from neural_phylogeny.lab.families.truth import Indices, reordered, trees, without
+
+Generator = np.random.Generator
+
+FEWEST = 3
+"""Members that a family must have."""
+
+
+@dataclass(frozen=True)
+class Family:
+    """A group of models with known truth, in an order that tells nothing.
+
+    Attributes
+    ----------
+    models : arrays by name, all with the same names
+    parents : (n,) number of each model's parent, -1 where it is not here or there is none
+    hidden : (n,) whether it shares a missing ancestor with another model
+    trees : (n,) number of its tree; models with a common ancestor, here or missing, have the same, and so have trees
+        that began at the same initialisation
+    about : regime, architecture, tasks, alterations: what results are told apart by
+    """
+
+    models: list[alter.Model]
+    parents: Indices
+    hidden: NDArray[np.bool_]
+    trees: Indices
+    about: dict[str, str | float]
+
+
+@dataclass
+class _Group:
+    """A family while members are added and altered."""
+
+    models: list[alter.Model]
+    parents: list[int]
+    trees: list[int]
+    done: list[str]
+
+    def add(self, model: alter.Model, parent: int) -> None:
+        self.models.append(model)
+        self.parents.append(parent)
+        self.trees.append(self.trees[parent])
+
+
+def as_family(
+    plan: FamilyPlan, models: Sequence[alter.Model], about: dict[str, str | float], rng: Generator
+) -> Family | None:
+    """The family of trained models in the order of their plan; None when too few different ones remain."""
+    group = _Group(list(models), list(plan.parents), trees(plan.parents, plan.initial_seeds).tolist(), [])
+    if rng.random() < 0.45:
+        _alter(group, plan.architecture, rng)
+    keep = _kept(group.parents, rng) & _distinct(group.models)
+    if keep.sum() < FEWEST:
+        return None
+    parents, hidden = without(group.parents, keep)
+    order = rng.permutation(len(parents))
+    where = np.flatnonzero(keep)[order]
+    about = {
+        **about,
+        "alterations": " ".join(group.done),
+        "removed": float((~keep).sum()),
+        "trees": float(len(set(group.trees))),
+    }
+    tree = np.array(group.trees, dtype=np.int64)[where]
+    return Family([group.models[k] for k in where], reordered(parents, order), hidden[order], tree, about)
+
+
+def _alter(group: _Group, architecture: Architecture, rng: Generator) -> None:
+    """One or two alterations, of some members or as new ones."""
+    kinds = ["whole grid", "grid", "grid child", "prune", "prune child", "rescale", "balance", "merge"]
+    for kind in rng.choice(kinds, size=int(rng.integers(1, 3)), replace=False):
+        number = len(group.models)
+        some = rng.permutation(number)[: int(rng.integers(1, 4))].tolist()
+        grid, share = str(rng.choice(alter.GRIDS)), float(rng.uniform(0.2, 0.85))
+        if kind == "whole grid":
+            grid = str(rng.choice(["bf16", "fp16"]))
+            group.models = [alter.rounded(model, grid) for model in group.models]
+        elif kind == "merge":
+            if not _merge(group, rng):
+                continue
+        elif kind.endswith("child"):
+            model = group.models[some[0]]
+            group.add(alter.rounded(model, grid) if kind == "grid child" else alter.prune(model, share), some[0])
+        elif kind == "balance" and not alter.can_be_balanced(architecture):
+            continue
+        else:
+            some = [k for k in some if kind != "prune" or k not in group.parents]
+            for k in some:
+                group.models[k] = _altered(group.models[k], str(kind), grid, share, architecture, rng)
+        group.done.append(f"{kind}:{grid}" if "grid" in kind else str(kind))
+
+
+def _altered(
+    model: alter.Model, kind: str, grid: str, share: float, architecture: Architecture, rng: Generator
+) -> alter.Model:
+    if kind == "grid":
+        return alter.rounded(model, grid)
+    if kind == "prune":
+        return alter.prune(model, share)
+    if kind == "rescale":
+        return alter.rescaled(model, float(np.exp(rng.uniform(-1.0, 1.0))))
+    layers = sum(spec.role == "weight" for spec in architecture.tensors)
+    return alter.balanced(model, architecture, np.exp(rng.uniform(-0.8, 0.8, layers - 1)).astype(np.float32))
+
+
+def _merge(group: _Group, rng: Generator) -> bool:
+    """Add the mean of two models of one tree, as child of the nearer; False where no two are of one tree."""
+    pairs = [(i, j) for i, a in enumerate(group.trees) for j, b in enumerate(group.trees) if i < j and a == b]
+    if not pairs:
+        return False
+    i, j = pairs[int(rng.integers(len(pairs)))]
+    model = alter.merged(group.models[i], group.models[j], float(rng.choice([0.3, 0.4, 0.6, 0.7])))
+    nearer = min((i, j), key=lambda k: alter.distance(model, group.models[k]))
+    group.add(model, nearer)
+    return True
+
+
+def _kept(parents: Sequence[int], rng: Generator) -> NDArray[np.bool_]:
+    """Trees of three or more lose their root in a quarter of cases; in a fifth of families other members are lost."""
+    keep = np.ones(len(parents), dtype=bool)
+    for root in [k for k, parent in enumerate(parents) if parent < 0]:
+        if parents.count(root) and rng.random() < 0.25:
+            keep[root] = False
+    if rng.random() < 0.2:
+        keep[rng.permutation(len(parents))[: int(rng.integers(1, 4))]] = False
+    if keep.sum() < FEWEST:
+        keep[:] = True
+    return keep
+
+
+def _distinct(models: Sequence[alter.Model]) -> NDArray[np.bool_]:
+    """The first of each set of equal models: among copies nobody is the parent."""
+    seen: set[bytes] = set()
+    keep = []
+    for model in models:
+        key = b"".join(w.tobytes() for w in model.values())
+        keep.append(key not in seen)
+        seen.add(key)
+    return np.array(keep, dtype=bool)

@@ -1,0 +1,1 @@
+"""Every fitted parameter that ships, and how it is fitted."""

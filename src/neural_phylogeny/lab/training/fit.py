@@ -1,0 +1,148 @@
+"""From waves of families to a detector: an ensemble is trained, its confidence fitted on what was left out."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from neural_phylogeny.detector.config import DetectorConfig
+from neural_phylogeny.detector.features import names
+from neural_phylogeny.detector.network import TrainedDetector, forward
+from neural_phylogeny.errors import SavedFileError
+from neural_phylogeny.lab.training.assessment import assess
+from neural_phylogeny.lab.training.examples import Example, Losses, read_examples
+
+LEFT_OUT = 25
+"""One wave in so many is never trained on."""
+
+Told = Callable[[str], None]
+
+
+def wave_files(folder: Path) -> tuple[list[Path], list[Path]]:
+    """Waves to train on, and those left out.
+
+    Raises
+    ------
+    SavedFileError
+        When there are too few.
+    """
+    paths = sorted(folder.glob("wave-*.npz"))
+    left_out = [path for path in paths if int(path.stem.rpartition("-")[2]) % LEFT_OUT == 0]
+    chosen = [path for path in paths if path not in set(left_out)]
+    if not chosen or not left_out:
+        raise SavedFileError(
+            f"{folder}: expected waves of families here, wave-000000.npz and more; make them with "
+            f"nphylo lab detector families --out {folder}"
+        )
+    return chosen, left_out
+
+
+def fit(
+    folder: Path,
+    networks: int,
+    recipe: Any,
+    config: DetectorConfig | None = None,
+    losses: Losses | None = None,
+    start: TrainedDetector | None = None,
+    states: Path | None = None,
+    about: Mapping[str, Any] | None = None,
+    told: Told = lambda text: None,
+) -> TrainedDetector:
+    """Train an ensemble on the waves of a folder; needs torch.
+
+    Parameters
+    ----------
+    folder : path
+        Of ``nphylo lab detector families``.
+    networks : int
+        Of the ensemble; their seeds follow that of the recipe.
+    recipe : TrainingRecipe
+    config : DetectorConfig, optional
+    losses : Losses, optional
+        How groups are also shown with members missing; never without.
+    start : TrainedDetector, optional
+        Go on from its networks, at a tenth of the rate, instead of from nothing.
+    states : path, optional
+        Folder from which an interrupted training goes on.
+    about : dict, optional
+        What else the file should tell.
+    told : callable
+        Called with a line now and then.
+    """
+    from neural_phylogeny.lab.training.train import train
+
+    chosen, left_out_files = wave_files(folder)
+    examples = read_examples(chosen, losses, recipe.seed)
+    left_out = read_examples(left_out_files, losses, recipe.seed)
+    told(f"{len(examples)} groups to train on, {len(left_out)} left out")
+    config = start.config if start is not None else config or DetectorConfig(n_features=len(names()))
+    recipe = recipe if start is None else replace(recipe, rate=recipe.rate / 10.0)
+    groups = [name.partition(".")[0] for name in names()]
+    trained = []
+    for k in range(networks):
+        state = states / f"network-{k}" if states is not None else None
+
+        def report(row: dict[str, float], k: int = k) -> None:
+            told(f"network {k}  " + "  ".join(f"{key} {value:.4g}" for key, value in row.items()))
+
+        begun = None if start is None else start.networks[k % len(start.networks)]
+        own = replace(recipe, seed=recipe.seed + k)
+        trained.append(train(examples, left_out, config, own, groups, begun, state, report))
+    known = {"recipe": asdict(recipe), "groups": len(examples), "waves": len(chosen), **(about or {})}
+    return calibrated(TrainedDetector(config, trained, names(), known), left_out)
+
+
+def calibrated(detector: TrainedDetector, examples: Sequence[Example]) -> TrainedDetector:
+    """With the temperatures that make what it says of examples likeliest; a search over a grid of logarithms."""
+    said = [
+        [forward(detector.config, weights, example.inputs) for weights in detector.networks] for example in examples
+    ]
+
+    def unlikelihood(temperature: float) -> float:
+        total, models = 0.0, 0
+        for example, logits in zip(examples, said, strict=True):
+            n = len(example.parents)
+            probability = np.mean([_softmax(one.astype(np.float64) / temperature) for one, _ in logits], axis=0)
+            truth = np.where(example.parents < 0, np.arange(n), example.parents)
+            total -= float(np.log(np.maximum(probability[truth, np.arange(n)], 1e-12)).sum())
+            models += n
+        return total / max(models, 1)
+
+    def unlikelihood_of_hidden(temperature: float) -> float:
+        total = 0.0
+        for example, logits in zip(examples, said, strict=True):
+            probability = np.mean([1.0 / (1.0 + np.exp(-one / temperature)) for _, one in logits], axis=0)
+            right = np.where(example.hidden, probability, 1.0 - probability)
+            total -= float(np.log(np.maximum(right, 1e-12)).sum())
+        return total
+
+    grid = np.exp(np.linspace(np.log(0.5), np.log(3.0), 37)).tolist()
+    return replace(
+        detector,
+        temperature=min(grid, key=unlikelihood),
+        hidden_temperature=min(grid, key=unlikelihood_of_hidden),
+    )
+
+
+def assessment_lines(detector: TrainedDetector, examples: Sequence[Example], by: str = "regime") -> list[str]:
+    """A line for all examples and for each value of what is known of them."""
+    lines = []
+    for title, found in assess(detector, examples, by).items():
+        hidden = f"{found.found} of {found.orphans} told, {found.alarms} false of {found.complete}"
+        lines.append(
+            f"{title:12s} {found.groups:5d} groups  overall {found.overall:.3f}  direction {found.direction:.3f}  "
+            f"exact {found.exact / max(found.groups, 1):.3f}  calibration error {found.calibration_error:.3f}  "
+            f"hidden parents {hidden}"
+        )
+    return lines
+
+
+def _softmax(logits: NDArray[np.float64]) -> NDArray[np.float64]:
+    powers = np.exp(logits - logits.max(axis=0, keepdims=True))
+    found: NDArray[np.float64] = powers / powers.sum(axis=0, keepdims=True)
+    return found

@@ -1,0 +1,258 @@
+"""Training the detector: batches of like size, cross-entropy over parents, the best epoch kept; needs torch."""
+
+from __future__ import annotations
+
+import csv
+import math
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from neural_phylogeny.detector.config import DetectorConfig
+from neural_phylogeny.lab.training.examples import Example
+from neural_phylogeny.lab.training.network import Detector
+
+
+@dataclass(frozen=True)
+class TrainingRecipe:
+    """How a network is trained.
+
+    Attributes
+    ----------
+    epochs, rate, decay, warm_up :
+        Of AdamW, with a linear warm-up over a share of the steps and a cosine to zero.
+    tokens : int
+        Pairs of a batch, padding included.
+    noise : float
+        Standard deviations of Gaussian noise on standardised features.
+    drop : float
+        Chance of each group of features to be left out of a batch.
+    hidden_weight : float
+        Of the loss on hidden parents.
+    smoothing : float
+        Of the truth over all possible parents.
+    average : float
+        Weights are averaged over about 1 / (1 - average) steps; the average is what is used.
+    seed : int
+    """
+
+    epochs: int = 16
+    rate: float = 1.5e-3
+    decay: float = 0.02
+    warm_up: float = 0.05
+    tokens: int = 2400
+    noise: float = 0.1
+    drop: float = 0.1
+    hidden_weight: float = 0.4
+    smoothing: float = 0.0
+    average: float = 0.999
+    seed: int = 0
+
+
+Batch = tuple[Tensor, Tensor, Tensor, Tensor, Tensor]
+"""Features, triples, which models are real, parents (a model's own number for none, -100 at padding), hidden."""
+
+
+def train(
+    examples: Sequence[Example],
+    left_out: Sequence[Example],
+    config: DetectorConfig,
+    recipe: TrainingRecipe,
+    groups: Sequence[str],
+    start: Mapping[str, np.ndarray[Any, Any]] | None = None,
+    folder: Path | None = None,
+    told: Callable[[dict[str, float]], None] = lambda row: None,
+) -> dict[str, np.ndarray[Any, Any]]:
+    """Train a network; returns the weights of the epoch that was best on what is left out.
+
+    Parameters
+    ----------
+    examples, left_out : sequences of Example
+    config, recipe :
+        Of the network and its training.
+    groups : sequence of str, (n_features,)
+        Group of each feature, to be left out together.
+    start : dict of arrays, optional
+        Weights to begin with; otherwise drawn, and features standardised by the examples.
+    folder : path, optional
+        Gets ``state.pt`` after each epoch, from which an interrupted training goes on, and ``curve.csv``.
+    told : callable, optional
+        Called with the figures of each epoch.
+    """
+    torch.manual_seed(recipe.seed)
+    model = Detector(config)
+    if start is None:
+        _standardise(model, examples)
+    else:
+        model.load_state_dict({name: torch.from_numpy(np.array(array)) for name, array in start.items()})
+    averaged = torch.optim.swa_utils.AveragedModel(
+        model,
+        multi_avg_fn=torch.optim.swa_utils.get_ema_multi_avg_fn(recipe.average),  # type: ignore[no-untyped-call]
+    )
+    optimiser = torch.optim.AdamW(model.parameters(), lr=recipe.rate, weight_decay=recipe.decay)
+    rng = np.random.default_rng(recipe.seed)
+    steps = recipe.epochs * len(list(_batches(examples, recipe.tokens, np.random.default_rng(0))))
+    progress = _Progress()
+    if folder is not None:
+        folder.mkdir(parents=True, exist_ok=True)
+        progress.resume(folder, model, averaged, optimiser, rng, (asdict(config), asdict(recipe)))
+    members = [torch.tensor([g == group for g in groups]) for group in dict.fromkeys(groups) if group != "size"]
+    while progress.epoch < recipe.epochs:
+        total, count = 0.0, 0
+        model.train()
+        for batch in _batches(examples, recipe.tokens, rng):
+            optimiser.param_groups[0]["lr"] = recipe.rate * _schedule(progress.step / steps, recipe.warm_up)
+            loss = _loss(model, _disturbed(batch, model, members, recipe), recipe)
+            optimiser.zero_grad()
+            loss.backward()  # type: ignore[no-untyped-call]
+            torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
+            optimiser.step()
+            averaged.update_parameters(model)
+            progress.step += 1
+            total, count = total + loss.item(), count + 1
+        progress.epoch += 1
+        row = {"epoch": progress.epoch, "loss": total / max(count, 1), **evaluate(averaged.module, left_out, recipe)}
+        progress.note(row, averaged.module)
+        told(row)
+        if folder is not None:
+            progress.keep(folder, model, averaged, optimiser, rng, (asdict(config), asdict(recipe)))
+    return {name: tensor.numpy().copy() for name, tensor in progress.best.items()}
+
+
+class _Progress:
+    """Where a training stands, and its best epoch so far."""
+
+    def __init__(self) -> None:
+        self.epoch, self.step = 0, 0
+        self.rows: list[dict[str, float]] = []
+        self.best: dict[str, Tensor] = {}
+
+    def note(self, row: dict[str, float], model: torch.nn.Module) -> None:
+        if not self.rows or row["left_out"] <= min(other["left_out"] for other in self.rows):
+            self.best = {name: tensor.detach().clone() for name, tensor in model.state_dict().items()}
+        self.rows.append(row)
+
+    def keep(
+        self, folder: Path, model: Any, averaged: Any, optimiser: Any, rng: np.random.Generator, made: Any
+    ) -> None:
+        state = {
+            "made": made,
+            "epoch": self.epoch,
+            "step": self.step,
+            "rows": self.rows,
+            "best": self.best,
+            "model": model.state_dict(),
+            "averaged": averaged.state_dict(),
+            "optimiser": optimiser.state_dict(),
+            "rng": rng.bit_generator.state,
+            "torch": torch.get_rng_state(),
+        }
+        torch.save(state, folder / "state.part")
+        (folder / "state.part").replace(folder / "state.pt")
+        with open(folder / "curve.csv", "w", newline="") as file:
+            writer = csv.DictWriter(file, list(self.rows[0]))
+            writer.writeheader()
+            writer.writerows(self.rows)
+
+    def resume(
+        self, folder: Path, model: Any, averaged: Any, optimiser: Any, rng: np.random.Generator, made: Any
+    ) -> None:
+        if not (folder / "state.pt").exists():
+            return
+        state = torch.load(folder / "state.pt", weights_only=True)
+        if tuple(state["made"]) != made:
+            raise ValueError(f"{folder}: holds a training of another network or recipe; choose another folder")
+        self.epoch, self.step, self.rows, self.best = (state[key] for key in ("epoch", "step", "rows", "best"))
+        model.load_state_dict(state["model"])
+        averaged.load_state_dict(state["averaged"])
+        optimiser.load_state_dict(state["optimiser"])
+        rng.bit_generator.state = state["rng"]
+        torch.set_rng_state(state["torch"])
+
+
+@torch.no_grad()
+def evaluate(model: torch.nn.Module, examples: Sequence[Example], recipe: TrainingRecipe) -> dict[str, float]:
+    """Loss and share of right parents (the likeliest of each model, no tree made) on examples."""
+    model.eval()
+    loss, right, models = 0.0, 0, 0
+    for batch in _batches(examples, 4 * recipe.tokens, None):
+        features, triples, real, parents, _ = batch
+        logits, _ = model(features, triples, real)
+        wanted = parents[real]
+        columns = logits.transpose(1, 2)[real]
+        loss += nn.functional.cross_entropy(columns, wanted, reduction="sum").item()
+        right += int((columns.argmax(dim=1) == wanted).sum())
+        models += len(wanted)
+    return {"left_out": loss / max(models, 1), "right": right / max(models, 1)}
+
+
+def _loss(model: Detector, batch: Batch, recipe: TrainingRecipe) -> Tensor:
+    features, triples, real, parents, hidden = batch
+    logits, hidden_logits = model(features, triples, real)
+    columns = logits.transpose(1, 2)[real]  # (models, n): for each model, over its possible parents
+    by_parent = nn.functional.cross_entropy(columns, parents[real], label_smoothing=recipe.smoothing)
+    by_hidden = nn.functional.binary_cross_entropy_with_logits(hidden_logits[real], hidden[real])
+    return by_parent + recipe.hidden_weight * by_hidden
+
+
+def _disturbed(batch: Batch, model: Detector, members: Sequence[Tensor], recipe: TrainingRecipe) -> Batch:
+    """With noise, and some groups of features at their mean."""
+    features, triples, *rest = batch
+    features = features + recipe.noise * model.deviation * torch.randn_like(features)
+    for group in members:
+        if torch.rand(()) < recipe.drop:
+            features = torch.where(group, model.mean, features)
+    if torch.rand(()) < recipe.drop:
+        triples = torch.zeros_like(triples)
+    return features, triples, *rest  # type: ignore[return-value]
+
+
+def _schedule(share: float, warm_up: float) -> float:
+    """Factor on the rate after a share of all steps."""
+    return min(1.0, share / warm_up + 1e-3) * 0.5 * (1.0 + math.cos(math.pi * min(share, 1.0)))
+
+
+def _standardise(model: Detector, examples: Sequence[Example]) -> None:
+    rng = np.random.default_rng(0)
+    chosen = rng.choice(len(examples), size=min(len(examples), 1500), replace=False)
+    rows = np.concatenate([examples[k].features.reshape(-1, model.config.n_features) for k in chosen]).astype(
+        np.float32
+    )
+    model.mean.copy_(torch.from_numpy(rows.mean(axis=0)))
+    model.deviation.copy_(torch.from_numpy(np.maximum(rows.std(axis=0), 1e-3)))
+
+
+def _batches(examples: Sequence[Example], tokens: int, rng: np.random.Generator | None) -> Iterator[Batch]:
+    """Batches of groups of like size, in random order where ``rng`` is given; a group larger than a batch is one."""
+    sizes = np.array([len(example.parents) for example in examples])
+    jitter = 0.0 if rng is None else rng.random(len(sizes))
+    order = np.argsort(sizes + jitter, kind="stable")
+    parts: list[list[int]] = [[]]
+    for k in order.tolist():
+        if parts[-1] and (len(parts[-1]) + 1) * sizes[k] ** 2 > tokens:
+            parts.append([])
+        parts[-1].append(k)
+    for number in range(len(parts)) if rng is None else rng.permutation(len(parts)):
+        yield _padded([examples[k] for k in parts[number]])
+
+
+def _padded(group: Sequence[Example]) -> Batch:
+    n = max(len(example.parents) for example in group)
+    features = np.zeros((len(group), n, n, group[0].features.shape[2]), dtype=np.float32)
+    triples = np.zeros((len(group), n, n, n, group[0].triples.shape[3]), dtype=np.float32)
+    real = np.zeros((len(group), n), dtype=bool)
+    parents = np.full((len(group), n), -100, dtype=np.int64)
+    hidden = np.zeros((len(group), n), dtype=np.float32)
+    for k, example in enumerate(group):
+        size = len(example.parents)
+        features[k, :size, :size] = example.features
+        triples[k, :size, :size, :size] = example.triples
+        real[k, :size] = True
+        parents[k, :size] = np.where(example.parents < 0, np.arange(size), example.parents)
+        hidden[k, :size] = example.hidden
+    return tuple(map(torch.from_numpy, (features, triples, real, parents, hidden)))  # type: ignore[return-value]

@@ -1,0 +1,144 @@
+"""The facade: models in, phylogeny out. It composes the rooms and computes nothing itself."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+
+from neural_phylogeny.errors import NothingToCompareError, UnknownChoiceError
+from neural_phylogeny.reconstruction.collect import Models, Reading, gather
+from neural_phylogeny.reconstruction.compare import comparison
+from neural_phylogeny.reconstruction.decide import phylogeny
+from neural_phylogeny.records import Comparison, Phylogeny
+from neural_phylogeny.statistics.one_pass import Progress
+from neural_phylogeny.statistics.sampling import checked_share
+from neural_phylogeny.trees.methods import METHODS, Method
+
+__all__ = ["METHODS", "Method", "compare", "reconstruct"]
+
+
+def reconstruct(
+    models: Models,
+    *,
+    method: str | Method = "auto",
+    alpha: float = 1e-3,
+    threads: int | None = None,
+    memory: int = 1 << 30,
+    seed: int = 0,
+    include: Sequence[str] = (),
+    exclude: Sequence[str] = (),
+    component: str | None = None,
+    stats: str | os.PathLike[str] | None = None,
+    save_stats: str | os.PathLike[str] | None = None,
+    support: int = 0,
+    sample: float | None = None,
+    progress: Progress | None = None,
+) -> Phylogeny:
+    """Tell which of several models were fine-tuned from which, from their weights alone.
+
+    Parameters
+    ----------
+    models : path, sequence of paths, or mapping
+        Files, folders, globs, manifests; or ``{name: {tensor: array}}``, NumPy arrays or torch tensors.
+    method : str or Method
+        One of ``METHODS``, see ``nphylo methods``; or a row of that table with other options, as
+        ``dataclasses.replace`` makes it.
+    alpha : float
+        Chance that any two unrelated models of the collection are called related.
+    threads : int, optional
+        Workers; all cores by default. Results do not depend on it, to the last bit.
+    memory : int
+        Bytes that buffers and statistics may take, whatever the size of the models.
+    seed : int
+        For the sample of the existence test and for methods that draw.
+    include, exclude : sequence of str
+        Shell patterns on the names or paths of models.
+    component : str, optional
+        Which state dict to take from files that hold several.
+    stats, save_stats : path, optional
+        A pass to reuse, if it holds all of the models as they are now and read the same sample; where to keep this one.
+    support : int
+        Draws of the matrices, with replacement, that tell how well each edge holds; each costs as much as the answer
+        after the pass.
+    sample : float, optional
+        Share of the weights to read, in (0, 1]. By default all of models up to 16,777,216 values and about so many
+        of larger ones. Small tensors are read whole whatever the share. What was read is told in ``provenance``.
+    progress : callable, optional
+        Called with (values read, values in all).
+
+    Returns
+    -------
+    Phylogeny
+        Always, with empty lists if need be; what could not be read is in ``skipped``, with the reason.
+
+    Raises
+    ------
+    UnknownChoiceError
+        When there is no such method.
+    MissingExtraError
+        When the method needs a library that is not installed.
+    SavedFileError
+        When ``stats`` is not a file of statistics.
+    ValueError
+        When ``sample`` is no share.
+
+    Notes
+    -----
+    One read of every compared value; time is linear in the bytes until the ``n_models`` products a value dominate.
+    Breaks where unrelated models share an initialisation seed (they are called related), and where a child was
+    permuted or rescaled after training (it is called unrelated).
+
+    References
+    ----------
+    R. Yu and X. Wang, *Neural Phylogeny: Fine-Tuning Relationship Detection among Neural Networks*, ICLR 2025.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> rng = np.random.default_rng(0)
+    >>> parent = {"w": rng.uniform(-1, 1, (64, 64))}
+    >>> child = {"w": parent["w"] + rng.normal(0, 0.5, (64, 64))}
+    >>> stranger = {"w": rng.uniform(-1, 1, (64, 64))}
+    >>> answer = reconstruct({"a": child, "b": parent, "c": stranger})
+    >>> [(edge.parent, edge.child) for edge in answer.edges]
+    [('b', 'a')]
+    """
+    if isinstance(method, str):
+        if method not in METHODS:
+            raise UnknownChoiceError("method", method, METHODS)
+        method = METHODS[method]
+    reading = Reading(
+        threads, memory, seed, include, exclude, component, stats, save_stats, progress, checked_share(sample)
+    )
+    return phylogeny(gather(models, reading), method, alpha, seed, draws=support)
+
+
+def compare(
+    a: str | os.PathLike[str],
+    b: str | os.PathLike[str],
+    *,
+    alpha: float = 1e-3,
+    threads: int | None = None,
+    memory: int = 1 << 30,
+    seed: int = 0,
+    component: str | None = None,
+    sample: float | None = None,
+) -> Comparison:
+    """Everything the weights say of two models: kin or strangers, which came first, tensor by tensor.
+
+    Parameters as in ``reconstruct``; ``alpha`` is for this one pair.
+
+    Raises
+    ------
+    NothingToCompareError
+        When either path is not exactly one readable model; the message says why.
+    ValueError
+        When ``sample`` is no share.
+    """
+    reading = Reading(threads, memory, seed, component=component, sample=checked_share(sample))
+    collection = gather([a, b], reading)
+    if len(collection.refs) != 2:
+        reasons = "; ".join(f"{skipped.path}: {skipped.reason}" for skipped in collection.skipped)
+        found = f"{len(collection.refs)} readable models instead of two"
+        raise NothingToCompareError(f"{found}{': ' + reasons if reasons else ''}")
+    return comparison(collection, METHODS["auto"], alpha, seed)

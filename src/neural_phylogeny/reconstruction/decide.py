@@ -1,0 +1,127 @@
+"""From what was measured to the records of an answer: existence, copies, families, a method's forest, evidence."""
+
+from __future__ import annotations
+
+import platform
+from dataclasses import asdict
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+import neural_phylogeny
+from neural_phylogeny.graphs import components
+from neural_phylogeny.reconstruction.claim import Answer, claims, hidden_ancestors, note_starts
+from neural_phylogeny.reconstruction.collect import Collection
+from neural_phylogeny.reconstruction.examine import PARTLY, Examined, Findings, examine
+from neural_phylogeny.reconstruction.support import support
+from neural_phylogeny.records import Phylogeny
+from neural_phylogeny.statistics.saved import Group
+from neural_phylogeny.trees.methods import METHODS, Method
+
+
+def phylogeny(
+    collection: Collection,
+    method: Method,
+    alpha: float,
+    seed: int,
+    examined: Examined | None = None,
+    draws: int = 0,
+) -> Phylogeny:
+    """The answer for a collection by one method; ``examined`` saves asking the relations again for each method."""
+    n = len(collection.refs)
+    answers = examine(collection, alpha) if examined is None else examined
+    kin = np.zeros((n, n), dtype=bool)
+    remarks = ["there is no other model to compare it with" if n == 1 else ""] * n
+    for group, found in answers:
+        kin[np.ix_(group.members, group.members)] = found.kin
+        for row, model in enumerate(group.members):
+            remarks[model] = found.remark(row)
+    settled = kin.any(axis=1) | np.array([remark == "" or remark.startswith(PARTLY) for remark in remarks], dtype=bool)
+    labels = components(kin)
+    forests = _forests(answers, labels, settled, method, seed, draws)
+    labels = _relabelled(labels, forests)
+    families = {label: k for k, label in enumerate(dict.fromkeys(labels[settled].tolist()))}
+    names = [ref.name for ref in collection.refs]
+    note_starts(remarks, names, forests)
+    edges, undirected = claims(names, forests)
+    hidden, from_hidden = hidden_ancestors(names, forests, {int(k): families[k] for k in families}, labels)
+    return Phylogeny(
+        models=tuple(
+            collection.record(k, families[int(labels[k])] if settled[k] else None, remarks[k]) for k in range(n)
+        ),
+        edges=(*edges, *from_hidden),
+        undirected=tuple(undirected),
+        hidden=tuple(hidden),
+        copies=tuple(
+            tuple(names[group.members[row]] for row in rows) for group, found in answers for rows in found.copies
+        ),
+        skipped=collection.left_out(),
+        provenance=_provenance(collection, method, alpha, seed),
+    )
+
+
+def _forests(
+    answers: list[tuple[Group, Findings]],
+    labels: NDArray[np.int64],
+    settled: NDArray[np.bool_],
+    method: Method,
+    seed: int,
+    draws: int,
+) -> list[Answer]:
+    """The method's forest for each group of at least two models that can be judged."""
+    forests = []
+    for group, found in answers:
+        doubles = {row for rows in found.copies for row in rows[1:]}
+        rows = [row for row, model in enumerate(group.members) if settled[model] and row not in doubles]
+        if len(rows) < 2:
+            continue
+        families = labels[[group.members[row] for row in rows]]
+        forest = method.solve(found.problem(rows, families, seed))
+        shares = support(found, rows, families, method, forest, draws, seed) if draws else None
+        forests.append(Answer(group, found, rows, forest, shares))
+    return forests
+
+
+def _relabelled(labels: NDArray[np.int64], forests: list[Answer]) -> NDArray[np.int64]:
+    """Families by the methods that decide them; a copy stays with the first of its kind."""
+    labels = labels.copy()
+    for answer in forests:
+        if answer.forest.families is None:
+            continue
+        members = answer.group.members
+        fresh = labels.max() + 1
+        for row, family in zip(answer.rows, np.unique(answer.forest.families, return_inverse=True)[1], strict=True):
+            labels[members[row]] = fresh + family
+        for first, *others in (rows for rows in answer.found.copies if rows[0] in answer.rows):
+            labels[[members[row] for row in others]] = labels[members[first]]
+    return labels
+
+
+def _provenance(collection: Collection, method: Method, alpha: float, seed: int) -> dict[str, Any]:
+    """What made this result: software, parameters, environment; nothing that changes from run to run."""
+    own = METHODS.get(method.name)
+    varied = {} if own is not None and own.options == method.options else {"options": asdict(method.options)}
+    sample: dict[str, Any] = {"asked": "auto" if collection.sample is None else collection.sample}
+    sample["read"] = collection.share_read()
+    return {
+        "software": {"name": "neural-phylogeny", "version": neural_phylogeny.__version__},
+        "parameters": {"method": method.name, "alpha": alpha, "seed": seed, "sample": sample} | varied,
+        "environment": {
+            "python": platform.python_version(),
+            "numpy": np.__version__,
+            "system": platform.platform(terse=True),
+        },
+        "notes": [*collection.notes, *_sampled(collection)],
+    }
+
+
+def _sampled(collection: Collection) -> list[str]:
+    """What the reader of an answer from a sample should know."""
+    share = collection.share_read()
+    if share == 1.0:
+        return []
+    return [
+        f"{100 * share:.2g} % of the compared weights were read, of each model at least: copies are equal in all that "
+        "was read, and values that were not read may differ or be no numbers"
+    ]

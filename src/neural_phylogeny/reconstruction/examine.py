@@ -1,0 +1,177 @@
+"""What the relations say of each group of a collection, and what a method may look at of it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from functools import cached_property, lru_cache
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+from neural_phylogeny.reconstruction.collect import Collection
+from neural_phylogeny.reconstruction.evidence import (
+    direction_evidence,
+    exact_evidence,
+    existence_evidence,
+    shared_evidence,
+)
+from neural_phylogeny.records import Evidence
+from neural_phylogeny.relations.copies import copies
+from neural_phylogeny.relations.direction import log_odds
+from neural_phylogeny.relations.exact import exact_witnesses
+from neural_phylogeny.relations.existence import Existence, existence, matrix_gram
+from neural_phylogeny.relations.fake_init import nearer, summed
+from neural_phylogeny.relations.matrix_scores import kurtosis_score
+from neural_phylogeny.relations.merges import merges
+from neural_phylogeny.relations.shared import shared_values
+from neural_phylogeny.statistics.results import Statistics
+from neural_phylogeny.statistics.saved import Group
+from neural_phylogeny.trees.problem import Problem
+
+if TYPE_CHECKING:
+    from neural_phylogeny.detector.measurements import Measurements
+
+PARTLY = "left out:"
+"""How the remark on a model begins that was judged all the same."""
+
+
+@dataclass(frozen=True)
+class Findings:
+    """What the relations say of one group of models, as arrays over its members."""
+
+    statistics: Statistics
+    existence: Existence
+    direction: NDArray[np.float64]
+    votes: dict[str, NDArray[np.float64]]
+    exact: dict[str, NDArray[np.float64]]
+    coverage: NDArray[np.float64]
+    copies: list[list[int]]
+
+    @classmethod
+    def of(cls, statistics: Statistics, alpha: float, n_pairs: int) -> Findings:
+        """Ask all questions of one group."""
+        direction, votes = log_odds(statistics)
+        found = existence(statistics, alpha, n_pairs)
+        exact = exact_witnesses(statistics)
+        return cls(statistics, found, direction, votes, exact, statistics.alignment.coverage(), copies(statistics))
+
+    def redrawn(self, rng: np.random.Generator) -> Findings:
+        """The same group by other matrices, drawn with replacement; who is related to whom is not asked again."""
+        statistics = self.statistics.drawn(rng)
+        direction, votes = log_odds(statistics)
+        return replace(self, statistics=statistics, direction=direction, votes=votes, exact=exact_witnesses(statistics))
+
+    @cached_property
+    def kin(self) -> NDArray[np.bool_]:
+        """Related pairs: by the test, or because the two are copies with matrices that are not constant."""
+        kin = self.existence.kin.copy()
+        for group in self.copies:
+            if any(
+                tensor.is_matrix
+                and group[0] in tensor.members
+                and arrays["moments.distinct"][tensor.members.index(group[0])] > 1
+                for tensor, arrays in self.statistics
+            ):
+                kin[np.ix_(group, group)] = True
+        np.fill_diagonal(kin, False)
+        return kin
+
+    def evidence(self, i: int, j: int, names: tuple[str, str]) -> tuple[Evidence, ...]:
+        """All evidence on a pair, existence first."""
+        relatives = np.flatnonzero(self.kin[i] & self.kin[j]).tolist()
+        shared = shared_evidence(shared_values(self.statistics, i, j, relatives))
+        exact = exact_evidence(self.exact, i, j, names)
+        return (existence_evidence(self.existence, i, j), *shared, *exact, *direction_evidence(self.votes, i, j, names))
+
+    def similarity(self, i: int, j: int) -> float:
+        """Cosine of the compared matrices, 0 where none are."""
+        cosine = float(self.existence.cosine[i, j])
+        return cosine if np.isfinite(cosine) else 0.0
+
+    def kinship(self, i: int, j: int) -> float:
+        """One less the p-value of strangers matching so well; certainty where a matrix is identical."""
+        return 1.0 if self.existence.identical[i, j] else float(1.0 - np.exp(self.existence.log_p[i, j]))
+
+    def remark(self, row: int) -> str:
+        """Why a model could not be judged, or which of its tensors were left out; empty when all is well."""
+        tensors = self._tensors[row]
+        broken = [name for name, _, is_finite in tensors if not is_finite]
+        matrices = [name for name, is_matrix, _ in tensors if is_matrix]
+        if not tensors:
+            return "it has no floating-point tensor in common with any other model"
+        if not matrices:
+            return "not enough evidence: it shares no matrices, and vectors or single rows prove nothing"
+        if set(matrices) <= set(broken):
+            return f"its weights are NaN, infinite, too large or unreadable, {broken[0]!r} first"
+        if not self.kin[row].any() and not self.existence.conclusive[row].any():
+            return "not enough evidence: so small that even a copy of it could be chance"
+        return f"{PARTLY} NaN, infinite, too large or unreadable values in {', '.join(broken)}" if broken else ""
+
+    @cached_property
+    def _tensors(self) -> list[list[tuple[str, bool, bool]]]:
+        """Of each model its compared tensors: the name, whether it is a matrix, whether its values are finite."""
+        found: list[list[tuple[str, bool, bool]]] = [[] for _ in range(self.statistics.alignment.n_models)]
+        for tensor, arrays in self.statistics:
+            finite = np.isfinite(np.diag(arrays["gram"])).tolist()
+            for member, is_finite in zip(tensor.members, finite, strict=True):
+                found[member].append((tensor.name, tensor.is_matrix, is_finite))
+        return found
+
+    def problem(self, rows: list[int], families: NDArray[np.int64], seed: int) -> Problem:
+        """The findings as arrays over some of the members, whose families are given."""
+        at = np.ix_(rows, rows)
+        product, norm, norm_of_other = matrix_gram(self.statistics)
+        measured = lru_cache(maxsize=1)(lambda chosen: _measured(self.statistics, [rows[k] for k in chosen]))
+        squared = np.where(norm > 0, np.maximum(norm + norm_of_other - 2.0 * product, 0.0), np.nan)
+        return Problem(
+            families=families,
+            cosine=self.existence.cosine[at],
+            gram=product[at],
+            distance=np.sqrt(squared)[at],
+            direction=self.direction[at],
+            lighter_tails=summed(kurtosis_score(self.statistics))[at],
+            nearer=lambda fake: nearer(self.statistics, fake, seed)[at],
+            seed=seed,
+            even=lambda chosen: measured(tuple(chosen)).lasting.even_gram(),
+            exact=lambda chosen: self._exact([rows[k] for k in chosen]),
+            learned=lambda chosen: _learned(measured(tuple(chosen))),
+            ancestral=lambda chosen: _ancestral(measured(tuple(chosen))),
+            merged=lambda chosen: merges(self.statistics, [rows[k] for k in chosen]),
+        )
+
+    def _exact(self, rows: list[int]) -> dict[str, NDArray[np.float64]]:
+        return {name: table[np.ix_(rows, rows)] for name, table in self.exact.items()}
+
+
+def _measured(statistics: Statistics, rows: list[int]) -> Measurements:
+    """Some members of a group as the detector looks at them."""
+    from neural_phylogeny.detector.measurements import Measurements
+
+    return Measurements.of(statistics, rows)
+
+
+def _learned(measured: Measurements) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """What the shipped detector says of some members of a group."""
+    from neural_phylogeny.detector.network import Inputs
+    from neural_phylogeny.detector.shipped import detector
+
+    said = detector().probabilities(Inputs.of(measured))
+    return said.parent, said.hidden
+
+
+def _ancestral(measured: Measurements) -> int:
+    """Whether siblings have an ancestor in common or their initialisation."""
+    from neural_phylogeny.detector.initialisation import initialisation_test
+
+    return initialisation_test().verdict(measured)
+
+
+Examined = list[tuple[Group, Findings]]
+"""Each group of a collection and what the relations say of it."""
+
+
+def examine(collection: Collection, alpha: float) -> Examined:
+    """What the relations say of each group of a collection: the part of an answer that no method changes."""
+    n = len(collection.refs)
+    return [(group, Findings.of(group.statistics, alpha, n * (n - 1) // 2)) for group in collection.groups]

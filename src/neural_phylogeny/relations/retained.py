@@ -1,0 +1,56 @@
+"""Which matrices two models have in common: not a head or an embedding that one of them was given anew.
+
+A fresh matrix was initialised for its own model and trained by it alone. What it looks like says how long that was, not
+which of the two models came first.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from neural_phylogeny.relations.tables import Leads
+from neural_phylogeny.statistics.results import Statistics
+
+LASTING = 0.3
+"""Least cosine of two models in a matrix that neither was given anew."""
+
+
+def lasting(statistics: Statistics) -> NDArray[np.bool_]:
+    """``[t, i, j]``: whether matrix t lasted from one of two models to the other.
+
+    It did unless their cosine in it is below ``LASTING`` or below half of the median over their matrices; where none
+    would be left, all did. ``(n_tensors, n_models, n_models)``; O(n_models^2) a matrix.
+    """
+    cosines = matrix_cosines(statistics)
+    if not len(cosines):
+        return np.ones(cosines.shape, dtype=bool)
+    with np.errstate(all="ignore"):
+        fresh = cosines < np.maximum(LASTING, median(cosines) / 2.0)
+    left = np.isfinite(cosines) & ~fresh
+    found: NDArray[np.bool_] = ~fresh | ~left.any(axis=0)
+    return found
+
+
+def matrix_cosines(statistics: Statistics) -> Leads:
+    """Cosine of two models in each matrix, NaN where there is none: ``(n_tensors, n_models, n_models)``."""
+    n = statistics.alignment.n_models
+    found = np.full((len(statistics.arrays), n, n), np.nan)
+    for t, (tensor, arrays) in enumerate(statistics):
+        if tensor.is_matrix:
+            gram = np.where(np.isfinite(arrays["gram"]), arrays["gram"], np.nan)
+            length = np.sqrt(np.diag(gram))
+            scale = length[:, None] * length[None, :]
+            cosine = np.divide(gram, scale, out=np.full_like(gram, np.nan), where=scale > 0)
+            found[t][np.ix_(tensor.members, tensor.members)] = cosine
+    return found
+
+
+def median(values: Leads) -> NDArray[np.float64]:
+    """Median over the first axis of what is not NaN; NaN where nothing is."""
+    ordered = np.sort(values, axis=0)  # NaN last
+    known = np.isfinite(values).sum(axis=0)
+    low, high = np.maximum(known - 1, 0) // 2, np.minimum(known // 2, len(values) - 1)
+    middle = [np.take_along_axis(ordered, at[None], axis=0)[0] for at in (low, high)]
+    found: NDArray[np.float64] = (middle[0] + middle[1]) / 2.0
+    return found

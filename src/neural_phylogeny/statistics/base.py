@@ -1,0 +1,60 @@
+"""What a statistic of the pass is: register one here and it is computed without another read.
+
+A statistic sees every block once, on any thread, and returns partial results; they are put together in reading
+order. Results are dicts of arrays whose leading axes are the tensor's members: ``(n_members, ...)`` for a
+number per model, ``(n_members, n_members, ...)`` for a number per pair.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Sequence
+from typing import Any, ClassVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from neural_phylogeny.statistics.blocks import Block
+from neural_phylogeny.tensors.alignment import AlignedTensor
+
+Arrays = dict[str, NDArray[Any]]
+"""Named arrays: a partial or a final result."""
+
+
+class Statistic(ABC):
+    """Something measured from the blocks of one tensor at a time; holds settings, no state.
+
+    Attributes
+    ----------
+    name : str
+        Prefix of its results, e.g. ``"moments"``.
+    pairwise : tuple of str
+        The results that are per pair; all others are per model.
+    sums : tuple of str
+        The results that are sums over all values: of a sample they are scaled to the size of the tensor.
+    """
+
+    name: ClassVar[str]
+    pairwise: ClassVar[tuple[str, ...]] = ()
+    sums: ClassVar[tuple[str, ...]] = ()
+
+    @abstractmethod
+    def measure(self, tensor: AlignedTensor, block: Block, values: NDArray[np.float32]) -> Arrays:
+        """Partial result of one block, ``values (n_members, block.size)``; empty where it is not sampled.
+
+        Of a tensor that is read in part, ``tensor`` is that part.
+
+        Called from several threads; must not keep or change ``values``.
+        """
+
+    @abstractmethod
+    def combine(self, tensor: AlignedTensor, parts: Sequence[Arrays]) -> Arrays:
+        """Result of a tensor from the partial results of its blocks, in order."""
+
+
+def total(parts: Sequence[Arrays], key: str) -> NDArray[np.float64]:
+    """Sum of one partial result over the blocks, in float64 and in order: the same bits every time."""
+    result = np.zeros(parts[0][key].shape, dtype=np.float64)
+    for part in parts:
+        result += part[key]
+    return result

@@ -1,0 +1,104 @@
+"""The bytes in reading order: blocks of fixed boundaries, filled from every model that holds the tensor.
+
+The boundaries depend on nothing but the tensor's shape, so that threads, memory limits and sources cannot
+change a single bit of what is computed from a block.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from neural_phylogeny.errors import CheckpointError
+from neural_phylogeny.formats import Checkpoint
+from neural_phylogeny.records import TensorInfo
+from neural_phylogeny.statistics.sampling import Part
+from neural_phylogeny.tensors.alignment import AlignedTensor
+
+BLOCK = 1 << 16
+"""Values of one model in a block: 256 KiB as float32, so that a block of 8 models stays in a core's cache."""
+
+
+@dataclass(frozen=True, slots=True)
+class Block:
+    """Values ``start:stop`` of an aligned tensor in flat C order of its box; ``index`` counts from 0.
+
+    ``whole`` is the number of values of the tensor where the block is one of a part of it; else 0.
+    """
+
+    index: int
+    start: int
+    stop: int
+    whole: int = 0
+
+    @property
+    def size(self) -> int:
+        """Number of values."""
+        return self.stop - self.start
+
+
+def count_blocks(size: int) -> int:
+    """Number of blocks of a tensor of so many values."""
+    return -(-size // BLOCK)
+
+
+def blocks_of(tensor: AlignedTensor, part: Part | None = None) -> Iterator[Block]:
+    """The blocks of a tensor, or of the part of it that is read, in order; the last one may be shorter."""
+    size, whole = (tensor.size, 0) if part is None else (part.tensor.size, tensor.size)
+    for index, start in enumerate(range(0, size, BLOCK)):
+        yield Block(index, start, min(start + BLOCK, size), whole)
+
+
+def read_block(
+    tensor: AlignedTensor,
+    block: Block,
+    checkpoints: Sequence[Checkpoint],
+    out: NDArray[np.float32],
+    failures: dict[int, str],
+    part: Part | None = None,
+) -> NDArray[np.float32]:
+    """The block's values of every member, ``(n_members, block.size)``, in the front of the buffer ``out``.
+
+    With ``part`` the block is one of that part of the tensor, and nothing else of it is read.
+
+    A model whose values cannot be read is filled with NaN, which leaves it, and nobody else, out of this tensor;
+    ``failures`` keeps the first reason for each such model.
+    """
+    values = out[: len(tensor.members) * block.size].reshape(len(tensor.members), block.size)
+    runs = [(block.start, block.stop)] if part is None else list(part.runs(block.start, block.stop))
+    for row, model, source in zip(values, tensor.members, tensor.sources, strict=True):
+        try:
+            filled = 0
+            for start, stop in runs:
+                _fill(tensor, source, start, stop, checkpoints[model], row[filled : filled + stop - start])
+                filled += stop - start
+        except CheckpointError as error:
+            failures.setdefault(model, str(error))
+            row.fill(np.nan)
+    return values
+
+
+def _fill(
+    tensor: AlignedTensor, source: TensorInfo, start: int, stop: int, checkpoint: Checkpoint, out: NDArray[np.float32]
+) -> None:
+    """Read values ``start:stop`` of one member; a box that leaves out columns is cut out of whole rows."""
+    inner, box = source.shape[1:], tensor.shape
+    if tensor.size == source.size or inner == box[1:]:
+        first = tensor.start[0] * math.prod(inner) if tensor.size != source.size else 0
+        checkpoint.read_into(source.name, first + start, out)
+        return
+    width, full_width = math.prod(box[1:]), math.prod(inner)
+    first, last = start // width, -(-stop // width)
+    if len(box) == 2 and last - first == 1:
+        place = (tensor.start[0] + first) * full_width + tensor.start[1] + start - first * width
+        checkpoint.read_into(source.name, place, out)
+        return
+    rows = np.empty((last - first, *inner), dtype=np.float32)
+    checkpoint.read_into(source.name, (tensor.start[0] + first) * full_width, rows.reshape(-1))
+    cut = tuple(slice(low, high) for low, high in zip(tensor.start[1:], tensor.stop[1:], strict=True))
+    flat = rows[(slice(None), *cut)].reshape(-1)
+    out[:] = flat[start - first * width : stop - first * width]

@@ -1,0 +1,121 @@
+"""Moments of each tensor of each model: what the direction witnesses are made of."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from neural_phylogeny.statistics.base import Arrays, Statistic, total
+from neural_phylogeny.statistics.blocks import Block, count_blocks
+from neural_phylogeny.tensors.alignment import AlignedTensor
+
+
+class Moments(Statistic):
+    """Power sums, largest magnitude, zeros, distinct values and number grid of each tensor, ``(n_members,)`` each.
+
+    ``count, sum, absolute, square, cube, fourth, largest, zeros, distinct, grid, probed``; ``absolute`` is the sum of
+    magnitudes. Large tensors are thinned: every ``STRIDE``-th block is measured, the same blocks in every model, so
+    that differences between models keep their precision; ``count`` says how many values were seen. Of a tensor that is
+    read in part as many blocks are measured as of the whole, if so many were read, and ``largest`` is what it would
+    grow to among those of the whole. ``distinct``
+    counts different values among the first ``probed`` ones, a hint at quantised weights, and ``grid`` the mantissa
+    bits that those values need (see ``mantissa_bits``), a hint at weights that were rounded.
+    """
+
+    name = "moments"
+
+    THIN_FROM = 16
+    """Tensors of more blocks than this are thinned."""
+
+    STRIDE = 8
+    """One block in so many is measured in a thinned tensor."""
+
+    TOP = 16
+    """Largest magnitudes of a sample that tell how far its largest lies below that of the whole."""
+
+    PROBE = 1024
+    """Values looked at for the hints at distinct values and at a coarser grid."""
+
+    def measure(self, tensor: AlignedTensor, block: Block, values: NDArray[np.float32]) -> Arrays:
+        """Power sums of one block, float32 inside."""
+        if block.index % stride(count_blocks(tensor.size), count_blocks(block.whole)):
+            return {}
+        buffer = np.abs(values)
+        part = {
+            "sum": values.sum(axis=1),
+            "absolute": buffer.sum(axis=1),
+            "largest": buffer.max(axis=1),
+            "zeros": np.array([np.count_nonzero(row) for row in values == 0]),
+            "count": np.full(len(values), block.size),
+        }
+        squares = np.multiply(values, values, out=buffer)
+        part |= {
+            "square": squares.sum(axis=1),
+            "cube": np.einsum("ij,ij->i", values, squares),
+            "fourth": np.einsum("ij,ij->i", squares, squares),
+        }
+        if block.index == 0:
+            probe = np.sort(values[:, : self.PROBE], axis=1)
+            part["distinct"] = 1 + np.count_nonzero(np.diff(probe, axis=1), axis=1)
+            part["grid"] = mantissa_bits(values[:, : self.PROBE])
+            part["probed"] = np.full(len(values), probe.shape[1])
+        if block.whole:
+            top = min(self.TOP, block.size - 1)
+            part["top"] = np.partition(np.abs(values), block.size - 1 - top, axis=1)[:, -1 - top :]
+            part["whole"] = np.full(len(values), block.whole)
+        return part
+
+    def combine(self, tensor: AlignedTensor, parts: Sequence[Arrays]) -> Arrays:
+        """Sums over the measured blocks; the largest magnitude is the largest of them."""
+        seen = [part for part in parts if part]
+        result: Arrays = {key: total(seen, key) for key in _SUMS}
+        result["largest"] = np.max([part["largest"] for part in seen], axis=0).astype(np.float64)
+        if "top" in seen[0]:
+            result["largest"] += self._growth(seen, result["count"])
+        return result | {key: seen[0][key].astype(np.float64) for key in ("distinct", "grid", "probed")}
+
+    def _growth(self, seen: Sequence[Arrays], count: NDArray[np.float64]) -> NDArray[np.float64]:
+        """How far the largest magnitude of a sample lies below that of the whole, were it measured, with a tail that
+        falls off exponentially: the mean excess of the largest magnitudes for each factor e in their number.
+        """
+        top = np.sort(np.concatenate([part["top"] for part in seen], axis=1), axis=1)[:, -1 - self.TOP :]
+        excess = top[:, 1:].mean(axis=1, dtype=np.float64) - top[:, 0]
+        whole = int(seen[0]["whole"][0])
+        measured = whole / stride(count_blocks(whole))
+        growth: NDArray[np.float64] = excess * np.log(np.maximum(measured / count, 1.0))
+        return growth
+
+
+def stride(n_blocks: int, n_whole: int = 0) -> int:
+    """Measure one block in so many of a tensor, or of a part of one that has ``n_whole`` blocks.
+
+    Examples
+    --------
+    >>> [stride(n_blocks) for n_blocks in (16, 17, 1000)], [stride(n_blocks, 1000) for n_blocks in (10, 125, 300)]
+    ([1, 8, 8], [1, 1, 2])
+    """
+    if max(n_blocks, n_whole) <= Moments.THIN_FROM:
+        return 1
+    return max(1, n_blocks * Moments.STRIDE // n_whole) if n_whole else Moments.STRIDE
+
+
+_SUMS = ("count", "sum", "absolute", "square", "cube", "fourth", "zeros")
+
+
+def mantissa_bits(values: NDArray[np.float32]) -> NDArray[np.float64]:
+    """Bits after the leading one that each row's values need in binary, ``(n, n_values) -> (n,)``; NaN if not finite.
+
+    At most 7 for values that were rounded to bfloat16, 10 for float16, 23 for any float32. Zeros and powers of two
+    need none.
+
+    Examples
+    --------
+    >>> mantissa_bits(np.array([[1.0, 1.5], [0.1, 0.0], [-0.25, 3.75]], dtype=np.float32)).tolist()
+    [1.0, 23.0, 3.0]
+    """
+    mantissas = np.ascontiguousarray(values).view(np.uint32) & np.uint32((1 << 23) - 1)
+    used = np.bitwise_or.reduce(mantissas, axis=1).astype(np.int64)
+    needed = np.where(used > 0, 23 - np.bitwise_count((used & -used) - 1).astype(np.float64), 0.0)
+    return np.where(np.isfinite(values).all(axis=1), needed, np.nan)

@@ -1,0 +1,183 @@
+"""The one pass: every byte that is compared is read once, block by block across the models.
+
+Workers read and measure blocks; partial results come back in reading order, are put together as soon as a
+tensor is complete, and are then forgotten, so that memory does not grow with the size of the models.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections import deque
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass
+from itertools import groupby
+
+import numpy as np
+from threadpoolctl import threadpool_limits
+
+from neural_phylogeny.formats import Checkpoint
+from neural_phylogeny.statistics.base import Arrays, Statistic
+from neural_phylogeny.statistics.beyond import rows_beyond
+from neural_phylogeny.statistics.blocks import BLOCK, Block, blocks_of, read_block
+from neural_phylogeny.statistics.counters import batches_seen
+from neural_phylogeny.statistics.cross import Cross
+from neural_phylogeny.statistics.matching import UnitMatching
+from neural_phylogeny.statistics.moments import Moments
+from neural_phylogeny.statistics.products import Equality, Gram
+from neural_phylogeny.statistics.results import Statistics
+from neural_phylogeny.statistics.sampling import Part, part_of, shares
+from neural_phylogeny.statistics.sketch import Sketch
+from neural_phylogeny.tensors.alignment import AlignedTensor, Alignment
+
+Progress = Callable[[int, int], None]
+"""Called with (values read, values in all)."""
+
+AHEAD = 4
+"""Blocks that may wait for each worker; more would only cost memory."""
+
+
+def standard_statistics(seed: int = 0) -> tuple[Statistic, ...]:
+    """What is measured unless the caller registers something else."""
+    return Gram(), Equality(), Moments(), UnitMatching(seed), Cross(), Sketch()
+
+
+def measure(
+    checkpoints: Sequence[Checkpoint],
+    alignment: Alignment,
+    statistics: Sequence[Statistic] = standard_statistics(),
+    *,
+    threads: int = 2,
+    memory: int = 1 << 30,
+    sample: float | None = 1.0,
+    progress: Progress | None = None,
+) -> Statistics:
+    """Read every compared value, or a sample of them, once and compute all registered statistics.
+
+    Parameters
+    ----------
+    checkpoints : sequence of Checkpoint, (n_models,)
+        Opened, in the order of the alignment.
+    alignment : Alignment
+        What is compared with what.
+    statistics : sequence of Statistic
+        What to compute.
+    threads : int
+        Workers; each uses one core. Results do not depend on it.
+    memory : int
+        Bytes the block buffers may take; fewer workers are used when they would take more.
+    sample : float, optional
+        Share of the values to read, see ``measures.sampling``; None reads about ``sampling.VALUES`` of each model.
+        Tensors read in part have a result ``sample.read``, the number of values seen in each member.
+
+    Returns
+    -------
+    Statistics
+        A dict of arrays per aligned tensor.
+
+    Notes
+    -----
+    Time is linear in the bytes until the products dominate, n_models multiplications a value.
+    """
+    widest = max((len(tensor.members) for tensor in alignment.tensors), default=1)
+    threads = max(1, min(threads, memory // (3 * widest * BLOCK * 4)))
+    tensors = [Reach.of(*pair) for pair in zip(alignment.tensors, shares(alignment, sample), strict=True)]
+    total = sum(reach.tensor.size * len(reach.tensor.members) for reach in tensors)
+    worker = _Worker(checkpoints, statistics, widest)
+    results: list[dict[str, Arrays]] = []
+    done = 0
+    # One BLAS thread each: the workers are the parallelism, and the bits must not depend on their number.
+    with threadpool_limits(limits=1), ThreadPoolExecutor(threads) as pool:
+        stream = _in_order(pool, worker, tensors, threads * AHEAD)
+        for index, group in groupby(stream, key=lambda item: item[0]):
+            tensor = tensors[index].tensor
+            partials = []
+            for _, block, parts in group:
+                partials.append(parts)
+                done += block.size * len(tensor.members)
+                if progress:
+                    progress(done, total)
+            with np.errstate(all="ignore"):
+                results.append(_combined(statistics, tensors[index], partials))
+    for result, tensor in zip(results, alignment.tensors, strict=True):
+        result |= {"beyond": found} if (found := rows_beyond(tensor, checkpoints)) else {}
+    return Statistics.from_results(alignment, statistics, results, worker.failures, _batches(checkpoints))
+
+
+def _batches(checkpoints: Sequence[Checkpoint]) -> dict[int, int]:
+    """Batches that each model has counted in training, of those that count."""
+    counted = {model: batches_seen(checkpoint) for model, checkpoint in enumerate(checkpoints)}
+    return {model: seen for model, seen in counted.items() if seen is not None}
+
+
+@dataclass(frozen=True, slots=True)
+class Reach:
+    """What is read of a tensor: all of it, or a part as a tensor of its own; ``scale`` is size over values seen."""
+
+    tensor: AlignedTensor
+    whole: AlignedTensor
+    part: Part | None
+
+    @classmethod
+    def of(cls, tensor: AlignedTensor, share: float) -> Reach:
+        """Plan the reading of a share of a tensor."""
+        part = part_of(tensor, share)
+        return cls(tensor if part is None else part.tensor, tensor, part)
+
+    @property
+    def scale(self) -> float:
+        """Values of the tensor for each one seen."""
+        return self.whole.size / self.tensor.size
+
+
+def _combined(statistics: Sequence[Statistic], reach: Reach, partials: Sequence[Sequence[Arrays]]) -> dict[str, Arrays]:
+    """The results of a tensor; those of a part are scaled to the whole, so that tensors keep their weights."""
+    results = {s.name: s.combine(reach.tensor, [parts[k] for parts in partials]) for k, s in enumerate(statistics)}
+    if reach.part is not None:
+        for s in statistics:
+            results[s.name] |= {key: results[s.name][key] * reach.scale for key in s.sums}
+        seen = np.full(len(reach.tensor.members), reach.tensor.size, dtype=np.int64)
+        results["sample"] = {"read": seen}
+    return results
+
+
+class _Worker:
+    """Reads and measures one block in a buffer of its thread's own."""
+
+    def __init__(self, checkpoints: Sequence[Checkpoint], statistics: Sequence[Statistic], widest: int) -> None:
+        self._checkpoints = checkpoints
+        self._statistics = statistics
+        self._widest = widest
+        self._local = threading.local()
+        self.failures: dict[int, str] = {}
+
+    def __call__(self, reach: Reach, block: Block) -> list[Arrays]:
+        if not hasattr(self._local, "buffer"):
+            self._local.buffer = np.empty(self._widest * BLOCK, dtype=np.float32)
+        buffer = self._local.buffer
+        values = read_block(reach.whole, block, self._checkpoints, buffer, self.failures, reach.part)
+        with np.errstate(all="ignore"):  # values that are not finite are told by the results
+            return [statistic.measure(reach.tensor, block, values) for statistic in self._statistics]
+
+
+def _in_order(
+    pool: ThreadPoolExecutor, worker: _Worker, tensors: Sequence[Reach], window: int
+) -> Iterator[tuple[int, Block, list[Arrays]]]:
+    """(tensor index, block, partial results) in reading order, at most ``window`` blocks in flight."""
+    waiting: deque[tuple[int, Block, Future[list[Arrays]]]] = deque()
+    try:
+        for index, reach in enumerate(tensors):
+            for block in blocks_of(reach.whole, reach.part):
+                if len(waiting) >= window:
+                    yield _result(waiting.popleft())
+                waiting.append((index, block, pool.submit(worker, reach, block)))
+        while waiting:
+            yield _result(waiting.popleft())
+    finally:
+        for _, _, future in waiting:
+            future.cancel()
+
+
+def _result(item: tuple[int, Block, Future[list[Arrays]]]) -> tuple[int, Block, list[Arrays]]:
+    index, block, future = item
+    return index, block, future.result()

@@ -1,0 +1,110 @@
+"""The results of a pass: arrays per aligned tensor, kept apart from how they are used and saved."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from neural_phylogeny.statistics.base import Arrays, Statistic
+from neural_phylogeny.statistics.sampling import part_of, shares
+from neural_phylogeny.tensors.alignment import AlignedTensor, Alignment
+
+
+@dataclass(frozen=True)
+class Statistics:
+    """What one pass measured.
+
+    ``arrays[t]`` holds the results for ``alignment.tensors[t]`` by name (``"gram"``, ``"moments.fourth"``), with
+    leading axes over the tensor's members; ``pairwise`` names the results with two such axes. ``failures`` tells of
+    models some of whose values could not be read, and why; ``batches`` how many batches models counted in training.
+    """
+
+    alignment: Alignment
+    arrays: tuple[Arrays, ...]
+    pairwise: frozenset[str]
+    failures: Mapping[int, str] = field(default_factory=dict)
+    batches: Mapping[int, int] = field(default_factory=dict)
+
+    @classmethod
+    def from_results(
+        cls,
+        alignment: Alignment,
+        statistics: Sequence[Statistic],
+        results: Sequence[dict[str, Arrays]],
+        failures: Mapping[int, str],
+        batches: Mapping[int, int] | None = None,
+    ) -> Statistics:
+        """Join the results of all statistics; names are ``statistic.result``, or the bare name where equal."""
+        arrays = tuple(
+            {_joined(name, key): array for name, result in by_name.items() for key, array in result.items()}
+            for by_name in results
+        )
+        pairwise = frozenset(_joined(s.name, key) for s in statistics for key in s.pairwise)
+        return cls(alignment, arrays, pairwise, dict(sorted(failures.items())), dict(batches or {}))
+
+    def __iter__(self) -> Iterator[tuple[AlignedTensor, Arrays]]:
+        return zip(self.alignment.tensors, self.arrays, strict=True)
+
+    def per_model(self, name: str, fill: float = np.nan) -> NDArray[np.float64]:
+        """One result as ``(n_tensors, n_models, ...)``; ``fill`` where a model lacks the tensor or the result."""
+        inner = next((arrays[name].shape[1:] for arrays in self.arrays if name in arrays), ())
+        table = np.full((len(self.arrays), self.alignment.n_models, *inner), fill)
+        for row, (tensor, arrays) in zip(table, self, strict=True):
+            if name in arrays:
+                row[list(tensor.members)] = arrays[name]
+        return table
+
+    def drawn(self, rng: np.random.Generator) -> Statistics:
+        """The same statistics with as many matrices, drawn with replacement; tensors that are none stay."""
+        matrices = [t for t, tensor in enumerate(self.alignment.tensors) if tensor.is_matrix]
+        others = [t for t, tensor in enumerate(self.alignment.tensors) if not tensor.is_matrix]
+        chosen = sorted(rng.choice(matrices, size=len(matrices)).tolist() if matrices else []) + others
+        alignment = replace(self.alignment, tensors=tuple(self.alignment.tensors[t] for t in chosen))
+        return replace(self, alignment=alignment, arrays=tuple(self.arrays[t] for t in chosen))
+
+    def values_read(self) -> NDArray[np.int64]:
+        """Compared values of each model, and how many of them were read: ``(2, n_models)``."""
+        counts = np.zeros((2, self.alignment.n_models), dtype=np.int64)
+        for tensor, arrays in self:
+            members = list(tensor.members)
+            counts[0, members] += tensor.size
+            counts[1, members] += arrays.get("sample.read", tensor.size)
+        return counts
+
+    def was_sampled(self, sample: float | None) -> bool:
+        """Whether the pass read just what it would read now when asked for that share."""
+        for (tensor, arrays), share in zip(self, shares(self.alignment, sample), strict=True):
+            part = part_of(tensor, share)
+            now = tensor.size if part is None else part.tensor.size
+            if np.any(arrays.get("sample.read", tensor.size) != now):
+                return False
+        return True
+
+    def subset(self, models: Sequence[int]) -> Statistics:
+        """The same statistics for some of the models, in the given order."""
+        position = {model: k for k, model in enumerate(models)}
+        tensors, arrays = [], []
+        for tensor, found in self:
+            rows = [tensor.members.index(model) for model in models if model in tensor.members]
+            if len(rows) < 2:
+                continue
+            members = tuple(position[tensor.members[row]] for row in rows)
+            tensors.append(replace(tensor, members=members, sources=tuple(tensor.sources[row] for row in rows)))
+            arrays.append({key: _taken(array, rows, key in self.pairwise) for key, array in found.items()})
+        whole, chosen = self.alignment, list(models)
+        alignment = Alignment(tuple(tensors), whole.parameters[chosen], whole.in_matrices[chosen], whole.notes)
+        failures = {position[model]: reason for model, reason in self.failures.items() if model in position}
+        batches = {position[model]: seen for model, seen in self.batches.items() if model in position}
+        return Statistics(alignment, tuple(arrays), self.pairwise, failures, batches)
+
+
+def _joined(statistic: str, key: str) -> str:
+    return key if key == statistic else f"{statistic}.{key}"
+
+
+def _taken(array: NDArray[Any], rows: Sequence[int], pairwise: bool) -> NDArray[Any]:
+    return array[np.ix_(rows, rows)] if pairwise else array[rows]

@@ -1,0 +1,1 @@
+"""What `auto` is compared with: the paper's stars and clusterings, MoTHer, nearest neighbours."""

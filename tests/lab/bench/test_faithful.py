@@ -1,0 +1,38 @@
+"""The reimplementation of the paper is known to be faithful: its metric on its own protocol, from kept statistics."""
+
+from pathlib import Path
+
+import pytest
+
+from neural_phylogeny.lab.bench.aggregate import summarise
+from neural_phylogeny.lab.bench.runs import run_suite
+from neural_phylogeny.lab.bench.suites import find_suite, kept_collections
+
+DATA = Path(__file__).parents[3] / "benchmarks" / "data"
+
+
+@pytest.fixture(scope="module")
+def full():
+    """Full fine-tuning without decay: one collection of each such cell."""
+    kept = kept_collections(find_suite("paper"), DATA, 1)
+    return [collection for collection in kept if collection.cell.endswith("-full")]
+
+
+def test_full_fine_tuning_without_decay_moves_away_from_a_fake_initialisation(full):
+    assert len(full) == 8
+    for method, results in run_suite(full, ["star", "star-sampled"]).items():
+        for result in results:
+            direction = summarise([result], "pair_direction")
+            assert direction is not None
+            assert direction.micro >= 0.95, (method, result.cell)
+
+
+def test_the_collections_hold_what_the_paper_describes(full):
+    for collection in full:
+        truth = collection.truth
+        assert truth.complete
+        assert (len(truth.roots), len(truth.edges)) == (4, 20)
+
+
+def test_what_is_kept_stays_small():
+    assert sum(path.stat().st_size for path in DATA.rglob("*.npz")) < 20e6

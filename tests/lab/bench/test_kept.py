@@ -1,0 +1,94 @@
+"""Collections kept without their weights: the same answers, and no file taken for what it is not."""
+
+import json
+import shutil
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from neural_phylogeny import demo
+from neural_phylogeny.errors import SavedFileError
+from neural_phylogeny.lab.bench.kept import find_collections, keep, load_kept, pair_of
+from neural_phylogeny.reconstruction.api import METHODS
+from neural_phylogeny.reconstruction.collect import Reading, gather
+from neural_phylogeny.reconstruction.decide import phylogeny
+from neural_phylogeny.statistics.saved import load, save
+
+
+@pytest.fixture
+def family(tmp_path):
+    folder = tmp_path / "families" / "cell" / "3"
+    shutil.copytree(demo.folder(), folder)
+    return folder
+
+
+def test_the_answer_is_that_of_the_checkpoints(family, tmp_path):
+    target = tmp_path / "kept" / "cell" / "3.npz"
+    assert keep(family, target)
+    kept = load_kept(target)
+    assert (kept.cell, kept.seed) == ("cell", 3)
+    assert len(kept.truth.edges) == 12
+    direct = gather(family, Reading())
+    for name in ("auto", "star", "mother"):
+        told, expected = (phylogeny(c, METHODS[name], 1e-3, 0) for c in (kept.collection, direct))
+        assert [(e.parent, e.child) for e in told.edges] == [(e.parent, e.child) for e in expected.edges]
+        assert told.copies == expected.copies
+
+
+def test_nothing_of_where_it_was_measured_is_kept(family, tmp_path):
+    keep(family, tmp_path / "3.npz")
+    assert str(tmp_path).encode() not in np.load(tmp_path / "3.npz")["header"].tobytes()
+
+
+def test_what_is_kept_is_not_measured_again_unless_the_truth_changed(family, tmp_path):
+    target = tmp_path / "3.npz"
+    assert [keep(family, target), keep(family, target)] == [True, False]
+    truth = json.loads((family / "truth.json").read_text()) | {"edges": []}
+    (family / "truth.json").write_text(json.dumps(truth))
+    assert keep(family, target)
+    assert load_kept(target).truth.edges == ()
+
+
+def test_collections_are_found_in_order(family):
+    for seed in ("10", "notes"):
+        (family.parent / seed).mkdir()
+    shutil.copy(family / "truth.json", family.parent / "10")
+    (family.parents[1] / "group").mkdir()
+    shutil.copy(family / "truth.json", family.parents[1] / "group")
+    found = find_collections(family.parents[1])
+    assert [(cell, seed) for cell, seed, _ in found] == [("cell", 3), ("cell", 10), ("group", 0)]
+
+
+def test_a_folder_without_collections(tmp_path):
+    with pytest.raises(SavedFileError, match="expected collections here"):
+        find_collections(tmp_path)
+
+
+def test_a_pass_without_a_truth_is_no_kept_collection(family, tmp_path):
+    keep(family, tmp_path / "3.npz")
+    bare = replace(load(tmp_path / "3.npz"), about={})
+    with open(tmp_path / "bare.npz", "wb") as file:
+        save(file, bare)
+    with pytest.raises(SavedFileError, match=r"bare\.npz.*models"):
+        load_kept(tmp_path / "bare.npz")
+
+
+@pytest.mark.parametrize("cut", [0, 100, 5000])
+def test_a_damaged_file_is_refused(family, tmp_path, cut):
+    keep(family, tmp_path / "3.npz")
+    content = (tmp_path / "3.npz").read_bytes()
+    (tmp_path / "3.npz").write_bytes(content[:cut])
+    with pytest.raises(SavedFileError, match=r"3\.npz"):
+        load_kept(tmp_path / "3.npz")
+
+
+def test_a_pair_is_a_collection_of_its_own(family, tmp_path):
+    keep(family, tmp_path / "3.npz")
+    kept = load_kept(tmp_path / "3.npz")
+    edge = kept.truth.edges[0]
+    pair = pair_of(kept.collection, edge.parent, edge.child)
+    assert pair is not None
+    assert [ref.name for ref in pair.refs] == [edge.parent, edge.child]
+    assert pair.groups[0].statistics.arrays[0]["gram"].shape == (2, 2)
+    assert pair_of(kept.collection, edge.parent, "nobody") is None

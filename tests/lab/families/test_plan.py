@@ -1,0 +1,70 @@
+"""Plans are what their regime says."""
+
+import numpy as np
+import pytest
+
+from neural_phylogeny.lab.families.architectures import KINDS, draw_architecture
+from neural_phylogeny.lab.families.plan import LONGEST, REGIMES, draw_family
+
+
+def plans(regime, number=40):
+    rng = np.random.default_rng(5)
+    return [draw_family(draw_architecture(rng), 6, 16, rng, regime) for _ in range(number)]
+
+
+@pytest.mark.parametrize("regime", REGIMES)
+def test_parents_come_before_their_children(regime):
+    for plan in plans(regime):
+        assert len(plan.parents) == len(plan.trainings) == len(plan.initial_seeds)
+        assert all(parent < k for k, parent in enumerate(plan.parents))
+        assert plan.parents[0] == -1
+
+
+def test_shares_add_up():
+    assert sum(REGIMES.values()) == pytest.approx(1.0)
+
+
+def test_a_run_keeps_its_task_and_optimiser():
+    for plan in plans("run"):
+        assert len(plan.parents) <= LONGEST + 6
+        for parent, training in zip(plan.parents, plan.trainings, strict=True):
+            if parent >= 0:
+                before = plan.trainings[parent]
+                assert (training.task, training.optimiser, training.rate) == (
+                    before.task,
+                    before.optimiser,
+                    before.last_rate,
+                )
+
+
+def test_some_runs_are_pruned_and_some_begin_early():
+    runs = plans("run", 200)
+    assert 0.05 < np.mean([any(t.prune for t in plan.trainings) for plan in runs]) < 0.3
+    assert 0.15 < np.mean([plan.trainings[0].steps <= 20 for plan in runs]) < 0.4
+
+
+def test_continuing_is_on_the_parents_task():
+    for plan in plans("continued"):
+        for k, parent in enumerate(plan.parents):
+            assert parent < 0 or plan.trainings[k].task == plan.trainings[parent].task
+
+
+def test_weight_decay_under_sgd():
+    for plan in plans("decayed"):
+        own = [t for t, parent in zip(plan.trainings, plan.parents, strict=True) if parent >= 0]
+        assert all(t.optimiser == "sgd" and t.decay >= 1e-3 for t in own)
+
+
+def test_architectures_are_small():
+    rng = np.random.default_rng(1)
+    for kind in KINDS:
+        for _ in range(50):
+            assert 300 < sum(t.size for t in draw_architecture(rng, kind).tensors) < 50_000
+
+
+def test_wide_architectures_are_ten_times_larger():
+    rng = np.random.default_rng(1)
+    found = [draw_architecture(rng, kind, wide=True) for kind in (*KINDS, None) for _ in range(20)]
+    sizes = [sum(t.size for t in architecture.tensors) for architecture in found]
+    assert all(20_000 <= size <= 300_000 for size in sizes)
+    assert {architecture.side for architecture in found} == {14, 20, 28}
