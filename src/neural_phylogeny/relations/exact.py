@@ -1,7 +1,8 @@
 """Exact marks: what rounding, pruning and untouched values leave behind, which chance does not.
 
-Each function gives log-odds ``[i, j]`` that i rather than any other model is the parent of j, or that j is not the parent
-of i; zero where it says nothing. They rest on the ``Overlap`` of the models: one sample of values, compared in all of them.
+Each function gives log-odds ``[i, j]`` that i rather than any other model is the parent of j, or that j is not the
+parent of i; zero where it says nothing. They rest on the ``Overlap`` of the models: one sample of values, compared in
+all of them.
 """
 
 from __future__ import annotations
@@ -98,9 +99,9 @@ def untouched(overlap: Overlap) -> Matrix:
 
 
 def counted(batches: Mapping[int, int], n: int) -> Matrix:
-    """Whether j cannot be the parent of i, having seen more batches in training; a child continues its parent's counter.
+    """Whether j cannot be the parent of i, having seen more batches in training.
 
-    Says that it is not the other way round, not that i is the parent.
+    A child continues its parent's counter. Says that it is not the other way round, not that i is the parent.
     """
     seen = np.array([batches.get(model, np.nan) for model in range(n)])
     found: Matrix = np.where(seen[:, None] > seen[None, :], -STRONG, 0.0)

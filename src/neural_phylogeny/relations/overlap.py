@@ -1,7 +1,7 @@
 """Overlap: what the values that a pass compares in all models have in common, matrix by matrix and over all of them.
 
-The pass takes one sample of each matrix, at the same positions in every model. Each quantity here is one function of one
-matrix with its formula; ``Overlap`` adds them up over the matrices that a pair shares. Pair quantities are ``[i, j]``.
+The pass takes one sample of each matrix, at the same positions in every model. Each quantity here is one function of
+one matrix with its formula; ``Overlap`` adds them up over the matrices that a pair shares.
 """
 
 from __future__ import annotations
