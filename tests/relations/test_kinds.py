@@ -1,5 +1,8 @@
 """Exact facts prove how a model was made, and training on top of it takes the proof away."""
 
+from collections.abc import Callable
+from typing import Any
+
 import ml_dtypes
 import numpy as np
 import pytest
@@ -33,7 +36,7 @@ def narrowed(model, units=30):
     return {"a": model["a"][:units], "b": model["b"][:, :units]}
 
 
-MADE = {
+MADE: dict[str, Callable[[dict[str, Any]], dict[str, Any]]] = {
     "copy": dict,
     "pruned": pruned,
     "cast": lambda model: cast(model, ml_dtypes.bfloat16),
