@@ -179,7 +179,8 @@ def predictable(matrix: Matrix) -> bool:
 
 def _used(matrix: Matrix) -> Matrix:
     """The matrix without rows and columns of zeros, which pruning leaves."""
-    return matrix[np.abs(matrix).max(axis=1) > 0][:, np.abs(matrix).max(axis=0) > 0]
+    used: Matrix = matrix[np.abs(matrix).max(axis=1) > 0][:, np.abs(matrix).max(axis=0) > 0]
+    return used
 
 
 def _is_recurrent(matrix: Matrix) -> bool:
