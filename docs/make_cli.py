@@ -1,4 +1,4 @@
-"""Write ``docs/cli.md`` from the help of all commands: ``python docs/make_cli.py``; a test checks that it is current."""
+"""Write ``docs/cli.md`` from the help of all commands: ``python docs/make_cli.py``; a test compares."""
 
 from __future__ import annotations
 

@@ -31,7 +31,7 @@ class Kind(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Mistake:
-    """One contradiction of the truth: its kind, the models in it, and both sides in words; ``a -> b``: a is the parent."""
+    """A contradiction of the truth: its kind, the models, and both sides in words; ``a -> b``: a is the parent."""
 
     kind: Kind
     models: tuple[str, ...]
