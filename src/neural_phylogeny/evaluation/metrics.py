@@ -157,7 +157,7 @@ def _false_kin(matching: Matching, pairs: dict[UnitPair, bool]) -> FalseKin:
 
 
 def _unrelated_pairs(matching: Matching, truth: Truth) -> dict[UnitPair, bool]:
-    """Pairs listed as unrelated and, all of different trees in a complete truth, and whether they are called related."""
+    """Pairs known to be unrelated (listed, or of different trees of a complete truth): are they called related?"""
     pairs = {}
     if truth.complete:
         tree = {unit: k for k, units in enumerate(nx.connected_components(matching.related)) for unit in units}
