@@ -1,7 +1,6 @@
 """AWQ: eight outputs a word, in the order in which its kernel unpacks them."""
 
 import numpy as np
-
 from tests.formats.quantised.conftest import value
 
 PLACES = (0, 2, 4, 6, 1, 3, 5, 7)

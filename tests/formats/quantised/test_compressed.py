@@ -6,10 +6,10 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from tests.formats.quantised.conftest import value
 
 from neural_phylogeny.formats.memory import MemoryCheckpoint
 from neural_phylogeny.formats.quantised import dequantised
-from tests.formats.quantised.conftest import value
 
 
 def pack(codes, bits):
@@ -42,7 +42,6 @@ def test_codes_of_all_widths(opened, rng, bits, zeros):
     else:
         shift = np.zeros_like(shift)
     checkpoint = opened(arrays)
-    size = 32 if bits != 3 else 32
     group = np.arange(90) // 32
     expected = (codes - shift[:, group]).astype(np.float32) * scales[:, group]
     assert set(checkpoint.tensors) == {"m.weight"}

@@ -6,10 +6,10 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from tests.formats.quantised.conftest import value
 
 from neural_phylogeny.formats.memory import MemoryCheckpoint
 from neural_phylogeny.formats.quantised import dequantised
-from tests.formats.quantised.conftest import value
 
 
 def pack_down(codes, bits):

@@ -5,11 +5,11 @@ import json
 import ml_dtypes
 import numpy as np
 import pytest
+from tests.formats.quantised.conftest import value
 
 from neural_phylogeny.errors import CheckpointError
 from neural_phylogeny.formats.quantised.base import MisfitError
 from neural_phylogeny.formats.quantised.scaled import layout
-from tests.formats.quantised.conftest import value
 
 FP8 = ml_dtypes.float8_e4m3fn
 
@@ -18,7 +18,9 @@ def coarse(rng, *shape):
     return rng.normal(0, 100, shape).astype(FP8)
 
 
-@pytest.mark.parametrize("name", ["l.weight_scale", "l.scale_weight", "l.weight_scale_inv", "l.scale", "l.weight.scale"])
+@pytest.mark.parametrize(
+    "name", ["l.weight_scale", "l.scale_weight", "l.weight_scale_inv", "l.scale", "l.weight.scale"]
+)
 @pytest.mark.parametrize("shape", [(), (1,), (24,), (24, 1)])
 def test_one_scale_for_all_or_a_row(opened, rng, name, shape):
     weight, scale = coarse(rng, 24, 40), rng.uniform(0.001, 0.002, shape).astype(np.float32)
