@@ -11,7 +11,7 @@ from neural_phylogeny.reconstruction.options import Reading, checked_patterns
 
 NAN = float("nan")
 
-WRONG = {
+WRONG: dict[str, list[Any]] = {
     "alpha": [0, 1, 2, -1, NAN, float("inf"), "0.1", None, True],
     "sample": [0, -1, 1.01, NAN, "all"],
     "memory": [0, -1, 1.5, None, "1G"],
