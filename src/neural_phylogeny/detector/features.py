@@ -46,7 +46,7 @@ def _sizes(kept: Measurements) -> Sequence[Array]:
 
 
 def _share_retained(measured: Measurements) -> Sequence[Array]:
-    share = len(measured.lasting.sizes) / max(len(measured.sizes), 1)
+    share = len(measured.retained.sizes) / max(len(measured.sizes), 1)
     return (np.full((len(measured),) * 2, share),)
 
 
@@ -61,7 +61,7 @@ SECTIONS: tuple[AnySection, ...] = (
     Section(
         lambda measured: measured,
         (
-            Features("size", _SIZES, lambda measured: _sizes(measured.lasting)),
+            Features("size", _SIZES, lambda measured: _sizes(measured.retained)),
             Features("size", ("lasting",), _share_retained),
         ),
     ),

@@ -77,7 +77,7 @@ class _Own:
 
     @classmethod
     def of(cls, measured: Measurements) -> _Own:
-        kept = measured.lasting
+        kept = measured.retained
         return cls(per_matrix(kept), np.sqrt(kept.sizes))
 
 

@@ -134,7 +134,7 @@ class Measurements:
         )
 
     @cached_property
-    def lasting(self) -> Self:
+    def retained(self) -> Self:
         """Without matrices that some child was given anew, a fresh head as a rule, unless no other would be left.
 
         A matrix lasts when no two models are much less alike in it than in the others. A fresh head shows in every

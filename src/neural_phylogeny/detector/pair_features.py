@@ -30,7 +30,7 @@ class _Pairs:
 
     @classmethod
     def of(cls, measured: Measurements) -> _Pairs:
-        return cls(measured.lasting)
+        return cls(measured.retained)
 
     @cached_property
     def norm(self) -> Array:
@@ -162,7 +162,7 @@ class _Vectors:
 
     @classmethod
     def of(cls, measured: Measurements) -> _Vectors:
-        gram = measured.lasting.vectors
+        gram = measured.retained.vectors
         norm = np.maximum(np.einsum("vii->vi", gram), 1e-20)
         return cls(norm, gram, np.sqrt(norm[:, :, None] * norm[:, None, :]))
 
@@ -225,7 +225,7 @@ def _equal(measured: Measurements) -> Sequence[Array]:
 
 
 EXACT = Section(
-    lambda measured: measured.lasting,
+    lambda measured: measured.retained,
     (
         Features(
             "exact", ("zeros_of_i", "zeros_of_j", "zeros_kept_by_j", "zeros_kept_by_i", "more_zeros_in_j"), _zeros
