@@ -41,8 +41,8 @@ def per_matrix(measured: Measurements) -> Array:
     """``(len(NAMES), n_matrices, n_models)``; NaN where a model lacks a matrix or a number is undefined."""
     mean, square = measured.models["sum"], measured.models["square"]
     cube, fourth = measured.models["cube"], measured.models["fourth"]
-    rows, columns, *spectrum = np.moveaxis(measured.outlines[:, :, :5], 2, 0)
-    quantiles = measured.outlines[:, :, 5:]
+    rows, columns, *spectrum = np.moveaxis(measured.sketches[:, :, :5], 2, 0)
+    quantiles = measured.sketches[:, :, 5:]
     with np.errstate(all="ignore"):
         variance = np.maximum(square - mean**2, 1e-30)
         rms = np.sqrt(np.maximum(square, 1e-30))

@@ -54,7 +54,7 @@ def everyone(n: int) -> NDArray[np.int64]:
 def triple_features(measured: Measurements, chosen: NDArray[np.int64]) -> NDArray[np.float16]:
     """Numbers of all triples ``[i, j, chosen[i, k]]``: ``(n, n, K, N_TRIPLES)``, finite.
 
-    Angles at i, j and k and slopes of each on each, of all lasting matrices as one space, and their range over them;
+    Angles at i, j and k and slopes of each on each, of all retained matrices as one space, and their range over them;
     zeros where two of the three are one. O(n^2 K) a matrix.
     """
     measured = measured.retained
