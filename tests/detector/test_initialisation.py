@@ -2,7 +2,6 @@
 
 import numpy as np
 import pytest
-
 from tests.detector.conftest import measurements_of
 
 from neural_phylogeny import reconstruct

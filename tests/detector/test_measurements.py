@@ -1,7 +1,6 @@
 """What the detector looks at is what the pass measured, and nothing is lost on the way to a file."""
 
 import numpy as np
-
 from tests.detector.conftest import measurements_of
 
 from neural_phylogeny.detector.measurements import Measurements

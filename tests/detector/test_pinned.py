@@ -11,13 +11,14 @@ import numpy as np
 import pytest
 
 from neural_phylogeny.detector.features import names
-from neural_phylogeny.detector.initialisation import features as initialisation_features, initialisation_test
+from neural_phylogeny.detector.initialisation import features as initialisation_features
+from neural_phylogeny.detector.initialisation import initialisation_test
 from neural_phylogeny.detector.measurements import Measurements
 from neural_phylogeny.detector.network import Inputs
 from neural_phylogeny.detector.shipped import detector
 
 FOLDER = Path(__file__).parent / "pinned"
-"""``measurements.npz`` holds seven models: a root, two children, a pruned one, one in bf16, one without a matrix and one
+"""``measurements.npz`` holds seven models: a root, two children, a pruned one, one in bf16, one without a matrix, one
 with a re-initialised head; three matrices, two vectors."""
 
 

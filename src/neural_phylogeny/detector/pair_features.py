@@ -61,7 +61,7 @@ class _Pairs:
 
     @cached_property
     def moved(self) -> Array:
-        """``log E[(w_i - w_j)^2 w_i^2] - log E[(w_i - w_j)^2] E[w_i^2]``: above 0 where large weights of i moved more."""
+        """``log E[(w_i - w_j)^2 w_i^2] - log E[(w_i - w_j)^2] E[w_i^2]``: above 0 where large ones moved more."""
         second, third = self.kept.pairs["second"], self.kept.pairs["third"]
         moved = np.einsum("tii->ti", third)[:, :, None] - 2.0 * third + second
         every = np.arange(moved.shape[1])

@@ -1,4 +1,4 @@
-"""Accuracy does not fall unnoticed: the main methods on one cached collection of each suite, a little below their numbers."""
+"""Accuracy does not fall unnoticed: the main methods on a cached collection of each suite, just below their numbers."""
 
 from functools import lru_cache
 from pathlib import Path

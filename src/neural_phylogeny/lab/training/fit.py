@@ -11,7 +11,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from neural_phylogeny.detector.config import DetectorConfig
-from neural_phylogeny.detector.features import groups as feature_groups, names
+from neural_phylogeny.detector.features import groups as feature_groups
+from neural_phylogeny.detector.features import names
 from neural_phylogeny.detector.network import TrainedDetector, forward
 from neural_phylogeny.errors import SavedFileError
 from neural_phylogeny.lab.training.assessment import assess
