@@ -1,7 +1,7 @@
 """Weights that torch keeps in packed objects, under the names that the float module gives them.
 
-Quantised convolutions and linear layers, quantised embeddings and dynamically quantised recurrent layers hold weight and
-bias in one object; a pickle shows it as records, lists and tuples around the tensors. Which object it is, its place tells:
+Quantised convolutions and linear layers, embeddings and dynamically quantised recurrent layers hold weight and bias in
+one object. A pickle shows it as records, lists and tuples around the tensors. Its place tells which object it is:
 
 ==================================  =================================================================
 ``X._packed_params`` and deeper       ``X.weight`` and ``X.bias``
