@@ -35,7 +35,8 @@ class _Pairs:
     @cached_property
     def norm(self) -> Array:
         """Mean squared weights of each model."""
-        return np.einsum("tii->ti", self.kept.pairs["product"])
+        found: Array = np.einsum("tii->ti", self.kept.pairs["product"])
+        return found
 
     @cached_property
     def root(self) -> Array:
@@ -109,7 +110,8 @@ def _lingam(pairs: _Pairs) -> Array:
 
 def _kurtosis_ratio(pairs: _Pairs) -> Array:
     kurtosis = np.log(np.maximum(np.einsum("tii->ti", pairs.kept.pairs["second"]) / pairs.norm**2, 0.1))
-    return kurtosis[:, None, :] - kurtosis[:, :, None]
+    found: Array = kurtosis[:, None, :] - kurtosis[:, :, None]
+    return found
 
 
 def _symmetric(name: str, of: Callable[[_Pairs], Array]) -> Features[_Pairs]:
