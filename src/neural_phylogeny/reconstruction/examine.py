@@ -25,8 +25,8 @@ from neural_phylogeny.relations.fake_init import nearer, summed
 from neural_phylogeny.relations.matrix_scores import kurtosis_score
 from neural_phylogeny.relations.merges import merges
 from neural_phylogeny.relations.shared import shared_values
+from neural_phylogeny.statistics.cache import Group
 from neural_phylogeny.statistics.results import Statistics
-from neural_phylogeny.statistics.saved import Group
 from neural_phylogeny.trees.problem import Problem
 
 if TYPE_CHECKING:

@@ -34,8 +34,8 @@ from neural_phylogeny.lab.training.fit import LEFT_OUT
 from neural_phylogeny.relations.direction import log_odds
 from neural_phylogeny.relations.exact import DIRECTED, PRUNED, UNTOUCHED, pruned, untouched
 from neural_phylogeny.relations.overlap import Overlap
-from neural_phylogeny.trees.evidence import tree_odds
 from neural_phylogeny.trees.fusion import DIRECTION, TREES, bounded, fused
+from neural_phylogeny.trees.innovation_tree import tree_odds
 from neural_phylogeny.trees.likeliest import likeliest_forest
 
 Matrix = NDArray[np.float64]
