@@ -38,7 +38,8 @@ class UnitMatching(Statistic):
     classes of a head and the tokens of an embedding mean the same in every model.
 
     A sample of at most ``UNITS`` x ``INPUTS`` keeps the cost independent of the size of the matrix; the same
-    seed draws the same sample of all matrices of one shape, whatever their names. Breaks for matrices whose units have an order of their own (positions).
+    seed draws the same sample of all matrices of one shape, whatever their names. Breaks for matrices whose units have
+    an order of their own (positions).
     """
 
     name = "matching"

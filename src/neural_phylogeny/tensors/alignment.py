@@ -1,8 +1,8 @@
 """The same tensors in several models: every two layouts are aligned as a pair, and what they share is read once.
 
 Two layouts correspond by name or, if names find too little, by shape and order; nothing else has a part in it. Boxes
-gather the tensors that several pairs compare alike, so that each is read once for all of them. Whether models are related
-is asked of the boxes of pairs, all else of the boxes of a family.
+gather the tensors that several pairs compare alike, so that each is read once for all of them. Whether models are
+related is asked of the boxes of pairs, all else of the boxes of a family.
 """
 
 from __future__ import annotations
@@ -121,7 +121,7 @@ def _aligned(
 
 
 def _held(slot: Slot, layouts: Sequence[Layout], kinds: Sequence[Sequence[int]]) -> tuple[Held, Pairs | None]:
-    """The tensor of a slot in the models of all kinds that hold it, and which of those correspond; None where all do."""
+    """The tensor of a slot in the models that hold it, and which of those correspond; None where all do."""
     kind_of = {model: kind for kind in slot.keys for model in kinds[kind]}
     models = sorted(kind_of)
     forms = {}

@@ -74,7 +74,8 @@ class AlignedTensor:
             return None
         chosen = [rows[k] for k in kept.tolist()]
         sides, links = sides_of(pairs[np.ix_(kept, kept)])
-        members, sources = (tuple(values[row] for row in chosen) for values in (self.members, self.sources))
+        members = tuple(self.members[row] for row in chosen)
+        sources = tuple(self.sources[row] for row in chosen)
         return replace(self, members=members, sources=sources, sides=sides, links=links), chosen
 
 
