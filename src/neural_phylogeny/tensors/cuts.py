@@ -76,7 +76,7 @@ class Held:
 
     def box(self, start: tuple[int, ...], stop: tuple[int, ...], axis: int | None) -> AlignedTensor:
         """A box of this tensor that counts for all of its holders."""
-        role = _weakest(form.role for form in self.forms.values())
+        role = _role(form.role for form in self.forms.values())
         return AlignedTensor(self.name, role, start, stop, axis, tuple(self.sources), tuple(self.sources.values()))
 
 
@@ -119,7 +119,7 @@ def _boxes_of_forms(counts: Mapping[Form, int]) -> list[_Box]:
             continue
         is_whole = axis is not None and stop in (a.shape, b.shape)
         place: object = _extent(stop, axis or 0) if is_whole else (stop, axis)
-        role = _weakest((a.role, b.role))
+        role = _role((a.role, b.role))
         by_dimension = found.setdefault((place, role, min(a.step, b.step)), {})
         box = by_dimension.setdefault(len(stop) if len(a.shape) == len(b.shape) else 0, _Box(stop, axis, role, []))
         box.pairs.append((a, b))
@@ -149,10 +149,10 @@ def _unrolled(extent: tuple[int, int, int]) -> tuple[tuple[int, ...], int]:
     return ((units, after), 0) if before == 1 else ((before, units, after)[: 2 if after == 1 else 3], 1)
 
 
-def _weakest(roles: Iterable[Role]) -> Role:
-    """What a tensor of several roles may be taken for: the one that proves least."""
+def _role(roles: Iterable[Role]) -> Role:
+    """What a tensor of several roles is taken for: of two kinds of matrix the one that proves less."""
     found = set(roles)
-    return next(role for role in (Role.VECTOR, Role.BOUNDARY, Role.KERNEL) if role in found)
+    return next(role for role in (Role.BOUNDARY, Role.KERNEL, Role.VECTOR) if role in found)
 
 
 def family_boxes(held: Held) -> Iterator[AlignedTensor]:
