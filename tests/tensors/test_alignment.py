@@ -105,9 +105,7 @@ def test_boxes_of_pairs_cover_what_the_boxes_of_the_two_alone_cover():
 
 def test_models_of_one_layout_share_one_box_whatever_else_is_there():
     alignment = align_pairs([model(w=(4, 4)), model(w=(4, 4)), model(w=(9, 9)), model(u=(7, 5))], list("abcd"))
-    assert [(t.name, t.stop, t.members, t.links) for t in alignment.tensors][:1] == [
-        ("w", (4, 4), (0, 1, 2), ())
-    ]
+    assert [(t.name, t.stop, t.members, t.links) for t in alignment.tensors][:1] == [("w", (4, 4), (0, 1, 2), ())]
 
 
 def test_a_convolution_and_its_unrolled_matrix_are_one_box_also_of_pairs():
