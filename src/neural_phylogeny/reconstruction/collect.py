@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from neural_phylogeny.atomic_files import replacing
 from neural_phylogeny.graphs import components
 from neural_phylogeny.records import ModelRecord, ModelRef, Skipped
-from neural_phylogeny.sources import discover, from_memory, open_all
+from neural_phylogeny.sources import from_memory, open_models
 from neural_phylogeny.sources.opening import Opened, format_of
 from neural_phylogeny.statistics.candidates import candidates, sample
 from neural_phylogeny.statistics.one_pass import Progress, measure, standard_statistics
@@ -116,9 +116,7 @@ def _open(models: Models, reading: Reading) -> tuple[list[Opened], list[Skipped]
     if isinstance(models, Mapping):
         return from_memory(models), []
     paths = [models] if isinstance(models, str | os.PathLike) else list(models)
-    refs, not_found = discover(paths, include=reading.include, exclude=reading.exclude, component=reading.component)
-    opened, not_opened = open_all(refs)
-    return opened, [*not_found, *not_opened]
+    return open_models(paths, include=reading.include, exclude=reading.exclude, component=reading.component)
 
 
 def _measure(opened: Sequence[Opened], alignment: Alignment, reading: Reading) -> tuple[Group, ...]:
