@@ -48,7 +48,9 @@ def known(parents):
 @settings(deadline=None, max_examples=60)
 @given(forests(), forests())
 def test_every_score_is_a_share_and_only_the_truth_is_exact(truth, answer):
-    counts = counts_of(score(told(answer), known(truth)))
+    found = score(told(answer), known(truth))
+    counts = counts_of(found)
+    assert (not found.mistakes) == (truth == answer)
     for name, (right, total) in counts.items():
         assert 0 <= right <= total, name
     assert (counts["overall"][0] == len(NAMES)) == (truth == answer)

@@ -5,7 +5,7 @@ import pytest
 
 from neural_phylogeny.reconstruction.evidence import direction_evidence, exact_evidence, existence_evidence
 from neural_phylogeny.relations.direction import WITNESSES, log_odds
-from neural_phylogeny.relations.exact import exact_witnesses
+from neural_phylogeny.relations.exact import exact_marks
 from neural_phylogeny.relations.existence import existence
 
 NAMES = ("first", "second")
@@ -37,7 +37,7 @@ def test_counters_name_the_one_that_saw_fewer_batches_as_parent(measured, root, 
         {name: w + 0.1 * rng.normal(size=w.shape).astype(np.float32) for name, w in root.items()}
         | {"bn.num_batches_tracked": np.array(100)},
     ]
-    found = exact_evidence(exact_witnesses(measured(*models)), 0, 1, NAMES)
+    found = exact_evidence(exact_marks(measured(*models)), 0, 1, NAMES)
     assert [(one.witness, one.favours) for one in found] == [("batches-seen", "second")]
     assert found[0].statement.startswith("first has counted more batches")
 

@@ -19,7 +19,7 @@ def root(rng):
     return {f"layer{k}.weight": rng.normal(size=(24, 24)) for k in range(6)}
 
 
-@pytest.mark.parametrize("method", ["auto", "evidence", "star"])
+@pytest.mark.parametrize("method", ["auto", "innovation-tree", "star"])
 def test_a_clear_edge_is_found_in_every_draw(root, rng, method):
     models = {"root": root} | {f"child{k}": grown(root, rng) for k in range(3)}
     edges = reconstruct(models, method=method, support=5).edges

@@ -12,9 +12,9 @@ from numpy.typing import NDArray
 from neural_phylogeny.reconstruction.evidence import merge_evidence
 from neural_phylogeny.reconstruction.examine import Findings
 from neural_phylogeny.records import Edge, Evidence, Hidden, Kinship
-from neural_phylogeny.statistics.saved import Group
+from neural_phylogeny.statistics.cache import Group
+from neural_phylogeny.trees.forest import Forest
 from neural_phylogeny.trees.merging import MERGED
-from neural_phylogeny.trees.problem import Forest
 from neural_phylogeny.wording import NOBODY, RUNNER_UP, percent
 
 UNDECIDED = 0.05
@@ -53,13 +53,13 @@ def claims(names: Sequence[str], forests: list[Answer]) -> tuple[list[Edge], lis
                 continue
             parent, child = rows[above], rows[k]
             pair = (names[group.members[parent]], names[group.members[child]])
-            direction, kinship = float(forest.probability[k]), found.kinship(parent, child)
+            direction, kinship = float(forest.p_direction[k]), found.kinship(parent, child)
             shared = (found.similarity(parent, child), float(found.coverage[parent, child]))
             reasons = found.evidence(parent, child, pair)
             support = math.nan if answer.support is None else float(answer.support[k])
             sure = (direction, math.nan)
-            if forest.parenthood is not None:
-                sure = (float(forest.parenthood[k]), direction)
+            if forest.p_parent is not None:
+                sure = (float(forest.p_parent[k]), direction)
                 reasons = (reasons[0], _parenthood(sure[0], pair), *_runner_up(answer, names, k), *reasons[1:])
             if direction < 0.5 + UNDECIDED:
                 undirected.append(Kinship(*pair, kinship, *shared, reasons))
@@ -98,10 +98,10 @@ def hidden_ancestors(
     hidden: list[Hidden] = []
     edges: list[Edge] = []
     for answer in forests:
-        if answer.forest.hidden is None:
+        if answer.forest.missing is None:
             continue
         siblings: dict[int, list[int]] = {}
-        for k in np.flatnonzero(answer.forest.hidden > 0).tolist():
+        for k in np.flatnonzero(answer.forest.missing > 0).tolist():
             siblings.setdefault(int(labels[answer.group.members[answer.rows[k]]]), []).append(k)
         for label, rows in siblings.items():
             name = f"hidden ancestor {len(hidden) + 1}"
@@ -113,7 +113,7 @@ def hidden_ancestors(
                 others = [other for other in found if other != row]
                 likeness = float(np.mean([answer.found.similarity(row, other) for other in others]))
                 coverage = float(np.mean([answer.found.coverage[row, other] for other in others]))
-                child, sure = names[answer.group.members[row]], float(answer.forest.hidden[k])
+                child, sure = names[answer.group.members[row]], float(answer.forest.missing[k])
                 edges.append(Edge(name, child, "finetune", sure, likeness, coverage, (_orphan(name, child, sure),)))
     return hidden, edges
 
@@ -154,7 +154,7 @@ _START = {
 def note_starts(remarks: list[str], names: Sequence[str], forests: list[Answer]) -> None:
     """Adds to the remarks with whom a model shares its initialisation, where that is all its weights tell."""
     for answer in forests:
-        for start in answer.forest.starts:
+        for start in answer.forest.common_initialisations:
             models = [answer.group.members[answer.rows[k]] for k in start.members]
             for model in models:
                 others = [names[other] for other in models if other != model]

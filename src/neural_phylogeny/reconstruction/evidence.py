@@ -54,7 +54,7 @@ def existence_evidence(found: Existence, i: int, j: int) -> Evidence:
         return Evidence("equal-matrix", 1.0, "kin", 1.0, statement)
     log10_p = float(found.log_p[i, j]) / math.log(10.0)
     cosine = float(found.matched[i, j])
-    related = bool(found.kin[i, j])
+    related = bool(found.related[i, j])
     found_to_match = "match" if related else "do not match clearly"
     chance = f"{10.0**log10_p:.2g}" if log10_p > -3 else f"1e{log10_p:.0f}"
     return Evidence(
