@@ -28,9 +28,9 @@ def command(
     include: tuple[str, ...],
     exclude: tuple[str, ...],
 ) -> int:
-    """List what is in checkpoints.
+    """List the tensors in checkpoints.
 
-    Tensors, components, what was left out and why. Reads headers only, and runs nothing.
+    Also components, and what was left out and why. Reads headers only and executes nothing.
 
     \b
     Example:
@@ -38,9 +38,9 @@ def command(
 
     \b
     Exit codes:
-      0  all is well
+      0  success
       2  wrong usage
-      3  some inputs are no checkpoints that can be read; the rest is listed
+      3  some inputs could not be read; the rest is listed
     """
     from neural_phylogeny.sources import open_models
 

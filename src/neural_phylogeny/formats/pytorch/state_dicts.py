@@ -16,7 +16,8 @@ import numpy as np
 
 from neural_phylogeny.formats.moments import PAIRS, is_moment, moments_among
 from neural_phylogeny.formats.pytorch.inert import Inert, LeftOut, NumpyArray, TensorRecord
-from neural_phylogeny.formats.pytorch.modules import is_module, module_tensors, packed_weights
+from neural_phylogeny.formats.pytorch.modules import is_module, module_tensors
+from neural_phylogeny.formats.pytorch.packed import is_packed, named_by_layer, unpacked
 
 Tensors = dict[str, Any]
 """TensorRecord, NumPy array or LeftOut by name."""
@@ -102,7 +103,7 @@ class _Search:
             return
         self._seen.add(id(node))
         if is_module(node):
-            tensors = dict(module_tensors(node, as_tensor, self._path))
+            tensors = named_by_layer(dict(module_tensors(node, as_tensor, self._path)))
             if _has_weights(tensors):
                 yield keys, tensors
             return
@@ -112,7 +113,7 @@ class _Search:
             return
         direct = self._direct(children)
         if _has_weights(direct):
-            yield keys, direct
+            yield keys, named_by_layer(direct)
         for key, value in children.items():
             if not IGNORED.search(key.lower()) and not is_moment(key):
                 yield from self.run(value, (*keys, key))
@@ -124,11 +125,11 @@ class _Search:
         direct: Tensors = {}
         for key, value in children.items():
             tensor = as_tensor(value)
-            if tensor is not None:
-                direct[key] = tensor
-            elif key.endswith("_packed_params"):
-                direct |= packed_weights(key, value)
+            if is_packed(key):
+                direct |= unpacked(key, value)
                 self._seen.add(id(value))
+            elif tensor is not None:
+                direct[key] = tensor
         for name in moments_among({name: _shape(tensor) for name, tensor in direct.items()}):
             self._passed_over.append(name)
             del direct[name]
