@@ -1,4 +1,4 @@
-"""Formats that are recognised and not read: what they are called, how they are told, and what to do about them.
+"""Formats that are recognised and not read: their names, their marks, and the remedy.
 
 A file that no reader takes is looked up here, so that it can be named instead of being passed over.
 """
@@ -17,10 +17,10 @@ TAR_MAGIC = slice(257, 262)
 
 @dataclass(frozen=True, slots=True)
 class Foreign:
-    """One format: its name with article, its plural, what to say of it, and how it is told.
+    """One format: its name with article, its plural, a sentence on it, and how it is recognised.
 
-    ``starts`` are (offset in bytes, bytes) of which one must be in the file's head; ``suffixes`` decide where none is.
-    ``within`` is a part of the name that decides like a suffix. ``is_packed`` marks archives and compressed files, which may hold anything.
+    ``starts`` are (offset in bytes, bytes); one of them in the file's head is enough. Where none is, ``suffixes`` of the
+    name decide, or ``within``, a part of it. ``is_packed`` marks archives and compressed files, which may hold anything.
     """
 
     one: str
@@ -59,7 +59,12 @@ FOREIGN = (
         "convert them with torch.distributed.checkpoint.format_utils.dcp_to_torch_save",
         suffixes=(".distcp",),
     ),
-    Foreign("a Git LFS pointer", "Git LFS pointers", "run git lfs pull where it came from", ((0, b"version https://git-lfs"),)),
+    Foreign(
+        "a Git LFS pointer",
+        "Git LFS pointers",
+        "run git lfs pull where it came from",
+        ((0, b"version https://git-lfs"),),
+    ),
     Foreign(
         "an unfinished download",
         "unfinished downloads",
@@ -70,7 +75,9 @@ FOREIGN = (
     Foreign("a file compressed with gzip", "files compressed with gzip", UNPACK, ((0, b"\x1f\x8b"),), is_packed=True),
     Foreign("a file compressed with bzip2", "files compressed with bzip2", UNPACK, ((0, b"BZh"),), is_packed=True),
     Foreign("a file compressed with xz", "files compressed with xz", UNPACK, ((0, b"\xfd7zXZ\0"),), is_packed=True),
-    Foreign("a file compressed with zstd", "files compressed with zstd", UNPACK, ((0, b"\x28\xb5\x2f\xfd"),), is_packed=True),
+    Foreign(
+        "a file compressed with zstd", "files compressed with zstd", UNPACK, ((0, b"\x28\xb5\x2f\xfd"),), is_packed=True
+    ),
     Foreign("a 7z archive", "7z archives", UNPACK, ((0, b"7z\xbc\xaf\x27\x1c"),), is_packed=True),
     Foreign("a RAR archive", "RAR archives", UNPACK, ((0, b"Rar!\x1a\x07"),), is_packed=True),
 )
@@ -78,11 +85,11 @@ FOREIGN = (
 
 
 def foreign_format(head: bytes, name: str) -> Foreign | None:
-    """The format of a file that no reader takes, from its first bytes or, where these are no text, its name.
+    r"""The format of a file that no reader takes, from its first bytes or, where these are no text, its name.
 
     Examples
     --------
-    >>> foreign_format(b"GGUF\\3\\0\\0\\0", "weights").one, foreign_format(b"{}", "config.json")
+    >>> foreign_format(b"GGUF\3\0\0\0", "weights").one, foreign_format(b"{}", "config.json")
     ('a GGUF file', None)
     """
     for row in FOREIGN:
@@ -95,7 +102,7 @@ def foreign_format(head: bytes, name: str) -> Foreign | None:
 
 
 def is_text(head: bytes) -> bool:
-    """Whether the first bytes of a file are text in UTF-8, perhaps cut in the middle of a letter.
+    r"""Whether the first bytes of a file are text in UTF-8, perhaps cut in the middle of a letter.
 
     Examples
     --------

@@ -86,7 +86,9 @@ class NpzFile(WindowedFile):
                 if info.filename.endswith(".npy"):
                     self._register(info)
             if not self.tensors:
-                raise NoModelError("an .npz file without arrays", "no weights", path=path, remedy="Save the weights again.")
+                raise NoModelError(
+                    "an .npz file without arrays", "no weights", path=path, remedy="Save the weights again."
+                )
         except BaseException:
             self.close()
             raise

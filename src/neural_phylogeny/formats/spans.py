@@ -21,7 +21,6 @@ from numpy.typing import NDArray
 from neural_phylogeny.errors import DamagedFileError, UnreadableFileError
 from neural_phylogeny.formats.base import AnyArray, Checkpoint, convert
 
-
 _FLAGS = os.O_RDONLY | getattr(os, "O_BINARY", 0) | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_CLOEXEC", 0)
 
 

@@ -98,7 +98,7 @@ class _Search:
         self._seen: set[int] = set()
 
     def run(self, node: Any, keys: tuple[str, ...]) -> Iterator[tuple[tuple[str, ...], Tensors]]:
-        """State dicts by the keys that lead to them; what was seen is not entered again: nodes may contain themselves."""
+        """State dicts by the keys that lead to them; nodes may contain themselves, so each is entered once."""
         if id(node) in self._seen or len(keys) > DEPTH:
             return
         self._seen.add(id(node))
@@ -141,9 +141,9 @@ def _is_optimiser(children: dict[str, Any]) -> bool:
 
 
 def _shape(tensor: Any) -> tuple[int, ...]:
-    """A tensor's shape as the file claims it; the empty one for what has none."""
+    """A tensor's shape as the file claims it, as far as it consists of numbers."""
     shape = getattr(tensor, "shape", ())
-    return tuple(shape) if isinstance(shape, list | tuple) else ()
+    return tuple(n for n in shape if isinstance(n, int)) if isinstance(shape, list | tuple) else ()
 
 
 def _without_moments(found: dict[str, Tensors], passed_over: list[str]) -> dict[str, Tensors]:
