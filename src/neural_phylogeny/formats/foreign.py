@@ -19,8 +19,8 @@ TAR_MAGIC = slice(257, 262)
 class Foreign:
     """One format: its name with article, its plural, a sentence on it, and how it is recognised.
 
-    ``starts`` are (offset in bytes, bytes); one of them in the file's head is enough. Where none is, ``suffixes`` of the
-    name decide, or ``within``, a part of it. ``is_packed`` marks archives and compressed files, which may hold anything.
+    ``starts`` are (offset in bytes, bytes); one of them in the head is enough. Where none is, ``suffixes`` of the
+    name decide, or ``within``, a part of it. ``is_packed`` marks archives and compressed files, which hold anything.
     """
 
     one: str
