@@ -9,6 +9,7 @@ NeuralPhylogenyError
 │   └── UnreadableFileError     missing, or the system refuses to open it                 (OSError)
 ├── MissingExtraError           an optional library is needed                             (ImportError)
 ├── NothingToCompareError       fewer than two models with weights in common              (ValueError)
+├── InvalidOptionError          an option outside its range; says which values are allowed   (ValueError)
 ├── UnknownChoiceError          no such method, format or component; names the nearest    (ValueError)
 └── SavedFileError              a saved result or statistics file cannot be used          (ValueError)
 
@@ -139,6 +140,31 @@ class UnknownChoiceError(NeuralPhylogenyError, ValueError):
         near = difflib.get_close_matches(given, self.known, n=1)
         hint = f"; did you mean {near[0]!r}?" if near else "."
         super().__init__(f"unknown {what} {given!r}{hint} Known: {', '.join(self.known) or 'none'}")
+
+
+class InvalidOptionError(NeuralPhylogenyError, ValueError):
+    """An option has a value outside its range.
+
+    Parameters
+    ----------
+    option : str
+        Its name, as the caller writes it.
+    expected : str
+        Which values are allowed, as a noun phrase.
+    given : object
+        What came.
+
+    Examples
+    --------
+    >>> str(InvalidOptionError("alpha", "a probability above 0 and below 1", 2))
+    'alpha must be a probability above 0 and below 1, not 2'
+    """
+
+    def __init__(self, option: str, expected: str, given: object) -> None:
+        self.option = option
+        self.expected = expected
+        self.given = given
+        super().__init__(f"{option} must be {expected}, not {given!r}")
 
 
 class SavedFileError(NeuralPhylogenyError, ValueError):
