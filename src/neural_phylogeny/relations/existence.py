@@ -91,7 +91,7 @@ def existence(statistics: Statistics, alpha: float = 1e-3, n_pairs: int | None =
     the units of one model were permuted, or negated one by one: such a copy is called unrelated.
     """
     n = statistics.alignment.n_models
-    of_pair, of_copy = _totals(statistics, _PARTS), _totals(statistics, _PARTS, _of_first)
+    of_pair, of_copy = totals(statistics, PARTS), totals(statistics, PARTS, _of_first)
     log_p = np.minimum(
         bernstein_log_tail(of_pair["statistic"], of_pair["variance"], of_pair["bound"]) - np.log1p(-REVERSED),
         bernstein_log_tail(of_pair["magnitude"], of_pair["variance"], of_pair["bound"])
@@ -112,7 +112,7 @@ def existence(statistics: Statistics, alpha: float = 1e-3, n_pairs: int | None =
 
 
 @dataclass(frozen=True)
-class _TestedMatrix:
+class TestedMatrix:
     """The parts of the test in one matrix of k members, ``(k, k)`` each; zeros for pairs of which it says nothing.
 
     Those are pairs with a constant or not finite matrix, and pairs for which the box does not count. ``weight`` is what
@@ -143,45 +143,45 @@ class _TestedMatrix:
         )
 
 
-def _statistic(matrix: _TestedMatrix) -> Matrix:
+def _statistic(matrix: TestedMatrix) -> Matrix:
     """W S."""
     return matrix.weight * matrix.aligned
 
 
-def _magnitude(matrix: _TestedMatrix) -> Matrix:
+def _magnitude(matrix: TestedMatrix) -> Matrix:
     """W |S|."""
     return matrix.weight * np.abs(matrix.aligned)
 
 
-def _null_variance(matrix: _TestedMatrix) -> Matrix:
+def _null_variance(matrix: TestedMatrix) -> Matrix:
     """w^2 times the variance of S over permutations."""
     found: Matrix = matrix.weight**2 * matrix.variance
     return found
 
 
-def _largest_term(matrix: _TestedMatrix) -> Matrix:
+def _largest_term(matrix: TestedMatrix) -> Matrix:
     """W times the most that one unit can add to S."""
     return matrix.weight * matrix.bound
 
 
-def _aligned(matrix: _TestedMatrix) -> Matrix:
+def _aligned(matrix: TestedMatrix) -> Matrix:
     """S, an inner product of centred matrices."""
     return matrix.aligned
 
 
-def _norms(matrix: _TestedMatrix) -> Matrix:
+def _norms(matrix: TestedMatrix) -> Matrix:
     """The product of the norms of the centred matrices."""
     return matrix.norms
 
 
-def _one(matrix: _TestedMatrix) -> Matrix:
+def _one(matrix: TestedMatrix) -> Matrix:
     """1 where the matrix is tested."""
     return matrix.usable.astype(np.float64)
 
 
-_Part = Callable[[_TestedMatrix], Matrix]
+_Part = Callable[[TestedMatrix], Matrix]
 
-_PARTS: dict[str, _Part] = {
+PARTS: dict[str, _Part] = {
     "statistic": _statistic,
     "magnitude": _magnitude,
     "variance": _null_variance,
@@ -197,7 +197,7 @@ def _of_first(part: _Part) -> _Part:
     return lambda matrix: np.where(matrix.usable, np.diag(part(matrix))[:, None], 0.0)
 
 
-def _totals(
+def totals(
     statistics: Statistics, parts: Mapping[str, _Part], of: Callable[[_Part], _Part] = lambda part: part
 ) -> dict[str, Matrix]:
     """Sums of the parts over all matrices, of the bound the maximum: ``(n, n)`` each."""
@@ -206,7 +206,7 @@ def _totals(
     for tensor, arrays in statistics:
         if "matching.aligned" not in arrays:
             continue
-        matrix = _TestedMatrix.of(tensor, arrays)
+        matrix = TestedMatrix.of(tensor, arrays)
         at = np.ix_(matrix.members, matrix.members)
         for name, part in parts.items():
             values = of(part)(matrix)
