@@ -30,10 +30,13 @@ def rng() -> np.random.Generator:
 @pytest.fixture(scope="session")
 def wild() -> Path:
     """The folder of groups of public checkpoints, or a visible skip."""
-    folder = os.environ.get("NPHYLO_WILD")
-    if not folder:
-        pytest.skip("NPHYLO_WILD is not set: no public checkpoints to test on")
-    return Path(folder)
+    shared = os.environ.get("NPHYLO_SHARED") or os.path.dirname(
+        os.environ.get("NPHYLO_WILD", "")
+    )  # until all have moved
+    folder = Path(shared) / "wild"
+    if not shared or not folder.is_dir():
+        pytest.skip("NPHYLO_SHARED names no folder with wild/: no public checkpoints to test on")
+    return folder
 
 
 @pytest.fixture

@@ -64,7 +64,7 @@ def test_a_sample_of_the_weights(run, tmp_path):
     assert "7.1 % of the weights were read" in run("tree", tmp_path, "--sample", "1%").stdout
     assert "were read" not in run("tree", tmp_path, "--sample", "all").stdout
     assert "read: 7.1 % of" in run("compare", tmp_path / "a.npz", tmp_path / "b.npz", "--sample", "0.01").stdout
-    assert "not a share of the weights" in run("tree", tmp_path, "--sample", "0", code=2).stderr
+    assert "not a proportion of the weights" in run("tree", tmp_path, "--sample", "0", code=2).stderr
 
 
 def test_compare_as_json(run, folder, tmp_path):
@@ -105,7 +105,7 @@ def test_score(run, folder, tmp_path):
     text = run("score", tmp_path / "r.json", tmp_path / "truth.json").stdout
     assert text.splitlines()[0] == "g: 3 models, copies counted once"
     assert ["overall", "accuracy", "0.333", "(1", "of", "3)"] in [line.split() for line in text.splitlines()]
-    assert "  base.npz: no parent instead of child[red].npz" in text
+    assert "  reversed edge: base.npz -> child[red].npz instead of child[red].npz -> base.npz" in text
     found = json.loads(run("score", tmp_path / "r.json", tmp_path / "truth.json", "--format", "json").stdout)
     assert found["metrics"]["overall"] == {"value": 1 / 3, "right": 1, "total": 3}
 
@@ -115,6 +115,12 @@ def test_score_names_what_it_cannot_use(run, folder, tmp_path):
     (tmp_path / "truth.json").write_text('{"edges": [{"parent": "a"}]}')
     message = run("score", tmp_path / "r.json", tmp_path / "truth.json", code=3).stderr
     assert message == f"nphylo: {tmp_path / 'truth.json'}: a damaged truth file: edges[0] lacks 'child'\n"
+
+
+def test_a_suffix_of_another_command_is_wrong_usage(run, tmp_path):
+    message = run("methods", "-o", tmp_path / "m.nwk", code=2).stderr
+    assert "m.nwk: no format has the suffix .nwk; use .json or .txt, or --format" in message
+    assert not list(tmp_path.iterdir())
 
 
 def test_methods(run):
@@ -128,8 +134,8 @@ def test_methods(run):
 
 def test_demo(run):
     text = run("demo").stdout
-    said, made = text.index("WHAT THE WEIGHTS SAY"), text.index("HOW THEY WERE MADE")
-    assert said < made < text.index("tree direction, documented edges") < text.index("wrong: ")
+    said, made = text.index("RESULT FROM THE WEIGHTS"), text.index("GROUND TRUTH")
+    assert said < made < text.index("tree direction, documented edges") < text.index("mistakes: ")
     for file in demo.folder().glob("*.*"):
         if file.name != "truth.json" and file.suffix != ".py":
             assert text[said:made].count(file.name) >= 1
@@ -143,6 +149,6 @@ def test_demo_names_every_mistake(run, tmp_path, monkeypatch):
     (tmp_path / "demo" / "truth.json").write_text(json.dumps(truth))
     monkeypatch.setattr(demo, "folder", lambda: tmp_path / "demo")
     text = run("demo").stdout
-    told = int(text.split("wrong: ")[1].split()[0])
-    assert text.count("instead of no parent") > 0 < text.count("called related, but they are not")
-    assert text.count("instead of no parent") + text.count("called related, but they are not") == told
+    counted = int(text.split("mistakes: ")[1].split()[0])
+    assert text.count("which has no parent") > 0 < text.count("unrelated models joined: ")
+    assert text.count("which has no parent") + text.count("unrelated models joined: ") == counted

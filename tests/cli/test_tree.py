@@ -43,6 +43,16 @@ def test_a_given_format_wins_over_the_suffix(run, folder, tmp_path):
     assert (tmp_path / "r.json").read_text().startswith("('child[red].npz':")
 
 
+def test_a_given_format_may_have_any_suffix(run, folder, tmp_path):
+    run("tree", folder, "-q", "-o", tmp_path / "r.html", "--format", "json")
+    assert (tmp_path / "r.html").read_text().startswith("{")
+
+
+def test_a_name_without_a_suffix_gets_text(run, folder, tmp_path):
+    run("tree", folder, "-q", "-o", tmp_path / "result")
+    assert (tmp_path / "result").read_text().startswith("3 models")
+
+
 def test_newick(run, folder):
     assert run("tree", folder, "--format", "newick").stdout.count("\n") == 2
 
@@ -93,6 +103,8 @@ def test_too_small_models_are_nothing_to_compare(run, tmp_path):
         (("x", "--method", "kmean"), "unknown method 'kmean'; did you mean 'kmeans'?"),
         (("x", "-o", "no/such/folder/r.json"), "there is no folder no/such/folder"),
         (("x", "-o", "."), ". is a folder"),
+        (("x", "-o", "r.html"), "r.html: no format has the suffix .html; use .json, .nwk, .newick, .tree or .txt, or"),
+        (("x", "-o", "r.CSV"), "r.CSV: no format has the suffix .CSV"),
         (("x", "--colour\x1b[31m"), r"--colour\x1b[31m"),
     ],
 )
@@ -140,7 +152,7 @@ def test_an_interrupted_run_leaves_the_old_file_alone(run, folder, tmp_path, mon
 
     monkeypatch.setattr(os, "replace", interrupted)
     result = run("tree", folder, "-o", output, code=130)
-    assert "nphylo: interrupted; no output was left half written" in result.stderr
+    assert "nphylo: interrupted; no output was left incomplete" in result.stderr
     assert output.read_text() == "old"
     assert sorted(path.name for path in tmp_path.iterdir()) == ["models", "r.json"]
 
@@ -161,7 +173,7 @@ def test_a_fault_keeps_its_traceback(run, monkeypatch):
     monkeypatch.setattr(facade, "reconstruct", broken)
     result = run("tree", "x", code=70)
     assert "ZeroDivisionError: by accident" in result.stderr
-    assert "this is a fault of the program" in result.stderr
+    assert "this is a bug in the program" in result.stderr
 
 
 def test_a_device_is_written_as_it_is(run, folder):

@@ -224,7 +224,7 @@ def test_unknown_method():
 
 
 def test_missing_statistics_are_told(family, tmp_path):
-    with pytest.raises(SavedFileError, match="cannot be read as saved statistics"):
+    with pytest.raises(SavedFileError, match="cannot be read as cached statistics"):
         reconstruct(family, stats=tmp_path / "none")
 
 

@@ -12,7 +12,7 @@ from neural_phylogeny.cli.options import output_options
 from neural_phylogeny.cli.show import read_result
 
 if TYPE_CHECKING:
-    from neural_phylogeny.evaluation.metrics import Mistake, Scores
+    from neural_phylogeny.evaluation.metrics import Scores
 
 
 @click.command("score")
@@ -20,11 +20,11 @@ if TYPE_CHECKING:
 @click.argument("truth", metavar="TRUTH.json")
 @output_options("text", "json")
 def command(result: str, truth: str, form: str, output: str | None) -> int:
-    """Say how right a result is.
+    """Compare a result with the known truth.
 
     RESULT.json comes from `nphylo tree --format json`; TRUTH.json lists known edges, unrelated pairs, siblings and
-    copies of the same models. Edges whose certainty begins with "documented" are scored apart from inferred ones;
-    scores that need every relation to be known are given only where the truth says that it is complete.
+    copies of the same models. Edges whose certainty begins with "documented" are scored apart from inferred ones.
+    Scores that need every relation are given only where the truth is complete. Every mistake is listed by kind.
 
     \b
     Example:
@@ -32,7 +32,7 @@ def command(result: str, truth: str, form: str, output: str | None) -> int:
 
     \b
     Exit codes:
-      0  all is well, whatever the score
+      0  done, whatever the score
       2  wrong usage
       3  a file cannot be read, or the two are about different models
     """
@@ -43,14 +43,14 @@ def command(result: str, truth: str, form: str, output: str | None) -> int:
     if form == "json":
         from neural_phylogeny.reports.json import dumps
 
-        sink.write(dumps({"format": "neural-phylogeny-scores", "version": 1, **as_dict(found)}), output)
+        sink.write(dumps({"format": "neural-phylogeny-scores", "version": 2, **as_dict(found)}), output)
     else:
         sink.write("\n".join([*score_lines(found), *mistake_lines(found)]), output)
     return OK
 
 
 def score_lines(found: Scores) -> list[str]:
-    """The metrics that apply, a line each."""
+    """The metrics that apply, one line each."""
     from neural_phylogeny.evaluation.table import rows
     from neural_phylogeny.reports.names import safe
 
@@ -65,23 +65,10 @@ def score_lines(found: Scores) -> list[str]:
 
 
 def mistake_lines(found: Scores) -> list[str]:
-    """What was wrong, by name, a line each; a heading first. Nothing when nothing was."""
+    """Every mistake by name, a line each, below a heading with their number."""
     from neural_phylogeny.reports.names import safe
 
-    def parents(names: tuple[str, ...]) -> str:
-        return " or ".join(map(safe, names)) if names else "no parent"
-
-    def found_parents(mistake: Mistake) -> str:
-        if mistake.undecided and not mistake.found:
-            return f"no direction between it and {parents(mistake.undecided)}"
-        return parents(mistake.found)
-
-    lines = [
-        f"  {safe(mistake.model)}: {found_parents(mistake)} instead of {parents(mistake.expected)}"
-        for mistake in found.mistakes
-    ]
-    lines += [f"  {safe(a)} and {safe(b)}: called related, but they are not" for a, b in found.false_kin.pairs]
-    return [f"wrong: {len(lines)}", *lines] if lines else ["wrong: nothing"]
+    return [f"mistakes: {len(found.mistakes) or 'none'}", *(f"  {safe(str(mistake))}" for mistake in found.mistakes)]
 
 
 def _counts(right: float | None, total: int | None) -> str:

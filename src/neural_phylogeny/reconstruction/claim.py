@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from neural_phylogeny.reconstruction.evidence import merge_evidence
 from neural_phylogeny.reconstruction.examine import Findings
 from neural_phylogeny.records import Edge, Evidence, Hidden, Kinship
-from neural_phylogeny.statistics.saved import Group
+from neural_phylogeny.statistics.cache import Group
 from neural_phylogeny.trees.forest import Forest
 from neural_phylogeny.trees.merging import MERGED
 from neural_phylogeny.wording import NOBODY, RUNNER_UP, percent

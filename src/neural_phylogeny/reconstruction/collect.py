@@ -11,36 +11,24 @@ import numpy as np
 from numpy.typing import NDArray
 
 from neural_phylogeny.atomic_files import replacing
+from neural_phylogeny.errors import InvalidOptionError
 from neural_phylogeny.graphs import components
+from neural_phylogeny.reconstruction.options import Reading
 from neural_phylogeny.records import ModelRecord, ModelRef, Skipped
-from neural_phylogeny.sources import discover, from_memory, open_all
+from neural_phylogeny.sources import from_memory, open_models
+from neural_phylogeny.sources.discover import is_chosen
 from neural_phylogeny.sources.opening import Opened, format_of
+from neural_phylogeny.statistics.cache import CachedStatistics, Group, load, reuse, save
 from neural_phylogeny.statistics.candidates import candidates, sample
-from neural_phylogeny.statistics.one_pass import Progress, measure, standard_statistics
-from neural_phylogeny.statistics.saved import Group, SavedPass, fingerprint, load, save
-from neural_phylogeny.tensors.alignment import Alignment, align
+from neural_phylogeny.statistics.fingerprint import fingerprint
+from neural_phylogeny.statistics.one_pass import measure, standard_statistics
+from neural_phylogeny.tensors.alignment import AlignedTensor, Alignment, align
 
 Models = str | os.PathLike[str] | Sequence[str | os.PathLike[str]] | Mapping[str, Mapping[str, Any]]
 """A path, several paths, or tensors by name for each model's name."""
 
 TOGETHER = 200
 """Collections up to this size are measured as one; larger ones in groups of candidates for kinship."""
-
-
-@dataclass(frozen=True)
-class Reading:
-    """How to find and read models; see ``neural_phylogeny.reconstruct`` for the fields."""
-
-    threads: int | None = None
-    memory: int = 1 << 30
-    seed: int = 0
-    include: Sequence[str] = ()
-    exclude: Sequence[str] = ()
-    component: str | None = None
-    stats: str | os.PathLike[str] | None = None
-    save_stats: str | os.PathLike[str] | None = None
-    progress: Progress | None = None
-    sample: float | None = None
 
 
 @dataclass(frozen=True)
@@ -82,43 +70,72 @@ class Collection:
 
 
 def gather(models: Models, reading: Reading) -> Collection:
-    """Open models and measure them, or take what an earlier pass kept.
+    """Open models and measure them, or take the cached statistics of an earlier pass.
 
-    Costs one read of every compared value, none when ``reading.stats`` holds all of the models.
+    Costs one read of every compared value; none when ``reading.stats`` holds all of the models as they are now,
+    measured under the same conditions. A note says why they are not used.
     """
     opened, skipped = _open(models, reading)
     try:
         names = [ref.name for ref, _ in opened]
         alignment = align([checkpoint.tensors for _, checkpoint in opened], names)
+        groups, notes = None, alignment.notes
         keep = reading.stats is not None or reading.save_stats is not None
-        prints = [fingerprint(ref, checkpoint.tensors) for ref, checkpoint in opened] if keep else []
-        groups = load(reading.stats).select(prints) if reading.stats is not None else None
-        notes = alignment.notes
-        if groups is not None and not all(group.statistics.was_sampled(reading.sample) for group in groups):
-            groups, notes = (
-                None,
-                (*notes, f"{reading.stats}: of another sample of the weights, so they were read again"),
-            )
+        prints = [fingerprint(ref, checkpoint) for ref, checkpoint in opened] if keep else []
+        if reading.stats is not None:
+            cached = _cached(opened, prints, reading, reading.stats)
+            if isinstance(cached, str):
+                notes = (*notes, f"{reading.stats} {cached}, so they were read again")
+            else:
+                groups = cached
         if groups is None:
             groups = _measure(opened, alignment, reading)
         if reading.save_stats is not None:
             with replacing(reading.save_stats) as file:
-                save(file, SavedPass(tuple(prints), reading.seed, groups))
+                save(file, CachedStatistics(tuple(prints), reading.seed, groups))
         formats = tuple(format_of(checkpoint) for _, checkpoint in opened)
     finally:
         for _, checkpoint in opened:
             checkpoint.close()
     refs = tuple(ref for ref, _ in opened)
+    notes = tuple(
+        dict.fromkeys(note for found in (notes, *(g.statistics.alignment.notes for g in groups)) for note in found)
+    )
     return Collection(refs, formats, alignment.parameters, tuple(skipped), groups, notes, reading.sample)
 
 
 def _open(models: Models, reading: Reading) -> tuple[list[Opened], list[Skipped]]:
     if isinstance(models, Mapping):
-        return from_memory(models), []
+        if reading.component is not None:
+            raise InvalidOptionError(
+                "component", "None for models in memory, which have no components", reading.component
+            )
+        chosen = [name for name in models if is_chosen(name, name, reading.include, reading.exclude)]
+        return from_memory({name: models[name] for name in chosen}), []
     paths = [models] if isinstance(models, str | os.PathLike) else list(models)
-    refs, not_found = discover(paths, include=reading.include, exclude=reading.exclude, component=reading.component)
-    opened, not_opened = open_all(refs)
-    return opened, [*not_found, *not_opened]
+    return open_models(paths, include=reading.include, exclude=reading.exclude, component=reading.component)
+
+
+def _cached(
+    opened: Sequence[Opened], prints: Sequence[str], reading: Reading, path: str | os.PathLike[str]
+) -> tuple[Group, ...] | str:
+    """The cached groups of the opened models; or why they must be read again, as a clause."""
+    found = reuse(load(path), prints, seed=reading.seed, sample=reading.sample)
+    if isinstance(found, str):
+        return found
+    for group in found:
+        members = [opened[model] for model in group.members]
+        now = within(
+            align([checkpoint.tensors for _, checkpoint in members], [r.name for r, _ in members]), reading.memory
+        )
+        if _compared(now) != _compared(group.statistics.alignment):
+            return "compares other parts of the models"
+    return found
+
+
+def _compared(alignment: Alignment) -> set[AlignedTensor]:
+    """What is compared with what, whatever it is called."""
+    return {replace(tensor, name="") for tensor in alignment.tensors}
 
 
 def _measure(opened: Sequence[Opened], alignment: Alignment, reading: Reading) -> tuple[Group, ...]:

@@ -22,8 +22,8 @@ from neural_phylogeny.relations.direction import log_odds
 from neural_phylogeny.relations.exact import exact_marks
 from neural_phylogeny.relations.existence import Existence, existence
 from neural_phylogeny.relations.shared import shared_values
+from neural_phylogeny.statistics.cache import Group
 from neural_phylogeny.statistics.results import Statistics
-from neural_phylogeny.statistics.saved import Group
 from neural_phylogeny.trees.family import Families, Family
 
 PARTLY = "left out:"

@@ -50,7 +50,7 @@ class MeasuredFamily:
 
     def retained_gram(self) -> Matrix:
         """Of the layers that none of these models re-initialised."""
-        return self._measurements.lasting.even_gram()
+        return self._measurements.retained.even_gram()
 
     def exact(self) -> dict[str, Matrix]:
         """From the tables of the group."""

@@ -118,7 +118,7 @@ class _Search:
 
 
 def _directions(tree: Parents, trees: NDArray[np.int64], scores: Vector) -> Vector:
-    """The likelihood of an edge's direction in ``tree`` as a share of that of both directions: ``(n,)``, 1 for the root."""
+    """Share of an edge's direction in the likelihood of both directions: ``(n,)``, 1 for the root."""
     weight = np.exp(scores - scores.max())
     probability = np.ones(len(tree))
     for j in np.flatnonzero(tree >= 0):

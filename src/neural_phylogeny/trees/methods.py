@@ -74,7 +74,7 @@ ANALOGUE = f"after {PAPER}"
 _ROWS = (
     Method(
         "auto",
-        "the detector's posterior, updated with exact features of pruning, rounding and untouched values, and weak evidence",
+        "the detector's posterior, updated with exact features (pruning, rounding, unchanged values) and weak evidence",
         "this package",
         "O(n^3) a matrix after the pass",
         in_each_family(auto_forest),

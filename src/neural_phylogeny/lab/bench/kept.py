@@ -11,10 +11,11 @@ from neural_phylogeny.atomic_files import replacing
 from neural_phylogeny.errors import SavedFileError
 from neural_phylogeny.evaluation.truth import Truth, parse_truth
 from neural_phylogeny.json_fields import Fields
-from neural_phylogeny.reconstruction.collect import Collection, Reading, gather
+from neural_phylogeny.reconstruction.collect import Collection, gather
+from neural_phylogeny.reconstruction.options import Reading
 from neural_phylogeny.records import ModelRef, Skipped
+from neural_phylogeny.statistics.cache import CachedStatistics, load, save
 from neural_phylogeny.statistics.condensed import condense, expand
-from neural_phylogeny.statistics.saved import SavedPass, load, save
 
 TRUTH = "truth.json"
 
@@ -69,7 +70,7 @@ def keep(folder: Path, target: Path) -> bool:
     groups = tuple(replace(group, statistics=condense(group.statistics)) for group in collection.groups)
     target.parent.mkdir(parents=True, exist_ok=True)
     with replacing(target) as file:
-        save(file, SavedPass(tuple(ref.name for ref in collection.refs), 0, groups, about))
+        save(file, CachedStatistics(tuple(ref.name for ref in collection.refs), 0, groups, about))
     return True
 
 
