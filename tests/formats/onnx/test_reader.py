@@ -187,7 +187,7 @@ def test_a_scale_that_does_not_fit_leaves_integers(tmp_path: Path, scale: np.nda
     with open_checkpoint(path) as checkpoint:
         assert checkpoint.tensors["q"].dtype == "int8"
         assert "q is not compared, about" in checkpoint.notes[0]
-        assert (checkpoint.unread[0].tensors, checkpoint.unread[0].weights) == (("q",), 12)
+        assert (checkpoint.unread[0].tensors, checkpoint.unread[0].weights) == (("q", "s"), 12)
 
 
 def test_what_is_left_out_is_noted(tmp_path: Path) -> None:
