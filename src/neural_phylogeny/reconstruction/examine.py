@@ -137,7 +137,7 @@ class Findings:
             lighter_tails=summed(kurtosis_score(self.statistics))[at],
             nearer=lambda fake: nearer(self.statistics, fake, seed)[at],
             seed=seed,
-            even=lambda chosen: measured(tuple(chosen)).lasting.even_gram(),
+            even=lambda chosen: measured(tuple(chosen)).retained.even_gram(),
             exact=lambda chosen: self._exact([rows[k] for k in chosen]),
             learned=lambda chosen: _learned(measured(tuple(chosen))),
             ancestral=lambda chosen: _ancestral(measured(tuple(chosen))),

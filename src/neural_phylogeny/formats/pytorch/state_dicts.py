@@ -15,7 +15,8 @@ from typing import Any
 import numpy as np
 
 from neural_phylogeny.formats.pytorch.inert import Inert, LeftOut, NumpyArray, TensorRecord
-from neural_phylogeny.formats.pytorch.modules import is_module, module_tensors, packed_weights
+from neural_phylogeny.formats.pytorch.modules import is_module, module_tensors
+from neural_phylogeny.formats.pytorch.packed import is_packed, named_by_layer, unpacked
 
 Tensors = dict[str, Any]
 """TensorRecord, NumPy array or LeftOut by name."""
@@ -89,7 +90,7 @@ def _search(node: Any, keys: tuple[str, ...], seen: set[int], path: str) -> Iter
         return
     seen.add(id(node))
     if is_module(node):
-        tensors = dict(module_tensors(node, as_tensor, path))
+        tensors = named_by_layer(dict(module_tensors(node, as_tensor, path)))
         if _has_weights(tensors):
             yield keys, tensors
         return
@@ -97,13 +98,13 @@ def _search(node: Any, keys: tuple[str, ...], seen: set[int], path: str) -> Iter
     direct: Tensors = {}
     for key, value in children.items():
         tensor = as_tensor(value)
-        if tensor is not None:
-            direct[key] = tensor
-        elif key.endswith("_packed_params"):
-            direct |= packed_weights(key, value)
+        if is_packed(key):
+            direct |= unpacked(key, value)
             seen.add(id(value))
+        elif tensor is not None:
+            direct[key] = tensor
     if _has_weights(direct):
-        yield keys, direct
+        yield keys, named_by_layer(direct)
     for key, value in children.items():
         if not IGNORED.search(key.lower()):
             yield from _search(value, (*keys, key), seen, path)

@@ -80,7 +80,7 @@ def witnesses_of(measured: Measurements) -> dict[str, Matrix]:
     found = {name: witness(seen) for name, witness in DIRECTED.items()}
     found |= {PRUNED: pruned(seen), UNTOUCHED: untouched(seen)}
     found[DIRECTION] = bounded(log_odds(statistics_of(measured))[0])
-    return found | {TREES: tree_odds(measured.lasting.even_gram())}
+    return found | {TREES: tree_odds(measured.retained.even_gram())}
 
 
 def never_trained_on(folder: Path) -> list[Path]:
