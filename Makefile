@@ -28,8 +28,9 @@ bench: $(DEV)/installed  ## speed and memory against a plain read; false kin amo
 	$(DEV)/bin/python benchmarks/methods_speed.py
 	$(DEV)/bin/python benchmarks/collections_speed.py --repeat 3
 
-docs: $(DEV)/installed  ## write docs/cli.md from the help texts
+docs: $(DEV)/installed  ## write docs/cli.md from the help texts, and the outputs that README.md and the walkthrough quote
 	$(DEV)/bin/python docs/make_cli.py
+	$(DEV)/bin/python docs/make_examples.py $(wildcard $(NPHYLO_SHARED)/wild/esl-lenet5)
 
 clean:
 	rm -rf .venv $(DEV)
