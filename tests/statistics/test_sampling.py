@@ -10,7 +10,7 @@ from neural_phylogeny.formats.memory import MemoryCheckpoint
 from neural_phylogeny.formats.spans import SpanFile
 from neural_phylogeny.records import TensorInfo
 from neural_phylogeny.statistics.one_pass import measure
-from neural_phylogeny.statistics.sampling import FEWEST, ROWS, Part, checked_share, part_of, shares
+from neural_phylogeny.statistics.sampling import FEWEST, ROWS, Part, part_of, shares
 from neural_phylogeny.tensors import layouts
 from neural_phylogeny.tensors.alignment import AlignedTensor, align
 from neural_phylogeny.tensors.roles import Role
@@ -128,12 +128,6 @@ def test_by_default_about_so_many_values_of_each_model(monkeypatch):
     models = [{"w": TensorInfo("w", (rows, 100), "float32")} for rows in (50, 50, 400, 400)]
     assert [shares(align(models[k : k + 2], ["a", "b"]), None) for k in (0, 2)] == [[1.0], [0.25]]
     assert shares(align(models[2:], ["a", "b"]), 0.5) == [0.5]
-
-
-@pytest.mark.parametrize("share", [0, -1, 1.01, float("nan")])
-def test_what_is_no_share(share):
-    with pytest.raises(ValueError, match="must be a share above 0 and at most 1"):
-        checked_share(share)
 
 
 def test_a_share_of_one_changes_no_bit_and_adds_nothing(rng):

@@ -18,6 +18,7 @@ EXIT_CODES: dict[type[errors.NeuralPhylogenyError], int] = {
     errors.NothingToCompareError: NOTHING_COMPARED,
     errors.MissingExtraError: USAGE,
     errors.UnknownChoiceError: USAGE,
+    errors.InvalidOptionError: USAGE,
     errors.CheckpointError: SOME_UNREADABLE,
     errors.SavedFileError: SOME_UNREADABLE,
 }

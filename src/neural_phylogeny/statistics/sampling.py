@@ -80,13 +80,6 @@ class Part:
             yield int(flat[low]), int(flat[high - 1]) + 1
 
 
-def checked_share(sample: float | None) -> float | None:
-    """The share itself; raises ValueError where it is none."""
-    if sample is not None and not 0.0 < sample <= 1.0:
-        raise ValueError(f"sample must be a share above 0 and at most 1, or None for the default, not {sample!r}")
-    return sample
-
-
 def shares(alignment: Alignment, sample: float | None) -> list[float]:
     """Share to be read of each tensor: the given one, or what leaves ``VALUES`` of each model.
 
