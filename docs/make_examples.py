@@ -44,7 +44,7 @@ def walkthrough(models: Path) -> str:
         esl = Path(folder) / "esl"
         esl.mkdir()
         for file in models.glob("*.pth"):
-            (esl / file.name).symlink_to(file.resolve())
+            (esl / file.name.removeprefix("models__")).symlink_to(file.resolve())
         os.chdir(folder)
         try:
             return STEP.sub(lambda found: _remade(found, names), text)
