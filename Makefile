@@ -22,9 +22,9 @@ lint: $(DEV)/installed  ## format, lint, types
 	$(DEV)/bin/ruff check .
 	$(DEV)/bin/mypy
 
-bench: $(DEV)/installed  ## speed and memory against a plain read; false kin among strangers; time of every method and of whole collections
+bench: $(DEV)/installed  ## speed and memory against a plain read; false positives among unrelated networks; time of every method and of whole collections
 	$(DEV)/bin/python benchmarks/speed.py
-	$(DEV)/bin/python benchmarks/strangers.py
+	$(DEV)/bin/python -m neural_phylogeny.lab.bench.tables.strangers
 	$(DEV)/bin/python benchmarks/methods_speed.py
 	$(DEV)/bin/python benchmarks/collections_speed.py --repeat 3
 
