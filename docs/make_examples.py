@@ -1,7 +1,7 @@
 """Write the outputs that README.md and docs/walkthrough.md quote: ``python docs/make_examples.py [FOLDER OF ESL]``.
 
-In the README the tree of the demo follows ``$ nphylo tree models/``. In the walkthrough every ``text`` block after a
-``python`` block holds what that block prints, and a ``text`` block that starts with ``$`` holds what the command prints.
+In the README the tree of the demo follows ``$ nphylo tree models/``. In the walkthrough a ``text`` block after a ``python``
+block holds what that block prints, and a ``text`` block that starts with ``$`` what the command prints.
 """
 
 from __future__ import annotations
