@@ -1,7 +1,7 @@
 """Write the outputs that README.md and docs/walkthrough.md quote: ``python docs/make_examples.py [FOLDER OF ESL]``.
 
-In the README the tree of the demo follows ``$ nphylo tree models/``. In the walkthrough a ``text`` block after a ``python``
-block holds what that block prints, and a ``text`` block that starts with ``$`` what the command prints.
+The tree of the demo follows ``$ nphylo tree models/`` in the README. In the walkthrough a ``text`` block holds what the
+``python`` block before it prints, or what the command after its ``$`` prints.
 """
 
 from __future__ import annotations
