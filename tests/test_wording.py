@@ -4,18 +4,18 @@ import math
 
 import pytest
 
-from neural_phylogeny.records import Edge, Evidence, Kinship
+from neural_phylogeny.records import Edge, Evidence, RelatedPair
 from neural_phylogeny.wording import TWO, verdict_would_change, what_would_change
 
-KIN = Evidence("unit-matching", 0.9, "kin", 1.0, "their hidden units match")
+KIN = Evidence(feature="unit-matching", value=0.9, favours="kin", strength=1.0, statement="their hidden units match")
 
 
 def edge(*evidence, sure=0.8, direction=0.84, coverage=1.0, support=math.nan):
-    return Edge("a", "b", "finetune", sure, 0.9, coverage, (KIN, *evidence), 1.0, direction, support)
+    return Edge(parent="a", child="b", kind="finetune", p_parent=sure, similarity=0.9, coverage=coverage, evidence=(KIN, *evidence), p_value=1.0, p_direction=direction, support=support)
 
 
 def rival(name, probability):
-    return Evidence("runner-up", probability, name, probability, "next likely")
+    return Evidence(feature="runner-up", value=probability, favours=name, strength=probability, statement="next likely")
 
 
 def said(claim, n_models=5):
@@ -48,7 +48,7 @@ def test_the_runner_up(witness, words):
 
 
 def test_the_strongest_witness_against():
-    weak, strong = (Evidence(name, -0.5, "b", sure, "b is older") for name, sure in (("weak", 0.1), ("strong", 0.5)))
+    weak, strong = (Evidence(feature=name, value=-0.5, favours="b", strength=sure, statement="b is older") for name, sure in (("weak", 0.1), ("strong", 0.5)))
     assert "The strongest witness against it is strong (strength 0.50 of 1): b is older." in said(edge(weak, strong))
 
 
@@ -60,10 +60,10 @@ def test_a_family_of_two_little_coverage_and_support():
 
 
 def test_a_pair_without_a_direction_names_the_witnesses_of_both():
-    votes = (Evidence("kurtosis", 0.5, "a", 0.5, ""), Evidence("largest-weight", -0.5, "b", 0.5, ""))
-    text = said(Kinship("a", "b", 1.0, 0.9, 1.0, (KIN, *votes)))
+    votes = (Evidence(feature="kurtosis", value=0.5, favours="a", strength=0.5, statement=""), Evidence(feature="largest-weight", value=-0.5, favours="b", strength=0.5, statement=""))
+    text = said(RelatedPair(a="a", b="b", p_value=1.0, similarity=0.9, coverage=1.0, evidence=(KIN, *votes)))
     assert "kurtosis for a as the parent; largest-weight for b as the parent" in text
-    assert "No witness tells a direction" in said(Kinship("a", "b", 1.0, 0.9, 1.0, (KIN,)))
+    assert "No witness tells a direction" in said(RelatedPair(a="a", b="b", p_value=1.0, similarity=0.9, coverage=1.0, evidence=(KIN,)))
 
 
 @pytest.mark.parametrize(

@@ -8,7 +8,7 @@ import jsonschema
 import pytest
 
 from neural_phylogeny.errors import UnknownChoiceError
-from neural_phylogeny.records import Edge, Evidence, Hidden, Kinship, ModelRecord, Phylogeny
+from neural_phylogeny.records import Edge, Evidence, MissingAncestor, RelatedPair, ModelRecord, Phylogeny
 from neural_phylogeny.reports.explanation import explain
 from neural_phylogeny.reports.json import explanation_to_json, from_json, to_json
 from neural_phylogeny.reports.reasons import render_explanation
@@ -20,21 +20,21 @@ SCHEMA = json.loads((Path(__file__).parents[2] / "docs" / "explanation.schema.js
 @pytest.fixture
 def answer():
     evidence = (
-        Evidence("unit-matching", 0.9, "kin", 1.0, "their hidden units match"),
-        Evidence("pruned", 8.0, "base", 0.99, "child has all zeros of base and more"),
-        Evidence("kurtosis", -0.5, "child", 0.5, "child has the lighter tails"),
-        Evidence("runner-up", 0.1, "other", 0.1, "next likely is that other is the parent of child"),
-        Evidence("largest-weight", 0.0, "neither", 0.0, "the matrices are divided evenly"),
+        Evidence(feature="unit-matching", value=0.9, favours="kin", strength=1.0, statement="their hidden units match"),
+        Evidence(feature="pruned", value=8.0, favours="base", strength=0.99, statement="child has all zeros of base and more"),
+        Evidence(feature="kurtosis", value=-0.5, favours="child", strength=0.5, statement="child has the lighter tails"),
+        Evidence(feature="runner-up", value=0.1, favours="other", strength=0.1, statement="next likely is that other is the parent of child"),
+        Evidence(feature="largest-weight", value=0.0, favours="neither", strength=0.0, statement="the matrices are divided evenly"),
     )
-    models = [ModelRecord(name, name, "npz", 10, 0) for name in ("base", "child", "copy", "other")]
-    models += [ModelRecord("far", "far", "npz", 10, 1), ModelRecord("odd", "odd", "npz", 10, None, "no matrices")]
-    models += [ModelRecord(name, name, "npz", 10, 2) for name in ("left", "right")]
-    orphans = [Edge("lost", name, "finetune", 0.8, 0.9, 1.0) for name in ("left", "right")]
+    models = [ModelRecord(name=name, path=name, format="npz", parameters=10, family=0) for name in ("base", "child", "copy", "other")]
+    models += [ModelRecord(name="far", path="far", format="npz", parameters=10, family=1), ModelRecord(name="odd", path="odd", format="npz", parameters=10, family=None, remark="no matrices")]
+    models += [ModelRecord(name=name, path=name, format="npz", parameters=10, family=2) for name in ("left", "right")]
+    orphans = [Edge(parent="lost", child=name, kind="finetune", p_direction=0.8, similarity=0.9, coverage=1.0) for name in ("left", "right")]
     return Phylogeny(
-        tuple(models),
-        edges=(Edge("base", "child", "finetune", 0.8, 0.9, 1.0, evidence, 1.0, 0.84), *orphans),
-        undirected=(Kinship("child", "other", 1.0, 0.9, 0.4, evidence[:3]),),
-        hidden=(Hidden("lost", 2),),
+        models=tuple(models),
+        edges=(Edge(parent="base", child="child", kind="finetune", p_parent=0.8, similarity=0.9, coverage=1.0, evidence=evidence, p_value=1.0, p_direction=0.84), *orphans),
+        undirected=(RelatedPair(a="child", b="other", p_value=1.0, similarity=0.9, coverage=0.4, evidence=evidence[:3]),),
+        missing=(MissingAncestor(name="lost", family=2),),
         copies=(("child", "copy"),),
     )
 

@@ -19,4 +19,4 @@ def test_nodes_and_edges_carry_the_records(everything):
 
 
 def test_an_empty_one():
-    assert len(Phylogeny(()).graph) == 0
+    assert len(Phylogeny(models=()).graph) == 0

@@ -32,7 +32,7 @@ def damaged(everything: Phylogeny, key: str, index: int, **changes: object) -> s
 
 def test_the_schema_holds_and_lists_the_kinds(everything):
     jsonschema.validate(content(everything), SCHEMA)
-    jsonschema.validate(content(Phylogeny(())), SCHEMA)
+    jsonschema.validate(content(Phylogeny(models=())), SCHEMA)
     assert SCHEMA["$defs"]["edge"]["properties"]["kind"]["enum"] == list(KINDS)
 
 
@@ -49,15 +49,15 @@ def test_keys_and_their_order(everything):
 
 def test_there_and_back(everything):
     assert from_json(to_json(everything)) == everything
-    assert from_json(to_json(Phylogeny(()))) == Phylogeny(())
+    assert from_json(to_json(Phylogeny(models=()))) == Phylogeny(models=())
 
 
 @given(st.text(), st.floats(), st.floats(0, 1), st.integers(0, 2**70))
 def test_any_name_and_number_survives(name, value, confidence, parameters):
     other = f"{name}2"
-    evidence = Evidence("w", value, name, 0.5, name)
-    models = (ModelRecord(name, name, "npz", parameters, 0), ModelRecord(other, other, "npz", 1, 0))
-    answer = Phylogeny(models, (Edge(name, other, "unknown", confidence, value, 1.0, (evidence,)),))
+    evidence = Evidence(feature="w", value=value, favours=name, strength=0.5, statement=name)
+    models = (ModelRecord(name=name, path=name, format="npz", parameters=parameters, family=0), ModelRecord(name=other, path=other, format="npz", parameters=1, family=0))
+    answer = Phylogeny(models=models, edges=(Edge(parent=name, child=other, kind="unknown", p_direction=confidence, similarity=value, coverage=1.0, evidence=(evidence,)),))
     text = to_json(answer)
     assert text.isascii()
     assert "\x1b" not in text
@@ -69,7 +69,7 @@ def test_any_name_and_number_survives(name, value, confidence, parameters):
 
 
 def test_numpy_and_other_values_in_the_provenance():
-    answer = Phylogeny((), provenance={"n": np.int64(3), "x": np.float32("nan"), "p": Path("a"), "s": {"b", "a"}})
+    answer = Phylogeny(models=(), provenance={"n": np.int64(3), "x": np.float32("nan"), "p": Path("a"), "s": {"b", "a"}})
     assert content(answer)["provenance"] == {"n": 3, "x": None, "p": "a", "s": ["a", "b"]}
 
 
@@ -134,9 +134,9 @@ def test_copies_must_be_lists_of_names(everything):
 
 
 def test_a_comparison_is_plain_data():
-    a = ModelRecord("a", "a", "npz", 10, 0)
-    tensors = (TensorComparison("w", "v", "kernel", float("nan"), 0.5),)
-    found = Comparison(a, dataclasses.replace(a, name="b"), "parent", 0.9, 0.8, 1.0, (), tensors)
+    a = ModelRecord(name="a", path="a", format="npz", parameters=10, family=0)
+    tensors = (TensorComparison(name="w", name_in_b="v", role="kernel", cosine=float("nan"), coverage=0.5),)
+    found = Comparison(a=a, b=dataclasses.replace(a, name="b"), verdict="parent", p_direction=0.9, similarity=0.8, coverage=1.0, evidence=(), tensors=tensors)
     parsed = json.loads(comparison_to_json(found))
     assert parsed["format"] == "neural-phylogeny-comparison"
     assert parsed["verdict"] == "parent"

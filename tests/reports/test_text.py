@@ -5,7 +5,7 @@ from itertools import pairwise
 
 from rich.console import Console
 
-from neural_phylogeny.records import Edge, Kinship, ModelRecord, Phylogeny
+from neural_phylogeny.records import Edge, RelatedPair, ModelRecord, Phylogeny
 from neural_phylogeny.reports.text import plain, render, to_html, to_text
 
 DRAWN = """\
@@ -48,8 +48,8 @@ def chain(length: int, branching: bool = False) -> Phylogeny:
     if branching:
         pairs += [(name, f"{name}x") for name in names]
         names += [f"{name}x" for name in names]
-    models = tuple(ModelRecord(name, name, "npz", 10, 0) for name in names)
-    return Phylogeny(models, tuple(Edge(a, b, "finetune", 0.9, 0.9, 1.0) for a, b in pairs))
+    models = tuple(ModelRecord(name=name, path=name, format="npz", parameters=10, family=0) for name in names)
+    return Phylogeny(models=models, edges=tuple(Edge(parent=a, child=b, kind="finetune", p_direction=0.9, similarity=0.9, coverage=1.0) for a, b in pairs))
 
 
 def on_screen(phylogeny: Phylogeny, width: int) -> str:
@@ -89,7 +89,7 @@ def test_a_narrow_screen_breaks_lines_but_loses_nothing(everything):
 
 
 def test_nothing_at_all():
-    assert to_text(Phylogeny(())) == "0 models, 0 families, 0 edges\n"
+    assert to_text(Phylogeny(models=())) == "0 models, 0 families, 0 edges\n"
 
 
 def test_a_run_of_thousands_goes_straight_down():
@@ -105,29 +105,29 @@ def test_a_deep_comb_is_drawn_whole_on_any_screen():
 
 
 def test_edges_in_a_circle_still_end():
-    models = tuple(ModelRecord(name, name, "npz", 10, 0) for name in "ab")
-    edges = (Edge("a", "b", "finetune", 0.9, 0.9, 1.0), Edge("b", "a", "finetune", 0.9, 0.9, 1.0))
-    assert "also from b" in to_text(Phylogeny(models, edges))
+    models = tuple(ModelRecord(name=name, path=name, format="npz", parameters=10, family=0) for name in "ab")
+    edges = (Edge(parent="a", child="b", kind="finetune", p_direction=0.9, similarity=0.9, coverage=1.0), Edge(parent="b", child="a", kind="finetune", p_direction=0.9, similarity=0.9, coverage=1.0))
+    assert "also from b" in to_text(Phylogeny(models=models, edges=edges))
 
 
 def test_two_roots_of_one_family_the_smaller_hangs():
-    models = tuple(ModelRecord(name, name, "npz", 10, 0) for name in ("small", "big", "child"))
+    models = tuple(ModelRecord(name=name, path=name, format="npz", parameters=10, family=0) for name in ("small", "big", "child"))
     answer = Phylogeny(
-        models, (Edge("big", "child", "finetune", 0.9, 0.9, 1.0),), (Kinship("small", "big", 0.9, 0.8, 1.0),)
+        models=models, edges=(Edge(parent="big", child="child", kind="finetune", p_direction=0.9, similarity=0.9, coverage=1.0),), undirected=(RelatedPair(a="small", b="big", p_value=0.9, similarity=0.8, coverage=1.0),)
     )
     assert "└── big  10 parameters, npz" in to_text(answer)
     assert "~ small" in to_text(answer)
 
 
 def test_no_number_is_rounded_to_a_certainty():
-    models = tuple(ModelRecord(name, name, "npz", 10, 0) for name in "ab")
-    nearly = Phylogeny(models, (Edge("a", "b", "finetune", 0.99999, 0.99999, 1.0),))
+    models = tuple(ModelRecord(name=name, path=name, format="npz", parameters=10, family=0) for name in "ab")
+    nearly = Phylogeny(models=models, edges=(Edge(parent="a", child="b", kind="finetune", p_direction=0.99999, similarity=0.99999, coverage=1.0),))
     assert "similarity >0.999  direction >99 %" in to_text(nearly)
 
 
 def test_how_likely_a_parent_is_stands_beside_the_direction():
-    models = tuple(ModelRecord(name, name, "npz", 10, 0) for name in ("base", "child"))
-    edge = Edge("base", "child", "finetune", 0.44, 0.75, 1.0, direction=0.9, support=0.75)
-    text = to_text(Phylogeny(models, (edge,)))
+    models = tuple(ModelRecord(name=name, path=name, format="npz", parameters=10, family=0) for name in ("base", "child"))
+    edge = Edge(parent="base", child="child", kind="finetune", p_parent=0.44, similarity=0.75, coverage=1.0, p_direction=0.9, support=0.75)
+    text = to_text(Phylogeny(models=models, edges=(edge,)))
     assert "parent 44 %  direction 90 %  support 75 %" in text
     assert "parent: how likely it is this one, of all here and none" in text

@@ -183,7 +183,7 @@ def as_phylogeny(truth: Truth, phylogeny: Phylogeny) -> Phylogeny:
     return Phylogeny(
         models=tuple(replace(model, family=family[model.name], remark="") for model in phylogeny.models),
         edges=tuple(
-            Edge(matched[edge.parent], matched[edge.child], edge.kind, math.nan, math.nan, math.nan)
+            Edge(parent=matched[edge.parent], child=matched[edge.child], kind=edge.kind, p_direction=math.nan, similarity=math.nan, coverage=math.nan)
             for edge in truth.edges
             if edge.parent in matched and edge.child in matched
         ),

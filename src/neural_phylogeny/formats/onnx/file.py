@@ -121,10 +121,10 @@ class OnnxFile(SpanFile):
             raise
         self.tensors = {
             name: TensorInfo(
-                name,
-                tensor.shape,
-                "float32" if name in self._dequantizers else tensor.dtype,
-                axes.get(name, 0),
+                name=name,
+                shape=tensor.shape,
+                dtype="float32" if name in self._dequantizers else tensor.dtype,
+                output_axis=axes.get(name, 0),
             )
             for name, tensor in self.tensors.items()
         }
@@ -219,7 +219,7 @@ class OnnxFile(SpanFile):
                 remedy="Export the model in float32.",
             )
         dtype = DTYPES[proto.data_type]
-        tensor = TensorInfo(name, shape, dtype.name)
+        tensor = TensorInfo(name=name, shape=shape, dtype=dtype.name)
         nbytes = -(-tensor.size * PACKED.get(proto.data_type, 8 * dtype.itemsize) // 8)
         if proto.data_location == TensorProto.EXTERNAL:
             home, offset = self._external_place(proto, name, nbytes)

@@ -115,7 +115,7 @@ class PyTorchFile(SpanFile):
             else:
                 native = tensor.dtype.newbyteorder("=")
                 self._arrays[name] = np.ascontiguousarray(tensor, dtype=native).reshape(-1)
-                self.tensors[name] = TensorInfo(name, tensor.shape, tensor.dtype.name)
+                self.tensors[name] = TensorInfo(name=name, shape=tensor.shape, dtype=tensor.dtype.name)
         self.notes = tuple(dict.fromkeys(notes))
         claimed = sum(tensor.size for tensor in self.tensors.values())
         held = sum(place.nbytes for place in self._places.values())
@@ -132,7 +132,7 @@ class PyTorchFile(SpanFile):
         else:
             self._views[name] = (view, record.quantizer)
         read_as = view.dtype if record.quantizer is None else np.dtype(np.float32)
-        self.tensors[name] = TensorInfo(name, view.shape, read_as.name)
+        self.tensors[name] = TensorInfo(name=name, shape=view.shape, dtype=read_as.name)
 
     def _prove(self, name: str, record: TensorRecord) -> tuple[View, Place]:
         place = self._place(record.storage) if isinstance(record.storage, Storage) else None
