@@ -8,6 +8,8 @@ PIP := $(DEV)/bin/python -m pip install --quiet --disable-pip-version-check
 
 demo: .venv/installed  ## install into .venv and run the demo
 	.venv/bin/nphylo demo
+	@echo
+	@echo "nphylo is installed in .venv: run .venv/bin/nphylo, or 'source .venv/bin/activate' and then nphylo."
 
 test: $(DEV)/installed  ## the fast suite, as CI runs it
 	$(DEV)/bin/python -m pytest -m "not slow"

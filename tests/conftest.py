@@ -30,10 +30,13 @@ def rng() -> np.random.Generator:
 @pytest.fixture(scope="session")
 def wild() -> Path:
     """The folder of groups of public checkpoints, or a visible skip."""
-    folder = os.environ.get("NPHYLO_WILD")
-    if not folder:
-        pytest.skip("NPHYLO_WILD is not set: no public checkpoints to test on")
-    return Path(folder)
+    shared = os.environ.get("NPHYLO_SHARED") or os.path.dirname(
+        os.environ.get("NPHYLO_WILD", "")
+    )  # until all have moved
+    folder = Path(shared) / "wild"
+    if not shared or not folder.is_dir():
+        pytest.skip("NPHYLO_SHARED names no folder with wild/: no public checkpoints to test on")
+    return folder
 
 
 @pytest.fixture
@@ -101,11 +104,23 @@ def answer() -> Build:
         models = [(name, k) for k, family in enumerate(families) for name in family if name not in hidden]
         return Phylogeny(
             models=(
-                *(ModelRecord(name=name, path=f"x/{name}", format="npz", parameters=10, family=k) for name, k in models),
-                *(ModelRecord(name=name, path=f"x/{name}", format="npz", parameters=10, family=None) for name in not_compared),
+                *(
+                    ModelRecord(name=name, path=f"x/{name}", format="npz", parameters=10, family=k)
+                    for name, k in models
+                ),
+                *(
+                    ModelRecord(name=name, path=f"x/{name}", format="npz", parameters=10, family=None)
+                    for name in not_compared
+                ),
             ),
-            edges=tuple(Edge(parent=a, child=b, kind="finetune", p_direction=confidence, similarity=0.9, coverage=1.0) for a, b in two(edges)),
-            undirected=tuple(RelatedPair(a=a, b=b, p_value=confidence, similarity=0.9, coverage=1.0) for a, b in two(undirected)),
+            edges=tuple(
+                Edge(parent=a, child=b, kind="finetune", p_direction=confidence, similarity=0.9, coverage=1.0)
+                for a, b in two(edges)
+            ),
+            undirected=tuple(
+                RelatedPair(a=a, b=b, p_value=1.0 - confidence, similarity=0.9, coverage=1.0)
+                for a, b in two(undirected)
+            ),
             missing=tuple(MissingAncestor(name=name, family=0) for name in hidden),
             copies=tuple(tuple(group) for group in copies.split()),
             skipped=tuple(Skipped(path=f"x/{name}", reason="it is empty") for name in skipped),

@@ -34,18 +34,34 @@ class TensorInfo:
     """What a checkpoint says of one tensor before any of its values are read.
 
     ``dtype`` is the NumPy or ml_dtypes name of the values that ``read`` returns, and ``output_axis`` the axis
-    of the output units: 0 in PyTorch and ONNX convolutions, -1 in Keras.
+    of the output units: 0 in PyTorch and ONNX convolutions, -1 in Keras. ``codes`` is the scheme of codes that the
+    values are stored as, such as ``"gptq"``, and ``code_bits`` the bits of a code; empty and 0 for plain numbers.
     """
 
     name: str
     shape: tuple[int, ...]
     dtype: str
     output_axis: int = 0
+    codes: str = ""
+    code_bits: int = 0
 
     @property
     def size(self) -> int:
         """Number of values."""
         return math.prod(self.shape)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Unread:
+    """Weights of a checkpoint that cannot be compared: codes that the file does not say how to read.
+
+    ``tensors`` are the names of the stored tensors, ``weights`` how many weights they stand for (an estimate where the
+    bits of a code are not known), ``reason`` says why, without a full stop.
+    """
+
+    tensors: tuple[str, ...]
+    weights: int
+    reason: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -67,9 +67,7 @@ def orphan_would_change(edge: Edge) -> tuple[str, ...]:
     )
 
 
-def verdict_would_change(
-    verdict: Verdict, p: float | None, alpha: float, share_read: float = 1.0
-) -> tuple[str, ...]:
+def verdict_would_change(verdict: Verdict, p: float | None, alpha: float, share_read: float = 1.0) -> tuple[str, ...]:
     """The same for two models that are unrelated, copies, or not comparable; ``p`` is the p-value of the test."""
     if verdict == "unrelated":
         return (

@@ -37,7 +37,7 @@ def test_show_refuses_what_is_no_result(run, tmp_path):
     (tmp_path / "x.json").write_text('{"format": "neural-phylogeny", "version": 9}')
     message = run("show", tmp_path / "x.json", code=3).stderr
     assert message.startswith(
-        f"nphylo: {tmp_path / 'x.json'}: a result file of version 9; this program reads version 1"
+        f"nphylo: {tmp_path / 'x.json'}: a result file of version 9; this program reads versions 1 to 2"
     )
     assert "No such file or directory" in run("show", tmp_path / "none.json", code=3).stderr
     (tmp_path / "x.json").write_bytes(b"\xff\xfe")
@@ -51,7 +51,7 @@ def test_compare(run, folder):
         assert words in result.stdout
     strangers = run("compare", folder / "base.npz", folder / "stranger\x1b[2J.npz")
     assert strangers.stdout.splitlines()[0] == (
-        r"base.npz and stranger\x1b[2J.npz are unrelated, as far as their weights tell"
+        r"base.npz and stranger\x1b[2J.npz are unrelated, as far as their weights show"
     )
     assert "\x1b" not in strangers.output
 
@@ -105,7 +105,7 @@ def test_score(run, folder, tmp_path):
     text = run("score", tmp_path / "r.json", tmp_path / "truth.json").stdout
     assert text.splitlines()[0] == "g: 3 models, copies counted once"
     assert ["overall", "accuracy", "0.333", "(1", "of", "3)"] in [line.split() for line in text.splitlines()]
-    assert "  base.npz: no parent instead of child[red].npz" in text
+    assert "  reversed edge: base.npz -> child[red].npz instead of child[red].npz -> base.npz" in text
     found = json.loads(run("score", tmp_path / "r.json", tmp_path / "truth.json", "--format", "json").stdout)
     assert found["metrics"]["overall"] == {"value": 1 / 3, "right": 1, "total": 3}
 
@@ -115,6 +115,12 @@ def test_score_names_what_it_cannot_use(run, folder, tmp_path):
     (tmp_path / "truth.json").write_text('{"edges": [{"parent": "a"}]}')
     message = run("score", tmp_path / "r.json", tmp_path / "truth.json", code=3).stderr
     assert message == f"nphylo: {tmp_path / 'truth.json'}: a damaged truth file: edges[0] lacks 'child'\n"
+
+
+def test_a_suffix_of_another_command_is_wrong_usage(run, tmp_path):
+    message = run("methods", "-o", tmp_path / "m.nwk", code=2).stderr
+    assert "m.nwk: no format has the suffix .nwk; use .json or .txt, or --format" in message
+    assert not list(tmp_path.iterdir())
 
 
 def test_methods(run):
@@ -129,7 +135,7 @@ def test_methods(run):
 def test_demo(run):
     text = run("demo").stdout
     said, made = text.index("WHAT THE WEIGHTS SAY"), text.index("HOW THEY WERE MADE")
-    assert said < made < text.index("tree direction, documented edges") < text.index("wrong: ")
+    assert said < made < text.index("tree direction, documented edges") < text.index("mistakes: ")
     for file in demo.folder().glob("*.*"):
         if file.name != "truth.json" and file.suffix != ".py":
             assert text[said:made].count(file.name) >= 1
@@ -143,6 +149,6 @@ def test_demo_names_every_mistake(run, tmp_path, monkeypatch):
     (tmp_path / "demo" / "truth.json").write_text(json.dumps(truth))
     monkeypatch.setattr(demo, "folder", lambda: tmp_path / "demo")
     text = run("demo").stdout
-    told = int(text.split("wrong: ")[1].split()[0])
-    assert text.count("instead of no parent") > 0 < text.count("called related, but they are not")
-    assert text.count("instead of no parent") + text.count("called related, but they are not") == told
+    counted = int(text.split("mistakes: ")[1].split()[0])
+    assert text.count("which has no parent") > 0 < text.count("unrelated models joined: ")
+    assert text.count("which has no parent") + text.count("unrelated models joined: ") == counted

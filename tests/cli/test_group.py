@@ -6,6 +6,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import click
 import pytest
 
 import neural_phylogeny
@@ -60,6 +61,14 @@ def test_every_command_says_what_it_does_how_and_with_which_exit_codes(run, name
 def test_the_page_of_the_docs_is_current():
     page = runpy.run_path(str(DOCS / "make_cli.py"))["page"]()
     assert (DOCS / "cli.md").read_text() == page, "run: python docs/make_cli.py"
+
+
+def test_the_page_documents_every_command_and_subcommand():
+    titles = {line[3:] for line in (DOCS / "cli.md").read_text().splitlines() if line.startswith("## ")}
+    lab = nphylo.get_command(None, "lab")  # type: ignore[arg-type]
+    assert isinstance(lab, click.Group)
+    subcommands = {f"nphylo lab {name}" for name in lab.list_commands(None)}  # type: ignore[arg-type]
+    assert {"nphylo", *(f"nphylo {name}" for name in COMMANDS), *subcommands} <= titles
 
 
 def test_every_deliberate_error_has_an_exit_code():

@@ -43,6 +43,16 @@ def test_a_given_format_wins_over_the_suffix(run, folder, tmp_path):
     assert (tmp_path / "r.json").read_text().startswith("('child[red].npz':")
 
 
+def test_a_given_format_may_have_any_suffix(run, folder, tmp_path):
+    run("tree", folder, "-q", "-o", tmp_path / "r.html", "--format", "json")
+    assert (tmp_path / "r.html").read_text().startswith("{")
+
+
+def test_a_name_without_a_suffix_gets_text(run, folder, tmp_path):
+    run("tree", folder, "-q", "-o", tmp_path / "result")
+    assert (tmp_path / "result").read_text().startswith("3 models")
+
+
 def test_newick(run, folder):
     assert run("tree", folder, "--format", "newick").stdout.count("\n") == 2
 
@@ -93,6 +103,8 @@ def test_too_small_models_are_nothing_to_compare(run, tmp_path):
         (("x", "--method", "kmean"), "unknown method 'kmean'; did you mean 'kmeans'?"),
         (("x", "-o", "no/such/folder/r.json"), "there is no folder no/such/folder"),
         (("x", "-o", "."), ". is a folder"),
+        (("x", "-o", "r.html"), "r.html: no format has the suffix .html; use .json, .nwk, .newick, .tree or .txt, or"),
+        (("x", "-o", "r.CSV"), "r.CSV: no format has the suffix .CSV"),
         (("x", "--colour\x1b[31m"), r"--colour\x1b[31m"),
     ],
 )

@@ -3,7 +3,7 @@
 import pytest
 
 from neural_phylogeny.errors import SavedFileError
-from neural_phylogeny.evaluation.metrics import Mistake, score
+from neural_phylogeny.evaluation.metrics import score
 from neural_phylogeny.evaluation.rates import Share
 from neural_phylogeny.evaluation.truth import TrueEdge, TruePair, Truth
 
@@ -55,7 +55,7 @@ def test_a_chain_told_as_a_star(answer):
     assert found.whole.ancestors.f1 == pytest.approx(0.8)
     assert found.whole.roots == Share(1, 1)
     assert not found.whole.exact
-    assert found.mistakes == (Mistake("c", ("b",), ("a",)),)
+    assert [str(mistake) for mistake in found.mistakes] == ["wrong parent: a -> c instead of b -> c"]
 
 
 def test_a_chain_skipping_one_has_the_right_direction(answer):
@@ -84,7 +84,6 @@ def test_undecided_counts_a_half(answer):
     assert score(told, truth("ac")).documented.tree_direction == Share(0.5, 1)
     assert score(told, truth("ca")).documented.tree_direction == Share(0, 1)
     assert score(told, truth("ab")).documented.exact_parent == Share(0, 1)
-    assert score(told, truth("ab")).mistakes == (Mistake("b", ("a",), (), ("a",)),)
 
 
 def test_lineage_has_precision_and_recall(answer):

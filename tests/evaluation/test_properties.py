@@ -31,8 +31,15 @@ def trees(parents):
 def told(parents):
     families = trees(parents)
     return Phylogeny(
-        models=tuple(ModelRecord(name=name, path=name, format="npz", parameters=10, family=families[k]) for k, name in enumerate(NAMES)),
-        edges=tuple(Edge(parent=NAMES[p], child=NAMES[k], kind="finetune", p_direction=0.9, similarity=0.9, coverage=1.0) for k, p in parents.items() if p >= 0),
+        models=tuple(
+            ModelRecord(name=name, path=name, format="npz", parameters=10, family=families[k])
+            for k, name in enumerate(NAMES)
+        ),
+        edges=tuple(
+            Edge(parent=NAMES[p], child=NAMES[k], kind="finetune", p_direction=0.9, similarity=0.9, coverage=1.0)
+            for k, p in parents.items()
+            if p >= 0
+        ),
     )
 
 
@@ -48,7 +55,9 @@ def known(parents):
 @settings(deadline=None, max_examples=60)
 @given(forests(), forests())
 def test_every_score_is_a_share_and_only_the_truth_is_exact(truth, answer):
-    counts = counts_of(score(told(answer), known(truth)))
+    found = score(told(answer), known(truth))
+    counts = counts_of(found)
+    assert (not found.mistakes) == (truth == answer)
     for name, (right, total) in counts.items():
         assert 0 <= right <= total, name
     assert (counts["overall"][0] == len(NAMES)) == (truth == answer)

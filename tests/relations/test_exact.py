@@ -7,9 +7,8 @@ from neural_phylogeny.relations.exact import (
     CERTAIN,
     GOOD,
     STRONG,
-    Shared,
     counted,
-    exact_witnesses,
+    exact_marks,
     pruned,
     pruned_copy,
     quantized,
@@ -17,6 +16,7 @@ from neural_phylogeny.relations.exact import (
     rounded,
     shrunk,
 )
+from neural_phylogeny.relations.overlap import Overlap
 
 
 @pytest.fixture
@@ -36,16 +36,16 @@ def zeroed(model, share=0.5):
 
 
 def test_a_pruned_copy_is_certain(measured, root, rng):
-    shared = Shared.of(measured(root, zeroed(root), trained(root, rng)))
-    odds = pruned_copy(shared)
+    overlap = Overlap.of(measured(root, zeroed(root), trained(root, rng)))
+    odds = pruned_copy(overlap)
     assert odds[0, 1] == CERTAIN == -odds[1, 0]
     assert not odds[2].any()
-    assert pruned(shared).tolist() == [[0.0] * 3, [-GOOD, 0.0, -GOOD], [0.0] * 3]  # a dense relative came before, too
+    assert pruned(overlap).tolist() == [[0.0] * 3, [-GOOD, 0.0, -GOOD], [0.0] * 3]  # a dense relative came before, too
 
 
 def test_a_pruned_and_trained_child_is_a_lead(measured, root, rng):
     mask = {name: w != 0 for name, w in zeroed(root).items()}
-    odds = pruned(Shared.of(measured(root, trained(root, rng, mask=mask))))
+    odds = pruned(Overlap.of(measured(root, trained(root, rng, mask=mask))))
     assert odds.tolist() == [[0.0, 0.0], [-GOOD, 0.0]]
 
 
@@ -54,7 +54,7 @@ def test_a_few_zeros_left_in_a_model_say_nothing(measured, root, rng):
     grown = trained(child, rng)
     for name, w in grown.items():
         w[:1][child[name][:1] == 0] = 0
-    odds = pruned(Shared.of(measured(child, grown)))
+    odds = pruned(Overlap.of(measured(child, grown)))
     assert not odds.any()
 
 
@@ -65,7 +65,7 @@ def test_a_rounded_copy_is_certain(measured, root, rng, name):
     dtype = np.float16 if name == "float16" else ml_dtypes.bfloat16
     copy = {key: w.astype(dtype).astype(np.float32) for key, w in root.items()}
     child = {key: w.astype(dtype).astype(np.float32) for key, w in trained(root, rng).items()}
-    odds = rounded(Shared.of(measured(root, copy, child)))
+    odds = rounded(Overlap.of(measured(root, copy, child)))
     assert odds[0, 1] == CERTAIN == -odds[1, 0]
     assert odds[0, 2] == 0 == odds[1, 2]
 
@@ -75,7 +75,7 @@ def test_untouched_values_tell_who_is_next(measured, root, rng):
     kept = rng.random(child["a"].shape) < 0.3
     grandchild = trained(child, rng)
     grandchild["a"][kept] = child["a"][kept]
-    found = exact_witnesses(measured(root, child, grandchild))
+    found = exact_marks(measured(root, child, grandchild))
     next_to = found.pop("untouched-values")
     assert not any(directed.any() for directed in found.values())
     assert next_to[1, 2] == 0.0
@@ -85,7 +85,7 @@ def test_untouched_values_tell_who_is_next(measured, root, rng):
 def test_nothing_is_said_of_what_is_not_finite(measured, root, rng):
     broken = trained(root, rng)
     broken["a"][0, 0] = np.nan
-    found = exact_witnesses(measured(root, broken, zeroed(root)))
+    found = exact_marks(measured(root, broken, zeroed(root)))
     assert all(np.isfinite(odds).all() for odds in found.values())
     assert found["pruned-copy"][0, 2] == CERTAIN
 
@@ -96,20 +96,20 @@ def narrowed(model, units=20):
 
 
 def test_removed_units_tell_the_larger_model_from_the_smaller(measured, root):
-    odds = shrunk(Shared.of(measured(root, narrowed(root))))
+    odds = shrunk(Overlap.of(measured(root, narrowed(root))))
     assert odds.tolist() == [[0.0, STRONG], [-STRONG, 0.0]]
 
 
 def test_another_number_of_classes_is_no_sign(measured, root):
     fewer = {"a": root["a"], "b": root["b"][:10]}
-    shared = Shared.of(measured(root, fewer))
-    assert not shrunk(shared).any()
-    assert not reshaped(shared).any()
+    overlap = Overlap.of(measured(root, fewer))
+    assert not shrunk(overlap).any()
+    assert not reshaped(overlap).any()
 
 
 def test_models_of_other_sizes_are_farther_relatives(measured, root, rng):
     small = narrowed(root)
-    odds = reshaped(Shared.of(measured(root, small, trained(small, rng))))
+    odds = reshaped(Overlap.of(measured(root, small, trained(small, rng))))
     assert odds.tolist() == [[0.0, -STRONG, -STRONG], [-STRONG, 0.0, 0.0], [-STRONG, 0.0, 0.0]]
 
 
@@ -130,7 +130,7 @@ def in_eight_bits(model):
 def test_a_model_in_eight_bits_was_made_from_the_other(measured, rng):
     root = {"a": rng.normal(size=(60, 50)).astype(np.float32), "b": rng.normal(size=(40, 60)).astype(np.float32)}
     child = trained(root, rng, moved=0.02)
-    odds = quantized(Shared.of(measured(root, in_eight_bits(root), child)))
+    odds = quantized(Overlap.of(measured(root, in_eight_bits(root), child)))
     assert odds.tolist() == [[0.0, CERTAIN, 0.0], [-CERTAIN, 0.0, 0.0], [0.0, 0.0, 0.0]]
 
 
@@ -138,9 +138,9 @@ def test_eight_bits_in_one_matrix_alone_are_no_sign(measured, rng):
     root = {"a": rng.normal(size=(60, 50)).astype(np.float32), "b": rng.normal(size=(40, 60)).astype(np.float32)}
     child = trained(root, rng) | {"a": in_eight_bits(root)["a"]}
     whole = in_eight_bits(root)
-    assert quantized(Shared.of(measured(root, child, whole)))[0].tolist() == [0.0, 0.0, CERTAIN]
+    assert quantized(Overlap.of(measured(root, child, whole)))[0].tolist() == [0.0, 0.0, CERTAIN]
 
 
 def test_small_matrices_have_few_values_anyway(measured, rng):
     root = {"a": rng.normal(size=(8, 6)).astype(np.float32)}
-    assert not quantized(Shared.of(measured(root, in_eight_bits(root)))).any()
+    assert not quantized(Overlap.of(measured(root, in_eight_bits(root)))).any()

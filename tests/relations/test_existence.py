@@ -12,49 +12,49 @@ def smooth(rng, units, inputs):
     return (rng.normal(size=(units, 5)) @ waves + 2 * waves[0]).astype(np.float32)
 
 
-def test_a_fine_tune_is_kin(measured, rng):
+def test_a_fine_tune_is_related(measured, rng):
     parent = rng.normal(size=(64, 64)).astype(np.float32)
     child = parent + 0.5 * rng.normal(size=(64, 64)).astype(np.float32)
     found = existence(measured({"w": parent}, {"w": child}))
-    assert found.kin[0, 1]
+    assert found.related[0, 1]
     assert found.log_p[0, 1] < -50
 
 
-def test_strangers_with_equal_inputs_are_not_kin_though_their_cosine_is_large(measured, rng):
+def test_strangers_with_equal_inputs_are_not_related_though_their_cosine_is_large(measured, rng):
     models = [{"w": smooth(rng, 64, 100)} for _ in range(12)]
     found = existence(measured(*models))
     assert found.cosine[np.triu_indices(12, 1)].min() > 0.3
-    assert not found.kin.any()
+    assert not found.related.any()
     assert found.conclusive[0, 1]
 
 
-def test_heads_of_equal_classes_are_not_kin(measured, rng):
+def test_heads_of_equal_classes_are_not_related(measured, rng):
     likeness = np.linalg.cholesky(0.8 * np.ones((10, 10)) + 0.2 * np.eye(10))
     models = [
         {"head.weight": ((1 + np.arange(10)[:, None]) * (likeness @ rng.normal(size=(10, 64)))).astype(np.float32)}
         for _ in range(12)
     ]
-    assert not existence(measured(*models)).kin.any()
+    assert not existence(measured(*models)).related.any()
 
 
-def test_non_negative_strangers_are_not_kin(measured, rng):
+def test_non_negative_strangers_are_not_related(measured, rng):
     models = [{"w": rng.uniform(0, 1, size=(64, 64)).astype(np.float32)} for _ in range(6)]
     found = existence(measured(*models))
     assert found.cosine[0, 1] > 0.7
-    assert not found.kin.any()
+    assert not found.related.any()
 
 
 def test_vectors_prove_nothing(measured):
     bias = np.linspace(0, 1, 500, dtype=np.float32)
     found = existence(measured({"b": bias, "w": bias[None]}, {"b": bias, "w": bias[None]}))
-    assert not found.kin.any()
+    assert not found.related.any()
     assert not found.conclusive.any()
 
 
 def test_a_model_too_small_to_say_is_not_conclusive(measured, rng):
     small = rng.normal(size=(3, 3)).astype(np.float32)
     found = existence(measured({"w": small}, {"w": small + np.float32(0.01)}))
-    assert not found.kin.any()
+    assert not found.related.any()
     assert not found.conclusive.any()
 
 
@@ -64,7 +64,7 @@ def test_one_huge_unit_does_not_make_kin(measured, rng):
         w = rng.normal(size=(40, 40)).astype(np.float32)
         w[0] += 100.0 * np.linspace(-1, 1, 40, dtype=np.float32)
         models.append({"w": w})
-    assert not existence(measured(*models)).kin.any()
+    assert not existence(measured(*models)).related.any()
 
 
 def test_an_identical_matrix_proves_kinship_whatever_the_rest(measured, rng):
@@ -76,7 +76,7 @@ def test_an_identical_matrix_proves_kinship_whatever_the_rest(measured, rng):
 def test_equal_constants_prove_nothing(measured, rng):
     models = [{"ones": np.ones((40, 40), np.float32), "w": rng.normal(size=(40, 40)).astype(np.float32)}] * 1
     models.append({"ones": np.ones((40, 40), np.float32), "w": rng.normal(size=(40, 40)).astype(np.float32)})
-    assert not existence(measured(*models)).kin.any()
+    assert not existence(measured(*models)).related.any()
 
 
 def test_the_orientation_of_keras_is_known(rng):
@@ -88,7 +88,7 @@ def test_the_orientation_of_keras_is_known(rng):
     models = [{"k": smooth(rng, 64, 100).T.copy()} for _ in range(6)]
     checkpoints = [MemoryCheckpoint(model) for model in models]
     infos = [{"k": TensorInfo(name="k", shape=(100, 64), dtype="float32", output_axis=-1)} for _ in models]
-    assert not existence(measure(checkpoints, align(infos, list("abcdef")))).kin.any()
+    assert not existence(measure(checkpoints, align(infos, list("abcdef")))).related.any()
 
 
 def test_the_level_is_for_all_pairs_together(measured, rng):
@@ -96,8 +96,8 @@ def test_the_level_is_for_all_pairs_together(measured, rng):
     child = (0.55 * parent + rng.normal(size=(16, 16))).astype(np.float32)
     statistics = measured({"w": parent}, {"w": child})
     p = float(np.exp(existence(statistics).log_p[0, 1]))
-    assert existence(statistics, alpha=2 * p, n_pairs=1).kin[0, 1]
-    assert not existence(statistics, alpha=2 * p, n_pairs=1000).kin[0, 1]
+    assert existence(statistics, alpha=2 * p, n_pairs=1).related[0, 1]
+    assert not existence(statistics, alpha=2 * p, n_pairs=1000).related[0, 1]
 
 
 @given(st.floats(0, 50), st.floats(0.1, 10), st.floats(0, 10))
@@ -108,3 +108,12 @@ def test_the_tail_is_never_thinner_than_a_normal_one(total, variance, bound):
 
 def test_nothing_is_claimed_of_the_other_direction():
     assert bernstein_log_tail(np.array(-5.0), np.array(1.0), np.array(1.0)) == pytest.approx(0.0)
+
+
+def test_the_p_value_is_that_of_the_test_and_zero_where_a_matrix_is_identical(measured, rng):
+    parent, stranger = rng.normal(size=(2, 64, 64)).astype(np.float32)
+    child = (parent + 0.5 * rng.normal(size=(64, 64))).astype(np.float32)
+    found = existence(measured({"w": parent}, {"w": child}, {"w": stranger}, {"w": parent}))
+    assert 0.0 < found.p_value[0, 1] == np.exp(found.log_p[0, 1]) < 1e-20
+    assert 0.001 < found.p_value[0, 2] <= 1.0
+    assert found.p_value[0, 3] == 0.0

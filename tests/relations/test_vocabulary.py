@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from neural_phylogeny.reconstruction.evidence import exact_evidence
-from neural_phylogeny.relations.exact import GOOD, exact_witnesses
+from neural_phylogeny.relations.exact import GOOD, exact_marks
 from neural_phylogeny.relations.vocabulary import longer
 
 
@@ -23,9 +23,9 @@ def with_rows(model, rows, rng):
 def test_who_has_fresh_rows_came_later(measured, root, rng):
     statistics = measured(root, with_rows(root, 0.02 * rng.normal(size=(8, 48)), rng))
     assert longer(statistics).tolist() == [[False, True], [False, False]]
-    odds = exact_witnesses(statistics)
+    odds = exact_marks(statistics)
     assert odds["new-rows"].tolist() == [[0.0, 0.0], [-GOOD, 0.0]]
-    told = {one.witness: one.favours for one in exact_evidence(odds, 0, 1, ("root", "child"))}
+    told = {one.feature: one.model for one in exact_evidence(odds, 0, 1, ("root", "child"))}
     assert told == {"new-rows": "root"}
 
 

@@ -8,16 +8,33 @@ NASTY = "evil\x1b[31m\u202e[bold]x</code>"
 
 
 def model(name: str, family: int | None, remark: str = "") -> ModelRecord:
-    return ModelRecord(name=name, path=f"models/{name}", format="pytorch", parameters=61_706, family=family, remark=remark)
+    return ModelRecord(
+        name=name, path=f"models/{name}", format="pytorch", parameters=61_706, family=family, remark=remark
+    )
 
 
 @pytest.fixture
 def everything() -> Phylogeny:
     """A phylogeny with one of each: merge, run, copy, hidden ancestor, undirected pairs, stranger, nasty name."""
-    witness = Evidence(feature="kurtosis", value=0.5, favours="base", strength=0.6, statement="base has the lighter tails in 75 % of the matrices")
+    evidence = Evidence(
+        feature="kurtosis",
+        value=0.5,
+        favours="parent",
+        model="base",
+        strength=0.6,
+        statement="base has the lighter tails in 75 % of the matrices",
+    )
 
     def edge(parent: str, child: str, confidence: float = 0.97, coverage: float = 1.0) -> Edge:
-        return Edge(parent=parent, child=child, kind="finetune", p_direction=confidence, similarity=0.9, coverage=coverage, evidence=(witness,))
+        return Edge(
+            parent=parent,
+            child=child,
+            kind="finetune",
+            p_direction=confidence,
+            similarity=0.9,
+            coverage=coverage,
+            evidence=(evidence,),
+        )
 
     names = ["base", "a", "b", "merged", "ep1", "ep2", "ep3", "ep4", NASTY, "copy"]
     return Phylogeny(
@@ -40,9 +57,9 @@ def everything() -> Phylogeny:
             edge("ep3", "ep4"),
         ),
         undirected=(
-            RelatedPair(a="u1", b="u2", p_value=0.999, similarity=0.98, coverage=1.0),
-            RelatedPair(a=NASTY, b="a", p_value=0.9, similarity=0.7, coverage=1.0),
-            RelatedPair(a="a", b="b", p_value=0.9, similarity=0.7, coverage=1.0),
+            RelatedPair(a="u1", b="u2", p_value=1e-30, similarity=0.98, coverage=1.0),
+            RelatedPair(a=NASTY, b="a", p_value=1e-5, similarity=0.7, coverage=1.0),
+            RelatedPair(a="a", b="b", p_value=1e-5, similarity=0.7, coverage=1.0),
         ),
         missing=(MissingAncestor(name="lost", family=3),),
         copies=(("ep4", "copy"),),

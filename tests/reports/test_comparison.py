@@ -1,7 +1,7 @@
 """Two models side by side."""
 
-import math
 from dataclasses import replace
+from typing import Any
 
 import pytest
 
@@ -18,28 +18,50 @@ A, B = (ModelRecord(name=name, path=name, format="npz", parameters=1_000, family
     [
         ("parent", r"b\x1b[2J was made from a (direction 90 %)"),
         ("child", r"a was made from b\x1b[2J (direction 90 %)"),
-        ("related", r"a and b\x1b[2J are related (kin 90 %); their weights do not say which came first"),
-        ("unrelated", r"a and b\x1b[2J are unrelated, as far as their weights tell"),
-        ("copies", r"a and b\x1b[2J hold the same weights"),
+        ("related", r"a and b\x1b[2J are related (p < 1e-12); their weights do not show which came first"),
+        ("unrelated", r"a and b\x1b[2J are unrelated, as far as their weights show"),
+        ("copies", r"a and b\x1b[2J have the same weights"),
         ("not comparable", r"a and b\x1b[2J cannot be compared"),
     ],
 )
 def test_the_verdict_comes_first(verdict, sentence):
-    assert plain(render_comparison(Comparison(a=A, b=B, verdict=verdict, p_direction=0.9, similarity=0.8, coverage=0.5))).splitlines()[0] == sentence
+    numbers: dict[str, Any] = {"p_direction": 0.9} if verdict in ("parent", "child") else {"p_value": 1e-20}
+    assert (
+        plain(
+            render_comparison(Comparison(a=A, b=B, verdict=verdict, **numbers, similarity=0.8, coverage=0.5))
+        ).splitlines()[0]
+        == sentence
+    )
 
 
 def test_copies_told_from_a_sample_are_called_no_more_than_that():
-    text = plain(render_comparison(Comparison(a=A, b=B, verdict="copies", p_direction=math.nan, similarity=1.0, coverage=1.0, share_read=0.0123))).splitlines()
+    text = plain(
+        render_comparison(Comparison(a=A, b=B, verdict="copies", similarity=1.0, coverage=1.0, share_read=0.0123))
+    ).splitlines()
     assert text[0] == r"a and b\x1b[2J are equal in all that was read, 1.2 % of the weights"
     assert "read: 1.2 % of the weights compared" in text
 
 
 def test_all_that_is_known_is_shown():
-    evidence = (Evidence(feature="kurtosis", value=0.5, favours="a", strength=0.8, statement="a has the lighter tails"),)
-    tensors = (TensorComparison(name="w", name_in_b="v", role="kernel", cosine=0.75, coverage=1.0), TensorComparison(name="z", name_in_b="z", role="vector", cosine=math.nan, coverage=0.5))
+    evidence = (
+        Evidence(
+            feature="kurtosis",
+            value=0.5,
+            favours="parent",
+            model="a",
+            strength=0.8,
+            statement="a has the lighter tails",
+        ),
+    )
+    tensors = (
+        TensorComparison(name="w", name_in_b="v", role="kernel", cosine=0.75, coverage=1.0),
+        TensorComparison(name="z", name_in_b="z", role="vector", cosine=None, coverage=0.5),
+    )
     skipped = (Skipped(path="c.pt", reason="it is damaged"),)
-    found = Comparison(a=A, b=B, verdict="parent", p_direction=math.nan, similarity=math.nan, coverage=1.0, evidence=evidence, tensors=tensors, skipped=skipped)
-    text = plain(render_comparison(replace(found, reasons=Reasons(supporting=evidence), what_would_change=("a sibling",))))
+    found = Comparison(a=A, b=B, verdict="parent", coverage=1.0, evidence=evidence, tensors=tensors, skipped=skipped)
+    text = plain(
+        render_comparison(replace(found, reasons=Reasons(supporting=evidence), what_would_change=("a sibling",)))
+    )
     assert "For it:" in text
     assert "Against it:" not in text
     assert "- a sibling" in text

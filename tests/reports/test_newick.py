@@ -25,7 +25,11 @@ def edges_of(tree: dendropy.Tree) -> set[tuple[str | None, str]]:
 
 def forest(parents: list[int | None], names: list[str]) -> Phylogeny:
     models = tuple(ModelRecord(name=name, path=name, format="npz", parameters=10, family=0) for name in names)
-    edges = tuple(Edge(parent=names[p], child=names[k], kind="finetune", p_direction=0.9, similarity=0.75, coverage=1.0) for k, p in enumerate(parents) if p is not None)
+    edges = tuple(
+        Edge(parent=names[p], child=names[k], kind="finetune", p_direction=0.9, similarity=0.75, coverage=1.0)
+        for k, p in enumerate(parents)
+        if p is not None
+    )
     return Phylogeny(models=models, edges=edges)
 
 
@@ -52,7 +56,7 @@ def test_lengths_are_one_minus_similarity_and_never_negative():
         edges=(
             Edge(parent="a", child="b", kind="finetune", p_direction=0.9, similarity=0.75, coverage=1.0),
             Edge(parent="a", child="c", kind="finetune", p_direction=0.9, similarity=1.0000001, coverage=1.0),
-            Edge(parent="a", child="d", kind="finetune", p_direction=0.9, similarity=float("nan"), coverage=1.0),
+            Edge(parent="a", child="d", kind="finetune", p_direction=0.9, coverage=1.0),
         ),
     )
     assert to_newick(answer) == "(b:0.25,c:0,d)a;"
@@ -64,7 +68,14 @@ def test_names_are_quoted_as_the_standard_says():
 
 def test_pairs_without_direction_meet_in_an_unnamed_root():
     models = tuple(ModelRecord(name=name, path=name, format="npz", parameters=10, family=0) for name in "abc")
-    answer = Phylogeny(models=models, edges=(), undirected=(RelatedPair(a="a", b="b", p_value=0.9, similarity=0.5, coverage=1.0), RelatedPair(a="b", b="c", p_value=0.9, similarity=0.9, coverage=1.0)))
+    answer = Phylogeny(
+        models=models,
+        edges=(),
+        undirected=(
+            RelatedPair(a="a", b="b", p_value=0.9, similarity=0.5, coverage=1.0),
+            RelatedPair(a="b", b="c", p_value=0.9, similarity=0.9, coverage=1.0),
+        ),
+    )
     assert to_newick(answer) == "(a:0.25,b:0.05,c:0.05);"
 
 

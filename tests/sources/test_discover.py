@@ -138,7 +138,10 @@ def test_what_no_file_can_be_called_is_told(path: str) -> None:
 
 def test_a_folder_without_checkpoints_is_told(write, tmp_path: Path) -> None:
     write("README.md", "nothing here")
-    assert discover([tmp_path]) == ([], [Skipped(path=str(tmp_path), reason="no checkpoint of a known format in this folder")])
+    assert discover([tmp_path]) == (
+        [],
+        [Skipped(path=str(tmp_path), reason="no checkpoint of a known format in this folder")],
+    )
 
 
 def test_a_folder_that_may_not_be_listed_is_told(tmp_path: Path, refuse) -> None:
@@ -150,13 +153,18 @@ def test_a_folder_that_may_not_be_listed_is_told(tmp_path: Path, refuse) -> None
 def test_a_file_in_a_folder_that_may_not_be_entered_is_told(write, refuse) -> None:
     path = write("locked/a.pt")
     refuse("os.stat", path)
-    assert discover([path]) == ([], [Skipped(path=path, reason="permission denied. Check the path and its permissions.")])
+    assert discover([path]) == (
+        [],
+        [Skipped(path=path, reason="permission denied. Check the path and its permissions.")],
+    )
 
 
 def test_a_shard_index_given_explicitly_is_its_model(write) -> None:
     shard = write("m/a.safetensors")
     index = write("m/model.safetensors.index.json", {"weight_map": {"w": "a.safetensors"}})
-    assert discover([index])[0] == [ModelRef(name="model.safetensors.index.json", path=index, parts=(Part(file=shard),))]
+    assert discover([index])[0] == [
+        ModelRef(name="model.safetensors.index.json", path=index, parts=(Part(file=shard),))
+    ]
     broken = write("m/b.index.json", {"weight_map": {"w": "../x"}})
     assert discover([broken])[1] == [
         Skipped(path=broken, reason="the shard index points outside its folder ('../x'). Do not trust this folder.")

@@ -33,7 +33,10 @@ def test_one_file_without_a_prefix_gives_its_own_reader(write) -> None:
 def test_shards_are_read_as_one_model(write, tmp_path: Path) -> None:
     parts = (Part(file=write("1.safetensors", {"w": [1.0, 2.0, 3.0]})), Part(file=write("2.safetensors", {"v": [4.0]})))
     with open_model(ModelRef(name="m", path=str(tmp_path), parts=parts)) as opened:
-        assert list(opened.tensors.values()) == [TensorInfo(name="w", shape=(3,), dtype="float32"), TensorInfo(name="v", shape=(1,), dtype="float32")]
+        assert list(opened.tensors.values()) == [
+            TensorInfo(name="w", shape=(3,), dtype="float32"),
+            TensorInfo(name="v", shape=(1,), dtype="float32"),
+        ]
         assert opened.read("w", 1).tolist() == [2.0, 3.0]
         assert opened.read("v").tolist() == [4.0]
         out = np.empty(2, np.float32)
@@ -43,7 +46,10 @@ def test_shards_are_read_as_one_model(write, tmp_path: Path) -> None:
 
 
 def test_components_are_read_under_their_prefixes(write, tmp_path: Path) -> None:
-    parts = (Part(file=write("u.safetensors", {"w": [1.0]}), prefix="unet."), Part(file=write("v.safetensors", {"w": [2.0]}), prefix="vae."))
+    parts = (
+        Part(file=write("u.safetensors", {"w": [1.0]}), prefix="unet."),
+        Part(file=write("v.safetensors", {"w": [2.0]}), prefix="vae."),
+    )
     with open_model(ModelRef(name="m", path=str(tmp_path), parts=parts)) as opened:
         assert {name: opened.read(name).tolist() for name in opened.tensors} == {"unet.w": [1.0], "vae.w": [2.0]}
         assert [tensor.name for tensor in opened.tensors.values()] == ["unet.w", "vae.w"]
@@ -66,7 +72,9 @@ def test_closing_a_model_and_failing_to_open_one_leave_no_file_open(write, tmp_p
     before = descriptors()
     with pytest.raises(DamagedFileError):
         open_model(ModelRef(name="m", path=str(tmp_path), parts=(Part(file=first), Part(file=second))))
-    opened = open_model(ModelRef(name="m", path=str(tmp_path), parts=(Part(file=first, prefix="a."), Part(file=second, prefix="b."))))
+    opened = open_model(
+        ModelRef(name="m", path=str(tmp_path), parts=(Part(file=first, prefix="a."), Part(file=second, prefix="b.")))
+    )
     assert descriptors() == before + 2
     opened.close()
     opened.close()
@@ -83,7 +91,9 @@ def test_an_error_in_a_shard_names_the_shard(write, tmp_path: Path) -> None:
 def test_what_cannot_be_opened_is_told_and_the_rest_goes_on(write, tmp_path: Path) -> None:
     good, text, empty = write("a.safetensors"), write("b.txt", "hello"), write("c.pt", "")
     gone = str(tmp_path / "d.pt")
-    sharded = ModelRef(name="m", path=str(tmp_path), parts=(Part(file=good), Part(file=write("e.safetensors", b"\xff" * 20))))
+    sharded = ModelRef(
+        name="m", path=str(tmp_path), parts=(Part(file=good), Part(file=write("e.safetensors", b"\xff" * 20)))
+    )
     refs = [one_file(good), one_file(text), one_file(empty), one_file(gone), sharded, one_file(good, "ema")]
     opened, skipped = open_all(refs)
     with opened[0][1] as checkpoint:

@@ -28,7 +28,9 @@ SHAPES = {
 def box(shape, axis=0, name="w", role=Role.KERNEL, start=None):
     start = start or (0,) * len(shape)
     stop = tuple(low + length for low, length in zip(start, shape, strict=True))
-    return AlignedTensor(name, role, start, stop, axis, (0, 1), (TensorInfo(name=name, shape=stop, dtype="float32"),) * 2)
+    return AlignedTensor(
+        name, role, start, stop, axis, (0, 1), (TensorInfo(name=name, shape=stop, dtype="float32"),) * 2
+    )
 
 
 def part_at(tensor: AlignedTensor, share: float) -> Part:
@@ -108,7 +110,13 @@ def test_the_plan_hangs_on_name_place_and_shape_alone():
 
     usual = drawn()
     others = AlignedTensor(
-        "w", Role.KERNEL, (0, 0), (3000, 400), 0, (2, 3, 9), (TensorInfo(name="x", shape=(4000, 400), dtype="bfloat16"),) * 3
+        "w",
+        Role.KERNEL,
+        (0, 0),
+        (3000, 400),
+        0,
+        (2, 3, 9),
+        (TensorInfo(name="x", shape=(4000, 400), dtype="bfloat16"),) * 3,
     )
     assert positions(part_at(others, 0.01)).tolist() == usual
     assert drawn(name="v") != usual

@@ -50,7 +50,9 @@ def test_other_names_align_by_shape_and_order_and_a_note_says_so():
 
 
 def test_buffers_and_integers_are_left_out():
-    tensors = model(w=(4, 4)) | {"n": TensorInfo(name="n", shape=(4, 4), dtype="int64")} | model(**{"bn.running_var": (4,)})
+    tensors = (
+        model(w=(4, 4)) | {"n": TensorInfo(name="n", shape=(4, 4), dtype="int64")} | model(**{"bn.running_var": (4,)})
+    )
     alignment = align([tensors, tensors], ["a", "b"])
     assert [t.name for t in alignment.tensors] == ["w"]
     assert alignment.parameters.tolist() == [16, 16]

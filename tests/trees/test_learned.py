@@ -38,12 +38,12 @@ def test_siblings_of_a_hidden_parent_stay_together_and_strangers_do_not(rng):
     forest = learned_forest(problem_that_says(rng, said, np.array([0.9, 0.8, 0.7, 0.1, 0.6])), None)
     assert forest.parents.tolist() == [-1, -1, -1, -1, 0]
     assert forest.families is not None
-    assert forest.hidden is not None
+    assert forest.missing is not None
     assert len(set(forest.families[[0, 1, 2, 4]])) == 1
     assert forest.families[3] != forest.families[0]
-    np.testing.assert_allclose(forest.hidden, [0.9, 0.8, 0.7, 0, 0])
-    assert forest.parenthood is not None
-    assert forest.parenthood[4] == 0.95
+    np.testing.assert_allclose(forest.missing, [0.9, 0.8, 0.7, 0, 0])
+    assert forest.p_parent is not None
+    assert forest.p_parent[4] == 0.95
 
 
 def test_the_next_likely_parent_is_told_and_what_is_left_is_shared(rng):
@@ -55,17 +55,17 @@ def test_the_next_likely_parent_is_told_and_what_is_left_is_shared(rng):
     np.testing.assert_allclose(forest.rivals.probability, [0.06, 0.2, 0.3])
     two = learned_forest(problem_that_says(rng, np.array([[0.9, 0.8], [0.1, 0.2]]), np.zeros(2)), None)
     assert two.rivals is not None
-    assert two.parenthood is not None
+    assert two.p_parent is not None
     assert two.rivals.parents.tolist() == [1, -1]
-    assert two.rivals.probability[1] == pytest.approx(1.0 - two.parenthood[1])
+    assert two.rivals.probability[1] == pytest.approx(1.0 - two.p_parent[1])
 
 
 def test_one_orphan_alone_is_no_sibling(rng):
     said = np.full((3, 3), 0.05)
     np.fill_diagonal(said, 0.9)
     forest = learned_forest(problem_that_says(rng, said, np.array([0.9, 0.1, 0.1])), None)
-    assert forest.hidden is not None
-    assert not forest.hidden.any()
+    assert forest.missing is not None
+    assert not forest.missing.any()
     assert forest.families is not None
     assert len(set(forest.families)) == 3
 
@@ -76,7 +76,7 @@ def test_a_doubtful_root_hangs_on_to_its_family_without_a_direction(rng):
     )
     forest = learned_forest(problem_that_says(rng, said, np.zeros(4)), None)
     assert forest.parents.tolist() == [-1, 0, 0, -1]
-    np.testing.assert_allclose(forest.probability, [1.0, 0.9 / 0.92, 0.5, 1.0])
+    np.testing.assert_allclose(forest.p_direction, [1.0, 0.9 / 0.92, 0.5, 1.0])
     assert forest.families is not None
     assert forest.families.tolist() == [0, 0, 0, 3]  # of 3 it is sure that no other is its parent
 
@@ -85,7 +85,7 @@ def test_of_doubtful_roots_alone_the_surest_stays_one(rng):
     said = np.array([[0.6, 0.3, 0.2], [0.2, 0.5, 0.1], [0.2, 0.2, 0.7]])
     forest = learned_forest(problem_that_says(rng, said, np.zeros(3)), None)
     assert (forest.parents < 0).tolist() == [False, False, True]
-    assert forest.probability.tolist() == [0.5, 0.5, 1.0]
+    assert forest.p_direction.tolist() == [0.5, 0.5, 1.0]
     assert forest.families is not None
     assert len(set(forest.families)) == 1
 
@@ -94,8 +94,8 @@ def test_of_two_models_a_parent_is_told_at_even_odds_with_siblings(rng):
     said = np.array([[0.98, 0.9], [0.02, 0.1]])
     forest = learned_forest(problem_that_says(rng, said, np.zeros(2)), None)
     assert forest.parents.tolist() == [-1, 0]
-    assert forest.parenthood is not None
-    assert forest.parenthood[1] == pytest.approx(0.9 / (0.9 + 5.0 * 0.1))
+    assert forest.p_parent is not None
+    assert forest.p_parent[1] == pytest.approx(0.9 / (0.9 + 5.0 * 0.1))
 
 
 @pytest.mark.parametrize(("verdict", "n_families"), [(1, 1), (0, 3), (-1, 3)])
@@ -113,11 +113,11 @@ def test_orphans_stay_together_only_below_an_ancestor(rng, verdict, n_families):
     forest = learned_forest(replace(problem, ancestral=ask), None)
     assert asked == [[0, 1, 2]]
     assert forest.families is not None
-    assert forest.hidden is not None
+    assert forest.missing is not None
     assert len(np.unique(forest.families)) == n_families
     assert forest.families[3] == forest.families[0]  # a child stays with its parent
-    assert (forest.hidden > 0).sum() == (3 if verdict == 1 else 0)
-    assert [(start.members, start.certain) for start in forest.starts] == (
+    assert (forest.missing > 0).sum() == (3 if verdict == 1 else 0)
+    assert [(start.members, start.certain) for start in forest.common_initialisations] == (
         [] if verdict == 1 else [((0, 1, 2), verdict == -1)]
     )
 
@@ -129,4 +129,4 @@ def test_two_models_of_one_initialisation_are_not_linked(rng, verdict):
     forest = learned_forest(problem, None)
     assert forest.families is not None
     assert len(np.unique(forest.families)) == (2 if verdict < 0 else 1)
-    assert len(forest.starts) == (1 if verdict < 0 else 0)
+    assert len(forest.common_initialisations) == (1 if verdict < 0 else 0)

@@ -59,5 +59,5 @@ def test_parts_are_judged_without_their_mean_and_are_one_family(rng):
     assert forest.merged[:, 2].tolist() == [0.5, 0.5, 0.0]
     assert forest.families is not None
     assert len(set(forest.families.tolist())) == 1
-    assert forest.parenthood is not None
-    assert forest.parenthood[2] == pytest.approx(0.5, abs=0.01)
+    assert forest.p_parent is not None
+    assert forest.p_parent[2] == pytest.approx(0.5, abs=0.01)

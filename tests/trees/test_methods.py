@@ -32,7 +32,7 @@ def test_planted_stars_are_found(name, planted):
     problem, families, parents = planted
     forest = METHODS[name].solve(problem)
     np.testing.assert_array_equal(forest.parents, parents)
-    assert np.all((forest.probability > 0.5) & (forest.probability <= 1))
+    assert np.all((forest.p_direction > 0.5) & (forest.p_direction <= 1))
     assert (forest.families is not None) == (name in {*PAPER, "detector", "auto"})
     if forest.families is not None:
         np.testing.assert_array_equal(forest.families[:, None] == forest.families, families[:, None] == families)

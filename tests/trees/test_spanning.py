@@ -37,7 +37,7 @@ def test_root_and_probabilities_are_those_of_trying_every_root(n, seed):
     for child, parent in enumerate(rooted.parents.tolist()):
         if parent >= 0:
             expected = sum(share[root] for root in range(n) if trees[root][child] == parent)
-            assert rooted.probability[child] == pytest.approx(expected)
+            assert rooted.p_direction[child] == pytest.approx(expected)
 
 
 @given(st.integers(2, 9), seeds)
@@ -66,4 +66,4 @@ def test_a_cycle_is_told():
 
 def test_a_single_model_is_its_own_root():
     rooted = root_tree(minimum_spanning_tree(np.zeros((1, 1))), np.zeros((1, 1)))
-    assert (rooted.parents.tolist(), rooted.margin, rooted.probability.tolist()) == ([-1], float("inf"), [1.0])
+    assert (rooted.parents.tolist(), rooted.margin, rooted.p_direction.tolist()) == ([-1], float("inf"), [1.0])

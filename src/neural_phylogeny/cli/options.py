@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -15,7 +15,7 @@ from neural_phylogeny.cli.output import STDOUT
 F = TypeVar("F", bound=Callable[..., Any])
 
 FORMATS_BY_SUFFIX = {".json": "json", ".nwk": "newick", ".newick": "newick", ".tree": "newick", ".txt": "text"}
-"""What a file named with ``-o`` gets when ``--format`` is not given."""
+"""Format of a file named with ``-o`` when ``--format`` is not given; a name without a suffix gets text."""
 
 _POWERS = {"": 0, "k": 1, "m": 2, "g": 3, "t": 4}
 
@@ -106,11 +106,8 @@ def output_options(*formats: str) -> Callable[[F], F]:
     def choose(ctx: click.Context, _: click.Parameter, output: str | None) -> str | None:
         if output is not None and output != STDOUT:
             _check_folder(output)
-            by_suffix = FORMATS_BY_SUFFIX.get(Path(output).suffix.lower(), "text")
-        else:
-            by_suffix = "text"
         if ctx.params.get("form") is None:
-            ctx.params["form"] = by_suffix if by_suffix in formats else "text"
+            ctx.params["form"] = _format_by_suffix(output, formats)
         return output
 
     def decorate(command: F) -> F:
@@ -119,17 +116,35 @@ def output_options(*formats: str) -> Callable[[F], F]:
             "--output",
             metavar="FILE",
             callback=choose,
-            help="Write to this file instead of stdout: whole, or not at all.",
+            help=f"Write to this file instead of stdout, whole or not at all; suffixes: {_suffixes(formats)}.",
         )(command)
         return click.option(
             "--format",
             "form",
             type=click.Choice(formats),
             is_eager=True,
-            help="How to write it; by default as the suffix of -o says, else text.",
+            help="Output format; by default the one of the suffix of -o, else text.",
         )(command)
 
     return decorate
+
+
+def _format_by_suffix(output: str | None, formats: Sequence[str]) -> str:
+    """The format of an output file; an unknown suffix is wrong usage, never text under a false name."""
+    suffix = Path(output or "").suffix
+    if output is None or output == STDOUT or not suffix:
+        return "text"
+    found = FORMATS_BY_SUFFIX.get(suffix.lower())
+    if found is None or found not in formats:
+        raise click.BadParameter(
+            f"{output}: no format has the suffix {suffix}; use {_suffixes(formats)}, or --format {'|'.join(formats)}"
+        )
+    return found
+
+
+def _suffixes(formats: Sequence[str]) -> str:
+    *first, last = (suffix for suffix, form in FORMATS_BY_SUFFIX.items() if form in formats)
+    return f"{', '.join(first)} or {last}" if first else last
 
 
 def _check_folder(output: str) -> None:

@@ -12,7 +12,7 @@ from neural_phylogeny.cli.options import output_options
 from neural_phylogeny.cli.show import read_result
 
 if TYPE_CHECKING:
-    from neural_phylogeny.evaluation.metrics import Mistake, Scores
+    from neural_phylogeny.evaluation.metrics import Scores
 
 
 @click.command("score")
@@ -65,23 +65,10 @@ def score_lines(found: Scores) -> list[str]:
 
 
 def mistake_lines(found: Scores) -> list[str]:
-    """What was wrong, by name, a line each; a heading first. Nothing when nothing was."""
+    """Every mistake by name, a line each, below a heading with their number."""
     from neural_phylogeny.reports.names import safe
 
-    def parents(names: tuple[str, ...]) -> str:
-        return " or ".join(map(safe, names)) if names else "no parent"
-
-    def found_parents(mistake: Mistake) -> str:
-        if mistake.undecided and not mistake.found:
-            return f"no direction between it and {parents(mistake.undecided)}"
-        return parents(mistake.found)
-
-    lines = [
-        f"  {safe(mistake.model)}: {found_parents(mistake)} instead of {parents(mistake.expected)}"
-        for mistake in found.mistakes
-    ]
-    lines += [f"  {safe(a)} and {safe(b)}: called related, but they are not" for a, b in found.false_kin.pairs]
-    return [f"wrong: {len(lines)}", *lines] if lines else ["wrong: nothing"]
+    return [f"mistakes: {len(found.mistakes) or 'none'}", *(f"  {safe(str(mistake))}" for mistake in found.mistakes)]
 
 
 def _counts(right: float | None, total: int | None) -> str:

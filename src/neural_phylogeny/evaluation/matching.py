@@ -1,4 +1,4 @@
-"""Truth and result on common ground: units that count as one model, and what each side says of them."""
+"""The models of a result matched to the ground truth: copies count as one unit, and both trees are on units."""
 
 from __future__ import annotations
 
@@ -6,22 +6,22 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import PurePath
-from typing import TYPE_CHECKING
+
+import networkx as nx
 
 from neural_phylogeny.errors import SavedFileError
 from neural_phylogeny.evaluation.truth import Truth, match_names
 from neural_phylogeny.records import Phylogeny
 
-if TYPE_CHECKING:
-    import networkx as nx
-
 Unit = int
 """Models that count as one: exact copies by the truth, or by the result where the truth does not name them."""
 
+UnitPair = tuple[Unit, Unit]
+
 
 @dataclass(frozen=True)
-class Standing:
-    """Who is who, and the two family trees on units.
+class Matching:
+    """Which models count as one unit, and the two family trees on units.
 
     Attributes
     ----------
@@ -41,7 +41,7 @@ class Standing:
         The parent that the result names first.
     undecided : nx.DiGraph
         ``claimed`` with the undirected pairs, and copies by the result that are none by the truth, in both directions.
-    kin : nx.Graph
+    related : nx.Graph
         Every pair that the truth calls related, siblings included.
     """
 
@@ -54,7 +54,7 @@ class Standing:
     true: nx.DiGraph[Unit]
     main_parent: dict[Unit, Unit]
     undecided: nx.DiGraph[Unit]
-    kin: nx.Graph[Unit]
+    related: nx.Graph[Unit]
 
     @property
     def models(self) -> list[Unit]:
@@ -65,6 +65,29 @@ class Standing:
         """The unit of a name of the truth file."""
         return self.unit[f"truth:{name}"]
 
+    def of_model(self, name: str) -> Unit:
+        """The unit of a model of the result."""
+        return self.unit[f"model:{name}"]
+
+    def edges(self, truth: Truth, *, documented: bool) -> list[UnitPair]:
+        """Known edges of one certainty inside the collection; edges between copies by the truth are left out."""
+        copied = {frozenset(pair) for pair in truth.copies}
+        inside = self.present | self.unread
+        found: dict[UnitPair, bool] = {}
+        for edge in truth.edges:
+            pair = self.of_truth(edge.parent), self.of_truth(edge.child)
+            if frozenset((edge.parent, edge.child)) not in copied and inside.issuperset(pair):
+                found[pair] = found.get(pair, False) or edge.documented
+        return [pair for pair, is_documented in found.items() if is_documented == documented]
+
+    def known_parents(self, truth: Truth) -> dict[Unit, set[Unit]]:
+        """Parents of each unit, in the collection or not, by documented edges or, in a complete truth, by all."""
+        found: dict[Unit, set[Unit]] = {}
+        for edge in truth.edges:
+            if edge.documented or truth.complete:
+                found.setdefault(self.of_truth(edge.child), set()).add(self.of_truth(edge.parent))
+        return found
+
     def true_parents(self, child: Unit) -> set[Unit]:
         """Parents that are in the collection; none for a root and for the child of a hidden ancestor."""
         return {parent for parent in self.true.predecessors(child) if parent in self.present | self.unread}
@@ -74,7 +97,12 @@ class Standing:
         parent = self.main_parent.get(child)
         return parent if parent in self.present else None
 
-    def undirected_kin(self, unit: Unit) -> set[Unit]:
+    def parent_is_right(self, model: Unit) -> bool:
+        """Whether the named parent, or its absence, is right; always wrong for a model that could not be read."""
+        parents, named = self.true_parents(model), self.named_parent(model)
+        return model in self.present and (named in parents if parents else named is None)
+
+    def undirected_relatives(self, unit: Unit) -> set[Unit]:
         """Units to which the result calls a unit related without a direction."""
         return {other for other in self.undecided.predecessors(unit) if self.undecided.has_edge(unit, other)}
 
@@ -84,8 +112,6 @@ class Standing:
 
     def direction(self, parent: Unit, child: Unit) -> float:
         """How right the result is that one is the other's ancestor: 1, 0, or a half where it leaves that open."""
-        import networkx as nx
-
         if parent == child:
             return 0.5
         if nx.has_path(self.claimed, parent, child):
@@ -93,16 +119,14 @@ class Standing:
         return 0.5 if nx.has_path(self.undecided, parent, child) else 0.0
 
 
-def stand(phylogeny: Phylogeny, truth: Truth) -> Standing:
-    """Bring a result and a truth together.
+def match(phylogeny: Phylogeny, truth: Truth) -> Matching:
+    """Match a result to the ground truth.
 
     Raises
     ------
     SavedFileError
         When the truth names nothing that is in the result, or a name that may mean several models.
     """
-    import networkx as nx
-
     same, present, unread = _identities(phylogeny, truth)
     unit = {key: number for number, keys in enumerate(nx.connected_components(same)) for key in keys}
     claimed: nx.DiGraph[Unit] = nx.DiGraph()
@@ -110,30 +134,30 @@ def stand(phylogeny: Phylogeny, truth: Truth) -> Standing:
     claimed.add_nodes_from(unit.values())
     true.add_nodes_from(unit.values())
 
-    def said(name: str) -> Unit:
+    def unit_of(name: str) -> Unit:
         return unit[f"model:{name}"] if f"model:{name}" in unit else unit[f"hidden:{name}"]
 
     main_parent: dict[Unit, Unit] = {}
     for edge in phylogeny.edges:
-        parent, child = said(edge.parent), said(edge.child)
+        parent, child = unit_of(edge.parent), unit_of(edge.child)
         if parent != child:
             claimed.add_edge(parent, child)
             main_parent.setdefault(child, parent)
     undecided = claimed.copy()
     open_pairs = [(pair.a, pair.b) for pair in phylogeny.undirected]
     open_pairs += [pair for group in phylogeny.copies for pair in pairwise(group)]
-    undecided.add_edges_from((said(a), said(b)) for pair in open_pairs for a, b in (pair, pair[::-1]))
+    undecided.add_edges_from((unit_of(a), unit_of(b)) for pair in open_pairs for a, b in (pair, pair[::-1]))
     undecided.remove_edges_from(list(nx.selfloop_edges(undecided)))
     for known in truth.edges:
         parent, child = unit[f"truth:{known.parent}"], unit[f"truth:{known.child}"]
         if parent != child:
             true.add_edge(parent, child)
-    kin = true.to_undirected()
-    kin.add_edges_from((unit[f"truth:{pair.a}"], unit[f"truth:{pair.b}"]) for pair in truth.siblings)
+    related = true.to_undirected()
+    related.add_edges_from((unit[f"truth:{pair.a}"], unit[f"truth:{pair.b}"]) for pair in truth.siblings)
     names: dict[Unit, str] = {}
     for key in same:
         names.setdefault(unit[key], key.partition(":")[2])
-    return Standing(
+    return Matching(
         unit=unit,
         names=names,
         present={unit[key] for key in present},
@@ -143,14 +167,12 @@ def stand(phylogeny: Phylogeny, truth: Truth) -> Standing:
         true=true,
         main_parent=main_parent,
         undecided=undecided,
-        kin=kin,
+        related=related,
     )
 
 
 def _identities(phylogeny: Phylogeny, truth: Truth) -> tuple[nx.Graph[str], list[str], list[str]]:
     """Which names mean the same model, as a graph; the names present; the names that were given but not read."""
-    import networkx as nx
-
     matched = match_names(truth, phylogeny)
     if truth.names() and not matched:
         raise SavedFileError(
@@ -160,7 +182,7 @@ def _identities(phylogeny: Phylogeny, truth: Truth) -> tuple[nx.Graph[str], list
     same: nx.Graph[str] = nx.Graph()
     present = [f"model:{model.name}" for model in phylogeny.models]
     same.add_nodes_from(present)
-    same.add_nodes_from(f"hidden:{hidden.name}" for hidden in phylogeny.hidden)
+    same.add_nodes_from(f"hidden:{hidden.name}" for hidden in phylogeny.missing)
     same.add_nodes_from(f"truth:{name}" for name in truth.names())
     same.add_edges_from((f"truth:{name}", f"model:{model}") for name, model in matched.items())
     same.add_edges_from((f"truth:{source}", f"truth:{copy}") for source, copy in truth.copies)

@@ -12,7 +12,7 @@ from typing import Any, ClassVar, Self
 import numpy as np
 from numpy.typing import NDArray
 
-from neural_phylogeny.records import TensorInfo
+from neural_phylogeny.records import TensorInfo, Unread
 
 AnyArray = NDArray[Any]
 
@@ -33,6 +33,8 @@ class Checkpoint(ABC):
         Names of the state dicts in the file, the chosen one first; empty where the format has only one.
     notes : tuple of str
         Sentences for ``nphylo inspect``: what was left out or converted, and why.
+    unread : tuple of Unread
+        Weights that cannot be compared, because the file does not say what their codes stand for.
 
     Notes
     -----
@@ -43,6 +45,7 @@ class Checkpoint(ABC):
     tensors: dict[str, TensorInfo]
     components: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
+    unread: tuple[Unread, ...] = ()
 
     @abstractmethod
     def read(self, name: str, start: int = 0, stop: int | None = None) -> AnyArray:

@@ -13,9 +13,9 @@ from numpy.typing import NDArray
 from neural_phylogeny.reconstruction.evidence import merge_evidence
 from neural_phylogeny.reconstruction.examine import Findings
 from neural_phylogeny.records import Edge, Evidence, MissingAncestor, RelatedPair
-from neural_phylogeny.statistics.saved import Group
+from neural_phylogeny.statistics.cache import Group
+from neural_phylogeny.trees.forest import Forest
 from neural_phylogeny.trees.merging import MERGED
-from neural_phylogeny.trees.problem import Forest
 from neural_phylogeny.wording import RUNNER_UP, percent
 
 UNDECIDED = 0.05
@@ -55,9 +55,9 @@ def claims(names: Sequence[str], forests: list[Answer]) -> tuple[list[Edge], lis
             parent, child = rows[above], rows[k]
             pair = (names[group.members[parent]], names[group.members[child]])
             reasons = found.evidence(parent, child, pair)
-            p_direction, p_parent = float(forest.probability[k]), None
-            if forest.parenthood is not None:
-                p_parent = float(forest.parenthood[k])
+            p_direction, p_parent = float(forest.p_direction[k]), None
+            if forest.p_parent is not None:
+                p_parent = float(forest.p_parent[k])
                 reasons = (reasons[0], _parent_posterior(p_parent, pair), *_runner_up(answer, names, k), *reasons[1:])
             if p_direction < 0.5 + UNDECIDED:
                 undirected.append(RelatedPair(a=pair[0], b=pair[1], **measured(found, parent, child), evidence=reasons))
@@ -138,10 +138,10 @@ def missing_ancestors(
     missing: list[MissingAncestor] = []
     edges: list[Edge] = []
     for answer in forests:
-        if answer.forest.hidden is None:
+        if answer.forest.missing is None:
             continue
         siblings: dict[int, list[int]] = {}
-        for k in np.flatnonzero(answer.forest.hidden > 0).tolist():
+        for k in np.flatnonzero(answer.forest.missing > 0).tolist():
             siblings.setdefault(int(labels[answer.group.members[answer.rows[k]]]), []).append(k)
         for label, rows in siblings.items():
             name = f"missing ancestor {len(missing) + 1}"
@@ -153,7 +153,7 @@ def missing_ancestors(
                 others = [other for other in found if other != row]
                 likeness = float(np.mean([answer.found.similarity(row, other) for other in others]))
                 coverage = float(np.mean([answer.found.coverage[row, other] for other in others]))
-                child, sure = names[answer.group.members[row]], float(answer.forest.hidden[k])
+                child, sure = names[answer.group.members[row]], float(answer.forest.missing[k])
                 edges.append(
                     Edge(
                         parent=name,
@@ -172,9 +172,7 @@ def _parent_posterior(p: float, pair: tuple[str, str]) -> Evidence:
     statement = (
         f"{pair[0]} is the parent of {pair[1]} with probability {percent(p)}, against every other model here or none"
     )
-    return Evidence(
-        feature="detector", value=p, favours="parent", model=pair[0], strength=p, statement=statement
-    )
+    return Evidence(feature="detector", value=p, favours="parent", model=pair[0], strength=p, statement=statement)
 
 
 def _runner_up(answer: Answer, names: Sequence[str], k: int) -> tuple[Evidence, ...]:
@@ -217,7 +215,7 @@ _START = {
 def note_starts(remarks: list[str], names: Sequence[str], forests: list[Answer]) -> None:
     """Adds to the remarks with whom a model shares its initialisation, where that is all its weights tell."""
     for answer in forests:
-        for start in answer.forest.starts:
+        for start in answer.forest.common_initialisations:
             models = [answer.group.members[answer.rows[k]] for k in start.members]
             for model in models:
                 others = [names[other] for other in models if other != model]

@@ -15,10 +15,11 @@ from neural_phylogeny.graphs import components
 from neural_phylogeny.records import ModelRecord, ModelRef, Skipped
 from neural_phylogeny.sources import discover, from_memory, open_all
 from neural_phylogeny.sources.opening import Opened, format_of
+from neural_phylogeny.statistics.cache import CachedStatistics, Group, load, reuse, save
 from neural_phylogeny.statistics.candidates import candidates, sample
+from neural_phylogeny.statistics.fingerprint import fingerprint
 from neural_phylogeny.statistics.one_pass import Progress, measure, standard_statistics
-from neural_phylogeny.statistics.saved import Group, SavedPass, fingerprint, load, save
-from neural_phylogeny.tensors.alignment import Alignment, align
+from neural_phylogeny.tensors.alignment import AlignedTensor, Alignment, align
 
 Models = str | os.PathLike[str] | Sequence[str | os.PathLike[str]] | Mapping[str, Mapping[str, Any]]
 """A path, several paths, or tensors by name for each model's name."""
@@ -69,7 +70,14 @@ class Collection:
     def record(self, k: int, family: int | None, remark: str) -> ModelRecord:
         """The k-th model as a result has it."""
         ref = self.refs[k]
-        return ModelRecord(name=ref.name, path=ref.path, format=self.formats[k], parameters=int(self.parameters[k]), family=family, remark=remark)
+        return ModelRecord(
+            name=ref.name,
+            path=ref.path,
+            format=self.formats[k],
+            parameters=int(self.parameters[k]),
+            family=family,
+            remark=remark,
+        )
 
     def left_out(self) -> tuple[Skipped, ...]:
         """What was not read, and models whose files gave out in the middle of the pass."""
@@ -82,33 +90,37 @@ class Collection:
 
 
 def gather(models: Models, reading: Reading) -> Collection:
-    """Open models and measure them, or take what an earlier pass kept.
+    """Open models and measure them, or take the cached statistics of an earlier pass.
 
-    Costs one read of every compared value, none when ``reading.stats`` holds all of the models.
+    Costs one read of every compared value; none when ``reading.stats`` holds all of the models as they are now,
+    measured under the same conditions. A note says why they are not used.
     """
     opened, skipped = _open(models, reading)
     try:
         names = [ref.name for ref, _ in opened]
         alignment = align([checkpoint.tensors for _, checkpoint in opened], names)
+        groups, notes = None, alignment.notes
         keep = reading.stats is not None or reading.save_stats is not None
-        prints = [fingerprint(ref, checkpoint.tensors) for ref, checkpoint in opened] if keep else []
-        groups = load(reading.stats).select(prints) if reading.stats is not None else None
-        notes = alignment.notes
-        if groups is not None and not all(group.statistics.was_sampled(reading.sample) for group in groups):
-            groups, notes = (
-                None,
-                (*notes, f"{reading.stats}: of another sample of the weights, so they were read again"),
-            )
+        prints = [fingerprint(ref, checkpoint) for ref, checkpoint in opened] if keep else []
+        if reading.stats is not None:
+            cached = _cached(opened, prints, reading, reading.stats)
+            if isinstance(cached, str):
+                notes = (*notes, f"{reading.stats} {cached}, so they were read again")
+            else:
+                groups = cached
         if groups is None:
             groups = _measure(opened, alignment, reading)
         if reading.save_stats is not None:
             with replacing(reading.save_stats) as file:
-                save(file, SavedPass(tuple(prints), reading.seed, groups))
+                save(file, CachedStatistics(tuple(prints), reading.seed, groups))
         formats = tuple(format_of(checkpoint) for _, checkpoint in opened)
     finally:
         for _, checkpoint in opened:
             checkpoint.close()
     refs = tuple(ref for ref, _ in opened)
+    notes = tuple(
+        dict.fromkeys(note for found in (notes, *(g.statistics.alignment.notes for g in groups)) for note in found)
+    )
     return Collection(refs, formats, alignment.parameters, tuple(skipped), groups, notes, reading.sample)
 
 
@@ -119,6 +131,28 @@ def _open(models: Models, reading: Reading) -> tuple[list[Opened], list[Skipped]
     refs, not_found = discover(paths, include=reading.include, exclude=reading.exclude, component=reading.component)
     opened, not_opened = open_all(refs)
     return opened, [*not_found, *not_opened]
+
+
+def _cached(
+    opened: Sequence[Opened], prints: Sequence[str], reading: Reading, path: str | os.PathLike[str]
+) -> tuple[Group, ...] | str:
+    """The cached groups of the opened models; or why they must be read again, as a clause."""
+    found = reuse(load(path), prints, seed=reading.seed, sample=reading.sample)
+    if isinstance(found, str):
+        return found
+    for group in found:
+        members = [opened[model] for model in group.members]
+        now = within(
+            align([checkpoint.tensors for _, checkpoint in members], [r.name for r, _ in members]), reading.memory
+        )
+        if _compared(now) != _compared(group.statistics.alignment):
+            return "compares other parts of the models"
+    return found
+
+
+def _compared(alignment: Alignment) -> set[AlignedTensor]:
+    """What is compared with what, whatever it is called."""
+    return {replace(tensor, name="") for tensor in alignment.tensors}
 
 
 def _measure(opened: Sequence[Opened], alignment: Alignment, reading: Reading) -> tuple[Group, ...]:

@@ -32,8 +32,8 @@ def comparison(collection: Collection, method: Method, alpha: float, seed: int) 
         a=a,
         b=b,
         verdict=verdict,
-        p_parent=edge and edge.p_parent,
-        p_direction=edge and edge.p_direction,
+        p_parent=edge.p_parent if edge else None,
+        p_direction=edge.p_direction if edge else None,
         p_value=p_value,
         similarity=found.similarity(0, 1),
         coverage=float(found.coverage[0, 1]),
@@ -54,7 +54,8 @@ def _claim(
     answer = Answer(group=collection.groups[0], found=found, rows=[0, 1], forest=forest)
     edges, undirected = claims(names, [answer])
     fallback = RelatedPair(a=names[0], b=names[1], **measured(found, 0, 1), evidence=found.evidence(0, 1, names))
-    return [*edges, *undirected, fallback][0]
+    found_claims: list[Edge | RelatedPair] = [*edges, *undirected, fallback]
+    return found_claims[0]
 
 
 def _verdict(found: Findings, claim: Edge | RelatedPair | None, names: tuple[str, str]) -> Verdict:
@@ -94,4 +95,6 @@ def _tensor_comparisons(statistics: Statistics) -> Iterator[TensorComparison]:
         cosine = float(gram[0, 1] / scale) if np.isfinite(scale) and scale > 0 else 0.0
         larger = max(source.size for source in tensor.sources)
         a, b = tensor.sources
-        yield TensorComparison(name=a.name, name_in_b=b.name, role=str(tensor.role), cosine=cosine, coverage=tensor.size / larger)
+        yield TensorComparison(
+            name=a.name, name_in_b=b.name, role=str(tensor.role), cosine=cosine, coverage=tensor.size / larger
+        )

@@ -16,7 +16,7 @@ from neural_phylogeny.reconstruction.collect import Collection
 from neural_phylogeny.reconstruction.examine import PARTLY, Examined, Findings, examine
 from neural_phylogeny.reconstruction.support import support
 from neural_phylogeny.records import Phylogeny
-from neural_phylogeny.statistics.saved import Group
+from neural_phylogeny.statistics.cache import Group
 from neural_phylogeny.trees.methods import METHODS, Method
 
 

@@ -58,7 +58,7 @@ def existence_evidence(found: Existence, i: int, j: int) -> Evidence:
         )
     log10_p = float(found.log_p[i, j]) / math.log(10.0)
     cosine = float(found.matched[i, j])
-    related = bool(found.kin[i, j])
+    related = bool(found.related[i, j])
     match = "match" if related else "do not clearly match"
     return Evidence(
         feature="unit-matching",
@@ -80,9 +80,7 @@ def shared_evidence(proportion: float) -> list[Evidence]:
         f"at least {proportion:.1%} of the values are bit-identical in both models and different in a relative of both; "
         "independent trainings do not produce this"
     )
-    return [
-        Evidence(feature="shared-values", value=proportion, favours="related", strength=1.0, statement=statement)
-    ]
+    return [Evidence(feature="shared-values", value=proportion, favours="related", strength=1.0, statement=statement)]
 
 
 def direction_evidence(scores: Mapping[str, Matrix], i: int, j: int, names: tuple[str, str]) -> list[Evidence]:
@@ -123,6 +121,4 @@ def _direction(feature: str, score: float, names: tuple[str, str]) -> Evidence:
 
 
 def _parent(feature: str, value: float, model: str, strength: float, statement: str) -> Evidence:
-    return Evidence(
-        feature=feature, value=value, favours="parent", model=model, strength=strength, statement=statement
-    )
+    return Evidence(feature=feature, value=value, favours="parent", model=model, strength=strength, statement=statement)

@@ -19,14 +19,14 @@ from neural_phylogeny.reconstruction.evidence import (
 from neural_phylogeny.records import Evidence
 from neural_phylogeny.relations.copies import copies
 from neural_phylogeny.relations.direction import log_odds
-from neural_phylogeny.relations.exact import exact_witnesses
+from neural_phylogeny.relations.exact import exact_marks
 from neural_phylogeny.relations.existence import Existence, existence, matrix_gram
 from neural_phylogeny.relations.fake_init import nearer, summed
 from neural_phylogeny.relations.matrix_scores import kurtosis_score
 from neural_phylogeny.relations.merges import merges
 from neural_phylogeny.relations.shared import shared_values
+from neural_phylogeny.statistics.cache import Group
 from neural_phylogeny.statistics.results import Statistics
-from neural_phylogeny.statistics.saved import Group
 from neural_phylogeny.trees.problem import Problem
 
 if TYPE_CHECKING:
@@ -56,19 +56,19 @@ class Findings:
         """Ask all questions of one group."""
         direction, votes = log_odds(statistics)
         found = existence(statistics, alpha, n_pairs)
-        exact = exact_witnesses(statistics)
+        exact = exact_marks(statistics)
         return cls(statistics, found, direction, votes, exact, statistics.alignment.coverage(), copies(statistics))
 
     def redrawn(self, rng: np.random.Generator) -> Findings:
         """The same group by other matrices, drawn with replacement; who is related to whom is not asked again."""
         statistics = self.statistics.drawn(rng)
         direction, votes = log_odds(statistics)
-        return replace(self, statistics=statistics, direction=direction, votes=votes, exact=exact_witnesses(statistics))
+        return replace(self, statistics=statistics, direction=direction, votes=votes, exact=exact_marks(statistics))
 
     @cached_property
     def kin(self) -> NDArray[np.bool_]:
         """Related pairs: by the test, or because the two are copies with matrices that are not constant."""
-        kin = self.existence.kin.copy()
+        kin = self.existence.related.copy()
         for group in self.copies:
             if any(
                 tensor.is_matrix

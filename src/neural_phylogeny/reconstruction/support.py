@@ -6,8 +6,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from neural_phylogeny.reconstruction.examine import Findings
+from neural_phylogeny.trees.forest import Forest
 from neural_phylogeny.trees.methods import Method
-from neural_phylogeny.trees.problem import Forest
 
 FEWEST = 3
 """With fewer matrices there is nothing to draw from."""

@@ -28,13 +28,14 @@ DISTINCT = 64
 
 @dataclass(frozen=True)
 class Existence:
-    """What the weights say of the kinship of every pair, ``(n_models, n_models)`` each, symmetric.
+    """The relatedness test of every pair, ``(n_models, n_models)`` each, symmetric.
 
     Attributes
     ----------
     log_p : array
-        Natural logarithm of the p-value that strangers match so well; 0 where nothing speaks for kinship.
-    kin : array of bool
+        Natural logarithm of the p-value of the unit-matching test under unrelatedness; 0 where nothing indicates a
+        relation.
+    related : array of bool
         Related at the corrected level.
     cosine : array
         Cosine of the compared matrices, as they are; NaN where none are compared.
@@ -48,19 +49,28 @@ class Existence:
     """
 
     log_p: Matrix
-    kin: NDArray[np.bool_]
+    related: NDArray[np.bool_]
     cosine: Matrix
     matched: Matrix
     conclusive: NDArray[np.bool_]
     identical: NDArray[np.bool_]
 
+    @property
+    def p_value(self) -> Matrix:
+        """p-value of each pair under the null hypothesis that the two models are unrelated, ``(n_models, n_models)``.
+
+        That of the unit-matching test, not corrected for the number of pairs; an upper bound, as Bernstein's is. 0
+        where a trained matrix is identical, which the null excludes. It is no probability that they are unrelated.
+        """
+        return np.where(self.identical, 0.0, np.exp(self.log_p))
+
 
 def existence(statistics: Statistics, alpha: float = 1e-3, n_pairs: int | None = None) -> Existence:
-    """Test every pair of models for kinship, at level ``alpha`` for the whole collection (Bonferroni).
+    """Test every pair of models for relatedness, at level ``alpha`` for the whole collection (Bonferroni).
 
     ``n_pairs`` is the number of pairs in the collection where these are only some of its models.
 
-    Costs a few ``(n_models, n_models)`` operations a tensor. Assumes that the output units of strangers
+    Costs a few ``(n_models, n_models)`` operations a tensor. Assumes that the output units of unrelated models
     are in no common order; a shared initialisation seed breaks that, and such models are called related.
     """
     n = statistics.alignment.n_models
@@ -78,9 +88,9 @@ def existence(statistics: Statistics, alpha: float = 1e-3, n_pairs: int | None =
     level = np.log(alpha) - np.log(max(n * (n - 1) // 2 if n_pairs is None else n_pairs, 1))
     matched = np.divide(aligned, norms, out=np.zeros((n, n)), where=norms > 0)
     identical = identical_matrices(statistics)
-    kin = identical | (comparable & (log_p < level))
+    related = identical | (comparable & (log_p < level))
     conclusive = comparable & ((np.diag(log_p) < level)[:, None] & (np.diag(log_p) < level))
-    return Existence(log_p, kin, matrix_cosine(statistics), matched, conclusive | kin, identical)
+    return Existence(log_p, related, matrix_cosine(statistics), matched, conclusive | related, identical)
 
 
 def identical_matrices(statistics: Statistics) -> NDArray[np.bool_]:

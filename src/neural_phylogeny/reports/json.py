@@ -110,9 +110,7 @@ def _phylogeny(content: Fields) -> Phylogeny:
             MissingAncestor(name=item.text("name"), family=item.integer("family")) for item in root.objects("missing")
         ),
         copies=root.groups("copies"),
-        skipped=tuple(
-            Skipped(path=item.text("path"), reason=item.text("reason")) for item in root.objects("skipped")
-        ),
+        skipped=tuple(Skipped(path=item.text("path"), reason=item.text("reason")) for item in root.objects("skipped")),
         provenance=root.mapping("provenance"),
     )
     _check_names(found)

@@ -23,7 +23,9 @@ def is_lead(confidence: float | None) -> bool:
 
 def render_explanation(explanation: Explanation) -> RenderableType:
     """The claims on one model, a block each, then warnings and children. Linear in the size of the explanation."""
-    blocks: list[list[RenderableType]] = [list(_claim(claim, explanation.representative)) for claim in explanation.claims]
+    blocks: list[list[RenderableType]] = [
+        list(_claim(claim, explanation.representative)) for claim in explanation.claims
+    ]
     blocks += [[Text(safe(warning))] for warning in explanation.warnings]
     if explanation.children:
         blocks.append([Text(f"Made from it: {', '.join(map(safe, explanation.children))}", style=DIM)])

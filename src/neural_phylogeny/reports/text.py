@@ -127,7 +127,10 @@ def _legend(phylogeny: Phylogeny) -> Iterator[RenderableType]:
             any(edge.support is not None for edge in phylogeny.edges),
         ),
         ("~ related, direction undecided; p: p-value of the relatedness test", bool(phylogeny.undirected)),
-        ("of the weights: share that could be compared", any(claim.coverage is not None and claim.coverage < 0.995 for claim in claims)),
+        (
+            "of the weights: share that could be compared",
+            any(claim.coverage is not None and claim.coverage < 0.995 for claim in claims),
+        ),
         (
             "= same weights under another name"
             if share_read(phylogeny) == 1.0

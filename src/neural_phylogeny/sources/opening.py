@@ -20,6 +20,7 @@ from neural_phylogeny.errors import (
 from neural_phylogeny.formats import Checkpoint, open_checkpoint
 from neural_phylogeny.formats.base import AnyArray
 from neural_phylogeny.formats.memory import MemoryCheckpoint
+from neural_phylogeny.formats.quantised import Dequantised, dequantised
 from neural_phylogeny.records import ModelRef, Skipped
 from neural_phylogeny.sources.documents import reason_of
 
@@ -71,9 +72,13 @@ class CompositeCheckpoint(Checkpoint):
 
 def open_model(ref: ModelRef) -> Checkpoint:
     """Open a model; one file gives its own reader, several a composite. Errors name the file they arose in."""
-    if len(ref.parts) == 1 and not ref.parts[0].prefix:
-        return open_checkpoint(ref.parts[0].file, ref.component)
-    return CompositeCheckpoint(ref)
+    single = len(ref.parts) == 1 and not ref.parts[0].prefix
+    opened = open_checkpoint(ref.parts[0].file, ref.component) if single else CompositeCheckpoint(ref)
+    try:
+        return dequantised(opened, [(part.prefix, part.file) for part in ref.parts])
+    except BaseException:
+        opened.close()
+        raise
 
 
 def open_all(refs: Sequence[ModelRef]) -> tuple[list[Opened], list[Skipped]]:
@@ -106,13 +111,15 @@ def _in_memory(name: str, arrays: Mapping[str, Any]) -> Checkpoint:
             remedy="A torch module gives one with .state_dict().",
         )
     try:
-        return MemoryCheckpoint(arrays)
+        return dequantised(MemoryCheckpoint(arrays))
     except UnsupportedFormatError as error:
         raise UnsupportedFormatError(error.reason, path=where, tensor=error.tensor, remedy=error.remedy) from error
 
 
 def format_of(checkpoint: Checkpoint) -> str:
     """The format to show for an opened model; that of its files where it has several."""
+    if isinstance(checkpoint, Dequantised):
+        return format_of(checkpoint.inner)
     return checkpoint.inner_format if isinstance(checkpoint, CompositeCheckpoint) else checkpoint.format
 
 

@@ -28,6 +28,7 @@ from neural_phylogeny.statistics.products import Equality, Gram
 from neural_phylogeny.statistics.results import Statistics
 from neural_phylogeny.statistics.sampling import Part, part_of, shares
 from neural_phylogeny.statistics.sketch import Sketch
+from neural_phylogeny.statistics.tables import ComputedTables
 from neural_phylogeny.tensors.alignment import AlignedTensor, Alignment
 
 Progress = Callable[[int, int], None]
@@ -39,7 +40,7 @@ AHEAD = 4
 
 def standard_statistics(seed: int = 0) -> tuple[Statistic, ...]:
     """What is measured unless the caller registers something else."""
-    return Gram(), Equality(), Moments(), UnitMatching(seed), Cross(), Sketch()
+    return Gram(), Equality(), Moments(), UnitMatching(seed), Cross(), Sketch(), ComputedTables()
 
 
 def measure(

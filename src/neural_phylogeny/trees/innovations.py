@@ -7,7 +7,7 @@ the likelihoods of all trees can be compared:
 
 .. math:: \log L = -\frac{d}{2} \left( \sum_j \log \sigma_j^2 + \log\det\Sigma + \mathrm{tr}(\Sigma^{-1} R) - n \right)
 
-with R the correlations of the innovations and :math:`\Sigma` what shared factors make of them (``trees.alike``).
+with R the correlations of the innovations and :math:`\Sigma` what common factors make of them (`common_factors`).
 Without factors and with :math:`b_j = 1` the best tree is the minimum spanning tree on the logarithms of distances,
 rooted at the smallest norm.
 """
@@ -20,7 +20,7 @@ from typing import Self
 import numpy as np
 from numpy.typing import NDArray
 
-from neural_phylogeny.trees.alike import misfit
+from neural_phylogeny.trees.common_factors import misfit
 
 Array = NDArray[np.float64]
 

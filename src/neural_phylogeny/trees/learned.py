@@ -7,11 +7,12 @@ from collections.abc import Callable
 import numpy as np
 from numpy.typing import NDArray
 
-from neural_phylogeny.trees.evidence import tree_odds
+from neural_phylogeny.trees.forest import CommonInitialisation, Forest, Rivals
 from neural_phylogeny.trees.fusion import DIRECTION, TREES, bounded, fused
+from neural_phylogeny.trees.innovation_tree import tree_odds
 from neural_phylogeny.trees.likeliest import forest_of
 from neural_phylogeny.trees.merging import with_merges, without_circles
-from neural_phylogeny.trees.problem import Forest, Problem, Rivals, SharedStart
+from neural_phylogeny.trees.problem import Problem
 
 Matrix = NDArray[np.float64]
 
@@ -62,9 +63,9 @@ def _forest(problem: Problem, hear: Callable[[list[int]], Heard]) -> Forest:
     n = len(problem.families)
     parents, probability = np.full(n, -1, dtype=np.int64), np.ones(n)
     hidden, parenthood, labels = np.zeros(n), np.ones(n), np.arange(n)
-    starts: list[SharedStart] = []
+    starts: list[CommonInitialisation] = []
     merged = np.zeros((n, n))
-    rivals = Rivals(np.full(n, -1, dtype=np.int64), np.zeros(n))
+    rivals = Rivals(parents=np.full(n, -1, dtype=np.int64), probability=np.zeros(n))
     for family in np.unique(problem.families):
         members = np.flatnonzero(problem.families == family)
         if len(members) < 2:
@@ -77,13 +78,25 @@ def _forest(problem: Problem, hear: Callable[[list[int]], Heard]) -> Forest:
             shares,
         )
         merged[np.ix_(members, members)] = without_circles(shares, found.parents)
-        starts += [SharedStart(tuple(members[list(s.members)].tolist()), s.certain) for s in found.starts]
+        starts += [
+            CommonInitialisation(members=tuple(members[list(s.members)].tolist()), certain=s.certain)
+            for s in found.common_initialisations
+        ]
         assert found.families is not None
         assert found.rivals is not None
         parents[members] = np.where(found.parents >= 0, members[found.parents], -1)
-        probability[members], labels[members] = found.probability, members[found.families]
-        hidden[members], parenthood[members] = found.hidden, found.parenthood
+        probability[members], labels[members] = found.p_direction, members[found.families]
+        hidden[members], parenthood[members] = found.missing, found.p_parent
         next_to = found.rivals.parents
         rivals.parents[members] = np.where(next_to >= 0, members[next_to], -1)
         rivals.probability[members] = found.rivals.probability
-    return Forest(parents, probability, labels, hidden, parenthood, rivals, tuple(starts), merged)
+    return Forest(
+        parents=parents,
+        p_direction=probability,
+        p_parent=parenthood,
+        missing=hidden,
+        families=labels,
+        rivals=rivals,
+        common_initialisations=tuple(starts),
+        merged=merged,
+    )

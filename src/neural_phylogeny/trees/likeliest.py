@@ -8,8 +8,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from neural_phylogeny.trees.arborescence import maximum_arborescence
+from neural_phylogeny.trees.forest import CommonInitialisation, Forest, Rivals
 from neural_phylogeny.trees.fusion import LEAST
-from neural_phylogeny.trees.problem import Forest, Rivals, SharedStart, kin_are_kin
+from neural_phylogeny.trees.problem import kin_are_kin
 
 Matrix = NDArray[np.float64]
 
@@ -86,15 +87,27 @@ def forest_of(
     verdict = ancestral(np.flatnonzero(orphans).tolist()) if orphans.sum() > 1 else None
     apart, alone = orphans & (verdict == 1), orphans & (verdict in (0, -1))
     hidden[apart] = orphaned[apart]
-    starts = [SharedStart(tuple(np.flatnonzero(alone).tolist()), verdict == -1)] if alone.any() else []
+    starts = (
+        [CommonInitialisation(members=tuple(np.flatnonzero(alone).tolist()), certain=verdict == -1)]
+        if alone.any()
+        else []
+    )
     tree = _trees(found, apart, shares)
     for k, other in _links(found, said, tree, apart | alone).items():
         if ancestral([k, other]) < DOUBTED:
-            starts.append(SharedStart((k, other), certain=True))
+            starts.append(CommonInitialisation(members=(k, other), certain=True))
         else:
             found[k], probability[k], parenthood[k] = other, EVEN, said[other, k]
     rivals = _next_likely(said, found, parenthood)
-    return Forest(found, probability, _trees(found, apart, shares), hidden, parenthood, rivals, tuple(starts))
+    return Forest(
+        parents=found,
+        p_direction=probability,
+        p_parent=parenthood,
+        missing=hidden,
+        families=_trees(found, apart, shares),
+        rivals=rivals,
+        common_initialisations=tuple(starts),
+    )
 
 
 def _next_likely(said: Matrix, parents: NDArray[np.int64], parenthood: NDArray[np.float64]) -> Rivals:
@@ -107,7 +120,7 @@ def _next_likely(said: Matrix, parents: NDArray[np.int64], parenthood: NDArray[n
     others[np.where(parents < 0, every, parents), every] = 0.0
     others *= (1.0 - parenthood) / np.maximum(others.sum(axis=0), LEAST)
     at = np.argmax(others, axis=0)
-    return Rivals(np.where(at == every, -1, at), others[at, every])
+    return Rivals(parents=np.where(at == every, -1, at), probability=others[at, every])
 
 
 def _links(

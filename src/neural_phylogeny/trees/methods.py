@@ -7,9 +7,10 @@ from dataclasses import dataclass, field, replace
 
 from neural_phylogeny.relations.fake_init import FakeInitialisation
 from neural_phylogeny.trees.baselines.kernels import Options, mother_trees, nearest, spanning_tree, star_in_clusters
-from neural_phylogeny.trees.evidence import evidence_forest
+from neural_phylogeny.trees.forest import Forest
+from neural_phylogeny.trees.innovation_tree import innovation_forest
 from neural_phylogeny.trees.learned import fused_forest, learned_forest
-from neural_phylogeny.trees.problem import Forest, Problem
+from neural_phylogeny.trees.problem import Problem
 
 __all__ = ["METHODS", "Forest", "Method", "Options", "Problem"]
 
@@ -75,11 +76,11 @@ _ROWS = (
         learned_forest,
     ),
     Method(
-        "evidence",
+        "innovation-tree",
         "the tree under which what each model adds is independent of the rest, but for factors that children share",
         "this package",
         "O(n^5) up to 32 models, then O(n^2)",
-        evidence_forest,
+        innovation_forest,
     ),
     Method(
         "spanning-tree",

@@ -9,7 +9,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from neural_phylogeny.relations.fake_init import FakeInitialisation
-from neural_phylogeny.trees.spanning import Parents
 
 Matrix = NDArray[np.float64]
 
@@ -73,54 +72,3 @@ class Problem:
     learned: Callable[[list[int]], tuple[Matrix, Matrix]]
     ancestral: Callable[[list[int]], int] = kin_are_kin
     merged: Callable[[list[int]], Matrix] = no_merges
-
-
-@dataclass(frozen=True)
-class SharedStart:
-    """Models of a forest that are related, perhaps by their initialisation alone; ``certain`` if by no more."""
-
-    members: tuple[int, ...]
-    certain: bool
-
-
-@dataclass(frozen=True)
-class Rivals:
-    """Of each model the next likely parent, -1 where that is none, and its probability; ``(n,)`` each."""
-
-    parents: Parents
-    probability: NDArray[np.float64]
-
-
-@dataclass(frozen=True)
-class Forest:
-    """A method's answer.
-
-    Attributes
-    ----------
-    parents : (n,)
-        Parent of each model, -1 for a root.
-    probability : (n,)
-        Of each model's edge pointing this way; 1 for a root.
-    families : (n,), optional
-        Labels that replace those of the existence test, for methods that decide existence too.
-    hidden : (n,), optional
-        Probability that a root's parent must have existed but is not here, 0 for all others; the roots of one family
-        that have one share it.
-    parenthood : (n,), optional
-        Probability that a model's parent is the one named, or that it has none, by a method that knows it.
-    rivals : Rivals, optional
-        What is next likely, by such a method.
-    starts : tuple of SharedStart
-        Roots that were left apart though their weights are alike.
-    merged : (n, n), optional
-        Share of i in j where j is a mean of others, one of which is the parent named; columns of zeros elsewhere.
-    """
-
-    parents: Parents
-    probability: NDArray[np.float64]
-    families: NDArray[np.int64] | None = None
-    hidden: NDArray[np.float64] | None = None
-    parenthood: NDArray[np.float64] | None = None
-    rivals: Rivals | None = None
-    starts: tuple[SharedStart, ...] = ()
-    merged: Matrix | None = None

@@ -22,14 +22,14 @@ class Rooted:
         Parent of each node, -1 for the root.
     margin : float
         Log-odds by which this root beats the next best; infinite for a single node.
-    probability : (n,)
+    p_direction : (n,)
         For each node, the probability that its edge to its parent points this way, summed over all roots; 1
         for the root.
     """
 
     parents: Parents
     margin: float
-    probability: NDArray[np.float64]
+    p_direction: NDArray[np.float64]
 
 
 def minimum_spanning_tree(dissimilarity: Matrix) -> Parents:

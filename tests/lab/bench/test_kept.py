@@ -13,7 +13,7 @@ from neural_phylogeny.lab.bench.kept import find_collections, keep, load_kept, p
 from neural_phylogeny.reconstruction.api import METHODS
 from neural_phylogeny.reconstruction.collect import Reading, gather
 from neural_phylogeny.reconstruction.decide import phylogeny
-from neural_phylogeny.statistics.saved import load, save
+from neural_phylogeny.statistics.cache import load, save
 
 
 @pytest.fixture

@@ -13,8 +13,8 @@ from neural_phylogeny.evaluation.truth import Truth, parse_truth
 from neural_phylogeny.json_fields import Fields
 from neural_phylogeny.reconstruction.collect import Collection, Reading, gather
 from neural_phylogeny.records import ModelRef, Skipped
+from neural_phylogeny.statistics.cache import CachedStatistics, load, save
 from neural_phylogeny.statistics.condensed import condense, expand
-from neural_phylogeny.statistics.saved import SavedPass, load, save
 
 TRUTH = "truth.json"
 
@@ -69,7 +69,7 @@ def keep(folder: Path, target: Path) -> bool:
     groups = tuple(replace(group, statistics=condense(group.statistics)) for group in collection.groups)
     target.parent.mkdir(parents=True, exist_ok=True)
     with replacing(target) as file:
-        save(file, SavedPass(tuple(ref.name for ref in collection.refs), 0, groups, about))
+        save(file, CachedStatistics(tuple(ref.name for ref in collection.refs), 0, groups, about))
     return True
 
 
@@ -90,7 +90,9 @@ def load_kept(path: Path) -> KeptCollection:
             refs=tuple(ModelRef(name=model.text("name"), path=model.text("name"), parts=()) for model in models),
             formats=tuple(model.text("format") for model in models),
             parameters=np.array([model.integer("parameters") for model in models], dtype=np.int64),
-            skipped=tuple(Skipped(path=item.text("path"), reason=item.text("reason")) for item in about.objects("skipped")),
+            skipped=tuple(
+                Skipped(path=item.text("path"), reason=item.text("reason")) for item in about.objects("skipped")
+            ),
             groups=tuple(replace(group, statistics=expand(group.statistics)) for group in saved.groups),
             notes=about.texts("notes"),
         )

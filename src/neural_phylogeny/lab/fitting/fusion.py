@@ -32,9 +32,10 @@ from neural_phylogeny.lab.bench.tables.witnesses import statistics_of
 from neural_phylogeny.lab.training.examples import kin, measured_families
 from neural_phylogeny.lab.training.fit import LEFT_OUT
 from neural_phylogeny.relations.direction import log_odds
-from neural_phylogeny.relations.exact import DIRECTED, PRUNED, UNTOUCHED, Shared, pruned, untouched
-from neural_phylogeny.trees.evidence import tree_odds
+from neural_phylogeny.relations.exact import DIRECTED, PRUNED, UNTOUCHED, pruned, untouched
+from neural_phylogeny.relations.overlap import Overlap
 from neural_phylogeny.trees.fusion import DIRECTION, TREES, bounded, fused
+from neural_phylogeny.trees.innovation_tree import tree_odds
 from neural_phylogeny.trees.likeliest import likeliest_forest
 
 Matrix = NDArray[np.float64]
@@ -55,7 +56,7 @@ class Group:
     truth: NDArray[np.int64]
 
 
-def shared(measured: Measurements) -> Shared:
+def shared(measured: Measurements) -> Overlap:
     """What the models have in common, from the measurements of families that are all of one shape."""
     n, sizes, pairs = len(measured), measured.sizes[:, None, None], measured.pairs
     known = np.isfinite(pairs["product"])
@@ -70,7 +71,7 @@ def shared(measured: Measurements) -> Shared:
     moved = np.divide(total(pairs["square"]), norm, out=np.full((n, n), np.inf), where=norm > 0)
     bits = np.nanmax(measured.models["grid"], axis=0)
     zeros, equal = total(pairs["zeros"]) / count, total(pairs["equal"]) / count
-    return Shared(zeros, equal, total(own) / count, moved, bits, *np.zeros((2, n, n), dtype=bool))
+    return Overlap(zeros, equal, total(own) / count, moved, bits, *np.zeros((2, n, n), dtype=bool))
 
 
 def witnesses_of(measured: Measurements) -> dict[str, Matrix]:

@@ -19,7 +19,8 @@ from neural_phylogeny.trees.baselines.distances import (
     scale,
 )
 from neural_phylogeny.trees.baselines.star import parent_by_total, parent_by_votes, stars
-from neural_phylogeny.trees.problem import Forest, Problem
+from neural_phylogeny.trees.forest import Forest
+from neural_phylogeny.trees.problem import Problem
 from neural_phylogeny.trees.spanning import Parents, minimum_spanning_tree, root_tree
 
 Matrix = NDArray[np.float64]
@@ -70,8 +71,8 @@ def spanning_tree(problem: Problem, options: Options) -> Forest:
         rooted = root_tree(minimum_spanning_tree(dissimilarity[at]), problem.direction[at])
         children = rooted.parents >= 0
         parents[members[children]] = members[rooted.parents[children]]
-        probability[members] = rooted.probability
-    return Forest(parents, probability)
+        probability[members] = rooted.p_direction
+    return Forest(parents=parents, p_direction=probability)
 
 
 def star_in_clusters(problem: Problem, options: Options) -> Forest:
@@ -91,7 +92,7 @@ def star_in_clusters(problem: Problem, options: Options) -> Forest:
     odds = np.log(RELIABILITY / (1.0 - RELIABILITY)) * share[parents[children]]
     probability = np.ones(len(parents))
     probability[children] = 1.0 / (1.0 + np.exp(-odds))
-    return Forest(parents, probability, labels if options.decides_families else None)
+    return Forest(parents=parents, p_direction=probability, families=labels if options.decides_families else None)
 
 
 def nearest(problem: Problem, options: Options) -> Forest:
@@ -101,13 +102,13 @@ def nearest(problem: Problem, options: Options) -> Forest:
     children = np.flatnonzero(parents >= 0)
     probability = np.ones(len(parents))
     probability[children] = 1.0 / (1.0 + np.exp(-problem.direction[parents[children], children]))
-    return Forest(parents, probability)
+    return Forest(parents=parents, p_direction=probability)
 
 
 def mother_trees(problem: Problem, options: Options) -> Forest:
     """In each family MoTHer's tree; it gives no confidences, so each edge gets that of a single witness."""
     parents = _in_families(problem, lambda at: mother(problem.distance[at], problem.lighter_tails[at], options.penalty))
-    return Forest(parents, np.where(parents >= 0, RELIABILITY, 1.0))
+    return Forest(parents=parents, p_direction=np.where(parents >= 0, RELIABILITY, 1.0))
 
 
 def cluster_labels(

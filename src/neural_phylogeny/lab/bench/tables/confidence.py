@@ -34,10 +34,10 @@ from neural_phylogeny.lab.training.examples import Known, kin, measured_families
 from neural_phylogeny.reconstruction.claim import UNDECIDED
 from neural_phylogeny.reconstruction.decide import phylogeny
 from neural_phylogeny.reconstruction.examine import examine
+from neural_phylogeny.trees.forest import Forest
 from neural_phylogeny.trees.fusion import fused
 from neural_phylogeny.trees.likeliest import forest_of
 from neural_phylogeny.trees.methods import METHODS
-from neural_phylogeny.trees.problem import Forest
 
 DATA = Path(__file__).parent / "data"
 SUITES = ("paper", "mixed", "generations", "wild")
@@ -61,15 +61,15 @@ def hear(answers: Answers, forest: Forest, parents: NDArray[np.int64], hidden: N
     """What a forest over one family claims, and whether it is so. Families of two are left out: see the log."""
     if len(parents) < 3:
         return
-    assert forest.parenthood is not None
-    assert forest.hidden is not None
+    assert forest.p_parent is not None
+    assert forest.missing is not None
     for j, i in enumerate(forest.parents.tolist()):
         if i >= 0:
-            answers.told["this parent"].append((float(forest.parenthood[j]), bool(parents[j] == i)))
+            answers.told["this parent"].append((float(forest.p_parent[j]), bool(parents[j] == i)))
             if i in (parents[j],) or parents[i] == j:
-                answers.told["this direction"].append((float(forest.probability[j]), bool(parents[j] == i)))
-        elif forest.hidden[j] > 0:
-            answers.told["a hidden parent"].append((float(forest.hidden[j]), bool(hidden[j])))
+                answers.told["this direction"].append((float(forest.p_direction[j]), bool(parents[j] == i)))
+        elif forest.missing[j] > 0:
+            answers.told["a hidden parent"].append((float(forest.missing[j]), bool(hidden[j])))
 
 
 def families(paths: Sequence[Path]) -> Iterator[Known]:
@@ -105,12 +105,14 @@ def of_suite(suite: str) -> tuple[Answers, list[Known]]:
         for edge in found.edges:
             if edge.child not in truth and not kept.truth.complete:
                 continue
-            if edge.parent in {hidden.name for hidden in found.hidden}:
-                answers.told["a hidden parent"].append((edge.confidence, False))
+            assert edge.p_parent is not None
+            if edge.parent in {ancestor.name for ancestor in found.missing}:
+                answers.told["a hidden parent"].append((edge.p_parent, False))
                 continue
-            answers.told["this parent"].append((edge.confidence, edge.parent in truth[edge.child]))
+            assert edge.p_direction is not None
+            answers.told["this parent"].append((edge.p_parent, edge.parent in truth[edge.child]))
             if edge.parent in truth[edge.child] or edge.child in truth[edge.parent]:
-                answers.told["this direction"].append((edge.direction, edge.parent in truth[edge.child]))
+                answers.told["this direction"].append((edge.p_direction, edge.parent in truth[edge.child]))
         groups += list(_complete(kept))
     return answers, groups
 
@@ -158,15 +160,15 @@ def missing_parents(groups: list[Known]) -> list[list[str]]:
         right = total = alarms = joined = announced = 0
         for known, said, hidden in whole:
             found = forest(known, said, hidden, prior)
-            told = np.where(found.probability > CLEAR, found.parents, -2)  # without a direction nothing is right
+            told = np.where(found.p_direction > CLEAR, found.parents, -2)  # without a direction nothing is right
             right, total = right + int((told == known.parents).sum()), total + len(said)
-            alarms += int(found.hidden is not None and (found.hidden > 0).sum() > 1)
+            alarms += int(found.missing is not None and (found.missing > 0).sum() > 1)
         for known, said, hidden in orphaned:
             found = forest(known, said, hidden, prior)
             orphans = set(np.flatnonzero(known.hidden).tolist())
-            edges = [(j, i) for j, i in enumerate(found.parents.tolist()) if i >= 0 and found.probability[j] > CLEAR]
+            edges = [(j, i) for j, i in enumerate(found.parents.tolist()) if i >= 0 and found.p_direction[j] > CLEAR]
             joined += any({j, i} <= orphans for j, i in edges)
-            announced += int(found.hidden is not None and (found.hidden > 0).sum() > 1)
+            announced += int(found.missing is not None and (found.missing > 0).sum() > 1)
         n, m = max(len(whole), 1), max(len(orphaned), 1)
         row = [f"{prior:.1f}", str(len(whole)), f"{right / max(total, 1):.3f}", f"{alarms / n:.3f}"]
         rows.append([*row, str(len(orphaned)), f"{joined / m:.3f}", f"{announced / m:.3f}"])

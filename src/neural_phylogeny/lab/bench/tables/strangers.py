@@ -84,7 +84,7 @@ def report(name: str, models: list[dict[str, np.ndarray]]) -> int:
     alignment = align([c.tensors for c in checkpoints], [str(i) for i in range(len(models))])
     found = existence(measure(checkpoints, alignment))
     pairs = np.triu_indices(len(models), 1)
-    log_p, cosine, kin = found.log_p[pairs], found.cosine[pairs], int(found.kin[pairs].sum())
+    log_p, cosine, kin = found.log_p[pairs], found.cosine[pairs], int(found.related[pairs].sum())
     size = sum(t.size for t in alignment.tensors if t.is_matrix)
     gaussian = cosine * np.sqrt(size)
     below = {q: float((np.exp(log_p) < q).mean()) for q in (0.1, 0.01, 0.001)}

@@ -26,7 +26,7 @@ from neural_phylogeny.lab.bench.suites import find_suite, kept_collections
 from neural_phylogeny.lab.training.examples import kin, measured_families
 from neural_phylogeny.records import TensorInfo
 from neural_phylogeny.relations.direction import RELIABILITY, WITNESSES, growing, log_odds
-from neural_phylogeny.relations.exact import DIRECTED, ORDERED, exact_witnesses
+from neural_phylogeny.relations.exact import DIRECTED, ORDERED, exact_marks
 from neural_phylogeny.relations.matrix_scores import UNIFORM, largest_score, quantile_distance, uniform_score
 from neural_phylogeny.relations.retained import lasting
 from neural_phylogeny.relations.shared import shared_values
@@ -171,7 +171,7 @@ def said_of(statistics: Statistics, edges: list[tuple[int, int]]) -> list[dict[s
     tables[ALL] = together / np.log(RELIABILITY / (1.0 - RELIABILITY)) / len({one.theme for one in WITNESSES})
     tables |= {name: votes_of(np.where(lasts, one(statistics), np.nan)) for name, one in DROPPED.items()}
     tables |= {name: votes_of(one(statistics)) for name, one in FRESH_HEADS.items()}
-    for name, odds in exact_witnesses(statistics).items():
+    for name, odds in exact_marks(statistics).items():
         if name in DIRECTED or name in ORDERED:
             tables[name] = (odds - odds.T) / (2.0 if name in DIRECTED else 1.0)
     return [{name: float(table[edge]) for name, table in tables.items()} for edge in edges]

@@ -5,8 +5,8 @@ import pytest
 from scipy.stats import multivariate_normal
 from tests.trees.conftest import problem_of
 
-from neural_phylogeny.trees.alike import misfit
-from neural_phylogeny.trees.evidence import FEW, MOST_TREE_ODDS, evidence_forest, heard, tree_odds
+from neural_phylogeny.trees.common_factors import misfit
+from neural_phylogeny.trees.innovation_tree import FEW, MOST_TREE_ODDS, heard, innovation_forest, tree_odds
 from neural_phylogeny.trees.innovations import PRICE, VALUES, Innovations, log_likelihoods_alone, slopes_and_logs
 
 TREES = {
@@ -40,14 +40,14 @@ def test_planted_trees_are_found(rng, shape, shared):
         pytest.skip("a common factor of all steps of a chain is a straight way on, which no inner product tells apart")
     for _ in range(3):
         X, parents = family(TREES[shape], rng, shared if shape == "star" else 0.0)
-        forest = evidence_forest(problem_of(X, np.zeros(len(X), dtype=np.int64)), None)
+        forest = innovation_forest(problem_of(X, np.zeros(len(X), dtype=np.int64)), None)
         assert forest.parents.tolist() == parents.tolist()
-        assert ((forest.probability > 0.5) & (forest.probability <= 1.0)).all()
+        assert ((forest.p_direction > 0.5) & (forest.p_direction <= 1.0)).all()
 
 
 def test_the_neighbours_of_a_decayed_family_are_found(rng):
     X, parents = family(TREES["levels"], rng, keeps=0.8)
-    forest = evidence_forest(problem_of(X, np.zeros(len(X), dtype=np.int64)), None)
+    forest = innovation_forest(problem_of(X, np.zeros(len(X), dtype=np.int64)), None)
     links = lambda tree: {frozenset((j, int(i))) for j, i in enumerate(tree) if i >= 0}  # noqa: E731
     assert links(forest.parents) == links(parents)
 
@@ -55,7 +55,7 @@ def test_the_neighbours_of_a_decayed_family_are_found(rng):
 def test_large_families_have_their_tree_without_a_search(rng):
     parents = [-1] + [int(rng.integers(k)) for k in range(1, 40)]
     X, truth = family(parents, rng)
-    forest = evidence_forest(problem_of(X, np.zeros(40, dtype=np.int64)), None)
+    forest = innovation_forest(problem_of(X, np.zeros(40, dtype=np.int64)), None)
     assert forest.parents.tolist() == truth.tolist()
 
 
@@ -116,17 +116,17 @@ def test_siblings_of_one_task_tell_a_root_that_is_not_the_shortest(rng):
     for _ in range(3):
         X, parents = family(TREES["star"], rng, shared=0.25)
         X[np.flatnonzero(parents >= 0)[0]] *= 0.7
-        forest = evidence_forest(problem_of(X, np.zeros(len(X), dtype=np.int64)), None)
+        forest = innovation_forest(problem_of(X, np.zeros(len(X), dtype=np.int64)), None)
         assert forest.parents.tolist() == parents.tolist()
 
 
 def test_the_order_of_models_does_not_matter(rng):
     X, _ = family(TREES["levels"], rng, keeps=0.9)
     order = rng.permutation(len(X))
-    whole, moved = (evidence_forest(problem_of(Y, np.zeros(len(X), dtype=np.int64)), None) for Y in (X, X[order]))
+    whole, moved = (innovation_forest(problem_of(Y, np.zeros(len(X), dtype=np.int64)), None) for Y in (X, X[order]))
     back = np.where(moved.parents >= 0, order[moved.parents], -1)
     assert back.tolist() == whole.parents[order].tolist()
-    assert moved.probability == pytest.approx(whole.probability[order], abs=1e-6)
+    assert moved.p_direction == pytest.approx(whole.p_direction[order], abs=1e-6)
 
 
 def test_the_odds_of_trees_name_the_true_parents(rng):

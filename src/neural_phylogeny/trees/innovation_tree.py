@@ -5,8 +5,9 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+from neural_phylogeny.trees.forest import Forest
 from neural_phylogeny.trees.innovations import Innovations, log_likelihoods_alone
-from neural_phylogeny.trees.problem import Forest, Problem
+from neural_phylogeny.trees.problem import Problem
 from neural_phylogeny.trees.search import best_tree, neighbours
 from neural_phylogeny.trees.spanning import Parents, Rooted, minimum_spanning_tree, root_tree
 
@@ -22,7 +23,7 @@ NEAREST = 8
 """A model may be hung below so many of its nearest on the way."""
 
 
-def evidence_forest(problem: Problem, options: object) -> Forest:
+def innovation_forest(problem: Problem, options: object) -> Forest:
     """One tree in each family of the existence test.
 
     Lengths and angles tell it, and exact witnesses. Where weights decay, lengths no longer tell which came first, and
@@ -39,7 +40,7 @@ def evidence_forest(problem: Problem, options: object) -> Forest:
         tree, sure = _tree(problem.even(chosen), problem.direction[np.ix_(members, members)], exact)
         parents[members] = np.where(tree >= 0, members[tree], -1)
         probability[members] = sure
-    return Forest(parents, probability)
+    return Forest(parents=parents, p_direction=probability)
 
 
 def tree_odds(gram: Matrix) -> Matrix:
@@ -66,7 +67,7 @@ def _tree(gram: Matrix, direction: Matrix, exact: Matrix) -> tuple[Parents, NDAr
     if len(gram) > LARGE:
         slopes, alone = log_likelihoods_alone(gram)
         found = spanning(alone + heard(slopes, direction, exact))
-        return found.parents, found.probability
+        return found.parents, found.p_direction
     tree, around, scores = _Search(gram, direction, exact).best()
     return tree, _directions(tree, around, scores)
 

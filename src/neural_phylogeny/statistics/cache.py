@@ -1,12 +1,11 @@
-"""A pass kept in a file, so that the same models need no second read and one more model costs only one.
+"""Cached statistics: a pass stored in a file, so that the same models need no second read.
 
-The file is an ``.npz``: a JSON header that names every model by its content's outline (files, sizes, times, tensors),
-and the arrays. Nothing in it is ever executed.
+The file is an ``.npz``: a JSON header with the fingerprint of every model and the conditions of the pass, and the
+arrays. Nothing in it is ever executed.
 """
 
 from __future__ import annotations
 
-import hashlib
 import json
 import math
 import os
@@ -20,14 +19,17 @@ import numpy as np
 from numpy.typing import NDArray
 
 from neural_phylogeny.errors import SavedFileError
-from neural_phylogeny.records import ModelRef, TensorInfo
+from neural_phylogeny.records import TensorInfo
 from neural_phylogeny.statistics.base import Arrays
 from neural_phylogeny.statistics.results import Statistics
 from neural_phylogeny.tensors.alignment import AlignedTensor, Alignment
 from neural_phylogeny.tensors.roles import Role
 
 FORMAT = "neural-phylogeny-statistics"
-VERSION = 2
+VERSION = 3
+
+READABLE = (2, VERSION)
+"""Versions that are read. In version 2 fingerprints did not identify the content: none of them equals one of today."""
 
 
 @dataclass(frozen=True)
@@ -39,8 +41,8 @@ class Group:
 
 
 @dataclass(frozen=True)
-class SavedPass:
-    """A pass over a collection and the fingerprints of its models, in order."""
+class CachedStatistics:
+    """A pass over a collection: the fingerprints of its models, in order, and the seed of its samples."""
 
     fingerprints: tuple[str, ...]
     seed: int
@@ -49,34 +51,50 @@ class SavedPass:
     """Whatever else should be known of the models, as JSON has it."""
 
     def select(self, wanted: Sequence[str]) -> tuple[Group, ...] | None:
-        """The pass restricted to some models, in the given order; None when one of them was not measured."""
-        position = {print_: k for k, print_ in enumerate(wanted)}
-        if not position.keys() <= set(self.fingerprints) or len(position) != len(wanted):
-            return None
+        """The pass restricted to some models, in the given order; None when one of them was not measured.
+
+        Models of equal fingerprints are copies; each stands for one that was measured.
+        """
+        available: dict[str, list[int]] = {}
+        for model, found in enumerate(self.fingerprints):
+            available.setdefault(found, []).append(model)
+        position: dict[int, int] = {}
+        for k, found in enumerate(wanted):
+            if not available.get(found):
+                return None
+            position[available[found].pop(0)] = k
         selected = []
         for group in self.groups:
-            rows = [row for row, model in enumerate(group.members) if self.fingerprints[model] in position]
-            rows.sort(key=lambda row, group=group: position[self.fingerprints[group.members[row]]])  # type: ignore[misc]
+            rows = [row for row, model in enumerate(group.members) if model in position]
+            rows.sort(key=lambda row, group=group: position[group.members[row]])  # type: ignore[misc]
             if rows:
-                members = tuple(position[self.fingerprints[group.members[row]]] for row in rows)
+                members = tuple(position[group.members[row]] for row in rows)
                 selected.append(Group(members, group.statistics.subset(rows)))
         return tuple(selected)
 
 
-def fingerprint(ref: ModelRef, tensors: Mapping[str, TensorInfo]) -> str:
-    """Tells a model from any other, and from itself after a change, without reading its values.
+def reuse(
+    cached: CachedStatistics, fingerprints: Sequence[str], *, seed: int, sample: float | None
+) -> tuple[Group, ...] | str:
+    """The cached groups of some models, in their order; or why they must be read again, as a clause.
 
-    Made from the size and modification time of its files and from its tensors' names, shapes and dtypes. Breaks
-    where a file is changed in place and its time put back.
+    Every condition of the pass is checked but what was aligned with what, which only the caller knows: the content of
+    the models, the seed, the sample, and that every value could be read.
     """
-    stats = [os.stat(part.file) for part in ref.parts]
-    stamps = [(stat.st_size, stat.st_mtime_ns) for stat in stats]
-    outline = [(t.name, t.shape, t.dtype) for t in tensors.values()]
-    return hashlib.sha256(repr((stamps, ref.component, outline)).encode()).hexdigest()
+    groups = cached.select(fingerprints)
+    if groups is None:
+        return "does not hold all of these models as they are now"
+    if cached.seed != seed:
+        return f"was measured with seed {cached.seed} instead of {seed}"
+    if not all(group.statistics.was_sampled(sample) for group in groups):
+        return "holds another sample of the weights"
+    if any(group.statistics.failures for group in groups):
+        return "holds models that could not be read completely"
+    return groups
 
 
-def save(file: BinaryIO, saved: SavedPass) -> None:
-    """Write a pass; a few hundred bytes a tensor and pair of models."""
+def save(file: BinaryIO, saved: CachedStatistics) -> None:
+    """Write a pass to a file; a few hundred bytes a tensor and pair of models."""
     joined = [_join(group.statistics) for group in saved.groups]
     header = {
         "format": FORMAT,
@@ -94,7 +112,7 @@ def save(file: BinaryIO, saved: SavedPass) -> None:
                 "failures": list(group.statistics.failures.items()),
                 "batches": list(group.statistics.batches.items()),
                 "tensors": [asdict(tensor) for tensor in group.statistics.alignment.tensors],
-                "arrays": {key: outline for key, (outline, _) in parts.items()},
+                "arrays": {key: layout for key, (layout, _) in parts.items()},
             }
             for group, parts in zip(saved.groups, joined, strict=True)
         ],
@@ -104,8 +122,8 @@ def save(file: BinaryIO, saved: SavedPass) -> None:
     np.savez_compressed(file, allow_pickle=False, header=text, **arrays)
 
 
-def load(path: str | os.PathLike[str]) -> SavedPass:
-    """Read a saved pass.
+def load(path: str | os.PathLike[str]) -> CachedStatistics:
+    """Read cached statistics.
 
     Raises
     ------
@@ -115,27 +133,27 @@ def load(path: str | os.PathLike[str]) -> SavedPass:
     try:
         with open(path, "rb") as file, np.load(file, allow_pickle=False) as data:
             header = json.loads(bytes(data["header"]))
-            if (header.get("format"), header.get("version")) != (FORMAT, VERSION):
+            if header.get("format") != FORMAT or header.get("version") not in READABLE:
                 raise SavedFileError(f"{path}: not statistics of version {VERSION}; measure the models again")
             groups = tuple(
                 _group(entry, {key: data[f"{g}/{key}"] for key in entry["arrays"]})
                 for g, entry in enumerate(header["groups"])
             )
-        return SavedPass(tuple(header["fingerprints"]), int(header["seed"]), groups, header.get("about", {}))
+        return CachedStatistics(tuple(header["fingerprints"]), int(header["seed"]), groups, header.get("about", {}))
     except SavedFileError:
         raise
     except _DAMAGE as error:
-        raise SavedFileError(f"{path}: cannot be read as saved statistics ({error}); measure again") from error
+        raise SavedFileError(f"{path}: cannot be read as cached statistics ({error}); measure again") from error
 
 
 _DAMAGE = (OSError, ValueError, LookupError, TypeError, AttributeError, EOFError, zipfile.BadZipFile, zlib.error)
 
 
-Outline = list[tuple[int, tuple[int, ...], bool]]
-"""Of the arrays that were joined under one name: the tensor's number, the shape, whether only a half is there."""
+Pieces = list[tuple[int, tuple[int, ...], bool]]
+"""For each array that was joined under one name: the tensor's number, the shape, whether only a half is stored."""
 
 
-def _join(statistics: Statistics) -> dict[str, tuple[Outline, NDArray[Any]]]:
+def _join(statistics: Statistics) -> dict[str, tuple[Pieces, NDArray[Any]]]:
     """Each result of all tensors as one flat array: a thousand members would double the size of the file.
 
     Of symmetric matrices only the half below the diagonal is kept.
@@ -147,17 +165,17 @@ def _join(statistics: Statistics) -> dict[str, tuple[Outline, NDArray[Any]]]:
             piece = _lower(array) if is_half else array.ravel()
             pieces.setdefault(key, []).append(((t, array.shape, is_half), piece))
     return {
-        key: ([outline for outline, _ in parts], np.concatenate([piece for _, piece in parts]))
+        key: ([layout for layout, _ in parts], np.concatenate([piece for _, piece in parts]))
         for key, parts in pieces.items()
     }
 
 
-def _split(n_tensors: int, outlines: Mapping[str, Outline], joined: Mapping[str, NDArray[Any]]) -> tuple[Arrays, ...]:
-    """The inverse of ``_join``; raises ValueError where an array is not as long as its outline says."""
+def _split(n_tensors: int, layout: Mapping[str, Pieces], joined: Mapping[str, NDArray[Any]]) -> tuple[Arrays, ...]:
+    """The inverse of ``_join``; raises ValueError where an array is not as long as its layout says."""
     arrays: tuple[Arrays, ...] = tuple({} for _ in range(n_tensors))
     for key, values in joined.items():
         start = 0
-        for t, shape, is_half in outlines[key]:
+        for t, shape, is_half in layout[key]:
             size = shape[0] * (shape[0] + 1) // 2 if is_half else math.prod(shape)
             piece, start = values[start : start + size], start + size
             arrays[t][key] = _whole(piece) if is_half else piece.reshape(shape)

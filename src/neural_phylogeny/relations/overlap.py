@@ -1,0 +1,215 @@
+"""Overlap: what the values that a pass compares in all models have in common, matrix by matrix and over all of them.
+
+The pass takes one sample of each matrix, at the same positions in every model. Each quantity here is one function of
+one matrix with its formula; ``Overlap`` adds them up over the matrices that a pair shares.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Self
+
+import numpy as np
+from numpy.typing import NDArray
+
+from neural_phylogeny.records import TensorInfo
+from neural_phylogeny.statistics.base import Arrays
+from neural_phylogeny.statistics.results import Statistics
+
+Matrix = NDArray[np.float64]
+Mask = NDArray[np.bool_]
+
+LEVELS = 256
+"""Levels of a grid of eight bits: an int8 tensor has at most this many different values."""
+
+
+@dataclass(frozen=True)
+class SampledMatrix:
+    """The sample of one matrix, for the k members whose values in it are finite.
+
+    Attributes
+    ----------
+    members : (k,)
+        Positions of the members among the models.
+    inputs : (k,)
+        Inputs of each output unit, before the comparison cut the matrix to a common box.
+    count : float
+        Sampled values of each member.
+    """
+
+    members: NDArray[np.int64]
+    inputs: NDArray[np.int64]
+    count: float
+    _arrays: Arrays
+    _finite: Mask
+
+    def pair(self, name: str) -> Matrix:
+        """A sum over the sampled values of two members, see ``statistics.cross``: ``(k, k)``."""
+        return self._arrays[f"cross.{name}"][np.ix_(self._finite, self._finite)].astype(np.float64)
+
+    def own(self, name: str) -> NDArray[np.float64]:
+        """A number of each member, see ``statistics.moments``: ``(k,)``."""
+        found: NDArray[np.float64] = self._arrays[f"moments.{name}"][self._finite].astype(np.float64)
+        return found
+
+
+def sampled_matrices(statistics: Statistics) -> Iterator[SampledMatrix]:
+    """The matrices whose values were compared, each for the members with finite values."""
+    for tensor, arrays in statistics:
+        if not tensor.is_matrix or "cross.product" not in arrays:
+            continue
+        finite = np.isfinite(np.diag(arrays["cross.product"]))
+        inputs = np.array([_inputs(tensor.sources[k]) for k in np.flatnonzero(finite)], dtype=np.int64)
+        yield SampledMatrix(np.array(tensor.members)[finite], inputs, float(arrays["cross.count"][0]), arrays, finite)
+
+
+def count(matrix: SampledMatrix) -> Matrix:
+    """Values compared."""
+    return np.full((len(matrix.members),) * 2, matrix.count)
+
+
+def zero_in_both(matrix: SampledMatrix) -> Matrix:
+    """Number of positions where i and j are zero."""
+    return matrix.pair("zeros")
+
+
+def zero_in_first(matrix: SampledMatrix) -> Matrix:
+    """Number of positions where i is zero, of those compared with j."""
+    return np.repeat(np.diag(matrix.pair("zeros"))[:, None], len(matrix.members), axis=1)
+
+
+def equal_in_both(matrix: SampledMatrix) -> Matrix:
+    """Number of positions where i and j are equal to the last bit, zeros included."""
+    return matrix.pair("equal")
+
+
+def squared_distance(matrix: SampledMatrix) -> Matrix:
+    """Sum of (w_i - w_j)^2."""
+    return matrix.pair("square")
+
+
+def squared_norm_of_first(matrix: SampledMatrix) -> Matrix:
+    """Sum of w_i^2, over the values compared with j."""
+    return np.repeat(np.diag(matrix.pair("product"))[:, None], len(matrix.members), axis=1)
+
+
+def fewer_inputs(matrix: SampledMatrix) -> Mask:
+    """Whether j's units have fewer inputs than i's."""
+    found: Mask = matrix.inputs[None, :] < matrix.inputs[:, None]
+    return found
+
+
+def few_levels(matrix: SampledMatrix) -> Mask:
+    """Whether a member has at most ``LEVELS`` different values, four times fewer than were looked at: ``(k,)``."""
+    found: Mask = matrix.own("distinct") <= np.minimum(LEVELS, matrix.own("probed") / 4)
+    return found
+
+
+def within_levels(matrix: SampledMatrix) -> Mask:
+    """Whether i lies as near to j as an even grid of ``LEVELS`` up to j's largest magnitude m allows.
+
+    With spacing s = 2 m / 255 the mean squared error of rounding is s^2 / 12; twice that is allowed.
+    """
+    spacing = (2.0 * matrix.own("largest") / (LEVELS - 1)) ** 2
+    found: Mask = squared_distance(matrix) <= matrix.count * spacing[None, :] / 6.0
+    return found
+
+
+@dataclass(frozen=True)
+class Overlap:
+    """The overlap of n models over all matrices that a pair shares, ``(n, n)`` each.
+
+    Attributes
+    ----------
+    zeros, equal : (n, n)
+        Proportion of the compared values that are zero in both; that are equal in both, zeros included.
+    own_zeros : (n, n)
+        Proportion of the values compared with j that are zero in i.
+    error : (n, n)
+        Mean squared difference over the mean square of i; infinite where nothing is compared.
+    bits : (n,)
+        Most mantissa bits that a matrix of i needs.
+    narrower : (n, n) of bool
+        Whether j's units have fewer inputs than i's in some matrix.
+    on_grid : (n, n) of bool
+        Whether j has few different values where i has many, as near to i's as so few levels allow, in every matrix.
+    """
+
+    zeros: Matrix
+    equal: Matrix
+    own_zeros: Matrix
+    error: Matrix
+    bits: NDArray[np.float64]
+    narrower: Mask
+    on_grid: Mask
+
+    @classmethod
+    def of(cls, statistics: Statistics) -> Self:
+        """From the statistics of a pass. O(n^2) a matrix."""
+        sums = _Sums(statistics.alignment.n_models, tuple(sampled_matrices(statistics)))
+        known = np.maximum(sums.over(count), 1.0)
+        norm = sums.over(squared_norm_of_first)
+        unknown = np.full_like(norm, np.inf)
+        return cls(
+            zeros=sums.over(zero_in_both) / known,
+            equal=sums.over(equal_in_both) / known,
+            own_zeros=sums.over(zero_in_first) / known,
+            error=np.divide(sums.over(squared_distance), norm, out=unknown, where=norm > 0),
+            bits=sums.bits,
+            narrower=sums.anywhere(fewer_inputs),
+            on_grid=sums.on_grid,
+        )
+
+
+@dataclass(frozen=True)
+class _Sums:
+    """Sums of a quantity over the matrices that a pair shares."""
+
+    n: int
+    matrices: tuple[SampledMatrix, ...]
+
+    def over(self, quantity: Callable[[SampledMatrix], Matrix]) -> Matrix:
+        """The sum over matrices, in order: ``(n, n)``."""
+        total = np.zeros((self.n, self.n))
+        for matrix in self.matrices:
+            total[np.ix_(matrix.members, matrix.members)] += quantity(matrix)
+        return total
+
+    def anywhere(self, condition: Callable[[SampledMatrix], Mask]) -> Mask:
+        """Whether a condition holds in some matrix: ``(n, n)``."""
+        found = np.zeros((self.n, self.n), dtype=bool)
+        for matrix in self.matrices:
+            found[np.ix_(matrix.members, matrix.members)] |= condition(matrix)
+        return found
+
+    @cached_property
+    def bits(self) -> NDArray[np.float64]:
+        found = np.zeros(self.n)
+        for matrix in self.matrices:
+            found[matrix.members] = np.maximum(found[matrix.members], matrix.own("grid"))
+        return found
+
+    @cached_property
+    def on_grid(self) -> Mask:
+        """Matrices in which no member has few levels say nothing."""
+        return self.anywhere(_on_grid) & ~self.anywhere(_off_grid)
+
+
+def _on_grid(matrix: SampledMatrix) -> Mask:
+    few = few_levels(matrix)
+    found: Mask = few[None, :] & ~few[:, None] & within_levels(matrix)
+    return found
+
+
+def _off_grid(matrix: SampledMatrix) -> Mask:
+    few = few_levels(matrix)
+    found: Mask = ~(few[None, :] & within_levels(matrix)) & few.any()
+    return found
+
+
+def _inputs(source: TensorInfo) -> int:
+    """Inputs of each unit of a matrix."""
+    axis = source.output_axis or 0
+    return source.size // max(source.shape[axis], 1)

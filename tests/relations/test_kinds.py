@@ -1,0 +1,92 @@
+"""Exact facts prove how a model was made, and training on top of it takes the proof away."""
+
+from collections.abc import Callable
+from typing import Any
+
+import ml_dtypes
+import numpy as np
+import pytest
+
+from neural_phylogeny.relations.kinds import EXACT_KINDS, exact_kinds
+
+
+@pytest.fixture
+def root(rng):
+    return {"a": rng.normal(size=(60, 50)).astype(np.float32), "b": rng.normal(size=(40, 60)).astype(np.float32)}
+
+
+def trained(model, rng, moved=0.05):
+    return {name: (w + moved * rng.normal(size=w.shape)).astype(np.float32) for name, w in model.items()}
+
+
+def pruned(model, share=0.5):
+    return {name: np.where(np.abs(w) < np.quantile(np.abs(w), share), 0, w) for name, w in model.items()}
+
+
+def in_eight_bits(model):
+    steps = {name: np.abs(w).max() / 127 for name, w in model.items()}
+    return {name: (np.round(w / steps[name]) * steps[name]).astype(np.float32) for name, w in model.items()}
+
+
+def cast(model, dtype):
+    return {name: w.astype(dtype).astype(np.float32) for name, w in model.items()}
+
+
+def narrowed(model, units=30):
+    return {"a": model["a"][:units], "b": model["b"][:, :units]}
+
+
+MADE: dict[str, Callable[[dict[str, Any]], dict[str, Any]]] = {
+    "copy": dict,
+    "pruned": pruned,
+    "cast": lambda model: cast(model, ml_dtypes.bfloat16),
+    "quantized": in_eight_bits,
+    "shrunk": narrowed,
+}
+
+
+def kinds(statistics, i, j):
+    return [kind for kind, pairs in exact_kinds(statistics).items() if pairs[i, j]]
+
+
+def test_every_kind_is_tested():
+    assert tuple(MADE) == EXACT_KINDS
+
+
+@pytest.mark.parametrize("kind", MADE)
+def test_what_was_only_made_has_its_kind_and_no_other(measured, root, kind):
+    statistics = measured(root, MADE[kind](root))
+    assert kinds(statistics, 0, 1) == [kind]
+    assert kinds(statistics, 1, 0) == ([kind] if kind == "copy" else [])
+
+
+@pytest.mark.parametrize("kind", MADE)
+def test_what_was_trained_afterwards_has_no_kind(measured, root, rng, kind):
+    statistics = measured(root, trained(MADE[kind](root), rng))
+    assert kinds(statistics, 0, 1) == [] == kinds(statistics, 1, 0)
+
+
+@pytest.mark.parametrize("kind", MADE)
+def test_unrelated_models_have_no_kind(measured, root, rng, kind):
+    other = {name: rng.normal(size=w.shape).astype(np.float32) for name, w in root.items()}
+    statistics = measured(root, MADE[kind](other))
+    assert kinds(statistics, 0, 1) == [] == kinds(statistics, 1, 0)
+
+
+@pytest.mark.parametrize("dtype", [np.float16, ml_dtypes.bfloat16, ml_dtypes.float8_e5m2, ml_dtypes.float8_e4m3fn])
+def test_a_cast_to_any_floating_point_type_is_a_cast(measured, root, dtype):
+    assert kinds(measured(root, cast(root, dtype)), 0, 1) == ["cast"]
+
+
+def test_a_pruned_copy_with_a_trained_head_is_not_only_pruned(measured, rng):
+    body = {f"{k}": rng.normal(size=(60, 60)).astype(np.float32) for k in range(4)}
+    root = body | {"head": rng.normal(size=(4, 60)).astype(np.float32)}
+    child = pruned(root)
+    child["head"] = trained(child, rng)["head"]
+    assert kinds(measured(root, child), 0, 1) == []
+
+
+def test_values_that_are_not_finite_prove_nothing(measured, root):
+    broken = {name: np.full_like(w, np.nan) for name, w in root.items()}
+    statistics = measured(root, broken)
+    assert kinds(statistics, 0, 1) == [] == kinds(statistics, 1, 0)
