@@ -9,6 +9,7 @@ import numpy as np
 from neural_phylogeny.detector.measurements import Measurements
 from neural_phylogeny.detector.network import Inputs
 from neural_phylogeny.detector.shipped import detector
+from neural_phylogeny.lab.families.measured import statistics_of
 
 CASES = ((10, 20), (50, 100), (200, 20), (200, 100))
 
@@ -20,7 +21,7 @@ def family(n_models: int, n_matrices: int) -> Measurements:
     models = [root] + [
         [w + 0.2 * rng.normal(size=w.shape).astype(np.float32) for w in root] for _ in range(n_models - 1)
     ]
-    return Measurements.of_models([{f"l{k}.weight": w for k, w in enumerate(model)} for model in models])
+    return Measurements.of(statistics_of([{f"l{k}.weight": w for k, w in enumerate(model)} for model in models]))
 
 
 def main() -> None:

@@ -5,9 +5,11 @@ NeuralPhylogenyError
 │   ├── DamagedFileError        truncated, a lying header, strides beyond the storage     (ValueError)
 │   ├── UnsafeFileError         would run code or reach outside its folder                (ValueError)
 │   ├── UnsupportedFormatError  not a checkpoint this package can read                    (ValueError)
+│   │   └── NoModelError        read, and no model: a training state, statistics, data    (ValueError)
 │   └── UnreadableFileError     missing, or the system refuses to open it                 (OSError)
 ├── MissingExtraError           an optional library is needed                             (ImportError)
 ├── NothingToCompareError       fewer than two models with weights in common              (ValueError)
+├── InvalidOptionError          an option outside its range; says which values are allowed   (ValueError)
 ├── UnknownChoiceError          no such method, format or component; names the nearest    (ValueError)
 └── SavedFileError              a saved result or statistics file cannot be used          (ValueError)
 
@@ -83,6 +85,20 @@ class UnsupportedFormatError(CheckpointError, ValueError):
     """The file is not a checkpoint of a known format, or uses a part of it that is not read."""
 
 
+class NoModelError(UnsupportedFormatError):
+    """The file was read and holds no model.
+
+    Attributes
+    ----------
+    kind : str
+        ``"training state"``, ``"statistics"``, ``"data"`` or ``"no weights"``.
+    """
+
+    def __init__(self, reason: str, kind: str, *, path: str | PathLike[str] = "", remedy: str = "") -> None:
+        super().__init__(reason, path=path, remedy=remedy)
+        self.kind = kind
+
+
 class UnreadableFileError(CheckpointError, OSError):
     """The file is missing, or the operating system refuses to open it."""
 
@@ -124,6 +140,31 @@ class UnknownChoiceError(NeuralPhylogenyError, ValueError):
         near = difflib.get_close_matches(given, self.known, n=1)
         hint = f"; did you mean {near[0]!r}?" if near else "."
         super().__init__(f"unknown {what} {given!r}{hint} Known: {', '.join(self.known) or 'none'}")
+
+
+class InvalidOptionError(NeuralPhylogenyError, ValueError):
+    """An option has a value outside its range.
+
+    Parameters
+    ----------
+    option : str
+        Its name, as the caller writes it.
+    expected : str
+        Which values are allowed, as a noun phrase.
+    given : object
+        What came.
+
+    Examples
+    --------
+    >>> str(InvalidOptionError("alpha", "a probability above 0 and below 1", 2))
+    'alpha must be a probability above 0 and below 1, not 2'
+    """
+
+    def __init__(self, option: str, expected: str, given: object) -> None:
+        self.option = option
+        self.expected = expected
+        self.given = given
+        super().__init__(f"{option} must be {expected}, not {given!r}")
 
 
 class SavedFileError(NeuralPhylogenyError, ValueError):

@@ -64,7 +64,7 @@ def test_a_sample_of_the_weights(run, tmp_path):
     assert "7.1 % of the weights were read" in run("tree", tmp_path, "--sample", "1%").stdout
     assert "were read" not in run("tree", tmp_path, "--sample", "all").stdout
     assert "read: 7.1 % of" in run("compare", tmp_path / "a.npz", tmp_path / "b.npz", "--sample", "0.01").stdout
-    assert "not a share of the weights" in run("tree", tmp_path, "--sample", "0", code=2).stderr
+    assert "not a proportion of the weights" in run("tree", tmp_path, "--sample", "0", code=2).stderr
 
 
 def test_compare_as_json(run, folder, tmp_path):
@@ -134,7 +134,7 @@ def test_methods(run):
 
 def test_demo(run):
     text = run("demo").stdout
-    said, made = text.index("WHAT THE WEIGHTS SAY"), text.index("HOW THEY WERE MADE")
+    said, made = text.index("RESULT FROM THE WEIGHTS"), text.index("GROUND TRUTH")
     assert said < made < text.index("tree direction, documented edges") < text.index("mistakes: ")
     for file in demo.folder().glob("*.*"):
         if file.name != "truth.json" and file.suffix != ".py":

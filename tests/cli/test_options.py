@@ -1,9 +1,9 @@
-"""Sizes and shares."""
+"""Sizes and proportions."""
 
 import click
 import pytest
 
-from neural_phylogeny.cli.options import Share, Size
+from neural_phylogeny.cli.options import Proportion, Size
 
 
 @pytest.mark.parametrize(
@@ -44,11 +44,11 @@ def test_what_is_no_size(text):
         ("auto", None),
     ],
 )
-def test_shares(text, share):
-    assert Share().convert(text, None, None) == share
+def test_proportions(text, share):
+    assert Proportion().convert(text, None, None) == share
 
 
 @pytest.mark.parametrize("text", ["", "0", "0%", "2", "101%", "-1%", "1e-3", "nan", "most"])
-def test_what_is_no_share(text):
-    with pytest.raises(click.BadParameter, match=r"is not a share of the weights; write 1%, 0\.01, all or auto"):
-        Share().convert(text, None, None)
+def test_what_is_not_a_proportion(text):
+    with pytest.raises(click.BadParameter, match=r"is not a proportion of the weights; write 1%, 0\.01, all or auto"):
+        Proportion().convert(text, None, None)

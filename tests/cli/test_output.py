@@ -48,7 +48,7 @@ def test_no_color_means_no_escapes_at_all(saved):
 
 def test_the_demo_stands_beside_the_truth_where_there_is_room():
     shown = on_terminal("demo", "--quiet", NO_COLOR="1")
-    assert any("WHAT THE WEIGHTS SAY" in line and "HOW THEY WERE MADE" in line for line in shown.splitlines())
+    assert any("RESULT FROM THE WEIGHTS" in line and "GROUND TRUTH" in line for line in shown.splitlines())
 
 
 def test_a_terminal_gets_a_progress_bar_and_quiet_takes_it_away(folder):

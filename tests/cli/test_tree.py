@@ -152,7 +152,7 @@ def test_an_interrupted_run_leaves_the_old_file_alone(run, folder, tmp_path, mon
 
     monkeypatch.setattr(os, "replace", interrupted)
     result = run("tree", folder, "-o", output, code=130)
-    assert "nphylo: interrupted; no output was left half written" in result.stderr
+    assert "nphylo: interrupted; no output was left incomplete" in result.stderr
     assert output.read_text() == "old"
     assert sorted(path.name for path in tmp_path.iterdir()) == ["models", "r.json"]
 
@@ -173,7 +173,7 @@ def test_a_fault_keeps_its_traceback(run, monkeypatch):
     monkeypatch.setattr(facade, "reconstruct", broken)
     result = run("tree", "x", code=70)
     assert "ZeroDivisionError: by accident" in result.stderr
-    assert "this is a fault of the program" in result.stderr
+    assert "this is a bug in the program" in result.stderr
 
 
 def test_a_device_is_written_as_it_is(run, folder):

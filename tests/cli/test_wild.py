@@ -16,4 +16,4 @@ def test_every_group_gets_a_forest_and_a_score(run, wild, tmp_path):
         assert result.exit_code == (0 if sum(model["family"] is not None for model in found["models"]) > 1 else 1)
         score = json.loads(run("score", saved, truth, "--format", "json").stdout)
         assert score["unread"] == score["absent"] == []
-        assert score["false_kin"] == [], truth.parent.name
+        assert score["false_positives"] == [], truth.parent.name

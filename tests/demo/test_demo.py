@@ -1,6 +1,6 @@
 import json
 
-from neural_phylogeny import demo
+from neural_phylogeny import demo, reconstruct
 from neural_phylogeny.evaluation import read_truth
 from neural_phylogeny.formats import open_checkpoint
 from neural_phylogeny.tensors.alignment import align
@@ -37,3 +37,10 @@ def test_several_formats_are_read_and_aligned():
     assert alignment.coverage().min() > 0.9
     for checkpoint in opened:
         checkpoint.close()
+
+
+def test_auto_finds_all_of_its_edges():
+    truth = read_truth(demo.folder() / "truth.json")
+    found = reconstruct(demo.folder())
+    assert {(edge.parent, edge.child) for edge in found.edges} == {(edge.parent, edge.child) for edge in truth.edges}
+    assert len(truth.edges) == 12

@@ -8,6 +8,16 @@ from neural_phylogeny.detector.features import names
 from neural_phylogeny.detector.measurements import Measurements
 from neural_phylogeny.detector.network import Inputs
 from neural_phylogeny.detector.triples import N_TRIPLES
+from neural_phylogeny.formats.memory import MemoryCheckpoint
+from neural_phylogeny.statistics.one_pass import measure, standard_statistics
+from neural_phylogeny.tensors.alignment import align
+
+
+def measurements_of(models):
+    """The measurements of models given as arrays by name."""
+    checkpoints = [MemoryCheckpoint(model) for model in models]
+    alignment = align([c.tensors for c in checkpoints], [str(k) for k in range(len(models))])
+    return Measurements.of(measure(checkpoints, alignment, standard_statistics(), threads=1))
 
 
 def star_of(rng, n=6, moved=0.3):
@@ -28,7 +38,7 @@ def star(rng):
 
 @pytest.fixture
 def measured_star(star):
-    return Measurements.of_models(star)
+    return measurements_of(star)
 
 
 def random_weights(config, seed=0):

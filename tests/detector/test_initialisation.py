@@ -2,11 +2,11 @@
 
 import numpy as np
 import pytest
+from tests.detector.conftest import measurements_of
 
 from neural_phylogeny import reconstruct
 from neural_phylogeny.detector import initialisation
 from neural_phylogeny.detector.initialisation import FEATURES, features, initialisation_test
-from neural_phylogeny.detector.measurements import Measurements
 from neural_phylogeny.errors import SavedFileError
 
 SHAPES = {"0.weight": (96, 64), "0.bias": (96,), "1.weight": (64, 96), "1.bias": (64,), "2.weight": (48, 64)}
@@ -30,8 +30,8 @@ def siblings(rng, trained, moved, n=5):
 @pytest.mark.parametrize("n", [2, 5])
 def test_an_initialisation_is_none_and_an_ancestor_is_one(rng, n):
     test = initialisation_test()
-    assert test.verdict(Measurements.of_models(siblings(rng, 0.0, 0.4, n))) == -1
-    assert test.verdict(Measurements.of_models(siblings(rng, 0.8, 0.04, n))) == 1
+    assert test.verdict(measurements_of(siblings(rng, 0.0, 0.4, n))) == -1
+    assert test.verdict(measurements_of(siblings(rng, 0.8, 0.04, n))) == 1
 
 
 def test_strangers_of_one_initialisation_are_no_family_and_say_why(rng):
@@ -48,7 +48,7 @@ def test_strangers_of_one_initialisation_are_no_family_and_say_why(rng):
 
 
 def test_features_have_the_planted_values(rng):
-    found = dict(zip(FEATURES, features(Measurements.of_models(siblings(rng, 0.0, 0.2))), strict=True))
+    found = dict(zip(FEATURES, features(measurements_of(siblings(rng, 0.0, 0.2))), strict=True))
     assert found["kept"] == pytest.approx(np.log((1 / 3) / 0.04), abs=0.1)
     assert found["tails"] == pytest.approx(-1.2, abs=0.1)  # of a uniform distribution
     assert found["large moved more"] == pytest.approx(1.0, abs=0.1)
@@ -57,8 +57,8 @@ def test_features_have_the_planted_values(rng):
 def test_features_depend_neither_on_scale_nor_on_order(rng):
     models = siblings(rng, 0.3, 0.1)
     changed = [{name: w * (1.0 if w.ndim == 1 else 8.0) for name, w in model.items()} for model in reversed(models)]
-    expected = features(Measurements.of_models(models))
-    np.testing.assert_allclose(features(Measurements.of_models(changed)), expected, rtol=1e-4)
+    expected = features(measurements_of(models))
+    np.testing.assert_allclose(features(measurements_of(changed)), expected, rtol=1e-4)
 
 
 def test_vectors_that_tell_nothing_count_as_the_mean(rng):
@@ -67,7 +67,7 @@ def test_vectors_that_tell_nothing_count_as_the_mean(rng):
         for name in model:
             if name.endswith("bias"):
                 model[name] = np.ones_like(model[name])
-    found = features(Measurements.of_models(models))
+    found = features(measurements_of(models))
     assert np.isnan(found[FEATURES.index("kept in vectors")])
     test = initialisation_test()
     filled = np.where(np.isnan(found), test.mean, found)

@@ -1,16 +1,15 @@
 """What a third model tells: angles and slopes where they are known, the order of models, large groups."""
 
 import numpy as np
-from tests.detector.conftest import star_of
+from tests.detector.conftest import measurements_of, star_of
 
-from neural_phylogeny.detector.measurements import Measurements
 from neural_phylogeny.detector.triples import FREE, N_TRIPLES, NEAREST, thirds, triple_features
 
 ANGLE_AT_I, ANGLE_AT_K, SLOPE_J_ON_I, SPREAD_J_ON_I = 0, 2, 17, 35
 
 
 def of(models):
-    measured = Measurements.of_models(models)
+    measured = measurements_of(models)
     return triple_features(measured, thirds(measured)).astype(float)
 
 
@@ -44,7 +43,7 @@ def test_of_a_large_group_only_the_nearest_are_looked_at(rng):
     models = [
         {"w": (root + (0.1 + 0.01 * k) * rng.normal(size=root.shape)).astype(np.float32)} for k in range(FREE + 1)
     ]
-    measured = Measurements.of_models(models)
+    measured = measurements_of(models)
     chosen = thirds(measured)
     assert chosen.shape == (FREE + 1, NEAREST)
     assert (chosen != np.arange(FREE + 1)[:, None]).all()

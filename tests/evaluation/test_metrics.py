@@ -4,7 +4,7 @@ import pytest
 
 from neural_phylogeny.errors import SavedFileError
 from neural_phylogeny.evaluation.metrics import score
-from neural_phylogeny.evaluation.rates import Share
+from neural_phylogeny.evaluation.rates import Proportion
 from neural_phylogeny.evaluation.truth import TrueEdge, TruePair, Truth
 
 
@@ -32,12 +32,17 @@ def test_a_right_answer_is_right_everywhere(answer):
     found = score(answer(["abc", "de", "f"], "ab bc de"), truth("ab bc de", complete=True, roots="adf"))
     assert found.whole is not None
     assert found.models == 6
-    assert found.documented.tree_direction == found.documented.exact_parent == found.documented.kin == Share(3, 3)
-    assert found.whole.overall == Share(6, 6)
-    assert found.whole.lineage == Share(15, 15)
-    assert found.whole.lineage_pairs.precision == found.whole.lineage_pairs.recall == Share(4, 4)
+    assert (
+        found.documented.tree_direction
+        == found.documented.exact_parent
+        == found.documented.same_family
+        == Proportion(3, 3)
+    )
+    assert found.whole.overall == Proportion(6, 6)
+    assert found.whole.lineage == Proportion(15, 15)
+    assert found.whole.lineage_pairs.precision == found.whole.lineage_pairs.recall == Proportion(4, 4)
     assert found.whole.edges.f1 == found.whole.ancestors.f1 == 1.0
-    assert found.whole.roots == Share(3, 3)
+    assert found.whole.roots == Proportion(3, 3)
     assert found.whole.exact
     assert found.mistakes == ()
 
@@ -48,12 +53,12 @@ def test_a_chain_told_as_a_star(answer):
     # Ancestors: true ab bc ac, told ab ac: 2 hits of 2 and of 3, F1 4/5.
     found = score(answer(["abc"], "ab ac"), truth("ab bc", complete=True, roots="a"))
     assert found.whole is not None
-    assert found.documented.tree_direction == Share(1, 2)
-    assert found.documented.exact_parent == Share(1, 2)
-    assert found.whole.overall == Share(2, 3)
+    assert found.documented.tree_direction == Proportion(1, 2)
+    assert found.documented.exact_parent == Proportion(1, 2)
+    assert found.whole.overall == Proportion(2, 3)
     assert found.whole.edges.f1 == 0.5
     assert found.whole.ancestors.f1 == pytest.approx(0.8)
-    assert found.whole.roots == Share(1, 1)
+    assert found.whole.roots == Proportion(1, 1)
     assert not found.whole.exact
     assert [str(mistake) for mistake in found.mistakes] == ["wrong parent: a -> c instead of b -> c"]
 
@@ -61,18 +66,18 @@ def test_a_chain_told_as_a_star(answer):
 def test_a_chain_skipping_one_has_the_right_direction(answer):
     # Truth a > c documented; told a > b > c: the parent is wrong, but a is an ancestor of c.
     found = score(answer(["abc"], "ab bc"), truth("ac"))
-    assert found.documented.tree_direction == Share(1, 1)
-    assert found.documented.exact_parent == Share(0, 1)
+    assert found.documented.tree_direction == Proportion(1, 1)
+    assert found.documented.exact_parent == Proportion(0, 1)
     assert found.whole is None
 
 
 def test_a_reversed_edge(answer):
     found = score(answer(["ab"], "ba", confidence=0.9), truth("ab", complete=True))
     assert found.whole is not None
-    assert found.documented.tree_direction == Share(0, 1)
-    assert found.whole.overall == Share(0, 2)
-    assert found.whole.roots == Share(0, 1)
-    assert found.whole.lineage == Share(1, 1)
+    assert found.documented.tree_direction == Proportion(0, 1)
+    assert found.whole.overall == Proportion(0, 2)
+    assert found.whole.roots == Proportion(0, 1)
+    assert found.whole.lineage == Proportion(1, 1)
     # One confidence of 0.9 that was wrong: (0.9 - 0)^2.
     assert found.calibration_direction.brier == pytest.approx(0.81)
 
@@ -80,10 +85,10 @@ def test_a_reversed_edge(answer):
 def test_undecided_counts_a_half(answer):
     # a ~ b > c: whether a is above b and c is open. For d ~ e < ... nothing leads from c to a: that is wrong.
     told = answer(["abc"], "bc", "ab")
-    assert score(told, truth("ab")).documented.tree_direction == Share(0.5, 1)
-    assert score(told, truth("ac")).documented.tree_direction == Share(0.5, 1)
-    assert score(told, truth("ca")).documented.tree_direction == Share(0, 1)
-    assert score(told, truth("ab")).documented.exact_parent == Share(0, 1)
+    assert score(told, truth("ab")).documented.tree_direction == Proportion(0.5, 1)
+    assert score(told, truth("ac")).documented.tree_direction == Proportion(0.5, 1)
+    assert score(told, truth("ca")).documented.tree_direction == Proportion(0, 1)
+    assert score(told, truth("ab")).documented.exact_parent == Proportion(0, 1)
 
 
 def test_lineage_has_precision_and_recall(answer):
@@ -91,39 +96,39 @@ def test_lineage_has_precision_and_recall(answer):
     # Of 10 pairs ac bc cd ce are wrong: 6 right. Both are right in ab de: 2 of 4 and 2 of 4.
     found = score(answer(["ab", "cde"], "ab cd ce"), truth("ab ac de", complete=True))
     assert found.whole is not None
-    assert found.whole.lineage == Share(6, 10)
-    assert found.whole.lineage_pairs.precision == Share(2, 4)
-    assert found.whole.lineage_pairs.recall == Share(2, 4)
+    assert found.whole.lineage == Proportion(6, 10)
+    assert found.whole.lineage_pairs.precision == Proportion(2, 4)
+    assert found.whole.lineage_pairs.recall == Proportion(2, 4)
 
 
 def test_siblings_are_of_one_tree(answer):
     found = score(answer(["ab"]), truth(siblings="ab", complete=True))
     assert found.whole is not None
-    assert found.whole.lineage == Share(1, 1)
-    assert found.whole.lineage_pairs.recall == Share(1, 1)
+    assert found.whole.lineage == Proportion(1, 1)
+    assert found.whole.lineage_pairs.recall == Proportion(1, 1)
 
 
-def test_false_kin_among_documented_strangers(answer):
+def test_false_positives_among_documented_strangers(answer):
     # Strangers ab ac; told ab in one family, c alone: 1 of 2 false.
     found = score(answer(["ab", "c"], "ab"), truth(unrelated="ab ac"))
-    assert found.false_kin.share == Share(1, 2)
-    assert found.false_kin.pairs == (("a", "b"),)
-    none = score(answer(["a", "b", "c"]), truth(unrelated="ab ac")).false_kin
-    assert none.share == Share(0, 2)
+    assert found.false_positives.proportion == Proportion(1, 2)
+    assert found.false_positives.pairs == (("a", "b"),)
+    none = score(answer(["a", "b", "c"]), truth(unrelated="ab ac")).false_positives
+    assert none.proportion == Proportion(0, 2)
     assert none.upper == pytest.approx(1 - 0.05**0.5)
 
 
 def test_models_not_compared_are_not_kin(answer):
     found = score(answer(["a"], not_compared="bc"), truth("bc", unrelated="ab"))
-    assert found.false_kin.share == Share(0, 1)
-    assert found.documented.kin == Share(0, 1)
+    assert found.false_positives.proportion == Proportion(0, 1)
+    assert found.documented.same_family == Proportion(0, 1)
 
 
 def test_inferred_claims_are_apart(answer):
     found = score(answer(["abc"], "ab bc"), truth("ab", inferred="bc ca"))
-    assert found.documented.exact_parent == Share(1, 1)
-    assert found.inferred.exact_parent == Share(1, 2)
-    assert found.inferred.tree_direction == Share(1, 2)
+    assert found.documented.exact_parent == Proportion(1, 1)
+    assert found.inferred.exact_parent == Proportion(1, 2)
+    assert found.inferred.tree_direction == Proportion(1, 2)
 
 
 def test_an_edge_to_either_copy_is_right(answer):
@@ -132,21 +137,21 @@ def test_an_edge_to_either_copy_is_right(answer):
         found = score(told, truth("ab", copies="aA", complete=True))
         assert found.whole is not None
         assert found.models == 2
-        assert found.documented.exact_parent == Share(1, 1)
-        assert found.whole.overall == Share(2, 2)
+        assert found.documented.exact_parent == Proportion(1, 1)
+        assert found.whole.overall == Proportion(2, 2)
 
 
 def test_a_child_that_is_told_as_a_copy_of_its_parent_is_undecided(answer):
     found = score(answer(["ab"], copies="ab"), truth("ab"))
-    assert found.documented.tree_direction == Share(0.5, 1)
-    assert found.documented.exact_parent == Share(0, 1)
+    assert found.documented.tree_direction == Proportion(0.5, 1)
+    assert found.documented.exact_parent == Proportion(0, 1)
 
 
 def test_the_child_of_a_merge_has_several_right_parents(answer):
     # Four true edges into e; one is named. Direction: 1 of 4 edges; parent: 1 of 1 child.
     found = score(answer(["abcde"], "be"), truth("ae be ce de"))
-    assert found.documented.exact_parent == Share(1, 1)
-    assert found.documented.tree_direction == Share(1, 4)
+    assert found.documented.exact_parent == Proportion(1, 1)
+    assert found.documented.tree_direction == Proportion(1, 4)
 
 
 def test_a_hidden_ancestor_is_no_parent(answer):
@@ -154,10 +159,10 @@ def test_a_hidden_ancestor_is_no_parent(answer):
     for told in (answer(["abH"], "Ha Hb", hidden="H"), answer(["ab"])):
         found = score(told, truth("pa pb", complete=True))
         assert found.whole is not None
-        assert found.documented.exact_parent == Share(0, 0)
-        assert found.whole.overall == Share(2, 2)
-        assert found.whole.lineage == Share(1, 1)
-        assert found.whole.roots == Share(0, 0)
+        assert found.documented.exact_parent == Proportion(0, 0)
+        assert found.whole.overall == Proportion(2, 2)
+        assert found.whole.lineage == Proportion(1, 1)
+        assert found.whole.roots == Proportion(0, 0)
         assert found.absent == ("p",)
 
 
@@ -166,30 +171,30 @@ def test_a_model_that_could_not_be_read_is_wrong(answer):
     found = score(answer(["a"], skipped="b"), truth("ab", complete=True))
     assert found.whole is not None
     assert found.unread == ("b",)
-    assert found.documented.tree_direction == Share(0, 1)
-    assert found.documented.exact_parent == Share(0, 1)
-    assert found.whole.overall == Share(1, 2)
+    assert found.documented.tree_direction == Proportion(0, 1)
+    assert found.documented.exact_parent == Proportion(0, 1)
+    assert found.whole.overall == Proportion(1, 2)
 
 
 def test_calling_everything_unrelated_finds_no_root(answer):
     found = score(answer(["a", "b", "c"]), truth("ab ac", complete=True))
     assert found.whole is not None
-    assert found.whole.roots == Share(0, 1)
+    assert found.whole.roots == Proportion(0, 1)
     assert found.whole.edges.f1 == 0.0
-    assert found.whole.overall == Share(1, 3)
+    assert found.whole.overall == Proportion(1, 3)
 
 
 def test_confidences_of_pairs_without_direction(answer):
     # 0.9 for ab, who are related: 0.01; 0.9 for cd, who are not: 0.81; ef are unknown. Mean 0.41.
     found = score(answer(["ab", "cd", "ef"], "", "ab cd ef"), truth("ab", unrelated="cd"))
-    assert found.calibration_kin.number == 2
-    assert found.calibration_kin.brier == pytest.approx(0.41)
+    assert found.calibration_related.number == 2
+    assert found.calibration_related.brier == pytest.approx(0.41)
 
 
 def test_nothing_known(answer):
     found = score(answer(["ab"], "ab"), Truth("g"))
     assert found.documented.tree_direction.value is None
-    assert found.false_kin.upper is None
+    assert found.false_positives.upper is None
     assert found.calibration_direction.brier is None
 
 

@@ -78,4 +78,4 @@ def test_calling_all_models_copies_of_each_other_is_no_way_to_be_right(truth):
     assert counts["exact_parent"][0] == 0
     assert counts["tree_direction"] == (0.5 * n_edges, n_edges)
     apart = sum(x != y for k, x in enumerate(trees(truth)) for y in trees(truth)[:k])
-    assert counts["false_kin"] == (apart, apart)
+    assert counts["false_positives"] == (apart, apart)

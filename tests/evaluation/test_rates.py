@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy.stats import beta
 
-from neural_phylogeny.evaluation.rates import Bin, Share, calibration, upper_bound
+from neural_phylogeny.evaluation.rates import Bin, Proportion, calibration, upper_bound
 
 
 @given(st.integers(1, 3000), st.data())
@@ -20,8 +20,8 @@ def test_bounds_at_the_ends():
 
 
 def test_shares_add_up():
-    assert Share(1.5, 2) + Share(1, 3) == Share(2.5, 5)
-    assert Share(0, 0).value is None
+    assert Proportion(1.5, 2) + Proportion(1, 3) == Proportion(2.5, 5)
+    assert Proportion(0, 0).value is None
 
 
 def test_reliability_bins():

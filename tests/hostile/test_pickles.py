@@ -324,6 +324,7 @@ def seeds(tmp_path: Path) -> list[Path]:
         zip_file(tmp_path / "stored.pt", data),
         zip_file(tmp_path / "deflated.pt", data, zipfile.ZIP_DEFLATED),
         zip_file(tmp_path / "quantised.pt", state_dict(quantised)),
+        zip_file(tmp_path / "packed.pt", state_dict(quantised.replace("FloatStorage", "QUInt4x2Storage"))),
         legacy_file(tmp_path / "legacy.pt", data),
         bare_pickle(
             tmp_path / "nested.pt", state_dict(tensor(nested(f"{storage()}.".encode())[:-1].decode("latin-1")))

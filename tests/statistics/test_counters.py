@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 
 from neural_phylogeny.formats.memory import MemoryCheckpoint
-from neural_phylogeny.reconstruction.collect import Reading, gather
+from neural_phylogeny.reconstruction.collect import gather
+from neural_phylogeny.reconstruction.options import Reading
 from neural_phylogeny.statistics.counters import batches_seen
 
 

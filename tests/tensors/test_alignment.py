@@ -1,7 +1,8 @@
 import numpy as np
 
 from neural_phylogeny.records import TensorInfo
-from neural_phylogeny.tensors.alignment import BOX_LIMIT, align
+from neural_phylogeny.tensors.alignment import align, align_pairs
+from neural_phylogeny.tensors.cuts import BOX_LIMIT
 
 
 def model(**shapes):
@@ -46,7 +47,7 @@ def test_other_names_align_by_shape_and_order_and_a_note_says_so():
         ("mid.w", (8, 8), (0, 1, 2)),
         ("head.w", (10, 8), (0, 1, 2)),
     ]
-    assert alignment.notes == ("c: names differ, 3 of 3 tensors matched by shape and order",)
+    assert alignment.notes == ("c: names differ from those of a, 3 of 3 tensors matched by shape and order",)
 
 
 def test_buffers_and_integers_are_left_out():
@@ -73,3 +74,53 @@ def test_models_in_any_order_share_the_same_values():
 
 def test_no_models_give_an_empty_alignment():
     assert align([], []).tensors == ()
+
+
+def counted(alignment):
+    """Which pairs of models each box counts for."""
+    found: dict[tuple[str, tuple[int, ...]], set[tuple[int, int]]] = {}
+    for tensor in alignment.tensors:
+        rows, columns = tensor.pairs.nonzero()
+        pairs = {(tensor.members[i], tensor.members[j]) for i, j in zip(rows, columns, strict=True) if i < j}
+        found.setdefault((tensor.name, tensor.stop), set()).update(pairs)
+    return found
+
+
+def test_every_two_models_meet_once_on_all_they_share_and_no_third_shape_cuts_them():
+    alignment = align_pairs([model(e=(5, 3)), model(e=(7, 3)), model(e=(7, 3)), model(e=(6, 2))], list("abcd"))
+    assert counted(alignment) == {
+        ("e", (5, 3)): {(0, 1), (0, 2)},
+        ("e", (7, 3)): {(1, 2)},
+        ("e", (5, 2)): {(0, 3)},
+        ("e", (6, 2)): {(1, 3), (2, 3)},
+    }
+
+
+def test_boxes_of_pairs_cover_what_the_boxes_of_the_two_alone_cover():
+    shapes = [(5, 3), (7, 3), (6, 2), (7, 3), (4, 4), (5, 3, 1)]
+    together = align_pairs([model(w=shape, v=(8, 8)) for shape in shapes], list("abcdef"))
+    for i in range(len(shapes)):
+        for j in range(i):
+            alone = align([model(w=shapes[i], v=(8, 8)), model(w=shapes[j], v=(8, 8))], list("ab"))
+            assert together.common()[i, j] == alone.common()[0, 1]
+
+
+def test_models_of_one_layout_share_one_box_whatever_else_is_there():
+    alignment = align_pairs([model(w=(4, 4)), model(w=(4, 4)), model(w=(9, 9)), model(u=(7, 5))], list("abcd"))
+    assert [(t.name, t.stop, t.members, t.links) for t in alignment.tensors][:1] == [("w", (4, 4), (0, 1, 2), ())]
+
+
+def test_a_convolution_and_its_unrolled_matrix_are_one_box_also_of_pairs():
+    shapes = [(8, 3, 3, 3), (8, 27), (8, 3, 3, 3), (16, 3, 3, 3)]
+    alignment = align_pairs([model(w=shape) for shape in shapes], list("abcd"))
+    assert [(t.stop, t.members) for t in alignment.tensors] == [((8, 3, 3, 3), (0, 1, 2, 3))]
+    assert not alignment.tensors[0].pairs[1, 3]
+
+
+def test_a_third_layout_does_not_rename_what_two_others_have_in_common():
+    a = model(**{"enc.w": (64, 64), "head.w": (10, 64)})
+    big = model(**{"enc.w": (64, 64), "body.0": (99, 99), "body.1": (99, 99)})
+    other = model(**{"x.0": (64, 64), "x.1": (10, 64)})
+    together = align_pairs([other, other, a, big], list("xyab"))
+    assert together.common()[2, 3] == 64 * 64
+    assert together.common()[0, 2] == 64 * 64 + 640

@@ -17,9 +17,9 @@ from neural_phylogeny.cli.options import output_options, reading_options
 @output_options("text", "json")
 @reading_options
 def command(a: str, b: str, form: str, output: str | None, **reading: Any) -> int:
-    """Say what the weights tell of two models.
+    """Compare two models.
 
-    Kin or not, which came first and why, and how alike they are tensor by tensor.
+    Whether they are related, which is the parent and why, and their similarity tensor by tensor.
 
     \b
     Example:
@@ -27,8 +27,8 @@ def command(a: str, b: str, form: str, output: str | None, **reading: Any) -> in
 
     \b
     Exit codes:
-      0  all is well, whatever the answer
-      1  the two cannot be compared
+      0  done, whatever the answer
+      1  they cannot be compared
       2  wrong usage
       3  one of them could be read only in part
     """
@@ -45,4 +45,4 @@ def command(a: str, b: str, form: str, output: str | None, **reading: Any) -> in
         sink.draw(render_comparison(found), output)
     if found.verdict == "not comparable":
         return exits.NOTHING_COMPARED
-    return exits.SOME_UNREADABLE if found.skipped else exits.OK
+    return exits.SOME_UNREADABLE if any(skipped.is_model for skipped in found.skipped) else exits.OK

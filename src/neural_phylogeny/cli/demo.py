@@ -23,10 +23,10 @@ GAP = 4
 @evidence_option
 @quiet_option
 def command(method: str, evidence: bool, quiet: bool) -> int:
-    """Run on a real family and count what is wrong.
+    """Run on the families that ship with the package and list the mistakes.
 
-    The checkpoints ship with the package, and the truth about them is drawn beside the answer: small networks trained
-    on handwritten digits, two unrelated trees, three generations, several formats.
+    Small networks trained on handwritten digits: two unrelated trees, three generations, several formats. The answer
+    and the truth are drawn side by side.
 
     \b
     Example:
@@ -34,7 +34,7 @@ def command(method: str, evidence: bool, quiet: bool) -> int:
 
     \b
     Exit codes:
-      0  all is well, whatever the score
+      0  done, whatever the score
       2  wrong usage
     """
     from neural_phylogeny import demo
@@ -49,8 +49,8 @@ def command(method: str, evidence: bool, quiet: bool) -> int:
         answer = reconstruct([folder], method=method, progress=progress)
     truth = read_truth(folder / "truth.json")
     _draw_both(
-        ("WHAT THE WEIGHTS SAY", [render(answer, evidence=evidence)]),
-        ("HOW THEY WERE MADE", family_trees(as_phylogeny(truth, answer), Style(annotated=False))),
+        ("RESULT FROM THE WEIGHTS", [render(answer, evidence=evidence)]),
+        ("GROUND TRUTH", family_trees(as_phylogeny(truth, answer), Style(annotated=False))),
     )
     found = score(answer, truth)
     sink.write("\n".join(["", *score_lines(found), *mistake_lines(found)]), None)
@@ -61,7 +61,7 @@ Titled = tuple[str, "list[RenderableType]"]
 
 
 def _draw_both(answer: Titled, truth: Titled) -> None:
-    """Answer and truth side by side where the terminal is wide enough, else one below the other."""
+    """Draw answer and truth side by side where the terminal is wide enough, else one below the other."""
     from rich.console import Group
     from rich.table import Table
     from rich.text import Text

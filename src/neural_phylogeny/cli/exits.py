@@ -1,4 +1,4 @@
-"""The one table from errors to exit codes and messages."""
+"""Exit codes: one table from errors to codes and messages."""
 
 from __future__ import annotations
 
@@ -18,6 +18,7 @@ EXIT_CODES: dict[type[errors.NeuralPhylogenyError], int] = {
     errors.NothingToCompareError: NOTHING_COMPARED,
     errors.MissingExtraError: USAGE,
     errors.UnknownChoiceError: USAGE,
+    errors.InvalidOptionError: USAGE,
     errors.CheckpointError: SOME_UNREADABLE,
     errors.SavedFileError: SOME_UNREADABLE,
 }
@@ -25,26 +26,26 @@ EXIT_CODES: dict[type[errors.NeuralPhylogenyError], int] = {
 
 
 def exit_code(run: Callable[[], Any]) -> int:
-    """Run the command line and return its exit code; errors that are no faults of ours become a sentence."""
+    """Run the command line and return its exit code. An error of ``errors.py`` becomes one sentence on stderr."""
     try:
         return int(run() or OK)
     except click.ClickException as error:
         _explain(error)
         return error.exit_code
     except (click.Abort, KeyboardInterrupt):
-        talk("interrupted; no output was left half written")
+        talk("interrupted; no output was left incomplete")
         return INTERRUPTED
     except errors.NeuralPhylogenyError as error:
         talk(str(error))
         return next(code for kind, code in EXIT_CODES.items() if isinstance(error, kind))
     except Exception:
         traceback.print_exc()
-        talk("this is a fault of the program, not of your files; please report it with the lines above")
+        talk("this is a bug in the program, not in your files; please report it with the lines above")
         return FAULT
 
 
 def _explain(error: click.ClickException) -> None:
-    """Wrong usage: how to use the command, then what was wrong; its message may quote a stranger's file name."""
+    """Print the usage of the command, then what was wrong; the message may quote an untrusted file name."""
     if isinstance(error, click.exceptions.NoArgsIsHelpError):
         error.show()
         return
@@ -54,19 +55,19 @@ def _explain(error: click.ClickException) -> None:
 
 
 def talk(sentence: str) -> None:
-    """Say something to the person, not to the program that reads stdout."""
+    """Write a message to stderr; stdout is for data."""
     click.echo(f"nphylo: {safe_lines(sentence)}", err=True)
 
 
 def safe_lines(text: str) -> str:
-    """Text that may hold a stranger's file name, harmless to show; its line breaks stay."""
+    """Escape control characters of untrusted file names; line breaks stay."""
     from neural_phylogeny.reports.names import safe
 
     return "\n".join(map(safe, text.split("\n")))
 
 
 def discard_stdout() -> None:
-    """Send what is still buffered nowhere, or the interpreter complains about the closed pipe when it ends."""
+    """Redirect stdout to the null device, or the interpreter reports the closed pipe at exit."""
     nowhere = os.open(os.devnull, os.O_WRONLY)
     os.dup2(nowhere, sys.stdout.fileno())
     os.close(nowhere)

@@ -1,4 +1,4 @@
-"""The group of commands; each is imported when it is called, and imports the heavy rooms when it runs."""
+"""The group of commands. A command is imported when it is called and imports the heavy rooms when it runs."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ COMMANDS = {
 
 
 class LazyGroup(click.Group):
-    """Finds a command in the module of its name and turns whatever happens in it into an exit code."""
+    """Imports a command by its name and turns its outcome into an exit code."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:
         return list(COMMANDS)
@@ -32,7 +32,7 @@ class LazyGroup(click.Group):
         return command
 
     def invoke(self, ctx: click.Context) -> Any:
-        """Run a command; a reader that goes away, as ``head`` does, is no error."""
+        """Run a command. A reader that closes the pipe, such as ``head``, is not an error."""
         try:
             code = super().invoke(ctx)
             sys.stdout.flush()
@@ -54,8 +54,8 @@ class LazyGroup(click.Group):
 def nphylo() -> None:
     """Which neural networks were fine-tuned from which: a family tree from weights alone.
 
-    Nothing in a checkpoint is ever executed. Data goes to stdout, everything else to stderr; colours only to a
-    terminal, and none where NO_COLOR is set.
+    Nothing in a checkpoint is executed. Data goes to stdout, messages to stderr. Colours are used on a terminal only,
+    and not where NO_COLOR is set.
 
     \b
     Example:
@@ -63,11 +63,11 @@ def nphylo() -> None:
 
     \b
     Exit codes of all commands:
-      0    all is well
+      0    success
       1    nothing could be compared
       2    wrong usage
-      3    some inputs could not be read; the answer for the rest was given
-      70   a fault of this program, with its traceback
-      130  interrupted; no output was left half written
-      141  whoever read the output stopped reading
+      3    some inputs could not be read; the result covers the rest
+      70   a bug in this program, with its traceback
+      130  interrupted; no output was left incomplete
+      141  the reader of the output closed the pipe
     """

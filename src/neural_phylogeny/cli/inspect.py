@@ -28,9 +28,9 @@ def command(
     include: tuple[str, ...],
     exclude: tuple[str, ...],
 ) -> int:
-    """List what is in checkpoints.
+    """List the tensors in checkpoints.
 
-    Tensors, components, what was left out and why. Reads headers only, and runs nothing.
+    Also components, and what was left out and why. Reads headers only and executes nothing.
 
     \b
     Example:
@@ -38,18 +38,17 @@ def command(
 
     \b
     Exit codes:
-      0  all is well
+      0  success
       2  wrong usage
-      3  some inputs are no checkpoints that can be read; the rest is listed
+      3  some inputs could not be read; the rest is listed
     """
-    from neural_phylogeny.sources import discover, open_all
+    from neural_phylogeny.sources import open_models
 
-    refs, skipped = discover(paths, include=include, exclude=exclude, component=component)
-    opened, unopened = open_all(refs)
+    opened, skipped = open_models(paths, include=include, exclude=exclude, component=component)
     models = [_described(ref, checkpoint) for ref, checkpoint in opened]
     for _, checkpoint in opened:
         checkpoint.close()
-    left_out = [{"path": item.path, "reason": item.reason} for item in (*skipped, *unopened)]
+    left_out = [{"path": item.path, "reason": item.reason, "is_model": item.is_model} for item in skipped]
     if form == "json":
         from neural_phylogeny.reports.json import dumps
 
@@ -59,7 +58,7 @@ def command(
         from neural_phylogeny.reports.inspection import render_inspection
 
         sink.draw(render_inspection(models, left_out), output)
-    return exits.SOME_UNREADABLE if left_out else exits.OK
+    return exits.SOME_UNREADABLE if any(item.is_model for item in skipped) else exits.OK
 
 
 def _described(ref: ModelRef, checkpoint: Checkpoint) -> dict[str, Any]:

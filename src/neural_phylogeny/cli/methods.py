@@ -14,7 +14,7 @@ from neural_phylogeny.cli.options import output_options
 def command(form: str, output: str | None) -> int:
     """List the methods of `nphylo tree`.
 
-    With what each does, where it comes from, what it costs and what it needs.
+    Each with its description, reference, cost and required extra.
 
     \b
     Example:
@@ -22,7 +22,7 @@ def command(form: str, output: str | None) -> int:
 
     \b
     Exit codes:
-      0  all is well
+      0  success
       2  wrong usage
     """
     from neural_phylogeny.reconstruction.api import METHODS

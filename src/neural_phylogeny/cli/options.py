@@ -1,4 +1,4 @@
-"""Options that several commands share, and the types of their values."""
+"""Options common to several commands, and the types of their values."""
 
 from __future__ import annotations
 
@@ -38,20 +38,20 @@ class Size(click.ParamType):  # type: ignore[type-arg]  # no subscript at run ti
         return size
 
 
-class Share(click.ParamType):  # type: ignore[type-arg]
-    """How much of the weights to read: ``1%``, ``0.01``, ``all``; None for ``auto``."""
+class Proportion(click.ParamType):  # type: ignore[type-arg]
+    """Proportion of the weights to read: ``1%``, ``0.01``, ``all``; None for ``auto``."""
 
-    name = "share"
+    name = "proportion"
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> float | None:
         text = str(value).strip().lower()
         if text in ("auto", "all"):
             return None if text == "auto" else 1.0
         found = re.fullmatch(r"(\d{1,3}(?:\.\d{1,12})?|\.\d{1,12})\s*(%?)", text)
-        share = float(found[1]) / (100.0 if found[2] else 1.0) if found is not None else 0.0
-        if not 0.0 < share <= 1.0:
-            self.fail(f"{value!r} is not a share of the weights; write 1%, 0.01, all or auto", param, ctx)
-        return share
+        proportion = float(found[1]) / (100.0 if found[2] else 1.0) if found is not None else 0.0
+        if not 0.0 < proportion <= 1.0:
+            self.fail(f"{value!r} is not a proportion of the weights; write 1%, 0.01, all or auto", param, ctx)
+        return proportion
 
 
 def reading_options(command: F) -> F:
@@ -63,7 +63,7 @@ def reading_options(command: F) -> F:
             type=chance,
             default=1e-3,
             show_default=True,
-            help="Chance that any two unrelated models of the collection are called related.",
+            help="Family-wise false-positive rate: probability that any unrelated pair is reported as related.",
         ),
         click.option("--threads", type=click.IntRange(1), help="Workers; all cores by default."),
         click.option(
@@ -72,19 +72,17 @@ def reading_options(command: F) -> F:
             metavar="SIZE",
             default="1GiB",
             show_default=True,
-            help="What buffers and statistics may take, such as 512M.",
+            help="Limit of buffers and statistics, such as 512M; the interpreter and libraries come on top.",
         ),
-        click.option(
-            "--seed", type=click.IntRange(0), default=0, show_default=True, help="Seed of everything that is drawn."
-        ),
+        click.option("--seed", type=click.IntRange(0), default=0, show_default=True, help="Seed of all random draws."),
         click.option(
             "--sample",
-            type=Share(),
-            metavar="SHARE",
+            type=Proportion(),
+            metavar="PROPORTION",
             default="auto",
             show_default=True,
-            help="How much of the weights to read, such as 1%; all, or auto: all of models up to 16.8 million values, "
-            "about so many of larger ones.",
+            help="Weights to read, such as 1%, or all; auto reads all of models of up to 16.8 million values, and "
+            "about that many values of larger ones.",
         ),
         component_option,
     )
@@ -148,7 +146,7 @@ def _suffixes(formats: Sequence[str]) -> str:
 
 
 def _check_folder(output: str) -> None:
-    """Say at once, not after an hour of reading, that a file cannot be written."""
+    """Refuse an output that cannot be written before anything is read. Raises click.BadParameter."""
     target = Path(output)
     if target.is_dir():
         raise click.BadParameter(f"{output} is a folder")
@@ -164,8 +162,8 @@ component_option = click.option(
 method_option = click.option(
     "--method", default="auto", show_default=True, metavar="M", help="One of those that `nphylo methods` lists."
 )
-evidence_option = click.option("--evidence", is_flag=True, help="Say under each edge what speaks for it.")
+evidence_option = click.option("--evidence", is_flag=True, help="List the evidence under each edge.")
 explain_option = click.option(
-    "--explain", metavar="MODEL", help="Why this model was hung where it is, instead of the tree; text or JSON."
+    "--explain", metavar="MODEL", help="Instead of the tree, explain the place of this model; text or JSON."
 )
-quiet_option = click.option("-q", "--quiet", is_flag=True, help="No progress bar and no remarks on stderr.")
+quiet_option = click.option("-q", "--quiet", is_flag=True, help="No progress bar and no messages on stderr.")

@@ -1,4 +1,4 @@
-"""The one sink: data to stdout or to a file that is whole or not there, progress to stderr."""
+"""The one place that writes: data to stdout or, complete or not at all, to a file; progress to stderr."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ STDOUT = "-"
 
 
 def write(text: str, output: str | None) -> None:
-    """Put data on stdout, or in a file that is whole or not there; a pipe or device is written as it is."""
+    """Write data to stdout or a file. A regular file is complete or absent; pipes and devices are written directly."""
     text = text if text.endswith("\n") or not text else f"{text}\n"
     if output is None or output == STDOUT:
         _to_stdout(text)
@@ -41,7 +41,7 @@ def write(text: str, output: str | None) -> None:
 
 
 def draw(renderable: RenderableType, output: str | None) -> None:
-    """Put a drawing on the terminal with its colours and width, or as plain text anywhere else."""
+    """Draw on the terminal with its colours and width; write plain text anywhere else."""
     console = terminal() if output is None or output == STDOUT else None
     if console is not None:
         console.print(renderable, crop=False)
@@ -52,17 +52,17 @@ def draw(renderable: RenderableType, output: str | None) -> None:
 
 
 def terminal() -> Console | None:
-    """The terminal that stdout is, or None where it is a file or a pipe."""
+    """The terminal behind stdout; None where stdout is a file or a pipe."""
     if not sys.stdout.isatty():
         return None
     from rich.console import Console
 
-    # NO_COLOR switches rich's colours off but leaves bold and dim; whoever sets it gets no escapes at all.
+    # With NO_COLOR rich still writes bold and dim; here it means no escape sequences at all.
     return Console(color_system=None if os.environ.get("NO_COLOR") else "auto", highlight=False, emoji=False)
 
 
 def progress_bar(quiet: bool, doing: str = "reading") -> AbstractContextManager[Progress | None]:
-    """A progress bar on stderr where that is a terminal; otherwise nothing."""
+    """A progress bar if stderr is a terminal, otherwise nothing."""
     return nullcontext(None) if quiet or not sys.stderr.isatty() else _bar(doing)
 
 
@@ -78,6 +78,6 @@ def _bar(doing: str) -> Iterator[Progress]:
 
 
 def _to_stdout(text: str) -> None:
-    """Letters that the terminal's encoding lacks are escaped rather than fatal."""
+    """Write text; characters that the encoding lacks are escaped."""
     encoding = getattr(sys.stdout, "encoding", None) or "utf-8"
     click.echo(text.encode(encoding, "backslashreplace").decode(encoding), nl=False)

@@ -20,11 +20,11 @@ if TYPE_CHECKING:
 @click.argument("truth", metavar="TRUTH.json")
 @output_options("text", "json")
 def command(result: str, truth: str, form: str, output: str | None) -> int:
-    """Say how right a result is.
+    """Compare a result with the known truth.
 
     RESULT.json comes from `nphylo tree --format json`; TRUTH.json lists known edges, unrelated pairs, siblings and
-    copies of the same models. Edges whose certainty begins with "documented" are scored apart from inferred ones;
-    scores that need every relation to be known are given only where the truth says that it is complete.
+    copies of the same models. Edges whose certainty begins with "documented" are scored apart from inferred ones.
+    Scores that need every relation are given only where the truth is complete. Every mistake is listed by kind.
 
     \b
     Example:
@@ -32,7 +32,7 @@ def command(result: str, truth: str, form: str, output: str | None) -> int:
 
     \b
     Exit codes:
-      0  all is well, whatever the score
+      0  done, whatever the score
       2  wrong usage
       3  a file cannot be read, or the two are about different models
     """
@@ -43,14 +43,14 @@ def command(result: str, truth: str, form: str, output: str | None) -> int:
     if form == "json":
         from neural_phylogeny.reports.json import dumps
 
-        sink.write(dumps({"format": "neural-phylogeny-scores", "version": 1, **as_dict(found)}), output)
+        sink.write(dumps({"format": "neural-phylogeny-scores", "version": 2, **as_dict(found)}), output)
     else:
         sink.write("\n".join([*score_lines(found), *mistake_lines(found)]), output)
     return OK
 
 
 def score_lines(found: Scores) -> list[str]:
-    """The metrics that apply, a line each."""
+    """The metrics that apply, one line each."""
     from neural_phylogeny.evaluation.table import rows
     from neural_phylogeny.reports.names import safe
 

@@ -20,7 +20,7 @@ from neural_phylogeny.records import Phylogeny
 @evidence_option
 @explain_option
 def command(result: str, form: str, output: str | None, evidence: bool, explain: str | None) -> int:
-    """Draw a saved result again; `-` reads it from stdin.
+    """Show a saved result; `-` reads it from stdin.
 
     \b
     Example:
@@ -29,9 +29,9 @@ def command(result: str, form: str, output: str | None, evidence: bool, explain:
 
     \b
     Exit codes:
-      0  all is well
+      0  success
       2  wrong usage
-      3  the file is no result file of this version
+      3  the file is not a result file of this version
     """
     check_explain(form, explain)
     show(read_result(result), form, output, evidence, explain)

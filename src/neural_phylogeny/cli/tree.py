@@ -31,11 +31,16 @@ from neural_phylogeny.records import Phylogeny
     type=click.IntRange(0),
     default=0,
     metavar="N",
-    help="Draw the matrices anew N times and say how often each edge is found again; 20 is a good number.",
+    help="Bootstrap over weight matrices: N resamples, edge support as the share that recover it (try 20).",
 )
 @filter_options
-@click.option("--save-stats", type=click.Path(dir_okay=False), metavar="FILE", help="Keep what the pass measured.")
-@click.option("--stats", type=click.Path(), metavar="FILE", help="Reuse a pass that was kept.")
+@click.option(
+    "--save-stats",
+    type=click.Path(dir_okay=False),
+    metavar="FILE",
+    help="Write the statistics of the pass, to be reused with --stats.",
+)
+@click.option("--stats", type=click.Path(), metavar="FILE", help="Reuse cached statistics of the same models.")
 @reading_options
 @quiet_option
 def command(
@@ -47,10 +52,11 @@ def command(
     quiet: bool,
     **reading: Any,
 ) -> int:
-    """Tell which models were fine-tuned from which.
+    """Reconstruct which models were fine-tuned from which.
 
-    PATH is a checkpoint, a folder (walked), a glob in quotes, or a manifest (CSV or JSON with name and path). One
-    model is a file, a folder with config.json and shards, a diffusers pipeline, or an adapter folder.
+    PATH is a checkpoint, a folder (searched with its subfolders), a glob in quotes, or a manifest (CSV or JSON with
+    name and path). One model is a file, a folder with config.json and shards, a diffusers pipeline, or an adapter
+    folder.
 
     \b
     Examples:
@@ -62,10 +68,10 @@ def command(
 
     \b
     Exit codes:
-      0  all is well
-      1  nothing could be compared; the result, with empty lists if need be, is written all the same
+      0  success
+      1  nothing could be compared; the result is written all the same, with empty lists
       2  wrong usage
-      3  some inputs could not be read; the tree of the rest is given
+      3  some inputs could not be read; the result covers the rest
     """
     from neural_phylogeny.reconstruction.api import reconstruct
 
@@ -80,13 +86,13 @@ def command(
 
 
 def check_explain(form: str, explain: str | None) -> None:
-    """Say before anything is read that an explanation has no Newick form."""
+    """Refuse an explanation in Newick before anything is read. Raises click.UsageError."""
     if explain is not None and form == "newick":
         raise click.UsageError("--explain writes text or json, not newick")
 
 
 def show(answer: Phylogeny, form: str, output: str | None, evidence: bool, explain: str | None = None) -> None:
-    """Write a result, or why one of its models stands where it does, in one of the formats."""
+    """Write a result, or the explanation of one of its models, in one of the formats."""
     if explain is not None:
         _show_explanation(answer, explain, form, output)
     elif form == "json":
@@ -117,11 +123,11 @@ def code_of(answer: Phylogeny) -> int:
     """Exit code of a result."""
     if sum(model.family is not None for model in answer.models) < 2:
         return exits.NOTHING_COMPARED
-    return exits.SOME_UNREADABLE if answer.skipped else exits.OK
+    return exits.SOME_UNREADABLE if any(skipped.is_model for skipped in answer.skipped) else exits.OK
 
 
 def _remark(answer: Phylogeny, code: int, is_drawn: bool) -> None:
-    """What the reader of a file or a pipe should know; a drawing on the screen says it already."""
+    """Summary, skipped inputs and warnings on stderr; a drawing on the screen holds them already."""
     if not is_drawn:
         from neural_phylogeny.reports.families import summary
 
@@ -133,4 +139,4 @@ def _remark(answer: Phylogeny, code: int, is_drawn: bool) -> None:
             f"nothing could be compared: {len(answer.models)} readable model(s), and at least two must share weights"
         )
     elif code == exits.SOME_UNREADABLE:
-        exits.talk(f"{len(answer.skipped)} of the inputs could not be used in full")
+        exits.talk(f"{sum(skipped.is_model for skipped in answer.skipped)} of the inputs could not be used in full")

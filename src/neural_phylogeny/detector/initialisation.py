@@ -74,9 +74,9 @@ class InitialisationTest:
 
 def features(measured: Measurements) -> Array:
     """``FEATURES`` of a group of at least two siblings; NaN where no vector tells: ``(4,)``. O(m n^2)."""
-    lasting = measured.lasting
-    kept, tails, moved = _matrices(lasting)
-    return np.array([np.median(kept), _vectors(lasting.vectors), np.median(tails), np.median(moved)])
+    retained = measured.retained
+    kept, tails, moved = _matrices(retained)
+    return np.array([np.median(kept), _vectors(retained.vectors), np.median(tails), np.median(moved)])
 
 
 def _matrices(measured: Measurements) -> tuple[Array, Array, Array]:

@@ -1,10 +1,14 @@
-"""What a model's own weights tell, matrix by matrix: how far they have left the outline of an initialisation."""
+"""Numbers of each matrix of each model, which training moves away from those of an initialisation."""
 
 from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
+from neural_phylogeny.detector.feature_table import Features, Section, both, extreme, mean, share_below, votes
 from neural_phylogeny.detector.measurements import Measurements
 from neural_phylogeny.relations.matrix_scores import UNIFORM, quantile_distance
 
@@ -33,12 +37,12 @@ NORMAL = np.array([0.0627, 0.1891, 0.3186, 0.4538, 0.6745, 0.9346, 1.2816, 1.644
 """Quantiles of magnitudes over their root mean square when weights are normal."""
 
 
-def outlines(measured: Measurements) -> Array:
+def per_matrix(measured: Measurements) -> Array:
     """``(len(NAMES), n_matrices, n_models)``; NaN where a model lacks a matrix or a number is undefined."""
     mean, square = measured.models["sum"], measured.models["square"]
     cube, fourth = measured.models["cube"], measured.models["fourth"]
-    rows, columns, *spectrum = np.moveaxis(measured.outlines[:, :, :5], 2, 0)
-    quantiles = measured.outlines[:, :, 5:]
+    rows, columns, *spectrum = np.moveaxis(measured.sketches[:, :, :5], 2, 0)
+    quantiles = measured.sketches[:, :, 5:]
     with np.errstate(all="ignore"):
         variance = np.maximum(square - mean**2, 1e-30)
         rms = np.sqrt(np.maximum(square, 1e-30))
@@ -62,3 +66,46 @@ def outlines(measured: Measurements) -> Array:
             ]
         )
     return np.where(np.isfinite(found), found, np.nan)
+
+
+@dataclass(frozen=True)
+class _Own:
+    """``per_matrix`` of the retained matrices, and their weights by size ``(m,)``."""
+
+    values: Array
+    by_size: Array
+
+    @classmethod
+    def of(cls, measured: Measurements) -> _Own:
+        kept = measured.retained
+        return cls(per_matrix(kept), np.sqrt(kept.sizes))
+
+
+_SUMMARIES = ("mean", "by_size", "votes", "extreme", "relative", "rank_of_i", "rank_of_j")
+
+
+def _differences(number: int) -> Callable[[_Own], tuple[Array, ...]]:
+    """Differences j - i of one of ``NAMES``, summarised over the matrices; ranks within the group by votes."""
+
+    def of(own: _Own) -> tuple[Array, ...]:
+        values = own.values[number]
+        difference = values[:, None, :] - values[:, :, None]  # (m, i, j)
+        average, signs = mean(difference, np.ones(len(difference))), votes(difference)
+        relative = average / max(float(np.abs(average).max(initial=0.0)), 1e-9)
+        weighted = mean(difference, own.by_size)
+        return average, weighted, signs, extreme(difference), relative, *both(share_below(signs))
+
+    return of
+
+
+def _group(name: str) -> str:
+    return "norms" if name == "rms" else "exact" if name in ("zeros", "grid", "distinct") else "moments"
+
+
+SECTION = Section(
+    _Own.of,
+    tuple(
+        Features(_group(name), tuple(f"{name}.{summary}" for summary in _SUMMARIES), _differences(number))
+        for number, name in enumerate(NAMES)
+    ),
+)

@@ -5,36 +5,28 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
-from typing import Any, Self
+from typing import Self
 
 import numpy as np
 from numpy.typing import NDArray
 
 from neural_phylogeny.detector.geometry import typical
-from neural_phylogeny.formats.memory import MemoryCheckpoint
 from neural_phylogeny.relations.retained import LASTING
-from neural_phylogeny.statistics.cross import Cross
-from neural_phylogeny.statistics.moments import Moments
-from neural_phylogeny.statistics.one_pass import measure
-from neural_phylogeny.statistics.products import Equality, Gram
 from neural_phylogeny.statistics.results import Statistics
-from neural_phylogeny.statistics.sketch import QUANTILES, Sketch
-from neural_phylogeny.tensors.alignment import align
+from neural_phylogeny.statistics.sketch import QUANTILES
 from neural_phylogeny.tensors.roles import Role
 
 Array = NDArray[np.float64]
 
 PAIRS = ("product", "second", "third", "square", "fourth", "zeros", "equal")
-"""Sums over a sample of the values of two models, as ``measures.cross`` has them, here as means."""
+"""Sums over a sample of the values of two models, as ``statistics.cross`` has them, here as means."""
 
 MODELS = ("sum", "square", "cube", "fourth", "absolute", "largest", "zeros", "grid", "distinct")
-"""Of the values of one model, as ``measures.moments`` has them; the sums as means, zeros as a share."""
+"""Of the values of one model, as ``statistics.moments`` has them; the sums as means, zeros as a share."""
 
 COUNTS = 2.0 / 3.0
 """Power of its number of values by which a matrix counts. Trainings move the few values of a small matrix alike, and
 with 0 its angles drown the others'; with 1 a table of embeddings would be all. From 0.5 to 1 it matters little."""
-
-OUTLINES = ("rows", "columns", "spectrum", "quantiles")
 
 
 @dataclass(frozen=True)
@@ -47,7 +39,7 @@ class Measurements:
         Means over the same sample of values in all models, by the names in ``PAIRS``.
     models : dict of (m, n)
         Of single models, by the names in ``MODELS``.
-    outlines : (m, n, 14)
+    sketches : (m, n, 14)
         Spread of norms of rows and of columns, three numbers of the spectrum, nine quantiles of magnitudes.
     vectors : (v, n, n)
         Inner products of the vectors - biases, gains - over their lengths.
@@ -61,7 +53,7 @@ class Measurements:
 
     pairs: Mapping[str, Array]
     models: Mapping[str, Array]
-    outlines: Array
+    sketches: Array
     vectors: Array
     sizes: Array
     identical: Array
@@ -82,7 +74,7 @@ class Measurements:
         m = len(matrices)
         pairs = {name: np.full((m, n, n), np.nan) for name in PAIRS}
         models = {name: np.full((m, n), np.nan) for name in MODELS}
-        outlines = np.full((m, n, 5 + len(QUANTILES)), np.nan)
+        sketches = np.full((m, n, 5 + len(QUANTILES)), np.nan)
         for t, (tensor, arrays) in enumerate(matrices):
             members = np.array(tensor.members)
             finite = np.isfinite(np.diag(arrays["cross.product"])) & (np.diag(arrays["cross.product"]) > 0)
@@ -98,9 +90,9 @@ class Measurements:
                 elif name not in ("largest", "grid"):
                     found = found / values
                 models[name][t, kept] = found[finite]
-            outline = [arrays["sketch.rows"][:, None], arrays["sketch.columns"][:, None]]
-            outline += [arrays["sketch.spectrum"], arrays["sketch.quantiles"]]
-            outlines[t, kept] = np.concatenate(outline, axis=1)[finite]
+            sketch = [arrays["sketch.rows"][:, None], arrays["sketch.columns"][:, None]]
+            sketch += [arrays["sketch.spectrum"], arrays["sketch.quantiles"]]
+            sketches[t, kept] = np.concatenate(sketch, axis=1)[finite]
         identical, shared = np.zeros((n, n)), np.zeros((n, n))
         for tensor, arrays in chosen:
             label = arrays["equality.label"]
@@ -109,15 +101,7 @@ class Measurements:
             shared[at] += 1.0
         sizes = np.array([tensor.size for tensor, _ in matrices], dtype=np.float64)
         vectors = _vectors(chosen, n)
-        return cls(pairs, models, outlines, vectors, sizes, identical / np.maximum(shared, 1.0), shared)
-
-    @classmethod
-    def of_models(cls, models: Sequence[Mapping[str, Any]]) -> Self:
-        """Of models in memory, arrays by name: the same pass, on one thread. Two milliseconds a small tensor."""
-        checkpoints = [MemoryCheckpoint(model) for model in models]
-        alignment = align([checkpoint.tensors for checkpoint in checkpoints], [str(k) for k in range(len(models))])
-        statistics = (Gram(), Equality(), Moments(), Cross(), Sketch())
-        return cls.of(measure(checkpoints, alignment, statistics, threads=1))
+        return cls(pairs, models, sketches, vectors, sizes, identical / np.maximum(shared, 1.0), shared)
 
     def subset(self, models: Sequence[int], matrices: Sequence[int] | None = None) -> Self:
         """Of some of the models, in the given order, and of some of the matrices."""
@@ -126,7 +110,7 @@ class Measurements:
         return type(self)(
             {name: array[chosen][:, at[0], at[1]] for name, array in self.pairs.items()},
             {name: array[chosen][:, rows] for name, array in self.models.items()},
-            self.outlines[chosen][:, rows],
+            self.sketches[chosen][:, rows],
             self.vectors[:, at[0], at[1]],
             self.sizes[chosen],
             self.identical[at],
@@ -134,18 +118,18 @@ class Measurements:
         )
 
     @cached_property
-    def lasting(self) -> Self:
-        """Without matrices that some child was given anew, a fresh head as a rule, unless no other would be left.
+    def retained(self) -> Self:
+        """Without matrices that some child re-initialised, usually a head, unless no other would be left.
 
-        A matrix lasts when no two models are much less alike in it than in the others. A fresh head shows in every
-        difference of its owner from anybody, as if all had learnt something in common.
+        A matrix is retained when no two models are much less alike in it than in the others. A re-initialised head
+        shows in every difference of its owner from any other model, as if all had learnt something in common.
         """
         least = _least_cosines(self.pairs["product"])
-        bar = max(LASTING, float(np.median(least)) / 2.0) if len(least) else 0.0
-        lasts = np.flatnonzero(least >= bar).tolist()
-        if not 0 < len(lasts) < len(least):
+        threshold = max(LASTING, float(np.median(least)) / 2.0) if len(least) else 0.0
+        chosen = np.flatnonzero(least >= threshold).tolist()
+        if not 0 < len(chosen) < len(least):
             return self
-        kept = self.subset(range(len(self)), lasts)
+        kept = self.subset(range(len(self)), chosen)
         whole = np.isfinite(self.vectors).all(axis=(1, 2)) & (_least_cosines(self.vectors) >= LASTING)
         return replace(kept, vectors=self.vectors[whole])
 
@@ -180,7 +164,7 @@ class Measurements:
         return cls(pairs, models, **{name: named[name] for name in _PLAIN})
 
 
-_PLAIN = ("outlines", "vectors", "sizes", "identical", "shared")
+_PLAIN = ("sketches", "vectors", "sizes", "identical", "shared")
 
 
 def _least_cosines(product: Array) -> Array:

@@ -1,4 +1,4 @@
-"""How right a result was: metrics against a truth file."""
+"""Metrics and mistakes of a result against a truth file."""
 
 from neural_phylogeny.evaluation.metrics import Scores, score
 from neural_phylogeny.evaluation.truth import Truth, read_truth

@@ -26,21 +26,20 @@ class Matching:
     Attributes
     ----------
     unit : dict
-        The unit of every name, of the truth file (as ``truth:NAME``) and of the result (as ``model:NAME`` and
-        ``hidden:NAME``).
+        The unit of every name: ``truth:NAME`` in the truth file, ``model:NAME`` and ``hidden:NAME`` in the result.
     names : dict
-        A model's name to show for each unit.
+        The name to show for each unit.
     present, unread : set
-        Units with a model in the result; those that were given but could not be read, where every answer is wrong.
-        A unit in neither is an ancestor that is not in the collection.
+        Units with a model in the result; units that could not be read, for which every answer is wrong. A unit in
+        neither is an ancestor outside the collection.
     family : dict
-        The family in which the result puts a unit; units that could not be compared are left out.
+        The family of each unit in the result; units that could not be compared are left out.
     claimed, true : nx.DiGraph
         Parent to child, by the result and by the truth.
     main_parent : dict
-        The parent that the result names first.
+        The first parent in the result.
     undecided : nx.DiGraph
-        ``claimed`` with the undirected pairs, and copies by the result that are none by the truth, in both directions.
+        ``claimed`` plus the undirected pairs, and the false copies of the result, in both directions.
     related : nx.Graph
         Every pair that the truth calls related, siblings included.
     """
@@ -89,11 +88,11 @@ class Matching:
         return found
 
     def true_parents(self, child: Unit) -> set[Unit]:
-        """Parents that are in the collection; none for a root and for the child of a hidden ancestor."""
+        """Parents in the collection; none for a root and for the child of a missing ancestor."""
         return {parent for parent in self.true.predecessors(child) if parent in self.present | self.unread}
 
     def named_parent(self, child: Unit) -> Unit | None:
-        """The main parent by the result; a hidden ancestor counts as none."""
+        """The main parent in the result; a missing ancestor counts as none."""
         parent = self.main_parent.get(child)
         return parent if parent in self.present else None
 
@@ -111,7 +110,7 @@ class Matching:
         return a == b or (a in self.family and self.family.get(b) == self.family[a])
 
     def direction(self, parent: Unit, child: Unit) -> float:
-        """How right the result is that one is the other's ancestor: 1, 0, or a half where it leaves that open."""
+        """1 if the parent is an ancestor of the child in the result, 0.5 if undirected claims leave it open, else 0."""
         if parent == child:
             return 0.5
         if nx.has_path(self.claimed, parent, child):
@@ -188,16 +187,16 @@ def _identities(phylogeny: Phylogeny, truth: Truth) -> tuple[nx.Graph[str], list
     same.add_edges_from((f"truth:{source}", f"truth:{copy}") for source, copy in truth.copies)
     known = {model: f"truth:{name}" for name, model in matched.items()}
     for group in phylogeny.copies:
-        same.add_edges_from(_strangers_to_the_truth(group, known))
+        same.add_edges_from(_copies_unknown_to_the_truth(group, known))
     skipped = {PurePath(skipped.path).name for skipped in phylogeny.skipped}
     unread = [f"truth:{name}" for name in truth.names() if name not in matched and PurePath(name).name in skipped]
     return same, present, unread
 
 
-def _strangers_to_the_truth(group: Sequence[str], known: Mapping[str, str]) -> list[tuple[str, str]]:
-    """Copies told by the result join a model that the truth names only where the truth does not name them.
+def _copies_unknown_to_the_truth(group: Sequence[str], known: Mapping[str, str]) -> list[tuple[str, str]]:
+    """Pairs of a copy group that count as one unit: a model outside the truth joins the first one that it names.
 
-    Two models that the truth tells apart stay apart, or a result that calls all models copies would make every wrong
+    Two models that the truth names stay apart. Otherwise a result that calls all models copies would make every wrong
     edge right.
     """
     first = next((name for name in group if name in known), group[0])

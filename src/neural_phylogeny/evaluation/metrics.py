@@ -1,4 +1,4 @@
-"""How right a result was, from the result and a truth file.
+"""Metrics of a result against a truth file.
 
 The direction of single pairs is in ``lab.bench.pairs``: a method must judge each pair alone.
 """
@@ -14,49 +14,49 @@ import networkx as nx
 
 from neural_phylogeny.evaluation.matching import Matching, Unit, UnitPair, match
 from neural_phylogeny.evaluation.mistakes import Mistake, mistakes_of
-from neural_phylogeny.evaluation.rates import Calibration, Share, calibration, upper_bound
+from neural_phylogeny.evaluation.rates import Calibration, Proportion, calibration, upper_bound
 from neural_phylogeny.evaluation.truth import Truth
 from neural_phylogeny.records import Phylogeny
 
 
 @dataclass(frozen=True, slots=True)
 class EdgeScores:
-    """Scores over known edges.
+    """Scores on known edges.
 
     Attributes
     ----------
-    tree_direction : Share
-        Edges whose parent is an ancestor of the child in the result; a half where undirected claims leave it open.
-    exact_parent : Share
+    tree_direction : Proportion
+        Edges whose parent is an ancestor of the child in the result; undirected claims that leave it open count a half.
+    exact_parent : Proportion
         Children whose first named parent is a true one.
-    kin : Share
+    same_family : Proportion
         Edges whose ends the result puts into one family.
     """
 
-    tree_direction: Share
-    exact_parent: Share
-    kin: Share
+    tree_direction: Proportion
+    exact_parent: Proportion
+    same_family: Proportion
 
 
 @dataclass(frozen=True, slots=True)
-class FalseKin:
-    """Pairs documented as unrelated that the result calls related; ``upper`` is the 95 % upper bound of their rate."""
+class FalsePositives:
+    """Unrelated pairs that the result calls related; ``upper`` is the upper 95 % confidence bound of their rate."""
 
-    share: Share
+    proportion: Proportion
     upper: float | None
     pairs: tuple[tuple[str, str], ...]
 
 
 @dataclass(frozen=True, slots=True)
 class Detection:
-    """How well things were found: of those claimed, how many are true; of the true ones, how many were claimed."""
+    """Precision (true ones among the claimed) and recall (claimed ones among the true)."""
 
-    precision: Share
-    recall: Share
+    precision: Proportion
+    recall: Proportion
 
     @property
     def f1(self) -> float | None:
-        """The harmonic mean; None where there was nothing to find and nothing was claimed."""
+        """Harmonic mean of precision and recall; None where nothing was claimed and there was nothing to find."""
         total = self.precision.total + self.recall.total
         return 2.0 * self.recall.right / total if total else None
 
@@ -67,44 +67,44 @@ class WholeScores:
 
     Attributes
     ----------
-    overall : Share
-        Models whose parent, or lack of one, is right.
-    lineage : Share
-        Pairs of models rightly called of one tree or of two; ``lineage_pairs`` has precision and recall.
+    overall : Proportion
+        Models with the right parent, or rightly without one.
+    lineage : Proportion
+        Pairs of models rightly put in one tree or in two; ``lineage_pairs`` has precision and recall.
     edges, ancestors : Detection
         Of parent-child pairs, and of all ancestor-descendant pairs.
-    roots : Share
-        Trees whose root is right: it leads, in the result, more of the tree's models than any other. Trees with a root
-        outside the collection, or several, are left out.
+    roots : Proportion
+        Trees with the right root: in the result it is the root of more of the tree's models than any other. Trees
+        with several roots, or one outside the collection, are left out.
     exact : bool
         Whether every model's parent is right.
     """
 
-    overall: Share
-    lineage: Share
+    overall: Proportion
+    lineage: Proportion
     lineage_pairs: Detection
     edges: Detection
     ancestors: Detection
-    roots: Share
+    roots: Proportion
     exact: bool
 
 
 @dataclass(frozen=True, slots=True)
 class Scores:
-    """Everything that can be said of one result; ``whole`` is None where the truth is not complete.
+    """All metrics of one result; ``whole`` is None where the truth is not complete.
 
-    ``calibration_direction`` is about the confidences of directed claims between models whose order is known,
-    ``calibration_kin`` about those of undirected claims.
+    ``calibration_direction`` covers directed claims between models whose order is known, ``calibration_related``
+    undirected claims between models of which the truth says whether they are related.
     """
 
     group: str
     models: int
     documented: EdgeScores
     inferred: EdgeScores
-    false_kin: FalseKin
+    false_positives: FalsePositives
     whole: WholeScores | None
     calibration_direction: Calibration
-    calibration_kin: Calibration
+    calibration_related: Calibration
     mistakes: tuple[Mistake, ...]
     unread: tuple[str, ...]
     absent: tuple[str, ...]
@@ -113,8 +113,8 @@ class Scores:
 def score(phylogeny: Phylogeny, truth: Truth) -> Scores:
     """Score a result against a truth.
 
-    Copies count as one model, and an edge to either is right. A parent that was not given counts as no parent; a model
-    that was given but could not be read counts as wrong. Quadratic in the number of models.
+    Copies count as one model: an edge to either is right. A parent outside the collection counts as no parent. A model
+    that could not be read counts as wrong. Quadratic in the number of models.
 
     Raises
     ------
@@ -129,10 +129,10 @@ def score(phylogeny: Phylogeny, truth: Truth) -> Scores:
         models=len(matching.models),
         documented=_edge_scores(matching, matching.edges(truth, documented=True)),
         inferred=_edge_scores(matching, matching.edges(truth, documented=False)),
-        false_kin=_false_kin(matching, unrelated),
+        false_positives=_false_positives(matching, unrelated),
         whole=_whole(matching) if truth.complete else None,
         calibration_direction=_direction_answers(matching, phylogeny),
-        calibration_kin=_kin_answers(matching, phylogeny, truth),
+        calibration_related=_related_answers(matching, phylogeny, truth),
         mistakes=mistakes_of(
             matching, phylogeny, truth, [pair for pair, is_related in unrelated.items() if is_related]
         ),
@@ -145,15 +145,17 @@ def _edge_scores(matching: Matching, edges: list[UnitPair]) -> EdgeScores:
     readable = [pair for pair in edges if matching.present.issuperset(pair)]
     children = {child for _, child in edges}
     return EdgeScores(
-        tree_direction=Share(sum(matching.direction(*pair) for pair in readable), len(edges)),
-        exact_parent=Share(sum(matching.named_parent(c) in matching.true_parents(c) for c in children), len(children)),
-        kin=Share(sum(matching.same_family(*pair) for pair in readable), len(edges)),
+        tree_direction=Proportion(sum(matching.direction(*pair) for pair in readable), len(edges)),
+        exact_parent=Proportion(
+            sum(matching.named_parent(c) in matching.true_parents(c) for c in children), len(children)
+        ),
+        same_family=Proportion(sum(matching.same_family(*pair) for pair in readable), len(edges)),
     )
 
 
-def _false_kin(matching: Matching, pairs: dict[UnitPair, bool]) -> FalseKin:
+def _false_positives(matching: Matching, pairs: dict[UnitPair, bool]) -> FalsePositives:
     false = tuple((matching.names[a], matching.names[b]) for (a, b), is_related in pairs.items() if is_related)
-    return FalseKin(Share(len(false), len(pairs)), upper_bound(len(false), len(pairs)), false)
+    return FalsePositives(Proportion(len(false), len(pairs)), upper_bound(len(false), len(pairs)), false)
 
 
 def _unrelated_pairs(matching: Matching, truth: Truth) -> dict[UnitPair, bool]:
@@ -176,12 +178,12 @@ def _whole(matching: Matching) -> WholeScores:
     tree = {unit: number for number, units in enumerate(nx.connected_components(matching.related)) for unit in units}
     pairs = list(combinations(models, 2))
     truly = {pair for pair in pairs if tree[pair[0]] == tree[pair[1]]}
-    said = {pair for pair in pairs if matching.same_family(*pair)}
+    claimed = {pair for pair in pairs if matching.same_family(*pair)}
     overall = sum(matching.parent_is_right(model) for model in models)
     return WholeScores(
-        overall=Share(overall, len(models)),
-        lineage=Share(len(pairs) - len(truly ^ said), len(pairs)),
-        lineage_pairs=_detection(said, truly),
+        overall=Proportion(overall, len(models)),
+        lineage=Proportion(len(pairs) - len(truly ^ claimed), len(pairs)),
+        lineage_pairs=_detection(claimed, truly),
         edges=_detection(_inside(matching, set(matching.claimed.edges)), _inside(matching, set(matching.true.edges))),
         ancestors=_detection(
             _inside(matching, _ancestry(matching.claimed)), _inside(matching, _ancestry(matching.true))
@@ -200,13 +202,13 @@ def _ancestry(tree: nx.DiGraph[Unit]) -> set[tuple[Unit, Unit]]:
     return {(node, below) for node in tree for below in nx.descendants(tree, node)}
 
 
-def _detection(said: set[tuple[Unit, Unit]], true: set[tuple[Unit, Unit]]) -> Detection:
-    hits = len(said & true)
-    return Detection(Share(hits, len(said)), Share(hits, len(true)))
+def _detection(claimed: set[tuple[Unit, Unit]], true: set[tuple[Unit, Unit]]) -> Detection:
+    hits = len(claimed & true)
+    return Detection(Proportion(hits, len(claimed)), Proportion(hits, len(true)))
 
 
-def _roots(matching: Matching, tree: dict[Unit, int]) -> Share:
-    """Of the trees with one root that is in the collection, those whose root the result has right."""
+def _roots(matching: Matching, tree: dict[Unit, int]) -> Proportion:
+    """Trees whose one root is in the collection and is right in the result."""
     members: dict[int, list[Unit]] = {}
     for unit in tree:
         if matching.true.degree(unit) or unit in matching.present | matching.unread:
@@ -217,15 +219,15 @@ def _roots(matching: Matching, tree: dict[Unit, int]) -> Share:
         if len(roots) != 1 or roots[0] not in matching.models:
             continue
         total += 1
-        leaders = Counter(_leader(matching, unit) for unit in units if unit in matching.present)
-        most = leaders.most_common(2)
-        is_lone_leader = bool(most) and most[0][0] == roots[0] and (len(most) == 1 or most[1][1] < most[0][1])
-        right += is_lone_leader
-    return Share(right, total)
+        roots_found = Counter(_root_of(matching, unit) for unit in units if unit in matching.present)
+        most = roots_found.most_common(2)
+        is_right = bool(most) and most[0][0] == roots[0] and (len(most) == 1 or most[1][1] < most[0][1])
+        right += is_right
+    return Proportion(right, total)
 
 
-def _leader(matching: Matching, unit: Unit) -> Unit:
-    """The model or hidden ancestor at the top of a unit's tree in the result."""
+def _root_of(matching: Matching, unit: Unit) -> Unit:
+    """The root of a unit's tree in the result, a model or a missing ancestor."""
     passed = set[Unit]()
     while unit in matching.main_parent and unit not in passed:
         passed.add(unit)
@@ -234,7 +236,7 @@ def _leader(matching: Matching, unit: Unit) -> Unit:
 
 
 def _direction_answers(matching: Matching, phylogeny: Phylogeny) -> Calibration:
-    """Confidences of directed claims between two models of which the truth says that one is the other's ancestor."""
+    """Probabilities of directed claims between two models of which the truth says that one is the other's ancestor."""
     ancestry = _ancestry(matching.true)
     answers = []
     for edge in phylogeny.edges:
@@ -245,15 +247,15 @@ def _direction_answers(matching: Matching, phylogeny: Phylogeny) -> Calibration:
     return calibration(answers)
 
 
-def _kin_answers(matching: Matching, phylogeny: Phylogeny, truth: Truth) -> Calibration:
-    """Confidences of undirected claims between two models of which the truth says whether they are related."""
-    strangers = {frozenset((matching.of_truth(pair.a), matching.of_truth(pair.b))) for pair in truth.unrelated}
+def _related_answers(matching: Matching, phylogeny: Phylogeny, truth: Truth) -> Calibration:
+    """Probabilities of undirected claims between two models of which the truth says whether they are related."""
+    unrelated = {frozenset((matching.of_truth(pair.a), matching.of_truth(pair.b))) for pair in truth.unrelated}
     answers = []
     for pair in phylogeny.undirected:
         a, b = (matching.unit.get(f"model:{name}") for name in (pair.a, pair.b))
         if a is None or b is None:
             continue
         related = nx.has_path(matching.related, a, b)
-        if related or truth.complete or frozenset((a, b)) in strangers:
+        if related or truth.complete or frozenset((a, b)) in unrelated:
             answers.append((1.0 - (pair.p_value or 0.0), related))
     return calibration(answers)

@@ -1,4 +1,4 @@
-"""Shares of right answers, and how far they can be trusted."""
+"""Proportions of right answers, their confidence bounds, and calibration."""
 
 from __future__ import annotations
 
@@ -8,26 +8,26 @@ from dataclasses import dataclass
 
 
 @dataclass(frozen=True, slots=True)
-class Share:
-    """``right`` of ``total``; a half where an answer was undecided. Shares of several groups add up."""
+class Proportion:
+    """``right`` of ``total``; an undecided answer counts a half. Proportions of several groups add up."""
 
     right: float
     total: int
 
     @property
     def value(self) -> float | None:
-        """The share, None where there was nothing to count."""
+        """``right / total``; None where there was nothing to count."""
         return self.right / self.total if self.total else None
 
-    def __add__(self, other: Share) -> Share:
-        return Share(self.right + other.right, self.total + other.total)
+    def __add__(self, other: Proportion) -> Proportion:
+        return Proportion(self.right + other.right, self.total + other.total)
 
 
 def upper_bound(events: int, trials: int, level: float = 0.95) -> float | None:
-    """The one-sided upper confidence bound of a rate after ``events`` of ``trials``, None without trials.
+    """The one-sided upper confidence bound of a rate after ``events`` of ``trials``; None without trials.
 
-    The exact bound of Clopper and Pearson: the rate at which so few events have probability 1 - level; in closed form
-    1 - (1 - level)^(1 / trials) for none. Assumes independent trials, which pairs that share a model are not.
+    The exact bound of Clopper and Pearson: the rate at which at most ``events`` have probability 1 - level; for no
+    events 1 - (1 - level)^(1 / trials). Assumes independent trials; pairs that have a model in common are not.
 
     References
     ----------
@@ -66,7 +66,7 @@ def _at_most(events: int, trials: int, rate: float) -> float:
 
 @dataclass(frozen=True, slots=True)
 class Bin:
-    """Answers given with a confidence of ``low`` to ``high``: how many, how sure on average, how often right."""
+    """Answers of probability ``low`` to ``high``: their number, mean probability, and proportion that is right."""
 
     low: float
     high: float
@@ -77,7 +77,7 @@ class Bin:
 
 @dataclass(frozen=True, slots=True)
 class Calibration:
-    """Whether confidences mean what they say. ``brier`` is the mean squared error, None without answers."""
+    """Calibration of probabilities; ``brier`` is their mean squared error, None without answers."""
 
     number: int
     brier: float | None
@@ -85,14 +85,14 @@ class Calibration:
 
     @property
     def error(self) -> float | None:
-        """Expected calibration error: how far confidence is from the share that is right, a mean over the answers."""
+        """Expected calibration error: mean distance of probability and proportion that is right, over the answers."""
         if not self.number:
             return None
         return math.fsum(found.number * abs(found.confidence - found.right) for found in self.bins) / self.number
 
 
 def calibration(answers: Sequence[tuple[float, bool]], n_bins: int = 10) -> Calibration:
-    """Brier score and reliability bins of (confidence, was it right); NaN confidences are left out.
+    """Brier score and reliability bins of (probability, is it right); NaN probabilities are left out.
 
     Examples
     --------

@@ -6,12 +6,12 @@ import os
 from collections.abc import Sequence
 
 from neural_phylogeny.errors import NothingToCompareError, UnknownChoiceError
-from neural_phylogeny.reconstruction.collect import Models, Reading, gather
+from neural_phylogeny.reconstruction.collect import Models, gather
 from neural_phylogeny.reconstruction.compare import comparison
 from neural_phylogeny.reconstruction.decide import phylogeny
+from neural_phylogeny.reconstruction.options import Reading, checked_alpha, checked_count
 from neural_phylogeny.records import Comparison, Phylogeny
 from neural_phylogeny.statistics.one_pass import Progress
-from neural_phylogeny.statistics.sampling import checked_share
 from neural_phylogeny.trees.methods import METHODS, Method
 
 __all__ = ["METHODS", "Method", "compare", "reconstruct"]
@@ -52,9 +52,9 @@ def reconstruct(
     seed : int
         For the sample of the existence test and for methods that draw.
     include, exclude : sequence of str
-        Shell patterns on the names or paths of models.
+        Shell patterns on the names or paths of models; on the names of models in memory.
     component : str, optional
-        Which state dict to take from files that hold several.
+        Which state dict to take from files that hold several; models in memory have none to choose.
     stats, save_stats : path, optional
         A pass to reuse, if it holds all of the models as they are now and read the same sample; where to keep this one.
     support : int
@@ -79,8 +79,8 @@ def reconstruct(
         When the method needs a library that is not installed.
     SavedFileError
         When ``stats`` is not a file of statistics.
-    ValueError
-        When ``sample`` is no share.
+    InvalidOptionError
+        When an option is outside its range, or ``component`` is given for models in memory.
 
     Notes
     -----
@@ -107,10 +107,10 @@ def reconstruct(
         if method not in METHODS:
             raise UnknownChoiceError("method", method, METHODS)
         method = METHODS[method]
-    reading = Reading(
-        threads, memory, seed, include, exclude, component, stats, save_stats, progress, checked_share(sample)
-    )
-    return phylogeny(gather(models, reading), method, alpha, seed, draws=support)
+    alpha = checked_alpha(alpha)
+    support = checked_count("support", support, 0)
+    reading = Reading(threads, memory, seed, include, exclude, component, stats, save_stats, progress, sample)
+    return phylogeny(gather(models, reading), method, alpha, reading.seed, draws=support)
 
 
 def compare(
@@ -132,13 +132,14 @@ def compare(
     ------
     NothingToCompareError
         When either path is not exactly one readable model; the message says why.
-    ValueError
-        When ``sample`` is no share.
+    InvalidOptionError
+        When an option is outside its range.
     """
-    reading = Reading(threads, memory, seed, component=component, sample=checked_share(sample))
+    alpha = checked_alpha(alpha)
+    reading = Reading(threads, memory, seed, component=component, sample=sample)
     collection = gather([a, b], reading)
     if len(collection.refs) != 2:
         reasons = "; ".join(f"{skipped.path}: {skipped.reason}" for skipped in collection.skipped)
         found = f"{len(collection.refs)} readable models instead of two"
         raise NothingToCompareError(f"{found}{': ' + reasons if reasons else ''}")
-    return comparison(collection, METHODS["auto"], alpha, seed)
+    return comparison(collection, METHODS["auto"], alpha, reading.seed)

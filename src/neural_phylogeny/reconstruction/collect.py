@@ -11,14 +11,17 @@ import numpy as np
 from numpy.typing import NDArray
 
 from neural_phylogeny.atomic_files import replacing
+from neural_phylogeny.errors import InvalidOptionError
 from neural_phylogeny.graphs import components
+from neural_phylogeny.reconstruction.options import Reading
 from neural_phylogeny.records import ModelRecord, ModelRef, Skipped
-from neural_phylogeny.sources import discover, from_memory, open_all
+from neural_phylogeny.sources import from_memory, open_models
+from neural_phylogeny.sources.discover import is_chosen
 from neural_phylogeny.sources.opening import Opened, format_of
 from neural_phylogeny.statistics.cache import CachedStatistics, Group, load, reuse, save
 from neural_phylogeny.statistics.candidates import candidates, sample
 from neural_phylogeny.statistics.fingerprint import fingerprint
-from neural_phylogeny.statistics.one_pass import Progress, measure, standard_statistics
+from neural_phylogeny.statistics.one_pass import measure, standard_statistics
 from neural_phylogeny.tensors.alignment import AlignedTensor, Alignment, align
 
 Models = str | os.PathLike[str] | Sequence[str | os.PathLike[str]] | Mapping[str, Mapping[str, Any]]
@@ -26,22 +29,6 @@ Models = str | os.PathLike[str] | Sequence[str | os.PathLike[str]] | Mapping[str
 
 TOGETHER = 200
 """Collections up to this size are measured as one; larger ones in groups of candidates for kinship."""
-
-
-@dataclass(frozen=True)
-class Reading:
-    """How to find and read models; see ``neural_phylogeny.reconstruct`` for the fields."""
-
-    threads: int | None = None
-    memory: int = 1 << 30
-    seed: int = 0
-    include: Sequence[str] = ()
-    exclude: Sequence[str] = ()
-    component: str | None = None
-    stats: str | os.PathLike[str] | None = None
-    save_stats: str | os.PathLike[str] | None = None
-    progress: Progress | None = None
-    sample: float | None = None
 
 
 @dataclass(frozen=True)
@@ -126,11 +113,14 @@ def gather(models: Models, reading: Reading) -> Collection:
 
 def _open(models: Models, reading: Reading) -> tuple[list[Opened], list[Skipped]]:
     if isinstance(models, Mapping):
-        return from_memory(models), []
+        if reading.component is not None:
+            raise InvalidOptionError(
+                "component", "None for models in memory, which have no components", reading.component
+            )
+        chosen = [name for name in models if is_chosen(name, name, reading.include, reading.exclude)]
+        return from_memory({name: models[name] for name in chosen}), []
     paths = [models] if isinstance(models, str | os.PathLike) else list(models)
-    refs, not_found = discover(paths, include=reading.include, exclude=reading.exclude, component=reading.component)
-    opened, not_opened = open_all(refs)
-    return opened, [*not_found, *not_opened]
+    return open_models(paths, include=reading.include, exclude=reading.exclude, component=reading.component)
 
 
 def _cached(

@@ -50,7 +50,7 @@ def _claim(
     collection: Collection, found: Findings, names: tuple[str, str], method: Method, seed: int
 ) -> Edge | RelatedPair:
     """What the method says of two related models, taken for a family of two."""
-    forest = method.solve(found.problem([0, 1], np.zeros(2, dtype=np.int64), seed))
+    forest = method.solve(found.families([0, 1], np.zeros(2, dtype=np.int64), seed))
     answer = Answer(group=collection.groups[0], found=found, rows=[0, 1], forest=forest)
     edges, undirected = claims(names, [answer])
     fallback = RelatedPair(a=names[0], b=names[1], **measured(found, 0, 1), evidence=found.evidence(0, 1, names))

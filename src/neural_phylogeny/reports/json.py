@@ -110,7 +110,7 @@ def _phylogeny(content: Fields) -> Phylogeny:
             MissingAncestor(name=item.text("name"), family=item.integer("family")) for item in root.objects("missing")
         ),
         copies=root.groups("copies"),
-        skipped=tuple(Skipped(path=item.text("path"), reason=item.text("reason")) for item in root.objects("skipped")),
+        skipped=tuple(_skipped(item) for item in root.objects("skipped")),
         provenance=root.mapping("provenance"),
     )
     _check_names(found)
@@ -126,6 +126,10 @@ def _model(item: Fields) -> ModelRecord:
         family=item.integer_or_null("family"),
         remark=item.text("remark", default=""),
     )
+
+
+def _skipped(item: Fields) -> Skipped:
+    return Skipped(path=item.text("path"), reason=item.text("reason"), is_model=item.flag("is_model", default=True))
 
 
 def _edge(item: Fields) -> Edge:

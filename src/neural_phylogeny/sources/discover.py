@@ -70,9 +70,8 @@ def discover(
         ModelRef(name=name, path=item.found.path, parts=item.found.parts, component=component)
         for name, item in zip(_names(named), named, strict=True)
     ]
-    models = [ref for ref in refs if (not include or _matches(ref.name, ref.path, include))]
     return (
-        [ref for ref in models if not _matches(ref.name, ref.path, exclude)],
+        [ref for ref in refs if is_chosen(ref.name, ref.path, include, exclude)],
         [item for item in skipped if not _matches(item.path, item.path, exclude)],
     )
 
@@ -165,6 +164,17 @@ def _names(named: Sequence[_Named]) -> list[str]:
 
 def _one_drive(paths: Sequence[Path]) -> bool:
     return bool(paths) and len({path.drive for path in paths}) == 1
+
+
+def is_chosen(name: str, path: str, include: Sequence[str], exclude: Sequence[str]) -> bool:
+    """Whether the filters keep a model: its name or path matches ``include``, if there is any, and not ``exclude``.
+
+    Examples
+    --------
+    >>> is_chosen("run/a.pt", "/data/run/a.pt", ["run/*"], ["*b.pt"])
+    True
+    """
+    return (not include or _matches(name, path, include)) and not _matches(name, path, exclude)
 
 
 def _matches(name: str, path: str, patterns: Sequence[str]) -> bool:

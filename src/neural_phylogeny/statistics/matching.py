@@ -38,7 +38,8 @@ class UnitMatching(Statistic):
     classes of a head and the tokens of an embedding mean the same in every model.
 
     A sample of at most ``UNITS`` x ``INPUTS`` keeps the cost independent of the size of the matrix; the same
-    seed draws the same sample. Breaks for matrices whose units have an order of their own (positions).
+    seed draws the same sample of all matrices of one shape, whatever their names. Breaks for matrices whose units have
+    an order of their own (positions).
     """
 
     name = "matching"
@@ -73,9 +74,9 @@ class UnitMatching(Statistic):
         return {"aligned": np.dot(flat, flat.T).astype(np.float64), "variance": variance, "bound": strongest}
 
     def _sample(self, tensor: AlignedTensor) -> Sample:
-        return draw_sample(
-            f"{self.seed} {tensor.name} {tensor.start}", tensor.shape, tensor.output_axis or 0, self.UNITS, self.INPUTS
-        )
+        axis = tensor.output_axis or 0
+        key = f"{self.seed} {tensor.start} {matrix_shape(tensor.shape, axis)}"
+        return draw_sample(key, tensor.shape, axis, self.UNITS, self.INPUTS)
 
 
 @dataclass(frozen=True)

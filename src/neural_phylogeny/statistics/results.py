@@ -89,11 +89,12 @@ class Statistics:
         position = {model: k for k, model in enumerate(models)}
         tensors, arrays = [], []
         for tensor, found in self:
-            rows = [tensor.members.index(model) for model in models if model in tensor.members]
-            if len(rows) < 2:
+            row_of = {model: row for row, model in enumerate(tensor.members)}
+            part = tensor.of([row_of[model] for model in models if model in row_of])
+            if part is None:
                 continue
-            members = tuple(position[tensor.members[row]] for row in rows)
-            tensors.append(replace(tensor, members=members, sources=tuple(tensor.sources[row] for row in rows)))
+            box, rows = part
+            tensors.append(replace(box, members=tuple(position[model] for model in box.members)))
             arrays.append({key: _taken(array, rows, key in self.pairwise) for key, array in found.items()})
         whole, chosen = self.alignment, list(models)
         alignment = Alignment(tuple(tensors), whole.parameters[chosen], whole.in_matrices[chosen], whole.notes)

@@ -2,7 +2,7 @@
 
 A sample of a tensor is some of its rows crossed with some of its columns, so that it is a smaller matrix of the same
 units and inputs: all that is measured of a whole tensor can be measured of it. Rows and columns are drawn by a
-generator seeded with the tensor's name, place and shape: neither the format, nor the other models, nor the threads
+generator seeded with the tensor's place and shape: neither the format, nor the other models, nor the threads
 change them. Every value is as likely to be drawn as any other, so sums over a sample, times size over values seen, are
 right on average.
 """
@@ -18,9 +18,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from neural_phylogeny.tensors.alignment import AlignedTensor, Alignment
+from neural_phylogeny.tensors.layouts import STEPS, WHOLE, size_step
 
-VALUES = 1 << 24
-"""Values of a model that are read unless a share is asked for: all of them up to here, about so many beyond."""
+VALUES = WHOLE
+"""Values of a model that are read unless a share is asked for: all of them up to here, at most so many beyond."""
 
 FEWEST = 1 << 12
 """Fewest values that are read of a tensor; smaller ones are read whole."""
@@ -79,22 +80,16 @@ class Part:
             yield int(flat[low]), int(flat[high - 1]) + 1
 
 
-def checked_share(sample: float | None) -> float | None:
-    """The share itself; raises ValueError where it is none."""
-    if sample is not None and not 0.0 < sample <= 1.0:
-        raise ValueError(f"sample must be a share above 0 and at most 1, or None for the default, not {sample!r}")
-    return sample
-
-
 def shares(alignment: Alignment, sample: float | None) -> list[float]:
     """Share to be read of each tensor: the given one, or what leaves ``VALUES`` of each model.
 
-    A tensor of models of several sizes is read for the smallest of them; the others hold no more of such tensors.
+    A tensor of models of several sizes is read for the smallest of them, in steps that boxes keep apart: so the share
+    read of two models depends on no third one. See ``tensors.layouts.size_step``.
     """
     if sample is not None:
         return [sample] * len(alignment.tensors)
-    each = VALUES / np.maximum(alignment.parameters, VALUES)
-    return [float(each[list(tensor.members)].max()) for tensor in alignment.tensors]
+    steps = np.array([size_step(parameters) for parameters in alignment.parameters.tolist()], dtype=np.int64)
+    return [2.0 ** (-steps[list(tensor.members)].min() / STEPS) for tensor in alignment.tensors]
 
 
 def part_of(tensor: AlignedTensor, share: float) -> Part | None:
@@ -117,7 +112,7 @@ def part_of(tensor: AlignedTensor, share: float) -> Part | None:
         return None
     height, units, inner = _rows_of(tensor)
     width = units * inner
-    rng = np.random.default_rng(zlib.crc32(f"{tensor.name} {tensor.start} {tensor.shape}".encode()))
+    rng = np.random.default_rng(zlib.crc32(f"{tensor.start} {_rows_of(tensor)}".encode()))
     fewest = max(2, ROWS // inner)
     if wanted >= min(fewest, height) * width:
         rows = _drawn(height, math.ceil(wanted / width), max(1, RUN // width), rng)

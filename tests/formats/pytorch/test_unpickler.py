@@ -141,8 +141,8 @@ def test_joblib_files_are_named():
 
 def test_storages_of_unknown_types_are_named():
     with pytest.raises(UnsupportedFormatError) as caught:
-        load(STORAGE.replace(b"FloatStorage", b"QUInt4x2Storage") + b".")
-    assert caught.value.reason == "values of type torch.QUInt4x2Storage"
+        load(STORAGE.replace(b"FloatStorage", b"QUInt7Storage") + b".")
+    assert caught.value.reason == "values of type torch.QUInt7Storage"
 
 
 @pytest.mark.parametrize(

@@ -11,8 +11,9 @@ from neural_phylogeny import demo
 from neural_phylogeny.errors import SavedFileError
 from neural_phylogeny.lab.bench.kept import find_collections, keep, load_kept, pair_of
 from neural_phylogeny.reconstruction.api import METHODS
-from neural_phylogeny.reconstruction.collect import Reading, gather
+from neural_phylogeny.reconstruction.collect import gather
 from neural_phylogeny.reconstruction.decide import phylogeny
+from neural_phylogeny.reconstruction.options import Reading
 from neural_phylogeny.statistics.cache import load, save
 
 

@@ -26,7 +26,7 @@ def test_results_are_the_scores_of_the_answers(kept):
     assert auto.models == star.models == 14
     assert auto.counts["exact_parent"] == (9, 12)
     assert auto.counts["tree_direction"] == (9.5, 12)  # of one edge the direction is not told
-    assert auto.counts["false_kin"][0] == 0 < auto.counts["false_kin"][1]
+    assert auto.counts["false_positives"][0] == 0 < auto.counts["false_positives"][1]
     assert auto.counts["pair_direction"][1] == 12
     assert star.counts["exact_parent"] != auto.counts["exact_parent"]
 

@@ -7,10 +7,9 @@ import pytest
 
 pytest.importorskip("torch")
 
-from tests.detector.conftest import star_of
+from tests.detector.conftest import measurements_of, star_of
 
 from neural_phylogeny.detector.config import DetectorConfig
-from neural_phylogeny.detector.measurements import Measurements
 from neural_phylogeny.detector.network import Probabilities, TrainedDetector
 from neural_phylogeny.lab.training.assessment import Assessment, ancestors, assess, expected_calibration_error
 from neural_phylogeny.lab.training.examples import Example, Known, Losses, kin, with_losses
@@ -128,7 +127,7 @@ def test_calibration_error_by_hand():
 
 def known(rng):
     parents = np.array([2, 2, -1, 2, 0, 0])
-    return Known(Measurements.of_models(star_of(rng)), parents, np.zeros(6, bool), np.zeros(6, int), {"regime": "x"})
+    return Known(measurements_of(star_of(rng)), parents, np.zeros(6, bool), np.zeros(6, int), {"regime": "x"})
 
 
 def test_children_of_a_lost_model_hang_below_the_nearest_that_is_kept(rng):

@@ -29,6 +29,8 @@ TORCH_DTYPES = {
     "qint8": np.dtype("<i1"),
     "quint8": np.dtype("<u1"),
     "qint32": np.dtype("<i4"),
+    "quint4x2": np.dtype(ml_dtypes.uint4),
+    "quint2x4": np.dtype(ml_dtypes.uint2),
 }
 """By the name of ``torch.NAME``; quantised types as the integers they are stored as."""
 
@@ -48,7 +50,12 @@ STORAGE_DTYPES = {
     "QInt8Storage": TORCH_DTYPES["qint8"],
     "QUInt8Storage": TORCH_DTYPES["quint8"],
     "QInt32Storage": TORCH_DTYPES["qint32"],
+    "QUInt4x2Storage": TORCH_DTYPES["quint4x2"],
+    "QUInt2x4Storage": TORCH_DTYPES["quint2x4"],
     "UntypedStorage": TORCH_DTYPES["uint8"],
     "_UntypedStorage": TORCH_DTYPES["uint8"],
 }
-"""By the name of a storage's class; an untyped storage counts bytes."""
+"""By the name of a storage's class; an untyped storage counts bytes, as do those of codes that share a byte."""
+
+PACKED_BITS = {"uint4": 4, "uint2": 2}
+"""Bits of types of which several values share a byte, the first in its lowest bits."""

@@ -6,7 +6,8 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 from neural_phylogeny.errors import DamagedFileError
-from neural_phylogeny.formats.pytorch.inert import Inert, TensorRecord
+from neural_phylogeny.formats.pytorch.inert import Inert
+from neural_phylogeny.formats.pytorch.packed import is_packed, unpacked, weight_and_bias
 
 DEPTH = 50
 """How deep modules may be nested."""
@@ -43,28 +44,15 @@ def module_tensors(root: Inert, as_tensor: Callable[[Any], Any], path: str) -> I
             tensor = as_tensor(value)
             if tensor is not None:
                 yield f"{prefix}{name}", tensor
+        if module.items:  # a quantised convolution keeps its weight in its state, not by name
+            pair = zip(("weight", "bias"), weight_and_bias(module.items), strict=True)
+            yield from ((f"{prefix}{name}", tensor) for name, tensor in pair if tensor is not None)
         children = dict(_submodules(module))
-        yield from packed_weights(f"{prefix}_packed_params", children.pop("_packed_params", None)).items()
+        for name, value in {**dict(_named(module.state)), **children}.items():
+            if is_packed(f"{prefix}{name}"):
+                children.pop(name, None)
+                yield from unpacked(f"{prefix}{name}", value).items()
         waiting += [(f"{prefix}{name}.", child, depth + 1) for name, child in reversed(children.items())]
-
-
-def packed_weights(key: str, packed: Any) -> dict[str, Any]:
-    """Weight and bias of a dynamically quantised layer, which keeps both in one entry, under their usual names."""
-    layer = key.removesuffix("_packed_params").removesuffix("_packed_params.")
-    weight, bias = _find_pair(packed, 4)
-    found = {f"{layer}weight": weight, f"{layer}bias": bias}
-    return {name: tensor for name, tensor in found.items() if isinstance(tensor, TensorRecord)}
-
-
-def _find_pair(packed: Any, depth: int) -> tuple[Any, Any]:
-    """The first (weight, bias) inside however many records and tuples are wrapped around it."""
-    if isinstance(packed, Inert):
-        packed = packed.state.get("_packed_params", packed.items or packed.args)
-    if isinstance(packed, list | tuple) and packed:
-        if isinstance(packed[0], TensorRecord):
-            return packed[0], packed[1] if len(packed) > 1 else None
-        packed = packed[0]
-    return _find_pair(packed, depth - 1) if depth and isinstance(packed, Inert | list | tuple) else (None, None)
 
 
 def _members(module: Inert) -> Iterator[tuple[str, Any]]:

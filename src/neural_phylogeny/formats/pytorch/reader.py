@@ -13,13 +13,17 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
-from neural_phylogeny.errors import DamagedFileError, UnknownChoiceError, UnsupportedFormatError
+from neural_phylogeny.errors import DamagedFileError, NoModelError, UnknownChoiceError, UnsupportedFormatError
 from neural_phylogeny.formats.base import AnyArray, Checkpoint
 from neural_phylogeny.formats.pytorch.container import Place, unpack
+from neural_phylogeny.formats.pytorch.dtypes import PACKED_BITS
 from neural_phylogeny.formats.pytorch.inert import Inert, LeftOut, Quantizer, Storage, TensorRecord
 from neural_phylogeny.formats.pytorch.state_dicts import Tensors, find_state_dicts
-from neural_phylogeny.formats.pytorch.strides import View, prove
+from neural_phylogeny.formats.pytorch.strides import View, is_count, prove
+from neural_phylogeny.formats.quantised.affine import Affine
+from neural_phylogeny.formats.quantised.packing import stream
 from neural_phylogeny.formats.spans import Span, SpanFile
 from neural_phylogeny.formats.zips import inflate
 from neural_phylogeny.records import TensorInfo
@@ -65,6 +69,9 @@ class PyTorchFile(SpanFile):
         super().__init__(path, content, window)
         self._arrays: dict[str, AnyArray] = {}
         self._views: dict[str, tuple[View, Quantizer | None]] = {}
+        self._coded: dict[str, Quantizer] = {}
+        self._affine: dict[str, Affine] = {}
+        self._packed: dict[str, int] = {}
         self._last: tuple[str, AnyArray] | None = None
         self._lock = threading.Lock()
         self.tensors = {}
@@ -77,6 +84,8 @@ class PyTorchFile(SpanFile):
             raise
 
     def read(self, name: str, start: int = 0, stop: int | None = None) -> AnyArray:
+        if name in self._coded:
+            return self._quantizer(name).apply(self._codes(name, start, stop), start)
         if name in self._spans:
             return super().read(name, start, stop)
         if name in self._arrays:
@@ -89,19 +98,24 @@ class PyTorchFile(SpanFile):
 
     def _choose(self, root: Any, component: str | None) -> Tensors:
         """Pick the state dict; the others become the components that follow it."""
-        found = find_state_dicts(root, self.path)
+        passed_over: list[str] = []
+        found = find_state_dicts(root, self.path, passed_over)
         if not found:
-            kind = root.qualified_name if isinstance(root, Inert) else type(root).__name__.lower()
-            raise UnsupportedFormatError(
-                f"no state dict with floating-point tensors in it, only a {kind}",
-                path=self.path,
-                remedy="Give the file that holds the model's weights.",
-            )
+            raise self._no_model(root, passed_over)
         if component is not None and component not in found:
             raise UnknownChoiceError("component", component, found)
         chosen = next(iter(found)) if component is None else component
         self.components = (chosen, *(name for name in found if name != chosen)) if len(found) > 1 else ()
         return found[chosen]
+
+    def _no_model(self, root: Any, passed_over: list[str]) -> NoModelError:
+        remedy = "Give the file that holds the model's weights."
+        if passed_over:
+            reason = f"no model in it, only the state of a training ({passed_over[0][:100]!r})"
+            return NoModelError(reason, "training state", path=self.path, remedy=remedy)
+        kind = root.qualified_name if isinstance(root, Inert) else type(root).__name__.lower()
+        reason = f"no state dict with floating-point tensors in it, only a {kind}"
+        return NoModelError(reason, "no weights", path=self.path, remedy=remedy)
 
     def _register_all(self, tensors: Tensors) -> None:
         """Prove every tensor, and that together they do not claim absurdly more than the file holds."""
@@ -124,15 +138,54 @@ class PyTorchFile(SpanFile):
 
     def _register(self, name: str, record: TensorRecord) -> None:
         """Prove one tensor and note how it will be read."""
+        if isinstance(record.storage, Storage) and record.storage.dtype.name in PACKED_BITS:
+            self._register_packed(name, record, PACKED_BITS[record.storage.dtype.name])
+            return
         view, place = self._prove(name, record)
         dtype = self._stored_dtype(name, view)
         in_place = view.contiguous and place.member is None and place.content is None
-        if in_place and record.quantizer is None:
+        if in_place:
             self._spans[name] = Span(place.offset + view.offset * dtype.itemsize, dtype, view.size)
         else:
             self._views[name] = (view, record.quantizer)
-        read_as = view.dtype if record.quantizer is None else np.dtype(np.float32)
-        self.tensors[name] = TensorInfo(name=name, shape=view.shape, dtype=read_as.name)
+        if record.quantizer is None:
+            self.tensors[name] = TensorInfo(name=name, shape=view.shape, dtype=view.dtype.name)
+            return
+        if in_place:
+            self._coded[name] = record.quantizer
+        bits = 8 * dtype.itemsize
+        self.tensors[name] = TensorInfo(name=name, shape=view.shape, dtype="float32", codes="torch", code_bits=bits)
+
+    def _register_packed(self, name: str, record: TensorRecord, bits: int) -> None:
+        """The same of codes that share a byte: proven as the bytes that hold them, which must lie in order."""
+        storage, shape = record.storage, record.shape
+        if not isinstance(shape, list | tuple) or not all(is_count(n) for n in shape):
+            raise self._damaged("its shape is not of non-negative integers", name)
+        size = math.prod(shape)
+        as_bytes = Storage(storage.key, np.dtype(np.uint8), storage.size, storage.content)
+        view, place = self._prove(name, TensorRecord(as_bytes, record.offset, (-(-size * bits // 8),), (1,)))
+        in_order = [math.prod(shape[k + 1 :]) for k in range(len(shape))]
+        if record.offset or record.strides not in (tuple(in_order), in_order) or record.quantizer is None:
+            raise UnsupportedFormatError(
+                "packed codes that do not lie in order", path=self.path, tensor=name, remedy="Save them as float32."
+            )
+        if place.member is not None or place.content is not None:
+            raise UnsupportedFormatError(
+                "packed codes in a compressed file", path=self.path, tensor=name, remedy="Save the file uncompressed."
+            )
+        self._spans[name] = Span(place.offset, view.dtype, view.size)
+        self._coded[name], self._packed[name] = record.quantizer, bits
+        self.tensors[name] = TensorInfo(name=name, shape=tuple(shape), dtype="float32", codes="torch", code_bits=bits)
+
+    def _codes(self, name: str, start: int, stop: int | None) -> AnyArray:
+        """Stored codes ``start:stop`` of a tensor that is read in place."""
+        if name not in self._packed:
+            return super().read(name, start, stop)
+        per_byte = 8 // self._packed[name]
+        stop = self.tensors[name].size if stop is None else min(stop, self.tensors[name].size)
+        first = start // per_byte
+        codes = stream(super().read(name, first, -(-stop // per_byte)), self._packed[name])
+        return codes[start - first * per_byte : stop - first * per_byte]
 
     def _prove(self, name: str, record: TensorRecord) -> tuple[View, Place]:
         place = self._place(record.storage) if isinstance(record.storage, Storage) else None
@@ -163,16 +216,24 @@ class PyTorchFile(SpanFile):
         values = self._shown(name, view)
         if quantizer is None:
             return values
-        along = [1] * len(view.shape)
+        return self._affine_of(name, view.shape, quantizer).apply(np.ascontiguousarray(values).reshape(-1), 0)
+
+    def _quantizer(self, name: str) -> Affine:
+        """The scales and zero points of a tensor that is read in place."""
+        if name not in self._affine:
+            self._affine[name] = self._affine_of(name, self.tensors[name].shape, self._coded[name])
+        return self._affine[name]
+
+    def _affine_of(self, name: str, shape: tuple[int, ...], quantizer: Quantizer) -> Affine:
+        """A quantiser's numbers, which must go with the tensor's shape."""
+        channels, axis = 1, 0
         if quantizer.axis is not None:
-            if not isinstance(quantizer.axis, int) or quantizer.axis not in range(len(view.shape)):
+            if not isinstance(quantizer.axis, int) or quantizer.axis not in range(len(shape)):
                 raise self._damaged("its quantisation axis is not one of its axes", name)
-            along[quantizer.axis] = view.shape[quantizer.axis]
-        with np.errstate(over="ignore", invalid="ignore"):  # hostile scales give infinities, as torch has them too
-            weights = values.astype(np.float32)
-            weights -= self._parameter(name, quantizer.zero, along)
-            weights *= self._parameter(name, quantizer.scale, along)
-        return weights
+            axis, channels = quantizer.axis, shape[quantizer.axis]
+        scale, zero = (self._parameter(name, value, channels) for value in (quantizer.scale, quantizer.zero))
+        scale, zero = np.broadcast_to(scale, channels), np.broadcast_to(zero, channels)
+        return Affine(scale, zero, max(1, math.prod(shape[axis + 1 :])))
 
     def _shown(self, name: str, view: View) -> AnyArray:
         """What a view shows, over that part of its storage alone."""
@@ -187,13 +248,13 @@ class PyTorchFile(SpanFile):
             content = self.read_bytes(place.offset + start, extent, name)
         return view.over(np.frombuffer(content, dtype=dtype))
 
-    def _parameter(self, name: str, value: Any, along: list[int]) -> AnyArray:
-        """A quantiser's scale or zero point as float32: a number, or a tensor with one per channel."""
+    def _parameter(self, name: str, value: Any, channels: int) -> NDArray[np.float32]:
+        """A quantiser's scale or zero point: a number, or a tensor with one per channel."""
         if isinstance(value, TensorRecord):
             view, _ = self._prove(name, value)
-            if view.size != math.prod(along):
-                raise self._damaged(f"it has {view.size} scales or zero points for {math.prod(along)} channels", name)
-            return self._shown(name, view).astype(np.float32).reshape(along)
+            if view.size != channels:
+                raise self._damaged(f"it has {view.size} scales or zero points for {channels} channels", name)
+            return self._shown(name, view).astype(np.float32).reshape(-1)
         if isinstance(value, int | float) and abs(value) < 2**63:
             return np.array(value, dtype=np.float32)
         raise self._damaged("its scale or zero point is not a number", name)

@@ -73,7 +73,7 @@ def prove(record: TensorRecord, available: int, path: str, name: str) -> View:
         raise damaged("it refers to no storage")
     if not (isinstance(shape, list | tuple) and isinstance(strides, list | tuple) and len(shape) == len(strides) <= 64):
         raise damaged("its shape and strides are not sequences of one length")
-    if not all(_is_count(n) for n in (storage.size, record.offset, *shape, *strides)):
+    if not all(is_count(n) for n in (storage.size, record.offset, *shape, *strides)):
         raise damaged("its offset, shape or strides are not non-negative integers")
     if storage.size * storage.dtype.itemsize > available:
         raise damaged(f"its storage claims {storage.size} values and has {available} bytes")
@@ -86,5 +86,6 @@ def prove(record: TensorRecord, available: int, path: str, name: str) -> View:
     return view
 
 
-def _is_count(value: object) -> bool:
+def is_count(value: object) -> bool:
+    """Whether a number that a file gives can be a size or a place: a non-negative integer of less than 62 bits."""
     return isinstance(value, int) and not isinstance(value, bool) and 0 <= value < 2**62

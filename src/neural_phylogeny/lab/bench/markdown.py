@@ -23,11 +23,11 @@ METRICS = {
     "lineage_precision": "lineage precision",
     "lineage_recall": "lineage recall",
     "brier_direction": "Brier",
-    "false_kin": "false kin",
+    "false_positives": "false positives",
 }
 """The columns, with the titles they get."""
 
-LOWER_IS_BETTER = ("false_kin", "brier_direction")
+LOWER_IS_BETTER = ("false_positives", "brier_direction")
 
 WITH_INTERVAL = ("overall", "lineage", "pair_direction", "tree_direction", "exact_parent")
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import replace
 
-from neural_phylogeny.evaluation.rates import Share
+from neural_phylogeny.evaluation.rates import Proportion
 from neural_phylogeny.evaluation.truth import match_names
 from neural_phylogeny.lab.bench.kept import KeptCollection, pair_of
 from neural_phylogeny.reconstruction.collect import Collection
@@ -36,7 +36,7 @@ def _true_pairs(kept: KeptCollection, alpha: float) -> Iterator[Pair]:
             yield pair, examine(pair, alpha), matched[edge.parent]
 
 
-def pair_direction(pairs: list[Pair], method: Method, alpha: float, seed: int) -> Share:
+def pair_direction(pairs: list[Pair], method: Method, alpha: float, seed: int) -> Proportion:
     """Share of true edges that a method orders rightly when it sees nothing else; a half where it does not say.
 
     The paper's direction accuracy. Two models are one cluster, so that clusterings are not asked.
@@ -47,4 +47,4 @@ def pair_direction(pairs: list[Pair], method: Method, alpha: float, seed: int) -
     for pair, examined, parent in pairs:
         edges = phylogeny(pair, alone, alpha, seed, examined).edges
         right += float(edges[0].parent == parent) if edges else 0.5
-    return Share(right, len(pairs))
+    return Proportion(right, len(pairs))

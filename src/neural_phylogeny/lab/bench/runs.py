@@ -15,7 +15,7 @@ import numpy as np
 import neural_phylogeny
 from neural_phylogeny.atomic_files import replacing
 from neural_phylogeny.evaluation.metrics import Detection, Scores, score
-from neural_phylogeny.evaluation.rates import Calibration, Share
+from neural_phylogeny.evaluation.rates import Calibration, Proportion
 from neural_phylogeny.json_fields import Fields, parse
 from neural_phylogeny.lab.bench.kept import KeptCollection
 from neural_phylogeny.lab.bench.pairs import pair_direction, true_pairs
@@ -75,7 +75,7 @@ def counts_of(found: Scores) -> Counts:
     counts = {
         "exact_parent": _pair(found.documented.exact_parent),
         "tree_direction": _pair(found.documented.tree_direction),
-        "false_kin": _pair(found.false_kin.share),
+        "false_positives": _pair(found.false_positives.proportion),
         "brier_direction": _brier(found.calibration_direction),
     }
     whole = found.whole
@@ -93,8 +93,8 @@ def counts_of(found: Scores) -> Counts:
     return counts
 
 
-def _pair(share: Share) -> tuple[float, float]:
-    return float(share.right), float(share.total)
+def _pair(found: Proportion) -> tuple[float, float]:
+    return float(found.right), float(found.total)
 
 
 def _f1(found: Detection) -> tuple[float, float]:

@@ -54,7 +54,7 @@ SUITES: dict[str, Suite] = {
             "strangers",
             "independent models of one configuration and one data set: how many are falsely called kin",
             ("strangers-fc-own", "strangers-fc-same", "strangers-conv-own", "strangers-conv-same"),
-            ("false_kin", "overall"),
+            ("false_positives", "overall"),
         ),
         Suite(
             "wild",

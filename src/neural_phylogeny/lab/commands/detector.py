@@ -70,6 +70,7 @@ def make_families(
     """
     from neural_phylogeny.detector.measurements import Measurements
     from neural_phylogeny.lab.families.make import FAMILIES, WIDE_FAMILIES, make_waves
+    from neural_phylogeny.lab.families.measured import statistics_of
     from neural_phylogeny.lab.families.pictures import TEST_SETS, TRAINING_SETS
 
     if data is None and not quiet:
@@ -87,7 +88,7 @@ def make_families(
             out,
             first,
             first + waves,
-            lambda models: dict(Measurements.of_models(models).arrays()),
+            lambda models: dict(Measurements.of(statistics_of(models)).arrays()),
             data=data,
             datasets=TEST_SETS if test_sets else TRAINING_SETS,
             n_families=WIDE_FAMILIES if wide else FAMILIES,

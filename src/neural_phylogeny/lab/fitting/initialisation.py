@@ -29,6 +29,7 @@ from neural_phylogeny.detector.measurements import Measurements
 from neural_phylogeny.lab.bench.kept import load_kept
 from neural_phylogeny.lab.families.architectures import Architecture
 from neural_phylogeny.lab.families.make import make_waves
+from neural_phylogeny.lab.families.measured import statistics_of
 from neural_phylogeny.lab.families.plan import MOST_STEPS, FamilyPlan, draw_family
 from neural_phylogeny.lab.training.examples import Known, measured_families
 
@@ -258,7 +259,7 @@ def main() -> None:
             options.strangers,
             FIRST,
             FIRST + WAVES,
-            lambda models: dict(Measurements.of_models(models).arrays()),
+            lambda models: dict(Measurements.of(statistics_of(models)).arrays()),
             data=options.data,
             n_families=FAMILIES,
             draw=draw_strangers,

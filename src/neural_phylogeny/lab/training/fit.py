@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from neural_phylogeny.detector.config import DetectorConfig
+from neural_phylogeny.detector.features import groups as feature_groups
 from neural_phylogeny.detector.features import names
 from neural_phylogeny.detector.network import TrainedDetector, forward
 from neural_phylogeny.errors import SavedFileError
@@ -82,7 +83,7 @@ def fit(
     told(f"{len(examples)} groups to train on, {len(left_out)} left out")
     config = start.config if start is not None else config or DetectorConfig(n_features=len(names()))
     recipe = recipe if start is None else replace(recipe, rate=recipe.rate / 10.0)
-    groups = [name.partition(".")[0] for name in names()]
+    groups = feature_groups()
     trained = []
     for k in range(networks):
         state = states / f"network-{k}" if states is not None else None

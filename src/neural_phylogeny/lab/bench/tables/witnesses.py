@@ -66,7 +66,7 @@ def statistics_of(measured: Measurements) -> Statistics:
         found |= {f"moments.{name}": measured.models[name][t, has] for name in MODELS}
         found |= {"moments.count": ones, "moments.probed": min(seen, PROBED) * ones}
         found["moments.distinct"] = found["moments.distinct"] * min(seen, PROBED)
-        outline = measured.outlines[t, has]
+        outline = measured.sketches[t, has]
         found |= {"sketch.rows": outline[:, 0], "sketch.columns": outline[:, 1]}
         found |= {"sketch.spectrum": outline[:, 2:5], "sketch.quantiles": outline[:, 5:]}
         units = next(k for k in range(2, size + 1) if size % k == 0)

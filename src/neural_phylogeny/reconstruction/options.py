@@ -1,0 +1,84 @@
+"""Options of the facade: one checker per concept, each raises InvalidOptionError with a sentence."""
+
+from __future__ import annotations
+
+import math
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass
+from numbers import Integral, Real
+
+from neural_phylogeny.errors import InvalidOptionError
+from neural_phylogeny.statistics.one_pass import Progress
+
+
+@dataclass(frozen=True)
+class Reading:
+    """How to find and read models; see ``neural_phylogeny.reconstruct`` for the fields.
+
+    Raises
+    ------
+    InvalidOptionError
+        When a field is outside its range.
+    """
+
+    threads: int | None = None
+    memory: int = 1 << 30
+    seed: int = 0
+    include: Sequence[str] = ()
+    exclude: Sequence[str] = ()
+    component: str | None = None
+    stats: str | os.PathLike[str] | None = None
+    save_stats: str | os.PathLike[str] | None = None
+    progress: Progress | None = None
+    sample: float | None = None
+
+    def __post_init__(self) -> None:
+        checked = {
+            "threads": checked_threads(self.threads),
+            "memory": checked_count("memory", self.memory, 1),
+            "seed": checked_count("seed", self.seed, 0),
+            "sample": checked_share(self.sample),
+            "include": checked_patterns("include", self.include),
+            "exclude": checked_patterns("exclude", self.exclude),
+        }
+        for option, value in checked.items():
+            object.__setattr__(self, option, value)
+
+
+def checked_alpha(alpha: float) -> float:
+    """The level of the relatedness test, in (0, 1)."""
+    if not _is_number(alpha) or not 0.0 < alpha < 1.0:
+        raise InvalidOptionError("alpha", "a probability above 0 and below 1", alpha)
+    return float(alpha)
+
+
+def checked_share(sample: float | None) -> float | None:
+    """The share of the values to read, in (0, 1]; None for the default."""
+    if sample is not None and not (_is_number(sample) and 0.0 < sample <= 1.0):
+        raise InvalidOptionError("sample", "a share above 0 and at most 1, or None for the default", sample)
+    return None if sample is None else float(sample)
+
+
+def checked_count(option: str, value: int, least: int) -> int:
+    """A whole number of at least ``least``: threads, bytes of memory, resamples, a seed."""
+    if isinstance(value, bool) or not isinstance(value, Integral) or value < least:
+        raise InvalidOptionError(option, f"a whole number of at least {least}", value)
+    return int(value)
+
+
+def checked_threads(threads: int | None) -> int | None:
+    """The number of workers; None for all cores."""
+    return None if threads is None else checked_count("threads", threads, 1)
+
+
+def checked_patterns(option: str, patterns: Sequence[str]) -> tuple[str, ...]:
+    """Shell patterns; a single string is one pattern."""
+    found = (patterns,) if isinstance(patterns, str) else tuple(patterns)
+    if not all(isinstance(pattern, str) for pattern in found):
+        raise InvalidOptionError(option, "a sequence of shell patterns", patterns)
+    return found
+
+
+def _is_number(value: object) -> bool:
+    return not isinstance(value, bool) and isinstance(value, Real) and math.isfinite(value)

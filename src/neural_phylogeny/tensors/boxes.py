@@ -1,0 +1,103 @@
+"""What is compared: a tensor or a part of one, held by several models, and for which pairs of them it counts."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from neural_phylogeny.records import TensorInfo
+from neural_phylogeny.tensors.roles import Role, matrix_shape
+
+Pairs = NDArray[np.bool_]
+"""``(n_members, n_members)``, symmetric: whether a box counts for two members; true on the diagonal."""
+
+
+@dataclass(frozen=True, slots=True)
+class AlignedTensor:
+    """One box ``start:stop`` (per axis) of a tensor, held by several models.
+
+    ``members`` are model indices, ascending, and ``sources`` what each of them calls the tensor. ``output_axis`` is
+    None where the members disagree on it. The box counts for two members whose ``sides`` are among the ``links``, for
+    all where there are none.
+    """
+
+    name: str
+    role: Role
+    start: tuple[int, ...]
+    stop: tuple[int, ...]
+    output_axis: int | None
+    members: tuple[int, ...]
+    sources: tuple[TensorInfo, ...]
+    sides: tuple[int, ...] = ()
+    links: tuple[tuple[int, int], ...] = ()
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """Extent of the box."""
+        return tuple(stop - start for start, stop in zip(self.start, self.stop, strict=True))
+
+    @property
+    def size(self) -> int:
+        """Number of values in the box."""
+        return math.prod(self.shape)
+
+    @property
+    def is_matrix(self) -> bool:
+        """Whether the box can prove relatedness: a matrix of at least two units and two inputs."""
+        return self.role in (Role.KERNEL, Role.BOUNDARY) and (min(matrix_shape(self.shape, self.output_axis or 0)) >= 2)
+
+    @property
+    def pairs(self) -> Pairs:
+        """For which two members the box counts, ``(n_members, n_members)``; every member is compared with itself."""
+        if not self.links:
+            return np.ones((len(self.members),) * 2, dtype=bool)
+        sides = np.array(self.sides)
+        linked = np.zeros((sides.max() + 1,) * 2, dtype=bool)
+        for a, b in self.links:
+            linked[a, b] = linked[b, a] = True
+        found: Pairs = linked[sides[:, None], sides[None, :]]
+        np.fill_diagonal(found, True)
+        return found
+
+    def of(self, rows: Sequence[int]) -> tuple[AlignedTensor, list[int]] | None:
+        """The box for some of its members and those of the rows it counts for; None where no two of them are compared.
+
+        As the box of an alignment of those models alone.
+        """
+        pairs = self.pairs[np.ix_(rows, rows)]
+        kept = np.flatnonzero(pairs.sum(axis=1) > 1)
+        if not kept.size:
+            return None
+        chosen = [rows[k] for k in kept.tolist()]
+        sides, links = sides_of(pairs[np.ix_(kept, kept)])
+        members = tuple(self.members[row] for row in chosen)
+        sources = tuple(self.sources[row] for row in chosen)
+        return replace(self, members=members, sources=sources, sides=sides, links=links), chosen
+
+
+def sides_of(pairs: Pairs) -> tuple[tuple[int, ...], tuple[tuple[int, int], ...]]:
+    """Members that are compared with the same others share a side: ``sides (n_members,)``, and which sides are linked.
+
+    Both empty where all are compared with all.
+
+    Examples
+    --------
+    >>> sides_of(np.array([[1, 1, 0], [1, 1, 0], [0, 0, 1]], dtype=bool))
+    ((0, 0, 1), ((0, 0),))
+    """
+    if pairs.all():
+        return (), ()
+    with_self, without = pairs | np.eye(len(pairs), dtype=bool), pairs & ~np.eye(len(pairs), dtype=bool)
+    labels: dict[bytes, int] = {}
+    sides: list[int] = []
+    for closed, apart in zip(with_self, without, strict=True):
+        keys = (b"1" + closed.tobytes(), b"0" + apart.tobytes())
+        side = next((labels[key] for key in keys if key in labels), max(sides, default=-1) + 1)
+        labels |= dict.fromkeys(keys, side)
+        sides.append(side)
+    links = {(a, b) for i, a in enumerate(sides) for j, b in enumerate(sides) if a <= b and without[i, j]}
+    return tuple(sides), tuple(sorted(links))
