@@ -1,7 +1,6 @@
 """Weights as nobody should publish them, and families that cannot be decided: an answer, and no false certainty."""
 
 import json
-import math
 from pathlib import Path
 
 import jsonschema

@@ -61,8 +61,8 @@ def what_would_change(claim: Edge | RelatedPair, n_models: int) -> tuple[str, ..
 def orphan_would_change(edge: Edge) -> tuple[str, ...]:
     """The same for a child of a missing ancestor."""
     return (
-        f"The parent of {edge.child} is missing with probability {percent(edge.confidence)}. The checkpoint that it and "
-        "its siblings were made from would take the place of the missing ancestor if it were in the collection; if "
+        f"The parent of {edge.child} is missing with probability {percent(edge.confidence)}. The checkpoint that it "
+        "and its siblings were made from would take the place of the missing ancestor if it were in the collection; if "
         "none ever existed, one of the siblings is the parent.",
     )
 

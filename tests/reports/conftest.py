@@ -2,7 +2,7 @@
 
 import pytest
 
-from neural_phylogeny.records import Edge, Evidence, MissingAncestor, RelatedPair, ModelRecord, Phylogeny, Skipped
+from neural_phylogeny.records import Edge, Evidence, MissingAncestor, ModelRecord, Phylogeny, RelatedPair, Skipped
 
 NASTY = "evil\x1b[31m\u202e[bold]x</code>"
 

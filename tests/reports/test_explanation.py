@@ -9,7 +9,7 @@ import jsonschema
 import pytest
 
 from neural_phylogeny.errors import UnknownChoiceError
-from neural_phylogeny.records import Edge, Evidence, MissingAncestor, RelatedPair, ModelRecord, Phylogeny
+from neural_phylogeny.records import Edge, Evidence, MissingAncestor, ModelRecord, Phylogeny, RelatedPair
 from neural_phylogeny.reports.explanation import explain
 from neural_phylogeny.reports.json import explanation_to_json, from_json, to_json
 from neural_phylogeny.reports.reasons import render_explanation

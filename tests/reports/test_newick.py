@@ -4,7 +4,7 @@ import dendropy
 from hypothesis import given
 from hypothesis import strategies as st
 
-from neural_phylogeny.records import Edge, RelatedPair, ModelRecord, Phylogeny
+from neural_phylogeny.records import Edge, ModelRecord, Phylogeny, RelatedPair
 from neural_phylogeny.reports.names import safe
 from neural_phylogeny.reports.newick import to_newick
 

@@ -5,7 +5,7 @@ from itertools import pairwise
 
 from rich.console import Console
 
-from neural_phylogeny.records import Edge, RelatedPair, ModelRecord, Phylogeny
+from neural_phylogeny.records import Edge, ModelRecord, Phylogeny, RelatedPair
 from neural_phylogeny.reports.text import plain, render, to_html, to_text
 
 DRAWN = """\

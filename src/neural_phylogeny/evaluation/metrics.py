@@ -5,7 +5,6 @@ The direction of single pairs is in ``lab.bench.pairs``: a method must judge eac
 
 from __future__ import annotations
 
-import math
 from collections import Counter
 from dataclasses import dataclass
 from itertools import combinations

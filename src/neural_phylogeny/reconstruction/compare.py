@@ -9,7 +9,7 @@ import numpy as np
 from neural_phylogeny.reconstruction.claim import Answer, claims, measured
 from neural_phylogeny.reconstruction.collect import Collection
 from neural_phylogeny.reconstruction.examine import Findings
-from neural_phylogeny.records import Comparison, Edge, Evidence, RelatedPair, Reasons, TensorComparison, Verdict
+from neural_phylogeny.records import Comparison, Edge, Evidence, Reasons, RelatedPair, TensorComparison, Verdict
 from neural_phylogeny.statistics.results import Statistics
 from neural_phylogeny.trees.methods import Method
 from neural_phylogeny.wording import reasons_for, verdict_would_change, weigh, what_would_change

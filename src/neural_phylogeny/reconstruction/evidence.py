@@ -77,8 +77,8 @@ def shared_evidence(proportion: float) -> list[Evidence]:
     if not proportion:
         return []
     statement = (
-        f"at least {proportion:.1%} of the values are bit-identical in both models and different in a relative of both; "
-        "independent trainings do not produce this"
+        f"at least {proportion:.1%} of the values are bit-identical in both models and different in a relative of "
+        "both; independent trainings do not produce this"
     )
     return [Evidence(feature="shared-values", value=proportion, favours="related", strength=1.0, statement=statement)]
 

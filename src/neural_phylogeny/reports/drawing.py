@@ -14,7 +14,7 @@ from rich.console import Console, ConsoleOptions, RenderResult
 from rich.text import Text
 from rich.tree import Tree
 
-from neural_phylogeny.records import Edge, RelatedPair, ModelRecord
+from neural_phylogeny.records import Edge, ModelRecord, RelatedPair
 from neural_phylogeny.reports.families import Family, Groups, count
 from neural_phylogeny.reports.labels import DIM, MISSING, NAME, Columns, columns, evidence_line, size_of
 from neural_phylogeny.reports.names import safe

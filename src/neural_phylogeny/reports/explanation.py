@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from neural_phylogeny.errors import UnknownChoiceError
-from neural_phylogeny.records import Edge, ExplainedClaim, Explanation, RelatedPair, ModelRecord, Phylogeny
+from neural_phylogeny.records import Edge, ExplainedClaim, Explanation, ModelRecord, Phylogeny, RelatedPair
 from neural_phylogeny.reports.families import families
 from neural_phylogeny.reports.labels import share_read, small_share
 from neural_phylogeny.wording import orphan_would_change, percent, reasons_for, what_would_change

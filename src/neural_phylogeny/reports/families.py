@@ -6,7 +6,7 @@ from collections import defaultdict
 from collections.abc import Hashable
 from dataclasses import dataclass, field
 
-from neural_phylogeny.records import Edge, RelatedPair, ModelRecord, Phylogeny
+from neural_phylogeny.records import Edge, ModelRecord, Phylogeny, RelatedPair
 
 
 class Groups:

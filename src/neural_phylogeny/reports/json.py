@@ -19,10 +19,10 @@ from neural_phylogeny.records import (
     ExplainedClaim,
     Explanation,
     MissingAncestor,
-    RelatedPair,
     ModelRecord,
     Phylogeny,
     Reasons,
+    RelatedPair,
     Skipped,
     TensorComparison,
 )

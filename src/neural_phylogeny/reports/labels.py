@@ -9,7 +9,7 @@ from typing import Any
 
 from rich.text import Text
 
-from neural_phylogeny.records import Edge, Evidence, RelatedPair, ModelRecord, Phylogeny
+from neural_phylogeny.records import Edge, Evidence, ModelRecord, Phylogeny, RelatedPair
 from neural_phylogeny.reports.names import safe
 from neural_phylogeny.wording import p_value, percent
 

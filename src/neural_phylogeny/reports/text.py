@@ -9,7 +9,7 @@ from rich.console import Console, Group, RenderableType
 from rich.padding import Padding
 from rich.text import Text
 
-from neural_phylogeny.records import Edge, RelatedPair, Phylogeny
+from neural_phylogeny.records import Edge, Phylogeny, RelatedPair
 from neural_phylogeny.reports.drawing import FamilyTree, Style
 from neural_phylogeny.reports.families import copies_of, families, is_related, not_compared, summary
 from neural_phylogeny.reports.labels import DIM, NAME, share_read, size_of, small_share
