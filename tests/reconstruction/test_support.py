@@ -1,6 +1,5 @@
 """Edges that every matrix shows are found in every draw; one that hangs on a single matrix is not."""
 
-
 import pytest
 
 from neural_phylogeny import reconstruct
