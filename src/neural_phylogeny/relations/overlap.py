@@ -121,9 +121,9 @@ def few_levels(matrix: SampledMatrix) -> Mask:
 def within_levels(matrix: SampledMatrix) -> Mask:
     """Whether i lies as near to j as an even grid of ``LEVELS`` up to j's largest magnitude m allows.
 
-    With spacing s = 2 m / 255 the mean squared error of rounding is s^2 / 12; twice that is allowed. Codes of b bits have
-    2^b levels; of fewer than 8 bits every few inputs have a scale, so that m is at most ``BLOCK_LARGEST`` root mean
-    squares. Codes of 8 bits may be floating-point numbers of 3 mantissa bits, with a relative squared error of 2^-6 / 12.
+    With spacing s = 2 m / 255 the mean squared error of rounding is s^2 / 12; twice that is allowed. Codes of b bits
+    have 2^b levels; of fewer than 8 bits every few inputs have a scale, so that m is at most ``BLOCK_LARGEST`` root
+    mean squares. Codes of 8 bits may be numbers of 3 mantissa bits, with a relative squared error of 2^-6 / 12.
     """
     bits = np.where(matrix.code_bits > 0, np.minimum(matrix.code_bits, 8), 8)
     norm = np.diag(matrix.pair("product"))
