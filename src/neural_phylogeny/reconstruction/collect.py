@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -12,8 +13,10 @@ from numpy.typing import NDArray
 
 from neural_phylogeny.atomic_files import replacing
 from neural_phylogeny.errors import InvalidOptionError
+from neural_phylogeny.formats.quantised import not_compared
 from neural_phylogeny.graphs import components
 from neural_phylogeny.reconstruction.options import Reading
+from neural_phylogeny.reconstruction.signs import with_signs_restored
 from neural_phylogeny.records import ModelRecord, ModelRef, Skipped
 from neural_phylogeny.sources import from_memory, open_models
 from neural_phylogeny.sources.discover import is_chosen
@@ -46,6 +49,8 @@ class Collection:
     notes: tuple[str, ...]
     sample: float | None = None
     """The share of the weights that was asked for; None for the default."""
+    unread: tuple[str, ...] = ()
+    """Of each model, which stored weights could not be compared and why; empty where all could."""
 
     def share_read(self) -> float:
         """Least share of a model's compared values that was read; 1 where all were."""
@@ -57,6 +62,8 @@ class Collection:
     def record(self, k: int, family: int | None, remark: str) -> ModelRecord:
         """The k-th model as a result has it."""
         ref = self.refs[k]
+        if self.unread and self.unread[k]:
+            remark = "; ".join(filter(None, (remark, self.unread[k])))
         return ModelRecord(ref.name, ref.path, self.formats[k], int(self.parameters[k]), family, remark)
 
     def left_out(self) -> tuple[Skipped, ...]:
@@ -94,6 +101,7 @@ def gather(models: Models, reading: Reading) -> Collection:
             with replacing(reading.save_stats) as file:
                 save(file, CachedStatistics(tuple(prints), reading.seed, groups))
         formats = tuple(format_of(checkpoint) for _, checkpoint in opened)
+        unread = tuple("; ".join(not_compared(checkpoint)) for _, checkpoint in opened)
     finally:
         for _, checkpoint in opened:
             checkpoint.close()
@@ -101,7 +109,7 @@ def gather(models: Models, reading: Reading) -> Collection:
     notes = tuple(
         dict.fromkeys(note for found in (notes, *(g.statistics.alignment.notes for g in groups)) for note in found)
     )
-    return Collection(refs, formats, alignment.parameters, tuple(skipped), groups, notes, reading.sample)
+    return Collection(refs, formats, alignment.parameters, tuple(skipped), groups, notes, reading.sample, unread)
 
 
 def _open(models: Models, reading: Reading) -> tuple[list[Opened], list[Skipped]]:
@@ -154,16 +162,17 @@ def _measure_group(opened: Sequence[Opened], members: Sequence[int], alignment: 
         chosen = [opened[model] for model in members]
         alignment = align([checkpoint.tensors for _, checkpoint in chosen], [ref.name for ref, _ in chosen])
     alignment = within(alignment, reading.memory)
-    statistics = measure(
-        [opened[model][1] for model in members],
-        alignment,
-        standard_statistics(reading.seed),
+    read = partial(
+        measure,
+        alignment=alignment,
+        statistics=standard_statistics(reading.seed),
         threads=reading.threads or os.cpu_count() or 1,
         memory=reading.memory,
         sample=reading.sample,
         progress=reading.progress,
     )
-    return Group(tuple(members), statistics)
+    checkpoints, names = [opened[model][1] for model in members], [opened[model][0].name for model in members]
+    return Group(tuple(members), with_signs_restored(read, checkpoints, names))
 
 
 def within(alignment: Alignment, memory: int) -> Alignment:
