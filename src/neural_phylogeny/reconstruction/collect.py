@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from neural_phylogeny.atomic_files import replacing
 from neural_phylogeny.errors import InvalidOptionError
+from neural_phylogeny.formats.quantised import not_compared
 from neural_phylogeny.graphs import components
 from neural_phylogeny.reconstruction.options import Reading
 from neural_phylogeny.reconstruction.signs import with_signs_restored
@@ -48,6 +49,8 @@ class Collection:
     notes: tuple[str, ...]
     sample: float | None = None
     """The share of the weights that was asked for; None for the default."""
+    unread: tuple[str, ...] = ()
+    """Of each model, which stored weights could not be compared and why; empty where all could."""
 
     def share_read(self) -> float:
         """Least share of a model's compared values that was read; 1 where all were."""
@@ -59,12 +62,21 @@ class Collection:
     def record(self, k: int, family: int | None, remark: str) -> ModelRecord:
         """The k-th model as a result has it."""
         ref = self.refs[k]
-        return ModelRecord(ref.name, ref.path, self.formats[k], int(self.parameters[k]), family, remark)
+        if self.unread and self.unread[k]:
+            remark = "; ".join(filter(None, (remark, self.unread[k])))
+        return ModelRecord(
+            name=ref.name,
+            path=ref.path,
+            format=self.formats[k],
+            parameters=int(self.parameters[k]),
+            family=family,
+            remark=remark,
+        )
 
     def left_out(self) -> tuple[Skipped, ...]:
         """What was not read, and models whose files gave out in the middle of the pass."""
         partly = (
-            Skipped(self.refs[group.members[row]].path, f"read in part only: {reason}")
+            Skipped(path=self.refs[group.members[row]].path, reason=f"read in part only: {reason}")
             for group in self.groups
             for row, reason in group.statistics.failures.items()
         )
@@ -96,6 +108,7 @@ def gather(models: Models, reading: Reading) -> Collection:
             with replacing(reading.save_stats) as file:
                 save(file, CachedStatistics(tuple(prints), reading.seed, groups))
         formats = tuple(format_of(checkpoint) for _, checkpoint in opened)
+        unread = tuple("; ".join(not_compared(checkpoint)) for _, checkpoint in opened)
     finally:
         for _, checkpoint in opened:
             checkpoint.close()
@@ -103,7 +116,7 @@ def gather(models: Models, reading: Reading) -> Collection:
     notes = tuple(
         dict.fromkeys(note for found in (notes, *(g.statistics.alignment.notes for g in groups)) for note in found)
     )
-    return Collection(refs, formats, alignment.parameters, tuple(skipped), groups, notes, reading.sample)
+    return Collection(refs, formats, alignment.parameters, tuple(skipped), groups, notes, reading.sample, unread)
 
 
 def _open(models: Models, reading: Reading) -> tuple[list[Opened], list[Skipped]]:
