@@ -38,7 +38,7 @@ def test_a_zero_matrix_stays_zero_without_a_warning():
 )
 def test_the_sample_is_units_by_inputs_whatever_the_axis(shape, axis):
     axis %= len(shape)
-    sources = (TensorInfo("w", shape, "float32"),) * 2
+    sources = (TensorInfo(name="w", shape=shape, dtype="float32"),) * 2
     sample = SamplingPlan().matched(AlignedTensor("w", Role.KERNEL, (0,) * len(shape), shape, axis, (0, 1), sources))
     units, inputs = matrix_shape(shape, axis)
     assert (sample.units, sample.inputs) == (min(units, 512), min(inputs, 128))
