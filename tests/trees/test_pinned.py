@@ -5,6 +5,7 @@ Written anew by ``python -m tests.trees.test_pinned`` where a change is meant; t
 
 import json
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -47,13 +48,13 @@ def random_family(seed: int) -> tuple[Family, np.ndarray]:
     return family, labels
 
 
-def forests(name: str) -> list[dict[str, object]]:
+def forests(name: str) -> list[dict[str, Any]]:
     """What one method answers for each seed, rounded."""
     found = []
     for seed in SEEDS:
         family, labels = random_family(seed)
         forest = METHODS[name].solve(Families(labels, family, seed))
-        known: dict[str, object] = {"parents": forest.parents.tolist()}
+        known: dict[str, Any] = {"parents": forest.parents.tolist()}
         for field in ("p_direction", "p_parent", "missing"):
             values = getattr(forest, field)
             known[field] = None if values is None else np.round(values, 9).tolist()
