@@ -199,9 +199,9 @@ def test_reduced_precision_keeps_the_family(family):
 
 
 def test_large_collections_are_measured_in_groups(rng, monkeypatch):
-    from neural_phylogeny.reconstruction import collect as collection
+    from neural_phylogeny.reconstruction import passes
 
-    monkeypatch.setattr(collection, "TOGETHER", 5)
+    monkeypatch.setattr(passes, "TOGETHER", 5)
     models = {}
     for k in range(4):
         models[f"root{k}"] = weights(rng)

@@ -9,7 +9,7 @@ def test_a_problem_is_what_the_weights_say_of_the_chosen_models(measured, rng):
     root = {"a": rng.uniform(-1, 1, (40, 30)), "b": rng.uniform(-1, 1, (20, 40))}
     kid = {name: w + rng.laplace(0, 0.5, w.shape) for name, w in root.items()}
     models = [kid, {"a": rng.uniform(-1, 1, (40, 30)), "c": np.eye(5)}, root, {"c": 2.0 * np.eye(5) + 1.0}]
-    problem = Findings.of(measured(*models), 1e-3, 6).problem([2, 0, 1, 3], np.array([0, 0, 1, 2]), seed=5)
+    problem = examined(measured(*models), 6).problem([2, 0, 1, 3], np.array([0, 0, 1, 2]), seed=5)
     flat = [np.concatenate([m["a"].ravel(), m["b"].ravel()]) for m in (root, kid)]
     assert problem.distance[0, 1] == pytest.approx(np.linalg.norm(flat[0] - flat[1]), rel=1e-4)
     only_a = np.linalg.norm(root["a"] - models[1]["a"])

@@ -109,7 +109,7 @@ def reconstruct(
         method = METHODS[method]
     alpha = checked_alpha(alpha)
     support = checked_count("support", support, 0)
-    reading = Reading(threads, memory, seed, include, exclude, component, stats, save_stats, progress, sample)
+    reading = Reading(threads, memory, seed, include, exclude, component, stats, save_stats, progress, sample, alpha)
     return phylogeny(gather(models, reading), method, alpha, reading.seed, draws=support)
 
 
@@ -136,7 +136,7 @@ def compare(
         When an option is outside its range.
     """
     alpha = checked_alpha(alpha)
-    reading = Reading(threads, memory, seed, component=component, sample=sample)
+    reading = Reading(threads, memory, seed, component=component, sample=sample, alpha=alpha)
     collection = gather([a, b], reading)
     if len(collection.refs) != 2:
         reasons = "; ".join(f"{skipped.path}: {skipped.reason}" for skipped in collection.skipped)

@@ -10,6 +10,7 @@ import numpy as np
 from neural_phylogeny.reconstruction.claim import Answer, claims
 from neural_phylogeny.reconstruction.collect import Collection
 from neural_phylogeny.reconstruction.examine import Findings
+from neural_phylogeny.reconstruction.relate import Relations
 from neural_phylogeny.records import Comparison, Edge, Evidence, Kinship, Reasons, TensorComparison
 from neural_phylogeny.statistics.results import Statistics
 from neural_phylogeny.trees.methods import Method
@@ -18,10 +19,13 @@ from neural_phylogeny.wording import reasons_for, verdict_would_change, weigh, w
 
 def comparison(collection: Collection, method: Method, alpha: float, seed: int) -> Comparison:
     """Everything known of the two models of a collection; which came first, as the method says of a family of two."""
-    found = Findings.of(collection.groups[0].statistics, alpha, 1)
+    group = collection.groups[0]
+    relations = Relations.of(group.statistics, alpha, 1)
+    family = collection.family(group, [0, 1])
+    found = Findings.of(family.statistics, relations.existence)
     kin, conclusive = bool(found.kin[0, 1]), bool(found.existence.conclusive[0, 1])
     labels = (0, 0) if kin else (0, 1) if conclusive else (None, None)
-    a, b = (collection.record(k, labels[k], found.remark(k)) for k in (0, 1))
+    a, b = (collection.record(k, labels[k], relations.remark(k)) for k in (0, 1))
     names = (a.name, b.name)
     kinship, direction = found.kinship(0, 1), math.nan
     shared = found.similarity(0, 1), float(found.coverage[0, 1])
@@ -33,7 +37,7 @@ def comparison(collection: Collection, method: Method, alpha: float, seed: int) 
         verdict = "unrelated" if conclusive else "not comparable"
     else:
         forest = method.solve(found.problem([0, 1], np.zeros(2, dtype=np.int64), seed))
-        edges, undirected = claims(names, [Answer(collection.groups[0], found, [0, 1], forest)])
+        edges, undirected = claims(names, [Answer(family, found, [0, 1], forest)])
         claimed: list[Edge | Kinship] = [*edges, *undirected, Kinship(*names, kinship, *shared, evidence)]
         claim = claimed[0]
         evidence = claim.evidence

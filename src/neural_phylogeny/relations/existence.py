@@ -12,7 +12,9 @@ give a p-value that only a normal tail would.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, fields
+from typing import Any, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,6 +23,9 @@ from neural_phylogeny.statistics.results import Statistics
 from neural_phylogeny.tensors.roles import Role
 
 Matrix = NDArray[np.float64]
+
+ENOUGH = 0.1
+"""Share of the smaller model's weights that must be compared before two models are called unrelated."""
 
 DISTINCT = 64
 """Different values a matrix must have before its equality in two models proves anything."""
@@ -42,7 +47,8 @@ class Existence:
     matched : array
         Cosine of the sampled matrices once centred along both axes: what the test looks at.
     conclusive : array of bool
-        Whether the two have enough in common for a verdict: a perfect copy of either would have been found.
+        Whether the two have enough in common for a verdict: at least ``ENOUGH`` of the smaller one, and a perfect copy
+        of either would have been found in it.
     identical : array of bool
         Whether some trained matrix is equal in both to the last bit, in all that was read of it, which chance does
         not do.
@@ -54,6 +60,11 @@ class Existence:
     matched: Matrix
     conclusive: NDArray[np.bool_]
     identical: NDArray[np.bool_]
+
+    def of(self, rows: Sequence[int]) -> Existence:
+        """The same of some of the models, in the given order."""
+        at = np.ix_(rows, rows)
+        return Existence(**{field.name: getattr(self, field.name)[at] for field in fields(self)})
 
     @property
     def p_value(self) -> Matrix:
@@ -74,23 +85,47 @@ def existence(statistics: Statistics, alpha: float = 1e-3, n_pairs: int | None =
     are in no common order; a shared initialisation seed breaks that, and such models are called related.
     """
     n = statistics.alignment.n_models
-    total, variance, bound = np.zeros((n, n)), np.zeros((n, n)), np.zeros((n, n))
-    norms, aligned = np.zeros((n, n)), np.zeros((n, n))
+    sums, own = _Sums.zeros(n), _Sums.zeros(n)
     for tensor, arrays in statistics:
-        if "matching.aligned" not in arrays:
-            continue
-        terms = _weighted(arrays["matching.aligned"], arrays["matching.variance"], arrays["matching.bound"])
-        at = np.ix_(tensor.members, tensor.members)
-        for whole, part in zip((total, variance, bound, norms, aligned), terms, strict=True):
-            whole[at] = np.maximum(whole[at], part) if whole is bound else whole[at] + part
-    comparable = (variance > 0) & ~np.eye(n, dtype=bool)
-    log_p = bernstein_log_tail(total, variance, bound)
+        if "matching.aligned" in arrays:
+            terms = _weighted(arrays["matching.aligned"], arrays["matching.variance"], arrays["matching.bound"])
+            at, counted = np.ix_(tensor.members, tensor.members), tensor.pairs
+            sums.add(at, counted, terms)
+            own.add(at, counted, tuple(np.repeat(np.diag(term)[:, None], len(term), axis=1) for term in terms))
+    others = ~np.eye(n, dtype=bool)
+    log_p, of_copy = sums.log_p(), own.log_p()
     level = np.log(alpha) - np.log(max(n * (n - 1) // 2 if n_pairs is None else n_pairs, 1))
-    matched = np.divide(aligned, norms, out=np.zeros((n, n)), where=norms > 0)
+    matched = np.divide(sums.aligned, sums.norms, out=np.zeros((n, n)), where=sums.norms > 0)
     identical = identical_matrices(statistics)
-    related = identical | (comparable & (log_p < level))
-    conclusive = comparable & ((np.diag(log_p) < level)[:, None] & (np.diag(log_p) < level))
+    related = identical | (others & (log_p < level))
+    enough = statistics.alignment.coverage_of_smaller() >= ENOUGH
+    conclusive = others & enough & (of_copy < level) & (of_copy.T < level)
     return Existence(log_p, related, matrix_cosine(statistics), matched, conclusive | related, identical)
+
+
+@dataclass(frozen=True)
+class _Sums:
+    """What the test adds up over the matrices of a pair, ``(n_models, n_models)`` each; ``bound`` is the largest."""
+
+    total: Matrix
+    variance: Matrix
+    bound: Matrix
+    norms: Matrix
+    aligned: Matrix
+
+    @classmethod
+    def zeros(cls, n: int) -> Self:
+        return cls(*(np.zeros((n, n)) for _ in range(5)))
+
+    def add(self, at: Any, counted: NDArray[np.bool_], terms: tuple[Matrix, ...]) -> None:
+        """Add the terms of one tensor, of the pairs that it counts for."""
+        sums = (self.total, self.variance, self.bound, self.norms, self.aligned)
+        for whole, term in zip(sums, terms, strict=True):
+            part = np.where(counted, term, 0.0)
+            whole[at] = np.maximum(whole[at], part) if whole is self.bound else whole[at] + part
+
+    def log_p(self) -> Matrix:
+        return bernstein_log_tail(self.total, self.variance, self.bound)
 
 
 def identical_matrices(statistics: Statistics) -> NDArray[np.bool_]:
@@ -103,7 +138,7 @@ def identical_matrices(statistics: Statistics) -> NDArray[np.bool_]:
     for tensor, arrays in statistics:
         if tensor.is_matrix and tensor.role is Role.KERNEL:
             label, rich = arrays["equality.label"], arrays["moments.distinct"] >= DISTINCT
-            equal = (label[:, None] == label[None, :]) & rich
+            equal = (label[:, None] == label[None, :]) & rich & tensor.pairs
             identical[np.ix_(tensor.members, tensor.members)] |= equal
     np.fill_diagonal(identical, False)
     return identical
@@ -155,7 +190,7 @@ def matrix_gram(statistics: Statistics) -> tuple[Matrix, Matrix, Matrix]:
             continue
         gram = arrays["gram"]
         squares = np.diag(gram)
-        finite = np.isfinite(squares)[:, None] & np.isfinite(squares)[None, :]
+        finite = np.isfinite(squares)[:, None] & np.isfinite(squares)[None, :] & tensor.pairs
         at = np.ix_(tensor.members, tensor.members)
         product[at] += np.where(finite, gram, 0.0)
         norm[at] += np.where(finite, squares[:, None], 0.0)
