@@ -76,7 +76,7 @@ def _forests(
         if len(rows) < 2:
             continue
         families = labels[[group.members[row] for row in rows]]
-        forest = _on_something(method.solve(found.problem(rows, families, seed)), found.coverage[np.ix_(rows, rows)])
+        forest = _on_something(method.solve(found.families(rows, families, seed)), found.coverage[np.ix_(rows, rows)])
         shares = support(found, rows, families, method, forest, draws, seed) if draws else None
         forests.append(Answer(group, found, rows, forest, shares))
     return forests
