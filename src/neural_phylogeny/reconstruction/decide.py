@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import platform
-from dataclasses import asdict, replace
+from dataclasses import asdict
 from typing import Any
 
 import numpy as np
@@ -18,7 +18,6 @@ from neural_phylogeny.reconstruction.relate import PARTLY
 from neural_phylogeny.reconstruction.support import support
 from neural_phylogeny.records import Phylogeny
 from neural_phylogeny.statistics.cache import Group
-from neural_phylogeny.trees.forest import Forest
 from neural_phylogeny.trees.methods import METHODS, Method
 
 EXISTENCE = "existence"
@@ -76,21 +75,10 @@ def _forests(
         if len(rows) < 2:
             continue
         families = labels[[group.members[row] for row in rows]]
-        forest = _on_something(method.solve(found.families(rows, families, seed)), found.coverage[np.ix_(rows, rows)])
+        forest = method.solve(found.families(rows, families, seed))
         shares = support(found, rows, families, method, forest, draws, seed) if draws else None
         forests.append(Answer(group, found, rows, forest, shares))
     return forests
-
-
-def _on_something(forest: Forest, coverage: NDArray[np.float64]) -> Forest:
-    """The forest without edges, and without families, between models that share nothing that was compared."""
-    parents = forest.parents.copy()
-    nothing = (parents >= 0) & (coverage[parents, np.arange(len(parents))] == 0)
-    parents[nothing] = -1
-    families = forest.families
-    if families is not None:
-        families = components((coverage > 0) & (families[:, None] == families[None, :]))
-    return replace(forest, parents=parents, families=families)
 
 
 def _relabelled(labels: NDArray[np.int64], forests: list[Answer]) -> NDArray[np.int64]:
