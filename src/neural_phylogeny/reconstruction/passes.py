@@ -17,6 +17,7 @@ import numpy as np
 from neural_phylogeny.graphs import components
 from neural_phylogeny.reconstruction.options import Reading
 from neural_phylogeny.reconstruction.relate import Relations
+from neural_phylogeny.reconstruction.signs import with_signs_restored
 from neural_phylogeny.sources.opening import Opened
 from neural_phylogeny.statistics.cache import Group
 from neural_phylogeny.statistics.candidates import candidates, sample
@@ -71,15 +72,17 @@ def compared(alignment: Alignment) -> set[AlignedTensor]:
 
 
 def _measured(opened: Sequence[Opened], members: Sequence[int], reading: Reading, alignment: Alignment) -> Statistics:
-    return measure(
-        [opened[model][1] for model in members],
-        alignment,
-        standard_statistics(reading.seed),
+    read = partial(
+        measure,
+        alignment=alignment,
+        statistics=standard_statistics(reading.seed),
         threads=reading.threads or os.cpu_count() or 1,
         memory=reading.memory,
         sample=reading.sample,
         progress=reading.progress,
     )
+    checkpoints, names = [opened[model][1] for model in members], [opened[model][0].name for model in members]
+    return with_signs_restored(read, checkpoints, names)
 
 
 def within(alignment: Alignment, memory: int) -> Alignment:

@@ -11,11 +11,16 @@ from numpy.typing import NDArray
 
 from neural_phylogeny.graphs import components
 from neural_phylogeny.relations.copies import copies
-from neural_phylogeny.relations.existence import Existence, existence
+from neural_phylogeny.relations.existence import ENOUGH, Existence, existence
 from neural_phylogeny.statistics.results import Statistics
 
 PARTLY = "left out:"
 """How the remark on a model begins that was judged all the same."""
+
+NOT_ENOUGH = (
+    f"not enough in common with any other model: less than {ENOUGH:.0%} of the smaller one's weights could be compared, "
+    "or too few usable matrices"
+)
 
 
 @dataclass(frozen=True)
@@ -60,7 +65,9 @@ class Relations:
         if set(matrices) <= set(broken):
             return f"its weights are NaN, infinite, too large or unreadable, {broken[0]!r} first"
         if not self.pairs[row].any() and not self.existence.conclusive[row].any():
-            return "not enough evidence: so small that even a copy of it could be chance"
+            if not self.existence.large_enough[row]:
+                return "too small: even an identical copy would not be statistically significant"
+            return NOT_ENOUGH
         return f"{PARTLY} NaN, infinite, too large or unreadable values in {', '.join(broken)}" if broken else ""
 
     @cached_property
