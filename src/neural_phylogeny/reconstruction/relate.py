@@ -18,8 +18,8 @@ PARTLY = "left out:"
 """How the remark on a model begins that was judged all the same."""
 
 NOT_ENOUGH = (
-    f"not enough in common with any other model: less than {ENOUGH:.0%} of the smaller one's weights could be compared, "
-    "or too few usable matrices"
+    "not enough in common with any other model: too few usable matrices, or less than "
+    f"{ENOUGH:.0%} of the smaller one's weights could be compared"
 )
 
 
