@@ -178,7 +178,7 @@ def test_what_a_memory_limit_left_out_is_read_again_without_it(tmp_path, rng):
 
 
 def test_another_component_is_another_model(tmp_path, rng):
-    ref = ModelRef("m", "m", (Part(str(tmp_path / "m.npz")),))
+    ref = ModelRef(name="m", path="m", parts=(Part(file=str(tmp_path / "m.npz")),))
     np.savez(tmp_path / "m.npz", w=rng.normal(size=(4, 4)))
     with open_model(ref) as checkpoint:
         assert fingerprint(ref, checkpoint) != fingerprint(replace(ref, component="ema"), checkpoint)

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from neural_phylogeny.atomic_files import replacing
 from neural_phylogeny.errors import InvalidOptionError
+from neural_phylogeny.formats.quantised import not_compared
 from neural_phylogeny.reconstruction.options import Reading
 from neural_phylogeny.reconstruction.passes import compared, measured_families, measured_groups, planned
 from neural_phylogeny.records import ModelRecord, ModelRef, Skipped
@@ -42,6 +43,8 @@ class Collection:
     notes: tuple[str, ...]
     sample: float | None = None
     """The share of the weights that was asked for; None for the default."""
+    unread: tuple[str, ...] = ()
+    """Of each model, which stored weights could not be compared and why; empty where all could."""
     families: tuple[Group, ...] = ()
     """Families with boxes of their own; those of any other are in its group."""
 
@@ -61,7 +64,16 @@ class Collection:
     def record(self, k: int, family: int | None, remark: str) -> ModelRecord:
         """The k-th model as a result has it."""
         ref = self.refs[k]
-        return ModelRecord(ref.name, ref.path, self.formats[k], int(self.parameters[k]), family, remark)
+        if self.unread and self.unread[k]:
+            remark = "; ".join(filter(None, (remark, self.unread[k])))
+        return ModelRecord(
+            name=ref.name,
+            path=ref.path,
+            format=self.formats[k],
+            parameters=int(self.parameters[k]),
+            family=family,
+            remark=remark,
+        )
 
     def left_out(self) -> tuple[Skipped, ...]:
         """What was not read, and models whose files gave out in the middle of the pass."""
@@ -69,7 +81,9 @@ class Collection:
         for group in (*self.groups, *self.families):
             for row, reason in group.statistics.failures.items():
                 failures.setdefault(group.members[row], reason)
-        partly = (Skipped(self.refs[model].path, f"read in part only: {why}") for model, why in failures.items())
+        partly = (
+            Skipped(path=self.refs[model].path, reason=f"read in part only: {why}") for model, why in failures.items()
+        )
         return (*self.skipped, *partly)
 
 
@@ -102,13 +116,16 @@ def gather(models: Models, reading: Reading) -> Collection:
             with replacing(reading.save_stats) as file:
                 save(file, CachedStatistics(tuple(prints), reading.seed, (*groups, *families)))
         formats = tuple(format_of(checkpoint) for _, checkpoint in opened)
+        unread = tuple("; ".join(not_compared(checkpoint)) for _, checkpoint in opened)
     finally:
         for _, checkpoint in opened:
             checkpoint.close()
     refs = tuple(ref for ref, _ in opened)
     every = [notes, *(group.statistics.alignment.notes for group in (*groups, *families))]
     notes = tuple(dict.fromkeys(note for some in every for note in some))
-    return Collection(refs, formats, alignment.parameters, tuple(skipped), groups, notes, reading.sample, families)
+    return Collection(
+        refs, formats, alignment.parameters, tuple(skipped), groups, notes, reading.sample, unread, families
+    )
 
 
 def _open(models: Models, reading: Reading) -> tuple[list[Opened], list[Skipped]]:
