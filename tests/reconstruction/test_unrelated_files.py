@@ -34,7 +34,7 @@ def family(rng, shapes=SHAPES, prefix="", **other):
 
 def said(answer, models):
     """All claims on some models, with their numbers."""
-    edges = {(e.parent, e.child): [e.confidence, e.similarity, e.coverage] for e in answer.edges}
+    edges = {(e.parent, e.child): [e.confidence or 0.0, e.similarity, e.coverage] for e in answer.edges}
     pairs = {tuple(sorted((p.a, p.b))): [p.similarity, p.coverage] for p in answer.undirected}
     return {pair: numbers for pair, numbers in (edges | pairs).items() if set(pair) <= set(models)}
 
