@@ -43,6 +43,9 @@ def retained(statistics: Statistics) -> NDArray[np.bool_]:
         drawn_again = cosines < least_cosine(median(cosines))
     left = np.isfinite(cosines) & ~drawn_again
     found: NDArray[np.bool_] = ~drawn_again | ~left.any(axis=0)
+    for row, tensor in zip(found, statistics.alignment.tensors, strict=True):
+        if tensor.links:
+            row[np.ix_(tensor.members, tensor.members)] &= tensor.pairs
     return found
 
 
