@@ -60,10 +60,10 @@ def test_it_needs_a_third(measured, root, rng):
 def test_it_is_told_as_evidence_of_kinship(measured, root, rng):
     child = trained(root, rng)
     found = Findings.of(measured(root, child, trained(child, rng, frozen=("a",))), 1e-3, 3)
-    told = {one.witness: one for one in found.evidence(1, 2, ("child", "grandchild"))}
-    assert told["shared-values"].favours == "kin"
-    assert told["shared-values"].statement.startswith("at least 60.0% of their values")
-    assert "shared-values" not in {one.witness for one in found.evidence(0, 1, ("root", "child"))}
+    told = {one.feature: one for one in found.evidence(1, 2, ("child", "grandchild"))}
+    assert told["shared-values"].favours == "related"
+    assert told["shared-values"].statement.startswith("at least 60.0% of the values")
+    assert "shared-values" not in {one.feature for one in found.evidence(0, 1, ("root", "child"))}
 
 
 def test_siblings_that_one_decay_took_down_alike_are_told_as_kin_alone(measured, root, rng):
@@ -74,5 +74,5 @@ def test_siblings_that_one_decay_took_down_alike_are_told_as_kin_alone(measured,
         child["a"][:, :10] = np.float32(0.9) * root["a"][:, :10]
         models.append(child)
     found = Findings.of(measured(*models), 1e-3, 3)
-    told = {one.witness: one.favours for one in found.evidence(1, 2, ("first", "second"))}
-    assert told["shared-values"] == "kin"
+    told = {one.feature: one.favours for one in found.evidence(1, 2, ("first", "second"))}
+    assert told["shared-values"] == "related"

@@ -21,7 +21,7 @@ def names(*paths: str | Path, include: Sequence[str] = (), exclude: Sequence[str
 
 def test_a_file_is_a_model_whatever_its_suffix(write) -> None:
     path = write("weights.dat")
-    assert discover([path]) == ([ModelRef("weights.dat", path, (Part(path),))], [])
+    assert discover([path]) == ([ModelRef(name="weights.dat", path=path, parts=(Part(file=path),))], [])
 
 
 def test_a_trainers_file_given_explicitly_is_taken(write) -> None:
@@ -51,7 +51,7 @@ def test_a_folder_model_is_called_by_its_folder(write, tmp_path: Path, monkeypat
     write("x/m/config.json", {})
     weights = write("x/m/model.safetensors")
     folder = str(tmp_path / "x/m")
-    assert discover([folder]) == ([ModelRef("m", folder, (Part(weights),))], [])
+    assert discover([folder]) == ([ModelRef(name="m", path=folder, parts=(Part(file=weights),))], [])
     monkeypatch.chdir(folder)
     assert names(".") == ["m"]
 
@@ -101,7 +101,7 @@ def test_a_pattern_without_a_model_is_told(write, tmp_path: Path) -> None:
     write("logs/log.txt")
     assert discover([f"{tmp_path}/*"]) == (
         [],
-        [Skipped(f"{tmp_path}/*", "no checkpoint of a known format matches this pattern")],
+        [Skipped(path=f"{tmp_path}/*", reason="no checkpoint of a known format matches this pattern")],
     )
 
 
@@ -110,7 +110,7 @@ def test_what_is_missing_is_told_once_and_the_rest_goes_on(write, tmp_path: Path
     found, skipped = discover([gone, write("a.pt"), nothing, gone])
     assert [ref.name for ref in found] == ["a.pt"]
     reason = "no such file or directory. Check the path and its permissions."
-    assert skipped == [Skipped(gone, reason), Skipped(nothing, reason)]
+    assert skipped == [Skipped(path=gone, reason=reason), Skipped(path=nothing, reason=reason)]
 
 
 def test_what_is_no_file_is_told(write, tmp_path: Path) -> None:
@@ -138,28 +138,36 @@ def test_what_no_file_can_be_called_is_told(path: str) -> None:
 
 def test_a_folder_without_checkpoints_is_told(write, tmp_path: Path) -> None:
     write("README.md", "nothing here")
-    assert discover([tmp_path]) == ([], [Skipped(str(tmp_path), "no checkpoint of a known format in this folder")])
+    assert discover([tmp_path]) == (
+        [],
+        [Skipped(path=str(tmp_path), reason="no checkpoint of a known format in this folder")],
+    )
 
 
 def test_a_folder_that_may_not_be_listed_is_told(tmp_path: Path, refuse) -> None:
     refuse("os.listdir", str(tmp_path))
     reason = "permission denied. Check the path and its permissions."
-    assert discover([tmp_path]) == ([], [Skipped(str(tmp_path), reason)])
+    assert discover([tmp_path]) == ([], [Skipped(path=str(tmp_path), reason=reason)])
 
 
 def test_a_file_in_a_folder_that_may_not_be_entered_is_told(write, refuse) -> None:
     path = write("locked/a.pt")
     refuse("os.stat", path)
-    assert discover([path]) == ([], [Skipped(path, "permission denied. Check the path and its permissions.")])
+    assert discover([path]) == (
+        [],
+        [Skipped(path=path, reason="permission denied. Check the path and its permissions.")],
+    )
 
 
 def test_a_shard_index_given_explicitly_is_its_model(write) -> None:
     shard = write("m/a.safetensors")
     index = write("m/model.safetensors.index.json", {"weight_map": {"w": "a.safetensors"}})
-    assert discover([index])[0] == [ModelRef("model.safetensors.index.json", index, (Part(shard),))]
+    assert discover([index])[0] == [
+        ModelRef(name="model.safetensors.index.json", path=index, parts=(Part(file=shard),))
+    ]
     broken = write("m/b.index.json", {"weight_map": {"w": "../x"}})
     assert discover([broken])[1] == [
-        Skipped(broken, "the shard index points outside its folder ('../x'). Do not trust this folder.")
+        Skipped(path=broken, reason="the shard index points outside its folder ('../x'). Do not trust this folder.")
     ]
 
 
@@ -170,9 +178,9 @@ def test_a_manifest_names_its_models(write, tmp_path: Path) -> None:
     manifest = write("models.csv", "name,path\nparent,w/a.pt\nchild,w/b.pt\nwhole,w/m\n")
     assert discover([manifest]) == (
         [
-            ModelRef("parent", a, (Part(a),)),
-            ModelRef("child", b, (Part(b),)),
-            ModelRef("whole", str(tmp_path / "w/m"), (Part(folder_weights),)),
+            ModelRef(name="parent", path=a, parts=(Part(file=a),)),
+            ModelRef(name="child", path=b, parts=(Part(file=b),)),
+            ModelRef(name="whole", path=str(tmp_path / "w/m"), parts=(Part(file=folder_weights),)),
         ],
         [],
     )

@@ -64,12 +64,19 @@ class Collection:
         ref = self.refs[k]
         if self.unread and self.unread[k]:
             remark = "; ".join(filter(None, (remark, self.unread[k])))
-        return ModelRecord(ref.name, ref.path, self.formats[k], int(self.parameters[k]), family, remark)
+        return ModelRecord(
+            name=ref.name,
+            path=ref.path,
+            format=self.formats[k],
+            parameters=int(self.parameters[k]),
+            family=family,
+            remark=remark,
+        )
 
     def left_out(self) -> tuple[Skipped, ...]:
         """What was not read, and models whose files gave out in the middle of the pass."""
         partly = (
-            Skipped(self.refs[group.members[row]].path, f"read in part only: {reason}")
+            Skipped(path=self.refs[group.members[row]].path, reason=f"read in part only: {reason}")
             for group in self.groups
             for row, reason in group.statistics.failures.items()
         )

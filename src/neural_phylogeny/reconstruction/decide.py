@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 import neural_phylogeny
 from neural_phylogeny.graphs import components
-from neural_phylogeny.reconstruction.claim import Answer, claims, hidden_ancestors, note_starts
+from neural_phylogeny.reconstruction.claim import Answer, claims, missing_ancestors, note_starts
 from neural_phylogeny.reconstruction.collect import Collection
 from neural_phylogeny.reconstruction.examine import PARTLY, Examined, Findings, examine
 from neural_phylogeny.reconstruction.support import support
@@ -45,14 +45,14 @@ def phylogeny(
     names = [ref.name for ref in collection.refs]
     note_starts(remarks, names, forests)
     edges, undirected = claims(names, forests)
-    hidden, from_hidden = hidden_ancestors(names, forests, {int(k): families[k] for k in families}, labels)
+    missing, from_missing = missing_ancestors(names, forests, {int(k): families[k] for k in families}, labels)
     return Phylogeny(
         models=tuple(
             collection.record(k, families[int(labels[k])] if settled[k] else None, remarks[k]) for k in range(n)
         ),
-        edges=(*edges, *from_hidden),
+        edges=(*edges, *from_missing),
         undirected=tuple(undirected),
-        hidden=tuple(hidden),
+        missing=tuple(missing),
         copies=tuple(
             tuple(names[group.members[row]] for row in rows) for group, found in answers for rows in found.copies
         ),

@@ -26,6 +26,9 @@ from neural_phylogeny.statistics.cache import Group
 from neural_phylogeny.statistics.results import Statistics
 from neural_phylogeny.trees.family import Families, Family
 
+LEAST_LOG_P = -300.0 * np.log(10.0)
+"""Smaller p-values are reported as 1e-300: no null distribution is known that far out."""
+
 PARTLY = "left out:"
 """How the remark on a model begins that was judged all the same."""
 
@@ -83,13 +86,9 @@ class Findings:
         cosine = float(self.existence.cosine[i, j])
         return cosine if np.isfinite(cosine) else 0.0
 
-    def p_value(self, i: int, j: int) -> float:
-        """p-value of the relatedness test under unrelatedness, see ``Existence.p_value``."""
-        return float(self.existence.p_value[i, j])
-
-    def kinship(self, i: int, j: int) -> float:
-        """One less the p-value of strangers matching so well; certainty where a matrix is identical."""
-        return 1.0 if self.existence.identical[i, j] else float(1.0 - np.exp(self.existence.log_p[i, j]))
+    def p_value(self, i: int, j: int) -> float | None:
+        """p-value of the relatedness test, at least 1e-300; None where a layer is identical, so that none is needed."""
+        return None if self.existence.identical[i, j] else float(np.exp(max(self.existence.log_p[i, j], LEAST_LOG_P)))
 
     def remark(self, row: int) -> str:
         """Why a model could not be judged, or which of its tensors were left out; empty when all is well."""

@@ -67,7 +67,7 @@ def discover(
                 seen.add(files)
                 named.append(item)
     refs = [
-        ModelRef(name, item.found.path, item.found.parts, component)
+        ModelRef(name=name, path=item.found.path, parts=item.found.parts, component=component)
         for name, item in zip(_names(named), named, strict=True)
     ]
     return (
@@ -80,14 +80,14 @@ def _expand(path: str) -> Iterator[_Named | Skipped]:
     """The models behind one argument; at least one item, so that nothing given is lost without a word."""
     if os.path.isdir(path):
         items = list(_walk(path))
-        yield from items or [Skipped(path, "no checkpoint of a known format in this folder")]
+        yield from items or [Skipped(path=path, reason="no checkpoint of a known format in this folder")]
     elif os.path.isfile(path):
         yield from _from_file(path)
     elif not os.path.lexists(path) and (matched := _matched_by(path)):
         items = list(_from_matches(matched))
-        yield from items or [Skipped(path, "no checkpoint of a known format matches this pattern")]
+        yield from items or [Skipped(path=path, reason="no checkpoint of a known format matches this pattern")]
     else:
-        yield Skipped(path, why_unusable(path))
+        yield Skipped(path=path, reason=why_unusable(path))
 
 
 def _from_file(path: str) -> Iterator[_Named | Skipped]:
@@ -97,16 +97,16 @@ def _from_file(path: str) -> Iterator[_Named | Skipped]:
         elif is_manifest(path):
             yield from _from_rows(read_manifest(path))
         else:
-            yield _Named(Found(path, (Part(path),)))
+            yield _Named(Found(path, (Part(file=path),)))
     except CheckpointError as error:
-        yield Skipped(path, reason_of(error, path))
+        yield Skipped(path=path, reason=reason_of(error, path))
 
 
 def _from_rows(rows: Sequence[tuple[str, str]]) -> Iterator[_Named | Skipped]:
     """A row that stands for one model gives it its name; a folder or pattern of several leaves them theirs."""
     for name, target in rows:
         if is_manifest(target):
-            yield Skipped(target, "a manifest cannot name another manifest")
+            yield Skipped(path=target, reason="a manifest cannot name another manifest")
             continue
         items = list(_expand(target))
         alone = sum(isinstance(item, _Named) for item in items) == 1
@@ -130,7 +130,7 @@ def _from_matches(matched: Iterable[str]) -> Iterator[_Named | Skipped]:
             walked.append(os.path.join(match, ""))
             yield from _walk(match)
         elif is_weight_file(match):
-            yield _Named(Found(match, (Part(match),)))
+            yield _Named(Found(match, (Part(file=match),)))
 
 
 def _walk(folder: str) -> Iterator[_Named | Skipped]:

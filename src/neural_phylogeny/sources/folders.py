@@ -105,7 +105,7 @@ def _look_into(folder: str) -> list[str | Found | Skipped]:
     try:
         listing = _Listing.of(folder)
     except OSError as error:
-        return [Skipped(folder, reason_of(unreadable(folder, error), folder))]
+        return [Skipped(path=folder, reason=reason_of(unreadable(folder, error), folder))]
     components: set[str] = set()
     found: list[Found | Skipped] = []
     if PIPELINE_INDEX in listing.documents:
@@ -124,7 +124,7 @@ def _models_of(listing: _Listing) -> list[Found | Skipped]:
         try:
             sharded.append(Found(index, shards(index)))
         except CheckpointError as error:
-            found.append(Skipped(index, reason_of(error, index)))
+            found.append(Skipped(path=index, reason=reason_of(error, index)))
             broken = True
     claimed = {os.path.normpath(part.file) for model in sharded for part in model.parts}
     loose = [path for path in listing.weights if os.path.normpath(path) not in claimed]
@@ -132,18 +132,18 @@ def _models_of(listing: _Listing) -> list[Found | Skipped]:
         strays = [path for path in loose if looks_like_shard(path)]
         loose = [path for path in loose if path not in strays]
         if not broken:  # else they belong to the model whose index was just reported
-            found += [Skipped(path, "a shard that no index in its folder names") for path in strays]
+            found += [Skipped(path=path, reason="a shard that no index in its folder names") for path in strays]
     chosen: dict[str, Found] = {}
-    for model in sorted([*sharded, *(Found(path, (Part(path),)) for path in loose)], key=_liking):
+    for model in sorted([*sharded, *(Found(path, (Part(file=path),)) for path in loose)], key=_liking):
         kind = _kind(model.path) if listing.has_config or listing.indexes else model.path
         if kind in chosen:
             taken = os.path.basename(chosen[kind].path)
-            found.append(Skipped(model.path, f"the same model as {taken!r}, in another format"))
+            found.append(Skipped(path=model.path, reason=f"the same model as {taken!r}, in another format"))
         else:
             chosen[kind] = model
     models = list(chosen.values())
     found += [Found(listing.folder, model.parts) if _is_whole(model, models, listing) else model for model in models]
-    return found + [Skipped(path, why_unusable(path)) for path in listing.unusable]
+    return found + [Skipped(path=path, reason=why_unusable(path)) for path in listing.unusable]
 
 
 def _is_whole(model: Found, models: list[Found], listing: _Listing) -> bool:
@@ -162,7 +162,7 @@ def _pipeline(listing: _Listing) -> tuple[list[Found | Skipped], set[str]]:
         if not isinstance(content, dict):
             raise DamagedFileError("the pipeline index is not a JSON object", path=index, remedy=remedy)
     except CheckpointError as error:
-        return [Skipped(index, reason_of(error, index))], set()
+        return [Skipped(path=index, reason=reason_of(error, index))], set()
     components = [path for path in listing.subfolders if isinstance(content.get(os.path.basename(path)), list)]
     parts: list[Part] = []
     found: list[Found | Skipped] = []
@@ -170,12 +170,12 @@ def _pipeline(listing: _Listing) -> tuple[list[Found | Skipped], set[str]]:
     for component in components:
         name = os.path.basename(component)
         weights, others = _component(component)
-        parts += [Part(part.file, f"{name}.{part.prefix}") for part in weights]
+        parts += [Part(file=part.file, prefix=f"{name}.{part.prefix}") for part in weights]
         found += others
         if others and not weights:
             incomplete.append(name)
     if incomplete:
-        found.append(Skipped(listing.folder, f"the pipeline's component {incomplete[0]!r} cannot be read"))
+        found.append(Skipped(path=listing.folder, reason=f"the pipeline's component {incomplete[0]!r} cannot be read"))
     elif parts:
         found.append(Found(listing.folder, tuple(parts)))
     return found, set(components)
@@ -186,13 +186,13 @@ def _component(folder: str) -> tuple[tuple[Part, ...], list[Skipped]]:
     try:
         items = _models_of(_Listing.of(folder))
     except OSError as error:
-        return (), [Skipped(folder, reason_of(unreadable(folder, error), folder))]
+        return (), [Skipped(path=folder, reason=reason_of(unreadable(folder, error), folder))]
     others = [item for item in items if isinstance(item, Skipped)]
     models = sorted((item for item in items if isinstance(item, Found)), key=_liking)
     if not models:
         return (), others
     taken = os.path.basename(models[0].path)
-    others += [Skipped(model.path, f"another variant of {taken!r}, which is read") for model in models[1:]]
+    others += [Skipped(path=model.path, reason=f"another variant of {taken!r}, which is read") for model in models[1:]]
     return models[0].parts, others
 
 

@@ -90,7 +90,7 @@ def open_all(refs: Sequence[ModelRef]) -> tuple[list[Opened], list[Skipped]]:
         try:
             opened.append((ref, open_model(ref)))
         except (CheckpointError, MissingExtraError, UnknownChoiceError) as error:
-            skipped.append(Skipped(ref.path, reason_of(error, ref.path)))
+            skipped.append(Skipped(path=ref.path, reason=reason_of(error, ref.path)))
     return opened, skipped
 
 
@@ -99,7 +99,7 @@ def from_memory(models: Mapping[str, Mapping[str, Any]]) -> list[Opened]:
 
     Raises UnsupportedFormatError, naming the model, for anything but a mapping of names to arrays of numbers.
     """
-    return [(ModelRef(name, "", ()), _in_memory(name, arrays)) for name, arrays in models.items()]
+    return [(ModelRef(name=name, path="", parts=()), _in_memory(name, arrays)) for name, arrays in models.items()]
 
 
 def _in_memory(name: str, arrays: Mapping[str, Any]) -> Checkpoint:

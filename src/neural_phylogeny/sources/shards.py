@@ -60,7 +60,7 @@ def shards(index: str) -> tuple[Part, ...]:
             raise UnreadableFileError(
                 f"shard {shown} is missing", path=index, remedy="Download it into the same folder."
             )
-    return tuple(Part(os.path.join(folder, name)) for name in names)
+    return tuple(Part(file=os.path.join(folder, name)) for name in names)
 
 
 def _listed(index: str) -> list[str]:

@@ -21,6 +21,7 @@ from numpy.typing import NDArray
 from neural_phylogeny.errors import SavedFileError
 from neural_phylogeny.records import TensorInfo
 from neural_phylogeny.statistics.base import Arrays
+from neural_phylogeny.statistics.plan import SamplingPlan
 from neural_phylogeny.statistics.results import Statistics
 from neural_phylogeny.tensors.alignment import AlignedTensor, Alignment
 from neural_phylogeny.tensors.roles import Role
@@ -49,6 +50,8 @@ class CachedStatistics:
     groups: tuple[Group, ...]
     about: Mapping[str, Any] = field(default_factory=dict)
     """Whatever else should be known of the models, as JSON has it."""
+    is_current: bool = True
+    """Whether the sampling plan of the pass is the one of today."""
 
     def select(self, wanted: Sequence[str]) -> tuple[Group, ...] | None:
         """The pass restricted to some models, in the given order; None when one of them was not measured.
@@ -84,6 +87,8 @@ def reuse(
     groups = cached.select(fingerprints)
     if groups is None:
         return "does not hold all of these models as they are now"
+    if not cached.is_current:
+        return "was measured by another sampling plan"
     if cached.seed != seed:
         return f"was measured with seed {cached.seed} instead of {seed}"
     if not all(group.statistics.was_sampled(sample) for group in groups):
@@ -100,6 +105,7 @@ def save(file: BinaryIO, saved: CachedStatistics) -> None:
         "format": FORMAT,
         "version": VERSION,
         "seed": saved.seed,
+        "plan": asdict(SamplingPlan(saved.seed)),
         "fingerprints": saved.fingerprints,
         "about": dict(saved.about),
         "groups": [
@@ -139,7 +145,9 @@ def load(path: str | os.PathLike[str]) -> CachedStatistics:
                 _group(entry, {key: data[f"{g}/{key}"] for key in entry["arrays"]})
                 for g, entry in enumerate(header["groups"])
             )
-        return CachedStatistics(tuple(header["fingerprints"]), int(header["seed"]), groups, header.get("about", {}))
+        seed = int(header["seed"])
+        is_current = header.get("plan") == json.loads(json.dumps(asdict(SamplingPlan(seed))))
+        return CachedStatistics(tuple(header["fingerprints"]), seed, groups, header.get("about", {}), is_current)
     except SavedFileError:
         raise
     except _DAMAGE as error:

@@ -91,7 +91,9 @@ def load_kept(path: Path) -> KeptCollection:
             refs=tuple(ModelRef(name=model.text("name"), path=model.text("name"), parts=()) for model in models),
             formats=tuple(model.text("format") for model in models),
             parameters=np.array([model.integer("parameters") for model in models], dtype=np.int64),
-            skipped=tuple(Skipped(item.text("path"), item.text("reason")) for item in about.objects("skipped")),
+            skipped=tuple(
+                Skipped(path=item.text("path"), reason=item.text("reason")) for item in about.objects("skipped")
+            ),
             groups=tuple(replace(group, statistics=expand(group.statistics)) for group in saved.groups),
             notes=about.texts("notes"),
         )

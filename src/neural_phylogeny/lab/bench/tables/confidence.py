@@ -107,12 +107,14 @@ def of_suite(suite: str) -> tuple[Answers, list[Known]]:
         for edge in found.edges:
             if edge.child not in truth and not kept.truth.complete:
                 continue
-            if edge.parent in {hidden.name for hidden in found.hidden}:
-                answers.told["a hidden parent"].append((edge.confidence, False))
+            assert edge.p_parent is not None
+            if edge.parent in {ancestor.name for ancestor in found.missing}:
+                answers.told["a hidden parent"].append((edge.p_parent, False))
                 continue
-            answers.told["this parent"].append((edge.confidence, edge.parent in truth[edge.child]))
+            assert edge.p_direction is not None
+            answers.told["this parent"].append((edge.p_parent, edge.parent in truth[edge.child]))
             if edge.parent in truth[edge.child] or edge.child in truth[edge.parent]:
-                answers.told["this direction"].append((edge.direction, edge.parent in truth[edge.child]))
+                answers.told["this direction"].append((edge.p_direction, edge.parent in truth[edge.child]))
         groups += list(_complete(kept))
     return answers, groups
 

@@ -70,7 +70,7 @@ def statistics_of(measured: Measurements) -> Statistics:
         found |= {"sketch.rows": outline[:, 0], "sketch.columns": outline[:, 1]}
         found |= {"sketch.spectrum": outline[:, 2:5], "sketch.quantiles": outline[:, 5:]}
         units = next(k for k in range(2, size + 1) if size % k == 0)
-        source = TensorInfo(str(t), (units, size // units), "float32")
+        source = TensorInfo(name=str(t), shape=(units, size // units), dtype="float32")
         members = tuple(has.tolist())
         tensors.append(AlignedTensor(source.name, Role.KERNEL, (0, 0), source.shape, 0, members, (source,) * len(has)))
         arrays.append(found)
