@@ -29,6 +29,9 @@ def lasting(statistics: Statistics) -> NDArray[np.bool_]:
         fresh = cosines < np.maximum(LASTING, median(cosines) / 2.0)
     left = np.isfinite(cosines) & ~fresh
     found: NDArray[np.bool_] = ~fresh | ~left.any(axis=0)
+    for row, tensor in zip(found, statistics.alignment.tensors, strict=True):
+        if tensor.links:
+            row[np.ix_(tensor.members, tensor.members)] &= tensor.pairs
     return found
 
 

@@ -35,10 +35,14 @@ READABLE = (2, VERSION)
 
 @dataclass(frozen=True)
 class Group:
-    """Models that were measured together: their positions in the collection, and what was measured."""
+    """Models that were measured together: their positions in the collection, and what was measured.
+
+    ``is_family`` where the boxes are those of a family, else those of pairs.
+    """
 
     members: tuple[int, ...]
     statistics: Statistics
+    is_family: bool = False
 
 
 @dataclass(frozen=True)
@@ -72,7 +76,7 @@ class CachedStatistics:
             rows.sort(key=lambda row, group=group: position[group.members[row]])  # type: ignore[misc]
             if rows:
                 members = tuple(position[group.members[row]] for row in rows)
-                selected.append(Group(members, group.statistics.subset(rows)))
+                selected.append(Group(members, group.statistics.subset(rows), group.is_family))
         return tuple(selected)
 
 
@@ -111,6 +115,7 @@ def save(file: BinaryIO, saved: CachedStatistics) -> None:
         "groups": [
             {
                 "members": group.members,
+                "is_family": group.is_family,
                 "parameters": group.statistics.alignment.parameters.tolist(),
                 "in_matrices": group.statistics.alignment.in_matrices.tolist(),
                 "notes": group.statistics.alignment.notes,
@@ -218,7 +223,7 @@ def _group(entry: Mapping[str, Any], joined: Mapping[str, NDArray[Any]]) -> Grou
     failures = {int(model): str(reason) for model, reason in entry["failures"]}
     batches = {int(model): int(seen) for model, seen in entry.get("batches", [])}
     statistics = Statistics(alignment, found, frozenset(entry["pairwise"]), failures, batches)
-    return Group(tuple(entry["members"]), statistics)
+    return Group(tuple(entry["members"]), statistics, bool(entry.get("is_family", False)))
 
 
 def _tensor(entry: Mapping[str, Any]) -> AlignedTensor:
@@ -231,4 +236,6 @@ def _tensor(entry: Mapping[str, Any]) -> AlignedTensor:
         entry["output_axis"],
         tuple(entry["members"]),
         sources,
+        tuple(entry.get("sides", ())),
+        tuple((a, b) for a, b in entry.get("links", ())),
     )
