@@ -14,7 +14,7 @@ Matrices ``[i, j]`` are positive where i looks like the parent of j.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -109,7 +109,7 @@ WITNESSES = (
 )
 
 
-def log_odds(statistics: Statistics) -> tuple[Matrix, dict[str, Matrix]]:
+def log_odds(statistics: Statistics, features: Sequence[Witness] = WITNESSES) -> tuple[Matrix, dict[str, Matrix]]:
     """Natural log-odds that i is the parent of j, and each witness's votes.
 
     Matrices that one of two models was given anew have no vote. The votes of a theme are averaged and those of the
@@ -119,7 +119,7 @@ def log_odds(statistics: Statistics) -> tuple[Matrix, dict[str, Matrix]]:
     statistics = _matrices(statistics)
     shared = retained(statistics)
     by_witness, themes = {}, dict[str, list[Matrix]]()
-    for witness in WITNESSES:
+    for witness in features:
         found = witness.count(np.where(shared, witness.leads(statistics), np.nan))
         by_witness[witness.name] = found
         themes.setdefault(witness.theme, []).append(found)
