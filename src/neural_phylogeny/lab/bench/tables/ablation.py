@@ -1,7 +1,8 @@
 """Ablation: what ``auto`` loses, suite by suite, when one piece of evidence is taken away.
 
-A row for each exact mark, each direction feature, all of them together, and the innovation tree. The interval is of the paired
-difference to ``auto``, over collections drawn again; a row whose intervals hold zero in every suite is below noise.
+A row for each exact mark, each direction feature, all of them together, and the innovation tree. The interval is that
+of the paired difference to ``auto``, over collections drawn again; a row whose intervals hold zero in every suite is
+below noise.
 """
 
 from __future__ import annotations
