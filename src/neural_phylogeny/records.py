@@ -7,14 +7,18 @@ exception to the rule that rooms only know the rooms before them.
 from __future__ import annotations
 
 import math
+import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal, get_args
 
+from neural_phylogeny.atomic_files import replacing
+from neural_phylogeny.errors import UnknownChoiceError
+
 if TYPE_CHECKING:
     import networkx as nx
 
-Kind = Literal["merge", "finetune", "unknown"]
+Kind = Literal["merge", "pruned", "cast", "quantized", "shrunk", "finetune", "unknown"]
 KINDS: tuple[Kind, ...] = get_args(Kind)
 """Kinds of relation that an edge can claim, the most specific first; documented in ``docs/result-file.md``."""
 
@@ -24,6 +28,10 @@ FAVOURS: tuple[Favours, ...] = get_args(Favours)
 
 Verdict = Literal["parent", "child", "related", "unrelated", "copies", "not comparable"]
 """What a comparison of two models found."""
+
+UndecidedReason = Literal["common initialisation", "common initialisation or missing ancestor"]
+UNDECIDED_REASONS: tuple[UndecidedReason, ...] = get_args(UndecidedReason)
+"""Why no descent is claimed of models with common weights."""
 
 Relation = Literal["child", "related", "child of a missing ancestor"]
 """What an explained model is to the other model of a claim."""
@@ -135,7 +143,7 @@ class Evidence:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ModelRecord:
-    """One model of a result. Equal ``family`` means related; None means that the model could not be compared."""
+    """One model of a result. Equal ``family`` means related; None means that the model could not be compared or is undecided."""
 
     name: str
     path: str
@@ -265,6 +273,17 @@ class MissingAncestor:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class UndecidedGroup:
+    """Models with common weights of which no descent is claimed: they share an initialisation, or perhaps an ancestor.
+
+    Members that are related to no other model by descent have no family.
+    """
+
+    models: tuple[str, ...]
+    reason: UndecidedReason
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ExplainedClaim:
     """One claim about a model and its reasons.
 
@@ -316,9 +335,88 @@ class Phylogeny:
     edges: tuple[Edge, ...] = ()
     undirected: tuple[RelatedPair, ...] = ()
     missing: tuple[MissingAncestor, ...] = ()
+    undecided: tuple[UndecidedGroup, ...] = ()
     copies: tuple[tuple[str, ...], ...] = ()
     skipped: tuple[Skipped, ...] = ()
     provenance: Mapping[str, Any] = field(default_factory=dict)
+
+    def __str__(self) -> str:
+        return self.to_text()
+
+    def __repr__(self) -> str:
+        from neural_phylogeny.reports.families import summary
+
+        return f"<Phylogeny: {summary(self)}>"
+
+    @classmethod
+    def load(cls, path: str | os.PathLike[str]) -> Phylogeny:
+        """A result file, of this version or an older one.
+
+        Raises
+        ------
+        SavedFileError
+            When the file cannot be read or is not a result file.
+        """
+        from neural_phylogeny.reports.json import load
+
+        return load(path)
+
+    def save(self, path: str | os.PathLike[str]) -> None:
+        """Write the result file; it is complete or absent."""
+        with replacing(path) as file:
+            file.write(f"{self.to_json()}\n".encode("ascii"))
+
+    @property
+    def roots(self) -> tuple[str, ...]:
+        """Names of the compared models without a parent, missing ancestors left out; copies count as one."""
+        children = {edge.child for edge in self.edges}
+        copies = {name for group in self.copies for name in group[1:]}
+        named = (model.name for model in self.models if model.family is not None)
+        return tuple(name for name in named if name not in children | copies)
+
+    def parent_of(self, name: str) -> str | None:
+        """Name of the main parent of a model, a model or a missing ancestor; None for a root.
+
+        Raises
+        ------
+        UnknownChoiceError
+            When the result has no such model; so do the methods below.
+        """
+        name = self._representative(name)
+        return next((edge.parent for edge in self.edges if edge.child == name), None)
+
+    def children_of(self, name: str) -> tuple[str, ...]:
+        """Names of the models that were made from a model."""
+        name = self._representative(name)
+        return tuple(edge.child for edge in self.edges if edge.parent == name)
+
+    def ancestors_of(self, name: str) -> tuple[str, ...]:
+        """Names of the main parent of a model, its main parent and so on up to the root."""
+        found: list[str] = []
+        above = self.parent_of(name)
+        while above is not None and above not in found:
+            found.append(above)
+            above = next((edge.parent for edge in self.edges if edge.child == above), None)
+        return tuple(found)
+
+    def family_of(self, name: str) -> tuple[str, ...]:
+        """Names of the models of a model's family, itself included; itself alone where it has none."""
+        self._representative(name)
+        family = next(model.family for model in self.models if model.name == name)
+        return (name,) if family is None else tuple(model.name for model in self.models if model.family == family)
+
+    def explain(self, name: str) -> Explanation:
+        """The claims about a model with the evidence for and against each."""
+        from neural_phylogeny.reports.explanation import explain
+
+        return explain(self, name)
+
+    def _representative(self, name: str) -> str:
+        """The first of the copies of a model, which the claims name."""
+        known = [model.name for model in self.models]
+        if name not in known:
+            raise UnknownChoiceError("model", name, known)
+        return next((group[0] for group in self.copies if name in group), name)
 
     @property
     def graph(self) -> nx.DiGraph[str]:
