@@ -143,7 +143,7 @@ class Evidence:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ModelRecord:
-    """One model of a result. Equal ``family`` means related; None means that the model could not be compared or is undecided."""
+    """One model of a result. Equal ``family`` means related; None: it could not be compared or is undecided."""
 
     name: str
     path: str
@@ -359,7 +359,8 @@ class Phylogeny:
         """
         from neural_phylogeny.reports.json import load
 
-        return load(path)
+        found: Phylogeny = load(path)
+        return found
 
     def save(self, path: str | os.PathLike[str]) -> None:
         """Write the result file; it is complete or absent."""

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 import neural_phylogeny
 from neural_phylogeny.graphs import components
-from neural_phylogeny.reconstruction.claim import Answer, claims, missing_ancestors, note_starts
+from neural_phylogeny.reconstruction.claim import Answer, claims, common_remarks, missing_ancestors, undecided_groups
 from neural_phylogeny.reconstruction.collect import Collection
 from neural_phylogeny.reconstruction.examine import PARTLY, Examined, Findings, examine
 from neural_phylogeny.reconstruction.support import support
@@ -43,16 +43,21 @@ def phylogeny(
     labels = _relabelled(labels, forests)
     families = {label: k for k, label in enumerate(dict.fromkeys(labels[settled].tolist()))}
     names = [ref.name for ref in collection.refs]
-    note_starts(remarks, names, forests)
+    undecided = undecided_groups(names, forests)
+    common = common_remarks(undecided)
+    remarks = ["; ".join(filter(None, (remark, common.get(name)))) for remark, name in zip(remarks, names, strict=True)]
+    alone = {k for k in range(n) if names[k] in common and np.count_nonzero(labels == labels[k]) == 1}
     edges, undirected = claims(names, forests)
     missing, from_missing = missing_ancestors(names, forests, {int(k): families[k] for k in families}, labels)
     return Phylogeny(
         models=tuple(
-            collection.record(k, families[int(labels[k])] if settled[k] else None, remarks[k]) for k in range(n)
+            collection.record(k, families[int(labels[k])] if settled[k] and k not in alone else None, remarks[k])
+            for k in range(n)
         ),
         edges=(*edges, *from_missing),
         undirected=tuple(undirected),
         missing=tuple(missing),
+        undecided=tuple(undecided),
         copies=tuple(
             tuple(names[group.members[row]] for row in rows) for group, found in answers for rows in found.copies
         ),
@@ -123,5 +128,5 @@ def _sampled(collection: Collection) -> list[str]:
         return []
     return [
         f"{100 * share:.2g} % of the compared weights were read, of each model at least: copies are equal in all that "
-        "was read, and values that were not read may differ or be no numbers"
+        "was read, and unread values may differ or be NaN"
     ]

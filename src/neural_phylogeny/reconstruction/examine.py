@@ -16,11 +16,12 @@ from neural_phylogeny.reconstruction.evidence import (
     shared_evidence,
 )
 from neural_phylogeny.reconstruction.family_data import MeasuredFamily
-from neural_phylogeny.records import Evidence
+from neural_phylogeny.records import KINDS, Evidence, Kind
 from neural_phylogeny.relations.copies import copies
 from neural_phylogeny.relations.direction import log_odds
 from neural_phylogeny.relations.exact import exact_marks
 from neural_phylogeny.relations.existence import Existence, existence
+from neural_phylogeny.relations.kinds import exact_kinds
 from neural_phylogeny.relations.shared import shared_values
 from neural_phylogeny.statistics.cache import Group
 from neural_phylogeny.statistics.results import Statistics
@@ -89,6 +90,14 @@ class Findings:
     def p_value(self, i: int, j: int) -> float | None:
         """p-value of the relatedness test, at least 1e-300; None where a layer is identical, so that none is needed."""
         return None if self.existence.identical[i, j] else float(np.exp(max(self.existence.log_p[i, j], LEAST_LOG_P)))
+
+    def kind(self, parent: int, child: int) -> Kind:
+        """How a child was made from its parent: what exact facts prove, else by training."""
+        return next((kind for kind in KINDS if kind in self._kinds and self._kinds[kind][parent, child]), "finetune")
+
+    @cached_property
+    def _kinds(self) -> dict[str, NDArray[np.bool_]]:
+        return exact_kinds(self.statistics)
 
     def remark(self, row: int) -> str:
         """Why a model could not be judged, or which of its tensors were left out; empty when all is well."""
