@@ -10,6 +10,7 @@ from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
+from neural_phylogeny.atomic_files import replacing
 from neural_phylogeny.errors import SavedFileError
 from neural_phylogeny.json_fields import Fields, parse
 from neural_phylogeny.records import (
@@ -100,6 +101,12 @@ def from_json(text: str, path: str = "") -> Phylogeny:
         if not path:
             raise
         raise SavedFileError(f"{path}: {error}") from error
+
+
+def save(phylogeny: Phylogeny, path: str | os.PathLike[str]) -> None:
+    """Write the result file; it is complete or absent."""
+    with replacing(path) as file:
+        file.write(f"{to_json(phylogeny)}\n".encode("ascii"))
 
 
 def load(path: str | os.PathLike[str]) -> Phylogeny:
