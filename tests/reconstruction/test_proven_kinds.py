@@ -11,7 +11,7 @@ from neural_phylogeny.reconstruction.api import reconstruct
     [
         ("pruned", lambda w, rng: np.where(np.abs(w) < 0.7, 0, w)),
         ("cast", lambda w, rng: w.astype(np.float16)),
-        ("quantized", lambda w, rng: np.round(w * 20) / 20),
+        ("quantized", lambda w, rng: np.round(w / np.abs(w).max() * 127) * np.abs(w).max() / 127),
         ("finetune", lambda w, rng: w + 0.3 * rng.standard_t(3, size=w.shape)),
     ],
 )
