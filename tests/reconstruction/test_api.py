@@ -179,7 +179,7 @@ def test_a_model_that_cannot_be_compared_is_told_so(odd, remark, family):
 def test_the_remark_on_a_sound_model_does_not_come_from_a_broken_one(family):
     broken = {name: np.full_like(w, np.nan) for name, w in family["root"].items()}
     remarks = {m.name: m.remark for m in reconstruct({"sound": family["root"], "broken": broken}).models}
-    assert remarks["sound"].startswith("nothing sound to compare it with")
+    assert remarks["sound"].startswith("not enough in common with any other model")
     assert remarks["broken"].startswith("its weights are NaN")
 
 
@@ -206,9 +206,9 @@ def test_reduced_precision_keeps_the_family(family):
 
 
 def test_large_collections_are_measured_in_groups(rng, monkeypatch):
-    from neural_phylogeny.reconstruction import collect as collection
+    from neural_phylogeny.reconstruction import passes
 
-    monkeypatch.setattr(collection, "TOGETHER", 5)
+    monkeypatch.setattr(passes, "TOGETHER", 5)
     models = {}
     for k in range(4):
         models[f"root{k}"] = weights(rng)

@@ -9,7 +9,9 @@ import numpy as np
 from neural_phylogeny.reconstruction.claim import Answer, claims, measured
 from neural_phylogeny.reconstruction.collect import Collection
 from neural_phylogeny.reconstruction.examine import Findings
+from neural_phylogeny.reconstruction.relate import Relations
 from neural_phylogeny.records import Comparison, Edge, Evidence, Reasons, RelatedPair, TensorComparison, Verdict
+from neural_phylogeny.statistics.cache import Group
 from neural_phylogeny.statistics.results import Statistics
 from neural_phylogeny.trees.methods import Method
 from neural_phylogeny.wording import reasons_for, verdict_would_change, weigh, what_would_change
@@ -17,12 +19,15 @@ from neural_phylogeny.wording import reasons_for, verdict_would_change, weigh, w
 
 def comparison(collection: Collection, method: Method, alpha: float, seed: int) -> Comparison:
     """Everything known of the two models of a collection; which came first, as the method says of a family of two."""
-    found = Findings.of(collection.groups[0].statistics, alpha, 1)
+    group = collection.groups[0]
+    relations = Relations.of(group.statistics, alpha, 1)
+    family = collection.family(group, [0, 1])
+    found = Findings.of(family.statistics, relations.existence)
     kin, conclusive = bool(found.kin[0, 1]), bool(found.existence.conclusive[0, 1])
     labels = (0, 0) if kin else (0, 1) if conclusive else (None, None)
-    a, b = (collection.record(k, labels[k], found.remark(k)) for k in (0, 1))
+    a, b = (collection.record(k, labels[k], relations.remark(k)) for k in (0, 1))
     names = (a.name, b.name)
-    claim = _claim(collection, found, names, method, seed) if kin and not found.copies else None
+    claim = _claim(family, found, names, method, seed) if kin and not found.copies else None
     verdict = _verdict(found, claim, names)
     p_value, evidence = found.p_value(0, 1), found.evidence(0, 1, names) if claim is None else claim.evidence
     known = (p_value, alpha, collection.share_read())
@@ -46,12 +51,10 @@ def comparison(collection: Collection, method: Method, alpha: float, seed: int) 
     )
 
 
-def _claim(
-    collection: Collection, found: Findings, names: tuple[str, str], method: Method, seed: int
-) -> Edge | RelatedPair:
+def _claim(family: Group, found: Findings, names: tuple[str, str], method: Method, seed: int) -> Edge | RelatedPair:
     """What the method says of two related models, taken for a family of two."""
     forest = method.solve(found.families([0, 1], np.zeros(2, dtype=np.int64), seed))
-    answer = Answer(group=collection.groups[0], found=found, rows=[0, 1], forest=forest)
+    answer = Answer(group=family, found=found, rows=[0, 1], forest=forest)
     edges, undirected = claims(names, [answer])
     fallback = RelatedPair(a=names[0], b=names[1], **measured(found, 0, 1), evidence=found.evidence(0, 1, names))
     found_claims: list[Edge | RelatedPair] = [*edges, *undirected, fallback]

@@ -13,11 +13,15 @@ import neural_phylogeny
 from neural_phylogeny.graphs import components
 from neural_phylogeny.reconstruction.claim import Answer, claims, common_remarks, missing_ancestors, undecided_groups
 from neural_phylogeny.reconstruction.collect import Collection
-from neural_phylogeny.reconstruction.examine import PARTLY, Examined, Findings, examine
+from neural_phylogeny.reconstruction.examine import Examined, Findings, examine
+from neural_phylogeny.reconstruction.relate import PARTLY
 from neural_phylogeny.reconstruction.support import support
 from neural_phylogeny.records import Phylogeny
 from neural_phylogeny.statistics.cache import Group
 from neural_phylogeny.trees.methods import METHODS, Method
+
+EXISTENCE = "existence"
+"""The clustering of methods that take families as the existence test found them, each on its own."""
 
 
 def phylogeny(
@@ -30,15 +34,11 @@ def phylogeny(
 ) -> Phylogeny:
     """The answer for a collection by one method; ``examined`` saves asking the relations again for each method."""
     n = len(collection.refs)
-    answers = examine(collection, alpha) if examined is None else examined
-    kin = np.zeros((n, n), dtype=bool)
-    remarks = ["there is no other model to compare it with" if n == 1 else ""] * n
-    for group, found in answers:
-        kin[np.ix_(group.members, group.members)] = found.kin
-        for row, model in enumerate(group.members):
-            remarks[model] = found.remark(row)
+    found = examine(collection, alpha) if examined is None else examined
+    kin, remarks = found.kin, list(found.remarks)
     settled = kin.any(axis=1) | np.array([remark == "" or remark.startswith(PARTLY) for remark in remarks], dtype=bool)
     labels = components(kin)
+    answers = found.whole if method.options.clustering != EXISTENCE else found.families
     forests = _forests(answers, labels, settled, method, seed, draws)
     labels = _relabelled(labels, forests)
     families = {label: k for k, label in enumerate(dict.fromkeys(labels[settled].tolist()))}
@@ -58,9 +58,7 @@ def phylogeny(
         undirected=tuple(undirected),
         missing=tuple(missing),
         undecided=tuple(undecided),
-        copies=tuple(
-            tuple(names[group.members[row]] for row in rows) for group, found in answers for rows in found.copies
-        ),
+        copies=tuple(tuple(names[model] for model in same) for same in found.copies),
         skipped=collection.left_out(),
         provenance=_provenance(collection, method, alpha, seed),
     )
