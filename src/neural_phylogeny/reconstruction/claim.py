@@ -21,6 +21,7 @@ from neural_phylogeny.records import (
     UndecidedGroup,
     UndecidedReason,
 )
+from neural_phylogeny.relations.odds import probability
 from neural_phylogeny.statistics.cache import Group
 from neural_phylogeny.trees.forest import Forest
 from neural_phylogeny.trees.merging import MERGED
@@ -30,7 +31,7 @@ UNDECIDED = 0.05
 """An edge whose direction is less than this far from even odds is reported without a direction."""
 
 
-SURE_OF_MERGE = 1.0 / (1.0 + math.exp(-MERGED))
+SURE_OF_MERGE = float(probability(MERGED))
 """How sure an exact mean is to have been made from its parts."""
 
 
@@ -76,7 +77,7 @@ def claims(names: Sequence[str], forests: list[Answer]) -> tuple[list[Edge], lis
                     child=pair[1],
                     kind=found.kind(parent, child),
                     p_parent=p_parent,
-                    p_direction=p_direction,
+                    p_direction=None if math.isnan(p_direction) else p_direction,
                     **measured(found, parent, child),
                     support=_support(answer, k),
                     evidence=reasons,
