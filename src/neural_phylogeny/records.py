@@ -9,16 +9,27 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal, get_args
 
 if TYPE_CHECKING:
     import networkx as nx
 
-KINDS = ("merge", "finetune", "unknown")
-"""Kinds of relation an edge can claim, most specific first; documented in ``docs/result-file.md``."""
+Kind = Literal["merge", "finetune", "unknown"]
+KINDS: tuple[Kind, ...] = get_args(Kind)
+"""Kinds of relation that an edge can claim, the most specific first; documented in ``docs/result-file.md``."""
+
+Favours = Literal["related", "unrelated", "parent", "no parent", "neither"]
+FAVOURS: tuple[Favours, ...] = get_args(Favours)
+"""What a piece of evidence can support; see ``Evidence``."""
+
+Verdict = Literal["parent", "child", "related", "unrelated", "copies", "not comparable"]
+"""What a comparison of two models found."""
+
+Relation = Literal["child", "related", "child of a missing ancestor"]
+"""What an explained model is to the other model of a claim."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class TensorInfo:
     """What a checkpoint says of one tensor before any of its values are read.
 
@@ -40,7 +51,7 @@ class TensorInfo:
         return math.prod(self.shape)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Unread:
     """Weights of a checkpoint that cannot be compared: codes that the file does not say how to read.
 
@@ -53,7 +64,7 @@ class Unread:
     reason: str
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Part:
     """One weight file of a model; its tensors are named ``prefix + name``.
 
@@ -65,7 +76,7 @@ class Part:
     tensor: str = ""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ModelRef:
     """One model that a source found: where it lies, not what is in it.
 
@@ -81,7 +92,7 @@ class ModelRef:
     index: str = ""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Skipped:
     """A path that was looked at and left out, with the reason as a sentence.
 
@@ -93,34 +104,38 @@ class Skipped:
     is_model: bool = True
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Evidence:
-    """One measurement that speaks for or against a claim.
+    """One measurement that supports or opposes a claim.
 
     Attributes
     ----------
-    witness : str
-        What was measured, a short stable identifier such as ``"aligned-cosine"``.
+    feature : str
+        What was measured, a short stable identifier such as ``"kurtosis"``.
     value : float
-        The measured number; its unit is the witness's own.
-    favours : str
-        Which way it points: a model's name as parent, ``"kin"``, ``"strangers"`` or ``"neither"``.
+        The measured number, in the feature's own unit.
+    favours : Favours
+        ``"related"`` or ``"unrelated"``; ``"parent"``: ``model`` is the parent; ``"no parent"``: no model of the
+        collection is; ``"neither"``: the measurement does not decide.
     strength : float
-        How strongly, from 0 (says nothing) to 1 (certain).
+        From 0 (says nothing) to 1 (certain).
     statement : str
-        The same in plain words.
+        The measurement in plain words.
+    model : str, optional
+        Name of the favoured parent; None unless ``favours`` is ``"parent"``.
     """
 
-    witness: str
+    feature: str
     value: float
-    favours: str
+    favours: Favours
     strength: float
     statement: str
+    model: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ModelRecord:
-    """One model of a result. Equal ``family`` means related; None means it could not be compared."""
+    """One model of a result. Equal ``family`` means related; None means that the model could not be compared."""
 
     name: str
     path: str
@@ -130,65 +145,69 @@ class ModelRecord:
     remark: str = ""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Edge:
-    """``child`` was made from ``parent``.
+    """``child`` was made from ``parent``. A number that is not known is None.
 
     Attributes
     ----------
-    confidence : float
-        Probability that this and nobody else, here or missing, is the parent; by methods that do not know it, that of
-        the direction.
-    similarity, coverage : float
+    p_parent : float, optional
+        Probability that this model is the parent, against every other model of the collection and none of them.
+    p_direction : float, optional
+        Probability of this direction, given that one of the two models was made from the other.
+    p_value : float, optional
+        p-value of the relatedness test of the pair, not corrected for the number of pairs; None where no test was
+        needed because a layer is identical.
+    similarity, coverage : float, optional
         Cosine of the compared matrices; share of the larger model's parameters that were compared.
-    kinship : float
-        One less the chance that unrelated models match so well.
-    direction : float
-        Probability of this direction, given that one of the two was made from the other; NaN where that is the
-        confidence.
-    support : float
-        Share of draws of the matrices, with replacement, in which the edge is found again; NaN where none were drawn.
+    support : float, optional
+        Bootstrap support: the share of resamples of the matrices that recover the edge.
     """
 
     parent: str
     child: str
-    kind: str
-    confidence: float
-    similarity: float
-    coverage: float
+    kind: Kind
+    p_parent: float | None = None
+    p_direction: float | None = None
+    p_value: float | None = None
+    similarity: float | None = None
+    coverage: float | None = None
+    support: float | None = None
     evidence: tuple[Evidence, ...] = ()
-    kinship: float = math.nan
-    direction: float = math.nan
-    support: float = math.nan
+
+    @property
+    def confidence(self) -> float | None:
+        """``p_parent`` where it is known, else ``p_direction``."""
+        return self.p_direction if self.p_parent is None else self.p_parent
 
 
-@dataclass(frozen=True, slots=True)
-class Kinship:
-    """``a`` and ``b`` are related, but the weights do not say who came first.
-
-    ``confidence`` is one less the chance that unrelated models match so well.
-    """
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RelatedPair:
+    """``a`` and ``b`` are related, but the weights do not show which came first. Numbers as those of an ``Edge``."""
 
     a: str
     b: str
-    confidence: float
-    similarity: float
-    coverage: float
+    p_value: float | None = None
+    similarity: float | None = None
+    coverage: float | None = None
     evidence: tuple[Evidence, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class TensorComparison:
-    """One tensor of two models side by side; ``coverage`` is the share of the larger one that was compared."""
+    """One tensor of two models side by side; ``coverage`` is the share of the larger one that was compared.
+
+    ``cosine`` is None where the tensor has no direction (all zero) or no finite values.
+    """
 
     name: str
     name_in_b: str
     role: str
-    cosine: float
+    cosine: float | None
     coverage: float
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Reasons:
     """The evidence of a claim by which way it points, the strongest first."""
 
@@ -197,78 +216,95 @@ class Reasons:
     neutral: tuple[Evidence, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Comparison:
-    """What is known of two models.
+    """The result of comparing two models. A number that is not known is None.
 
-    ``verdict`` is one of ``parent`` (a is the parent of b), ``child``, ``related`` (direction undecided),
-    ``unrelated``, ``copies``, ``not comparable``; ``confidence`` is, for the first two, the probability that it is so
-    and that the two are not siblings, else that of the kinship. ``kinship`` and ``direction`` are those of an ``Edge``.
-    ``reasons`` is the evidence sorted; ``what_would_change`` are sentences.
-    ``share_read`` is the share of the compared weights that was read: below 1, copies are equal in all that was read,
-    and how sure that makes them copies is not known (NaN).
+    Attributes
+    ----------
+    verdict : Verdict
+        ``"parent"``: a is the parent of b; ``"child"``: b is the parent of a; ``"related"``: the direction is
+        undecided.
+    p_parent, p_direction, p_value, similarity, coverage : float, optional
+        As those of an ``Edge``; the first two only where the verdict is ``"parent"`` or ``"child"``.
+    share_read : float
+        Share of the compared weights that was read; below 1, copies are equal in all that was read.
+    reasons : Reasons
+        The evidence sorted by what it says of the verdict.
+    what_would_change : tuple of str
+        Sentences: what would change the verdict.
     """
 
     a: ModelRecord
     b: ModelRecord
-    verdict: str
-    confidence: float
-    similarity: float
-    coverage: float
-    evidence: tuple[Evidence, ...] = ()
-    tensors: tuple[TensorComparison, ...] = ()
-    skipped: tuple[Skipped, ...] = ()
-    kinship: float = math.nan
-    direction: float = math.nan
+    verdict: Verdict
+    p_parent: float | None = None
+    p_direction: float | None = None
+    p_value: float | None = None
+    similarity: float | None = None
+    coverage: float | None = None
     share_read: float = 1.0
+    evidence: tuple[Evidence, ...] = ()
     reasons: Reasons = Reasons()
     what_would_change: tuple[str, ...] = ()
+    tensors: tuple[TensorComparison, ...] = ()
+    skipped: tuple[Skipped, ...] = ()
+
+    @property
+    def confidence(self) -> float | None:
+        """``p_parent`` where it is known, else ``p_direction``."""
+        return self.p_direction if self.p_parent is None else self.p_parent
 
 
-@dataclass(frozen=True, slots=True)
-class Hidden:
-    """An ancestor that must have existed but is not in the collection."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MissingAncestor:
+    """An ancestor that must have existed but is not in the collection; edges name it as a parent."""
 
     name: str
     family: int
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ExplainedClaim:
-    """One claim on a model, and why.
+    """One claim about a model and its reasons.
 
-    ``relation`` says what the model is to ``other``: one of ``child``, ``related``, ``child of a hidden ancestor``.
-    The probabilities are those of the ``Edge`` or ``Kinship``; ``what_would_change`` are sentences.
+    ``relation`` is what the model is to ``other``; the numbers are those of the ``Edge`` or ``RelatedPair``;
+    ``what_would_change`` are sentences.
     """
 
-    relation: str
+    relation: Relation
     other: str
-    confidence: float
-    kinship: float
-    direction: float
-    support: float
-    similarity: float
-    coverage: float
-    reasons: Reasons
-    what_would_change: tuple[str, ...]
+    p_parent: float | None = None
+    p_direction: float | None = None
+    p_value: float | None = None
+    similarity: float | None = None
+    coverage: float | None = None
+    support: float | None = None
+    reasons: Reasons = Reasons()
+    what_would_change: tuple[str, ...] = ()
+
+    @property
+    def confidence(self) -> float | None:
+        """``p_parent`` where it is known, else ``p_direction``."""
+        return self.p_direction if self.p_parent is None else self.p_parent
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Explanation:
-    """Why one model stands where it does: every claim on it, what cannot be known, and what was made from it.
+    """Every claim about one model with its reasons, what cannot be known, and which models were made from it.
 
-    ``told_of`` is the model that the claims are told of: the first of its copies, mostly the model itself. ``warnings``
-    are sentences; ``children`` names.
+    ``representative`` is the model that the claims name: the first of its copies, in most cases the model itself.
+    ``warnings`` are sentences; ``children`` are names.
     """
 
     model: ModelRecord
-    told_of: str
+    representative: str
     claims: tuple[ExplainedClaim, ...] = ()
     warnings: tuple[str, ...] = ()
     children: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Phylogeny:
     """The answer: which models descend from which, how sure, and why.
 
@@ -276,10 +312,10 @@ class Phylogeny:
     equal, of which the first stands in ``edges`` and the others do not.
     """
 
-    models: tuple[ModelRecord, ...]
+    models: tuple[ModelRecord, ...] = ()
     edges: tuple[Edge, ...] = ()
-    undirected: tuple[Kinship, ...] = ()
-    hidden: tuple[Hidden, ...] = ()
+    undirected: tuple[RelatedPair, ...] = ()
+    missing: tuple[MissingAncestor, ...] = ()
     copies: tuple[tuple[str, ...], ...] = ()
     skipped: tuple[Skipped, ...] = ()
     provenance: Mapping[str, Any] = field(default_factory=dict)

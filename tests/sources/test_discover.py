@@ -17,7 +17,7 @@ def names(*paths: str | Path, include: Sequence[str] = (), exclude: Sequence[str
 
 def test_a_file_is_a_model_whatever_its_suffix(write) -> None:
     path = write("weights.dat")
-    assert discover([path]) == ([ModelRef("weights.dat", path, (Part(path),))], [])
+    assert discover([path]) == ([ModelRef(name="weights.dat", path=path, parts=(Part(file=path),))], [])
 
 
 def test_a_trainers_file_given_explicitly_is_taken(write) -> None:
@@ -98,7 +98,7 @@ def test_a_pattern_without_a_model_is_told(write, tmp_path: Path) -> None:
     write("logs/log.txt")
     assert discover([f"{tmp_path}/*"]) == (
         [],
-        [Skipped(f"{tmp_path}/*", "no checkpoint of a known format matches this pattern")],
+        [Skipped(path=f"{tmp_path}/*", reason="no checkpoint of a known format matches this pattern")],
     )
 
 
@@ -107,7 +107,7 @@ def test_what_is_missing_is_told_once_and_the_rest_goes_on(write, tmp_path: Path
     found, skipped = discover([gone, write("a.pt"), nothing, gone])
     assert [ref.name for ref in found] == ["a.pt"]
     reason = "no such file or directory. Check the path and its permissions."
-    assert skipped == [Skipped(gone, reason), Skipped(nothing, reason)]
+    assert skipped == [Skipped(path=gone, reason=reason), Skipped(path=nothing, reason=reason)]
 
 
 def test_what_is_no_file_is_told(write, tmp_path: Path) -> None:
@@ -135,19 +135,25 @@ def test_what_no_file_can_be_called_is_told(path: str) -> None:
 
 def test_a_folder_without_checkpoints_is_told(write, tmp_path: Path) -> None:
     write("README.md", "nothing here")
-    assert discover([tmp_path]) == ([], [Skipped(str(tmp_path), "no checkpoint of a known format in this folder")])
+    assert discover([tmp_path]) == (
+        [],
+        [Skipped(path=str(tmp_path), reason="no checkpoint of a known format in this folder")],
+    )
 
 
 def test_a_folder_that_may_not_be_listed_is_told(tmp_path: Path, refuse) -> None:
     refuse("os.scandir", str(tmp_path))
     reason = "permission denied. Check the path and its permissions."
-    assert discover([tmp_path]) == ([], [Skipped(str(tmp_path), reason)])
+    assert discover([tmp_path]) == ([], [Skipped(path=str(tmp_path), reason=reason)])
 
 
 def test_a_file_in_a_folder_that_may_not_be_entered_is_told(write, refuse) -> None:
     path = write("locked/a.pt")
     refuse("os.stat", path)
-    assert discover([path]) == ([], [Skipped(path, "permission denied. Check the path and its permissions.")])
+    assert discover([path]) == (
+        [],
+        [Skipped(path=path, reason="permission denied. Check the path and its permissions.")],
+    )
 
 
 def test_a_shard_index_given_explicitly_is_its_model(write) -> None:
@@ -157,7 +163,7 @@ def test_a_shard_index_given_explicitly_is_its_model(write) -> None:
     assert discover([index])[0] == [ref]
     broken = write("m/b.index.json", {"weight_map": {"w": "../x"}})
     assert discover([broken])[1] == [
-        Skipped(broken, "the shard index points outside its folder ('../x'). Do not trust this folder.")
+        Skipped(path=broken, reason="the shard index points outside its folder ('../x'). Do not trust this folder.")
     ]
 
 
@@ -168,9 +174,9 @@ def test_a_manifest_names_its_models(write, tmp_path: Path) -> None:
     manifest = write("models.csv", "name,path\nparent,w/a.pt\nchild,w/b.pt\nwhole,w/m\n")
     assert discover([manifest]) == (
         [
-            ModelRef("parent", a, (Part(a),)),
-            ModelRef("child", b, (Part(b),)),
-            ModelRef("whole", folder, (Part(folder_weights),), found_in=folder),
+            ModelRef(name="parent", path=a, parts=(Part(file=a),)),
+            ModelRef(name="child", path=b, parts=(Part(file=b),)),
+            ModelRef(name="whole", path=folder, parts=(Part(file=folder_weights),), found_in=folder),
         ],
         [],
     )

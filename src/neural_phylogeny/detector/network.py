@@ -106,7 +106,7 @@ class TrainedDetector:
         parent, hidden = np.zeros((n, n)), np.zeros(n)
         for weights in self.networks:
             logits, hidden_logits = forward(self.config, weights, inputs)
-            parent += _softmax(logits.astype(np.float64) / self.temperature - PARENTLESS * np.eye(n))
+            parent += softmax(logits.astype(np.float64) / self.temperature - PARENTLESS * np.eye(n))
             hidden += 1.0 / (1.0 + np.exp(-hidden_logits.astype(np.float64) / self.hidden_temperature))
         return Probabilities(parent / len(self.networks), hidden / len(self.networks))
 
@@ -284,7 +284,7 @@ def _sigmoid(x: Array) -> Array:
     return found
 
 
-def _softmax(logits: NDArray[np.float64]) -> NDArray[np.float64]:
+def softmax(logits: NDArray[np.float64]) -> NDArray[np.float64]:
     """Over the first axis."""
     powers = np.exp(logits - logits.max(axis=0, keepdims=True))
     found: NDArray[np.float64] = powers / powers.sum(axis=0, keepdims=True)

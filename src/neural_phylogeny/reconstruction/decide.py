@@ -11,13 +11,17 @@ from numpy.typing import NDArray
 
 import neural_phylogeny
 from neural_phylogeny.graphs import components
-from neural_phylogeny.reconstruction.claim import Answer, claims, hidden_ancestors, note_starts
+from neural_phylogeny.reconstruction.claim import Answer, claims, missing_ancestors, note_starts
 from neural_phylogeny.reconstruction.collect import Collection
-from neural_phylogeny.reconstruction.examine import PARTLY, Examined, Findings, examine
+from neural_phylogeny.reconstruction.examine import Examined, Findings, examine
+from neural_phylogeny.reconstruction.relate import PARTLY
 from neural_phylogeny.reconstruction.support import support
 from neural_phylogeny.records import Phylogeny
 from neural_phylogeny.statistics.cache import Group
 from neural_phylogeny.trees.methods import METHODS, Method
+
+EXISTENCE = "existence"
+"""The clustering of methods that take families as the existence test found them, each on its own."""
 
 
 def phylogeny(
@@ -30,32 +34,26 @@ def phylogeny(
 ) -> Phylogeny:
     """The answer for a collection by one method; ``examined`` saves asking the relations again for each method."""
     n = len(collection.refs)
-    answers = examine(collection, alpha) if examined is None else examined
-    kin = np.zeros((n, n), dtype=bool)
-    remarks = ["there is no other model to compare it with" if n == 1 else ""] * n
-    for group, found in answers:
-        kin[np.ix_(group.members, group.members)] = found.kin
-        for row, model in enumerate(group.members):
-            remarks[model] = found.remark(row)
+    found = examine(collection, alpha) if examined is None else examined
+    kin, remarks = found.kin, list(found.remarks)
     settled = kin.any(axis=1) | np.array([remark == "" or remark.startswith(PARTLY) for remark in remarks], dtype=bool)
     labels = components(kin)
+    answers = found.whole if method.options.clustering != EXISTENCE else found.families
     forests = _forests(answers, labels, settled, method, seed, draws)
     labels = _relabelled(labels, forests)
     families = {label: k for k, label in enumerate(dict.fromkeys(labels[settled].tolist()))}
     names = [ref.name for ref in collection.refs]
     note_starts(remarks, names, forests)
     edges, undirected = claims(names, forests)
-    hidden, from_hidden = hidden_ancestors(names, forests, {int(k): families[k] for k in families}, labels)
+    missing, from_missing = missing_ancestors(names, forests, {int(k): families[k] for k in families}, labels)
     return Phylogeny(
         models=tuple(
             collection.record(k, families[int(labels[k])] if settled[k] else None, remarks[k]) for k in range(n)
         ),
-        edges=(*edges, *from_hidden),
+        edges=(*edges, *from_missing),
         undirected=tuple(undirected),
-        hidden=tuple(hidden),
-        copies=tuple(
-            tuple(names[group.members[row]] for row in rows) for group, found in answers for rows in found.copies
-        ),
+        missing=tuple(missing),
+        copies=tuple(tuple(names[model] for model in same) for same in found.copies),
         skipped=collection.left_out(),
         provenance=_provenance(collection, method, alpha, seed),
     )
@@ -77,7 +75,7 @@ def _forests(
         if len(rows) < 2:
             continue
         families = labels[[group.members[row] for row in rows]]
-        forest = method.solve(found.problem(rows, families, seed))
+        forest = method.solve(found.families(rows, families, seed))
         shares = support(found, rows, families, method, forest, draws, seed) if draws else None
         forests.append(Answer(group, found, rows, forest, shares))
     return forests

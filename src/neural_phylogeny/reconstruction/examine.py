@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from functools import cached_property, lru_cache
-from typing import TYPE_CHECKING
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,24 +15,20 @@ from neural_phylogeny.reconstruction.evidence import (
     existence_evidence,
     shared_evidence,
 )
+from neural_phylogeny.reconstruction.family_data import MeasuredFamily
+from neural_phylogeny.reconstruction.relate import Relations, related_pairs
 from neural_phylogeny.records import Evidence
 from neural_phylogeny.relations.copies import copies
 from neural_phylogeny.relations.direction import log_odds
 from neural_phylogeny.relations.exact import exact_marks
-from neural_phylogeny.relations.existence import Existence, existence, matrix_gram
-from neural_phylogeny.relations.fake_init import nearer, summed
-from neural_phylogeny.relations.matrix_scores import kurtosis_score
-from neural_phylogeny.relations.merges import merges
+from neural_phylogeny.relations.existence import Existence
 from neural_phylogeny.relations.shared import shared_values
 from neural_phylogeny.statistics.cache import Group
 from neural_phylogeny.statistics.results import Statistics
-from neural_phylogeny.trees.problem import Problem
+from neural_phylogeny.trees.family import Families, Family
 
-if TYPE_CHECKING:
-    from neural_phylogeny.detector.measurements import Measurements
-
-PARTLY = "left out:"
-"""How the remark on a model begins that was judged all the same."""
+LEAST_LOG_P = -300.0 * np.log(10.0)
+"""Smaller p-values are reported as 1e-300: no null distribution is known that far out."""
 
 
 @dataclass(frozen=True)
@@ -49,10 +44,9 @@ class Findings:
     copies: list[list[int]]
 
     @classmethod
-    def of(cls, statistics: Statistics, alpha: float, n_pairs: int) -> Findings:
-        """Ask all questions of one group."""
+    def of(cls, statistics: Statistics, found: Existence) -> Findings:
+        """Ask all questions of one family; who is related to whom is known."""
         direction, votes = log_odds(statistics)
-        found = existence(statistics, alpha, n_pairs)
         exact = exact_marks(statistics)
         return cls(statistics, found, direction, votes, exact, statistics.alignment.coverage(), copies(statistics))
 
@@ -64,18 +58,8 @@ class Findings:
 
     @cached_property
     def kin(self) -> NDArray[np.bool_]:
-        """Related pairs: by the test, or because the two are copies with matrices that are not constant."""
-        kin = self.existence.related.copy()
-        for group in self.copies:
-            if any(
-                tensor.is_matrix
-                and group[0] in tensor.members
-                and arrays["moments.distinct"][tensor.members.index(group[0])] > 1
-                for tensor, arrays in self.statistics
-            ):
-                kin[np.ix_(group, group)] = True
-        np.fill_diagonal(kin, False)
-        return kin
+        """Related pairs, see ``relate.related_pairs``."""
+        return related_pairs(self.statistics, self.existence, self.copies)
 
     def evidence(self, i: int, j: int, names: tuple[str, str]) -> tuple[Evidence, ...]:
         """All evidence on a pair, existence first."""
@@ -89,93 +73,59 @@ class Findings:
         cosine = float(self.existence.cosine[i, j])
         return cosine if np.isfinite(cosine) else 0.0
 
-    def p_value(self, i: int, j: int) -> float:
-        """p-value of the relatedness test under unrelatedness, see ``Existence.p_value``."""
-        return float(self.existence.p_value[i, j])
+    def p_value(self, i: int, j: int) -> float | None:
+        """p-value of the relatedness test, at least 1e-300; None where a layer is identical, so that none is needed."""
+        return None if self.existence.identical[i, j] else float(np.exp(max(self.existence.log_p[i, j], LEAST_LOG_P)))
 
-    def kinship(self, i: int, j: int) -> float:
-        """One less the p-value of strangers matching so well; certainty where a matrix is identical."""
-        return 1.0 if self.existence.identical[i, j] else float(1.0 - np.exp(self.existence.log_p[i, j]))
+    def families(self, rows: list[int], labels: NDArray[np.int64], seed: int) -> Families:
+        """What a method sees of some of the members, whose families are given."""
+        return Families(labels, Family(MeasuredFamily.of(self, rows, seed)), seed)
 
-    def remark(self, row: int) -> str:
-        """Why a model could not be judged, or which of its tensors were left out; empty when all is well."""
-        tensors = self._tensors[row]
-        broken = [name for name, _, is_finite in tensors if not is_finite]
-        matrices = [name for name, is_matrix, _ in tensors if is_matrix]
-        if not tensors:
-            return "it has no floating-point tensor in common with any other model"
-        if not matrices:
-            return "not enough evidence: it shares no matrices, and vectors or single rows prove nothing"
-        if set(matrices) <= set(broken):
-            return f"its weights are NaN, infinite, too large or unreadable, {broken[0]!r} first"
-        if not self.kin[row].any() and not self.existence.conclusive[row].any():
-            return "not enough evidence: so small that even a copy of it could be chance"
-        return f"{PARTLY} NaN, infinite, too large or unreadable values in {', '.join(broken)}" if broken else ""
+
+@dataclass(frozen=True)
+class Examined:
+    """What the relations say of a collection: the part of an answer that no method changes.
+
+    Attributes
+    ----------
+    kin : (n_models, n_models) of bool
+        Related pairs.
+    remarks : list of str
+        Why a model could not be judged, or what of it was left out; empty where all is well.
+    copies : list of list of int
+        Models that are copies of each other.
+    families : list of (Group, Findings)
+        Each family of at least two models, and what the relations say of it.
+    groups : list of (Group, Relations)
+        The groups in which the families were found.
+    """
+
+    kin: NDArray[np.bool_]
+    remarks: list[str]
+    copies: list[list[int]]
+    families: list[tuple[Group, Findings]]
+    groups: list[tuple[Group, Relations]]
 
     @cached_property
-    def _tensors(self) -> list[list[tuple[str, bool, bool]]]:
-        """Of each model its compared tensors: the name, whether it is a matrix, whether its values are finite."""
-        found: list[list[tuple[str, bool, bool]]] = [[] for _ in range(self.statistics.alignment.n_models)]
-        for tensor, arrays in self.statistics:
-            finite = np.isfinite(np.diag(arrays["gram"])).tolist()
-            for member, is_finite in zip(tensor.members, finite, strict=True):
-                found[member].append((tensor.name, tensor.is_matrix, is_finite))
-        return found
-
-    def problem(self, rows: list[int], families: NDArray[np.int64], seed: int) -> Problem:
-        """The findings as arrays over some of the members, whose families are given."""
-        at = np.ix_(rows, rows)
-        product, norm, norm_of_other = matrix_gram(self.statistics)
-        measured = lru_cache(maxsize=1)(lambda chosen: _measured(self.statistics, [rows[k] for k in chosen]))
-        squared = np.where(norm > 0, np.maximum(norm + norm_of_other - 2.0 * product, 0.0), np.nan)
-        return Problem(
-            families=families,
-            cosine=self.existence.cosine[at],
-            gram=product[at],
-            distance=np.sqrt(squared)[at],
-            direction=self.direction[at],
-            lighter_tails=summed(kurtosis_score(self.statistics))[at],
-            nearer=lambda fake: nearer(self.statistics, fake, seed)[at],
-            seed=seed,
-            even=lambda chosen: measured(tuple(chosen)).retained.even_gram(),
-            exact=lambda chosen: self._exact([rows[k] for k in chosen]),
-            learned=lambda chosen: _learned(measured(tuple(chosen))),
-            ancestral=lambda chosen: _ancestral(measured(tuple(chosen))),
-            merged=lambda chosen: merges(self.statistics, [rows[k] for k in chosen]),
-        )
-
-    def _exact(self, rows: list[int]) -> dict[str, NDArray[np.float64]]:
-        return {name: table[np.ix_(rows, rows)] for name, table in self.exact.items()}
-
-
-def _measured(statistics: Statistics, rows: list[int]) -> Measurements:
-    """Some members of a group as the detector looks at them."""
-    from neural_phylogeny.detector.measurements import Measurements
-
-    return Measurements.of(statistics, rows)
-
-
-def _learned(measured: Measurements) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """What the shipped detector says of some members of a group."""
-    from neural_phylogeny.detector.network import Inputs
-    from neural_phylogeny.detector.shipped import detector
-
-    said = detector().probabilities(Inputs.of(measured))
-    return said.parent, said.hidden
-
-
-def _ancestral(measured: Measurements) -> int:
-    """Whether siblings have an ancestor in common or their initialisation."""
-    from neural_phylogeny.detector.initialisation import initialisation_test
-
-    return initialisation_test().verdict(measured)
-
-
-Examined = list[tuple[Group, Findings]]
-"""Each group of a collection and what the relations say of it."""
+    def whole(self) -> list[tuple[Group, Findings]]:
+        """Each group as one, for methods that tell families apart themselves."""
+        return [(group, Findings.of(found.statistics, found.existence)) for group, found in self.groups]
 
 
 def examine(collection: Collection, alpha: float) -> Examined:
-    """What the relations say of each group of a collection: the part of an answer that no method changes."""
+    """Who is related to whom by the boxes of pairs, and all else of each family on its own."""
     n = len(collection.refs)
-    return [(group, Findings.of(group.statistics, alpha, n * (n - 1) // 2)) for group in collection.groups]
+    kin = np.zeros((n, n), dtype=bool)
+    remarks = ["there is no other model to compare it with" if n == 1 else ""] * n
+    families, groups, same = [], [], []
+    for group in collection.groups:
+        relations = Relations.of(group.statistics, alpha, n * (n - 1) // 2)
+        kin[np.ix_(group.members, group.members)] = relations.pairs
+        for row, model in enumerate(group.members):
+            remarks[model] = relations.remark(row)
+        same += [[group.members[row] for row in rows] for rows in relations.copies]
+        for rows in relations.families():
+            family = collection.family(group, rows)
+            families.append((family, Findings.of(family.statistics, relations.existence.of(rows))))
+        groups.append((group, relations))
+    return Examined(kin, remarks, same, families, groups)

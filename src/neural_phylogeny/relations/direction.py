@@ -21,7 +21,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from neural_phylogeny.relations import matrix_scores
-from neural_phylogeny.relations.retained import lasting
+from neural_phylogeny.relations.retained import retained
 from neural_phylogeny.relations.steps import step_leads
 from neural_phylogeny.relations.tables import (
     Leads,
@@ -117,7 +117,7 @@ def log_odds(statistics: Statistics) -> tuple[Matrix, dict[str, Matrix]]:
     here is fitted: read the odds as an order, not as a calibrated probability.
     """
     statistics = _matrices(statistics)
-    shared = lasting(statistics)
+    shared = retained(statistics)
     by_witness, themes = {}, dict[str, list[Matrix]]()
     for witness in WITNESSES:
         found = witness.count(np.where(shared, witness.leads(statistics), np.nan))

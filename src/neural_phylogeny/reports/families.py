@@ -6,7 +6,7 @@ from collections import defaultdict
 from collections.abc import Hashable
 from dataclasses import dataclass, field
 
-from neural_phylogeny.records import Edge, Kinship, ModelRecord, Phylogeny
+from neural_phylogeny.records import Edge, ModelRecord, Phylogeny, RelatedPair
 
 
 class Groups:
@@ -42,14 +42,14 @@ class Family:
     Attributes
     ----------
     names : list of str
-        Models without their copies, and hidden ancestors, in the order of the result.
+        Models without their copies, and missing ancestors, in the order of the result.
     roots : list of str
         Those without a parent.
     children : dict
         The edges from each parent to the children that have it as main parent; together they form a forest.
     further : dict
         By child, the edges from its other parents.
-    pairs : list of Kinship
+    pairs : list of RelatedPair
         Related without a direction.
     copies : dict
         By the model that stands for them, the names of its copies.
@@ -59,12 +59,12 @@ class Family:
     roots: list[str] = field(default_factory=list)
     children: dict[str, list[Edge]] = field(default_factory=lambda: defaultdict(list))
     further: dict[str, list[Edge]] = field(default_factory=lambda: defaultdict(list))
-    pairs: list[Kinship] = field(default_factory=list)
+    pairs: list[RelatedPair] = field(default_factory=list)
     copies: dict[str, tuple[str, ...]] = field(default_factory=dict)
 
     @property
     def size(self) -> int:
-        """Number of models and hidden ancestors, copies included."""
+        """Number of models and missing ancestors, copies included."""
         return len(self.names) + sum(map(len, self.copies.values()))
 
 
@@ -84,7 +84,7 @@ def families(phylogeny: Phylogeny) -> list[Family]:
     copies = copies_of(phylogeny)
     represented = {name for group in copies.values() for name in group} - linked
     labelled = {model.name: model.family for model in phylogeny.models if model.name not in represented}
-    labelled |= {hidden.name: hidden.family for hidden in phylogeny.hidden}
+    labelled |= {ancestor.name: ancestor.family for ancestor in phylogeny.missing}
     groups = Groups()
     for name, label in labelled.items():
         if label is not None:
@@ -138,7 +138,7 @@ def summary(phylogeny: Phylogeny) -> str:
         f"{edges} ({directed:,} directed)" if undirected else edges,
     ]
     n_copies = sum(max(0, len(group) - 1) for group in phylogeny.copies)
-    extras = ((n_copies, "copy", "copies"), (len(phylogeny.hidden), "hidden ancestor", ""))
+    extras = ((n_copies, "copy", "copies"), (len(phylogeny.missing), "missing ancestor", ""))
     parts += [count(number, noun, plural) for number, noun, plural in extras if number]
     missing = [(len(drawn) - n_related, "unrelated"), (len(not_compared(phylogeny)), "not compared")]
     missing.append((len(phylogeny.skipped), "skipped"))

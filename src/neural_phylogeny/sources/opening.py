@@ -21,7 +21,7 @@ from neural_phylogeny.errors import (
 from neural_phylogeny.formats import Checkpoint, open_checkpoint
 from neural_phylogeny.formats.base import AnyArray
 from neural_phylogeny.formats.memory import MemoryCheckpoint
-from neural_phylogeny.formats.quantised import Dequantised, dequantised
+from neural_phylogeny.formats.quantised import dequantised
 from neural_phylogeny.records import ModelRef, Part, Skipped
 from neural_phylogeny.sources.asides import BY_CONTENT, Aside, summarise
 from neural_phylogeny.sources.contents import refuse_what_is_no_model
@@ -61,6 +61,11 @@ class CompositeCheckpoint(Checkpoint):
             raise
         self.inner_format = self._parts[0].format if self._parts else ""
         self.notes = tuple(dict.fromkeys(note for part in self._parts for note in part.notes))
+        self.unread = tuple(
+            replace(item, tensors=tuple(f"{part.prefix}{name}" for name in item.tensors))
+            for part, opened in zip(ref.parts, self._parts, strict=True)
+            for item in opened.unread
+        )
 
     def read(self, name: str, start: int = 0, stop: int | None = None) -> AnyArray:
         home, inner = self._homes[name]
@@ -146,7 +151,7 @@ def from_memory(models: Mapping[str, Mapping[str, Any]]) -> list[Opened]:
 
     Raises UnsupportedFormatError, naming the model, for anything but a mapping of names to arrays of numbers.
     """
-    return [(ModelRef(name, "", ()), _in_memory(name, arrays)) for name, arrays in models.items()]
+    return [(ModelRef(name=name, path="", parts=()), _in_memory(name, arrays)) for name, arrays in models.items()]
 
 
 def _in_memory(name: str, arrays: Mapping[str, Any]) -> Checkpoint:
@@ -165,8 +170,6 @@ def _in_memory(name: str, arrays: Mapping[str, Any]) -> Checkpoint:
 
 def format_of(checkpoint: Checkpoint) -> str:
     """The format to show for an opened model; that of its files where it has several."""
-    if isinstance(checkpoint, Dequantised):
-        return format_of(checkpoint.inner)
     return checkpoint.inner_format if isinstance(checkpoint, CompositeCheckpoint) else checkpoint.format
 
 

@@ -1,6 +1,6 @@
 """Clusterings on a Gram matrix: the cost no longer depends on the number of parameters.
 
-With ``estimator`` and its kind the only modules that need scikit-learn, the extra ``cluster``.
+A label of -1 is a model in no cluster. Needs scikit-learn, the extra ``cluster``.
 """
 
 from __future__ import annotations
@@ -13,16 +13,14 @@ from numpy.typing import NDArray
 from neural_phylogeny.errors import MissingExtraError
 from neural_phylogeny.graphs import components
 from neural_phylogeny.trees.baselines.distances import affinities, distances, scale
+from neural_phylogeny.trees.family import Labels
+from neural_phylogeny.trees.forest import Matrix
 
 try:
     from sklearn.cluster import DBSCAN, HDBSCAN, AgglomerativeClustering, KMeans, MeanShift, SpectralClustering
     from sklearn.exceptions import ConvergenceWarning
 except ModuleNotFoundError as error:
     raise MissingExtraError("Clustering by scikit-learn", "cluster") from error
-
-Matrix = NDArray[np.float64]
-Labels = NDArray[np.int64]
-"""(n,): the cluster of each model; -1 where density finds it in none."""
 
 
 def coordinates(gram: Matrix) -> Matrix:
@@ -40,7 +38,7 @@ def coordinates(gram: Matrix) -> Matrix:
 def kmeans_labels(gram: Matrix, n_clusters: int, seed: int = 0) -> Labels:
     """Clusters by scikit-learn's KMeans, ten starts. O(n^3) for the coordinates."""
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore", ConvergenceWarning)  # fewer distinct models than clusters: no harm
+        warnings.simplefilter("ignore", ConvergenceWarning)  # fewer distinct models than clusters is allowed
         found = KMeans(n_clusters, n_init=10, random_state=seed).fit(coordinates(gram))
     return _labels(found.labels_)
 
@@ -105,7 +103,7 @@ def spectral_labels(gram: Matrix, n_clusters: int, seed: int = 0) -> Labels:
         return np.zeros(len(gram), dtype=np.int64) if n_clusters <= 1 else np.arange(len(gram))
     found = SpectralClustering(n_clusters, affinity="precomputed", random_state=seed)
     with warnings.catch_warnings():
-        warnings.filterwarnings("ignore", "Graph is not fully connected", UserWarning)  # far families: what we look for
+        warnings.filterwarnings("ignore", "Graph is not fully connected", UserWarning)  # families far apart are the aim
         return _labels(found.fit(np.maximum(affinities(distances(gram)), 1e-12)).labels_)
 
 

@@ -1,14 +1,12 @@
-"""Distances from Gram matrices, and what they say without labels: how many clusters, and at which scale."""
+"""Distances from Gram matrices; the number of clusters and their scale without labels."""
 
 from __future__ import annotations
 
 import numpy as np
-from numpy.typing import NDArray
 
-from neural_phylogeny.trees.spanning import minimum_spanning_tree, topological_order
-
-Matrix = NDArray[np.float64]
-Labels = NDArray[np.int64]
+from neural_phylogeny.trees.family import Labels
+from neural_phylogeny.trees.forest import Matrix, Parents
+from neural_phylogeny.trees.spanning import minimum_spanning_tree, roots_of
 
 STRUCTURE = 0.25
 """Mean silhouette below which a partition is no better than a single cluster: "no substantial structure has been
@@ -18,7 +16,7 @@ ROUNDING = 1e-7
 """Distances below this share of the largest norm are rounding: the models are equal."""
 
 NEIGHBOUR = 3
-"""Which nearest neighbour tells the local scale of affinities: families are small."""
+"""Rank of the nearest neighbour whose distance is the local scale of affinities: families are small."""
 
 
 def distances(gram: Matrix) -> Matrix:
@@ -96,7 +94,7 @@ def scale(distance: Matrix) -> float:
     Halfway between the longest edge of the minimum spanning tree that is kept and the shortest that is cut, where the
     cut is the one of largest silhouette; a hair above the largest distance where there is a single cluster, so that
     rounding does not split it. O(n^3). Assumes that families are farther apart than the widest step within one.
-    Strangers alone look like one loose cluster: distances do not tell the two apart, the existence test does.
+    Unrelated models alone look like one loose cluster: only the relatedness test separates the two.
     """
     tree = minimum_spanning_tree(distance)
     children = np.flatnonzero(tree >= 0)
@@ -119,12 +117,8 @@ def _best_cut(distance: Matrix, cuts: list[Labels]) -> tuple[int, float]:
     return best + 2, values[best]
 
 
-def _components_without(tree: NDArray[np.int64], removed: NDArray[np.int64]) -> Labels:
-    """Labels of the parts that a tree falls into without the edges above some of its nodes."""
+def _components_without(tree: Parents, removed: Labels) -> Labels:
+    """Labels of the parts of a tree without the edges above some of its nodes."""
     forest = tree.copy()
     forest[removed] = -1
-    labels = np.arange(len(tree))
-    for node in topological_order(forest):
-        if forest[node] >= 0:
-            labels[node] = labels[forest[node]]
-    return labels
+    return roots_of(forest)

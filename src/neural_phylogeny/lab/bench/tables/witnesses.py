@@ -28,7 +28,7 @@ from neural_phylogeny.records import TensorInfo
 from neural_phylogeny.relations.direction import RELIABILITY, WITNESSES, growing, log_odds
 from neural_phylogeny.relations.exact import DIRECTED, ORDERED, exact_marks
 from neural_phylogeny.relations.matrix_scores import UNIFORM, largest_score, quantile_distance, uniform_score
-from neural_phylogeny.relations.retained import lasting
+from neural_phylogeny.relations.retained import retained
 from neural_phylogeny.relations.shared import shared_values
 from neural_phylogeny.relations.tables import Leads, Table, leads, matrices_only, votes_of
 from neural_phylogeny.statistics.results import Statistics
@@ -70,7 +70,7 @@ def statistics_of(measured: Measurements) -> Statistics:
         found |= {"sketch.rows": outline[:, 0], "sketch.columns": outline[:, 1]}
         found |= {"sketch.spectrum": outline[:, 2:5], "sketch.quantiles": outline[:, 5:]}
         units = next(k for k in range(2, size + 1) if size % k == 0)
-        source = TensorInfo(str(t), (units, size // units), "float32")
+        source = TensorInfo(name=str(t), shape=(units, size // units), dtype="float32")
         members = tuple(has.tolist())
         tensors.append(AlignedTensor(source.name, Role.KERNEL, (0, 0), source.shape, 0, members, (source,) * len(has)))
         arrays.append(found)
@@ -145,7 +145,7 @@ def fresh_leads(statistics: Statistics, clear: bool) -> Leads:
     if clear:
         sure = (scores[:, None, :] < FRESH) & (scores[:, :, None] > TRAINED)
         found = np.where(sure | sure.transpose(0, 2, 1), found, np.nan)
-    return np.where(lasting(statistics), np.nan, found)
+    return np.where(retained(statistics), np.nan, found)
 
 
 DROPPED: dict[str, Callable[[Statistics], Leads]] = {
@@ -167,7 +167,7 @@ FRESH_HEADS: dict[str, Callable[[Statistics], Leads]] = {
 def said_of(statistics: Statistics, edges: list[tuple[int, int]]) -> list[dict[str, float]]:
     """What every witness says of every edge."""
     together, tables = log_odds(statistics)
-    lasts = lasting(statistics)
+    lasts = retained(statistics)
     tables[ALL] = together / np.log(RELIABILITY / (1.0 - RELIABILITY)) / len({one.theme for one in WITNESSES})
     tables |= {name: votes_of(np.where(lasts, one(statistics), np.nan)) for name, one in DROPPED.items()}
     tables |= {name: votes_of(one(statistics)) for name, one in FRESH_HEADS.items()}

@@ -5,12 +5,13 @@ from __future__ import annotations
 from typing import Any, Self
 
 import numpy as np
-from numpy.typing import NDArray
 
 from neural_phylogeny.errors import MissingExtraError
-from neural_phylogeny.trees.baselines.checks import direction_matrix, gram_matrix
-from neural_phylogeny.trees.baselines.kernels import chosen_alpha, cluster_labels, count_clusters
+from neural_phylogeny.trees.baselines.named_clusterings import chosen_alpha, cluster_labels, count_clusters
 from neural_phylogeny.trees.baselines.star import stars
+from neural_phylogeny.trees.checks import direction_matrix, gram_matrix
+from neural_phylogeny.trees.family import Labels
+from neural_phylogeny.trees.forest import Matrix
 
 try:
     from sklearn.base import BaseEstimator, ClusterMixin
@@ -19,12 +20,9 @@ try:
 except ModuleNotFoundError as error:
     raise MissingExtraError("The estimators", "cluster") from error
 
-Matrix = NDArray[np.float64]
-Labels = NDArray[np.int64]
 
-
-class Phylogeny(ClusterMixin, BaseEstimator):  # type: ignore[misc]
-    """Abstract: a Gram matrix and directions from ``X``; a kind says how they become a forest."""
+class PhylogenyEstimator(ClusterMixin, BaseEstimator):  # type: ignore[misc]
+    """Abstract: a Gram matrix and directions from ``X``. Subclasses define how they become a forest."""
 
     metric: str
 
@@ -73,8 +71,8 @@ class Phylogeny(ClusterMixin, BaseEstimator):  # type: ignore[misc]
         return tags
 
 
-class ClusteredPhylogeny(Phylogeny):
-    """Abstract: stars in the clusters of a kind's ``clustering``, with those of its parameters that it has."""
+class ClusterEstimator(PhylogenyEstimator):
+    """Abstract: stars in the clusters of ``clustering``, by those parameters that a subclass has."""
 
     clustering: str
 
