@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from neural_phylogeny.reconstruction.evidence import merge_evidence
 from neural_phylogeny.reconstruction.examine import Findings
 from neural_phylogeny.records import Edge, Evidence, MissingAncestor, RelatedPair
+from neural_phylogeny.relations.odds import probability
 from neural_phylogeny.statistics.cache import Group
 from neural_phylogeny.trees.forest import Forest
 from neural_phylogeny.trees.merging import MERGED
@@ -22,7 +23,7 @@ UNDECIDED = 0.05
 """An edge whose direction is less than this far from even odds is reported without a direction."""
 
 
-SURE_OF_MERGE = 1.0 / (1.0 + math.exp(-MERGED))
+SURE_OF_MERGE = float(probability(MERGED))
 """How sure an exact mean is to have been made from its parts."""
 
 
@@ -68,7 +69,7 @@ def claims(names: Sequence[str], forests: list[Answer]) -> tuple[list[Edge], lis
                     child=pair[1],
                     kind="finetune",
                     p_parent=p_parent,
-                    p_direction=p_direction,
+                    p_direction=None if math.isnan(p_direction) else p_direction,
                     **measured(found, parent, child),
                     support=_support(answer, k),
                     evidence=reasons,

@@ -1,4 +1,4 @@
-"""From what was measured to the records of an answer: existence, copies, families, a method's forest, evidence."""
+"""From what was measured to the records of an answer: copies, families, a method's forest, its claims."""
 
 from __future__ import annotations
 
@@ -18,10 +18,10 @@ from neural_phylogeny.reconstruction.relate import PARTLY
 from neural_phylogeny.reconstruction.support import support
 from neural_phylogeny.records import Phylogeny
 from neural_phylogeny.statistics.cache import Group
-from neural_phylogeny.trees.methods import METHODS, Method
+from neural_phylogeny.trees.methods import METHODS, Method, Options
 
 EXISTENCE = "existence"
-"""The clustering of methods that take families as the existence test found them, each on its own."""
+"""The clustering of methods that take the families of the relatedness test, each on its own."""
 
 
 def phylogeny(
@@ -32,7 +32,7 @@ def phylogeny(
     examined: Examined | None = None,
     draws: int = 0,
 ) -> Phylogeny:
-    """The answer for a collection by one method; ``examined`` saves asking the relations again for each method."""
+    """The answer for a collection by one method; ``examined`` avoids computing the relations again for each method."""
     n = len(collection.refs)
     found = examine(collection, alpha) if examined is None else examined
     kin, remarks = found.kin, list(found.remarks)
@@ -70,8 +70,8 @@ def _forests(
     """The method's forest for each group of at least two models that can be judged."""
     forests = []
     for group, found in answers:
-        doubles = {row for rows in found.copies for row in rows[1:]}
-        rows = [row for row, model in enumerate(group.members) if settled[model] and row not in doubles]
+        duplicates = {row for rows in found.copies for row in rows[1:]}
+        rows = [row for row, model in enumerate(group.members) if settled[model] and row not in duplicates]
         if len(rows) < 2:
             continue
         families = labels[[group.members[row] for row in rows]]
@@ -82,15 +82,15 @@ def _forests(
 
 
 def _relabelled(labels: NDArray[np.int64], forests: list[Answer]) -> NDArray[np.int64]:
-    """Families by the methods that decide them; a copy stays with the first of its kind."""
+    """The families of a method that decides them; a copy has the family of the first of its copies."""
     labels = labels.copy()
     for answer in forests:
         if answer.forest.families is None:
             continue
         members = answer.group.members
-        fresh = labels.max() + 1
+        unused = labels.max() + 1
         for row, family in zip(answer.rows, np.unique(answer.forest.families, return_inverse=True)[1], strict=True):
-            labels[members[row]] = fresh + family
+            labels[members[row]] = unused + family
         for first, *others in (rows for rows in answer.found.copies if rows[0] in answer.rows):
             labels[[members[row] for row in others]] = labels[members[first]]
     return labels
@@ -98,8 +98,8 @@ def _relabelled(labels: NDArray[np.int64], forests: list[Answer]) -> NDArray[np.
 
 def _provenance(collection: Collection, method: Method, alpha: float, seed: int) -> dict[str, Any]:
     """What made this result: software, parameters, environment; nothing that changes from run to run."""
-    own = METHODS.get(method.name)
-    varied = {} if own is not None and own.options == method.options else {"options": asdict(method.options)}
+    usual = METHODS[method.name].options if method.name in METHODS else Options()
+    varied = {} if method.options == usual else {"options": asdict(method.options)}
     sample: dict[str, Any] = {"asked": "auto" if collection.sample is None else collection.sample}
     sample["read"] = collection.share_read()
     return {
@@ -115,11 +115,11 @@ def _provenance(collection: Collection, method: Method, alpha: float, seed: int)
 
 
 def _sampled(collection: Collection) -> list[str]:
-    """What the reader of an answer from a sample should know."""
+    """The limits of an answer from a sample, as a note."""
     share = collection.share_read()
     if share == 1.0:
         return []
     return [
         f"{100 * share:.2g} % of the compared weights were read, of each model at least: copies are equal in all that "
-        "was read, and values that were not read may differ or be no numbers"
+        "was read, and unread values may differ or be NaN"
     ]

@@ -12,6 +12,7 @@ from neural_phylogeny.records import Evidence
 from neural_phylogeny.relations.direction import RELIABILITY
 from neural_phylogeny.relations.exact import COUNTED, LONGER, PRUNED
 from neural_phylogeny.relations.existence import Existence
+from neural_phylogeny.relations.odds import probability
 from neural_phylogeny.wording import p_value
 
 Matrix = NDArray[np.float64]
@@ -97,7 +98,7 @@ def exact_evidence(odds: Mapping[str, Matrix], i: int, j: int, names: tuple[str,
         if value:
             parent, child = names if value > 0 else names[::-1]
             statement = (_EXACT_STATEMENTS | _ORDERED_STATEMENTS)[feature].format(parent=parent, child=child)
-            found.append(_parent(feature, value, parent, 1.0 / (1.0 + math.exp(-abs(value))), statement))
+            found.append(_parent(feature, value, parent, float(probability(abs(value))), statement))
     return found
 
 

@@ -117,12 +117,14 @@ def examine(collection: Collection, alpha: float) -> Examined:
     n = len(collection.refs)
     kin = np.zeros((n, n), dtype=bool)
     remarks = ["there is no other model to compare it with" if n == 1 else ""] * n
-    families, groups, same = [], [], []
+    families, groups, same, judged = [], [], [], set[int]()
     for group in collection.groups:
         relations = Relations.of(group.statistics, alpha, n * (n - 1) // 2)
-        kin[np.ix_(group.members, group.members)] = relations.pairs
+        kin[np.ix_(group.members, group.members)] |= relations.pairs
         for row, model in enumerate(group.members):
-            remarks[model] = relations.remark(row)
+            if model not in judged:
+                remarks[model] = relations.remark(row)
+        judged |= set(group.members)
         same += [[group.members[row] for row in rows] for rows in relations.copies]
         for rows in relations.families():
             family = collection.family(group, rows)

@@ -25,6 +25,7 @@ from neural_phylogeny.statistics.one_pass import measure, standard_statistics
 from neural_phylogeny.statistics.pool import Pool
 from neural_phylogeny.statistics.results import Statistics
 from neural_phylogeny.tensors.alignment import AlignedTensor, Alignment, align, align_pairs
+from neural_phylogeny.tensors.layouts import Layout, kinds_of
 
 TOGETHER = 200
 """Collections up to this size are measured as one; larger ones in groups of candidates for relatedness."""
@@ -37,12 +38,32 @@ def measured_groups(opened: Sequence[Opened], alignment: Alignment, reading: Rea
     else:
         checkpoints = [checkpoint for _, checkpoint in opened]
         labels = components(candidates(*sample(checkpoints, alignment)))
-        members = [np.flatnonzero(labels == label).tolist() for label in np.unique(labels)]
+        found = [np.flatnonzero(labels == label).tolist() for label in np.unique(labels)]
+        layouts = [Layout.of(checkpoint.tensors) for checkpoint in checkpoints]
+        members = [group for group in found if len(group) > 1]
+        members += _of_single([group[0] for group in found if len(group) == 1], layouts)
     return tuple(
         Group(tuple(group), _measured(opened, group, reading, planned(opened, group, reading, is_family=False)))
         for group in members
         if len(group) > 1
     )
+
+
+def _of_single(single: Sequence[int], layouts: Sequence[Layout]) -> Iterator[list[int]]:
+    """Models without a candidate, in groups by layout: the full test says that they are unrelated, or cannot be judged.
+
+    One that is alone of its layout is measured beside another of that layout, wherever that is.
+    """
+    kinds = [[k for k in kind if k in set(single)] for kind in kinds_of(layouts)]
+    ordered = [k for kind in kinds for k in kind]
+    for start in range(0, len(ordered), TOGETHER):
+        chunk = ordered[start : start + TOGETHER]
+        beside = [
+            next((other for other in kind if other not in chunk), None)
+            for kind in kinds_of(layouts)
+            if len(set(kind) & set(chunk)) == 1
+        ]
+        yield [*chunk, *(k for k in beside if k is not None)]
 
 
 def measured_families(

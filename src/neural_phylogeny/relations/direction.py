@@ -20,7 +20,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from neural_phylogeny.relations import matrix_scores
+from neural_phylogeny.relations import matrix_scores, odds
 from neural_phylogeny.relations.retained import retained
 from neural_phylogeny.relations.steps import step_leads
 from neural_phylogeny.relations.tables import (
@@ -124,7 +124,7 @@ def log_odds(statistics: Statistics) -> tuple[Matrix, dict[str, Matrix]]:
         by_witness[witness.name] = found
         themes.setdefault(witness.theme, []).append(found)
     added = sum((np.mean(found, axis=0) for found in themes.values()), np.zeros(shared.shape[1:]))
-    weight = np.log(RELIABILITY / (1.0 - RELIABILITY))
+    weight = odds.log_odds(RELIABILITY)
     return weight * np.round(added, 12), by_witness  # what cancels leaves no trace
 
 
