@@ -6,15 +6,22 @@ exception to the rule that rooms only know the rooms before them.
 
 from __future__ import annotations
 
-import math
+import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal, get_args
 
+from neural_phylogeny.errors import UnknownChoiceError
+from neural_phylogeny.inputs import ModelRef as ModelRef
+from neural_phylogeny.inputs import Part as Part
+from neural_phylogeny.inputs import Skipped as Skipped
+from neural_phylogeny.inputs import TensorInfo as TensorInfo
+from neural_phylogeny.inputs import Unread as Unread
+
 if TYPE_CHECKING:
     import networkx as nx
 
-Kind = Literal["merge", "finetune", "unknown"]
+Kind = Literal["merge", "pruned", "cast", "quantized", "shrunk", "finetune", "unknown"]
 KINDS: tuple[Kind, ...] = get_args(Kind)
 """Kinds of relation that an edge can claim, the most specific first; documented in ``docs/result-file.md``."""
 
@@ -25,83 +32,12 @@ FAVOURS: tuple[Favours, ...] = get_args(Favours)
 Verdict = Literal["parent", "child", "related", "unrelated", "copies", "not comparable"]
 """What a comparison of two models found."""
 
+UndecidedReason = Literal["common initialisation", "common initialisation or missing ancestor"]
+UNDECIDED_REASONS: tuple[UndecidedReason, ...] = get_args(UndecidedReason)
+"""Why no descent is claimed of models with common weights."""
+
 Relation = Literal["child", "related", "child of a missing ancestor"]
 """What an explained model is to the other model of a claim."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class TensorInfo:
-    """What a checkpoint says of one tensor before any of its values are read.
-
-    ``dtype`` is the NumPy or ml_dtypes name of the values that ``read`` returns, and ``output_axis`` the axis
-    of the output units: 0 in PyTorch and ONNX convolutions, -1 in Keras. ``codes`` is the scheme of codes that the
-    values are stored as, such as ``"gptq"``, and ``code_bits`` the bits of a code; empty and 0 for plain numbers.
-    """
-
-    name: str
-    shape: tuple[int, ...]
-    dtype: str
-    output_axis: int = 0
-    codes: str = ""
-    code_bits: int = 0
-
-    @property
-    def size(self) -> int:
-        """Number of values."""
-        return math.prod(self.shape)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Unread:
-    """Weights of a checkpoint that cannot be compared: codes that the file does not say how to read.
-
-    ``tensors`` are the names of the stored tensors, ``weights`` how many weights they stand for (an estimate where the
-    bits of a code are not known), ``reason`` says why, without a full stop.
-    """
-
-    tensors: tuple[str, ...]
-    weights: int
-    reason: str
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Part:
-    """One weight file of a model; its tensors are named ``prefix + name``.
-
-    Where ``tensor`` is given, the file holds one tensor only, and ``tensor`` is what the model calls it.
-    """
-
-    file: str
-    prefix: str = ""
-    tensor: str = ""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ModelRef:
-    """One model that a source found: where it lies, not what is in it.
-
-    ``path`` is the file or folder as given or as found by the walk; ``parts`` the weight files behind it. ``found_in``
-    is the folder or pattern in which the model was found, empty where it was named itself; ``index`` the shard index.
-    """
-
-    name: str
-    path: str
-    parts: tuple[Part, ...]
-    component: str | None = None
-    found_in: str = ""
-    index: str = ""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Skipped:
-    """A path that was looked at and left out, with the reason as a sentence.
-
-    ``is_model`` is False for what is certainly no further model: training states, data, a second copy of a model.
-    """
-
-    path: str
-    reason: str
-    is_model: bool = True
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -135,7 +71,7 @@ class Evidence:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ModelRecord:
-    """One model of a result. Equal ``family`` means related; None means that the model could not be compared."""
+    """One model of a result. Equal ``family`` means related; None: it could not be compared or is undecided."""
 
     name: str
     path: str
@@ -265,6 +201,17 @@ class MissingAncestor:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class UndecidedGroup:
+    """Models with common weights of which no descent is claimed: they share an initialisation, or perhaps an ancestor.
+
+    Members that are related to no other model by descent have no family.
+    """
+
+    models: tuple[str, ...]
+    reason: UndecidedReason
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ExplainedClaim:
     """One claim about a model and its reasons.
 
@@ -316,9 +263,90 @@ class Phylogeny:
     edges: tuple[Edge, ...] = ()
     undirected: tuple[RelatedPair, ...] = ()
     missing: tuple[MissingAncestor, ...] = ()
+    undecided: tuple[UndecidedGroup, ...] = ()
     copies: tuple[tuple[str, ...], ...] = ()
     skipped: tuple[Skipped, ...] = ()
     provenance: Mapping[str, Any] = field(default_factory=dict)
+
+    def __str__(self) -> str:
+        return self.to_text()
+
+    def __repr__(self) -> str:
+        from neural_phylogeny.reports.families import summary
+
+        return f"<Phylogeny: {summary(self)}>"
+
+    @classmethod
+    def load(cls, path: str | os.PathLike[str]) -> Phylogeny:
+        """A result file, of this version or an older one.
+
+        Raises
+        ------
+        SavedFileError
+            When the file cannot be read or is not a result file.
+        """
+        from neural_phylogeny.reports.json import load
+
+        found: Phylogeny = load(path)
+        return found
+
+    def save(self, path: str | os.PathLike[str]) -> None:
+        """Write the result file; it is complete or absent."""
+        from neural_phylogeny.reports.json import save
+
+        save(self, path)
+
+    @property
+    def roots(self) -> tuple[str, ...]:
+        """Names of the compared models without a parent, missing ancestors left out; copies count as one."""
+        children = {edge.child for edge in self.edges}
+        copies = {name for group in self.copies for name in group[1:]}
+        named = (model.name for model in self.models if model.family is not None)
+        return tuple(name for name in named if name not in children | copies)
+
+    def parent_of(self, name: str) -> str | None:
+        """Name of the main parent of a model, a model or a missing ancestor; None for a root.
+
+        Raises
+        ------
+        UnknownChoiceError
+            When the result has no such model; so do the methods below.
+        """
+        name = self._representative(name)
+        return next((edge.parent for edge in self.edges if edge.child == name), None)
+
+    def children_of(self, name: str) -> tuple[str, ...]:
+        """Names of the models that were made from a model."""
+        name = self._representative(name)
+        return tuple(edge.child for edge in self.edges if edge.parent == name)
+
+    def ancestors_of(self, name: str) -> tuple[str, ...]:
+        """Names of the main parent of a model, its main parent and so on up to the root."""
+        found: list[str] = []
+        above = self.parent_of(name)
+        while above is not None and above not in found:
+            found.append(above)
+            above = next((edge.parent for edge in self.edges if edge.child == above), None)
+        return tuple(found)
+
+    def family_of(self, name: str) -> tuple[str, ...]:
+        """Names of the models of a model's family, itself included; itself alone where it has none."""
+        self._representative(name)
+        family = next(model.family for model in self.models if model.name == name)
+        return (name,) if family is None else tuple(model.name for model in self.models if model.family == family)
+
+    def explain(self, name: str) -> Explanation:
+        """The claims about a model with the evidence for and against each."""
+        from neural_phylogeny.reports.explanation import explain
+
+        return explain(self, name)
+
+    def _representative(self, name: str) -> str:
+        """The first of the copies of a model, which the claims name."""
+        known = [model.name for model in self.models]
+        if name not in known:
+            raise UnknownChoiceError("model", name, known)
+        return next((group[0] for group in self.copies if name in group), name)
 
     @property
     def graph(self) -> nx.DiGraph[str]:

@@ -39,7 +39,18 @@ def test_the_schema_holds_and_lists_the_kinds(everything):
 def test_keys_and_their_order(everything):
     parsed = content(everything)
     assert list(parsed) == [
-        *("format", "version", "models", "edges", "undirected", "missing", "copies", "skipped", "provenance"),
+        *(
+            "format",
+            "version",
+            "models",
+            "edges",
+            "undirected",
+            "missing",
+            "undecided",
+            "copies",
+            "skipped",
+            "provenance",
+        ),
     ]
     assert parsed["format"] == "neural-phylogeny"
     assert parsed["version"] == 2

@@ -12,7 +12,15 @@ from numpy.typing import NDArray
 
 from neural_phylogeny.reconstruction.evidence import merge_evidence
 from neural_phylogeny.reconstruction.examine import Findings
-from neural_phylogeny.records import Edge, Evidence, MissingAncestor, RelatedPair
+from neural_phylogeny.records import (
+    UNDECIDED_REASONS,
+    Edge,
+    Evidence,
+    MissingAncestor,
+    RelatedPair,
+    UndecidedGroup,
+    UndecidedReason,
+)
 from neural_phylogeny.relations.odds import probability
 from neural_phylogeny.statistics.cache import Group
 from neural_phylogeny.trees.forest import Forest
@@ -67,7 +75,7 @@ def claims(names: Sequence[str], forests: list[Answer]) -> tuple[list[Edge], lis
                 Edge(
                     parent=pair[0],
                     child=pair[1],
-                    kind="finetune",
+                    kind=found.kind(parent, child),
                     p_parent=p_parent,
                     p_direction=None if math.isnan(p_direction) else p_direction,
                     **measured(found, parent, child),
@@ -207,19 +215,36 @@ def _orphan(name: str, child: str, p: float) -> Evidence:
 NAMED = 3
 """So many models of one start are named in a remark, the others counted."""
 
-_START = {
-    True: "it shares its initialisation with {}; nothing trained is shared",
-    False: "it shares its initialisation with {}, or an ancestor that is not here; the weights do not tell which",
+_COMMON: dict[UndecidedReason, str] = {
+    "common initialisation": "same random initialisation as {}, trained independently",
+    "common initialisation or missing ancestor": (
+        "same random initialisation as {}, or a missing ancestor; the weights do not show which"
+    ),
 }
 
 
-def note_starts(remarks: list[str], names: Sequence[str], forests: list[Answer]) -> None:
-    """Adds to the remarks with whom a model shares its initialisation, where that is all its weights tell."""
+def undecided_groups(names: Sequence[str], forests: list[Answer]) -> list[UndecidedGroup]:
+    """Models that share an initialisation or perhaps an ancestor; a model is in one group at most."""
+    groups: list[tuple[set[int], bool]] = []
     for answer in forests:
-        for start in answer.forest.common_initialisations:
-            models = [answer.group.members[answer.rows[k]] for k in start.members]
-            for model in models:
-                others = [names[other] for other in models if other != model]
-                more = f" and {len(others) - NAMED} more" if len(others) > NAMED else ""
-                said = _START[start.certain].format(", ".join(others[:NAMED]) + more)
-                remarks[model] = "; ".join(filter(None, (remarks[model], said)))
+        for one in answer.forest.common_initialisations:
+            members, certain = {answer.group.members[answer.rows[k]] for k in one.members}, one.certain
+            for other in [group for group in groups if group[0] & members]:
+                groups.remove(other)
+                members, certain = members | other[0], certain and other[1]
+            groups.append((members, certain))
+    return [
+        UndecidedGroup(models=tuple(names[k] for k in sorted(members)), reason=UNDECIDED_REASONS[0 if certain else 1])
+        for members, certain in groups
+    ]
+
+
+def common_remarks(groups: Sequence[UndecidedGroup]) -> dict[str, str]:
+    """By name, a remark on the models with which a model shares its initialisation."""
+    found = {}
+    for group in groups:
+        for name in group.models:
+            others = [other for other in group.models if other != name]
+            more = f" and {len(others) - NAMED} more" if len(others) > NAMED else ""
+            found[name] = _COMMON[group.reason].format(", ".join(others[:NAMED]) + more)
+    return found

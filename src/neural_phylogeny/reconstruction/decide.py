@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 import neural_phylogeny
 from neural_phylogeny.graphs import components
-from neural_phylogeny.reconstruction.claim import Answer, claims, missing_ancestors, note_starts
+from neural_phylogeny.reconstruction.claim import Answer, claims, common_remarks, missing_ancestors, undecided_groups
 from neural_phylogeny.reconstruction.collect import Collection
 from neural_phylogeny.reconstruction.examine import Examined, Findings, examine
 from neural_phylogeny.reconstruction.relate import PARTLY
@@ -43,16 +43,21 @@ def phylogeny(
     labels = _relabelled(labels, forests)
     families = {label: k for k, label in enumerate(dict.fromkeys(labels[settled].tolist()))}
     names = [ref.name for ref in collection.refs]
-    note_starts(remarks, names, forests)
+    undecided = undecided_groups(names, forests)
+    common = common_remarks(undecided)
+    remarks = ["; ".join(filter(None, (remark, common.get(name)))) for remark, name in zip(remarks, names, strict=True)]
+    alone = {k for k in range(n) if names[k] in common and np.count_nonzero(labels == labels[k]) == 1}
     edges, undirected = claims(names, forests)
     missing, from_missing = missing_ancestors(names, forests, {int(k): families[k] for k in families}, labels)
     return Phylogeny(
         models=tuple(
-            collection.record(k, families[int(labels[k])] if settled[k] else None, remarks[k]) for k in range(n)
+            collection.record(k, families[int(labels[k])] if settled[k] and k not in alone else None, remarks[k])
+            for k in range(n)
         ),
         edges=(*edges, *from_missing),
         undirected=tuple(undirected),
         missing=tuple(missing),
+        undecided=tuple(undecided),
         copies=tuple(tuple(names[model] for model in same) for same in found.copies),
         skipped=collection.left_out(),
         provenance=_provenance(collection, method, alpha, seed),

@@ -17,11 +17,12 @@ from neural_phylogeny.reconstruction.evidence import (
 )
 from neural_phylogeny.reconstruction.family_data import MeasuredFamily
 from neural_phylogeny.reconstruction.relate import Relations, related_pairs
-from neural_phylogeny.records import Evidence
+from neural_phylogeny.records import KINDS, Evidence, Kind
 from neural_phylogeny.relations.copies import copies
 from neural_phylogeny.relations.direction import log_odds
 from neural_phylogeny.relations.exact import exact_marks
 from neural_phylogeny.relations.existence import Existence
+from neural_phylogeny.relations.kinds import exact_kinds
 from neural_phylogeny.relations.shared import shared_values
 from neural_phylogeny.statistics.cache import Group
 from neural_phylogeny.statistics.results import Statistics
@@ -76,6 +77,14 @@ class Findings:
     def p_value(self, i: int, j: int) -> float | None:
         """p-value of the relatedness test, at least 1e-300; None where a layer is identical, so that none is needed."""
         return None if self.existence.identical[i, j] else float(np.exp(max(self.existence.log_p[i, j], LEAST_LOG_P)))
+
+    def kind(self, parent: int, child: int) -> Kind:
+        """How a child was made from its parent: what exact facts prove, else by training."""
+        return next((kind for kind in KINDS if kind in self._kinds and self._kinds[kind][parent, child]), "finetune")
+
+    @cached_property
+    def _kinds(self) -> dict[str, NDArray[np.bool_]]:
+        return exact_kinds(self.statistics)
 
     def families(self, rows: list[int], labels: NDArray[np.int64], seed: int) -> Families:
         """What a method sees of some of the members, whose families are given."""

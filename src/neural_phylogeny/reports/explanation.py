@@ -118,6 +118,8 @@ def _root(phylogeny: Phylogeny, name: str) -> list[str]:
     model = next(model for model in phylogeny.models if model.name == name)
     if any(edge.child == name for edge in phylogeny.edges):
         return []
+    if any(name in group.models for group in phylogeny.undecided):
+        return [f"{name} has the {model.remark}."]
     if model.family is None:
         return [f"{name} was not compared: {model.remark or 'no reason is recorded'}."]
     children = [edge for edge in phylogeny.edges if edge.parent == name]

@@ -8,6 +8,9 @@ from dataclasses import dataclass, field
 
 from neural_phylogeny.records import Edge, ModelRecord, Phylogeny, RelatedPair
 
+EVEN = 0.5
+"""Edges with a lower confidence are marked and counted apart."""
+
 
 class Groups:
     """Disjoint groups of names that grow together; near-linear in the number of joins.
@@ -114,7 +117,18 @@ def families(phylogeny: Phylogeny) -> list[Family]:
 
 
 def not_compared(phylogeny: Phylogeny) -> list[ModelRecord]:
-    """Models that are in no family."""
+    """Models that are in no family and in no undecided group."""
+    undecided = {name for group in phylogeny.undecided for name in group.models}
+    return [model for model in _placeless(phylogeny) if model.name not in undecided]
+
+
+def undecided(phylogeny: Phylogeny) -> list[ModelRecord]:
+    """Models that are in no family but share an initialisation, or perhaps an ancestor, with others."""
+    named = {name for group in phylogeny.undecided for name in group.models}
+    return [model for model in _placeless(phylogeny) if model.name in named]
+
+
+def _placeless(phylogeny: Phylogeny) -> list[ModelRecord]:
     drawn = families(phylogeny)
     placed = {name for family in drawn for name in family.names}
     placed |= {copy for family in drawn for copies in family.copies.values() for copy in copies}
@@ -140,9 +154,16 @@ def summary(phylogeny: Phylogeny) -> str:
     n_copies = sum(max(0, len(group) - 1) for group in phylogeny.copies)
     extras = ((n_copies, "copy", "copies"), (len(phylogeny.missing), "missing ancestor", ""))
     parts += [count(number, noun, plural) for number, noun, plural in extras if number]
-    missing = [(len(drawn) - n_related, "unrelated"), (len(not_compared(phylogeny)), "not compared")]
+    weak = sum(is_weak(edge) for edge in phylogeny.edges)
+    missing = [(weak, "below even odds"), (len(undecided(phylogeny)), "undecided")]
+    missing += [(len(drawn) - n_related, "unrelated"), (len(not_compared(phylogeny)), "not compared")]
     missing.append((len(phylogeny.skipped), "skipped"))
     return ", ".join(parts + [f"{number:,} {what}" for number, what in missing if number])
+
+
+def is_weak(edge: Edge) -> bool:
+    """Whether an edge is less likely than not."""
+    return edge.confidence is not None and edge.confidence < EVEN
 
 
 def is_related(family: Family) -> bool:

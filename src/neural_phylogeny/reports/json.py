@@ -4,15 +4,19 @@ from __future__ import annotations
 
 import json
 import math
+import os
 from collections.abc import Mapping, Sequence
 from dataclasses import fields
+from pathlib import Path
 from typing import Any
 
+from neural_phylogeny.atomic_files import replacing
 from neural_phylogeny.errors import SavedFileError
 from neural_phylogeny.json_fields import Fields, parse
 from neural_phylogeny.records import (
     FAVOURS,
     KINDS,
+    UNDECIDED_REASONS,
     Comparison,
     Edge,
     Evidence,
@@ -25,6 +29,7 @@ from neural_phylogeny.records import (
     RelatedPair,
     Skipped,
     TensorComparison,
+    UndecidedGroup,
 )
 from neural_phylogeny.reports.migrations import migrated
 
@@ -33,7 +38,7 @@ VERSION = 2
 
 _RECORDS = (
     *(Comparison, Edge, Evidence, ExplainedClaim, Explanation, MissingAncestor),
-    *(RelatedPair, ModelRecord, Phylogeny, Reasons, Skipped, TensorComparison),
+    *(RelatedPair, ModelRecord, Phylogeny, Reasons, Skipped, TensorComparison, UndecidedGroup),
 )
 
 
@@ -98,6 +103,23 @@ def from_json(text: str, path: str = "") -> Phylogeny:
         raise SavedFileError(f"{path}: {error}") from error
 
 
+def save(phylogeny: Phylogeny, path: str | os.PathLike[str]) -> None:
+    """Write the result file; it is complete or absent."""
+    with replacing(path) as file:
+        file.write(f"{to_json(phylogeny)}\n".encode("ascii"))
+
+
+def load(path: str | os.PathLike[str]) -> Phylogeny:
+    """A phylogeny from a result file on disk; raises SavedFileError when it is missing or not one."""
+    try:
+        text = Path(path).read_text(encoding="utf-8")
+    except OSError as error:
+        raise SavedFileError(f"{path}: the result file cannot be read ({error.strerror})") from error
+    except UnicodeDecodeError as error:
+        raise SavedFileError(f"{path}: not a result file: it is not UTF-8 text") from error
+    return from_json(text, os.fspath(path))
+
+
 def _phylogeny(content: Fields) -> Phylogeny:
     if content.text("format") != FORMAT:
         raise SavedFileError(f"not a result file: its format is {content.text('format')!r}, expected {FORMAT!r}")
@@ -108,6 +130,10 @@ def _phylogeny(content: Fields) -> Phylogeny:
         undirected=tuple(_pair(item) for item in root.objects("undirected")),
         missing=tuple(
             MissingAncestor(name=item.text("name"), family=item.integer("family")) for item in root.objects("missing")
+        ),
+        undecided=tuple(
+            UndecidedGroup(models=item.texts("models"), reason=item.choice("reason", UNDECIDED_REASONS))
+            for item in root.objects("undecided", default=())
         ),
         copies=root.groups("copies"),
         skipped=tuple(_skipped(item) for item in root.objects("skipped")),
@@ -183,6 +209,7 @@ def _check_names(found: Phylogeny) -> None:
         (f"edges[{k}]", (edge.parent, edge.child)) for k, edge in enumerate(found.edges)
     ]
     used += [(f"undirected[{k}]", (pair.a, pair.b)) for k, pair in enumerate(found.undirected)]
+    used += [(f"undecided[{k}]", group.models) for k, group in enumerate(found.undecided)]
     used += [(f"copies[{k}]", group) for k, group in enumerate(found.copies)]
     for where, group in used:
         for name in group:

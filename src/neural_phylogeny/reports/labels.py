@@ -41,6 +41,8 @@ def columns(claim: Edge | RelatedPair) -> Columns:
         return Columns("related", similarity, test, coverage, "")
     known = [("parent", claim.p_parent), ("direction", claim.p_direction), ("support", claim.support)]
     numbers = "  ".join(f"{what} {percent(share)}" for what, share in known if share is not None)
+    if claim.confidence is not None and claim.confidence < 0.5:
+        numbers += "  ?"
     return Columns(safe(claim.kind), similarity, numbers, coverage, _colour(claim.confidence))
 
 

@@ -6,7 +6,7 @@ import math
 import re
 
 from neural_phylogeny.records import Phylogeny
-from neural_phylogeny.reports.families import Family, families, not_compared
+from neural_phylogeny.reports.families import Family, families, not_compared, undecided
 from neural_phylogeny.reports.names import safe
 
 _PLAIN = re.compile(r"[A-Za-z0-9.-]+")
@@ -36,7 +36,7 @@ def to_newick(phylogeny: Phylogeny) -> str:
     ('child 1':0.25)base;
     """
     lines = [_family(family) for family in families(phylogeny)]
-    return "\n".join(lines + [f"{_label(model.name)};" for model in not_compared(phylogeny)])
+    return "\n".join(lines + [f"{_label(model.name)};" for model in (*undecided(phylogeny), *not_compared(phylogeny))])
 
 
 def _family(family: Family) -> str:

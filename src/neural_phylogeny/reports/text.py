@@ -11,7 +11,7 @@ from rich.text import Text
 
 from neural_phylogeny.records import Edge, Phylogeny, RelatedPair
 from neural_phylogeny.reports.drawing import FamilyTree, Style
-from neural_phylogeny.reports.families import copies_of, families, is_related, not_compared, summary
+from neural_phylogeny.reports.families import copies_of, families, is_related, is_weak, not_compared, summary, undecided
 from neural_phylogeny.reports.labels import DIM, NAME, share_read, size_of, small_share
 from neural_phylogeny.reports.names import safe
 
@@ -93,6 +93,10 @@ def _left_over(phylogeny: Phylogeny) -> Iterator[RenderableType]:
         ],
     )
     yield from _section(
+        "Same initialisation or missing ancestor",
+        [(model.name, "; ".join(filter(None, (size_of(model), model.remark)))) for model in undecided(phylogeny)],
+    )
+    yield from _section(
         "Not compared",
         [
             (" = ".join([model.name, *copies.get(model.name, ())]), model.remark or "no reason is recorded")
@@ -126,6 +130,7 @@ def _legend(phylogeny: Phylogeny) -> Iterator[RenderableType]:
             "support: share of resamples of the matrices that recover the edge",
             any(edge.support is not None for edge in phylogeny.edges),
         ),
+        ("?: less likely than not", any(is_weak(edge) for edge in phylogeny.edges)),
         ("~ related, direction undecided; p: p-value of the relatedness test", bool(phylogeny.undirected)),
         (
             "of the weights: share that could be compared",
