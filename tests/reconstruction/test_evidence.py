@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from neural_phylogeny.reconstruction.evidence import direction_evidence, exact_evidence, existence_evidence
-from neural_phylogeny.relations.direction import WITNESSES, log_odds
+from neural_phylogeny.relations.direction import DIRECTION_FEATURES, log_odds
 from neural_phylogeny.relations.exact import exact_marks
 from neural_phylogeny.relations.existence import existence
 
@@ -46,5 +46,5 @@ def test_every_witness_of_direction_is_told_in_words(measured, root, rng):
     child = {name: w + 0.1 * rng.standard_t(3, size=w.shape).astype(np.float32) for name, w in root.items()}
     _, votes = log_odds(measured(root, child))
     found = direction_evidence(votes, 0, 1, NAMES)
-    assert [one.feature for one in found] == [witness.name for witness in WITNESSES]
+    assert [one.feature for one in found] == [witness.name for witness in DIRECTION_FEATURES]
     assert all(one.favours == "neither" if one.model is None else one.model in one.statement for one in found)

@@ -4,7 +4,7 @@ from scipy.stats import kurtosis
 
 from neural_phylogeny.relations.direction import log_odds, norm_score
 from neural_phylogeny.relations.matrix_scores import kurtosis_score, largest_score
-from neural_phylogeny.relations.tables import leads, votes, weighted_votes_of
+from neural_phylogeny.relations.tables import differences, mean_sign, weighted_sign_of
 
 
 def chain(rng, length=3):
@@ -44,7 +44,7 @@ def test_every_model_and_its_fine_tune_get_a_direction(measured, rng):
 
 def test_votes_count_tensors_and_ignore_gaps():
     scores = np.array([[1.0, 2.0, np.nan], [1.0, 2.0, 5.0], [3.0, 2.0, 5.0]])
-    found = votes(scores)
+    found = mean_sign(scores)
     assert found[0, 1] == pytest.approx(1 / 3)
     assert found[0, 2] == 1.0
     np.testing.assert_array_equal(found, -found.T)
@@ -52,7 +52,7 @@ def test_votes_count_tensors_and_ignore_gaps():
 
 def test_weighted_votes_have_the_sign_of_the_whole():
     scores = np.array([[1.0, 2.0, np.nan], [1.0, 1.5, 5.0], [9.0, 2.0, 5.0]])
-    found = weighted_votes_of(leads(scores))
+    found = weighted_sign_of(differences(scores))
     assert found[0, 1] == pytest.approx((1 + 0.5 - 7) / 8.5)
     assert found[0, 2] == pytest.approx(0.0)
     np.testing.assert_array_equal(found, -found.T)

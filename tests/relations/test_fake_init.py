@@ -12,7 +12,7 @@ from neural_phylogeny.relations.fake_init import (
     nearer,
     summed,
 )
-from neural_phylogeny.relations.tables import votes
+from neural_phylogeny.relations.tables import mean_sign
 from neural_phylogeny.tensors.alignment import align
 
 
@@ -79,7 +79,7 @@ def test_the_closed_form_is_the_limit_of_many_draws(measured, rng):
     for total in (False, True):
         drawn = nearer(statistics, FakeInitialisation(scale=0.1, n_draws=500, summed=total))
         np.testing.assert_allclose(drawn, nearer(statistics, FakeInitialisation(summed=total)), rtol=0.02, atol=0.02)
-    np.testing.assert_array_equal(nearer(statistics), votes(norm_score(statistics)))
+    np.testing.assert_array_equal(nearer(statistics), mean_sign(norm_score(statistics)))
 
 
 def test_a_child_is_a_parent_and_independent_noise(measured, rng):

@@ -5,8 +5,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from neural_phylogeny.relations.steps import dependence, step_leads
-from neural_phylogeny.relations.tables import votes_of
+from neural_phylogeny.relations.steps import dependence, step_differences
+from neural_phylogeny.relations.tables import mean_sign_of
 
 
 def sums(first, second):
@@ -51,15 +51,15 @@ def test_the_start_of_a_step_is_the_parent(seed, slope, size, kind):
 def test_leads_have_a_row_a_matrix_and_are_antisymmetric(measured, rng):
     parent = {"a": rng.uniform(-1, 1, size=(80, 60)), "b": rng.uniform(size=5)}
     child = {name: w + rng.laplace(0, 0.5, size=w.shape) for name, w in parent.items()}
-    found = step_leads(measured(parent, child))
+    found = step_differences(measured(parent, child))
     assert np.isnan(found[1]).all()
     assert found[0, 0, 1] > 0
     np.testing.assert_array_equal(found[0, 0, 1], -found[0, 1, 0])
-    assert votes_of(found).tolist() == [[0.0, 1.0], [-1.0, 0.0]]
+    assert mean_sign_of(found).tolist() == [[0.0, 1.0], [-1.0, 0.0]]
 
 
 def test_nothing_is_said_of_what_was_not_measured(measured, rng):
     from neural_phylogeny.statistics.moments import Moments
 
     model = {"a": rng.normal(size=(8, 6))}
-    assert np.isnan(step_leads(measured(model, model, statistics=(Moments(),)))).all()
+    assert np.isnan(step_differences(measured(model, model, statistics=(Moments(),)))).all()

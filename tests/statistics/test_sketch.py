@@ -10,7 +10,7 @@ from neural_phylogeny.statistics.sketch import (
     Sketch,
     leading_matrix,
     magnitude_quantiles,
-    outline,
+    spectrum_of,
     variation,
 )
 
@@ -32,7 +32,7 @@ def test_variation_and_spectrum_are_those_of_the_formulas(matrix):
         assert found == pytest.approx(norms.std() / norms.mean(), rel=1e-4, abs=1e-6)
     singular = np.linalg.svd(exact, compute_uv=False)
     shares = singular**2 / np.sum(singular**2)
-    stable, gap, entropy = outline(matrix)
+    stable, gap, entropy = spectrum_of(matrix)
     assert stable == pytest.approx(np.log(np.sum(singular**2) / singular[0] ** 2), abs=1e-9)
     assert entropy == pytest.approx(-np.sum(shares * np.log(shares + 1e-300)) / np.log(len(shares)), abs=1e-6)
     if np.median(singular) > 1e-4 * singular[0]:
@@ -40,9 +40,9 @@ def test_variation_and_spectrum_are_those_of_the_formulas(matrix):
 
 
 def test_known_spectra():
-    np.testing.assert_allclose(outline(np.eye(8, 20, dtype=np.float32)), [np.log(8), 0, 1], atol=1e-12)
+    np.testing.assert_allclose(spectrum_of(np.eye(8, 20, dtype=np.float32)), [np.log(8), 0, 1], atol=1e-12)
     one = np.outer(np.arange(1, 5), np.arange(1, 8)).astype(np.float32)
-    np.testing.assert_allclose(outline(one), [0, np.nan, 0], atol=1e-12)
+    np.testing.assert_allclose(spectrum_of(one), [0, np.nan, 0], atol=1e-12)
 
 
 @pytest.mark.parametrize(("shape", "axis"), [((6, 5), 0), ((5, 6), 1), ((6, 2, 3, 3), 0), ((3, 3, 2, 6), 3)])
@@ -69,7 +69,7 @@ def test_only_the_beginning_of_a_large_matrix_counts(measured, rng):
     np.testing.assert_array_equal(found["sketch.rows"][0], found["sketch.rows"][1])
     np.testing.assert_array_equal(found["sketch.spectrum"][0], found["sketch.spectrum"][1])
     np.testing.assert_allclose(found["sketch.rows"][0], variation(one[: BLOCK // 500])[0])
-    np.testing.assert_allclose(found["sketch.spectrum"][0], outline(one[:64]))
+    np.testing.assert_allclose(found["sketch.spectrum"][0], spectrum_of(one[:64]))
 
 
 def test_scale_does_not_count(measured, rng):

@@ -1,12 +1,12 @@
 r"""Direction: which of two related models came first?
 
-Each witness is a vote over the compared matrices and free of data:
+Each feature compares the two models matrix by matrix, without data, and is pooled over the matrices:
 
 - ``fake-initialisation``: a child has been optimised for longer and lies farther from any random draw z with
   zero mean (Neural Phylogeny, ICLR 2025). Because :math:`E\|\theta - z\|^2 = \|\theta\|^2 + E\|z\|^2` this is
   a comparison of norms; the closed form needs no draw. Weight decay and pruning turn it upside down. A matrix counts as
   much as the two models differ in it, so that the sign is that of the distance over all matrices;
-- those of ``outlines``: tails, singular values and lengths of units, which leave those of an initialisation;
+- those of ``matrix_scores``: tails, singular values and lengths of units, which leave those of an initialisation;
 - ``independent-step`` of ``steps``: what a child added depends less on its parent's weights than on its own.
 
 Matrices ``[i, j]`` are positive where i looks like the parent of j.
@@ -22,36 +22,36 @@ from numpy.typing import NDArray
 
 from neural_phylogeny.relations import matrix_scores, odds
 from neural_phylogeny.relations.retained import retained
-from neural_phylogeny.relations.steps import step_leads
+from neural_phylogeny.relations.steps import step_differences
 from neural_phylogeny.relations.tables import (
-    Leads,
+    Differences,
     Matrix,
     Table,
-    leads,
+    differences,
     matrices_only,
     mean_power,
-    votes_of,
-    weighted_votes_of,
+    mean_sign_of,
+    weighted_sign_of,
 )
 from neural_phylogeny.statistics.results import Statistics
 
 RELIABILITY = 0.75
-"""Chance that a theme is right when all matrices agree with it, before any calibration: three of four is what the
-better witnesses reach on training families and on documented public edges."""
+"""Probability that a group of features is right when all matrices agree with it, before any calibration: the better
+features reach three of four on training families and on documented public edges."""
 
 
 @dataclass(frozen=True, slots=True)
-class Witness:
+class DirectionFeature:
     """How much more, by each matrix, one of two models looks like the parent than the other.
 
-    Witnesses of one ``theme`` look at much the same and share one voice.
+    Features of one ``group`` measure nearly the same and count as one.
     """
 
     name: str
-    theme: str
+    group: str
     summary: str
-    leads: Callable[[Statistics], Leads]
-    count: Callable[[Leads], Matrix] = votes_of
+    differences: Callable[[Statistics], Differences]
+    pooled: Callable[[Differences], Matrix] = mean_sign_of
 
 
 def norm_score(statistics: Statistics) -> Table:
@@ -59,77 +59,79 @@ def norm_score(statistics: Statistics) -> Table:
     return matrices_only(statistics, mean_power(statistics, "square") * _sizes(statistics))
 
 
-def growing(score: Callable[[Statistics], Table]) -> Callable[[Statistics], Leads]:
-    """The leads of a number per matrix and model that grows along a lineage."""
-    return lambda statistics: leads(score(statistics))
+def growing(score: Callable[[Statistics], Table]) -> Callable[[Statistics], Differences]:
+    """The differences of a number per matrix and model that grows along a lineage."""
+    return lambda statistics: differences(score(statistics))
 
 
-WITNESSES = (
-    Witness(
+DIRECTION_FEATURES = (
+    DirectionFeature(
         "fake-initialisation",
         "length",
         "distance to a random initialisation, in closed form",
         growing(norm_score),
-        weighted_votes_of,
+        weighted_sign_of,
     ),
-    Witness(
+    DirectionFeature(
         "kurtosis", "tails", "weight of the tails of the weight distribution", growing(matrix_scores.kurtosis_score)
     ),
-    Witness(
+    DirectionFeature(
         "largest-weight", "tails", "largest magnitude over the root mean square", growing(matrix_scores.largest_score)
     ),
-    Witness(
+    DirectionFeature(
         "uniform-distance",
         "tails",
         "distance to a uniform distribution of any scale",
         growing(matrix_scores.uniform_score),
     ),
-    Witness(
+    DirectionFeature(
         "outside-bounds", "tails", "share beyond the bounds of an initialisation", growing(matrix_scores.outside_score)
     ),
-    Witness(
+    DirectionFeature(
         "spectrum",
         "evenness",
         "how far singular values are from equal",
         growing(matrix_scores.spectrum_score),
     ),
-    Witness(
+    DirectionFeature(
         "unit-norms",
         "evenness",
         "how much the lengths of units differ",
         growing(matrix_scores.unit_score),
     ),
-    Witness(
+    DirectionFeature(
         "input-norms",
         "evenness",
         "how much the lengths of inputs differ",
         growing(matrix_scores.input_score),
     ),
-    Witness("independent-step", "steps", "how much a step depends on where it starts", step_leads),
+    DirectionFeature("independent-step", "steps", "how much a step depends on where it starts", step_differences),
 )
 
 
-def log_odds(statistics: Statistics, features: Sequence[Witness] = WITNESSES) -> tuple[Matrix, dict[str, Matrix]]:
-    """Natural log-odds that i is the parent of j, and each witness's votes.
+def log_odds(
+    statistics: Statistics, features: Sequence[DirectionFeature] = DIRECTION_FEATURES
+) -> tuple[Matrix, dict[str, Matrix]]:
+    """Natural log-odds that i is the parent of j, and each feature by its name: ``(n, n)`` each, antisymmetric.
 
-    Matrices that one of two models was given anew have no vote. The votes of a theme are averaged and those of the
-    themes added, each worth at most ``log(RELIABILITY / (1 - RELIABILITY))``. They are not independent, and nothing
-    here is fitted: read the odds as an order, not as a calibrated probability.
+    Layers that one of two models re-initialised do not count. Features are averaged within a group, in [-1, 1], and
+    the groups added, each worth at most ``log(RELIABILITY / (1 - RELIABILITY))``. They are not independent, and nothing
+    here is fitted: read the odds as an order, not as a calibrated probability. O(n^2) a matrix and feature.
     """
     statistics = _matrices(statistics)
-    shared = retained(statistics)
-    by_witness, themes = {}, dict[str, list[Matrix]]()
-    for witness in features:
-        found = witness.count(np.where(shared, witness.leads(statistics), np.nan))
-        by_witness[witness.name] = found
-        themes.setdefault(witness.theme, []).append(found)
-    added = sum((np.mean(found, axis=0) for found in themes.values()), np.zeros(shared.shape[1:]))
+    kept = retained(statistics)
+    by_name, groups = {}, dict[str, list[Matrix]]()
+    for feature in features:
+        found = feature.pooled(np.where(kept, feature.differences(statistics), np.nan))
+        by_name[feature.name] = found
+        groups.setdefault(feature.group, []).append(found)
+    added = sum((np.mean(found, axis=0) for found in groups.values()), np.zeros(kept.shape[1:]))
     weight = odds.log_odds(RELIABILITY)
-    return weight * np.round(added, 12), by_witness  # what cancels leaves no trace
+    return weight * np.round(added, 12), by_name  # what cancels leaves no trace
 
 
 def _matrices(statistics: Statistics) -> Statistics:
-    """The statistics of the matrices alone, which are all that votes."""
+    """The statistics of the matrices alone, which alone count."""
     pairs = [(tensor, arrays) for tensor, arrays in statistics if tensor.is_matrix]
     alignment = replace(statistics.alignment, tensors=tuple(tensor for tensor, _ in pairs))
     return replace(statistics, alignment=alignment, arrays=tuple(arrays for _, arrays in pairs))

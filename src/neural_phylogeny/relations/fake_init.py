@@ -18,7 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from neural_phylogeny.relations.direction import norm_score
-from neural_phylogeny.relations.tables import Matrix, Table, votes
+from neural_phylogeny.relations.tables import Matrix, Table, mean_sign
 from neural_phylogeny.statistics.results import Statistics
 from neural_phylogeny.tensors.alignment import AlignedTensor
 from neural_phylogeny.tensors.roles import matrix_shape
@@ -54,7 +54,8 @@ class FakeInitialisation:
         Draws of z, shared by all models. By default none: the expectation :math:`\|\theta\|^2 + E\|z\|^2` is taken,
         on which neither distribution nor scale has a bearing when models are compared.
     summed : bool
-        Compare the distances summed over tensors (and their mean over draws), not votes of tensors (and draws).
+        Compare the distances summed over tensors (and their mean over draws), not the mean sign over tensors (and
+        draws).
     """
 
     distribution: str = "gaussian"
@@ -83,14 +84,14 @@ def nearer(statistics: Statistics, fake: FakeInitialisation | None = None, seed:
     statistics : Statistics
         Of a pass with Gram matrices and moments.
     fake : FakeInitialisation, optional
-        The closed form and votes of tensors by default.
+        The closed form and the mean sign over tensors by default.
     seed : int
         Of the draws.
 
     Returns
     -------
     (n_models, n_models)
-        Positive where i is nearer and so looks like the parent of j; 0 where nothing is compared. Votes are means in
+        Positive where i is nearer and so looks like the parent of j; 0 where nothing is compared. Mean signs lie in
         [-1, 1]; sums are differences of squared distances.
 
     Notes
@@ -106,18 +107,18 @@ def nearer(statistics: Statistics, fake: FakeInitialisation | None = None, seed:
     fake = fake or FakeInitialisation()
     if fake.n_draws is None:
         scores = expected_distances(statistics, fake)
-        return summed(scores) if fake.summed else votes(scores)
+        return summed(scores) if fake.summed else mean_sign(scores)
     n = statistics.alignment.n_models
-    total, n_votes = np.zeros((n, n)), np.zeros((n, n))
+    total, n_signs = np.zeros((n, n)), np.zeros((n, n))
     for members, distances in drawn_distances(statistics, fake, seed):
         at = np.ix_(members, members)
         for distance in [distances.mean(axis=1)] if fake.summed else distances.T:
             difference = distance[None, :] - distance[:, None]
             total[at] += difference if fake.summed else np.sign(difference)
-        n_votes[at] += fake.n_draws
+        n_signs[at] += fake.n_draws
     if fake.summed:
         return total
-    mean: Matrix = np.divide(total, n_votes, out=np.zeros_like(total), where=n_votes > 0)
+    mean: Matrix = np.divide(total, n_signs, out=np.zeros_like(total), where=n_signs > 0)
     return mean
 
 

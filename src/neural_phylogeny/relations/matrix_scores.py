@@ -1,4 +1,4 @@
-r"""Direction from the outline of single matrices: how far have the weights left that of an initialisation?
+r"""Direction from single matrices: how far have the weights departed from an initialisation?
 
 A network begins with weights from a light-tailed distribution, with units of like length and the singular values of a
 random matrix. Each number here is smallest there, grows with training, needs no data and does not depend on scale:

@@ -17,10 +17,10 @@ from neural_phylogeny.statistics.results import Statistics
 Matrix = NDArray[np.float64]
 
 NEAREST = 32
-"""So many relatives, the nearest, are looked at as parts of a model."""
+"""So many relatives, the nearest, are considered as parts of a model."""
 
 LEAST_SHARE = 0.02
-"""A part of less is none."""
+"""Parts with a smaller share are dropped."""
 
 MISFIT, MISFIT_OF_ONE = 1e-5, 1e-4
 """Squared distance from the mean, over that from the nearest part, of all matrices and of a single one. Far below what
@@ -43,9 +43,9 @@ class _Space:
 def merges(statistics: Statistics, rows: Sequence[int]) -> Matrix:
     """Shares of the parts of each merged model of one family: ``(k, k)`` for k rows of the statistics.
 
-    Column j adds up to 1, or is zero where j is no merge. Rests on the sample of values that the pass compares in all
-    models. A merge of models that are not all here, with weights below zero or different from layer to layer, is not
-    found. At most ``NEAREST`` systems of as many equations for each model that lies between two others.
+    Column j adds up to 1, or is zero where j is not a merge. Rests on the sample of values that the pass compares in
+    all models. A merge of models that are not all here, with weights below zero or different from layer to layer, is
+    not found. At most ``NEAREST`` systems of as many equations for each model that lies between two others.
 
     References
     ----------

@@ -9,7 +9,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from neural_phylogeny.relations.tables import Leads
+from neural_phylogeny.relations.tables import Differences
 from neural_phylogeny.statistics.results import Statistics
 
 RETAINED = 0.3
@@ -49,7 +49,7 @@ def retained(statistics: Statistics) -> NDArray[np.bool_]:
     return found
 
 
-def matrix_cosines(statistics: Statistics) -> Leads:
+def matrix_cosines(statistics: Statistics) -> Differences:
     """Cosine of two models in each matrix, NaN where there is none: ``(n_tensors, n_models, n_models)``."""
     n = statistics.alignment.n_models
     found = np.full((len(statistics.arrays), n, n), np.nan)
@@ -63,7 +63,7 @@ def matrix_cosines(statistics: Statistics) -> Leads:
     return found
 
 
-def median(values: Leads) -> NDArray[np.float64]:
+def median(values: Differences) -> NDArray[np.float64]:
     """Median over the first axis of what is not NaN; NaN where nothing is."""
     ordered = np.sort(values, axis=0)  # NaN last
     known = np.isfinite(values).sum(axis=0)

@@ -1,10 +1,10 @@
-"""Shared values: equal in two models to the last bit, and other in a relative of both. They mean common descent.
+"""Shared values: equal in two models to the last bit, and different in a relative of both. They mean common descent.
 
-Trainings do not arrive at one value of all mantissa bits, and where a third model has another it is no constant of the
-architecture. Of values that an ancestor of both has not (in phylogenetics a synapomorphy: W. Hennig, *Phylogenetic
-Systematics*, 1966) one would think that the two have them from a further model after it. Not so: weight decay takes
-what has no gradient, such as weights of pixels that are always black, down alike in all siblings of one recipe. So
-kinship is all that is told.
+Trainings do not arrive at the same value in all mantissa bits, and where a third model has another value it is not a
+constant of the architecture. Of values that an ancestor of both has not (in phylogenetics a synapomorphy: W. Hennig,
+*Phylogenetic Systematics*, 1966) one would think that the two have them from a further model after it. Not so: weight
+decay takes what has no gradient, such as weights of pixels that are always black, down alike in all siblings of one
+recipe. So they show relatedness and nothing more.
 """
 
 from __future__ import annotations
@@ -26,9 +26,9 @@ BITS = 16
 def shared_values(statistics: Statistics, i: int, j: int, others: Sequence[int]) -> float:
     """Share of the compared values, at least, that i and j have in common and one of the others has not.
 
-    Of the other of which most can be said; 0 where nothing can. Zeros do not count, and neither do matrices of few
-    different or coarse values. How many values three models share is not measured: of i's and j's the third has at most
-    those that it shares with either. O(n_others) a matrix.
+    The largest proportion over the other models; 0 where there is none. Zeros do not count, and neither do matrices of
+    few different or coarse values. How many values three models share is not measured: of i's and j's the third has at
+    most those that it shares with either. O(n_others) a matrix.
     """
     derived, seen = np.zeros(len(others)), np.zeros(len(others))
     for tensor, arrays in statistics:

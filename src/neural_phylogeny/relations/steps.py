@@ -1,10 +1,10 @@
 r"""Direction from what the second order cannot see: a step depends less on where it starts than on where it ends.
 
 If j was made from i, :math:`w_j = b\,w_i + r` with a step r that knows little of single weights of i; seen from j, what
-lies between the two depends on j's weights, for they contain it. For Gaussian weights the two readings cannot be told
-apart, for others they can (Shimizu et al., *DirectLiNGAM*, JMLR 12, 2011; Hyvarinen and Smith, *Pairwise likelihood
-ratios*, JMLR 14, 2013). Dependence is measured by the squares, as the mean product of r and w is zero anyway. The
-slope b takes weight decay out.
+lies between the two depends on j's weights, for they contain it. For Gaussian weights the two readings cannot be
+distinguished, for others they can (Shimizu et al., *DirectLiNGAM*, JMLR 12, 2011; Hyvarinen and Smith, *Pairwise
+likelihood ratios*, JMLR 14, 2013). Dependence is measured by the squares, as the mean product of r and w is zero
+anyway. The slope b takes weight decay out.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from neural_phylogeny.relations.tables import Leads
+from neural_phylogeny.relations.tables import Differences
 from neural_phylogeny.statistics.results import Statistics
 
 Matrix = NDArray[np.float64]
@@ -21,10 +21,10 @@ LEAST = 1e-9
 """A step of a smaller part of the mean square is rounding."""
 
 
-def step_leads(statistics: Statistics) -> Leads:
+def step_differences(statistics: Statistics) -> Differences:
     """How much less the step from i to j depends on i than the reverse step on j. O(n_models^2) a matrix.
 
-    NaN for what is no matrix, was not measured, or is equal in both.
+    NaN for vectors, for what was not measured, and for what is equal in both.
     """
     n = statistics.alignment.n_models
     found = np.full((len(statistics.arrays), n, n), np.nan)

@@ -1,4 +1,4 @@
-"""Numbers per compared matrix and model, as arrays, and the votes that they cast on which of two models came first."""
+"""Numbers per compared matrix and model, and the sign of their differences: which of two models came first."""
 
 from __future__ import annotations
 
@@ -14,32 +14,32 @@ Matrix = NDArray[np.float64]
 Table = NDArray[np.float64]
 """(n_tensors, n_models): one number per compared matrix and model, NaN where there is none."""
 
-Leads = NDArray[np.float64]
+Differences = NDArray[np.float64]
 """(n_tensors, n_models, n_models): how much more, by one matrix, i looks like the parent of j than the reverse."""
 
 
-def leads(scores: Table) -> Leads:
-    """Of numbers that grow along a lineage, how much lower i's is than j's."""
-    found: Leads = scores[:, None, :] - scores[:, :, None]
+def differences(scores: Table) -> Differences:
+    """How much lower i's number is than j's, for numbers that grow along a lineage."""
+    found: Differences = scores[:, None, :] - scores[:, :, None]
     return found
 
 
-def votes(scores: Table) -> Matrix:
+def mean_sign(scores: Table) -> Matrix:
     """Share of tensors in which i scores lower than j, less the share in which it scores higher.
 
     ``(n_tensors, n_models) -> (n_models, n_models)``, antisymmetric, in [-1, 1]; 0 where nothing is compared.
     """
-    return votes_of(leads(scores))
+    return mean_sign_of(differences(scores))
 
 
-def votes_of(found: Leads) -> Matrix:
-    """The same from leads: ``(n_tensors, n_models, n_models) -> (n_models, n_models)``."""
+def mean_sign_of(found: Differences) -> Matrix:
+    """The same from differences: ``(n_tensors, n_models, n_models) -> (n_models, n_models)``."""
     total = (found > 0).sum(axis=0) - (found < 0).sum(axis=0)
     return ratio(total.astype(np.float64), (~np.isnan(found)).sum(axis=0), fill=0.0)
 
 
-def weighted_votes_of(found: Leads) -> Matrix:
-    """Votes in which each tensor counts as much as the two models differ in it; otherwise as ``votes_of``.
+def weighted_sign_of(found: Differences) -> Matrix:
+    """The same, but each tensor counts as much as the two models differ in it.
 
     The sign is that of the difference of the sums over all tensors.
     """

@@ -3,7 +3,7 @@
 An initialisation gives all rows nearly the same length, and training gives each its own. So rows that one model has
 beyond those of another, as even as only an initialisation leaves them, were put there after the others were trained.
 Silent once they were trained too. Fooled by a parent that carried rows it never used and a child that cut them off; so
-this is a lead, not a certainty.
+this is weak evidence, not a proof.
 """
 
 from __future__ import annotations
@@ -19,11 +19,12 @@ from neural_phylogeny.statistics.results import Statistics
 Matrix = NDArray[np.float64]
 
 EVEN, UNEVEN = 1.5, 3.0
-"""Spreads of lengths, in those of normal rows, up to which rows look fresh and from which on they look trained."""
+"""Spreads of lengths, in units of that of normal rows: rows of up to the first look newly initialised, of at least the
+second trained."""
 
 
 def longer(statistics: Statistics) -> NDArray[np.bool_]:
-    """Whether j has i's rows of a matrix, trained and alike, and fresh ones beside: ``(n_models, n_models)``.
+    """Whether j has i's rows of a matrix, trained and alike, and newly initialised ones beside: ``(n, n)``.
 
     O(n_models^2) a matrix in which some model has more rows than another.
     """
@@ -43,7 +44,7 @@ def longer(statistics: Statistics) -> NDArray[np.bool_]:
 
 
 def spread_of_normal_rows(width: int) -> float:
-    """Coefficient of variation of the lengths of rows of so many independent normal numbers, to first order.
+    """Coefficient of variation of the lengths of rows of ``width`` independent normal numbers, to first order.
 
     Examples
     --------

@@ -1,4 +1,4 @@
-"""Large collections: which models could be related at all, told from a small sample of each.
+"""Large collections: which models could be related at all, by a small sample of each.
 
 All pairs of 2,000 models cannot be compared on every tensor; but unrelated models of one architecture have a
 cosine near zero already on a few thousand values. Groups found here are measured in full, each on its own.
@@ -58,7 +58,7 @@ def sample(checkpoints: Sequence[Checkpoint], alignment: Alignment) -> tuple[NDA
 def candidates(values: NDArray[np.float32], present: NDArray[np.bool_]) -> NDArray[np.bool_]:
     """Pairs whose sampled cosine exceeds what unrelated values reach: ``(n, n_values)`` -> ``(n, n)``.
 
-    Cosines are taken on the values both models have. Generous on purpose: a stranger that passes costs time, a
+    Cosines are taken on the values both models have. Generous on purpose: an unrelated model that passes costs time, a
     relative that does not is lost.
     """
     held = present.astype(np.float32)

@@ -159,7 +159,7 @@ class _Worker:
             self._local.buffer = np.empty(self._widest * BLOCK, dtype=np.float32)
         buffer = self._local.buffer
         values = read_block(reach.whole, block, self._checkpoints, buffer, self.failures, reach.part)
-        with np.errstate(all="ignore"):  # values that are not finite are told by the results
+        with np.errstate(all="ignore"):  # values that are not finite show in the results
             return [statistic.measure(reach.tensor, block, values) for statistic in self._statistics]
 
 

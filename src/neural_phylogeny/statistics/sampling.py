@@ -95,8 +95,8 @@ def shares(alignment: Alignment, sample: float | None) -> list[float]:
 def part_of(tensor: AlignedTensor, share: float) -> Part | None:
     """What is read of a tensor when a share of the values is asked for; None where that is all of it.
 
-    At least ``FEWEST`` values, in ``ROWS`` rows if there are so many. A row is an output unit with all its inputs or,
-    where units come later than the first axis, what one input gives to all units.
+    At least ``FEWEST`` values, in at least ``ROWS`` rows where the tensor has them. A row is an output unit with all
+    its inputs or, where units come later than the first axis, what one input gives to all units.
 
     Examples
     --------

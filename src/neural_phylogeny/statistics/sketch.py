@@ -1,6 +1,6 @@
-r"""The outline of each tensor: how its weights are spread, over values, over units, over directions.
+r"""The shape of each tensor's weights: how its weights are spread, over values, over units, over directions.
 
-Initialisations leave a known outline - the quantiles of a uniform or a normal distribution, equal norms of all units,
+Initialisations leave a known shape - the quantiles of a uniform or a normal distribution, equal norms of all units,
 the singular values of a random matrix (Marchenko and Pastur, 1967) - and training departs from it; see Martin and
 Mahoney, *Implicit self-regularization in deep neural networks* (JMLR 22, 2021), for the spectra. None depends on scale.
 """
@@ -28,7 +28,7 @@ class Sketch(Statistic):
     coefficients of variation of the norms of the output units and of the inputs; ``spectrum (n_members, 3)``, log
     stable rank, log of the largest over the median singular value, entropy of the squared singular values over that
     of as many equal ones. NaN where there is no such number: all of them for a model with equal values or values
-    that are not finite, all but the quantiles for what is no matrix or has less than two complete rows in a block.
+    that are not finite, all but the quantiles for vectors and for what has less than two complete rows in a block.
 
     Only the first block is looked at: evenly spaced values for the quantiles, the complete slices along the first axis
     for the norms, and some units and inputs of those for the spectrum, see ``SamplingPlan``. Cost: about two
@@ -54,11 +54,11 @@ class Sketch(Statistic):
             matrix = leading_matrix(row, tensor.shape, tensor.output_axis or 0) if tensor.is_matrix else row[:, None]
             if min(matrix.shape) > 1:
                 spread[k] = variation(matrix)
-                spectrum[k] = outline(matrix[: self.plan.sketch_rows, : self.plan.sketch_columns])
+                spectrum[k] = spectrum_of(matrix[: self.plan.sketch_rows, : self.plan.sketch_columns])
         return {"quantiles": quantiles, "rows": spread[:, 0], "columns": spread[:, 1], "spectrum": spectrum}
 
     def combine(self, tensor: AlignedTensor, parts: Sequence[Arrays]) -> Arrays:
-        """What the first block said."""
+        """The numbers of the first block."""
         return dict(parts[0])
 
 
@@ -99,7 +99,7 @@ def variation(matrix: NDArray[np.float32]) -> tuple[float, float]:
     return rows, columns
 
 
-def outline(matrix: NDArray[np.float32]) -> tuple[float, float, float]:
+def spectrum_of(matrix: NDArray[np.float32]) -> tuple[float, float, float]:
     """Log stable rank, log of largest over median singular value, normalised spectral entropy of a matrix.
 
     The median is undefined, NaN, for a matrix of less than half of full rank; all three for zeros.

@@ -1,8 +1,8 @@
 r"""Tables: matrices that a formula computes, such as masks, filter banks, sines. Equality in them proves nothing.
 
-Two strangers may carry the same causal mask or mel filter bank. Its name does not tell, its content does: trained
-weights are never exactly periodic, banded, constant along diagonals or of low rank to machine precision. Each rule
-below is about the values alone, and none holds for trained, pruned or quantised weights.
+Two unrelated models may carry the same causal mask or mel filter bank. Its name does not tell, its content does:
+trained weights are never exactly periodic, banded, constant along diagonals or of low rank to machine precision. Each
+rule below is about the values alone, and none holds for trained, pruned or quantised weights.
 """
 
 from __future__ import annotations

@@ -20,7 +20,7 @@ from neural_phylogeny.lab.bench.runs import ALPHA, counts_of
 from neural_phylogeny.lab.bench.suites import SUITES, kept_collections
 from neural_phylogeny.reconstruction.decide import phylogeny
 from neural_phylogeny.reconstruction.examine import Examined, examine
-from neural_phylogeny.relations.direction import WITNESSES, log_odds
+from neural_phylogeny.relations.direction import DIRECTION_FEATURES, log_odds
 from neural_phylogeny.relations.exact import BESIDE, DIRECTED, ORDERED
 from neural_phylogeny.trees.auto import auto_forest
 from neural_phylogeny.trees.driver import in_each_family
@@ -62,7 +62,7 @@ def ablation(data: Path, suites: Sequence[str] = tuple(SUITES), seeds: int = 8) 
         for name in EVIDENCE:
             if _says_something(name, examined):
                 yield from _rows(suite, name, auto, _counts(collections, examined, _without({name})))
-        for feature in WITNESSES:
+        for feature in DIRECTION_FEATURES:
             weaker = [_without_feature(one, feature.name) for one in examined]
             yield from _rows(suite, feature.name, auto, _counts(collections, weaker, METHODS["auto"]))
 
@@ -88,7 +88,7 @@ def _without(names: Collection[str]) -> Method:
 
 def _without_feature(examined: Examined, name: str) -> Examined:
     """The same findings with the direction of all features but one."""
-    others = [feature for feature in WITNESSES if feature.name != name]
+    others = [feature for feature in DIRECTION_FEATURES if feature.name != name]
     families = [
         (group, replace(found, direction=log_odds(found.statistics, others)[0])) for group, found in examined.families
     ]

@@ -22,7 +22,7 @@ from neural_phylogeny.lab.bench.suites import find_suite, kept_collections
 from neural_phylogeny.reconstruction.api import METHODS
 from neural_phylogeny.reconstruction.decide import phylogeny
 from neural_phylogeny.reconstruction.examine import examine
-from neural_phylogeny.relations.direction import WITNESSES, norm_score
+from neural_phylogeny.relations.direction import DIRECTION_FEATURES, norm_score
 from neural_phylogeny.relations.existence import matrix_gram
 from neural_phylogeny.relations.fake_init import DISTRIBUTIONS, FakeInitialisation, nearer, summed
 from neural_phylogeny.statistics.results import Statistics
@@ -109,7 +109,11 @@ def witnesses(statistics: Statistics, parent: int, child: int) -> list[float]:
     pair = statistics.subset([parent, child])
     norms = norm_score(pair)
     body = norms[[tensor.role is not Role.BOUNDARY for tensor in pair.alignment.tensors]]
-    votes = [float(witness.count(witness.leads(pair))[0, 1]) for witness in WITNESSES if witness.name in THREE]
+    votes = [
+        float(witness.pooled(witness.differences(pair))[0, 1])
+        for witness in DIRECTION_FEATURES
+        if witness.name in THREE
+    ]
     return [float(nearer(pair)[0, 1]), *votes[1:], sum(votes), summed(norms)[0, 1], summed(body)[0, 1]]
 
 

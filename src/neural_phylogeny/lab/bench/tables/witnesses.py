@@ -25,12 +25,12 @@ from neural_phylogeny.lab.bench.kept import KeptCollection
 from neural_phylogeny.lab.bench.suites import find_suite, kept_collections
 from neural_phylogeny.lab.training.examples import kin, measured_families
 from neural_phylogeny.records import TensorInfo
-from neural_phylogeny.relations.direction import RELIABILITY, WITNESSES, growing, log_odds
+from neural_phylogeny.relations.direction import DIRECTION_FEATURES, RELIABILITY, growing, log_odds
 from neural_phylogeny.relations.exact import DIRECTED, ORDERED, exact_marks
 from neural_phylogeny.relations.matrix_scores import UNIFORM, largest_score, quantile_distance, uniform_score
 from neural_phylogeny.relations.retained import retained
 from neural_phylogeny.relations.shared import shared_values
-from neural_phylogeny.relations.tables import Leads, Table, leads, matrices_only, votes_of
+from neural_phylogeny.relations.tables import Differences, Table, differences, matrices_only, mean_sign_of
 from neural_phylogeny.statistics.results import Statistics
 from neural_phylogeny.statistics.sketch import QUANTILES
 from neural_phylogeny.tensors.alignment import AlignedTensor, Alignment
@@ -125,7 +125,7 @@ def spectrum_number(k: int, sign: float) -> Callable[[Statistics], Table]:
     return lambda statistics: matrices_only(statistics, sign * statistics.per_model("sketch.spectrum")[..., k])
 
 
-def third_leads(statistics: Statistics) -> Leads:
+def third_differences(statistics: Statistics) -> Differences:
     """Third moments of pairs of standardised weights, as for a linear effect with light tails."""
     n = statistics.alignment.n_models
     found = np.full((len(statistics.arrays), n, n), np.nan)
@@ -138,28 +138,28 @@ def third_leads(statistics: Statistics) -> Leads:
     return found
 
 
-def fresh_leads(statistics: Statistics, clear: bool) -> Leads:
+def head_differences(statistics: Statistics, clear: bool) -> Differences:
     """In matrices that one of two models was given anew: who looks more like an initialisation would be the child."""
     scores = uniform_score(statistics)
-    found = -leads(scores)
+    found = -differences(scores)
     if clear:
         sure = (scores[:, None, :] < FRESH) & (scores[:, :, None] > TRAINED)
         found = np.where(sure | sure.transpose(0, 2, 1), found, np.nan)
     return np.where(retained(statistics), np.nan, found)
 
 
-DROPPED: dict[str, Callable[[Statistics], Leads]] = {
+DROPPED: dict[str, Callable[[Statistics], Differences]] = {
     "nearest of uniform, normal, truncated normal": growing(nearest_score),
     "normal-distance": growing(distance_to(NORMAL)),
     "truncated-normal-distance": growing(distance_to(TRUNCATED)),
     "outside sqrt(3) root mean squares": growing(beyond_root),
     "largest over median singular value": growing(spectrum_number(1, 1.0)),
     "inverse stable rank": growing(spectrum_number(0, -1.0)),
-    "third moments of pairs": third_leads,
+    "third moments of pairs": third_differences,
 }
-FRESH_HEADS: dict[str, Callable[[Statistics], Leads]] = {
-    "fresh head": lambda statistics: fresh_leads(statistics, clear=False),
-    f"fresh head, below {FRESH} against {TRAINED}": lambda statistics: fresh_leads(statistics, clear=True),
+FRESH_HEADS: dict[str, Callable[[Statistics], Differences]] = {
+    "fresh head": lambda statistics: head_differences(statistics, clear=False),
+    f"fresh head, below {FRESH} against {TRAINED}": lambda statistics: head_differences(statistics, clear=True),
 }
 """What was tried beside, each as votes of the matrices."""
 
@@ -168,9 +168,9 @@ def said_of(statistics: Statistics, edges: list[tuple[int, int]]) -> list[dict[s
     """What every witness says of every edge."""
     together, tables = log_odds(statistics)
     lasts = retained(statistics)
-    tables[ALL] = together / np.log(RELIABILITY / (1.0 - RELIABILITY)) / len({one.theme for one in WITNESSES})
-    tables |= {name: votes_of(np.where(lasts, one(statistics), np.nan)) for name, one in DROPPED.items()}
-    tables |= {name: votes_of(one(statistics)) for name, one in FRESH_HEADS.items()}
+    tables[ALL] = together / np.log(RELIABILITY / (1.0 - RELIABILITY)) / len({one.group for one in DIRECTION_FEATURES})
+    tables |= {name: mean_sign_of(np.where(lasts, one(statistics), np.nan)) for name, one in DROPPED.items()}
+    tables |= {name: mean_sign_of(one(statistics)) for name, one in FRESH_HEADS.items()}
     for name, odds in exact_marks(statistics).items():
         if name in DIRECTED or name in ORDERED:
             tables[name] = (odds - odds.T) / (2.0 if name in DIRECTED else 1.0)
@@ -246,7 +246,7 @@ def tables(sets: list[Told]) -> Iterator[str]:
         "The last column is the mean over public groups, silence counting a half. Witnesses were chosen by the two "
         "columns of waves. Matrices that one of the two was given anew have no vote."
     )
-    names = [*(witness.name for witness in WITNESSES), ALL]
+    names = [*(witness.name for witness in DIRECTION_FEATURES), ALL]
     dropped = [*DROPPED, *FRESH_HEADS]
     for title, rows in (("told", names), ("dropped", dropped), ("exact", [*DIRECTED, *ORDERED])):
         yield ""
