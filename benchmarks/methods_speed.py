@@ -20,7 +20,7 @@ from neural_phylogeny.reconstruction.api import METHODS
 from neural_phylogeny.reconstruction.examine import Findings
 from neural_phylogeny.statistics.one_pass import measure, standard_statistics
 from neural_phylogeny.tensors.alignment import align
-from neural_phylogeny.trees.methods import Problem
+from neural_phylogeny.trees.family import Families
 
 SHAPES = {"a": (64, 96), "b": (64, 64), "c": (32, 64)}
 
@@ -44,13 +44,13 @@ def make_models(
     return [models[k] for k in order], np.where(parents[order] >= 0, place[parents[order]], -1)
 
 
-def make_problem(n_models: int, n_families: int) -> tuple[Problem, np.ndarray]:
+def make_families(n_models: int, n_families: int) -> tuple[Families, np.ndarray]:
     """What the pass and the relations say of such models, and their parents."""
     models, parents = make_models(n_models, n_families)
     checkpoints = [MemoryCheckpoint(model) for model in models]
     alignment = align([c.tensors for c in checkpoints], [str(k) for k in range(n_models)])
     found = Findings.of(measure(checkpoints, alignment, standard_statistics()), 1e-3, n_models * (n_models - 1) // 2)
-    return found.problem(list(range(n_models)), components(found.kin), seed=0), parents
+    return found.families(list(range(n_models)), components(found.kin), seed=0), parents
 
 
 def main() -> None:
@@ -59,12 +59,12 @@ def main() -> None:
     parser.add_argument("--families", type=int, default=10)
     parser.add_argument("--methods", nargs="*", default=list(METHODS))
     options = parser.parse_args()
-    problem, parents = make_problem(options.models, options.families)
-    print(f"{options.models} models, {len(np.unique(problem.families))} families by the existence test")
+    families, parents = make_families(options.models, options.families)
+    print(f"{options.models} models, {len(np.unique(families.labels))} families by the existence test")
     total = 0.0
     for name in options.methods:
         start = time.perf_counter()
-        forest = METHODS[name].solve(problem)
+        forest = METHODS[name].solve(families)
         seconds = time.perf_counter() - start
         total += seconds
         print(f"{name:24s} {seconds:8.3f} s   overall accuracy {np.mean(forest.parents == parents):.2f}")

@@ -5,6 +5,7 @@ NeuralPhylogenyError
 │   ├── DamagedFileError        truncated, a lying header, strides beyond the storage     (ValueError)
 │   ├── UnsafeFileError         would run code or reach outside its folder                (ValueError)
 │   ├── UnsupportedFormatError  not a checkpoint this package can read                    (ValueError)
+│   │   └── NoModelError        read, and no model: a training state, statistics, data    (ValueError)
 │   └── UnreadableFileError     missing, or the system refuses to open it                 (OSError)
 ├── MissingExtraError           an optional library is needed                             (ImportError)
 ├── NothingToCompareError       fewer than two models with weights in common              (ValueError)
@@ -82,6 +83,20 @@ class UnsafeFileError(CheckpointError, ValueError):
 
 class UnsupportedFormatError(CheckpointError, ValueError):
     """The file is not a checkpoint of a known format, or uses a part of it that is not read."""
+
+
+class NoModelError(UnsupportedFormatError):
+    """The file was read and holds no model.
+
+    Attributes
+    ----------
+    kind : str
+        ``"training state"``, ``"statistics"``, ``"data"`` or ``"no weights"``.
+    """
+
+    def __init__(self, reason: str, kind: str, *, path: str | PathLike[str] = "", remedy: str = "") -> None:
+        super().__init__(reason, path=path, remedy=remedy)
+        self.kind = kind
 
 
 class UnreadableFileError(CheckpointError, OSError):

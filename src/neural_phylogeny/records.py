@@ -55,31 +55,42 @@ class Unread:
 
 @dataclass(frozen=True, slots=True)
 class Part:
-    """One weight file of a model; its tensors are named ``prefix + name``."""
+    """One weight file of a model; its tensors are named ``prefix + name``.
+
+    Where ``tensor`` is given, the file holds one tensor only, and ``tensor`` is what the model calls it.
+    """
 
     file: str
     prefix: str = ""
+    tensor: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class ModelRef:
     """One model that a source found: where it lies, not what is in it.
 
-    ``path`` is the file or folder as given or as found by the walk; ``parts`` the weight files behind it.
+    ``path`` is the file or folder as given or as found by the walk; ``parts`` the weight files behind it. ``found_in``
+    is the folder or pattern in which the model was found, empty where it was named itself; ``index`` the shard index.
     """
 
     name: str
     path: str
     parts: tuple[Part, ...]
     component: str | None = None
+    found_in: str = ""
+    index: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class Skipped:
-    """A path that was looked at and left out, with the reason as a sentence."""
+    """A path that was looked at and left out, with the reason as a sentence.
+
+    ``is_model`` is False for what is certainly no further model: training states, data, a second copy of a model.
+    """
 
     path: str
     reason: str
+    is_model: bool = True
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from onnx import TensorProto, helper, numpy_helper
 
-from neural_phylogeny.errors import UnreadableFileError, UnsafeFileError, UnsupportedFormatError
+from neural_phylogeny.errors import NoModelError, UnreadableFileError, UnsafeFileError, UnsupportedFormatError
 
 Refused = Callable[..., str]
 
@@ -142,7 +142,7 @@ def test_a_name_that_occurs_twice(refused: Refused) -> None:
 
 
 def test_a_model_without_weights(refused: Refused) -> None:
-    assert refused(content(tensor(dims=[], raw_data=bytes(4))), NAME, UnsupportedFormatError) == (
+    assert refused(content(tensor(dims=[], raw_data=bytes(4))), NAME, NoModelError) == (
         f"an ONNX model without weights. {AGAIN}"
     )
 
@@ -191,9 +191,7 @@ def test_a_name_that_is_no_text(refused: Refused) -> None:
 def test_nodes_without_inputs_and_outputs(refused: Refused) -> None:
     nodes = [helper.make_node(operator, [], []) for operator in ("Constant", "DequantizeLinear", "Gemm", "Transpose")]
     nodes[0].attribute.add(name="value", t=tensor())
-    assert refused(content(nodes=tuple(nodes)), NAME, UnsupportedFormatError) == (
-        f"an ONNX model without weights. {AGAIN}"
-    )
+    assert refused(content(nodes=tuple(nodes)), NAME, NoModelError) == (f"an ONNX model without weights. {AGAIN}")
 
 
 @given(st.data())

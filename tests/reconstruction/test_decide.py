@@ -5,18 +5,19 @@ from neural_phylogeny.reconstruction.examine import Findings
 from neural_phylogeny.relations.fake_init import FakeInitialisation
 
 
-def test_a_problem_is_what_the_weights_say_of_the_chosen_models(measured, rng):
+def test_a_family_is_what_the_weights_show_of_the_chosen_models(measured, rng):
     root = {"a": rng.uniform(-1, 1, (40, 30)), "b": rng.uniform(-1, 1, (20, 40))}
     kid = {name: w + rng.laplace(0, 0.5, w.shape) for name, w in root.items()}
     models = [kid, {"a": rng.uniform(-1, 1, (40, 30)), "c": np.eye(5)}, root, {"c": 2.0 * np.eye(5) + 1.0}]
-    problem = Findings.of(measured(*models), 1e-3, 6).problem([2, 0, 1, 3], np.array([0, 0, 1, 2]), seed=5)
+    families = Findings.of(measured(*models), 1e-3, 6).families([2, 0, 1, 3], np.array([0, 0, 1, 2]), seed=5)
+    family = families.models
     flat = [np.concatenate([m["a"].ravel(), m["b"].ravel()]) for m in (root, kid)]
-    assert problem.distance[0, 1] == pytest.approx(np.linalg.norm(flat[0] - flat[1]), rel=1e-4)
+    assert family.distance[0, 1] == pytest.approx(np.linalg.norm(flat[0] - flat[1]), rel=1e-4)
     only_a = np.linalg.norm(root["a"] - models[1]["a"])
-    assert problem.distance[0, 2] == pytest.approx(only_a, rel=1e-4), "on what the two share"
-    assert np.isnan(problem.distance[0, 3]), "nothing is compared"
-    assert problem.gram[0, 1] == pytest.approx(flat[0] @ flat[1], rel=1e-4)
-    assert problem.lighter_tails[0, 1] > 0, "uniform weights have lighter tails than their sum with Laplace noise"
+    assert family.distance[0, 2] == pytest.approx(only_a, rel=1e-4), "on what the two share"
+    assert np.isnan(family.distance[0, 3]), "nothing is compared"
+    assert family.gram[0, 1] == pytest.approx(flat[0] @ flat[1], rel=1e-4)
+    assert family.lighter_tails[0, 1] > 0, "uniform weights have lighter tails than their sum with Laplace noise"
     for fake in (FakeInitialisation(), FakeInitialisation(n_draws=4), FakeInitialisation(summed=True)):
-        assert problem.nearer(fake)[0, 1] > 0
-    assert problem.seed == 5
+        assert family.nearer(fake)[0, 1] > 0
+    assert families.seed == 5

@@ -116,19 +116,10 @@ def test_a_missing_library_is_told_and_the_rest_goes_on(write, monkeypatch: pyte
 
 def test_a_file_that_may_not_be_read_is_told(write, refuse) -> None:
     locked, good = write("a.safetensors"), write("b.safetensors")
-    refuse("io.open", locked)
+    refuse("os.open", locked)
     opened, skipped = open_all([one_file(locked), one_file(good)])
     opened[0][1].close()
     assert skipped == [Skipped(locked, "permission denied. Check the path and its permissions.")]
-
-
-def test_a_file_that_is_locked_while_it_is_opened_is_told(write, refuse) -> None:
-    locked = write("a.safetensors")
-    refuse("os.open", locked)
-    assert open_all([one_file(locked)]) == (
-        [],
-        [Skipped(locked, "permission denied. Check the path and its permissions.")],
-    )
 
 
 def test_every_error_of_opening_is_of_this_package(write) -> None:

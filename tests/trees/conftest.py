@@ -1,10 +1,10 @@
-"""Problems with a planted truth, shared by the tests of the trees."""
+"""Families with a planted truth, shared by the tests of the trees."""
 
 import numpy as np
 import pytest
 
-from neural_phylogeny.trees.baselines.distances import distances
-from neural_phylogeny.trees.problem import Problem
+from neural_phylogeny.trees.array_data import family_of
+from neural_phylogeny.trees.family import Families, Posterior
 
 
 def stars_of(rng, n_families, size, n_features=1500):
@@ -22,38 +22,43 @@ def stars_of(rng, n_families, size, n_features=1500):
     return np.stack(rows)[order], np.array(families)[order], np.where(known >= 0, place[known], -1)
 
 
-def problem_of(X, families, seed=0):
-    """All that a method may look at, from weights in a single matrix; norms tell the direction."""
+def arrays_of(X):
+    """The arrays of a family of models with a single matrix each, in which norms tell the direction."""
     gram = X @ X.T
     squares = np.diag(gram)
     by_norm = (squares[None, :] - squares[:, None]) / squares.mean()
-    scale = np.sqrt(np.outer(squares, squares))
-    return Problem(
-        families=families,
-        cosine=gram / scale,
-        gram=gram,
-        distance=distances(gram),
-        direction=3.0 * by_norm,
-        lighter_tails=by_norm,
-        nearer=lambda fake: by_norm if fake.summed else np.sign(by_norm),
-        seed=seed,
-        even=lambda rows: gram[np.ix_(rows, rows)] / squares.mean(),
-        exact=lambda rows: {},
-        learned=lambda rows: said_by_norm(by_norm[np.ix_(rows, rows)]),
-    )
+    return {
+        "gram": gram,
+        "direction": 3.0 * by_norm,
+        "lighter_tails": by_norm,
+        "nearer": lambda fake: by_norm if fake.summed else np.sign(by_norm),
+        "retained_gram": gram / squares.mean(),
+        "detector": posterior_by_norm(by_norm),
+    }
 
 
-def said_by_norm(by_norm):
-    """What a detector would say that only looks at norms: the shortest model is the parent of all others."""
+def posterior_by_norm(by_norm):
+    """The posterior of a detector that sees norms alone: of any two models the shorter is the parent."""
     n = len(by_norm)
-    first = int(np.argmax(by_norm.sum(axis=1)))
-    said = np.full((n, n), 0.05 / n)
-    said[first] += 0.95
-    return said, np.zeros(n)
+    older = np.where(by_norm > 0, np.exp(2.0 * np.maximum(by_norm, 0.0)), 0.0)
+    parent = older + 1e-3 + 0.5 * np.eye(n)
+    return Posterior(parent=parent / parent.sum(axis=0), missing=np.zeros(n))
+
+
+def posterior_of(parent, missing=None):
+    """A posterior with no missing parent, unless one is given."""
+    parent = np.asarray(parent, dtype=np.float64)
+    return Posterior(parent=parent, missing=np.zeros(len(parent)) if missing is None else np.asarray(missing))
+
+
+def family_with(**arrays):
+    """A family of n unrelated models but for the arrays given."""
+    n = len(next(value.parent if isinstance(value, Posterior) else value for value in arrays.values()))
+    return family_of(**{"gram": np.eye(n), "direction": np.zeros((n, n)), **arrays})
 
 
 @pytest.fixture
 def planted(rng):
-    """(problem, families, parents) of four stars of six."""
-    X, families, parents = stars_of(rng, 4, 6)
-    return problem_of(X, families), families, parents
+    """(families, parents) of four stars of six."""
+    X, labels, parents = stars_of(rng, 4, 6)
+    return Families(labels, family_of(**arrays_of(X))), parents

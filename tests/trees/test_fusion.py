@@ -1,49 +1,49 @@
-"""Witnesses are heard by Bayes' rule, as loudly as their factors say."""
+"""Evidence updates the posterior by Bayes' rule, with the weights that ship."""
 
 import numpy as np
 import pytest
 
 from neural_phylogeny.relations.exact import BESIDE, DIRECTED, ORDERED, RESHAPED, UNTOUCHED
-from neural_phylogeny.trees.fusion import DIRECTION, MOST_ODDS, TREES, bounded, factors, fused
+from neural_phylogeny.trees.fusion import DIRECTION, INNOVATIONS, MOST_DIRECTION, bounded, factors, fused
 from neural_phylogeny.trees.likeliest import likeliest_forest
 
 
-def test_a_certain_witness_turns_an_edge_around():
-    said, directed = np.array([[0.6, 0.5], [0.4, 0.5]]), np.array([[0.0, -8.0], [8.0, 0.0]])
-    assert likeliest_forest(fused(said, {"rounded": directed})).tolist() == [1, -1]
+def test_certain_evidence_turns_an_edge_around():
+    parent, directed = np.array([[0.6, 0.5], [0.4, 0.5]]), np.array([[0.0, -8.0], [8.0, 0.0]])
+    assert likeliest_forest(fused(parent, {"rounded": directed})).tolist() == [1, -1]
 
 
-def test_who_is_next_does_not_change_whether_there_is_a_parent(rng):
-    said = rng.dirichlet(np.ones(4), size=4).T
-    found = fused(said, {UNTOUCHED: rng.normal(size=(4, 4)), RESHAPED: rng.normal(size=(4, 4))})
-    np.testing.assert_allclose(np.diag(found), np.diag(said))
+def test_comparing_parents_does_not_change_whether_there_is_a_parent(rng):
+    parent = rng.dirichlet(np.ones(4), size=4).T
+    found = fused(parent, {UNTOUCHED: rng.normal(size=(4, 4)), RESHAPED: rng.normal(size=(4, 4))})
+    np.testing.assert_allclose(np.diag(found), np.diag(parent))
     np.testing.assert_allclose(found.sum(axis=0), 1.0)
 
 
-def test_silent_witnesses_change_nothing(rng):
-    said = rng.dirichlet(np.ones(3), size=3).T
-    np.testing.assert_allclose(fused(said, {}), said)
-    np.testing.assert_allclose(fused(said, {"rounded": rng.normal(size=(3, 3))}, {"rounded": 0.0}), said)
+def test_silent_evidence_changes_nothing(rng):
+    parent = rng.dirichlet(np.ones(3), size=3).T
+    np.testing.assert_allclose(fused(parent, {}), parent)
+    np.testing.assert_allclose(fused(parent, {"rounded": rng.normal(size=(3, 3))}, {"rounded": 0.0}), parent)
 
 
 def test_odds_multiply(rng):
-    said, odds = rng.dirichlet(np.ones(3), size=3).T, np.zeros((3, 3))
+    parent, odds = rng.dirichlet(np.ones(3), size=3).T, np.zeros((3, 3))
     odds[0, 1] = 1.5
-    before, after = (p[0, 1] / (1.0 - p[0, 1]) for p in (said, fused(said, {"rounded": odds}, {"rounded": 2.0})))
+    before, after = (p[0, 1] / (1.0 - p[0, 1]) for p in (parent, fused(parent, {"rounded": odds}, {"rounded": 2.0})))
     assert after / before == pytest.approx(np.exp(3.0))
 
 
-def test_direction_witnesses_are_a_lead_and_no_proof():
+def test_direction_features_are_weak_evidence():
     direction = np.array([[0.0, 9.0], [-9.0, 0.0]])
-    assert np.abs(bounded(direction)).max() == pytest.approx(MOST_ODDS, rel=1e-3)
+    assert np.abs(bounded(direction)).max() == pytest.approx(MOST_DIRECTION, rel=1e-3)
     np.testing.assert_allclose(bounded(direction / 900.0), direction / 900.0, rtol=1e-3)
-    said = np.full((2, 2), 0.5)
-    assert 0.5 < fused(said, {DIRECTION: bounded(direction)})[0, 1] < 0.75
+    parent = np.full((2, 2), 0.5)
+    assert 0.5 < fused(parent, {DIRECTION: bounded(direction)})[0, 1] < 0.75
 
 
-def test_what_ships_speaks_of_witnesses_that_are_and_never_against_their_word():
+def test_the_weights_that_ship_are_of_known_features_and_never_negative():
     shipped = factors()
-    assert shipped.keys() <= {*DIRECTED, *ORDERED, *BESIDE, DIRECTION, TREES}
-    assert max(shipped[DIRECTION], shipped[TREES]) < 0.5  # the detector knows most of it
+    assert shipped.keys() <= {*DIRECTED, *ORDERED, *BESIDE, DIRECTION, INNOVATIONS}
+    assert max(shipped[DIRECTION], shipped[INNOVATIONS]) < 0.5  # the detector knows most of it
     assert all(0.0 <= factor <= 2.0 for factor in shipped.values())
-    assert all(shipped.get(name, 1.0) > 0.5 for name in DIRECTED)  # near-certain when they speak
+    assert all(shipped.get(name, 1.0) > 0.5 for name in DIRECTED)  # they are near-certain

@@ -45,4 +45,4 @@ def command(a: str, b: str, form: str, output: str | None, **reading: Any) -> in
         sink.draw(render_comparison(found), output)
     if found.verdict == "not comparable":
         return exits.NOTHING_COMPARED
-    return exits.SOME_UNREADABLE if found.skipped else exits.OK
+    return exits.SOME_UNREADABLE if any(skipped.is_model for skipped in found.skipped) else exits.OK

@@ -42,14 +42,13 @@ def command(
       2  wrong usage
       3  some inputs could not be read; the rest is listed
     """
-    from neural_phylogeny.sources import discover, open_all
+    from neural_phylogeny.sources import open_models
 
-    refs, skipped = discover(paths, include=include, exclude=exclude, component=component)
-    opened, unopened = open_all(refs)
+    opened, skipped = open_models(paths, include=include, exclude=exclude, component=component)
     models = [_described(ref, checkpoint) for ref, checkpoint in opened]
     for _, checkpoint in opened:
         checkpoint.close()
-    left_out = [{"path": item.path, "reason": item.reason} for item in (*skipped, *unopened)]
+    left_out = [{"path": item.path, "reason": item.reason, "is_model": item.is_model} for item in skipped]
     if form == "json":
         from neural_phylogeny.reports.json import dumps
 
@@ -59,7 +58,7 @@ def command(
         from neural_phylogeny.reports.inspection import render_inspection
 
         sink.draw(render_inspection(models, left_out), output)
-    return exits.SOME_UNREADABLE if left_out else exits.OK
+    return exits.SOME_UNREADABLE if any(item.is_model for item in skipped) else exits.OK
 
 
 def _described(ref: ModelRef, checkpoint: Checkpoint) -> dict[str, Any]:

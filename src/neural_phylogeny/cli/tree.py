@@ -123,7 +123,7 @@ def code_of(answer: Phylogeny) -> int:
     """Exit code of a result."""
     if sum(model.family is not None for model in answer.models) < 2:
         return exits.NOTHING_COMPARED
-    return exits.SOME_UNREADABLE if answer.skipped else exits.OK
+    return exits.SOME_UNREADABLE if any(skipped.is_model for skipped in answer.skipped) else exits.OK
 
 
 def _remark(answer: Phylogeny, code: int, is_drawn: bool) -> None:
@@ -139,4 +139,4 @@ def _remark(answer: Phylogeny, code: int, is_drawn: bool) -> None:
             f"nothing could be compared: {len(answer.models)} readable model(s), and at least two must share weights"
         )
     elif code == exits.SOME_UNREADABLE:
-        exits.talk(f"{len(answer.skipped)} of the inputs could not be used in full")
+        exits.talk(f"{sum(skipped.is_model for skipped in answer.skipped)} of the inputs could not be used in full")

@@ -6,15 +6,17 @@ A reader module defines ``matches(head: bytes, path: Path) -> bool`` and
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass
 from importlib import import_module
 from pathlib import Path
 
 from neural_phylogeny.errors import MissingExtraError, UnsupportedFormatError
 from neural_phylogeny.formats.base import Checkpoint
-from neural_phylogeny.formats.spans import refuse_pipes, unreadable
+from neural_phylogeny.formats.foreign import foreign_format
+from neural_phylogeny.formats.spans import open_regular, unreadable
 
-__all__ = ["FORMATS", "SUFFIXES", "Checkpoint", "Format", "open_checkpoint"]
+__all__ = ["FORMATS", "SUFFIXES", "Checkpoint", "Format", "open_checkpoint", "read_head", "reader_of"]
 
 HEAD_BYTES = 4096
 """How much of a file is looked at to tell its format."""
@@ -48,7 +50,7 @@ FORMATS = (
 """In the order in which a file's first bytes are offered to them; the first that matches reads it."""
 
 SUFFIXES = frozenset(suffix for row in FORMATS for suffix in row.suffixes)
-"""Suffixes that a walked folder takes; everything else there is passed over."""
+"""Suffixes of files that a walked folder takes by their name; of others the first bytes decide."""
 
 
 def open_checkpoint(path: str | Path, component: str | None = None) -> Checkpoint:
@@ -66,36 +68,47 @@ def open_checkpoint(path: str | Path, component: str | None = None) -> Checkpoin
         When the file has no such component.
     """
     path = Path(path)
-    head = _head(path)
-    for row in FORMATS:
-        reader = import_module(row.module)
-        if reader.matches(head, path):
-            try:
-                opened: Checkpoint = reader.open_file(path, component)
-            except ModuleNotFoundError as error:
-                if row.extra is None:
-                    raise
-                raise MissingExtraError(f"{path.suffix or row.name} files", row.extra) from error
-            return opened
-    raise UnsupportedFormatError(
-        "not a checkpoint of a known format",
-        path=path,
-        remedy=f"Known suffixes: {', '.join(sorted(SUFFIXES))}.",
-    )
-
-
-def _head(path: Path) -> bytes:
-    """The first bytes of a file, which must hold something."""
-    refuse_pipes(str(path))
-    try:
-        with path.open("rb") as file:
-            head = file.read(HEAD_BYTES)
-    except OSError as error:
-        raise unreadable(str(path), error) from error
+    head = read_head(path)
     if not head:
         raise UnsupportedFormatError("the file is empty", path=path, remedy="Copy or download it again.")
     if head.startswith(LFS_POINTER):
         raise UnsupportedFormatError(
             "a Git LFS pointer, not the weights it stands for", path=path, remedy="Run git lfs pull where it came from."
         )
-    return head
+    row = reader_of(head, path)
+    if row is None:
+        raise _not_read(head, path)
+    try:
+        opened: Checkpoint = import_module(row.module).open_file(path, component)
+    except ModuleNotFoundError as error:
+        if row.extra is None:
+            raise
+        raise MissingExtraError(f"{path.suffix or row.name} files", row.extra) from error
+    return opened
+
+
+def reader_of(head: bytes, path: Path) -> Format | None:
+    """The format whose reader takes a file with these first bytes; None where there is none."""
+    return next((row for row in FORMATS if import_module(row.module).matches(head, path)), None)
+
+
+def read_head(path: Path) -> bytes:
+    """The first bytes of a regular file; never waits. Raises UnreadableFileError."""
+    descriptor = open_regular(str(path))
+    try:
+        return os.read(descriptor, HEAD_BYTES) if os.fstat(descriptor).st_size else b""
+    except OSError as error:
+        raise unreadable(str(path), error) from error
+    finally:
+        os.close(descriptor)
+
+
+def _not_read(head: bytes, path: Path) -> UnsupportedFormatError:
+    foreign = foreign_format(head, path.name)
+    if foreign is not None:
+        return UnsupportedFormatError(f"{foreign.one}: {foreign.what}", path=path)
+    return UnsupportedFormatError(
+        "not a checkpoint of a known format",
+        path=path,
+        remedy=f"Known suffixes: {', '.join(sorted(SUFFIXES))}.",
+    )

@@ -13,7 +13,7 @@ from zipfile import ZIP_STORED
 
 import numpy as np
 
-from neural_phylogeny.errors import UnknownChoiceError, UnsupportedFormatError
+from neural_phylogeny.errors import NoModelError, UnknownChoiceError, UnsupportedFormatError
 from neural_phylogeny.formats.base import AnyArray, Checkpoint
 from neural_phylogeny.formats.spans import Span, SpanFile
 from neural_phylogeny.formats.windows import WindowedFile
@@ -92,8 +92,9 @@ class KerasFile(WindowedFile):
             for name, dataset in _weights(self._tree):
                 self._register(self._tree, name, dataset)
             if not self.tensors:
-                raise UnsupportedFormatError(
+                raise NoModelError(
                     "an HDF5 file without weights",
+                    "no weights",
                     path=path,
                     remedy="Save the model or its weights, not only its settings.",
                 )

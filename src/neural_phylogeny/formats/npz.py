@@ -15,6 +15,7 @@ import numpy as np
 from neural_phylogeny.errors import (
     CheckpointError,
     DamagedFileError,
+    NoModelError,
     UnknownChoiceError,
     UnsafeFileError,
     UnsupportedFormatError,
@@ -85,7 +86,9 @@ class NpzFile(WindowedFile):
                 if info.filename.endswith(".npy"):
                     self._register(info)
             if not self.tensors:
-                raise UnsupportedFormatError("an .npz file without arrays", path=path, remedy="Save the weights again.")
+                raise NoModelError(
+                    "an .npz file without arrays", "no weights", path=path, remedy="Save the weights again."
+                )
         except BaseException:
             self.close()
             raise

@@ -21,6 +21,8 @@ from numpy.typing import NDArray
 from neural_phylogeny.errors import DamagedFileError, UnreadableFileError
 from neural_phylogeny.formats.base import AnyArray, Checkpoint, convert
 
+_FLAGS = os.O_RDONLY | getattr(os, "O_BINARY", 0) | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_CLOEXEC", 0)
+
 
 @dataclass(frozen=True, slots=True)
 class Span:
@@ -50,11 +52,7 @@ class SpanFile(Checkpoint):
         self._base = 0
         self._descriptor: int | None = None
         if content is None:
-            refuse_pipes(self.path)
-            try:
-                self._descriptor = os.open(self.path, os.O_RDONLY | getattr(os, "O_BINARY", 0))
-            except OSError as error:
-                raise unreadable(self.path, error) from error
+            self._descriptor = open_regular(self.path)
             self.file_size = os.fstat(self._descriptor).st_size
         else:
             self.file_size = len(content)
@@ -163,15 +161,31 @@ class SpanStream(io.BufferedReader):
         return super().read(left if size is None or size < 0 else min(size, left))
 
 
-def refuse_pipes(path: str) -> None:
-    """Raise UnreadableFileError for a pipe or a device, which could keep a reader waiting forever."""
+def open_regular(path: str) -> int:
+    """A descriptor of a regular file.
+
+    Raises UnreadableFileError for anything else: a pipe or a device could keep a reader waiting forever, and is not
+    even opened.
+    """
     try:
-        mode = os.stat(path).st_mode
+        _refuse_irregular(os.stat(path).st_mode, path)
+        descriptor = os.open(path, _FLAGS)
     except OSError as error:
-        raise unreadable(path, error) from error
+        raise error if isinstance(error, UnreadableFileError) else unreadable(path, error) from error
     except ValueError as error:
         raise UnreadableFileError(f"not a path ({error})", path=path, remedy="Check the path.") from error
-    if not (stat.S_ISREG(mode) or stat.S_ISDIR(mode)):  # opening a folder fails by itself
+    try:  # another file may have taken its place in between
+        _refuse_irregular(os.fstat(descriptor).st_mode, path)
+    except BaseException:
+        os.close(descriptor)
+        raise
+    return descriptor
+
+
+def _refuse_irregular(mode: int, path: str) -> None:
+    if stat.S_ISDIR(mode):
+        raise UnreadableFileError("is a directory", path=path, remedy="Check the path and its permissions.")
+    if not stat.S_ISREG(mode):
         raise UnreadableFileError("not a regular file", path=path, remedy="Copy what it gives into a file.")
 
 

@@ -15,7 +15,7 @@ from neural_phylogeny.errors import InvalidOptionError
 from neural_phylogeny.graphs import components
 from neural_phylogeny.reconstruction.options import Reading
 from neural_phylogeny.records import ModelRecord, ModelRef, Skipped
-from neural_phylogeny.sources import discover, from_memory, open_all
+from neural_phylogeny.sources import from_memory, open_models
 from neural_phylogeny.sources.discover import is_chosen
 from neural_phylogeny.sources.opening import Opened, format_of
 from neural_phylogeny.statistics.cache import CachedStatistics, Group, load, reuse, save
@@ -113,9 +113,7 @@ def _open(models: Models, reading: Reading) -> tuple[list[Opened], list[Skipped]
         chosen = [name for name in models if is_chosen(name, name, reading.include, reading.exclude)]
         return from_memory({name: models[name] for name in chosen}), []
     paths = [models] if isinstance(models, str | os.PathLike) else list(models)
-    refs, not_found = discover(paths, include=reading.include, exclude=reading.exclude, component=reading.component)
-    opened, not_opened = open_all(refs)
-    return opened, [*not_found, *not_opened]
+    return open_models(paths, include=reading.include, exclude=reading.exclude, component=reading.component)
 
 
 def _cached(

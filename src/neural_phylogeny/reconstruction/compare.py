@@ -32,7 +32,7 @@ def comparison(collection: Collection, method: Method, alpha: float, seed: int) 
     elif not kin:
         verdict = "unrelated" if conclusive else "not comparable"
     else:
-        forest = method.solve(found.problem([0, 1], np.zeros(2, dtype=np.int64), seed))
+        forest = method.solve(found.families([0, 1], np.zeros(2, dtype=np.int64), seed))
         edges, undirected = claims(names, [Answer(collection.groups[0], found, [0, 1], forest)])
         claimed: list[Edge | Kinship] = [*edges, *undirected, Kinship(*names, kinship, *shared, evidence)]
         claim = claimed[0]

@@ -77,7 +77,7 @@ def _forests(
         if len(rows) < 2:
             continue
         families = labels[[group.members[row] for row in rows]]
-        forest = method.solve(found.problem(rows, families, seed))
+        forest = method.solve(found.families(rows, families, seed))
         shares = support(found, rows, families, method, forest, draws, seed) if draws else None
         forests.append(Answer(group, found, rows, forest, shares))
     return forests

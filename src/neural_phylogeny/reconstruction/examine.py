@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from functools import cached_property, lru_cache
-from typing import TYPE_CHECKING
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,21 +15,16 @@ from neural_phylogeny.reconstruction.evidence import (
     existence_evidence,
     shared_evidence,
 )
+from neural_phylogeny.reconstruction.family_data import MeasuredFamily
 from neural_phylogeny.records import Evidence
 from neural_phylogeny.relations.copies import copies
 from neural_phylogeny.relations.direction import log_odds
 from neural_phylogeny.relations.exact import exact_marks
-from neural_phylogeny.relations.existence import Existence, existence, matrix_gram
-from neural_phylogeny.relations.fake_init import nearer, summed
-from neural_phylogeny.relations.matrix_scores import kurtosis_score
-from neural_phylogeny.relations.merges import merges
+from neural_phylogeny.relations.existence import Existence, existence
 from neural_phylogeny.relations.shared import shared_values
 from neural_phylogeny.statistics.cache import Group
 from neural_phylogeny.statistics.results import Statistics
-from neural_phylogeny.trees.problem import Problem
-
-if TYPE_CHECKING:
-    from neural_phylogeny.detector.measurements import Measurements
+from neural_phylogeny.trees.family import Families, Family
 
 PARTLY = "left out:"
 """How the remark on a model begins that was judged all the same."""
@@ -122,53 +116,9 @@ class Findings:
                 found[member].append((tensor.name, tensor.is_matrix, is_finite))
         return found
 
-    def problem(self, rows: list[int], families: NDArray[np.int64], seed: int) -> Problem:
-        """The findings as arrays over some of the members, whose families are given."""
-        at = np.ix_(rows, rows)
-        product, norm, norm_of_other = matrix_gram(self.statistics)
-        measured = lru_cache(maxsize=1)(lambda chosen: _measured(self.statistics, [rows[k] for k in chosen]))
-        squared = np.where(norm > 0, np.maximum(norm + norm_of_other - 2.0 * product, 0.0), np.nan)
-        return Problem(
-            families=families,
-            cosine=self.existence.cosine[at],
-            gram=product[at],
-            distance=np.sqrt(squared)[at],
-            direction=self.direction[at],
-            lighter_tails=summed(kurtosis_score(self.statistics))[at],
-            nearer=lambda fake: nearer(self.statistics, fake, seed)[at],
-            seed=seed,
-            even=lambda chosen: measured(tuple(chosen)).retained.even_gram(),
-            exact=lambda chosen: self._exact([rows[k] for k in chosen]),
-            learned=lambda chosen: _learned(measured(tuple(chosen))),
-            ancestral=lambda chosen: _ancestral(measured(tuple(chosen))),
-            merged=lambda chosen: merges(self.statistics, [rows[k] for k in chosen]),
-        )
-
-    def _exact(self, rows: list[int]) -> dict[str, NDArray[np.float64]]:
-        return {name: table[np.ix_(rows, rows)] for name, table in self.exact.items()}
-
-
-def _measured(statistics: Statistics, rows: list[int]) -> Measurements:
-    """Some members of a group as the detector looks at them."""
-    from neural_phylogeny.detector.measurements import Measurements
-
-    return Measurements.of(statistics, rows)
-
-
-def _learned(measured: Measurements) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """What the shipped detector says of some members of a group."""
-    from neural_phylogeny.detector.network import Inputs
-    from neural_phylogeny.detector.shipped import detector
-
-    said = detector().probabilities(Inputs.of(measured))
-    return said.parent, said.hidden
-
-
-def _ancestral(measured: Measurements) -> int:
-    """Whether siblings have an ancestor in common or their initialisation."""
-    from neural_phylogeny.detector.initialisation import initialisation_test
-
-    return initialisation_test().verdict(measured)
+    def families(self, rows: list[int], labels: NDArray[np.int64], seed: int) -> Families:
+        """What a method sees of some of the members, whose families are given."""
+        return Families(labels, Family(MeasuredFamily.of(self, rows, seed)), seed)
 
 
 Examined = list[tuple[Group, Findings]]

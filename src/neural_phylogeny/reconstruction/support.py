@@ -32,6 +32,6 @@ def support(
         return np.full(len(rows), np.nan)
     rng = np.random.default_rng(seed)
     for _ in range(draws):
-        drawn = method.solve(found.redrawn(rng).problem(rows, families, seed))
+        drawn = method.solve(found.redrawn(rng).families(rows, families, seed))
         again += drawn.parents == forest.parents
     return np.where(named, again / draws, np.nan)

@@ -12,7 +12,7 @@ from rich.text import Text
 from neural_phylogeny.reports.names import safe
 
 
-def render_inspection(models: Sequence[Mapping[str, Any]], skipped: Sequence[Mapping[str, str]]) -> RenderableType:
+def render_inspection(models: Sequence[Mapping[str, Any]], skipped: Sequence[Mapping[str, Any]]) -> RenderableType:
     """One table a model, with its components and notes above; paths that were left out at the end."""
     parts: list[RenderableType] = []
     for model in models:

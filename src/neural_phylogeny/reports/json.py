@@ -109,7 +109,7 @@ def _phylogeny(root: Fields) -> Phylogeny:
         undirected=tuple(_kinship(item) for item in root.objects("undirected")),
         hidden=tuple(Hidden(item.text("name"), item.integer("family")) for item in root.objects("hidden")),
         copies=root.groups("copies"),
-        skipped=tuple(Skipped(item.text("path"), item.text("reason")) for item in root.objects("skipped")),
+        skipped=tuple(_skipped(item) for item in root.objects("skipped")),
         provenance=root.mapping("provenance"),
     )
     _check_names(found)
@@ -125,6 +125,10 @@ def _model(item: Fields) -> ModelRecord:
         family=item.integer_or_null("family"),
         remark=item.text("remark", default=""),
     )
+
+
+def _skipped(item: Fields) -> Skipped:
+    return Skipped(path=item.text("path"), reason=item.text("reason"), is_model=item.flag("is_model", default=True))
 
 
 def _edge(item: Fields) -> Edge:

@@ -1,6 +1,29 @@
 """Which models are there: files, folders, globs, manifests, mappings in memory."""
 
-from neural_phylogeny.sources.discover import discover
-from neural_phylogeny.sources.opening import from_memory, open_all, open_model
+from __future__ import annotations
 
-__all__ = ["discover", "from_memory", "open_all", "open_model"]
+import os
+from collections.abc import Sequence
+
+from neural_phylogeny.records import Skipped
+from neural_phylogeny.sources.discover import discover
+from neural_phylogeny.sources.opening import Opened, from_memory, open_all, open_model
+
+__all__ = ["discover", "from_memory", "open_all", "open_model", "open_models"]
+
+
+def open_models(
+    paths: Sequence[str | os.PathLike[str]],
+    *,
+    include: Sequence[str] = (),
+    exclude: Sequence[str] = (),
+    component: str | None = None,
+) -> tuple[list[Opened], list[Skipped]]:
+    """Find and open the models behind files, folders, globs and manifests; parameters as in ``discover``.
+
+    Costs a read of every header. The caller closes what was opened. What could not be used is in the second list, with
+    the reason; it raises no error.
+    """
+    refs, not_found = discover(paths, include=include, exclude=exclude, component=component)
+    opened, not_opened = open_all(refs)
+    return opened, [*not_found, *not_opened]

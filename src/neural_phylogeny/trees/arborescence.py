@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from neural_phylogeny.trees.baselines.checks import square
+from neural_phylogeny.trees.checks import square
 
 Matrix = NDArray[np.float64]
 Integers = NDArray[np.int64]

@@ -1,4 +1,4 @@
-"""How witnesses are heard beside the detector: log-odds that were fitted on families it has not seen."""
+"""How other evidence updates the detector's posterior: log-odds with weights fitted on families it has not seen."""
 
 from __future__ import annotations
 
@@ -7,71 +7,71 @@ from functools import lru_cache
 from importlib.resources import files
 
 import numpy as np
-from numpy.typing import NDArray
 
 from neural_phylogeny.json_fields import parse
 from neural_phylogeny.relations.exact import BESIDE
-
-Matrix = NDArray[np.float64]
+from neural_phylogeny.trees.forest import Matrix
 
 LEAST = 1e-9
-"""Probabilities below are taken for this, so that logarithms stay finite."""
-
+"""Smaller probabilities count as this, so that logarithms are finite."""
 
 DIRECTION = "direction"
-"""The direction witnesses together, as a witness of ``fused``."""
+"""The direction features together, as a name among the ``evidence`` of ``fused``."""
 
-TREES = "innovations"
-"""The tree of independent innovations, as a witness of ``fused``."""
+INNOVATIONS = "innovations"
+"""The innovation tree, as such a name."""
 
-MOST_ODDS = 2.0
-"""Log-odds that the direction witnesses together reach at most, before their factor."""
+MOST_DIRECTION = 2.0
+"""Largest log-odds of the direction features together, before their weight; odds of 7 to 1. Their summands are not
+independent, and their sum is not calibrated."""
 
 
 def bounded(direction: Matrix) -> Matrix:
-    """The sum of the direction witnesses as log-odds that no unanimity makes more than ``MOST_ODDS``: ``(n, n)``."""
-    found: Matrix = MOST_ODDS * np.tanh(direction / MOST_ODDS)
+    """Log-odds of the direction features, bounded smoothly by ``MOST_DIRECTION``: ``(n, n) -> (n, n)``."""
+    found: Matrix = MOST_DIRECTION * np.tanh(direction / MOST_DIRECTION)
     return found
 
 
 @lru_cache(maxsize=1)
 def factors() -> Mapping[str, float]:
-    """By the name of a witness, the factor on its log-odds; ``fusion.json`` tells how they were found.
+    """The weight of each name of evidence on its log-odds, from ``fusion.json``, which records how they were fitted.
 
-    The detector sees much of what the witnesses see, so that what they say beside it counts less than alone.
+    The detector sees much of the same evidence, so that most of it counts for less beside the detector than alone.
     """
     text = (files("neural_phylogeny.trees") / "fusion.json").read_text(encoding="utf-8")
     found = parse(text, "fusion").mapping("factors")
     return {name: float(value) for name, value in found.items()}
 
 
-def fused(parent: Matrix, witnesses: Mapping[str, Matrix], weights: Mapping[str, float] | None = None) -> Matrix:
-    """Probabilities of parents after further witnesses have been heard, by Bayes' rule.
+def fused(parent: Matrix, evidence: Mapping[str, Matrix], weights: Mapping[str, float] | None = None) -> Matrix:
+    """Probabilities of parents after further evidence: weighted log-odds are added to log p, columns renormalised.
+
+    Evidence is taken to be independent given the parents, which it is not; the fitted weights make up for that.
 
     Parameters
     ----------
     parent : (n, n)
-        ``[i, j]``: i is the parent of j; on the diagonal that j has none here. Columns add up to 1.
-    witnesses : dict of (n, n)
-        Log-odds that i is the parent of j. Those of ``BESIDE`` compare possible parents with each other; they do not
-        make it likelier that there is none.
+        As ``Posterior.parent``.
+    evidence : dict of (n, n)
+        Log-odds that i is the parent of j. Those named in ``relations.exact.BESIDE`` compare possible parents with
+        each other and leave the probability of having none here as it is.
     weights : dict, optional
-        Factors on the log-odds, those that ship by default; 1 for a witness that is not named.
+        Weights of the log-odds, by default ``factors()``; 1 for a name that is not in it.
 
     Examples
     --------
-    >>> said = np.array([[0.5, 0.5], [0.5, 0.5]])
-    >>> fused(said, {"rounded": np.array([[0.0, 8.0], [-8.0, 0.0]])}, {}).round(3).tolist()
+    >>> even = np.array([[0.5, 0.5], [0.5, 0.5]])
+    >>> fused(even, {"rounded": np.array([[0.0, 8.0], [-8.0, 0.0]])}, {}).round(3).tolist()
     [[1.0, 1.0], [0.0, 0.0]]
     """
     weights = factors() if weights is None else weights
-    heard = {name: weights.get(name, 1.0) * table for name, table in witnesses.items()}
-    beside = sum((heard[name] for name in BESIDE if name in heard), np.zeros_like(parent))
-    others = sum((table for name, table in heard.items() if name not in BESIDE), np.zeros_like(parent))
-    off = ~np.eye(len(parent), dtype=bool)
-    some = np.where(off, parent, 0.0)
-    among = some * np.exp(beside)
-    among *= some.sum(axis=0) / np.maximum(among.sum(axis=0), LEAST)
-    found: Matrix = np.where(off, among * np.exp(others), parent)
+    weighted = {name: weights.get(name, 1.0) * table for name, table in evidence.items()}
+    beside = sum((weighted[name] for name in BESIDE if name in weighted), np.zeros_like(parent))
+    others = sum((table for name, table in weighted.items() if name not in BESIDE), np.zeros_like(parent))
+    off_diagonal = ~np.eye(len(parent), dtype=bool)
+    some_parent = np.where(off_diagonal, parent, 0.0)
+    compared = some_parent * np.exp(beside)
+    compared *= some_parent.sum(axis=0) / np.maximum(compared.sum(axis=0), LEAST)
+    found: Matrix = np.where(off_diagonal, compared * np.exp(others), parent)
     found /= found.sum(axis=0)
     return found

@@ -1,99 +1,105 @@
-"""The learning-free best: the tree under which innovations are independent, directions only where they are needed."""
+"""The innovation tree: the tree under which what each model adds to its parent is independent of the rest.
+
+Nothing is learned. Norms and angles of the weights decide, exact features are added, and direction features only where
+norms do not tell the direction.
+"""
 
 from __future__ import annotations
 
 import numpy as np
 from numpy.typing import NDArray
 
-from neural_phylogeny.trees.forest import Forest
+from neural_phylogeny.trees.family import Family
+from neural_phylogeny.trees.forest import Forest, Matrix, Parents, Vector
 from neural_phylogeny.trees.innovations import Innovations, log_likelihoods_alone
-from neural_phylogeny.trees.problem import Problem
 from neural_phylogeny.trees.search import best_tree, neighbours
-from neural_phylogeny.trees.spanning import Parents, Rooted, minimum_spanning_tree, root_tree
+from neural_phylogeny.trees.spanning import Rooted, minimum_spanning_tree, root_tree
 
-Matrix = NDArray[np.float64]
+MOST_COMPARED = 16
+"""Trees of larger families give no log-odds: their cost grows with the fifth power of the number of models."""
 
-FEW, MOST_TREE_ODDS = 16, 12.0
-"""Models of a family whose trees are weighed against each other, and the most that this says."""
+MOST_LOG_ODDS = 12.0
+"""Largest log-odds from comparing trees. Innovations are not Gaussian and not quite independent: nothing is surer."""
 
-LARGE = 32
-"""Families of more models get the best tree without shared factors, which needs no search."""
+MOST_SEARCHED = 32
+"""Larger families get the best tree without common factors, which needs no search."""
 
 NEAREST = 8
-"""A model may be hung below so many of its nearest on the way."""
+"""A step of the search may move a model below one of this many nearest others, which bounds its cost."""
 
 
-def innovation_forest(problem: Problem, options: object) -> Forest:
-    """One tree in each family of the existence test.
+def innovation_forest(family: Family, options: object = None) -> Forest:
+    """The most likely tree over one family.
 
-    Lengths and angles tell it, and exact witnesses. Where weights decay, lengths no longer tell which came first, and
-    the direction witnesses are heard. An edge's probability is that of its direction among the trees one step away.
+    Where weights decay, norms no longer tell which model came first, and the direction features enter. ``p_direction``
+    is the share of likelihood, among the trees one step away, of those in which the edge points this way.
+
+    O(n^5) up to ``MOST_SEARCHED`` models, then O(n^2).
     """
-    n = len(problem.families)
-    parents, probability = np.full(n, -1, dtype=np.int64), np.ones(n)
-    for family in np.unique(problem.families):
-        members = np.flatnonzero(problem.families == family)
-        if len(members) < 2:
-            continue
-        chosen = members.tolist()
-        exact = sum(problem.exact(chosen).values(), np.zeros((len(members),) * 2))
-        tree, sure = _tree(problem.even(chosen), problem.direction[np.ix_(members, members)], exact)
-        parents[members] = np.where(tree >= 0, members[tree], -1)
-        probability[members] = sure
-    return Forest(parents=parents, p_direction=probability)
+    exact = sum(family.exact.values(), np.zeros((len(family),) * 2))
+    parents, p_direction = _tree(family.retained_gram, family.direction, exact)
+    return Forest(parents=parents, p_direction=p_direction)
 
 
-def tree_odds(gram: Matrix) -> Matrix:
-    """Log-odds that i is the parent of j, against that j is a root, among the trees around the best: ``(n, n)``.
+def tree_log_odds(gram: Matrix) -> Matrix:
+    """Log-odds that i is the parent of j, against j being a root, among the trees around the best: ``(n, n)``.
 
-    At most ``MOST_TREE_ODDS`` either way; zero on the diagonal, and everywhere for families of two or of more than
-    ``FEW`` models. O(n^5).
+    At most ``MOST_LOG_ODDS`` in size; zero on the diagonal, and everywhere for families of two and of more than
+    ``MOST_COMPARED`` models. O(n^5).
+
+    Parameters
+    ----------
+    gram : (n, n)
+        As ``Family.retained_gram``.
     """
     n = len(gram)
-    if not 2 < n <= FEW:
+    if not 2 < n <= MOST_COMPARED:
         return np.zeros((n, n))
     _, trees, scores = _Search(gram, np.zeros_like(gram), np.zeros_like(gram)).best()
     found = np.full((n, n), -np.inf)
     for j, above in enumerate(np.where(trees < 0, np.arange(n), trees).T):
         for i in np.unique(above):
             found[i, j] = np.logaddexp.reduce(scores[above == i])
-    found = np.maximum(found - found.max(axis=0), -MOST_TREE_ODDS)
-    odds: Matrix = found - np.diag(found)
-    return odds
+    found = np.maximum(found - found.max(axis=0), -MOST_LOG_ODDS)
+    log_odds: Matrix = found - np.diag(found)
+    return log_odds
 
 
-def _tree(gram: Matrix, direction: Matrix, exact: Matrix) -> tuple[Parents, NDArray[np.float64]]:
-    """The best tree, and of each edge the probability that it points this way."""
-    if len(gram) > LARGE:
+def _tree(gram: Matrix, direction: Matrix, exact: Matrix) -> tuple[Parents, Vector]:
+    """The best tree, and the probability of each edge's direction."""
+    if len(gram) > MOST_SEARCHED:
         slopes, alone = log_likelihoods_alone(gram)
-        found = spanning(alone + heard(slopes, direction, exact))
+        found = spanning(alone + edge_log_odds(slopes, direction, exact))
         return found.parents, found.p_direction
     tree, around, scores = _Search(gram, direction, exact).best()
     return tree, _directions(tree, around, scores)
 
 
-def heard(slopes: Matrix, direction: Matrix, exact: Matrix) -> Matrix:
-    """Log-odds of the witnesses for each edge: exact ones always, those of direction where a slope is below one."""
+def edge_log_odds(slopes: Matrix, direction: Matrix, exact: Matrix) -> Matrix:
+    """Log-odds of each edge beside its likelihood: exact features, and direction features where a slope is below one.
+
+    All are ``(n, n)``; the diagonal is zero.
+    """
     found: Matrix = exact + np.where(slopes < 1.0, direction, 0.0)
     np.fill_diagonal(found, 0.0)
     return found
 
 
 def spanning(edges: Matrix) -> Rooted:
-    """The best tree when edges are independent, from the log-likelihood of each; that of a root on the diagonal."""
+    """The best tree if edges are independent, from the log-likelihood of each; on the diagonal that of a root."""
     gain = edges - np.diag(edges)[None, :]
     return root_tree(minimum_spanning_tree(-np.maximum(gain, gain.T)), gain - gain.T)
 
 
 class _Search:
-    """For the best tree of a family."""
+    """The search for the best tree of one family."""
 
     def __init__(self, gram: Matrix, direction: Matrix, exact: Matrix) -> None:
         self._innovations = Innovations.of(gram)
-        self._said = heard(self._innovations.slopes, direction, exact)
-        self._edges = self._innovations.alone + self._said
+        self._log_odds = edge_log_odds(self._innovations.slopes, direction, exact)
+        self._edges = self._innovations.alone + self._log_odds
 
-    def best(self) -> tuple[Parents, NDArray[np.int64], NDArray[np.float64]]:
+    def best(self) -> tuple[Parents, NDArray[np.int64], Vector]:
         """The best tree found, it and all trees one step away, and their scores."""
         n = len(self._edges)
         stars = np.where(np.eye(n, dtype=bool), -1, np.arange(n)[:, None])
@@ -105,14 +111,14 @@ class _Search:
         around = np.concatenate([tree[None], neighbours(tree, near)])
         return tree, around, self._score(around)
 
-    def _score(self, trees: NDArray[np.int64]) -> NDArray[np.float64]:
-        told = (self._said[np.maximum(trees, 0), np.arange(len(self._said))] * (trees >= 0)).sum(axis=1)
-        together: NDArray[np.float64] = self._innovations.log_likelihoods(trees) + told
+    def _score(self, trees: NDArray[np.int64]) -> Vector:
+        added = (self._log_odds[np.maximum(trees, 0), np.arange(len(self._log_odds))] * (trees >= 0)).sum(axis=1)
+        together: Vector = self._innovations.log_likelihoods(trees) + added
         return together
 
 
-def _directions(tree: Parents, trees: NDArray[np.int64], scores: NDArray[np.float64]) -> NDArray[np.float64]:
-    """For each edge: by likelihood, the share of the trees with this edge in which it points as in the tree."""
+def _directions(tree: Parents, trees: NDArray[np.int64], scores: Vector) -> Vector:
+    """Share of an edge's direction in the likelihood of both directions: ``(n,)``, 1 for the root."""
     weight = np.exp(scores - scores.max())
     probability = np.ones(len(tree))
     for j in np.flatnonzero(tree >= 0):

@@ -1,45 +1,87 @@
-"""From the probabilities of every ordered pair of one family to its likeliest forest, and who stays apart."""
+"""From the posterior over parents to the most probable forest: decode, missing ancestors, weak links, rivals.
+
+Each step takes a frozen ``Forest`` and gives the next one.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from dataclasses import replace
 
 import numpy as np
 from numpy.typing import NDArray
 
 from neural_phylogeny.trees.arborescence import maximum_arborescence
-from neural_phylogeny.trees.forest import CommonInitialisation, Forest, Rivals
+from neural_phylogeny.trees.family import CommonOrigin, Labels, Posterior
+from neural_phylogeny.trees.forest import CommonInitialisation, Forest, Matrix, Parents, Rivals
 from neural_phylogeny.trees.fusion import LEAST
-from neural_phylogeny.trees.problem import kin_are_kin
+from neural_phylogeny.trees.spanning import roots_of
 
-Matrix = NDArray[np.float64]
+Origin = Callable[[Sequence[int]], CommonOrigin]
+"""What some models have in common, if none of them has a parent here; ``Family.common_origin``."""
 
-SURE, EVEN = 0.9, 0.5
-"""A root less likely to be one than this hangs on to its family, related to somebody, at even odds of the direction."""
+ROOT_THRESHOLD = 0.9
+"""A root that is one with a smaller probability is linked, without a direction, to its most probable relative: the
+relatedness test has found that it has some. Of such links with a clear direction, 9 of 45 were right on training
+families that were left out, so that none is given a direction."""
 
-PAIRS = 5.0
-"""Of the pairs that training shows, five are parent and child for one of two siblings. Outside nobody knows: in a
-family of two the probability told of a parent is that at even odds."""
+EVEN = 0.5
+"""``p_direction`` of an edge whose direction is not known."""
 
-DOUBTED = 0
-"""Two models are not linked when the test of what they share says less than this: an initialisation."""
+PARENTS_PER_SIBLINGS = 5.0
+"""In training, for each pair of siblings without their parent there are five of parent and child. In a family of two
+nothing else tells the two cases apart, so that there ``p_parent`` is given at even prior odds."""
 
-LIKELY = 0.5
-"""A model without a parent here has a hidden one when that is likelier than not, and a sibling's is hidden too."""
+MISSING_THRESHOLD = 0.5
+"""The parent of a root is missing where that is more probable than not."""
 
 
-def likeliest_forest(parent: Matrix) -> NDArray[np.int64]:
-    """The likeliest forest when the parents of different models are taken for independent, exactly.
+def always_ancestor(models: Sequence[int]) -> CommonOrigin:
+    """For models of which nothing was measured that could tell: related models have an ancestor."""
+    return CommonOrigin.ANCESTOR
+
+
+def forest_of(posterior: Posterior, origin: Origin = always_ancestor, merges: Matrix | None = None) -> Forest:
+    """The most probable forest of one family.
+
+    Roots whose parent is missing are one family below a missing ancestor, unless they have no more than their
+    initialisation in common. Roots that are improbable as roots are linked to their most probable relative, without a
+    direction.
+
+    Parameters
+    ----------
+    posterior : Posterior
+        Of n models.
+    origin : callable
+        See ``Origin``; asked about the models whose parent is missing, and about each pair to be linked.
+    merges : (n, n), optional
+        As ``Family.merges``: the parts of a mean are in one family.
+
+    Examples
+    --------
+    >>> parent = np.array([[0.95, 0.9], [0.05, 0.1]])
+    >>> forest = forest_of(Posterior(parent=parent, missing=np.zeros(2)))
+    >>> forest.parents.tolist(), forest.p_direction.round(2).tolist()
+    ([-1, 0], [1.0, 0.95])
+    """
+    forest = decoded(posterior)
+    forest = with_missing_ancestors(forest, posterior, origin)
+    forest = with_weak_links(forest, posterior, origin, merges)
+    return replace(forest, families=_families(forest, merges), rivals=next_most_probable(forest, posterior))
+
+
+def likeliest_forest(parent: Matrix) -> Parents:
+    """The forest of largest probability if the parents of different models are independent, exactly; O(n^2).
 
     Parameters
     ----------
     parent : (n, n)
-        ``[i, j]``: probability that i is the parent of j; on the diagonal that j has none here.
+        As ``Posterior.parent``.
 
     Returns
     -------
     (n,)
-        Parents, -1 for a root; as many roots as is likeliest.
+        Parents, -1 for a root; the number of roots is part of the answer.
 
     Examples
     --------
@@ -51,109 +93,98 @@ def likeliest_forest(parent: Matrix) -> NDArray[np.int64]:
     return maximum_arborescence(logs, np.diag(logs))
 
 
-def forest_of(
-    said: Matrix,
-    orphaned: NDArray[np.float64],
-    ancestral: Callable[[list[int]], int] = kin_are_kin,
-    shares: Matrix | None = None,
-) -> Forest:
-    """The likeliest forest of one family by probabilities of parents, and of having a hidden one.
-
-    Roots with a hidden parent stay together unless their initialisation may be all that they share, and roots that may
-    not be any are linked to the likeliest relative, no direction told. An edge's probability is that of its direction,
-    given that one of the two is the other's parent.
-
-    Parameters
-    ----------
-    said : (n, n)
-        ``[i, j]``: i is the parent of j; on the diagonal that j has none here. Columns add up to 1.
-    orphaned : (n,)
-        That j's parent is not here, but a sibling is.
-    ancestral : callable
-        As ``Problem`` has it, of rows of this family.
-    shares : (n, n), optional
-        Of each model in each mean, as ``Problem.merged`` has it; the parts of a mean are one family.
-    """
-    n = len(said)
-    found = likeliest_forest(said)
-    children, every = np.flatnonzero(found >= 0), np.arange(n)
-    parenthood = said[np.where(found < 0, every, found), every]
+def decoded(posterior: Posterior) -> Forest:
+    """The likeliest forest with the probabilities of its edges; nothing is missing yet."""
+    parent = posterior.parent
+    n, parents = len(parent), likeliest_forest(parent)
+    children, every = np.flatnonzero(parents >= 0), np.arange(n)
+    p_parent = parent[np.where(parents < 0, every, parents), every]
     if n == 2:
-        parenthood[children] /= parenthood[children] + PAIRS * (1.0 - parenthood[children])
-    probability, hidden = np.ones(n), np.zeros(n)
-    forth, back = said[found[children], children], said[children, found[children]]
-    probability[children] = forth / np.maximum(forth + back, LEAST)
-    orphans = (found < 0) & (orphaned > LIKELY)
-    verdict = ancestral(np.flatnonzero(orphans).tolist()) if orphans.sum() > 1 else None
-    apart, alone = orphans & (verdict == 1), orphans & (verdict in (0, -1))
-    hidden[apart] = orphaned[apart]
-    starts = (
-        [CommonInitialisation(members=tuple(np.flatnonzero(alone).tolist()), certain=verdict == -1)]
-        if alone.any()
-        else []
-    )
-    tree = _trees(found, apart, shares)
-    for k, other in _links(found, said, tree, apart | alone).items():
-        if ancestral([k, other]) < DOUBTED:
-            starts.append(CommonInitialisation(members=(k, other), certain=True))
+        p_parent[children] /= p_parent[children] + PARENTS_PER_SIBLINGS * (1.0 - p_parent[children])
+    forth, back = parent[parents[children], children], parent[children, parents[children]]
+    p_direction = np.ones(n)
+    p_direction[children] = forth / np.maximum(forth + back, LEAST)
+    return Forest(parents=parents, p_direction=p_direction, p_parent=p_parent, missing=np.zeros(n))
+
+
+def with_missing_ancestors(forest: Forest, posterior: Posterior, origin: Origin) -> Forest:
+    """One missing ancestor for all roots whose parent is missing, or their common initialisation."""
+    roots = np.flatnonzero((forest.parents < 0) & (posterior.missing > MISSING_THRESHOLD))
+    if len(roots) < 2:
+        return forest
+    verdict = origin(roots.tolist())
+    if verdict is CommonOrigin.ANCESTOR:
+        missing = np.zeros(len(forest.parents))
+        missing[roots] = posterior.missing[roots]
+        return replace(forest, missing=missing)
+    apart = CommonInitialisation(members=tuple(roots.tolist()), certain=verdict is CommonOrigin.INITIALISATION)
+    return replace(forest, common_initialisations=(*forest.common_initialisations, apart))
+
+
+def with_weak_links(forest: Forest, posterior: Posterior, origin: Origin, merges: Matrix | None = None) -> Forest:
+    """Improbable roots linked to their most probable relative, unless the two have only an initialisation in common."""
+    assert forest.p_parent is not None
+    parents, p_direction, p_parent = forest.parents.copy(), forest.p_direction.copy(), forest.p_parent.copy()
+    apart = list(forest.common_initialisations)
+    for model, other in _weak_links(forest, posterior.parent, _families(forest, merges)).items():
+        if origin([model, other]) is CommonOrigin.INITIALISATION:
+            apart.append(CommonInitialisation(members=(model, other), certain=True))
         else:
-            found[k], probability[k], parenthood[k] = other, EVEN, said[other, k]
-    rivals = _next_likely(said, found, parenthood)
-    return Forest(
-        parents=found,
-        p_direction=probability,
-        p_parent=parenthood,
-        missing=hidden,
-        families=_trees(found, apart, shares),
-        rivals=rivals,
-        common_initialisations=tuple(starts),
+            parents[model], p_direction[model], p_parent[model] = other, EVEN, posterior.parent[other, model]
+    return replace(
+        forest, parents=parents, p_direction=p_direction, p_parent=p_parent, common_initialisations=tuple(apart)
     )
 
 
-def _next_likely(said: Matrix, parents: NDArray[np.int64], parenthood: NDArray[np.float64]) -> Rivals:
-    """Of each model the likeliest parent but the one it was given.
+def next_most_probable(forest: Forest, posterior: Posterior) -> Rivals:
+    """The most probable parent of each model after the one in the forest.
 
-    What is not the parent's of the probability is shared as the detector shares it.
+    What ``p_parent`` leaves is divided among the others in proportion to the posterior.
     """
-    every = np.arange(len(said))
-    others = said.copy()
-    others[np.where(parents < 0, every, parents), every] = 0.0
-    others *= (1.0 - parenthood) / np.maximum(others.sum(axis=0), LEAST)
+    assert forest.p_parent is not None
+    every = np.arange(len(forest.parents))
+    others = posterior.parent.copy()
+    others[np.where(forest.parents < 0, every, forest.parents), every] = 0.0
+    others *= (1.0 - forest.p_parent) / np.maximum(others.sum(axis=0), LEAST)
     at = np.argmax(others, axis=0)
     return Rivals(parents=np.where(at == every, -1, at), probability=others[at, every])
 
 
-def _links(
-    parents: NDArray[np.int64], said: Matrix, tree: NDArray[np.int64], settled: NDArray[np.bool_]
-) -> dict[int, int]:
-    """Roots that are related to another tree of their family, though not told as whose child, and to whom.
+def _weak_links(forest: Forest, parent: Matrix, families: Labels) -> dict[int, int]:
+    """The relative of each improbable root, the least probable roots first; every link joins two families.
 
-    The existence test has found them related. A root that surely has no parent here stays alone, and the surest, and
-    those of which that is settled.
+    Roots with a missing ancestor or a common initialisation are settled. Where all families have an improbable root,
+    the most probable of them stays a root.
     """
-    tree, sure = tree.copy(), np.diag(said)
-    loose = np.flatnonzero((parents < 0) & ~settled & (sure < SURE))
-    if len(np.unique(tree)) == len(loose):
-        loose = loose[loose != loose[np.argmax(sure[loose])]]
+    families, p_root = families.copy(), np.diag(parent)
+    loose = np.flatnonzero((forest.parents < 0) & ~_settled(forest) & (p_root < ROOT_THRESHOLD))
+    if len(np.unique(families)) == len(loose):
+        loose = loose[loose != loose[np.argmax(p_root[loose])]]
     found: dict[int, int] = {}
-    for k in loose[np.argsort(sure[loose], kind="stable")].tolist():
-        outside = tree != tree[k]
-        if outside.any():
-            found[k] = int(np.argmax(np.where(outside, said[:, k] + said[k, :], -1.0)))
-            tree[tree == tree[k]] = tree[found[k]]
+    for root in loose[np.argsort(p_root[loose], kind="stable")].tolist():
+        related = np.where(families != families[root], parent[:, root] + parent[root, :], 0.0)
+        if related.any():
+            found[root] = int(np.argmax(related))
+            families[families == families[root]] = families[found[root]]
     return found
 
 
-def _trees(parents: NDArray[np.int64], joined: NDArray[np.bool_], shares: Matrix | None) -> NDArray[np.int64]:
-    """The root of each model, one for all roots that are joined, and for all parts of a mean."""
-    roots = np.arange(len(parents))
-    for k in range(len(parents)):
-        while parents[roots[k]] >= 0:
-            roots[k] = parents[roots[k]]
-    if joined.any():
-        first = int(np.flatnonzero(joined)[0])
-        roots = np.where(joined[roots], first, roots)
-    if shares is not None:
-        for mean in np.flatnonzero(shares.any(axis=0)):
-            roots[np.isin(roots, roots[shares[:, mean] > 0])] = roots[mean]
-    return roots
+def _settled(forest: Forest) -> NDArray[np.bool_]:
+    """Roots of which it is known why they have no parent here, ``(n,)``."""
+    assert forest.missing is not None
+    settled: NDArray[np.bool_] = forest.missing > 0
+    for one in forest.common_initialisations:
+        settled = settled | np.isin(np.arange(len(settled)), one.members)
+    return settled
+
+
+def _families(forest: Forest, merges: Matrix | None) -> Labels:
+    """A label of each tree ``(n,)``: the same for trees of one missing ancestor, and for the parts of a mean."""
+    labels = roots_of(forest.parents)
+    if forest.missing is not None and forest.missing.any():
+        siblings = forest.missing > 0
+        labels = np.where(siblings[labels], np.flatnonzero(siblings)[0], labels)
+    if merges is not None:
+        for mean in np.flatnonzero(merges.any(axis=0)):
+            labels[np.isin(labels, labels[merges[:, mean] > 0])] = labels[mean]
+    return labels

@@ -1,4 +1,4 @@
-"""The methods: from the evidence on all pairs to a forest. A table, so that adding one is adding a row."""
+"""The methods: from what is known of all pairs to a forest. A table, so that adding one is adding a row."""
 
 from __future__ import annotations
 
@@ -6,13 +6,16 @@ from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 
 from neural_phylogeny.relations.fake_init import FakeInitialisation
-from neural_phylogeny.trees.baselines.kernels import Options, mother_trees, nearest, spanning_tree, star_in_clusters
+from neural_phylogeny.trees.auto import auto_forest, detector_forest
+from neural_phylogeny.trees.baselines.cluster_stars import star_in_clusters
+from neural_phylogeny.trees.baselines.one_family import mother_tree, nearest, spanning_tree
+from neural_phylogeny.trees.baselines.options import Options
+from neural_phylogeny.trees.driver import in_each_family, without_uncompared_edges
+from neural_phylogeny.trees.family import Families
 from neural_phylogeny.trees.forest import Forest
 from neural_phylogeny.trees.innovation_tree import innovation_forest
-from neural_phylogeny.trees.learned import fused_forest, learned_forest
-from neural_phylogeny.trees.problem import Problem
 
-__all__ = ["METHODS", "Forest", "Method", "Options", "Problem"]
+__all__ = ["METHODS", "Method", "Options"]
 
 PAPER = "Yu and Wang, Neural Phylogeny (ICLR 2025)"
 
@@ -22,19 +25,27 @@ DRAWN = FakeInitialisation(n_draws=16)
 
 @dataclass(frozen=True)
 class Method:
-    """A row of the table that ``nphylo methods`` prints; ``dataclasses.replace`` its options to vary it."""
+    """A row of the table that ``nphylo methods`` prints; ``dataclasses.replace`` its options to vary it.
+
+    Attributes
+    ----------
+    kernel : callable
+        ``(families, options) -> Forest`` over all models of the families.
+    extra : str, optional
+        The extra of this package that it needs.
+    """
 
     name: str
     summary: str
     reference: str
     cost: str
-    kernel: Callable[[Problem, Options], Forest]
+    kernel: Callable[[Families, Options], Forest]
     options: Options = field(default_factory=Options)
     extra: str | None = None
 
-    def solve(self, problem: Problem) -> Forest:
-        """The forest of one group of models."""
-        return self.kernel(problem, self.options)
+    def solve(self, families: Families) -> Forest:
+        """The forest of one group of models. It has no edge between models that share no compared matrix."""
+        return without_uncompared_edges(self.kernel(families, self.options), families.models.comparable)
 
 
 def _clustered(
@@ -63,43 +74,43 @@ ANALOGUE = f"after {PAPER}"
 _ROWS = (
     Method(
         "auto",
-        "the best of what is here: the detector, and exact witnesses of pruning, rounding and untouched values",
+        "the detector's posterior, updated with exact features (pruning, rounding, unchanged values) and weak evidence",
         "this package",
         "O(n^3) a matrix after the pass",
-        fused_forest,
+        in_each_family(auto_forest),
     ),
     Method(
         "detector",
         "a transformer over all pairs of a family, trained on families of small networks, then the likeliest forest",
         f"the learned detector of {PAPER}, made to fit any architecture",
         "O(n^3) a matrix after the pass",
-        learned_forest,
+        in_each_family(detector_forest),
     ),
     Method(
         "innovation-tree",
         "the tree under which what each model adds is independent of the rest, but for factors that children share",
         "this package",
         "O(n^5) up to 32 models, then O(n^2)",
-        innovation_forest,
+        in_each_family(innovation_forest),
     ),
     Method(
         "spanning-tree",
-        "spanning tree on 1 - cosine in each family, rooted by the votes of all direction witnesses",
+        "spanning tree on 1 - cosine in each family, rooted by all direction features together",
         "kruskal/prim trees on weights after Horwitz et al., MoTHer (arXiv:2405.18432)",
         "O(n^2) after the pass",
-        spanning_tree,
+        in_each_family(spanning_tree),
     ),
     Method(
         "star",
         "one parent per family by votes on the distance to a fake initialisation",
-        f"{PAPER}, with the existence test as clustering",
+        f"{PAPER}, with the relatedness test as clustering",
         "O(n^2) after the pass",
         star_in_clusters,
     ),
     Method(
         "star-argmin",
         "one parent per family, the one of least distance to a fake initialisation over all matrices",
-        f"asked for by the reviewers of {PAPER}",
+        f"proposed by the reviewers of {PAPER}",
         "O(n^2) after the pass",
         star_in_clusters,
         Options(metric=FakeInitialisation(summed=True)),
@@ -115,21 +126,21 @@ _ROWS = (
     _clustered("kmeans", f"KMeans, {VOTES}", Options("kmeans")),
     _clustered(
         "kmeans-along",
-        f"KMeans whose centres move to parents with a chance chosen by stability, {VOTES}",
+        f"KMeans whose centres move to parents with a probability chosen by stability, {VOTES}",
         Options("kmeans", "stable"),
         cost=ALONG,
     ),
     _clustered("mean-shift", f"MeanShift, {VOTES}", Options("mean-shift")),
     _clustered(
         "mean-shift-along",
-        f"MeanShift whose shifts go to parents with a chance chosen by stability, {VOTES}",
+        f"MeanShift whose shifts go to parents with a probability chosen by stability, {VOTES}",
         Options("mean-shift", "stable"),
         cost=ALONG,
     ),
     _clustered("agglomerative", f"average linkage, {VOTES}", Options("agglomerative"), reference=ANALOGUE),
     _clustered(
         "agglomerative-along",
-        f"average linkage that looks at parents only with a chance chosen by stability, {VOTES}",
+        f"average linkage to parents alone with a probability chosen by stability, {VOTES}",
         Options("agglomerative", "stable"),
         reference=ANALOGUE,
         cost=ALONG,
@@ -137,21 +148,21 @@ _ROWS = (
     _clustered("dbscan", f"DBSCAN at the scale of the distances, {VOTES}", Options("dbscan"), reference=ANALOGUE),
     _clustered("hdbscan", f"HDBSCAN at the scale of the distances, {VOTES}", Options("hdbscan"), reference=ANALOGUE),
     _clustered("spectral", f"spectral clustering, {VOTES}", Options("spectral"), reference=ANALOGUE),
-    *_paper("kmeans", "KMeans", ", as many as the existence test counts,"),
+    *_paper("kmeans", "KMeans", ", as many as the relatedness test finds,"),
     *_paper("mean-shift", "MeanShift"),
     Method(
         "nearest-l2",
-        "every model's parent is its nearest older neighbour in its family by Euclidean distance",
+        "each model's parent is its nearest older neighbour in its family by Euclidean distance",
         "baseline",
         "O(n^2) after the pass",
-        nearest,
+        in_each_family(nearest),
     ),
     Method(
         "nearest-cosine",
-        "every model's parent is its nearest older neighbour in its family by cosine",
+        "each model's parent is its nearest older neighbour in its family by cosine",
         "baseline",
         "O(n^2) after the pass",
-        nearest,
+        in_each_family(nearest),
         Options(distance="cosine"),
     ),
     Method(
@@ -159,7 +170,7 @@ _ROWS = (
         "least directed spanning tree in each family on Euclidean distance and a penalty on lighter tails",
         "Horwitz et al., MoTHer (arXiv:2405.18432), written from the paper",
         "O(n^2) after the pass",
-        mother_trees,
+        in_each_family(mother_tree),
     ),
 )
 

@@ -8,7 +8,8 @@ from itertools import product
 import numpy as np
 from numpy.typing import NDArray
 
-from neural_phylogeny.trees.spanning import Parents, reroot
+from neural_phylogeny.trees.forest import Parents
+from neural_phylogeny.trees.spanning import reroot
 
 Score = Callable[[NDArray[np.int64]], NDArray[np.float64]]
 """Of b trees at once, ``(b, n) -> (b,)``; more is better."""

@@ -7,9 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-Matrix = NDArray[np.float64]
-Parents = NDArray[np.int64]
-"""(n,): the parent of each node, -1 for a root."""
+from neural_phylogeny.trees.forest import Matrix, Parents
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,3 +134,19 @@ def topological_order(parents: Parents) -> list[int]:
     if len(order) != len(parents):
         raise ValueError("the parent vector has a cycle: following parents must end at -1")
     return order
+
+
+def roots_of(parents: Parents) -> NDArray[np.int64]:
+    """The root of each node's tree: ``(n,) -> (n,)``. O(n).
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> roots_of(np.array([2, -1, -1, 0])).tolist()
+    [2, 1, 2, 2]
+    """
+    roots = np.arange(len(parents))
+    for node in topological_order(parents):
+        if parents[node] >= 0:
+            roots[node] = roots[parents[node]]
+    return roots

@@ -34,11 +34,12 @@ NAMES = ("kmeans", "mean-shift", "agglomerative")
 @pytest.mark.parametrize("name", NAMES)
 @pytest.mark.parametrize("alpha", ALPHAS)
 def test_planted_families_are_found(name, alpha, planted):
-    problem, families, parents = planted
-    labels = by_name(name, problem.gram, problem.direction, alpha)
-    assert same_partition(labels, families)
+    families, parents = planted
+    gram, direction = families.models.gram, families.models.direction
+    labels = by_name(name, gram, direction, alpha)
+    assert same_partition(labels, families.labels)
     assert labels.min() == 0
-    np.testing.assert_array_equal(stars(labels, problem.direction), parents)
+    np.testing.assert_array_equal(stars(labels, direction), parents)
 
 
 @given(seeds, st.integers(2, 4))
@@ -62,8 +63,9 @@ def test_without_directions_mean_shift_is_scikit_learns(rng):
 
 @pytest.mark.parametrize("name", NAMES)
 def test_a_seed_gives_the_same_labels_again(name, planted):
-    problem, _, _ = planted
-    first, second = (by_name(name, problem.gram, problem.direction, 0.5, 3, seed=7) for _ in range(2))
+    families, _ = planted
+    gram, direction = families.models.gram, families.models.direction
+    first, second = (by_name(name, gram, direction, 0.5, 3, seed=7) for _ in range(2))
     np.testing.assert_array_equal(first, second)
 
 

@@ -12,7 +12,13 @@ from google.protobuf.message import DecodeError
 from numpy.typing import NDArray
 from onnx import NodeProto, TensorProto, numpy_helper
 
-from neural_phylogeny.errors import CheckpointError, DamagedFileError, UnsafeFileError, UnsupportedFormatError
+from neural_phylogeny.errors import (
+    CheckpointError,
+    DamagedFileError,
+    NoModelError,
+    UnsafeFileError,
+    UnsupportedFormatError,
+)
 from neural_phylogeny.formats.base import DIMENSIONS_LIMIT, AnyArray
 from neural_phylogeny.formats.onnx import protobuf
 from neural_phylogeny.formats.onnx.graph import (
@@ -131,7 +137,7 @@ class OnnxFile(SpanFile):
         self.notes = self._notes(nodes, has_sparse)
         if not any(tensor.size > 1 for tensor in self.tensors.values()):
             self.close()
-            raise UnsupportedFormatError("an ONNX model without weights", path=path, remedy=_REMEDY)
+            raise NoModelError("an ONNX model without weights", "no weights", path=path, remedy=_REMEDY)
 
     def read(self, name: str, start: int = 0, stop: int | None = None) -> AnyArray:
         size = self.tensors[name].size

@@ -9,8 +9,16 @@ from neural_phylogeny.formats.base import Checkpoint
 
 
 def matches(head: bytes, path: Path) -> bool:
-    """ONNX files have no magic number: the suffix decides."""
-    return path.suffix.lower() == ".onnx"
+    """The suffix, or the way such files begin: a version, then the name of the program that wrote it."""
+    return path.suffix.lower() == ".onnx" or _begins_like_a_model(head)
+
+
+def _begins_like_a_model(head: bytes) -> bool:
+    """Whether the head is ``ir_version`` (field 1, a small number) and ``producer_name`` (field 2, a short text)."""
+    if len(head) < 5 or head[0] != 0x08 or not 1 <= head[1] <= 32 or head[2] != 0x12:
+        return False
+    producer = head[4 : 4 + head[3]]
+    return 1 <= head[3] <= 64 and len(producer) == head[3] and producer.isascii() and producer.decode().isprintable()
 
 
 def open_file(path: Path, component: str | None = None) -> Checkpoint:

@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from neural_phylogeny.errors import DamagedFileError, UnsupportedFormatError
+from neural_phylogeny.errors import DamagedFileError, NoModelError, UnsupportedFormatError
 from neural_phylogeny.formats.pytorch import unpickler
 from neural_phylogeny.formats.pytorch.inert import Storage
 from neural_phylogeny.formats.spans import SpanFile, SpanStream
@@ -63,8 +63,11 @@ def _unpack_zip(file: SpanFile) -> Container:
     members = directory(file.stream(), file.path)
     pickles = sorted((name for name in members if name.split("/")[-1] == "data.pkl"), key=len)
     if not pickles:
-        raise UnsupportedFormatError(
-            "a zip archive without PyTorch's data.pkl", path=file.path, remedy="Give the weight file inside it."
+        raise NoModelError(
+            "a zip archive without PyTorch's data.pkl",
+            "no weights",
+            path=file.path,
+            remedy="Give the weight file inside it.",
         )
     prefix = pickles[0].removesuffix("data.pkl")
     root = unpickler.load(io.BytesIO(_member(file, members[pickles[0]], PICKLE_LIMIT)), file.path)

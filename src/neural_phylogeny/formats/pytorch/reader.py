@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from neural_phylogeny.errors import DamagedFileError, UnknownChoiceError, UnsupportedFormatError
+from neural_phylogeny.errors import DamagedFileError, NoModelError, UnknownChoiceError, UnsupportedFormatError
 from neural_phylogeny.formats.base import AnyArray, Checkpoint
 from neural_phylogeny.formats.pytorch.container import Place, unpack
 from neural_phylogeny.formats.pytorch.dtypes import PACKED_BITS
@@ -98,19 +98,24 @@ class PyTorchFile(SpanFile):
 
     def _choose(self, root: Any, component: str | None) -> Tensors:
         """Pick the state dict; the others become the components that follow it."""
-        found = find_state_dicts(root, self.path)
+        passed_over: list[str] = []
+        found = find_state_dicts(root, self.path, passed_over)
         if not found:
-            kind = root.qualified_name if isinstance(root, Inert) else type(root).__name__.lower()
-            raise UnsupportedFormatError(
-                f"no state dict with floating-point tensors in it, only a {kind}",
-                path=self.path,
-                remedy="Give the file that holds the model's weights.",
-            )
+            raise self._no_model(root, passed_over)
         if component is not None and component not in found:
             raise UnknownChoiceError("component", component, found)
         chosen = next(iter(found)) if component is None else component
         self.components = (chosen, *(name for name in found if name != chosen)) if len(found) > 1 else ()
         return found[chosen]
+
+    def _no_model(self, root: Any, passed_over: list[str]) -> NoModelError:
+        remedy = "Give the file that holds the model's weights."
+        if passed_over:
+            reason = f"no model in it, only the state of a training ({passed_over[0][:100]!r})"
+            return NoModelError(reason, "training state", path=self.path, remedy=remedy)
+        kind = root.qualified_name if isinstance(root, Inert) else type(root).__name__.lower()
+        reason = f"no state dict with floating-point tensors in it, only a {kind}"
+        return NoModelError(reason, "no weights", path=self.path, remedy=remedy)
 
     def _register_all(self, tensors: Tensors) -> None:
         """Prove every tensor, and that together they do not claim absurdly more than the file holds."""

@@ -14,6 +14,7 @@ from typing import Any
 
 import numpy as np
 
+from neural_phylogeny.formats.moments import PAIRS, is_moment, moments_among
 from neural_phylogeny.formats.pytorch.inert import Inert, LeftOut, NumpyArray, TensorRecord
 from neural_phylogeny.formats.pytorch.modules import is_module, module_tensors
 from neural_phylogeny.formats.pytorch.packed import is_packed, named_by_layer, unpacked
@@ -40,20 +41,24 @@ DEPTH = 8
 """How deep containers are searched."""
 
 
-def find_state_dicts(root: Any, path: str = "") -> dict[str, Tensors]:
+def find_state_dicts(root: Any, path: str = "", passed_over: list[str] | None = None) -> dict[str, Tensors]:
     """All state dicts in an unpickled object, the chosen one first; keys are paths such as ``"ema/model"``.
+
+    The keys of what belongs to a training, such as the moments of an optimiser, are put into ``passed_over``.
 
     A dict directly at the root is named ``""``. Where no tensor's name has a dot, dicts below the same usual key
     are the layers of one network that was saved as dicts in dicts. A bare tensor or a list of them counts where
     there is no dict. Linear in the number of objects. Raises DamagedFileError for modules without end; ``path`` is
     for its message.
     """
-    found = {"/".join(keys): tensors for keys, tensors in _search(root, (), set(), path)}
-    if not found:
+    passed_over = [] if passed_over is None else passed_over
+    search = _Search(path, passed_over)
+    found = _without_moments({"/".join(keys): tensors for keys, tensors in search.run(root, ())}, passed_over)
+    if not found and not passed_over:
         items = dict(enumerate(root)) if isinstance(root, list | tuple) else {"tensor": root}
         bare = {str(key): as_tensor(item) for key, item in items.items() if as_tensor(item) is not None}
         return {"": bare} if _has_weights(bare) else {}
-    if not any("." in name for tensors in found.values() for name in tensors):
+    if found and not any("." in name for tensors in found.values() for name in tensors):
         found = _join_layers(found)
     if len(found) > 1:
         found.pop("", None)  # loose tensors beside real state dicts: step counters, losses
@@ -84,38 +89,84 @@ def _rank(keys: str) -> tuple[bool, int]:
     return not any(AVERAGED.search(key) for key in parts), min(places, default=len(PREFERRED))
 
 
-def _search(node: Any, keys: tuple[str, ...], seen: set[int], path: str) -> Iterator[tuple[tuple[str, ...], Tensors]]:
-    """Depth first; what was seen is not entered again, so that containers may contain themselves."""
-    if id(node) in seen or len(keys) > DEPTH:
-        return
-    seen.add(id(node))
-    if is_module(node):
-        tensors = named_by_layer(dict(module_tensors(node, as_tensor, path)))
-        if _has_weights(tensors):
-            yield keys, tensors
-        return
-    children = _children(node)
-    direct: Tensors = {}
-    for key, value in children.items():
-        tensor = as_tensor(value)
-        if is_packed(key):
-            direct |= unpacked(key, value)
-            seen.add(id(value))
-        elif tensor is not None:
-            direct[key] = tensor
-    if _has_weights(direct):
-        yield keys, named_by_layer(direct)
-    for key, value in children.items():
-        if not IGNORED.search(key.lower()):
-            yield from _search(value, (*keys, key), seen, path)
+class _Search:
+    """A walk through an unpickled object, depth first; ``passed_over`` collects the keys that lead to no model."""
+
+    def __init__(self, path: str, passed_over: list[str]) -> None:
+        self._path = path
+        self._passed_over = passed_over
+        self._seen: set[int] = set()
+
+    def run(self, node: Any, keys: tuple[str, ...]) -> Iterator[tuple[tuple[str, ...], Tensors]]:
+        """State dicts by the keys that lead to them; nodes may contain themselves, so each is entered once."""
+        if id(node) in self._seen or len(keys) > DEPTH:
+            return
+        self._seen.add(id(node))
+        if is_module(node):
+            tensors = named_by_layer(dict(module_tensors(node, as_tensor, self._path)))
+            if _has_weights(tensors):
+                yield keys, tensors
+            return
+        children = _children(node)
+        if _is_optimiser(children):
+            self._passed_over.append("/".join(keys) or "state")
+            return
+        direct = self._direct(children)
+        if _has_weights(direct):
+            yield keys, named_by_layer(direct)
+        for key, value in children.items():
+            if not IGNORED.search(key.lower()) and not is_moment(key):
+                yield from self.run(value, (*keys, key))
+            elif isinstance(value, Inert | dict | list | tuple) or as_tensor(value) is not None:
+                self._passed_over.append("/".join((*keys, key)))
+
+    def _direct(self, children: dict[str, Any]) -> Tensors:
+        """The tensors that are entries of one container."""
+        direct: Tensors = {}
+        for key, value in children.items():
+            tensor = as_tensor(value)
+            if is_packed(key):
+                direct |= unpacked(key, value)
+                self._seen.add(id(value))
+            elif tensor is not None:
+                direct[key] = tensor
+        for name in moments_among({name: _shape(tensor) for name, tensor in direct.items()}):
+            self._passed_over.append(name)
+            del direct[name]
+        return direct
+
+
+def _is_optimiser(children: dict[str, Any]) -> bool:
+    return {"state", "param_groups"} <= children.keys()
+
+
+def _shape(tensor: Any) -> tuple[int, ...]:
+    """A tensor's shape as the file claims it, as far as it consists of numbers."""
+    shape = getattr(tensor, "shape", ())
+    return tuple(n for n in shape if isinstance(n, int)) if isinstance(shape, list | tuple) else ()
+
+
+def _without_moments(found: dict[str, Tensors], passed_over: list[str]) -> dict[str, Tensors]:
+    """State dicts but for pairs of one layout that are called like the two moments of an optimiser."""
+    for first, second in PAIRS:
+        for keys in [keys for keys in found if keys.split("/")[-1] == first]:
+            other = "/".join([*keys.split("/")[:-1], second])
+            if other in found and _layout(found[keys]) == _layout(found[other]):
+                passed_over += [keys, other]
+                found = {name: tensors for name, tensors in found.items() if name not in (keys, other)}
+    return found
+
+
+def _layout(tensors: Tensors) -> dict[str, tuple[int, ...]]:
+    return {name: _shape(tensor) for name, tensor in tensors.items()}
 
 
 def _children(node: Any) -> dict[str, Any]:
-    """What a container or record holds, by name; empty for anything else and for an optimiser."""
+    """What a container or record holds, by name; empty for anything else."""
     if isinstance(node, list | tuple):
         return {str(index): item for index, item in enumerate(node) if as_tensor(item) is None}
     mapping = node.state if isinstance(node, Inert) else node
-    if not isinstance(mapping, dict) or {"state", "param_groups"} <= mapping.keys():
+    if not isinstance(mapping, dict):
         return {}
     return {str(key): value for key, value in mapping.items() if isinstance(key, str | int)}
 

@@ -34,14 +34,14 @@ from neural_phylogeny.lab.training.fit import LEFT_OUT
 from neural_phylogeny.relations.direction import log_odds
 from neural_phylogeny.relations.exact import DIRECTED, PRUNED, UNTOUCHED, pruned, untouched
 from neural_phylogeny.relations.overlap import Overlap
-from neural_phylogeny.trees.fusion import DIRECTION, TREES, bounded, fused
-from neural_phylogeny.trees.innovation_tree import tree_odds
+from neural_phylogeny.trees.fusion import DIRECTION, INNOVATIONS, bounded, fused
+from neural_phylogeny.trees.innovation_tree import tree_log_odds
 from neural_phylogeny.trees.likeliest import likeliest_forest
 
 Matrix = NDArray[np.float64]
 FILE = Path(__file__).parents[2] / "trees" / "fusion.json"
-LEADS = (DIRECTION, TREES)
-GRID = {DIRECTION: (0.0, 0.05, 0.1, 0.15, 0.2), TREES: (0.0, 0.02, 0.04, 0.06, 0.08)}
+LEADS = (DIRECTION, INNOVATIONS)
+GRID = {DIRECTION: (0.0, 0.05, 0.1, 0.15, 0.2), INNOVATIONS: (0.0, 0.02, 0.04, 0.06, 0.08)}
 """Factors tried on what is no proof."""
 SPREAD = 4.0
 """Standard deviation of fitted log-odds around those that are stated: where families are silent, these stay."""
@@ -80,7 +80,7 @@ def witnesses_of(measured: Measurements) -> dict[str, Matrix]:
     found = {name: witness(seen) for name, witness in DIRECTED.items()}
     found |= {PRUNED: pruned(seen), UNTOUCHED: untouched(seen)}
     found[DIRECTION] = bounded(log_odds(statistics_of(measured))[0])
-    return found | {TREES: tree_odds(measured.retained.even_gram())}
+    return found | {INNOVATIONS: tree_log_odds(measured.retained.even_gram())}
 
 
 def never_trained_on(folder: Path) -> list[Path]:

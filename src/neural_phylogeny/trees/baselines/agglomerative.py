@@ -6,8 +6,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from neural_phylogeny.trees.baselines.star import oldest
+from neural_phylogeny.trees.family import Labels
+from neural_phylogeny.trees.forest import Matrix
 
-Matrix = NDArray[np.float64]
 Merges = NDArray[np.int64]
 """(n - 1, 2): which two clusters become one, each named by its lowest member, in order."""
 
@@ -66,7 +67,7 @@ def merges_along(distance: Matrix, direction: Matrix, alpha: float, seed: int = 
     return merges
 
 
-def cut(merges: Merges, n_clusters: int) -> NDArray[np.int64]:
+def cut(merges: Merges, n_clusters: int) -> Labels:
     """Labels ``(n,)`` after all merges but the last ``n_clusters - 1``, numbered by first member. O(n^2).
 
     Examples
@@ -78,5 +79,5 @@ def cut(merges: Merges, n_clusters: int) -> NDArray[np.int64]:
     labels = np.arange(len(merges) + 1)
     for a, b in merges[: max(len(labels) - n_clusters, 0)]:
         labels[labels == labels[b]] = labels[a]
-    found: NDArray[np.int64] = np.unique(labels, return_inverse=True)[1].astype(np.int64)
+    found: Labels = np.unique(labels, return_inverse=True)[1].astype(np.int64)
     return found

@@ -16,10 +16,8 @@ from numpy.typing import NDArray
 from neural_phylogeny.trees.baselines.agglomerative import cut, merges_along
 from neural_phylogeny.trees.baselines.distances import distances
 from neural_phylogeny.trees.baselines.star import oldest
-
-Matrix = NDArray[np.float64]
-Labels = NDArray[np.int64]
-Parents = NDArray[np.int64]
+from neural_phylogeny.trees.family import Labels
+from neural_phylogeny.trees.forest import Matrix, Parents
 
 ALPHAS = (0.0, 0.25, 0.5, 0.75, 1.0)
 """What ``stable_alpha`` chooses from."""

@@ -1,6 +1,6 @@
 """Clusterings on a Gram matrix: the cost no longer depends on the number of parameters.
 
-With ``estimator`` and its kind the only modules that need scikit-learn, the extra ``cluster``.
+A label of -1 is a model in no cluster. Needs scikit-learn, the extra ``cluster``.
 """
 
 from __future__ import annotations
@@ -13,16 +13,14 @@ from numpy.typing import NDArray
 from neural_phylogeny.errors import MissingExtraError
 from neural_phylogeny.graphs import components
 from neural_phylogeny.trees.baselines.distances import affinities, distances, scale
+from neural_phylogeny.trees.family import Labels
+from neural_phylogeny.trees.forest import Matrix
 
 try:
     from sklearn.cluster import DBSCAN, HDBSCAN, AgglomerativeClustering, KMeans, MeanShift, SpectralClustering
     from sklearn.exceptions import ConvergenceWarning
 except ModuleNotFoundError as error:
     raise MissingExtraError("Clustering by scikit-learn", "cluster") from error
-
-Matrix = NDArray[np.float64]
-Labels = NDArray[np.int64]
-"""(n,): the cluster of each model; -1 where density finds it in none."""
 
 
 def coordinates(gram: Matrix) -> Matrix:

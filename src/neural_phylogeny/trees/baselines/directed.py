@@ -3,12 +3,9 @@
 from __future__ import annotations
 
 import numpy as np
-from numpy.typing import NDArray
 
 from neural_phylogeny.trees.arborescence import maximum_arborescence
-
-Matrix = NDArray[np.float64]
-Parents = NDArray[np.int64]
+from neural_phylogeny.trees.forest import Matrix, Parents
 
 PENALTY = 0.3
 """What an edge against the direction costs in ``mother``, in mean distances, by default."""

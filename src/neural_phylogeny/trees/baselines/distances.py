@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import numpy as np
-from numpy.typing import NDArray
 
-from neural_phylogeny.trees.spanning import minimum_spanning_tree, topological_order
-
-Matrix = NDArray[np.float64]
-Labels = NDArray[np.int64]
+from neural_phylogeny.trees.family import Labels
+from neural_phylogeny.trees.forest import Matrix, Parents
+from neural_phylogeny.trees.spanning import minimum_spanning_tree, roots_of
 
 STRUCTURE = 0.25
 """Mean silhouette below which a partition is no better than a single cluster: "no substantial structure has been
@@ -119,12 +117,8 @@ def _best_cut(distance: Matrix, cuts: list[Labels]) -> tuple[int, float]:
     return best + 2, values[best]
 
 
-def _components_without(tree: NDArray[np.int64], removed: NDArray[np.int64]) -> Labels:
-    """Labels of the parts that a tree falls into without the edges above some of its nodes."""
+def _components_without(tree: Parents, removed: Labels) -> Labels:
+    """Labels of the parts of a tree without the edges above some of its nodes."""
     forest = tree.copy()
     forest[removed] = -1
-    labels = np.arange(len(tree))
-    for node in topological_order(forest):
-        if forest[node] >= 0:
-            labels[node] = labels[forest[node]]
-    return labels
+    return roots_of(forest)

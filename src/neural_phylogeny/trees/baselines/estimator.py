@@ -5,12 +5,13 @@ from __future__ import annotations
 from typing import Any, Self
 
 import numpy as np
-from numpy.typing import NDArray
 
 from neural_phylogeny.errors import MissingExtraError
-from neural_phylogeny.trees.baselines.checks import direction_matrix, gram_matrix
-from neural_phylogeny.trees.baselines.kernels import chosen_alpha, cluster_labels, count_clusters
+from neural_phylogeny.trees.baselines.named_clusterings import chosen_alpha, cluster_labels, count_clusters
 from neural_phylogeny.trees.baselines.star import stars
+from neural_phylogeny.trees.checks import direction_matrix, gram_matrix
+from neural_phylogeny.trees.family import Labels
+from neural_phylogeny.trees.forest import Matrix
 
 try:
     from sklearn.base import BaseEstimator, ClusterMixin
@@ -18,9 +19,6 @@ try:
     from sklearn.utils.validation import validate_data
 except ModuleNotFoundError as error:
     raise MissingExtraError("The estimators", "cluster") from error
-
-Matrix = NDArray[np.float64]
-Labels = NDArray[np.int64]
 
 
 class Phylogeny(ClusterMixin, BaseEstimator):  # type: ignore[misc]

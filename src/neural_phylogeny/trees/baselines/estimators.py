@@ -9,9 +9,7 @@ parents with it; ``"stable"`` chooses the one of most stable parents and keeps i
 from __future__ import annotations
 
 import numpy as np
-from numpy.typing import NDArray
 
-from neural_phylogeny.graphs import components
 from neural_phylogeny.trees.baselines.directed import PENALTY, mother, nearest_older
 from neural_phylogeny.trees.baselines.distances import distances
 from neural_phylogeny.trees.baselines.estimator import (
@@ -20,8 +18,11 @@ from neural_phylogeny.trees.baselines.estimator import (
     direction_by_kurtosis,
     direction_by_norm,
 )
-from neural_phylogeny.trees.baselines.kernels import cluster_labels, count_clusters
-from neural_phylogeny.trees.spanning import minimum_spanning_tree, root_tree
+from neural_phylogeny.trees.baselines.named_clusterings import cluster_labels, count_clusters
+from neural_phylogeny.trees.driver import parents_in_groups
+from neural_phylogeny.trees.family import Labels
+from neural_phylogeny.trees.forest import Matrix, Parents
+from neural_phylogeny.trees.spanning import minimum_spanning_tree, root_tree, roots_of
 
 __all__ = [
     "AgglomerativePhylogeny",
@@ -34,9 +35,6 @@ __all__ = [
     "SpanningTreePhylogeny",
     "SpectralPhylogeny",
 ]
-
-Matrix = NDArray[np.float64]
-Labels = NDArray[np.int64]
 
 
 class KMeansPhylogeny(ClusteredPhylogeny):
@@ -221,10 +219,7 @@ class NearestPhylogeny(Phylogeny):
         if self.distance not in ("l2", "cosine"):
             raise ValueError(f"distance must be 'l2' or 'cosine', not {self.distance!r}")
         parents = nearest_older(distances(gram) if self.distance == "l2" else _one_less_cosine(gram), direction)
-        linked = np.zeros_like(gram, dtype=bool)
-        children = np.flatnonzero(parents >= 0)
-        linked[children, parents[children]] = linked[parents[children], children] = True
-        return components(linked), parents
+        return np.unique(roots_of(parents), return_inverse=True)[1], parents
 
 
 class MotherPhylogeny(Phylogeny):
@@ -255,13 +250,13 @@ class MotherPhylogeny(Phylogeny):
             raise ValueError(f"penalty must be a number not below 0, not {self.penalty!r}")
         number = count_clusters(self.n_clusters, gram)
         labels = cluster_labels("agglomerative", gram, direction, lambda: number, alpha=0.0)
-        distance, parents = distances(gram), np.full(len(gram), -1, dtype=np.int64)
-        for label in range(labels.max() + 1):
-            members = np.flatnonzero(labels == label)
+        distance = distances(gram)
+
+        def tree(members: Labels) -> Parents:
             at = np.ix_(members, members)
-            found = mother(distance[at], direction[at], self.penalty)
-            parents[members] = np.where(found >= 0, members[found], -1)
-        return labels, parents
+            return mother(distance[at], direction[at], self.penalty)
+
+        return labels, parents_in_groups(labels, tree)
 
 
 class SpanningTreePhylogeny(Phylogeny):

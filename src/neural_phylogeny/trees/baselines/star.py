@@ -7,7 +7,10 @@ from collections.abc import Callable
 import numpy as np
 from numpy.typing import NDArray
 
-Matrix = NDArray[np.float64]
+from neural_phylogeny.trees.driver import parents_in_groups
+from neural_phylogeny.trees.family import Labels
+from neural_phylogeny.trees.forest import Matrix, Parents
+
 Choice = Callable[[Matrix], int]
 """The parent of a cluster, from the direction matrix of its members."""
 
@@ -23,7 +26,7 @@ def parent_by_votes(direction: Matrix) -> int:
 def parent_by_total(direction: Matrix) -> int:
     """The model whose row has the largest sum: where rows are differences of a distance, that of the least distance.
 
-    Asked for by the paper's reviewers instead of votes.
+    The paper's reviewers proposed it instead of votes.
     """
     return int(np.argmax(direction.sum(axis=1)))
 
@@ -47,7 +50,7 @@ def oldest(groups: NDArray[np.bool_], direction: Matrix) -> NDArray[np.int64]:
     return found
 
 
-def stars(labels: NDArray[np.int64], direction: Matrix, choose: Choice = parent_by_votes) -> NDArray[np.int64]:
+def stars(labels: Labels, direction: Matrix, choose: Choice = parent_by_votes) -> Parents:
     """One star per cluster: ``labels (n,)`` -> parent vector ``(n,)``; a negative label is a model by itself.
 
     Examples
@@ -57,9 +60,10 @@ def stars(labels: NDArray[np.int64], direction: Matrix, choose: Choice = parent_
     >>> stars(np.array([0, 0, 0]), age - age[:, None]).tolist()
     [-1, 0, 0]
     """
-    parents = np.full(len(labels), -1, dtype=np.int64)
-    for label in np.unique(labels[labels >= 0]):
-        members = np.flatnonzero(labels == label)
-        parent = members[choose(direction[np.ix_(members, members)])]
-        parents[members[members != parent]] = parent
-    return parents
+
+    def star(members: Labels) -> Parents:
+        parents = np.full(len(members), choose(direction[np.ix_(members, members)]), dtype=np.int64)
+        parents[parents[0]] = -1
+        return parents
+
+    return parents_in_groups(labels, star)

@@ -34,6 +34,7 @@ from neural_phylogeny.lab.training.examples import Known, kin, measured_families
 from neural_phylogeny.reconstruction.claim import UNDECIDED
 from neural_phylogeny.reconstruction.decide import phylogeny
 from neural_phylogeny.reconstruction.examine import examine
+from neural_phylogeny.trees.family import CommonOrigin, Posterior
 from neural_phylogeny.trees.forest import Forest
 from neural_phylogeny.trees.fusion import fused
 from neural_phylogeny.trees.likeliest import forest_of
@@ -90,7 +91,8 @@ def forest(known: Known, said: NDArray[np.float64], hidden: NDArray[np.float64],
     raised = said.copy()
     raised[np.diag_indices(len(said))] *= np.exp(prior)
     test = initialisation_test()
-    return forest_of(raised / raised.sum(axis=0), hidden, lambda rows: test.verdict(known.measured.subset(rows)))
+    posterior = Posterior(parent=raised / raised.sum(axis=0), missing=hidden)
+    return forest_of(posterior, lambda rows: CommonOrigin(test.verdict(known.measured.subset(rows))))
 
 
 def of_suite(suite: str) -> tuple[Answers, list[Known]]:

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from neural_phylogeny.trees.baselines.checks import direction_matrix, gram_matrix, parent_vector, square
+from neural_phylogeny.trees.checks import direction_matrix, gram_matrix, parent_vector, square
 
 
 def test_right_input_comes_back_as_it_is(rng):

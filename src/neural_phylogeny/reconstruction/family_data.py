@@ -1,0 +1,86 @@
+"""What a method sees of a family, taken from the findings on its group when the method first uses it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from neural_phylogeny.relations.existence import matrix_gram
+from neural_phylogeny.relations.fake_init import FakeInitialisation, nearer, summed
+from neural_phylogeny.relations.matrix_scores import kurtosis_score
+from neural_phylogeny.relations.merges import merges
+from neural_phylogeny.trees.family import CommonOrigin, Pairs, Posterior
+from neural_phylogeny.trees.forest import Matrix
+
+if TYPE_CHECKING:
+    from neural_phylogeny.detector.measurements import Measurements
+    from neural_phylogeny.reconstruction.examine import Findings
+
+
+@dataclass(frozen=True)
+class MeasuredFamily:
+    """``trees.family.FamilyData`` from one pass: some rows of a group, and the seed of what is drawn."""
+
+    found: Findings
+    rows: tuple[int, ...]
+    pairs: Pairs
+    seed: int
+
+    @classmethod
+    def of(cls, found: Findings, rows: Sequence[int], seed: int) -> MeasuredFamily:
+        """Some members of a group. O(n^2) a matrix."""
+        product, norm, norm_of_other = matrix_gram(found.statistics)
+        squared = np.where(norm > 0, np.maximum(norm + norm_of_other - 2.0 * product, 0.0), np.nan)
+        pairs = Pairs(
+            cosine=found.existence.cosine,
+            gram=product,
+            distance=np.sqrt(squared),
+            direction=found.direction,
+            lighter_tails=summed(kurtosis_score(found.statistics)),
+        )
+        return cls(found, tuple(rows), pairs.of(rows), seed)
+
+    def nearer(self, fake: FakeInitialisation) -> Matrix:
+        """By the distances of all models of the group, which share the draws of the initialisation."""
+        return nearer(self.found.statistics, fake, self.seed)[np.ix_(self.rows, self.rows)]
+
+    def retained_gram(self) -> Matrix:
+        """Of the layers that none of these models re-initialised."""
+        return self._measurements.retained.even_gram()
+
+    def exact(self) -> dict[str, Matrix]:
+        """From the tables of the group."""
+        return {name: table[np.ix_(self.rows, self.rows)] for name, table in self.found.exact.items()}
+
+    def detector(self) -> Posterior:
+        """By the detector that ships."""
+        from neural_phylogeny.detector.network import Inputs
+        from neural_phylogeny.detector.shipped import detector
+
+        found = detector().probabilities(Inputs.of(self._measurements))
+        return Posterior(parent=found.parent, missing=found.hidden)
+
+    def merges(self) -> Matrix:
+        """Means of other models of this family."""
+        return merges(self.found.statistics, list(self.rows))
+
+    def common_origin(self) -> CommonOrigin:
+        """By the test for a common initialisation that ships."""
+        from neural_phylogeny.detector.initialisation import initialisation_test
+
+        return CommonOrigin(initialisation_test().verdict(self._measurements))
+
+    def subset(self, rows: Sequence[int]) -> MeasuredFamily:
+        """Some of these models, in the given order."""
+        return MeasuredFamily(self.found, tuple(self.rows[k] for k in rows), self.pairs.of(rows), self.seed)
+
+    @cached_property
+    def _measurements(self) -> Measurements:
+        """These models as the detector sees them."""
+        from neural_phylogeny.detector.measurements import Measurements
+
+        return Measurements.of(self.found.statistics, list(self.rows))

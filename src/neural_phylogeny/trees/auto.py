@@ -1,0 +1,76 @@
+"""``auto`` and ``detector``: a posterior over the parents of a family, then its most probable forest."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from neural_phylogeny.trees.family import Family, Posterior
+from neural_phylogeny.trees.forest import Forest, Matrix
+from neural_phylogeny.trees.fusion import DIRECTION, INNOVATIONS, bounded, fused
+from neural_phylogeny.trees.innovation_tree import tree_log_odds
+from neural_phylogeny.trees.likeliest import forest_of
+from neural_phylogeny.trees.merging import with_merges, without_cycles
+
+
+def detector_forest(family: Family, options: object = None) -> Forest:
+    """The most probable forest by the learned detector alone."""
+    return _forest(family, family.detector, np.zeros((len(family), len(family))))
+
+
+def auto_forest(family: Family, options: object = None) -> Forest:
+    """The most probable forest by the detector, exact features, direction features and the innovation tree."""
+    return _forest(family, conditioned_on_merges(family, posterior), family.merges)
+
+
+def posterior(family: Family) -> Posterior:
+    """The detector's probabilities of parents, updated by Bayes' rule with everything else that is known.
+
+    The weaker evidence, direction features and the innovation tree, enters with small fitted weights.
+    """
+    weak = {DIRECTION: bounded(family.direction), INNOVATIONS: tree_log_odds(family.retained_gram)}
+    detector = family.detector
+    return Posterior(parent=fused(detector.parent, {**family.exact, **weak}), missing=detector.missing)
+
+
+def conditioned_on_merges(family: Family, posterior: Callable[[Family], Posterior]) -> Posterior:
+    """The posterior given which models are weighted means of others.
+
+    The parents of a mean are its parts. The parents of the parts are judged without the mean, which lies between them,
+    where a parent would lie.
+    """
+    known, merges = posterior(family), family.merges
+    means = merges.any(axis=0)
+    parts = np.flatnonzero(merges.any(axis=1) & ~means)
+    if len(parts):
+        known = _with_columns(known, parts, family, np.flatnonzero(~means), posterior)
+    return replace(known, parent=with_merges(known.parent, merges))
+
+
+def _with_columns(
+    known: Posterior,
+    parts: NDArray[np.int64],
+    family: Family,
+    others: NDArray[np.int64],
+    posterior: Callable[[Family], Posterior],
+) -> Posterior:
+    """``known`` with the posterior of ``parts`` (k,) replaced by that among ``others`` (m,), which hold them, alone."""
+    among = posterior(family.subset(others.tolist()))
+    column = np.searchsorted(others, parts)
+    parent, missing = known.parent.copy(), known.missing.copy()
+    parent[:, parts] = 0.0
+    parent[np.ix_(others, parts)] = among.parent[:, column]
+    missing[parts] = among.missing[column]
+    return Posterior(parent=parent, missing=missing)
+
+
+def _forest(family: Family, known: Posterior, merges: Matrix) -> Forest:
+    """The most probable forest without an edge between models that share no matrix, and its merges."""
+    parent = np.where(family.comparable, known.parent, 0.0)
+    if not family.comparable.all():
+        parent /= parent.sum(axis=0)
+    forest = forest_of(replace(known, parent=parent), family.common_origin, merges)
+    return replace(forest, merged=without_cycles(merges, forest.parents))

@@ -1,0 +1,39 @@
+"""Baselines that answer for one family at a time: spanning tree, nearest neighbour, MoTHer."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from neural_phylogeny.relations.direction import RELIABILITY
+from neural_phylogeny.relations.odds import probability
+from neural_phylogeny.trees.baselines.directed import mother, nearest_older
+from neural_phylogeny.trees.baselines.options import Options
+from neural_phylogeny.trees.family import Family
+from neural_phylogeny.trees.forest import Forest
+from neural_phylogeny.trees.spanning import minimum_spanning_tree, root_tree
+
+UNCOMPARED = 2.0
+"""Stands for 1 - cosine where a pair has no compared matrix: the largest value that there is."""
+
+
+def spanning_tree(family: Family, options: Options) -> Forest:
+    """The spanning tree of largest cosines, rooted where the directions of its edges agree best."""
+    dissimilarity = np.where(np.isfinite(family.cosine), 1.0 - family.cosine, UNCOMPARED)
+    rooted = root_tree(minimum_spanning_tree(dissimilarity), family.direction)
+    return Forest(parents=rooted.parents, p_direction=rooted.p_direction)
+
+
+def nearest(family: Family, options: Options) -> Forest:
+    """Each model's parent is its nearest neighbour among those that the direction features together call older."""
+    distance = family.distance if options.distance == "l2" else 1.0 - family.cosine
+    parents = nearest_older(distance, family.direction)
+    children = np.flatnonzero(parents >= 0)
+    p_direction = np.ones(len(parents))
+    p_direction[children] = probability(family.direction[parents[children], children])
+    return Forest(parents=parents, p_direction=p_direction)
+
+
+def mother_tree(family: Family, options: Options) -> Forest:
+    """MoTHer's tree. It has no probabilities: each edge gets the reliability of a single direction feature."""
+    parents = mother(family.distance, family.lighter_tails, options.penalty)
+    return Forest(parents=parents, p_direction=np.where(parents >= 0, RELIABILITY, 1.0))

@@ -1,0 +1,42 @@
+"""The parameters by which rows of the table of methods differ."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from neural_phylogeny.relations.fake_init import FakeInitialisation
+from neural_phylogeny.trees.baselines.directed import PENALTY
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """Parameters of a method; each method uses those it knows.
+
+    Attributes
+    ----------
+    clustering : str
+        ``existence`` (the families of the relatedness test), ``kmeans``, ``mean-shift``, ``agglomerative``,
+        ``dbscan``, ``hdbscan`` or ``spectral``.
+    alpha : float or "stable", optional
+        Clustering along directions that moves to parents with this probability, or with the one whose parents are most
+        stable; None clusters first and takes directions afterwards.
+    n_clusters : int or str
+        A number, ``existence`` (the number of families), ``silhouette`` or ``eigengap``.
+    metric : FakeInitialisation
+        The direction metric of stars. Where it is ``summed``, the parent is the model of least distance, not the one of
+        most votes.
+    decides_families : bool
+        Whether clusters are families, as in the paper; otherwise the families of the relatedness test split them.
+    distance : str
+        ``l2`` or ``cosine``, for the nearest neighbour.
+    penalty : float
+        See ``mother``.
+    """
+
+    clustering: str = "existence"
+    alpha: float | str | None = None
+    n_clusters: int | str = "existence"
+    metric: FakeInitialisation = field(default_factory=FakeInitialisation)
+    decides_families: bool = False
+    distance: str = "l2"
+    penalty: float = PENALTY
