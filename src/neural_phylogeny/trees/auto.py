@@ -18,12 +18,12 @@ from neural_phylogeny.trees.merging import with_merges, without_cycles
 
 def detector_forest(family: Family, options: object = None) -> Forest:
     """The most probable forest by the learned detector alone."""
-    return _forest(family, family.detector, np.zeros((len(family), len(family))))
+    return most_probable_forest(family, family.detector, np.zeros((len(family), len(family))))
 
 
 def auto_forest(family: Family, options: object = None) -> Forest:
     """The most probable forest by the detector, exact features, direction features and the innovation tree."""
-    return _forest(family, conditioned_on_merges(family, posterior), family.merges)
+    return most_probable_forest(family, conditioned_on_merges(family, posterior), family.merges)
 
 
 def posterior(family: Family) -> Posterior:
@@ -31,9 +31,14 @@ def posterior(family: Family) -> Posterior:
 
     The weaker evidence, direction features and the innovation tree, enters with small fitted weights.
     """
-    weak = {DIRECTION: bounded(family.direction), INNOVATIONS: tree_log_odds(family.retained_gram)}
     detector = family.detector
-    return Posterior(parent=fused(detector.parent, {**family.exact, **weak}), missing=detector.missing)
+    return Posterior(parent=fused(detector.parent, evidence(family)), missing=detector.missing)
+
+
+def evidence(family: Family) -> dict[str, Matrix]:
+    """Log-odds of parents beside the detector's, by name: exact features, direction features, the innovation tree."""
+    weak = {DIRECTION: bounded(family.direction), INNOVATIONS: tree_log_odds(family.retained_gram)}
+    return {**family.exact, **weak}
 
 
 def conditioned_on_merges(family: Family, posterior: Callable[[Family], Posterior]) -> Posterior:
@@ -67,7 +72,7 @@ def _with_columns(
     return Posterior(parent=parent, missing=missing)
 
 
-def _forest(family: Family, known: Posterior, merges: Matrix) -> Forest:
+def most_probable_forest(family: Family, known: Posterior, merges: Matrix) -> Forest:
     """The most probable forest without an edge between models that share no matrix, and its merges."""
     parent = np.where(family.comparable, known.parent, 0.0)
     if not family.comparable.all():

@@ -19,12 +19,18 @@ from neural_phylogeny.atomic_files import replacing
 from neural_phylogeny.detector.measurements import Measurements
 from neural_phylogeny.errors import SavedFileError
 from neural_phylogeny.lab.families.truth import without
+from neural_phylogeny.reconstruction.examine import Findings
+from neural_phylogeny.reconstruction.family_data import MeasuredFamily
 from neural_phylogeny.statistics.cache import CachedStatistics, Group, load, save
 from neural_phylogeny.statistics.condensed import condense, expand
 from neural_phylogeny.statistics.results import Statistics
 from neural_phylogeny.tensors.alignment import Alignment
+from neural_phylogeny.trees.family import Family
 
 FORMAT, VERSION = "neural-phylogeny-batch", 1
+
+ALPHA = 1e-3
+"""Of the existence test, as the tool's default."""
 
 _TRUTH = {"parents": np.int64, "missing": np.bool_, "trees": np.int64}
 
@@ -62,6 +68,18 @@ class KnownFamily:
     def measured(self) -> Measurements:
         """What the detector looks at, as the reconstruction derives it. O(m n^2)."""
         return Measurements.of(self.statistics)
+
+    @property
+    def n_matrices(self) -> int:
+        """Number of matrices that some members share."""
+        return sum(tensor.is_matrix for tensor in self.statistics.alignment.tensors)
+
+    @cached_property
+    def family(self) -> Family:
+        """What the methods of ``trees`` see of it, computed by the code that answers."""
+        n = len(self)
+        found = Findings.of(self.statistics, ALPHA, n * (n - 1) // 2)
+        return Family(MeasuredFamily.of(found, range(n), seed=0))
 
     def kept(self, keep: NDArray[np.bool_], matrices: Sequence[int] | None = None) -> KnownFamily:
         """Some members, and some matrices: children hang below the nearest kept ancestor.

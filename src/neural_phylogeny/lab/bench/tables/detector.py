@@ -149,13 +149,13 @@ def suites(whole: TrainedDetector) -> None:
     """Each network of the ensemble alone on the benchmark's suites, overall (or exact parent) and tree direction."""
     from neural_phylogeny.detector import shipped
     from neural_phylogeny.lab.bench.runs import run_suite
-    from neural_phylogeny.lab.bench.suites import find_suite, kept_collections
+    from neural_phylogeny.lab.bench.suites import find_suite, cached_collections
 
     rows = []
     for name in ("paper", "mixed", "generations", "wild"):
         first = "exact_parent" if name == "wild" else "overall"
         figures = []
-        collections = kept_collections(find_suite(name), DATA, 8)
+        collections = cached_collections(find_suite(name), DATA, 8)
         for networks in (*([network] for network in whole.networks), whole.networks):
             alone = replace(whole, networks=networks)
             shipped.detector = lambda alone=alone: alone  # type: ignore[assignment]

@@ -16,9 +16,9 @@ from pathlib import Path
 import numpy as np
 
 from neural_phylogeny.evaluation.metrics import score
-from neural_phylogeny.lab.bench.kept import KeptCollection
+from neural_phylogeny.lab.bench.cached import CachedCollection
 from neural_phylogeny.lab.bench.runs import ALPHA
-from neural_phylogeny.lab.bench.suites import find_suite, kept_collections
+from neural_phylogeny.lab.bench.suites import find_suite, cached_collections
 from neural_phylogeny.reconstruction.api import METHODS
 from neural_phylogeny.reconstruction.decide import phylogeny
 from neural_phylogeny.reconstruction.examine import examine
@@ -33,7 +33,7 @@ THREE = ("fake-initialisation", "kurtosis", "largest-weight")
 Row = tuple[str, list[float | int]]
 
 
-def edges(kept: KeptCollection) -> Iterator[tuple[Statistics, int, int]]:
+def edges(kept: CachedCollection) -> Iterator[tuple[Statistics, int, int]]:
     """Statistics of a group and the positions of the parent and the child, for each true edge."""
     for group in kept.collection.groups:
         position = {kept.collection.refs[model].name: row for row, model in enumerate(group.members)}
@@ -58,7 +58,7 @@ def table(header: list[str], rows: Iterable[Row]) -> None:
         )
 
 
-def fake_initialisations(collections: list[KeptCollection]) -> Iterator[Row]:
+def fake_initialisations(collections: list[CachedCollection]) -> Iterator[Row]:
     """Rows a distribution, columns a scale: votes of matrices over 16 draws; then closed form and sums."""
     for name in DISTRIBUTIONS:
         yield name, [directed(collections, FakeInitialisation(name, scale, 16)) for scale in (0.1, 1.0, 10.0)]
@@ -69,7 +69,7 @@ def fake_initialisations(collections: list[KeptCollection]) -> Iterator[Row]:
     )
 
 
-def directed(collections: list[KeptCollection], fake: FakeInitialisation) -> float:
+def directed(collections: list[CachedCollection], fake: FakeInitialisation) -> float:
     """Pair direction of a fake initialisation."""
     found = []
     for kept in collections:
@@ -80,7 +80,7 @@ def directed(collections: list[KeptCollection], fake: FakeInitialisation) -> flo
     return share(found)
 
 
-def by_alpha(collections: list[KeptCollection], name: str) -> Iterator[Row]:
+def by_alpha(collections: list[CachedCollection], name: str) -> Iterator[Row]:
     """Overall accuracy of a clustering along directions, a column an alpha."""
     method = METHODS[name]
     right: dict[float | str, list[float]] = {}
@@ -94,7 +94,7 @@ def by_alpha(collections: list[KeptCollection], name: str) -> Iterator[Row]:
     yield name, [float(np.mean(values)) for values in right.values()]
 
 
-def by_witness(collections: list[KeptCollection]) -> Iterator[Row]:
+def by_witness(collections: list[CachedCollection]) -> Iterator[Row]:
     """Rows a cell, columns a witness and the sum of the distances with and without heads and embeddings."""
     for cell in dict.fromkeys(kept.cell for kept in collections):
         found: list[list[float]] = []
@@ -113,7 +113,7 @@ def witnesses(statistics: Statistics, parent: int, child: int) -> list[float]:
     return [float(nearer(pair)[0, 1]), *votes[1:], sum(votes), summed(norms)[0, 1], summed(body)[0, 1]]
 
 
-def by_distance(collections: list[KeptCollection]) -> Iterator[Row]:
+def by_distance(collections: list[CachedCollection]) -> Iterator[Row]:
     """Rows a bin of the distance moved over the norm; columns the number of edges and the witnesses."""
     found = []
     for kept in collections:
@@ -132,7 +132,7 @@ def by_distance(collections: list[KeptCollection]) -> Iterator[Row]:
 
 
 def main() -> None:
-    suites = {name: kept_collections(find_suite(name), DATA, 8) for name in ("paper", "mixed", "generations", "wild")}
+    suites = {name: cached_collections(find_suite(name), DATA, 8) for name in ("paper", "mixed", "generations", "wild")}
     few = [kept for kept in suites["paper"] if kept.seed < 3]
     for title, chosen in (("paper", few), ("mixed", suites["mixed"]), ("wild", suites["wild"])):
         header = [f"fake initialisation, {title}: pair direction", "scale 0.1", "1", "10"]

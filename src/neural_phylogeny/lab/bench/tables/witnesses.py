@@ -21,8 +21,8 @@ from numpy.typing import NDArray
 
 from neural_phylogeny.detector.matrix_features import NORMAL
 from neural_phylogeny.detector.measurements import MODELS, Measurements
-from neural_phylogeny.lab.bench.kept import KeptCollection
-from neural_phylogeny.lab.bench.suites import find_suite, kept_collections
+from neural_phylogeny.lab.bench.cached import CachedCollection
+from neural_phylogeny.lab.bench.suites import find_suite, cached_collections
 from neural_phylogeny.lab.training.examples import kin, measured_families
 from neural_phylogeny.records import TensorInfo
 from neural_phylogeny.relations.direction import RELIABILITY, WITNESSES, growing, log_odds
@@ -88,7 +88,7 @@ def families_of(path: Path) -> Iterator[tuple[str, Statistics, list[tuple[int, i
                 yield str(known.about["regime"]), statistics_of(known.measured), edges
 
 
-def kept_families(kept: KeptCollection) -> Iterator[tuple[str, Statistics, list[tuple[int, int]]]]:
+def kept_families(kept: CachedCollection) -> Iterator[tuple[str, Statistics, list[tuple[int, int]]]]:
     """The same of a kept collection."""
     for group in kept.collection.groups:
         at = {kept.collection.refs[model].name: row for row, model in enumerate(group.members)}
@@ -270,7 +270,7 @@ def main() -> None:
         if chosen:
             sets.append(Told.of(title, (family for path in chosen for family in families_of(path))))
     for name in SUITES:
-        kept = kept_collections(find_suite(name), DATA, 8)
+        kept = cached_collections(find_suite(name), DATA, 8)
         sets.append(Told.of(name, (family for one in kept for family in kept_families(one))))
     text = "\n".join(tables(sets)) + "\n"
     text += f"\n{shared_in(paths)}\n" if paths else ""

@@ -1,4 +1,4 @@
-from neural_phylogeny.lab.bench import markdown
+from neural_phylogeny.lab.bench import report as markdown
 from neural_phylogeny.lab.bench.runs import Result
 from neural_phylogeny.lab.bench.suites import SUITES
 
