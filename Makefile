@@ -22,14 +22,15 @@ lint: $(DEV)/installed  ## format, lint, types
 	$(DEV)/bin/ruff check .
 	$(DEV)/bin/mypy
 
-bench: $(DEV)/installed  ## speed and memory against a plain read; false kin among strangers; time of every method and of whole collections
+bench: $(DEV)/installed  ## speed and memory against a plain read; false positives among unrelated networks; time of every method and of whole collections
 	$(DEV)/bin/python benchmarks/speed.py
-	$(DEV)/bin/python benchmarks/strangers.py
+	$(DEV)/bin/python -m neural_phylogeny.lab.bench.tables.strangers
 	$(DEV)/bin/python benchmarks/methods_speed.py
 	$(DEV)/bin/python benchmarks/collections_speed.py --repeat 3
 
-docs: $(DEV)/installed  ## write docs/cli.md from the help texts
+docs: $(DEV)/installed  ## write docs/cli.md from the help texts, and the outputs that README.md and the walkthrough quote
 	$(DEV)/bin/python docs/make_cli.py
+	$(DEV)/bin/python docs/make_examples.py $(wildcard $(NPHYLO_SHARED)/wild/esl-lenet5)
 
 clean:
 	rm -rf .venv $(DEV)

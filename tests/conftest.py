@@ -30,9 +30,7 @@ def rng() -> np.random.Generator:
 @pytest.fixture(scope="session")
 def wild() -> Path:
     """The folder of groups of public checkpoints, or a visible skip."""
-    shared = os.environ.get("NPHYLO_SHARED") or os.path.dirname(
-        os.environ.get("NPHYLO_WILD", "")
-    )  # until all have moved
+    shared = os.environ.get("NPHYLO_SHARED", "")
     folder = Path(shared) / "wild"
     if not shared or not folder.is_dir():
         pytest.skip("NPHYLO_SHARED names no folder with wild/: no public checkpoints to test on")

@@ -162,7 +162,7 @@ def test_nothing_to_compare_is_an_empty_answer(models):
             {"fc1.bias": np.ones(64)},
             "not enough evidence: it shares no matrices, and vectors or single rows prove nothing",
         ),
-        ({"fc1.weight": np.eye(2)}, "not enough evidence: so small that even a copy of it could be chance"),
+        ({"fc1.weight": np.eye(2)}, "too small: even an identical copy would not be statistically significant"),
         (
             {"fc1.weight": np.full((64, 48), np.nan)},
             "its weights are NaN, infinite, too large or unreadable, 'fc1.weight' first",
@@ -174,6 +174,13 @@ def test_a_model_that_cannot_be_compared_is_told_so(odd, remark, family):
     [model] = [m for m in answer.models if m.name == "odd"]
     assert (model.family, model.remark) == (None, remark)
     assert edges(answer) == {("root", "kid")}
+
+
+def test_the_remark_on_a_sound_model_does_not_come_from_a_broken_one(family):
+    broken = {name: np.full_like(w, np.nan) for name, w in family["root"].items()}
+    remarks = {m.name: m.remark for m in reconstruct({"sound": family["root"], "broken": broken}).models}
+    assert remarks["sound"].startswith("nothing sound to compare it with")
+    assert remarks["broken"].startswith("its weights are NaN")
 
 
 def test_a_tensor_with_nan_is_left_out_and_told(family):

@@ -117,3 +117,40 @@ def test_the_p_value_is_that_of_the_test_and_zero_where_a_matrix_is_identical(me
     assert 0.0 < found.p_value[0, 1] == np.exp(found.log_p[0, 1]) < 1e-20
     assert 0.001 < found.p_value[0, 2] <= 1.0
     assert found.p_value[0, 3] == 0.0
+
+
+def several(rng, n=4):
+    return {f"{k}.weight": rng.normal(size=(48, 48)).astype(np.float32) for k in range(n)}
+
+
+@pytest.mark.parametrize("negated", [[0, 1, 2, 3], [1], [0, 2]])
+def test_a_copy_with_negated_matrices_is_related(measured, rng, negated):
+    model = several(rng)
+    disguised = {name: -w if k in negated else w for k, (name, w) in enumerate(model.items())}
+    disguised = {name: (w + 0.3 * rng.normal(size=w.shape)).astype(np.float32) for name, w in disguised.items()}
+    found = existence(measured(model, disguised, several(rng)))
+    assert found.related[0, 1]
+    assert not found.related[:, 2].any()
+
+
+def test_with_free_signs_the_level_still_holds(measured, rng):
+    models = [{name: 0.01 * w**3 for name, w in several(rng, 12).items()} for _ in range(40)]
+    pairs = np.triu_indices(40, 1)
+    p = existence(measured(*models)).p_value[pairs]
+    assert (p < 0.05).mean() < 0.05
+
+
+def test_a_copy_would_have_to_be_found_on_what_both_have(measured, rng):
+    small, large = rng.normal(size=(3, 3)).astype(np.float32), rng.normal(size=(64, 64)).astype(np.float32)
+    near = {"s": small + np.float32(0.1), "v": np.ones((5, 90), np.float32)}
+    found = existence(measured({"s": small, "w": large}, near, {"w": 2 * large}))
+    assert found.large_enough.tolist() == [True, False, True]
+    assert not found.conclusive[0, 1]
+    assert found.conclusive[0, 2]
+
+
+def test_a_sound_model_beside_a_broken_one_is_large_enough(measured, rng):
+    sound = rng.normal(size=(64, 64)).astype(np.float32)
+    found = existence(measured({"w": sound}, {"w": np.full_like(sound, np.nan)}))
+    assert found.large_enough.tolist() == [True, False]
+    assert not found.conclusive.any()

@@ -5,13 +5,14 @@ from __future__ import annotations
 import os
 from collections.abc import Sequence
 
-from neural_phylogeny.errors import NothingToCompareError, UnknownChoiceError
+from neural_phylogeny.errors import NothingToCompareError
 from neural_phylogeny.reconstruction.collect import Models, gather
 from neural_phylogeny.reconstruction.compare import comparison
 from neural_phylogeny.reconstruction.decide import phylogeny
 from neural_phylogeny.reconstruction.options import Reading, checked_alpha, checked_count
 from neural_phylogeny.records import Comparison, Phylogeny
 from neural_phylogeny.statistics.one_pass import Progress
+from neural_phylogeny.trees.functions import FamilyMethod, find_method
 from neural_phylogeny.trees.methods import METHODS, Method
 
 __all__ = ["METHODS", "Method", "compare", "reconstruct"]
@@ -20,7 +21,7 @@ __all__ = ["METHODS", "Method", "compare", "reconstruct"]
 def reconstruct(
     models: Models,
     *,
-    method: str | Method = "auto",
+    method: str | Method | FamilyMethod = "auto",
     alpha: float = 1e-3,
     threads: int | None = None,
     memory: int = 1 << 30,
@@ -40,9 +41,10 @@ def reconstruct(
     ----------
     models : path, sequence of paths, or mapping
         Files, folders, globs, manifests; or ``{name: {tensor: array}}``, NumPy arrays or torch tensors.
-    method : str or Method
-        One of ``METHODS``, see ``nphylo methods``; or a row of that table with other options, as
-        ``dataclasses.replace`` makes it.
+    method : str, Method or function
+        One of ``METHODS``, see ``nphylo methods``; a row of that table with other options, as ``dataclasses.replace``
+        makes it; or a function that takes a ``trees.family.Family`` of n models and returns the parent of each
+        ``(n,)``, -1 for a root, or a ``trees.forest.Forest``.
     alpha : float
         Chance that any two unrelated models of the collection are called related.
     threads : int, optional
@@ -103,14 +105,11 @@ def reconstruct(
     >>> [(edge.parent, edge.child) for edge in answer.edges]
     [('b', 'a')]
     """
-    if isinstance(method, str):
-        if method not in METHODS:
-            raise UnknownChoiceError("method", method, METHODS)
-        method = METHODS[method]
+    chosen = find_method(method)
     alpha = checked_alpha(alpha)
     support = checked_count("support", support, 0)
     reading = Reading(threads, memory, seed, include, exclude, component, stats, save_stats, progress, sample)
-    return phylogeny(gather(models, reading), method, alpha, reading.seed, draws=support)
+    return phylogeny(gather(models, reading), chosen, alpha, reading.seed, draws=support)
 
 
 def compare(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -14,6 +15,7 @@ from neural_phylogeny.atomic_files import replacing
 from neural_phylogeny.errors import InvalidOptionError
 from neural_phylogeny.graphs import components
 from neural_phylogeny.reconstruction.options import Reading
+from neural_phylogeny.reconstruction.signs import with_signs_restored
 from neural_phylogeny.records import ModelRecord, ModelRef, Skipped
 from neural_phylogeny.sources import from_memory, open_models
 from neural_phylogeny.sources.discover import is_chosen
@@ -154,16 +156,17 @@ def _measure_group(opened: Sequence[Opened], members: Sequence[int], alignment: 
         chosen = [opened[model] for model in members]
         alignment = align([checkpoint.tensors for _, checkpoint in chosen], [ref.name for ref, _ in chosen])
     alignment = within(alignment, reading.memory)
-    statistics = measure(
-        [opened[model][1] for model in members],
-        alignment,
-        standard_statistics(reading.seed),
+    read = partial(
+        measure,
+        alignment=alignment,
+        statistics=standard_statistics(reading.seed),
         threads=reading.threads or os.cpu_count() or 1,
         memory=reading.memory,
         sample=reading.sample,
         progress=reading.progress,
     )
-    return Group(tuple(members), statistics)
+    checkpoints, names = [opened[model][1] for model in members], [opened[model][0].name for model in members]
+    return Group(tuple(members), with_signs_restored(read, checkpoints, names))
 
 
 def within(alignment: Alignment, memory: int) -> Alignment:

@@ -103,7 +103,9 @@ class Findings:
         if set(matrices) <= set(broken):
             return f"its weights are NaN, infinite, too large or unreadable, {broken[0]!r} first"
         if not self.kin[row].any() and not self.existence.conclusive[row].any():
-            return "not enough evidence: so small that even a copy of it could be chance"
+            if not self.existence.large_enough[row]:
+                return "too small: even an identical copy would not be statistically significant"
+            return "nothing sound to compare it with: other models have too few usable matrices in common with it"
         return f"{PARTLY} NaN, infinite, too large or unreadable values in {', '.join(broken)}" if broken else ""
 
     @cached_property

@@ -1,29 +1,41 @@
 r"""Existence: are two models related at all?
 
-The unit-matching statistics of all matrices (see ``measures.matching``) are added with weights that favour
-tensors whose null is narrow, and the tail is taken in Bernstein's form
+The unit-matching statistics :math:`S_t` of all matrices (see ``statistics.matching``) are added with weights that
+favour matrices whose null is narrow, and the tail is taken in Bernstein's form
 
 .. math:: \log p = -\frac{S^2}{2 (\sigma^2 + b S / 3)}
 
-where :math:`S` is the weighted sum, :math:`\sigma^2` its variance over permutations and :math:`b` the largest
-value a single unit can add. The second term is what keeps small models honest: a matrix of ten units cannot
+where :math:`S = \sum_t w_t S_t` is the weighted sum, :math:`\sigma^2` its variance over permutations and :math:`b` the
+largest value a single unit can add. The second term is what keeps small models honest: a matrix of ten units cannot
 give a p-value that only a normal tail would.
+
+A copy whose weights were negated, all of them or matrix by matrix, is a copy in disguise. So the same tail is taken of
+:math:`\sum_t w_t |S_t|`, times the number of choices of signs, :math:`2^T` for T matrices; the two tests share the
+level as 99 to 1.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from typing import Self
 
 import numpy as np
 from numpy.typing import NDArray
 
+from neural_phylogeny.statistics.base import Arrays
 from neural_phylogeny.statistics.results import Statistics
+from neural_phylogeny.tensors.alignment import AlignedTensor
 from neural_phylogeny.tensors.roles import Role
 
 Matrix = NDArray[np.float64]
+Mask = NDArray[np.bool_]
 
 DISTINCT = 64
 """Different values a matrix must have before its equality in two models proves anything."""
+
+REVERSED = 0.01
+"""Share of the level that is kept for the test with free signs."""
 
 
 @dataclass(frozen=True)
@@ -42,18 +54,22 @@ class Existence:
     matched : array
         Cosine of the sampled matrices once centred along both axes: what the test looks at.
     conclusive : array of bool
-        Whether the two have enough in common for a verdict: a perfect copy of either would have been found.
+        Whether the two have enough in common for a verdict: on the matrices that both have, a perfect copy of either
+        would have been found.
     identical : array of bool
         Whether some trained matrix is equal in both to the last bit, in all that was read of it, which chance does
         not do.
+    large_enough : array of bool, (n_models,)
+        Whether a perfect copy of the model would have been found on all of its own matrices.
     """
 
     log_p: Matrix
-    related: NDArray[np.bool_]
+    related: Mask
     cosine: Matrix
     matched: Matrix
-    conclusive: NDArray[np.bool_]
-    identical: NDArray[np.bool_]
+    conclusive: Mask
+    identical: Mask
+    large_enough: Mask
 
     @property
     def p_value(self) -> Matrix:
@@ -71,32 +87,137 @@ def existence(statistics: Statistics, alpha: float = 1e-3, n_pairs: int | None =
     ``n_pairs`` is the number of pairs in the collection where these are only some of its models.
 
     Costs a few ``(n_models, n_models)`` operations a tensor. Assumes that the output units of unrelated models
-    are in no common order; a shared initialisation seed breaks that, and such models are called related.
+    are in no common order; a shared initialisation seed breaks that, and such models are called related. Breaks where
+    the units of one model were permuted, or negated one by one: such a copy is called unrelated.
     """
     n = statistics.alignment.n_models
-    total, variance, bound = np.zeros((n, n)), np.zeros((n, n)), np.zeros((n, n))
-    norms, aligned = np.zeros((n, n)), np.zeros((n, n))
+    of_pair, of_copy = totals(statistics, PARTS), totals(statistics, PARTS, _of_first)
+    log_p = np.minimum(
+        bernstein_log_tail(of_pair["statistic"], of_pair["variance"], of_pair["bound"]) - np.log1p(-REVERSED),
+        bernstein_log_tail(of_pair["magnitude"], of_pair["variance"], of_pair["bound"])
+        + np.log(2.0) * of_pair["matrices"]
+        - np.log(REVERSED),
+    )
+    log_p = np.minimum(log_p, 0.0)
+    level = np.log(alpha) - np.log(max(n * (n - 1) // 2 if n_pairs is None else n_pairs, 1))
+    copy_found = bernstein_log_tail(of_copy["statistic"], of_copy["variance"], of_copy["bound"]) < level
+    comparable = (of_pair["variance"] > 0) & ~np.eye(n, dtype=bool)
+    norms = of_pair["norms"]
+    matched = np.divide(of_pair["aligned"], norms, out=np.zeros((n, n)), where=norms > 0)
+    identical = identical_matrices(statistics)
+    related = identical | (comparable & (log_p < level))
+    conclusive = (comparable & copy_found & copy_found.T) | related
+    cosine = matrix_cosine(statistics)
+    return Existence(log_p, related, cosine, matched, conclusive, identical, np.diag(copy_found).copy())
+
+
+@dataclass(frozen=True)
+class TestedMatrix:
+    """The parts of the test in one matrix of k members, ``(k, k)`` each; zeros for pairs of which it says nothing.
+
+    Those are pairs with a constant or not finite matrix, and pairs for which the box does not count. ``weight`` is what
+    a relation of any strength is expected to add, over the variance: norms / variance.
+    """
+
+    members: NDArray[np.int64]
+    usable: Mask
+    aligned: Matrix
+    variance: Matrix
+    bound: Matrix
+    norms: Matrix
+    weight: Matrix
+
+    @classmethod
+    def of(cls, tensor: AlignedTensor, arrays: Arrays) -> Self:
+        aligned, variance, strongest = (arrays[f"matching.{name}"] for name in ("aligned", "variance", "bound"))
+        norms = np.sqrt(np.outer(np.diag(aligned), np.diag(aligned)))
+        usable = np.isfinite(aligned) & np.isfinite(variance) & (variance > 0) & (norms > 0) & tensor.pairs
+        return cls(
+            np.array(tensor.members),
+            usable,
+            np.where(usable, aligned, 0.0),
+            np.where(usable, variance, 0.0),
+            np.where(usable, np.outer(strongest, strongest), 0.0),
+            np.where(usable, norms, 0.0),
+            np.divide(norms, variance, out=np.zeros_like(norms), where=usable),
+        )
+
+
+def _statistic(matrix: TestedMatrix) -> Matrix:
+    """W S."""
+    return matrix.weight * matrix.aligned
+
+
+def _magnitude(matrix: TestedMatrix) -> Matrix:
+    """W |S|."""
+    return matrix.weight * np.abs(matrix.aligned)
+
+
+def _null_variance(matrix: TestedMatrix) -> Matrix:
+    """w^2 times the variance of S over permutations."""
+    found: Matrix = matrix.weight**2 * matrix.variance
+    return found
+
+
+def _largest_term(matrix: TestedMatrix) -> Matrix:
+    """W times the most that one unit can add to S."""
+    return matrix.weight * matrix.bound
+
+
+def _aligned(matrix: TestedMatrix) -> Matrix:
+    """S, an inner product of centred matrices."""
+    return matrix.aligned
+
+
+def _norms(matrix: TestedMatrix) -> Matrix:
+    """The product of the norms of the centred matrices."""
+    return matrix.norms
+
+
+def _one(matrix: TestedMatrix) -> Matrix:
+    """1 where the matrix is tested."""
+    return matrix.usable.astype(np.float64)
+
+
+_Part = Callable[[TestedMatrix], Matrix]
+
+PARTS: dict[str, _Part] = {
+    "statistic": _statistic,
+    "magnitude": _magnitude,
+    "variance": _null_variance,
+    "bound": _largest_term,
+    "aligned": _aligned,
+    "norms": _norms,
+    "matrices": _one,
+}
+
+
+def _of_first(part: _Part) -> _Part:
+    """The part for i and a perfect copy of i, on the matrices that are tested with j."""
+    return lambda matrix: np.where(matrix.usable, np.diag(part(matrix))[:, None], 0.0)
+
+
+def totals(
+    statistics: Statistics, parts: Mapping[str, _Part], of: Callable[[_Part], _Part] = lambda part: part
+) -> dict[str, Matrix]:
+    """Sums of the parts over all matrices, of the bound the maximum: ``(n, n)`` each."""
+    n = statistics.alignment.n_models
+    found = {name: np.zeros((n, n)) for name in parts}
     for tensor, arrays in statistics:
         if "matching.aligned" not in arrays:
             continue
-        terms = _weighted(arrays["matching.aligned"], arrays["matching.variance"], arrays["matching.bound"])
-        at = np.ix_(tensor.members, tensor.members)
-        for whole, part in zip((total, variance, bound, norms, aligned), terms, strict=True):
-            whole[at] = np.maximum(whole[at], part) if whole is bound else whole[at] + part
-    comparable = (variance > 0) & ~np.eye(n, dtype=bool)
-    log_p = bernstein_log_tail(total, variance, bound)
-    level = np.log(alpha) - np.log(max(n * (n - 1) // 2 if n_pairs is None else n_pairs, 1))
-    matched = np.divide(aligned, norms, out=np.zeros((n, n)), where=norms > 0)
-    identical = identical_matrices(statistics)
-    related = identical | (comparable & (log_p < level))
-    conclusive = comparable & ((np.diag(log_p) < level)[:, None] & (np.diag(log_p) < level))
-    return Existence(log_p, related, matrix_cosine(statistics), matched, conclusive | related, identical)
+        matrix = TestedMatrix.of(tensor, arrays)
+        at = np.ix_(matrix.members, matrix.members)
+        for name, part in parts.items():
+            values = of(part)(matrix)
+            found[name][at] = np.maximum(found[name][at], values) if name == "bound" else found[name][at] + values
+    return found
 
 
-def identical_matrices(statistics: Statistics) -> NDArray[np.bool_]:
+def identical_matrices(statistics: Statistics) -> Mask:
     """Pairs with an equal kernel of at least ``DISTINCT`` different values, ``(n_models, n_models)``.
 
-    Constant, binary and coarsely quantised matrices do not count: strangers may share those.
+    Constant, binary and coarsely quantised matrices do not count: unrelated models may have those in common.
     """
     n = statistics.alignment.n_models
     identical = np.zeros((n, n), dtype=bool)
@@ -104,28 +225,9 @@ def identical_matrices(statistics: Statistics) -> NDArray[np.bool_]:
         if tensor.is_matrix and tensor.role is Role.KERNEL:
             label, rich = arrays["equality.label"], arrays["moments.distinct"] >= DISTINCT
             equal = (label[:, None] == label[None, :]) & rich
-            identical[np.ix_(tensor.members, tensor.members)] |= equal
+            identical[np.ix_(tensor.members, tensor.members)] |= equal & tensor.pairs
     np.fill_diagonal(identical, False)
     return identical
-
-
-def _weighted(aligned: Matrix, variance: Matrix, strongest: Matrix) -> tuple[Matrix, ...]:
-    """One tensor's weighted statistic, its variance and bound, and the two sums of its cosine.
-
-    The weight is what a relation of any strength is expected to add, over the variance: norms / variance.
-    Pairs with a constant or not finite tensor get zeros: it says nothing of them.
-    """
-    norms = np.sqrt(np.outer(np.diag(aligned), np.diag(aligned)))
-    usable = np.isfinite(aligned) & np.isfinite(variance) & (variance > 0) & (norms > 0)
-    weight = np.divide(norms, variance, out=np.zeros_like(norms), where=usable)
-    clean = np.where(usable, aligned, 0.0)
-    return (
-        weight * clean,
-        weight**2 * np.where(usable, variance, 0.0),
-        weight * np.where(usable, np.outer(strongest, strongest), 0.0),
-        np.where(usable, norms, 0.0),
-        clean,
-    )
 
 
 def bernstein_log_tail(total: Matrix, variance: Matrix, bound: Matrix) -> Matrix:

@@ -20,7 +20,7 @@ from neural_phylogeny.errors import (
 from neural_phylogeny.formats import Checkpoint, open_checkpoint
 from neural_phylogeny.formats.base import AnyArray
 from neural_phylogeny.formats.memory import MemoryCheckpoint
-from neural_phylogeny.formats.quantised import Dequantised, dequantised
+from neural_phylogeny.formats.quantised import dequantised
 from neural_phylogeny.records import ModelRef, Skipped
 from neural_phylogeny.sources.documents import reason_of
 
@@ -118,8 +118,6 @@ def _in_memory(name: str, arrays: Mapping[str, Any]) -> Checkpoint:
 
 def format_of(checkpoint: Checkpoint) -> str:
     """The format to show for an opened model; that of its files where it has several."""
-    if isinstance(checkpoint, Dequantised):
-        return format_of(checkpoint.inner)
     return checkpoint.inner_format if isinstance(checkpoint, CompositeCheckpoint) else checkpoint.format
 
 

@@ -61,6 +61,6 @@ def candidates(values: NDArray[np.float32], present: NDArray[np.bool_]) -> NDArr
     norm = np.square(values) @ held.T
     scale = np.sqrt(norm * norm.T)
     cosine = np.divide(product, scale, out=np.zeros_like(product), where=scale > 0)
-    found: NDArray[np.bool_] = cosine > NOISE / np.sqrt(np.maximum(common, 1.0))
+    found: NDArray[np.bool_] = np.abs(cosine) > NOISE / np.sqrt(np.maximum(common, 1.0))
     np.fill_diagonal(found, False)
     return found

@@ -1,10 +1,9 @@
 from typing import Any
 
-import numpy as np
 import pytest
 from onnx import helper
 
-from neural_phylogeny.formats.onnx.graph import dequantizer, output_axes
+from neural_phylogeny.formats.onnx.graph import output_axes
 
 
 def node(operator: str, *inputs: str, **attributes: Any) -> Any:
@@ -22,6 +21,9 @@ def node(operator: str, *inputs: str, **attributes: Any) -> Any:
         (node("ConvTranspose", "x", "w"), 1),
         (node("QLinearConv", "x", "xs", "xz", "w", "ws", "wz", "ys", "yz"), 0),
         (node("QLinearMatMul", "x", "xs", "xz", "w", "ws", "wz", "ys", "yz"), -1),
+        (node("QGemm", "x", "xs", "xz", "w", "ws", "wz", transB=1), 0),
+        (node("QGemm", "x", "xs", "xz", "w", "ws", "wz"), 1),
+        (node("DynamicQuantizeMatMul", "x", "w", "ws"), -1),
         (node("LSTM", "x", "w", "r"), 1),
         (node("LSTM", "x", "w0", "w"), 1),
     ],
@@ -58,21 +60,3 @@ def test_nodes_that_make_no_sense_say_nothing() -> None:
 
 def test_the_first_consumer_decides() -> None:
     assert output_axes([node("Gemm", "x", "w"), node("Gemm", "x", "w", transB=1)], {"w": (2, 3)}) == {"w": 1}
-
-
-def test_a_scale_for_each_channel_of_any_axis() -> None:
-    values = np.arange(24, dtype=np.int8)
-    scale = np.array([1.0, 10.0, 100.0], np.float32)
-    found = dequantizer((2, 3, 4), scale, np.zeros_like(scale), 1)
-    assert found is not None
-    expected = (values.reshape(2, 3, 4) * scale.reshape(1, 3, 1)).ravel()
-    np.testing.assert_array_equal(found.apply(values, 0), expected)
-    np.testing.assert_array_equal(found.apply(values[7:], 7), expected[7:])
-
-
-@pytest.mark.parametrize(
-    ("scale", "zero", "axis"),
-    [([1, 2], [0, 0], 1), ([1, 2, 3], [0], 1), ([1, 2, 3], [0, 0, 0], 3), ([1, 2, 3], [0, 0, 0], -4), ([], [], 0)],
-)
-def test_a_scale_that_does_not_go_with_the_weight(scale: list[float], zero: list[float], axis: int) -> None:
-    assert dequantizer((2, 3, 4), np.array(scale, np.float32), np.array(zero, np.float32), axis) is None

@@ -21,13 +21,7 @@ from neural_phylogeny.errors import (
 )
 from neural_phylogeny.formats.base import DIMENSIONS_LIMIT, AnyArray
 from neural_phylogeny.formats.onnx import protobuf
-from neural_phylogeny.formats.onnx.graph import (
-    INTEGER_OPERATORS,
-    Dequantizer,
-    attribute,
-    dequantizer,
-    output_axes,
-)
+from neural_phylogeny.formats.onnx.graph import output_axes
 from neural_phylogeny.formats.spans import Span, SpanFile
 from neural_phylogeny.records import TensorInfo
 
@@ -96,9 +90,9 @@ class _Packed:
 class OnnxFile(SpanFile):
     """The weights of one ONNX model.
 
-    Names of initializers are kept. ``output_axis`` follows from the node that uses the weight. Integer weights
-    whose ``DequantizeLinear`` has constant parameters are read as the weights they stand for. Values that are not
-    raw bytes, and those of ``Constant`` nodes, are held in memory. Graphs inside control flow are not looked into.
+    Names of initializers are kept. ``output_axis`` follows from the node that uses the weight. Codes are integers here
+    (``quantised`` makes weights of them, by the ``nodes``). Values that are not raw bytes, and those of ``Constant``
+    nodes, are held in memory. Graphs inside control flow are not looked into.
     """
 
     format = "onnx"
@@ -111,11 +105,9 @@ class OnnxFile(SpanFile):
         self._packed: dict[str, _Packed] = {}
         self._external: dict[str, _ExternalFile] = {}
         self._homes: dict[str, _ExternalFile] = {}
-        self._dequantizers: dict[str, Dequantizer] = {}
         try:
-            nodes, has_sparse = self._scan()
-            self._read_quantisation(nodes)
-            axes = output_axes(nodes, {name: tensor.shape for name, tensor in self.tensors.items()})
+            self.nodes, has_sparse = self._scan()
+            self.axes = output_axes(self.nodes, {name: tensor.shape for name, tensor in self.tensors.items()})
         except CheckpointError:
             self.close()
             raise
@@ -126,15 +118,10 @@ class OnnxFile(SpanFile):
             self.close()
             raise
         self.tensors = {
-            name: TensorInfo(
-                name,
-                tensor.shape,
-                "float32" if name in self._dequantizers else tensor.dtype,
-                axes.get(name, 0),
-            )
+            name: TensorInfo(name, tensor.shape, tensor.dtype, self.axes.get(name, 0))
             for name, tensor in self.tensors.items()
         }
-        self.notes = self._notes(nodes, has_sparse)
+        self.notes = ("sparse initializers are left out",) if has_sparse else ()
         if not any(tensor.size > 1 for tensor in self.tensors.values()):
             self.close()
             raise NoModelError("an ONNX model without weights", "no weights", path=path, remedy=_REMEDY)
@@ -142,11 +129,16 @@ class OnnxFile(SpanFile):
     def read(self, name: str, start: int = 0, stop: int | None = None) -> AnyArray:
         size = self.tensors[name].size
         stop = size if stop is None else min(stop, size)
-        values = self._stored(name, start, stop)
-        return self._dequantizers[name].apply(values, start) if name in self._dequantizers else values
+        if name in self._inline:
+            return self._inline[name][start:stop]
+        if name in self._packed:
+            return self._packed[name].read(name, start, stop)
+        if name in self._homes:
+            return self._homes[name].read(name, start, stop)
+        return super().read(name, start, stop)
 
     def read_into(self, name: str, start: int, out: NDArray[np.float32]) -> None:
-        if name in self._homes and name not in self._dequantizers:
+        if name in self._homes:
             self._homes[name].read_into(name, start, out)
         else:
             super().read_into(name, start, out)
@@ -155,15 +147,6 @@ class OnnxFile(SpanFile):
         for opened in self._external.values():
             opened.close()
         super().close()
-
-    def _stored(self, name: str, start: int, stop: int) -> AnyArray:
-        if name in self._inline:
-            return self._inline[name][start:stop]
-        if name in self._packed:
-            return self._packed[name].read(name, start, stop)
-        if name in self._homes:
-            return self._homes[name].read(name, start, stop)
-        return super().read(name, start, stop)
 
     def _scan(self) -> tuple[list[Any], bool]:
         """Find all tensors without reading their raw values; the graph's nodes, and whether it has sparse weights."""
@@ -286,42 +269,6 @@ class OnnxFile(SpanFile):
                 remedy="Export the model with its data beside it.",
             )
         return target
-
-    def _read_quantisation(self, nodes: list[Any]) -> None:
-        """Note the scale and zero point of each integer weight that a node turns back into floats."""
-        for node in nodes:
-            names = [name for name in node.input if name]
-            if node.op_type != "DequantizeLinear" or not 2 <= len(names) <= 3:
-                continue
-            if not all(name in self.tensors for name in names) or attribute(node, "block_size", 0):
-                continue
-            weight = self.tensors[names[0]]
-            if any(self.tensors[name].size > max(weight.shape, default=1) for name in names[1:]):
-                continue
-            scale, *zeros = (self._small(name) for name in names[1:])
-            found = dequantizer(
-                weight.shape, scale, zeros[0] if zeros else np.zeros_like(scale), attribute(node, "axis", 1)
-            )
-            if found is not None:
-                self._dequantizers.setdefault(weight.name, found)
-
-    def _small(self, name: str) -> NDArray[np.float32]:
-        tensor = self.tensors[name]
-        return self._stored(name, 0, tensor.size).astype(np.float32).reshape(tensor.shape)
-
-    def _notes(self, nodes: list[Any], has_sparse: bool) -> tuple[str, ...]:
-        left = {name for node in nodes if node.op_type in INTEGER_OPERATORS for name in node.input}
-        left |= {node.input[0] for node in nodes if node.op_type == "DequantizeLinear" and node.input}
-        as_integers = [name for name in left if name in self.tensors and name not in self._dequantizers]
-        return tuple(
-            note
-            for note, holds in (
-                ("quantised weights are read as the weights they stand for", self._dequantizers),
-                ("some quantised weights are read as integers: their scale is not plainly theirs", as_integers),
-                ("sparse initializers are left out", has_sparse),
-            )
-            if holds
-        )
 
     def _damaged(self, reason: str, tensor: str = "") -> DamagedFileError:
         return DamagedFileError(reason, path=self.path, tensor=tensor, remedy=_REMEDY)

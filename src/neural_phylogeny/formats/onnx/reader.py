@@ -6,6 +6,9 @@ from pathlib import Path
 
 from neural_phylogeny.errors import UnknownChoiceError
 from neural_phylogeny.formats.base import Checkpoint
+from neural_phylogeny.formats.quantised.base import Stored
+from neural_phylogeny.formats.quantised.checkpoint import Dequantised
+from neural_phylogeny.formats.quantised.settings import Settings
 
 
 def matches(head: bytes, path: Path) -> bool:
@@ -24,7 +27,10 @@ def _begins_like_a_model(head: bytes) -> bool:
 def open_file(path: Path, component: str | None = None) -> Checkpoint:
     """Open an ONNX model; costs a read of the file without its weights. Raises ModuleNotFoundError without onnx."""
     from neural_phylogeny.formats.onnx.file import OnnxFile
+    from neural_phylogeny.formats.onnx.quantised import quantised_weights
 
     if component is not None:
         raise UnknownChoiceError("component", component, ())
-    return OnnxFile(path)
+    file = OnnxFile(path)
+    weights, unread, scales = quantised_weights(file.nodes, Stored(file, Settings()), file.axes)
+    return Dequantised(file, weights, unread, scales) if weights or unread else file

@@ -33,11 +33,11 @@ class TableRows(Decoder):
     """Codes of a table in flat order; ``nested`` is the size of the blocks of scales, 0 where they are numbers."""
 
     name: str
-    width: int
     size: int
     block: int
     nested: int
     offset: float
+    width: int = 1
 
     def rows(self, read: Read, first: int, last: int) -> Floats:
         start, stop = first * self.width, min(last * self.width, self.size)
@@ -79,7 +79,7 @@ def _weight(stored: Stored, name: str) -> Weight:
     if stored.tensors[f"{name}.absmax"].size != blocks or math.prod(stored.shape(f"{name}.quant_map")) != 16:
         raise MisfitError(f"absmax or quant_map does not go with {blocks} blocks")
     nested, offset = _nested(stored, name, state, blocks)
-    decoder = TableRows(name, shape[-1], size, block, nested, offset)
+    decoder = TableRows(name, size, block, nested, offset)
     scheme = f"bitsandbytes {states[0][-3:]}"
     return Weight(name, tuple(shape), decoder, stored.present(*(f"{name}{part}" for part in PARTS)), scheme, 4)
 

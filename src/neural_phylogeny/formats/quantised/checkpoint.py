@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections import OrderedDict
+from collections import Counter, OrderedDict
 from collections.abc import Collection, Sequence
 
 import numpy as np
@@ -21,6 +21,8 @@ WINDOW = 1 << 22
 WINDOWS = 2
 """Windows that are kept: readers go forward, several threads at a time, each a little ahead of or behind the others."""
 
+DECODED = "quantised tensors are read as the weights they stand for"
+
 NAMED = 3
 """Most tensors that a note names."""
 
@@ -32,12 +34,11 @@ class Dequantised(Checkpoint):
     Closing it closes the other one.
     """
 
-    format = "dequantised"
-
     def __init__(
         self, inner: Checkpoint, weights: Sequence[Weight], unread: Sequence[Unread], hidden: Collection[str] = ()
     ) -> None:
         self.inner = inner
+        self.format = getattr(inner, "inner_format", inner.format)  # type: ignore[misc]
         self.components = inner.components
         self.path = getattr(inner, "path", "")
         self._weights = {weight.name: weight for weight in weights}
@@ -113,15 +114,10 @@ def _shown(
 
 
 def _decoded(weights: Sequence[Weight]) -> list[str]:
-    """A sentence for each kind of codes that is read."""
-    counts: dict[tuple[str, int], int] = {}
-    for weight in weights:
-        key = weight.scheme, weight.bits
-        counts[key] = counts.get(key, 0) + 1
-    return [
-        f"{count} weights are read as what their codes stand for: {scheme}, {bits} bits"
-        for (scheme, bits), count in counts.items()
-    ]
+    """A sentence on what is decoded, with the number of tensors of each kind of codes."""
+    counts = Counter((weight.scheme, weight.bits) for weight in weights)
+    kinds = ", ".join(f"{count} of {scheme} with {bits} bits" for (scheme, bits), count in counts.items())
+    return [f"{DECODED}: {kinds}"] if kinds else []
 
 
 def not_compared(checkpoint: Checkpoint) -> list[str]:

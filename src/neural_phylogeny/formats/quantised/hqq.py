@@ -30,12 +30,12 @@ class HqqRows(Decoder):
     """Codes in flat order; ``slab`` of them are in one slab, ``across`` columns has the matrix of groups."""
 
     layer: str
-    width: int
     size: int
     bits: int
     slab: int
     across: int
     by_row: bool
+    width: int = 1
 
     def rows(self, read: Read, first: int, last: int) -> Floats:
         start, stop = first * self.width, min(last * self.width, self.size)
@@ -80,6 +80,6 @@ def _weight(stored: Stored, layer: str) -> Weight:
         raise MisfitError(f"{groups} scales do not go with {size} values in rows of {across}")
     if height != -(-(size // across) // PER_WORD[bits]) or size % across:
         raise MisfitError(f"{size} values do not go with codes of shape {(height, across)}")
-    decoder = HqqRows(layer, shape[-1], size, bits, height * across, across, by_row)
+    decoder = HqqRows(layer, size, bits, height * across, across, by_row)
     parts = stored.present(*(f"{layer}{part}" for part in PARTS))
     return Weight(f"{layer}weight", shape, decoder, parts, "hqq", bits)
