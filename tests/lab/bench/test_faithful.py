@@ -6,7 +6,7 @@ import pytest
 
 from neural_phylogeny.lab.bench.aggregate import summarise
 from neural_phylogeny.lab.bench.runs import run_suite
-from neural_phylogeny.lab.bench.suites import find_suite, cached_collections
+from neural_phylogeny.lab.bench.suites import cached_collections, find_suite
 
 DATA = Path(__file__).parents[3] / "benchmarks" / "data"
 

@@ -1,8 +1,8 @@
 import pytest
 
 from neural_phylogeny.errors import SavedFileError, UnknownChoiceError
-from neural_phylogeny.lab.bench.markdown import METRICS
-from neural_phylogeny.lab.bench.suites import SUITES, cells_of, find_suite, cached_collections
+from neural_phylogeny.lab.bench.report import METRICS
+from neural_phylogeny.lab.bench.suites import SUITES, cached_collections, cells_of, find_suite
 from neural_phylogeny.lab.zoo.recipes import known_recipes
 
 
@@ -26,7 +26,7 @@ def test_the_paper_suite_has_each_cell_of_the_paper():
 
 
 def test_missing_collections_are_told_with_the_remedy(tmp_path):
-    with pytest.raises(SavedFileError, match="nphylo lab zoo make fc --out DIR, then nphylo lab bench keep paper DIR"):
+    with pytest.raises(SavedFileError, match="nphylo lab zoo make fc --out DIR, then nphylo lab bench cache paper DIR"):
         cached_collections(find_suite("paper"), tmp_path, 8)
 
 

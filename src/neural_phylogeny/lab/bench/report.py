@@ -60,9 +60,9 @@ def by_cell(results: ResultsByMethod, metric: str) -> str:
         if known:
             best = min(known) if metric in LOWER_IS_BETTER else max(known)
             rows.append([cell, *(_best(column[row], best) for column in columns)])
-    found = table([f"{METRICS[metric]}, by cell", *(methods[0] for methods in columns.values())], rows)
+    columns_of_cells = table([f"{METRICS[metric]}, by cell", *(methods[0] for methods in columns.values())], rows)
     alike = [f"`{first}`: {', '.join(others)}" for first, *others in columns.values() if others]
-    return f"{found}\n\nThe same in every cell: {'; '.join(alike)}." if alike else found
+    return f"{columns_of_cells}\n\nThe same in every cell: {'; '.join(alike)}." if alike else columns_of_cells
 
 
 def macro_row(results: ResultsByMethod, metrics: Sequence[str]) -> str:

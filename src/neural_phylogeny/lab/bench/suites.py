@@ -88,8 +88,8 @@ def data_folder(chosen: Path | None = None) -> Path:
         if (folder / DATA).is_dir():
             return folder / DATA
     raise SavedFileError(
-        f"no folder {DATA} here or beside the package, which an installation from an index does not have; name a folder "
-        "of cached collections with --data, or make one with nphylo lab bench cache SUITE DIR --out FOLDER"
+        f"no folder {DATA} here or beside the package, which an installation from an index does not have; name a "
+        "folder of cached collections with --data, or make one with nphylo lab bench cache SUITE DIR --out FOLDER"
     )
 
 

@@ -184,8 +184,8 @@ def report(results: Path, out: Path, methods: str) -> int:
     """
     from neural_phylogeny.atomic_files import replacing
     from neural_phylogeny.errors import SavedFileError
-    from neural_phylogeny.lab.bench.report import page
     from neural_phylogeny.lab.bench.plots import heat_map
+    from neural_phylogeny.lab.bench.report import page
     from neural_phylogeny.lab.bench.runs import read_results
     from neural_phylogeny.lab.bench.suites import SUITES
     from neural_phylogeny.reconstruction.api import METHODS

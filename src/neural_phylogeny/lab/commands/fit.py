@@ -27,8 +27,8 @@ def command(
 
     NAME is fusion, the weights of the evidence beside the detector, or initialisation, the test for a common
     initialisation; all of them by default. Families that the detector was not trained on are made where they are
-    missing, about seven seconds of a core for a batch of 28, and an interrupted run goes on where it stopped. Prints how
-    the new numbers do beside those that ship.
+    missing, about seven seconds of a core for a batch of 28, and an interrupted run goes on where it stopped. Prints
+    how the new numbers do beside those that ship.
 
     \b
     Examples:

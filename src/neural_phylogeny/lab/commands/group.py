@@ -27,8 +27,8 @@ class LabGroup(click.Group):
 def command() -> None:
     """Make families, train and fit the detector, run the benchmarks.
 
-    These commands need the extra `[lab]`: pip install "neural-phylogeny[lab]". An answer on models of your own needs none
-    of them.
+    These commands need the extra `[lab]`: pip install "neural-phylogeny[lab]". An answer on models of your own needs
+    none of them.
 
     \b
     Example:

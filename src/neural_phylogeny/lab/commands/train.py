@@ -105,7 +105,7 @@ def paper(suite: str, data: Path | None, seeds: int, runs: int, out: Path | None
     import json
 
     from neural_phylogeny.atomic_files import replacing
-    from neural_phylogeny.lab.bench.suites import data_folder, find_suite, cached_collections
+    from neural_phylogeny.lab.bench.suites import cached_collections, data_folder, find_suite
     from neural_phylogeny.lab.training.protocol import protocol_table, run_protocol
 
     collections = cached_collections(find_suite(suite), data_folder(data), seeds)

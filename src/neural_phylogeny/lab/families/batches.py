@@ -1,8 +1,8 @@
 """Batches of synthetic families on disk: the statistics of a pass over each, and who is whose parent.
 
-A batch is one file of cached statistics: the families lie one after the other, as if their models were one collection in
-which nothing is aligned across families. Whatever is trained, fitted or calibrated on a batch starts from the statistics
-that ``reconstruct`` starts from.
+A batch is one file of cached statistics: the families lie one after the other, as if their models were one collection
+in which nothing is aligned across families. Whatever is trained, fitted or calibrated on a batch starts from the
+statistics that ``reconstruct`` starts from.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ FORMAT, VERSION = "neural-phylogeny-batch", 1
 ALPHA = 1e-3
 """Of the existence test, as the tool's default."""
 
-_TRUTH = {"parents": np.int64, "missing": np.bool_, "trees": np.int64}
+_TRUTH = ("parents", "missing", "trees")
 
 About = Mapping[str, str | float]
 
@@ -169,9 +169,11 @@ def read_batch(path: Path) -> list[KnownFamily]:
     try:
         families, start = [], 0
         for entry in saved.about["families"]:
-            truth = (np.array(entry[name], dtype=kind) for name, kind in _TRUTH.items())
-            stop = start + len(entry["parents"])
-            families.append(KnownFamily(statistics.subset(range(start, stop)), *truth, entry["about"]))
+            parents = np.array(entry["parents"], dtype=np.int64)
+            missing, trees = np.array(entry["missing"], dtype=bool), np.array(entry["trees"], dtype=np.int64)
+            stop = start + len(parents)
+            found = statistics.subset(range(start, stop))
+            families.append(KnownFamily(found, parents, missing, trees, entry["about"]))
             start = stop
     except (LookupError, TypeError, ValueError) as error:
         raise SavedFileError(f"{path}: its families cannot be read ({error}); make it again") from error

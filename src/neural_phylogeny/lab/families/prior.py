@@ -316,6 +316,8 @@ def _merged(base: Mapping[str, Any], own: Mapping[str, Any]) -> dict[str, Any]:
     found = dict(base)
     for key, value in own.items():
         before = base.get(key)
-        joins = isinstance(before, dict) and any(isinstance(one, dict | list | str) for one in before.values())
-        found[key] = _merged(before, value) if joins and isinstance(value, dict) else value
+        found[key] = value
+        if isinstance(before, dict) and isinstance(value, dict):
+            has_fields = any(isinstance(one, dict | list | str) for one in before.values())
+            found[key] = _merged(before, value) if has_fields else value
     return found

@@ -1,10 +1,10 @@
 """Fits the weights of the evidence beside the detector: ``trees/fusion.json``.
 
-One factor on the log-odds of each exact feature, by the likelihood of the true parents of families that the detector was
-not trained on, with a Gaussian prior around the stated log-odds. The direction features together and the innovation tree
-get the factors with most right parents: they decide what is nearly even, where the likelihood hardly changes. The
-evidence is that of ``auto``: computed from cached statistics by the code that answers. Features that these families never
-show keep their odds.
+One factor on the log-odds of each exact feature, by the likelihood of the true parents of families that the detector
+was not trained on, with a Gaussian prior around the stated log-odds. The direction features together and the innovation
+tree get the factors with most right parents: they decide what is nearly even, where the likelihood hardly changes. The
+evidence is that of ``auto``: computed from cached statistics by the code that answers. Features that these families
+never show keep their odds.
 """
 
 from __future__ import annotations
@@ -77,8 +77,8 @@ def evidence_of(families: Iterable[KnownFamily]) -> list[Evidence]:
     found = []
     for known in families:
         for group in known.related():
-            means = group.family.merges.any(axis=0)
-            judged = group.kept(~means) if means.any() else group
+            no_mean = np.logical_not(np.any(group.family.merges, axis=0))
+            judged = group if no_mean.all() else group.kept(no_mean)
             if len(judged) > 1:
                 found.append(Evidence.of(judged))
     return found
@@ -182,11 +182,11 @@ def _report(chosen: Sequence[Evidence], odds: Mapping[str, float], final: Weight
         for name, grid in WEAK.items()
         for weight in grid
     ]
-    weights = [[name, f"{final.get(name, 1.0):.3f}", f"{factors().get(name, 1.0):.3f}"] for name in (*odds, *WEAK)]
+    compared = [[name, f"{final.get(name, 1.0):.3f}", f"{factors().get(name, 1.0):.3f}"] for name in (*odds, *WEAK)]
     return "\n\n".join(
         [
             f"{len(chosen)} families of {sum(len(one.truth) for one in chosen)} models.",
-            table(["evidence", "new weight", "weight that ships"], weights),
+            table(["evidence", "new weight", "weight that ships"], compared),
             table(["weights", "negative log-likelihood", "right parents"], rows),
             table(["weak evidence, the others as fitted", "right parents, all families"], grids),
         ]

@@ -1,8 +1,8 @@
 """Fits the test for a common initialisation: ``detector/initialisation.json``.
 
 Siblings are members of batches whose root was lost, or is left out here. Strangers of one initialisation are roots of
-trees that share it, and whole families of such, of the prior ``strangers``: trained with one recipe in another order, with
-recipes of their own, or on other tasks. Of the latter every fifth batch is for testing alone.
+trees that share it, and whole families of such, of the prior ``strangers``: trained with one recipe in another order,
+with recipes of their own, or on other tasks. Of the latter every fifth batch is for testing alone.
 """
 
 from __future__ import annotations
@@ -250,7 +250,11 @@ def _curve(groups: Groups, log_odds: Array) -> str:
     rows = []
     for threshold in THRESHOLDS:
         shares = [
-            float((log_odds[some] >= threshold).mean() if title.startswith("false") else (log_odds[some] < threshold).mean())
+            float(
+                (log_odds[some] >= threshold).mean()
+                if title.startswith("false")
+                else (log_odds[some] < threshold).mean()
+            )
             for title, some in shown.items()
         ]
         rows.append([f"{threshold:.2f}", *(f"{share:.1%}" for share in shares)])

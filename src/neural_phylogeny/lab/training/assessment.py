@@ -28,7 +28,8 @@ class Assessment:
     exact : int
         Forests without a mistake.
     orphans, found, alarms, complete : int
-        Groups with siblings whose parent is missing, those found; groups without such siblings, those found all the same.
+        Groups with siblings whose parent is missing, those found; groups without such siblings, those found all the
+        same.
     said, held : lists
         For each model the probability given to its parent in the forest, and whether that was right.
     """

@@ -23,8 +23,10 @@ class Sources:
     ----------
     data : path, optional
         Cached collections of the suites; those of the repository by default.
-    batches, wide, tests : path, optional
-        Batches of the priors ``tiny`` and ``wide``, and of ``tiny`` on data sets that are never trained on.
+    batches, wide, strangers : path, optional
+        Batches of the priors of these names; ``batches`` is for ``tiny``.
+    tests : path, optional
+        Batches of ``tiny`` on data sets that are never trained on.
     sets : path, optional
         Data sets for what is trained; the digits of scikit-learn by default.
     work : path, optional
@@ -38,6 +40,7 @@ class Sources:
     data: Path | None = None
     batches: Path | None = None
     wide: Path | None = None
+    strangers: Path | None = None
     tests: Path | None = None
     sets: Path | None = None
     work: Path | None = None
@@ -89,9 +92,11 @@ TABLES = {
     table.name: table
     for table in (
         Table("confidence", "do probabilities mean what they say, and is a missing parent noticed?", "batches, wide"),
-        Table("direction", "every direction feature on every set of edges, those that were dropped too", "batches, wide"),
+        Table(
+            "direction", "every direction feature on every set of edges, those that were dropped too", "batches, wide"
+        ),
         Table("detector", "the detector on families it has not seen, and what it owes to its inputs", "batches, tests"),
-        Table("initialisation", "is an ancestor told from a common initialisation?", "batches, and strangers as tests"),
+        Table("initialisation", "is an ancestor told from a common initialisation?", "batches, strangers"),
         Table("reviewers", "what reviewers of the paper asked of the learning-free methods", "nothing"),
         Table("sampling", "how much of the weights must be read?", "sets, work; trains large networks"),
         Table("unrelated", "how often are independent networks called related?", "sets; trains 250 networks"),

@@ -1,7 +1,7 @@
 """Do probabilities mean what they say, and is a missing parent noticed?
 
-From batches that the detector was not trained on (every 25th of ``--batches``, all of ``--wide``) and the cached suites.
-Every probability is that of ``auto``, computed from cached statistics by the code that answers.
+From batches that the detector was not trained on (every 25th of ``--batches``, all of ``--wide``) and the cached
+suites. Every probability is that of ``auto``, computed from cached statistics by the code that answers.
 """
 
 from __future__ import annotations
@@ -144,7 +144,7 @@ def rootless(groups: Iterable[KnownFamily]) -> Iterator[KnownFamily]:
 
 
 def missing_parents(groups: Sequence[KnownFamily]) -> str:
-    """A row for each prior: right parents and false alarms in whole families; edges and alarms in those without root."""
+    """A row for each prior: right parents, false alarms in whole families; edges, alarms in those without root."""
     whole = [known for known in groups if not known.missing.any() and (known.parents < 0).sum() == 1]
     complete = [(known, posterior_of(known)) for known in whole]
     orphaned = [(known, posterior_of(known)) for known in rootless(groups)]
