@@ -50,7 +50,7 @@ def run(case: str, method: str) -> dict[str, float]:
     answer.to_json()
     answer.to_text()
     times.append(time.perf_counter())
-    hidden = {ancestor.name for ancestor in answer.hidden}
+    hidden = {ancestor.name for ancestor in answer.missing}
     found = {edge.child: edge.parent for edge in answer.edges if edge.parent not in hidden}
     right = np.mean([found.get(f"{k:05d}") == (f"{p:05d}" if p >= 0 else None) for k, p in enumerate(parents)])
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024

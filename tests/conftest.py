@@ -12,7 +12,7 @@ from click.testing import CliRunner, Result
 
 from neural_phylogeny.cli.group import nphylo
 from neural_phylogeny.formats.memory import MemoryCheckpoint
-from neural_phylogeny.records import Edge, Hidden, Kinship, ModelRecord, Phylogeny, Skipped
+from neural_phylogeny.records import Edge, MissingAncestor, ModelRecord, Phylogeny, RelatedPair, Skipped
 from neural_phylogeny.statistics.one_pass import measure, standard_statistics
 from neural_phylogeny.statistics.results import Statistics
 from neural_phylogeny.tensors.alignment import align
@@ -102,14 +102,26 @@ def answer() -> Build:
         models = [(name, k) for k, family in enumerate(families) for name in family if name not in hidden]
         return Phylogeny(
             models=(
-                *(ModelRecord(name, f"x/{name}", "npz", 10, k) for name, k in models),
-                *(ModelRecord(name, f"x/{name}", "npz", 10, None) for name in not_compared),
+                *(
+                    ModelRecord(name=name, path=f"x/{name}", format="npz", parameters=10, family=k)
+                    for name, k in models
+                ),
+                *(
+                    ModelRecord(name=name, path=f"x/{name}", format="npz", parameters=10, family=None)
+                    for name in not_compared
+                ),
             ),
-            edges=tuple(Edge(a, b, "finetune", confidence, 0.9, 1.0) for a, b in two(edges)),
-            undirected=tuple(Kinship(a, b, confidence, 0.9, 1.0) for a, b in two(undirected)),
-            hidden=tuple(Hidden(name, 0) for name in hidden),
+            edges=tuple(
+                Edge(parent=a, child=b, kind="finetune", p_direction=confidence, similarity=0.9, coverage=1.0)
+                for a, b in two(edges)
+            ),
+            undirected=tuple(
+                RelatedPair(a=a, b=b, p_value=1.0 - confidence, similarity=0.9, coverage=1.0)
+                for a, b in two(undirected)
+            ),
+            missing=tuple(MissingAncestor(name=name, family=0) for name in hidden),
             copies=tuple(tuple(group) for group in copies.split()),
-            skipped=tuple(Skipped(f"x/{name}", "it is empty") for name in skipped),
+            skipped=tuple(Skipped(path=f"x/{name}", reason="it is empty") for name in skipped),
         )
 
     return build

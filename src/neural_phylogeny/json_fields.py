@@ -8,11 +8,13 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Mapping, Sequence
-from typing import Any, NoReturn, TypeGuard
+from typing import Any, NoReturn, TypeGuard, TypeVar
 
 from neural_phylogeny.errors import SavedFileError
 
 _REQUIRED: Any = object()
+
+Choice = TypeVar("Choice", bound=str)
 
 
 def parse(text: str, what: str) -> Fields:
@@ -61,10 +63,28 @@ class Fields:
             raise SavedFileError(f"not a {what}: {where or 'the whole'} is not a JSON object")
         self._content: dict[str, Any] = content
 
+    @property
+    def content(self) -> Mapping[str, Any]:
+        """The object as it was parsed."""
+        return self._content
+
     def text(self, key: str, default: str = _REQUIRED) -> str:
         """A string."""
         value = self._get(key, default)
         return value if isinstance(value, str) else self._wrong(key, "a string")
+
+    def text_or_null(self, key: str) -> str | None:
+        """A string; null, or nothing, is None."""
+        value = self._get(key, None)
+        return value if value is None or isinstance(value, str) else self._wrong(key, "a string or null")
+
+    def choice(self, key: str, known: Sequence[Choice]) -> Choice:
+        """One of the known strings."""
+        given = self.text(key)
+        for value in known:
+            if given == value:
+                return value
+        return self._wrong(key, f"one of {', '.join(map(repr, known))}")
 
     def integer(self, key: str) -> int:
         """A whole number of at least 0."""
@@ -85,10 +105,14 @@ class Fields:
             self._wrong(key, "a finite number or null")
         return float(value)
 
-    def share_or_null(self, key: str, default: float | None = None) -> float:
-        """A number from 0 to 1, or null."""
-        value = self.number(key) if default is None else self.number(key, default=default)
-        return value if math.isnan(value) or 0.0 <= value <= 1.0 else self._wrong(key, "between 0 and 1")
+    def number_or_null(self, key: str) -> float | None:
+        """A finite number; null, or nothing, is None."""
+        return None if self._get(key, None) is None else self.number(key)
+
+    def share_or_null(self, key: str) -> float | None:
+        """A number from 0 to 1; null, or nothing, is None."""
+        value = self.number_or_null(key)
+        return value if value is None or 0.0 <= value <= 1.0 else self._wrong(key, "between 0 and 1")
 
     def flag(self, key: str, default: bool) -> bool:
         """True or false."""

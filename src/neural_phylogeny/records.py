@@ -6,121 +6,72 @@ exception to the rule that rooms only know the rooms before them.
 
 from __future__ import annotations
 
-import math
+import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal, get_args
+
+from neural_phylogeny.errors import UnknownChoiceError
+from neural_phylogeny.inputs import ModelRef as ModelRef
+from neural_phylogeny.inputs import Part as Part
+from neural_phylogeny.inputs import Skipped as Skipped
+from neural_phylogeny.inputs import TensorInfo as TensorInfo
+from neural_phylogeny.inputs import Unread as Unread
 
 if TYPE_CHECKING:
     import networkx as nx
 
-KINDS = ("merge", "finetune", "unknown")
-"""Kinds of relation an edge can claim, most specific first; documented in ``docs/result-file.md``."""
+Kind = Literal["merge", "pruned", "cast", "quantized", "shrunk", "finetune", "unknown"]
+KINDS: tuple[Kind, ...] = get_args(Kind)
+"""Kinds of relation that an edge can claim, the most specific first; documented in ``docs/result-file.md``."""
+
+Favours = Literal["related", "unrelated", "parent", "no parent", "neither"]
+FAVOURS: tuple[Favours, ...] = get_args(Favours)
+"""What a piece of evidence can support; see ``Evidence``."""
+
+Verdict = Literal["parent", "child", "related", "unrelated", "copies", "not comparable"]
+"""What a comparison of two models found."""
+
+UndecidedReason = Literal["common initialisation", "common initialisation or missing ancestor"]
+UNDECIDED_REASONS: tuple[UndecidedReason, ...] = get_args(UndecidedReason)
+"""Why no descent is claimed of models with common weights."""
+
+Relation = Literal["child", "related", "child of a missing ancestor"]
+"""What an explained model is to the other model of a claim."""
 
 
-@dataclass(frozen=True, slots=True)
-class TensorInfo:
-    """What a checkpoint says of one tensor before any of its values are read.
-
-    ``dtype`` is the NumPy or ml_dtypes name of the values that ``read`` returns, and ``output_axis`` the axis
-    of the output units: 0 in PyTorch and ONNX convolutions, -1 in Keras. ``codes`` is the scheme of codes that the
-    values are stored as, such as ``"gptq"``, and ``code_bits`` the bits of a code; empty and 0 for plain numbers.
-    """
-
-    name: str
-    shape: tuple[int, ...]
-    dtype: str
-    output_axis: int = 0
-    codes: str = ""
-    code_bits: int = 0
-
-    @property
-    def size(self) -> int:
-        """Number of values."""
-        return math.prod(self.shape)
-
-
-@dataclass(frozen=True, slots=True)
-class Unread:
-    """Weights of a checkpoint that cannot be compared: codes that the file does not say how to read.
-
-    ``tensors`` are the names of the stored tensors, ``weights`` how many weights they stand for (an estimate where the
-    bits of a code are not known), ``reason`` says why, without a full stop.
-    """
-
-    tensors: tuple[str, ...]
-    weights: int
-    reason: str
-
-
-@dataclass(frozen=True, slots=True)
-class Part:
-    """One weight file of a model; its tensors are named ``prefix + name``.
-
-    Where ``tensor`` is given, the file holds one tensor only, and ``tensor`` is what the model calls it.
-    """
-
-    file: str
-    prefix: str = ""
-    tensor: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class ModelRef:
-    """One model that a source found: where it lies, not what is in it.
-
-    ``path`` is the file or folder as given or as found by the walk; ``parts`` the weight files behind it. ``found_in``
-    is the folder or pattern in which the model was found, empty where it was named itself; ``index`` the shard index.
-    """
-
-    name: str
-    path: str
-    parts: tuple[Part, ...]
-    component: str | None = None
-    found_in: str = ""
-    index: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class Skipped:
-    """A path that was looked at and left out, with the reason as a sentence.
-
-    ``is_model`` is False for what is certainly no further model: training states, data, a second copy of a model.
-    """
-
-    path: str
-    reason: str
-    is_model: bool = True
-
-
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Evidence:
-    """One measurement that speaks for or against a claim.
+    """One measurement that supports or opposes a claim.
 
     Attributes
     ----------
-    witness : str
-        What was measured, a short stable identifier such as ``"aligned-cosine"``.
+    feature : str
+        What was measured, a short stable identifier such as ``"kurtosis"``.
     value : float
-        The measured number; its unit is the witness's own.
-    favours : str
-        Which way it points: a model's name as parent, ``"kin"``, ``"strangers"`` or ``"neither"``.
+        The measured number, in the feature's own unit.
+    favours : Favours
+        ``"related"`` or ``"unrelated"``; ``"parent"``: ``model`` is the parent; ``"no parent"``: no model of the
+        collection is; ``"neither"``: the measurement does not decide.
     strength : float
-        How strongly, from 0 (says nothing) to 1 (certain).
+        From 0 (says nothing) to 1 (certain).
     statement : str
-        The same in plain words.
+        The measurement in plain words.
+    model : str, optional
+        Name of the favoured parent; None unless ``favours`` is ``"parent"``.
     """
 
-    witness: str
+    feature: str
     value: float
-    favours: str
+    favours: Favours
     strength: float
     statement: str
+    model: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ModelRecord:
-    """One model of a result. Equal ``family`` means related; None means it could not be compared."""
+    """One model of a result. Equal ``family`` means related; None: it could not be compared or is undecided."""
 
     name: str
     path: str
@@ -130,65 +81,69 @@ class ModelRecord:
     remark: str = ""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Edge:
-    """``child`` was made from ``parent``.
+    """``child`` was made from ``parent``. A number that is not known is None.
 
     Attributes
     ----------
-    confidence : float
-        Probability that this and nobody else, here or missing, is the parent; by methods that do not know it, that of
-        the direction.
-    similarity, coverage : float
+    p_parent : float, optional
+        Probability that this model is the parent, against every other model of the collection and none of them.
+    p_direction : float, optional
+        Probability of this direction, given that one of the two models was made from the other.
+    p_value : float, optional
+        p-value of the relatedness test of the pair, not corrected for the number of pairs; None where no test was
+        needed because a layer is identical.
+    similarity, coverage : float, optional
         Cosine of the compared matrices; share of the larger model's parameters that were compared.
-    kinship : float
-        One less the chance that unrelated models match so well.
-    direction : float
-        Probability of this direction, given that one of the two was made from the other; NaN where that is the
-        confidence.
-    support : float
-        Share of draws of the matrices, with replacement, in which the edge is found again; NaN where none were drawn.
+    support : float, optional
+        Bootstrap support: the share of resamples of the matrices that recover the edge.
     """
 
     parent: str
     child: str
-    kind: str
-    confidence: float
-    similarity: float
-    coverage: float
+    kind: Kind
+    p_parent: float | None = None
+    p_direction: float | None = None
+    p_value: float | None = None
+    similarity: float | None = None
+    coverage: float | None = None
+    support: float | None = None
     evidence: tuple[Evidence, ...] = ()
-    kinship: float = math.nan
-    direction: float = math.nan
-    support: float = math.nan
+
+    @property
+    def confidence(self) -> float | None:
+        """``p_parent`` where it is known, else ``p_direction``."""
+        return self.p_direction if self.p_parent is None else self.p_parent
 
 
-@dataclass(frozen=True, slots=True)
-class Kinship:
-    """``a`` and ``b`` are related, but the weights do not say who came first.
-
-    ``confidence`` is one less the chance that unrelated models match so well.
-    """
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RelatedPair:
+    """``a`` and ``b`` are related, but the weights do not show which came first. Numbers as those of an ``Edge``."""
 
     a: str
     b: str
-    confidence: float
-    similarity: float
-    coverage: float
+    p_value: float | None = None
+    similarity: float | None = None
+    coverage: float | None = None
     evidence: tuple[Evidence, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class TensorComparison:
-    """One tensor of two models side by side; ``coverage`` is the share of the larger one that was compared."""
+    """One tensor of two models side by side; ``coverage`` is the share of the larger one that was compared.
+
+    ``cosine`` is None where the tensor has no direction (all zero) or no finite values.
+    """
 
     name: str
     name_in_b: str
     role: str
-    cosine: float
+    cosine: float | None
     coverage: float
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Reasons:
     """The evidence of a claim by which way it points, the strongest first."""
 
@@ -197,78 +152,106 @@ class Reasons:
     neutral: tuple[Evidence, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Comparison:
-    """What is known of two models.
+    """The result of comparing two models. A number that is not known is None.
 
-    ``verdict`` is one of ``parent`` (a is the parent of b), ``child``, ``related`` (direction undecided),
-    ``unrelated``, ``copies``, ``not comparable``; ``confidence`` is, for the first two, the probability that it is so
-    and that the two are not siblings, else that of the kinship. ``kinship`` and ``direction`` are those of an ``Edge``.
-    ``reasons`` is the evidence sorted; ``what_would_change`` are sentences.
-    ``share_read`` is the share of the compared weights that was read: below 1, copies are equal in all that was read,
-    and how sure that makes them copies is not known (NaN).
+    Attributes
+    ----------
+    verdict : Verdict
+        ``"parent"``: a is the parent of b; ``"child"``: b is the parent of a; ``"related"``: the direction is
+        undecided.
+    p_parent, p_direction, p_value, similarity, coverage : float, optional
+        As those of an ``Edge``; the first two only where the verdict is ``"parent"`` or ``"child"``.
+    share_read : float
+        Share of the compared weights that was read; below 1, copies are equal in all that was read.
+    reasons : Reasons
+        The evidence sorted by what it says of the verdict.
+    what_would_change : tuple of str
+        Sentences: what would change the verdict.
     """
 
     a: ModelRecord
     b: ModelRecord
-    verdict: str
-    confidence: float
-    similarity: float
-    coverage: float
-    evidence: tuple[Evidence, ...] = ()
-    tensors: tuple[TensorComparison, ...] = ()
-    skipped: tuple[Skipped, ...] = ()
-    kinship: float = math.nan
-    direction: float = math.nan
+    verdict: Verdict
+    p_parent: float | None = None
+    p_direction: float | None = None
+    p_value: float | None = None
+    similarity: float | None = None
+    coverage: float | None = None
     share_read: float = 1.0
+    evidence: tuple[Evidence, ...] = ()
     reasons: Reasons = Reasons()
     what_would_change: tuple[str, ...] = ()
+    tensors: tuple[TensorComparison, ...] = ()
+    skipped: tuple[Skipped, ...] = ()
+
+    @property
+    def confidence(self) -> float | None:
+        """``p_parent`` where it is known, else ``p_direction``."""
+        return self.p_direction if self.p_parent is None else self.p_parent
 
 
-@dataclass(frozen=True, slots=True)
-class Hidden:
-    """An ancestor that must have existed but is not in the collection."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MissingAncestor:
+    """An ancestor that must have existed but is not in the collection; edges name it as a parent."""
 
     name: str
     family: int
 
 
-@dataclass(frozen=True, slots=True)
-class ExplainedClaim:
-    """One claim on a model, and why.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class UndecidedGroup:
+    """Models with common weights of which no descent is claimed: they share an initialisation, or perhaps an ancestor.
 
-    ``relation`` says what the model is to ``other``: one of ``child``, ``related``, ``child of a hidden ancestor``.
-    The probabilities are those of the ``Edge`` or ``Kinship``; ``what_would_change`` are sentences.
+    Members that are related to no other model by descent have no family.
     """
 
-    relation: str
+    models: tuple[str, ...]
+    reason: UndecidedReason
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ExplainedClaim:
+    """One claim about a model and its reasons.
+
+    ``relation`` is what the model is to ``other``; the numbers are those of the ``Edge`` or ``RelatedPair``;
+    ``what_would_change`` are sentences.
+    """
+
+    relation: Relation
     other: str
-    confidence: float
-    kinship: float
-    direction: float
-    support: float
-    similarity: float
-    coverage: float
-    reasons: Reasons
-    what_would_change: tuple[str, ...]
+    p_parent: float | None = None
+    p_direction: float | None = None
+    p_value: float | None = None
+    similarity: float | None = None
+    coverage: float | None = None
+    support: float | None = None
+    reasons: Reasons = Reasons()
+    what_would_change: tuple[str, ...] = ()
+
+    @property
+    def confidence(self) -> float | None:
+        """``p_parent`` where it is known, else ``p_direction``."""
+        return self.p_direction if self.p_parent is None else self.p_parent
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Explanation:
-    """Why one model stands where it does: every claim on it, what cannot be known, and what was made from it.
+    """Every claim about one model with its reasons, what cannot be known, and which models were made from it.
 
-    ``told_of`` is the model that the claims are told of: the first of its copies, mostly the model itself. ``warnings``
-    are sentences; ``children`` names.
+    ``representative`` is the model that the claims name: the first of its copies, in most cases the model itself.
+    ``warnings`` are sentences; ``children`` are names.
     """
 
     model: ModelRecord
-    told_of: str
+    representative: str
     claims: tuple[ExplainedClaim, ...] = ()
     warnings: tuple[str, ...] = ()
     children: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Phylogeny:
     """The answer: which models descend from which, how sure, and why.
 
@@ -276,13 +259,94 @@ class Phylogeny:
     equal, of which the first stands in ``edges`` and the others do not.
     """
 
-    models: tuple[ModelRecord, ...]
+    models: tuple[ModelRecord, ...] = ()
     edges: tuple[Edge, ...] = ()
-    undirected: tuple[Kinship, ...] = ()
-    hidden: tuple[Hidden, ...] = ()
+    undirected: tuple[RelatedPair, ...] = ()
+    missing: tuple[MissingAncestor, ...] = ()
+    undecided: tuple[UndecidedGroup, ...] = ()
     copies: tuple[tuple[str, ...], ...] = ()
     skipped: tuple[Skipped, ...] = ()
     provenance: Mapping[str, Any] = field(default_factory=dict)
+
+    def __str__(self) -> str:
+        return self.to_text()
+
+    def __repr__(self) -> str:
+        from neural_phylogeny.reports.families import summary
+
+        return f"<Phylogeny: {summary(self)}>"
+
+    @classmethod
+    def load(cls, path: str | os.PathLike[str]) -> Phylogeny:
+        """A result file, of this version or an older one.
+
+        Raises
+        ------
+        SavedFileError
+            When the file cannot be read or is not a result file.
+        """
+        from neural_phylogeny.reports.json import load
+
+        found: Phylogeny = load(path)
+        return found
+
+    def save(self, path: str | os.PathLike[str]) -> None:
+        """Write the result file; it is complete or absent."""
+        from neural_phylogeny.reports.json import save
+
+        save(self, path)
+
+    @property
+    def roots(self) -> tuple[str, ...]:
+        """Names of the compared models without a parent, missing ancestors left out; copies count as one."""
+        children = {edge.child for edge in self.edges}
+        copies = {name for group in self.copies for name in group[1:]}
+        named = (model.name for model in self.models if model.family is not None)
+        return tuple(name for name in named if name not in children | copies)
+
+    def parent_of(self, name: str) -> str | None:
+        """Name of the main parent of a model, a model or a missing ancestor; None for a root.
+
+        Raises
+        ------
+        UnknownChoiceError
+            When the result has no such model; so do the methods below.
+        """
+        name = self._representative(name)
+        return next((edge.parent for edge in self.edges if edge.child == name), None)
+
+    def children_of(self, name: str) -> tuple[str, ...]:
+        """Names of the models that were made from a model."""
+        name = self._representative(name)
+        return tuple(edge.child for edge in self.edges if edge.parent == name)
+
+    def ancestors_of(self, name: str) -> tuple[str, ...]:
+        """Names of the main parent of a model, its main parent and so on up to the root."""
+        found: list[str] = []
+        above = self.parent_of(name)
+        while above is not None and above not in found:
+            found.append(above)
+            above = next((edge.parent for edge in self.edges if edge.child == above), None)
+        return tuple(found)
+
+    def family_of(self, name: str) -> tuple[str, ...]:
+        """Names of the models of a model's family, itself included; itself alone where it has none."""
+        self._representative(name)
+        family = next(model.family for model in self.models if model.name == name)
+        return (name,) if family is None else tuple(model.name for model in self.models if model.family == family)
+
+    def explain(self, name: str) -> Explanation:
+        """The claims about a model with the evidence for and against each."""
+        from neural_phylogeny.reports.explanation import explain
+
+        return explain(self, name)
+
+    def _representative(self, name: str) -> str:
+        """The first of the copies of a model, which the claims name."""
+        known = [model.name for model in self.models]
+        if name not in known:
+            raise UnknownChoiceError("model", name, known)
+        return next((group[0] for group in self.copies if name in group), name)
 
     @property
     def graph(self) -> nx.DiGraph[str]:

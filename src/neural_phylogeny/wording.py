@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 
-from neural_phylogeny.records import Edge, Evidence, Kinship, Reasons
+from neural_phylogeny.records import Edge, Evidence, Reasons, RelatedPair, Verdict
 
-RUNNER_UP, NOBODY = "runner-up", "nobody"
-"""The witness that names the next likely parent, and whom it favours where that is none of the models here."""
+RUNNER_UP = "runner-up"
+"""The feature that names the next likely parent, or that there is none."""
 
 MOST = 1000.0
 """Odds beyond are not told in figures: no calibration reaches so far."""
+
+SMALLEST_P = 1e-12
+"""Smaller p-values are not written out: the null distribution is not known that far out."""
 
 HALF = 0.5
 """Where less of the weights was compared, the rest could tell another story."""
@@ -23,73 +26,86 @@ TWO = (
 """What the weights of a family of two cannot tell, whatever the confidence."""
 
 
-def weigh(evidence: Sequence[Evidence], supporting: Collection[str], opposing: Collection[str] | None) -> Reasons:
-    """Evidence by what it favours, the strongest first; ``opposing`` None means all that favours something else."""
+def weigh(
+    evidence: Sequence[Evidence], supports: Callable[[Evidence], bool], opposes: Callable[[Evidence], bool]
+) -> Reasons:
+    """Evidence by what it says of a claim, the strongest first; what does neither is neutral."""
     groups: tuple[list[Evidence], list[Evidence], list[Evidence]] = [], [], []
     for each in sorted(evidence, key=lambda e: -(0.0 if math.isnan(e.strength) else e.strength)):
-        if each.favours in supporting:
-            groups[0].append(each)
-        elif each.favours != "neither" and (opposing is None or each.favours in opposing):
-            groups[1].append(each)
-        else:
-            groups[2].append(each)
-    return Reasons(*map(tuple, groups))
+        groups[0 if supports(each) else 1 if opposes(each) else 2].append(each)
+    return Reasons(supporting=tuple(groups[0]), opposing=tuple(groups[1]), neutral=tuple(groups[2]))
 
 
-def reasons_for(claim: Edge | Kinship) -> Reasons:
-    """The evidence of a claim, sorted; whom a witness takes for the parent says nothing of kinship alone."""
-    if isinstance(claim, Edge):
-        return weigh(claim.evidence, {claim.parent, "kin"}, None)
-    return weigh(claim.evidence, {"kin"}, {"strangers"})
+def reasons_for(claim: Edge | RelatedPair) -> Reasons:
+    """The evidence of a claim, sorted; evidence of the direction says nothing of relatedness alone."""
+    if isinstance(claim, RelatedPair):
+        return weigh(claim.evidence, lambda e: e.favours == "related", lambda e: e.favours == "unrelated")
+
+    def supports(evidence: Evidence) -> bool:
+        if evidence.favours == "parent":
+            return evidence.model == claim.parent
+        return evidence.favours == "related"
+
+    return weigh(claim.evidence, supports, lambda e: e.favours != "neither")
 
 
-def what_would_change(claim: Edge | Kinship, n_models: int) -> tuple[str, ...]:
+def what_would_change(claim: Edge | RelatedPair, n_models: int) -> tuple[str, ...]:
     """Sentences on what would turn a claim around, each true of this one; ``n_models`` is the size of its family."""
-    told = _of_edge(claim) if isinstance(claim, Edge) else _of_kinship(claim)
-    sentences = [*told, *([TWO] if n_models == 2 else ())]
-    if claim.coverage < HALF:
+    own = _of_edge(claim) if isinstance(claim, Edge) else _of_pair(claim)
+    sentences = [*own, *([TWO] if n_models == 2 else ())]
+    if claim.coverage is not None and claim.coverage < HALF:
         sentences.append(f"Only {percent(claim.coverage)} of the larger model's weights could be compared.")
     return tuple(sentences)
 
 
 def orphan_would_change(edge: Edge) -> tuple[str, ...]:
-    """The same of a child of a hidden ancestor."""
+    """The same for a child of a missing ancestor."""
     return (
-        f"The detector is {percent(edge.confidence)} sure that the parent of {edge.child} is missing; the checkpoint "
-        "that it and its siblings were made from, put beside them, would take the place of the hidden ancestor, and if "
+        f"The parent of {edge.child} is missing with probability {percent(edge.confidence)}. The checkpoint that it "
+        "and its siblings were made from would take the place of the missing ancestor if it were in the collection; if "
         "none ever existed, one of the siblings is the parent.",
     )
 
 
-def verdict_would_change(verdict: str, kinship: float, alpha: float, share_read: float = 1.0) -> tuple[str, ...]:
-    """The same of two models that are called unrelated, copies, or not comparable; ``kinship`` as of an ``Edge``."""
+def verdict_would_change(verdict: Verdict, p: float | None, alpha: float, share_read: float = 1.0) -> tuple[str, ...]:
+    """The same for two models that are unrelated, copies, or not comparable; ``p`` is the p-value of the test."""
     if verdict == "unrelated":
         return (
-            f"They would be called related if strangers matched so well with a probability below {alpha:g}; here it is "
-            f"{1.0 - kinship:.2g}.",
-            "A copy whose units were permuted or rescaled after training is called unrelated too.",
+            f"A p-value below {alpha:g} would make them related; it is {1.0 if p is None else p:.2g}.",
+            "A copy whose units were permuted or rescaled after training is also called unrelated.",
         )
     if verdict == "copies":
-        unread = "" if share_read == 1.0 else "; not all were read, and reading them all would tell"
+        unread = "" if share_read == 1.0 else "; unread values may differ"
         return (f"A single different value in a weight that both have would make them two models{unread}.",)
-    return ("The test needs matrices that both share, finite and larger: so little would match by chance.",)
+    return ("The test needs larger, finite matrices that both models have; smaller ones could match by chance.",)
 
 
-def percent(share: float) -> str:
-    """A share as a percentage that never rounds to a certainty it is not.
+def percent(share: float | None) -> str:
+    """A proportion or probability as a percentage that never rounds to a certainty.
 
     Examples
     --------
-    >>> percent(0.974), percent(0.9999), percent(1.0), percent(0.001), percent(float("nan"))
+    >>> percent(0.974), percent(0.9999), percent(1.0), percent(0.001), percent(None)
     ('97 %', '>99 %', '100 %', '<1 %', '-')
     """
-    if math.isnan(share):
+    if share is None or math.isnan(share):
         return "-"
     if 0.99 < share < 1.0:
         return ">99 %"
     if 0.0 < share < 0.01:
         return "<1 %"
     return f"{share:.0%}".replace("%", " %")
+
+
+def p_value(p: float) -> str:
+    """A p-value as it is written.
+
+    Examples
+    --------
+    >>> p_value(0.034), p_value(2.1e-5), p_value(1e-40)
+    ('p = 0.034', 'p = 2.1e-05', 'p < 1e-12')
+    """
+    return f"p < {SMALLEST_P:g}" if p < SMALLEST_P else f"p = {p:.2g}"
 
 
 def odds(probability: float) -> str:
@@ -107,63 +123,60 @@ def odds(probability: float) -> str:
 
 
 def _of_edge(edge: Edge) -> Iterator[str]:
-    sure = edge.confidence if math.isnan(edge.direction) else edge.direction
-    if not math.isnan(sure):
+    if edge.p_direction is not None:
         yield (
-            f"The direction stands at odds of {odds(sure)}, given that one of the two was made from the other: a "
-            "further witness for the reverse that is worth more than that would turn it around."
+            f"The direction has odds of {odds(edge.p_direction)}, given that one of the two was made from the other; "
+            "evidence for the reverse direction with higher odds would turn it around."
         )
     yield from _of_rival(edge)
-    measured = [e for e in reasons_for(edge).opposing if e.witness != RUNNER_UP]
+    measured = [e for e in reasons_for(edge).opposing if e.feature != RUNNER_UP]
     if measured:
         yield (
-            f"The strongest witness against it is {measured[0].witness} (strength {measured[0].strength:.2f} of 1): "
+            f"The strongest evidence against it is {measured[0].feature} (strength {measured[0].strength:.2f} of 1): "
             f"{measured[0].statement}."
         )
     else:
         yield (
-            f"Nothing that was measured speaks against it; a checkpoint between {edge.parent} and {edge.child}, or a "
-            "sibling, once here, still could."
+            f"No measurement opposes it; a checkpoint between {edge.parent} and {edge.child}, or a sibling, could "
+            "still change it."
         )
-    if edge.support < 1.0:
-        yield f"It is found again in {percent(edge.support)} of the draws of the matrices."
+    if edge.support is not None and edge.support < 1.0:
+        yield f"{percent(edge.support)} of the resamples of the matrices recover it."
 
 
 def _of_rival(edge: Edge) -> Iterator[str]:
-    rival = next((e for e in edge.evidence if e.witness == RUNNER_UP), None)
-    if rival is None or math.isnan(edge.confidence):
+    rival = next((e for e in edge.evidence if e.feature == RUNNER_UP), None)
+    if rival is None or edge.p_parent is None:
         return
-    missing = rival.favours == NOBODY
-    who = f"{edge.child} has no parent here" if missing else f"{rival.favours} is its parent"
-    if rival.value < edge.confidence:
-        against = odds(edge.confidence / (edge.confidence + rival.value))
-        further = "; its true parent, once here, would take that place" if missing else ""
+    missing = rival.favours == "no parent"
+    answer = f"{edge.child} has no parent here" if missing else f"{rival.model} is its parent"
+    if rival.value < edge.p_parent:
+        against = odds(edge.p_parent / (edge.p_parent + rival.value))
+        further = "; if its true parent were in the collection, it would take that place" if missing else ""
         yield (
-            f"Next likely is that {who} ({percent(rival.value)}); the odds for {edge.parent} against that are "
-            f"{against}{further}."
+            f"The next likely answer is that {answer} ({percent(rival.value)}); the odds for {edge.parent} against it "
+            f"are {against}{further}."
         )
     elif missing:
         yield (
-            f"That {who} is no less likely ({percent(rival.value)}): the edge says who came first, if one was made "
-            "from the other."
+            f"It is at least as likely that {answer} ({percent(rival.value)}): the edge gives the direction, if one of "
+            "the two was made from the other."
         )
     else:
         yield (
-            f"By itself it is no less likely that {who} ({percent(rival.value)}); with the other edges the forest is "
-            f"likelier with {edge.parent}."
+            f"Taken alone, it is at least as likely that {answer} ({percent(rival.value)}); together with the other "
+            f"edges, the forest is more likely with {edge.parent}."
         )
 
 
-def _of_kinship(pair: Kinship) -> Iterator[str]:
-    said = {
-        name: sorted({e.witness for e in pair.evidence if e.favours == name and e.witness != RUNNER_UP})
+def _of_pair(pair: RelatedPair) -> Iterator[str]:
+    features = {
+        name: sorted({e.feature for e in pair.evidence if e.model == name and e.feature != RUNNER_UP})
         for name in (pair.a, pair.b)
     }
-    if any(said.values()):
-        heard = "; ".join(
-            f"{', '.join(witnesses) or 'no witness'} for {name} as the parent" for name, witnesses in said.items()
-        )
-        yield f"The direction stands at even odds, or nearly: {heard}. Any clear witness would decide it."
+    if any(features.values()):
+        both = "; ".join(f"{', '.join(found) or 'no feature'} for {name}" for name, found in features.items())
+        yield f"The direction is at or near even odds ({both} as the parent). One clear feature would decide it."
     else:
-        yield "No witness tells a direction; any clear one would decide it."
-    yield f"The base checkpoint of {pair.a} and {pair.b}, or a checkpoint between the two, would show who came first."
+        yield "No feature gives a direction; one clear feature would decide it."
+    yield f"The base checkpoint of {pair.a} and {pair.b}, or a checkpoint between the two, would show which came first."

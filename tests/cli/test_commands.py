@@ -37,7 +37,7 @@ def test_show_refuses_what_is_no_result(run, tmp_path):
     (tmp_path / "x.json").write_text('{"format": "neural-phylogeny", "version": 9}')
     message = run("show", tmp_path / "x.json", code=3).stderr
     assert message.startswith(
-        f"nphylo: {tmp_path / 'x.json'}: a result file of version 9; this program reads version 1"
+        f"nphylo: {tmp_path / 'x.json'}: a result file of version 9; this program reads versions 1 to 2"
     )
     assert "No such file or directory" in run("show", tmp_path / "none.json", code=3).stderr
     (tmp_path / "x.json").write_bytes(b"\xff\xfe")
@@ -51,7 +51,7 @@ def test_compare(run, folder):
         assert words in result.stdout
     strangers = run("compare", folder / "base.npz", folder / "stranger\x1b[2J.npz")
     assert strangers.stdout.splitlines()[0] == (
-        r"base.npz and stranger\x1b[2J.npz are unrelated, as far as their weights tell"
+        r"base.npz and stranger\x1b[2J.npz are unrelated, as far as their weights show"
     )
     assert "\x1b" not in strangers.output
 

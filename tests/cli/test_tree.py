@@ -131,7 +131,7 @@ def test_options_reach_the_facade(run, monkeypatch):
 
     def reconstruct(models: list[str], **options: object) -> Phylogeny:
         seen.update(options, models=models)
-        return Phylogeny(())
+        return Phylogeny(models=())
 
     monkeypatch.setattr(facade, "reconstruct", reconstruct)
     options = ["--method", "star", "--alpha", "0.01", "--threads", "2", "--memory", "512M", "--seed", "3"]

@@ -36,14 +36,16 @@ def test_an_initialisation_is_none_and_an_ancestor_is_one(rng, n):
 
 def test_strangers_of_one_initialisation_are_no_family_and_say_why(rng):
     strangers = reconstruct(dict(zip("abcde", siblings(rng, 0.0, 0.4), strict=True)))
-    assert len({model.family for model in strangers.models}) == 5
-    assert (strangers.edges, strangers.undirected, strangers.hidden) == ((), (), ())
-    assert (
-        strangers.models[0].remark == "it shares its initialisation with b, c, d and 1 more; nothing trained is shared"
-    )
+    assert {model.family for model in strangers.models} == {None}
+    assert [(group.models, group.reason) for group in strangers.undecided] == [
+        (("a", "b", "c", "d", "e"), "common initialisation")
+    ]
+    assert (strangers.edges, strangers.undirected, strangers.missing) == ((), (), ())
+    assert strangers.models[0].remark == "same random initialisation as b, c, d and 1 more, trained independently"
     assert strangers.models[0].remark in strangers.to_text()
+    assert "Related to no other" not in strangers.to_text()
     kin = reconstruct(dict(zip("abcde", siblings(rng, 0.8, 0.04), strict=True)))
-    assert len(kin.hidden) == len({model.family for model in kin.models}) == 1
+    assert len(kin.missing) == len({model.family for model in kin.models}) == 1
     assert {model.remark for model in kin.models} == {""}
 
 

@@ -31,8 +31,15 @@ def trees(parents):
 def told(parents):
     families = trees(parents)
     return Phylogeny(
-        models=tuple(ModelRecord(name, name, "npz", 10, families[k]) for k, name in enumerate(NAMES)),
-        edges=tuple(Edge(NAMES[p], NAMES[k], "finetune", 0.9, 0.9, 1.0) for k, p in parents.items() if p >= 0),
+        models=tuple(
+            ModelRecord(name=name, path=name, format="npz", parameters=10, family=families[k])
+            for k, name in enumerate(NAMES)
+        ),
+        edges=tuple(
+            Edge(parent=NAMES[p], child=NAMES[k], kind="finetune", p_direction=0.9, similarity=0.9, coverage=1.0)
+            for k, p in parents.items()
+            if p >= 0
+        ),
     )
 
 
@@ -65,7 +72,7 @@ def same_partition(a, b):
 @settings(deadline=None, max_examples=30)
 @given(forests())
 def test_calling_all_models_copies_of_each_other_is_no_way_to_be_right(truth):
-    models = tuple(ModelRecord(name, name, "npz", 10, 0) for name in NAMES)
+    models = tuple(ModelRecord(name=name, path=name, format="npz", parameters=10, family=0) for name in NAMES)
     counts = counts_of(score(Phylogeny(models=models, copies=(tuple(NAMES),)), known(truth)))
     n_edges = sum(parent >= 0 for parent in truth.values())
     assert counts["exact_parent"][0] == 0

@@ -10,7 +10,9 @@ from neural_phylogeny.records import ModelRecord, Phylogeny
 
 
 def models(*paths: tuple[str, str]) -> Phylogeny:
-    return Phylogeny(tuple(ModelRecord(name, path, "npz", 1, 0) for name, path in paths))
+    return Phylogeny(
+        models=tuple(ModelRecord(name=name, path=path, format="npz", parameters=1, family=0) for name, path in paths)
+    )
 
 
 def test_a_whole_file():

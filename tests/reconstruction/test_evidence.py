@@ -19,16 +19,16 @@ def root(rng):
 def test_a_matrix_that_is_the_same_is_the_reason(measured, root, rng):
     child = {"a": root["a"], "b": rng.normal(size=(20, 40)).astype(np.float32)}
     found = existence_evidence(existence(measured(root, child), 1e-3, 1), 0, 1)
-    assert (found.witness, found.favours, found.strength) == ("equal-matrix", "kin", 1.0)
+    assert (found.feature, found.favours, found.strength) == ("equal-matrix", "related", 1.0)
 
 
 def test_else_units_match_or_they_do_not(measured, root, rng):
     child = {name: w + 0.1 * rng.normal(size=w.shape).astype(np.float32) for name, w in root.items()}
     stranger = {name: rng.normal(size=w.shape).astype(np.float32) for name, w in root.items()}
     found = existence(measured(root, child, stranger), 1e-3, 3)
-    assert existence_evidence(found, 0, 1).favours == "kin"
-    assert existence_evidence(found, 0, 2).favours == "strangers"
-    assert "do not match clearly" in existence_evidence(found, 0, 2).statement
+    assert existence_evidence(found, 0, 1).favours == "related"
+    assert existence_evidence(found, 0, 2).favours == "unrelated"
+    assert "do not clearly match" in existence_evidence(found, 0, 2).statement
 
 
 def test_counters_name_the_one_that_saw_fewer_batches_as_parent(measured, root, rng):
@@ -38,13 +38,13 @@ def test_counters_name_the_one_that_saw_fewer_batches_as_parent(measured, root, 
         | {"bn.num_batches_tracked": np.array(100)},
     ]
     found = exact_evidence(exact_marks(measured(*models)), 0, 1, NAMES)
-    assert [(one.witness, one.favours) for one in found] == [("batches-seen", "second")]
-    assert found[0].statement.startswith("first has counted more batches")
+    assert [(one.feature, one.favours, one.model) for one in found] == [("batches-seen", "parent", "second")]
+    assert found[0].statement.startswith("first has counted more training batches")
 
 
 def test_every_witness_of_direction_is_told_in_words(measured, root, rng):
     child = {name: w + 0.1 * rng.standard_t(3, size=w.shape).astype(np.float32) for name, w in root.items()}
     _, votes = log_odds(measured(root, child))
     found = direction_evidence(votes, 0, 1, NAMES)
-    assert [one.witness for one in found] == [witness.name for witness in WITNESSES]
-    assert all(one.favours in one.statement or one.favours == "neither" for one in found)
+    assert [one.feature for one in found] == [witness.name for witness in WITNESSES]
+    assert all(one.favours == "neither" if one.model is None else one.model in one.statement for one in found)

@@ -87,7 +87,7 @@ def test_the_orientation_of_keras_is_known(rng):
 
     models = [{"k": smooth(rng, 64, 100).T.copy()} for _ in range(6)]
     checkpoints = [MemoryCheckpoint(model) for model in models]
-    infos = [{"k": TensorInfo("k", (100, 64), "float32", -1)} for _ in models]
+    infos = [{"k": TensorInfo(name="k", shape=(100, 64), dtype="float32", output_axis=-1)} for _ in models]
     assert not existence(measure(checkpoints, align(infos, list("abcdef")))).related.any()
 
 

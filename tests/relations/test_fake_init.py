@@ -115,7 +115,7 @@ def test_sums_are_over_what_both_have():
     [((8, 5), 0, (5, 8)), ((8, 4, 3, 3), 0, (36, 72)), ((3, 3, 4, 8), -1, (36, 72)), ((5, 8), -1, (5, 8))],
 )
 def test_fans(shape, axis, expected):
-    info = {"w": TensorInfo("w", shape, "float32", axis)}
+    info = {"w": TensorInfo(name="w", shape=shape, dtype="float32", output_axis=axis)}
     [tensor] = align([info, info], ["a", "b"]).tensors
     assert fans(tensor) == expected
 

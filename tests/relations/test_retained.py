@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from neural_phylogeny.relations.direction import log_odds
-from neural_phylogeny.relations.retained import lasting, matrix_cosines, median
+from neural_phylogeny.relations.retained import matrix_cosines, median, retained
 
 
 @pytest.fixture
@@ -27,7 +27,7 @@ def test_cosines_are_those_of_the_matrices(measured, root, rng):
 
 def test_a_fresh_head_did_not_last(measured, root, rng):
     child = moved(root, rng) | {"head": rng.uniform(-1, 1, size=(10, 40))}
-    found = lasting(measured(root, child, moved(root, rng)))
+    found = retained(measured(root, child, moved(root, rng)))
     assert found[:, 0, 1].tolist() == [True, True, False]
     assert found[:, 0, 2].all()
     np.testing.assert_array_equal(found, found.transpose(0, 2, 1))
@@ -35,7 +35,7 @@ def test_a_fresh_head_did_not_last(measured, root, rng):
 
 def test_of_strangers_everything_is_left(measured, root, rng):
     stranger = {name: rng.uniform(-1, 1, size=w.shape) for name, w in root.items()}
-    assert lasting(measured(root, stranger)).all()
+    assert retained(measured(root, stranger)).all()
 
 
 def test_a_fresh_head_has_no_vote(measured, root, rng):

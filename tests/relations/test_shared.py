@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from neural_phylogeny.reconstruction.examine import Findings
+from neural_phylogeny.relations.existence import existence
 from neural_phylogeny.relations.shared import FEWEST, shared_values
 
 
@@ -59,11 +60,12 @@ def test_it_needs_a_third(measured, root, rng):
 
 def test_it_is_told_as_evidence_of_kinship(measured, root, rng):
     child = trained(root, rng)
-    found = Findings.of(measured(root, child, trained(child, rng, frozen=("a",))), 1e-3, 3)
-    told = {one.witness: one for one in found.evidence(1, 2, ("child", "grandchild"))}
-    assert told["shared-values"].favours == "kin"
-    assert told["shared-values"].statement.startswith("at least 60.0% of their values")
-    assert "shared-values" not in {one.witness for one in found.evidence(0, 1, ("root", "child"))}
+    statistics = measured(root, child, trained(child, rng, frozen=("a",)))
+    found = Findings.of(statistics, existence(statistics, 1e-3, 3))
+    told = {one.feature: one for one in found.evidence(1, 2, ("child", "grandchild"))}
+    assert told["shared-values"].favours == "related"
+    assert told["shared-values"].statement.startswith("at least 60.0% of the values")
+    assert "shared-values" not in {one.feature for one in found.evidence(0, 1, ("root", "child"))}
 
 
 def test_siblings_that_one_decay_took_down_alike_are_told_as_kin_alone(measured, root, rng):
@@ -73,6 +75,7 @@ def test_siblings_that_one_decay_took_down_alike_are_told_as_kin_alone(measured,
         child = trained(root, rng)
         child["a"][:, :10] = np.float32(0.9) * root["a"][:, :10]
         models.append(child)
-    found = Findings.of(measured(*models), 1e-3, 3)
-    told = {one.witness: one.favours for one in found.evidence(1, 2, ("first", "second"))}
-    assert told["shared-values"] == "kin"
+    statistics = measured(*models)
+    found = Findings.of(statistics, existence(statistics, 1e-3, 3))
+    told = {one.feature: one.favours for one in found.evidence(1, 2, ("first", "second"))}
+    assert told["shared-values"] == "related"

@@ -25,7 +25,7 @@ def test_who_has_fresh_rows_came_later(measured, root, rng):
     assert longer(statistics).tolist() == [[False, True], [False, False]]
     odds = exact_marks(statistics)
     assert odds["new-rows"].tolist() == [[0.0, 0.0], [-GOOD, 0.0]]
-    told = {one.witness: one.favours for one in exact_evidence(odds, 0, 1, ("root", "child"))}
+    told = {one.feature: one.model for one in exact_evidence(odds, 0, 1, ("root", "child"))}
     assert told == {"new-rows": "root"}
 
 

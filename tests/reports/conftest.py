@@ -2,22 +2,39 @@
 
 import pytest
 
-from neural_phylogeny.records import Edge, Evidence, Hidden, Kinship, ModelRecord, Phylogeny, Skipped
+from neural_phylogeny.records import Edge, Evidence, MissingAncestor, ModelRecord, Phylogeny, RelatedPair, Skipped
 
 NASTY = "evil\x1b[31m\u202e[bold]x</code>"
 
 
 def model(name: str, family: int | None, remark: str = "") -> ModelRecord:
-    return ModelRecord(name, f"models/{name}", "pytorch", 61_706, family, remark)
+    return ModelRecord(
+        name=name, path=f"models/{name}", format="pytorch", parameters=61_706, family=family, remark=remark
+    )
 
 
 @pytest.fixture
 def everything() -> Phylogeny:
     """A phylogeny with one of each: merge, run, copy, hidden ancestor, undirected pairs, stranger, nasty name."""
-    witness = Evidence("kurtosis", 0.5, "base", 0.6, "base has the lighter tails in 75 % of the matrices")
+    evidence = Evidence(
+        feature="kurtosis",
+        value=0.5,
+        favours="parent",
+        model="base",
+        strength=0.6,
+        statement="base has the lighter tails in 75 % of the matrices",
+    )
 
     def edge(parent: str, child: str, confidence: float = 0.97, coverage: float = 1.0) -> Edge:
-        return Edge(parent, child, "finetune", confidence, 0.9, coverage, (witness,))
+        return Edge(
+            parent=parent,
+            child=child,
+            kind="finetune",
+            p_direction=confidence,
+            similarity=0.9,
+            coverage=coverage,
+            evidence=(evidence,),
+        )
 
     names = ["base", "a", "b", "merged", "ep1", "ep2", "ep3", "ep4", NASTY, "copy"]
     return Phylogeny(
@@ -40,12 +57,12 @@ def everything() -> Phylogeny:
             edge("ep3", "ep4"),
         ),
         undirected=(
-            Kinship("u1", "u2", 0.999, 0.98, 1.0),
-            Kinship(NASTY, "a", 0.9, 0.7, 1.0),
-            Kinship("a", "b", 0.9, 0.7, 1.0),
+            RelatedPair(a="u1", b="u2", p_value=1e-30, similarity=0.98, coverage=1.0),
+            RelatedPair(a=NASTY, b="a", p_value=1e-5, similarity=0.7, coverage=1.0),
+            RelatedPair(a="a", b="b", p_value=1e-5, similarity=0.7, coverage=1.0),
         ),
-        hidden=(Hidden("lost", 3),),
+        missing=(MissingAncestor(name="lost", family=3),),
         copies=(("ep4", "copy"),),
-        skipped=(Skipped("models/bad.pt", "the file is empty"),),
+        skipped=(Skipped(path="models/bad.pt", reason="the file is empty"),),
         provenance={"seed": 0, "alpha": 0.001, "versions": {"numpy": "2"}},
     )

@@ -1,7 +1,7 @@
 """Two models side by side."""
 
-import math
 from dataclasses import replace
+from typing import Any
 
 import pytest
 
@@ -10,7 +10,7 @@ from neural_phylogeny.reports.comparison import render_comparison
 from neural_phylogeny.reports.inspection import render_inspection
 from neural_phylogeny.reports.text import plain
 
-A, B = (ModelRecord(name, name, "npz", 1_000, 0) for name in ("a", "b\x1b[2J"))
+A, B = (ModelRecord(name=name, path=name, format="npz", parameters=1_000, family=0) for name in ("a", "b\x1b[2J"))
 
 
 @pytest.mark.parametrize(
@@ -18,28 +18,50 @@ A, B = (ModelRecord(name, name, "npz", 1_000, 0) for name in ("a", "b\x1b[2J"))
     [
         ("parent", r"b\x1b[2J was made from a (direction 90 %)"),
         ("child", r"a was made from b\x1b[2J (direction 90 %)"),
-        ("related", r"a and b\x1b[2J are related (kin 90 %); their weights do not say which came first"),
-        ("unrelated", r"a and b\x1b[2J are unrelated, as far as their weights tell"),
-        ("copies", r"a and b\x1b[2J hold the same weights"),
+        ("related", r"a and b\x1b[2J are related (p < 1e-12); their weights do not show which came first"),
+        ("unrelated", r"a and b\x1b[2J are unrelated, as far as their weights show"),
+        ("copies", r"a and b\x1b[2J have the same weights"),
         ("not comparable", r"a and b\x1b[2J cannot be compared"),
     ],
 )
 def test_the_verdict_comes_first(verdict, sentence):
-    assert plain(render_comparison(Comparison(A, B, verdict, 0.9, 0.8, 0.5))).splitlines()[0] == sentence
+    numbers: dict[str, Any] = {"p_direction": 0.9} if verdict in ("parent", "child") else {"p_value": 1e-20}
+    assert (
+        plain(
+            render_comparison(Comparison(a=A, b=B, verdict=verdict, **numbers, similarity=0.8, coverage=0.5))
+        ).splitlines()[0]
+        == sentence
+    )
 
 
 def test_copies_told_from_a_sample_are_called_no_more_than_that():
-    text = plain(render_comparison(Comparison(A, B, "copies", math.nan, 1.0, 1.0, share_read=0.0123))).splitlines()
+    text = plain(
+        render_comparison(Comparison(a=A, b=B, verdict="copies", similarity=1.0, coverage=1.0, share_read=0.0123))
+    ).splitlines()
     assert text[0] == r"a and b\x1b[2J are equal in all that was read, 1.2 % of the weights"
     assert "read: 1.2 % of the weights compared" in text
 
 
 def test_all_that_is_known_is_shown():
-    evidence = (Evidence("kurtosis", 0.5, "a", 0.8, "a has the lighter tails"),)
-    tensors = (TensorComparison("w", "v", "kernel", 0.75, 1.0), TensorComparison("z", "z", "vector", math.nan, 0.5))
-    skipped = (Skipped("c.pt", "it is damaged"),)
-    found = Comparison(A, B, "parent", math.nan, math.nan, 1.0, evidence, tensors, skipped)
-    text = plain(render_comparison(replace(found, reasons=Reasons(evidence), what_would_change=("a sibling",))))
+    evidence = (
+        Evidence(
+            feature="kurtosis",
+            value=0.5,
+            favours="parent",
+            model="a",
+            strength=0.8,
+            statement="a has the lighter tails",
+        ),
+    )
+    tensors = (
+        TensorComparison(name="w", name_in_b="v", role="kernel", cosine=0.75, coverage=1.0),
+        TensorComparison(name="z", name_in_b="z", role="vector", cosine=None, coverage=0.5),
+    )
+    skipped = (Skipped(path="c.pt", reason="it is damaged"),)
+    found = Comparison(a=A, b=B, verdict="parent", coverage=1.0, evidence=evidence, tensors=tensors, skipped=skipped)
+    text = plain(
+        render_comparison(replace(found, reasons=Reasons(supporting=evidence), what_would_change=("a sibling",)))
+    )
     assert "For it:" in text
     assert "Against it:" not in text
     assert "- a sibling" in text
@@ -62,7 +84,7 @@ def test_an_inspection_shows_tensors_components_and_what_was_left_out():
 
 
 def test_a_parent_less_likely_than_not_is_a_lead():
-    found = Comparison(A, B, "child", 0.3, 0.8, 0.5, direction=0.7)
+    found = Comparison(a=A, b=B, verdict="child", p_parent=0.3, similarity=0.8, coverage=0.5, p_direction=0.7)
     assert plain(render_comparison(found)).splitlines()[0] == (
         r"a may have been made from b\x1b[2J (parent 30 %, direction 70 %)"
     )

@@ -9,7 +9,7 @@ def test_nodes_and_edges_carry_the_records(everything):
     graph = everything.graph
     assert isinstance(graph, nx.DiGraph)
     assert set(graph) == {model.name for model in everything.models} | {"lost"}
-    assert graph.nodes["lost"] == {"hidden": True, "family": 3}
+    assert graph.nodes["lost"] == {"missing": True, "family": 3}
     assert graph.nodes["tiny"]["remark"] == "not enough evidence"
     assert set(graph.edges) == {(edge.parent, edge.child) for edge in everything.edges}
     assert graph.edges["base", "b"]["coverage"] == 0.45
@@ -19,4 +19,4 @@ def test_nodes_and_edges_carry_the_records(everything):
 
 
 def test_an_empty_one():
-    assert len(Phylogeny(()).graph) == 0
+    assert len(Phylogeny(models=()).graph) == 0

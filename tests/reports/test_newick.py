@@ -4,7 +4,7 @@ import dendropy
 from hypothesis import given
 from hypothesis import strategies as st
 
-from neural_phylogeny.records import Edge, Kinship, ModelRecord, Phylogeny
+from neural_phylogeny.records import Edge, ModelRecord, Phylogeny, RelatedPair
 from neural_phylogeny.reports.names import safe
 from neural_phylogeny.reports.newick import to_newick
 
@@ -24,9 +24,13 @@ def edges_of(tree: dendropy.Tree) -> set[tuple[str | None, str]]:
 
 
 def forest(parents: list[int | None], names: list[str]) -> Phylogeny:
-    models = tuple(ModelRecord(name, name, "npz", 10, 0) for name in names)
-    edges = tuple(Edge(names[p], names[k], "finetune", 0.9, 0.75, 1.0) for k, p in enumerate(parents) if p is not None)
-    return Phylogeny(models, edges)
+    models = tuple(ModelRecord(name=name, path=name, format="npz", parameters=10, family=0) for name in names)
+    edges = tuple(
+        Edge(parent=names[p], child=names[k], kind="finetune", p_direction=0.9, similarity=0.75, coverage=1.0)
+        for k, p in enumerate(parents)
+        if p is not None
+    )
+    return Phylogeny(models=models, edges=edges)
 
 
 @st.composite
@@ -46,13 +50,13 @@ def test_another_reader_finds_the_same_edges(phylogeny):
 
 
 def test_lengths_are_one_minus_similarity_and_never_negative():
-    models = tuple(ModelRecord(name, name, "npz", 10, 0) for name in "abcd")
+    models = tuple(ModelRecord(name=name, path=name, format="npz", parameters=10, family=0) for name in "abcd")
     answer = Phylogeny(
-        models,
-        (
-            Edge("a", "b", "finetune", 0.9, 0.75, 1.0),
-            Edge("a", "c", "finetune", 0.9, 1.0000001, 1.0),
-            Edge("a", "d", "finetune", 0.9, float("nan"), 1.0),
+        models=models,
+        edges=(
+            Edge(parent="a", child="b", kind="finetune", p_direction=0.9, similarity=0.75, coverage=1.0),
+            Edge(parent="a", child="c", kind="finetune", p_direction=0.9, similarity=1.0000001, coverage=1.0),
+            Edge(parent="a", child="d", kind="finetune", p_direction=0.9, coverage=1.0),
         ),
     )
     assert to_newick(answer) == "(b:0.25,c:0,d)a;"
@@ -63,8 +67,15 @@ def test_names_are_quoted_as_the_standard_says():
 
 
 def test_pairs_without_direction_meet_in_an_unnamed_root():
-    models = tuple(ModelRecord(name, name, "npz", 10, 0) for name in "abc")
-    answer = Phylogeny(models, (), (Kinship("a", "b", 0.9, 0.5, 1.0), Kinship("b", "c", 0.9, 0.9, 1.0)))
+    models = tuple(ModelRecord(name=name, path=name, format="npz", parameters=10, family=0) for name in "abc")
+    answer = Phylogeny(
+        models=models,
+        edges=(),
+        undirected=(
+            RelatedPair(a="a", b="b", p_value=0.9, similarity=0.5, coverage=1.0),
+            RelatedPair(a="b", b="c", p_value=0.9, similarity=0.9, coverage=1.0),
+        ),
+    )
     assert to_newick(answer) == "(a:0.25,b:0.05,c:0.05);"
 
 
@@ -82,4 +93,4 @@ def test_a_run_of_thousands():
 
 
 def test_nothing():
-    assert to_newick(Phylogeny(())) == ""
+    assert to_newick(Phylogeny(models=())) == ""

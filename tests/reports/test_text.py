@@ -5,11 +5,11 @@ from itertools import pairwise
 
 from rich.console import Console
 
-from neural_phylogeny.records import Edge, Kinship, ModelRecord, Phylogeny
+from neural_phylogeny.records import Edge, ModelRecord, Phylogeny, RelatedPair
 from neural_phylogeny.reports.text import plain, render, to_html, to_text
 
 DRAWN = """\
-14 models, 2 families, 12 edges (9 directed), 1 copy, 1 hidden ancestor, 1 unrelated, 1 not compared, 1 skipped
+14 models, 2 families, 12 edges (9 directed), 1 copy, 1 missing ancestor, 1 unrelated, 1 not compared, 1 skipped
 
 Family 1: 10 models
 └── lost (not in the collection)
@@ -17,9 +17,9 @@ Family 1: 10 models
         ├── a                                       finetune  similarity 0.900  direction 97 %
         │   ├── merged                              finetune  similarity 0.900  direction 97 %
         │   │   also from b  finetune  similarity 0.900  direction 97 %
-        │   └── ~ evil\\x1b[31m\\u202e[bold]x</code>  related   similarity 0.700  kin 90 %
+        │   └── ~ evil\\x1b[31m\\u202e[bold]x</code>  related   similarity 0.700  p = 1e-05
         ├── b                                       finetune  similarity 0.900  direction 60 %  45 % of the weights
-        │   ~ a  related  similarity 0.700  kin 90 %
+        │   ~ a  related  similarity 0.700  p = 1e-05
         ├── ep1                                     finetune  similarity 0.900  direction 97 %
         ├── then ep2                                finetune  similarity 0.900  direction 97 %
         ├── then ep3                                finetune  similarity 0.900  direction 97 %
@@ -28,7 +28,7 @@ Family 1: 10 models
 
 Family 2: 2 models
 └── u1  61.7 k parameters, pytorch
-    └── ~ u2  related  similarity 0.980  kin >99 %
+    └── ~ u2  related  similarity 0.980  p < 1e-12
 
 Related to no other model here: 1
   lone  61.7 k parameters, pytorch
@@ -48,8 +48,13 @@ def chain(length: int, branching: bool = False) -> Phylogeny:
     if branching:
         pairs += [(name, f"{name}x") for name in names]
         names += [f"{name}x" for name in names]
-    models = tuple(ModelRecord(name, name, "npz", 10, 0) for name in names)
-    return Phylogeny(models, tuple(Edge(a, b, "finetune", 0.9, 0.9, 1.0) for a, b in pairs))
+    models = tuple(ModelRecord(name=name, path=name, format="npz", parameters=10, family=0) for name in names)
+    return Phylogeny(
+        models=models,
+        edges=tuple(
+            Edge(parent=a, child=b, kind="finetune", p_direction=0.9, similarity=0.9, coverage=1.0) for a, b in pairs
+        ),
+    )
 
 
 def on_screen(phylogeny: Phylogeny, width: int) -> str:
@@ -89,12 +94,12 @@ def test_a_narrow_screen_breaks_lines_but_loses_nothing(everything):
 
 
 def test_nothing_at_all():
-    assert to_text(Phylogeny(())) == "0 models, 0 families, 0 edges\n"
+    assert to_text(Phylogeny(models=())) == "0 models, 0 families, 0 edges\n"
 
 
 def test_a_run_of_thousands_goes_straight_down():
     lines = to_text(chain(3000)).splitlines()
-    assert max(map(len, lines)) < 120
+    assert max(map(len, lines)) < 160
     assert sum("then m" in line for line in lines) == 2999
 
 
@@ -105,29 +110,50 @@ def test_a_deep_comb_is_drawn_whole_on_any_screen():
 
 
 def test_edges_in_a_circle_still_end():
-    models = tuple(ModelRecord(name, name, "npz", 10, 0) for name in "ab")
-    edges = (Edge("a", "b", "finetune", 0.9, 0.9, 1.0), Edge("b", "a", "finetune", 0.9, 0.9, 1.0))
-    assert "also from b" in to_text(Phylogeny(models, edges))
+    models = tuple(ModelRecord(name=name, path=name, format="npz", parameters=10, family=0) for name in "ab")
+    edges = (
+        Edge(parent="a", child="b", kind="finetune", p_direction=0.9, similarity=0.9, coverage=1.0),
+        Edge(parent="b", child="a", kind="finetune", p_direction=0.9, similarity=0.9, coverage=1.0),
+    )
+    assert "also from b" in to_text(Phylogeny(models=models, edges=edges))
 
 
 def test_two_roots_of_one_family_the_smaller_hangs():
-    models = tuple(ModelRecord(name, name, "npz", 10, 0) for name in ("small", "big", "child"))
+    models = tuple(
+        ModelRecord(name=name, path=name, format="npz", parameters=10, family=0) for name in ("small", "big", "child")
+    )
     answer = Phylogeny(
-        models, (Edge("big", "child", "finetune", 0.9, 0.9, 1.0),), (Kinship("small", "big", 0.9, 0.8, 1.0),)
+        models=models,
+        edges=(Edge(parent="big", child="child", kind="finetune", p_direction=0.9, similarity=0.9, coverage=1.0),),
+        undirected=(RelatedPair(a="small", b="big", p_value=0.9, similarity=0.8, coverage=1.0),),
     )
     assert "└── big  10 parameters, npz" in to_text(answer)
     assert "~ small" in to_text(answer)
 
 
 def test_no_number_is_rounded_to_a_certainty():
-    models = tuple(ModelRecord(name, name, "npz", 10, 0) for name in "ab")
-    nearly = Phylogeny(models, (Edge("a", "b", "finetune", 0.99999, 0.99999, 1.0),))
+    models = tuple(ModelRecord(name=name, path=name, format="npz", parameters=10, family=0) for name in "ab")
+    nearly = Phylogeny(
+        models=models,
+        edges=(Edge(parent="a", child="b", kind="finetune", p_direction=0.99999, similarity=0.99999, coverage=1.0),),
+    )
     assert "similarity >0.999  direction >99 %" in to_text(nearly)
 
 
 def test_how_likely_a_parent_is_stands_beside_the_direction():
-    models = tuple(ModelRecord(name, name, "npz", 10, 0) for name in ("base", "child"))
-    edge = Edge("base", "child", "finetune", 0.44, 0.75, 1.0, direction=0.9, support=0.75)
-    text = to_text(Phylogeny(models, (edge,)))
+    models = tuple(
+        ModelRecord(name=name, path=name, format="npz", parameters=10, family=0) for name in ("base", "child")
+    )
+    edge = Edge(
+        parent="base",
+        child="child",
+        kind="finetune",
+        p_parent=0.44,
+        similarity=0.75,
+        coverage=1.0,
+        p_direction=0.9,
+        support=0.75,
+    )
+    text = to_text(Phylogeny(models=models, edges=(edge,)))
     assert "parent 44 %  direction 90 %  support 75 %" in text
-    assert "parent: how likely it is this one, of all here and none" in text
+    assert "parent: probability that this model is the parent" in text

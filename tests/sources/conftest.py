@@ -4,27 +4,71 @@ import builtins
 import io
 import json
 import os
-import struct
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import ml_dtypes
+import numpy as np
 import pytest
 
+from neural_phylogeny.records import Skipped
+from neural_phylogeny.sources.asides import Aside
+from neural_phylogeny.sources.folders import models_in
+from neural_phylogeny.sources.found import Found
+
 Write = Callable[..., str]
+
+CODES = {np.dtype(np.float32): "F32", np.dtype(np.float16): "F16", np.dtype(ml_dtypes.bfloat16): "BF16"}
+
+
+def safetensors_of(arrays: dict[str, np.ndarray]) -> bytes:
+    """A safetensors file of arrays."""
+    header: dict[str, Any] = {}
+    values = b""
+    for name, array in arrays.items():
+        content = array.tobytes()
+        offsets = [len(values), len(values) + len(content)]
+        header[name] = {"dtype": CODES[array.dtype], "shape": list(array.shape), "data_offsets": offsets}
+        values += content
+    encoded = json.dumps(header).encode()
+    return len(encoded).to_bytes(8, "little") + encoded + values
+
+
+class Folder:
+    """What ``models_in`` finds in a folder, with paths relative to it."""
+
+    def __init__(self, folder: Path) -> None:
+        def short(path: str) -> str:
+            return Path(os.path.relpath(path, folder)).as_posix()
+
+        everything = list(models_in(str(folder)))
+        items = [item for item in everything if not isinstance(item, Aside)]
+        found = [item for item in items if isinstance(item, Found)]
+        self.order = [short(item.path) for item in items]
+        self.files = {short(item.path): [short(part.file) for part in item.parts] for item in found}
+        self.prefixes = {short(item.path): [part.prefix for part in item.parts] for item in found}
+        self.tensors = {short(item.path): [part.tensor for part in item.parts] for item in found}
+        self.kinds = {short(item.path): item.kind for item in everything if isinstance(item, Aside)}
+        self.skipped = {short(item.path): item.reason for item in items if isinstance(item, Skipped)}
+        self.is_model = {short(item.path): item.is_model for item in items if isinstance(item, Skipped)}
+
+
+@pytest.fixture
+def walked(tmp_path: Path) -> Callable[..., Folder]:
+    """Walk the test's folder, or one in it."""
+    return lambda below="": Folder(tmp_path / below)
+
+
+@pytest.fixture
+def arrays() -> Callable[..., bytes]:
+    """A safetensors file of arrays by name."""
+    return lambda **named: safetensors_of(named)
 
 
 def safetensors_bytes(tensors: dict[str, list[float]]) -> bytes:
     """A safetensors file of 1-D float32 tensors."""
-    header: dict[str, Any] = {}
-    values = b""
-    for name, numbers in tensors.items():
-        content = b"".join(struct.pack("<f", number) for number in numbers)
-        offsets = [len(values), len(values) + len(content)]
-        header[name] = {"dtype": "F32", "shape": [len(numbers)], "data_offsets": offsets}
-        values += content
-    encoded = json.dumps(header).encode()
-    return len(encoded).to_bytes(8, "little") + encoded + values
+    return safetensors_of({name: np.array(numbers, dtype=np.float32) for name, numbers in tensors.items()})
 
 
 @pytest.fixture

@@ -4,13 +4,9 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
 from neural_phylogeny.records import ModelRef, Part, Skipped
 from neural_phylogeny.sources import discover, open_all
-from neural_phylogeny.sources.discover import _Named, _names
-from neural_phylogeny.sources.folders import Found
 
 
 def names(*paths: str | Path, include: Sequence[str] = (), exclude: Sequence[str] = ()) -> list[str]:
@@ -21,7 +17,7 @@ def names(*paths: str | Path, include: Sequence[str] = (), exclude: Sequence[str
 
 def test_a_file_is_a_model_whatever_its_suffix(write) -> None:
     path = write("weights.dat")
-    assert discover([path]) == ([ModelRef("weights.dat", path, (Part(path),))], [])
+    assert discover([path]) == ([ModelRef(name="weights.dat", path=path, parts=(Part(file=path),))], [])
 
 
 def test_a_trainers_file_given_explicitly_is_taken(write) -> None:
@@ -51,7 +47,8 @@ def test_a_folder_model_is_called_by_its_folder(write, tmp_path: Path, monkeypat
     write("x/m/config.json", {})
     weights = write("x/m/model.safetensors")
     folder = str(tmp_path / "x/m")
-    assert discover([folder]) == ([ModelRef("m", folder, (Part(weights),))], [])
+    ref = ModelRef(name="m", path=folder, parts=(Part(file=weights),), found_in=folder)
+    assert discover([folder]) == ([ref], [])
     monkeypatch.chdir(folder)
     assert names(".") == ["m"]
 
@@ -77,7 +74,7 @@ def test_a_folder_model_and_its_only_file_are_one_model(write, tmp_path: Path) -
 
 
 def test_a_pattern_takes_what_a_walk_takes(write, tmp_path: Path) -> None:
-    for name in ("a.pt", "b.pt", "README.md", "optimizer.pt", "run/c.pt", "logs/log.txt", "m.csv"):
+    for name in ("a.pt", "b.pt", "README.md", "run/c.pt", "logs/log.txt", "m.csv"):
         write(name)
     assert names(f"{tmp_path}/*.pt") == ["a.pt", "b.pt"]
     assert names(f"{tmp_path}/*") == ["a.pt", "b.pt", "run/c.pt"]
@@ -101,7 +98,7 @@ def test_a_pattern_without_a_model_is_told(write, tmp_path: Path) -> None:
     write("logs/log.txt")
     assert discover([f"{tmp_path}/*"]) == (
         [],
-        [Skipped(f"{tmp_path}/*", "no checkpoint of a known format matches this pattern")],
+        [Skipped(path=f"{tmp_path}/*", reason="no checkpoint of a known format matches this pattern")],
     )
 
 
@@ -110,7 +107,7 @@ def test_what_is_missing_is_told_once_and_the_rest_goes_on(write, tmp_path: Path
     found, skipped = discover([gone, write("a.pt"), nothing, gone])
     assert [ref.name for ref in found] == ["a.pt"]
     reason = "no such file or directory. Check the path and its permissions."
-    assert skipped == [Skipped(gone, reason), Skipped(nothing, reason)]
+    assert skipped == [Skipped(path=gone, reason=reason), Skipped(path=nothing, reason=reason)]
 
 
 def test_what_is_no_file_is_told(write, tmp_path: Path) -> None:
@@ -138,41 +135,48 @@ def test_what_no_file_can_be_called_is_told(path: str) -> None:
 
 def test_a_folder_without_checkpoints_is_told(write, tmp_path: Path) -> None:
     write("README.md", "nothing here")
-    assert discover([tmp_path]) == ([], [Skipped(str(tmp_path), "no checkpoint of a known format in this folder")])
+    assert discover([tmp_path]) == (
+        [],
+        [Skipped(path=str(tmp_path), reason="no checkpoint of a known format in this folder")],
+    )
 
 
 def test_a_folder_that_may_not_be_listed_is_told(tmp_path: Path, refuse) -> None:
-    refuse("os.listdir", str(tmp_path))
+    refuse("os.scandir", str(tmp_path))
     reason = "permission denied. Check the path and its permissions."
-    assert discover([tmp_path]) == ([], [Skipped(str(tmp_path), reason)])
+    assert discover([tmp_path]) == ([], [Skipped(path=str(tmp_path), reason=reason)])
 
 
 def test_a_file_in_a_folder_that_may_not_be_entered_is_told(write, refuse) -> None:
     path = write("locked/a.pt")
     refuse("os.stat", path)
-    assert discover([path]) == ([], [Skipped(path, "permission denied. Check the path and its permissions.")])
+    assert discover([path]) == (
+        [],
+        [Skipped(path=path, reason="permission denied. Check the path and its permissions.")],
+    )
 
 
 def test_a_shard_index_given_explicitly_is_its_model(write) -> None:
     shard = write("m/a.safetensors")
     index = write("m/model.safetensors.index.json", {"weight_map": {"w": "a.safetensors"}})
-    assert discover([index])[0] == [ModelRef("model.safetensors.index.json", index, (Part(shard),))]
+    ref = ModelRef(name="model.safetensors.index.json", path=index, parts=(Part(file=shard),), index=index)
+    assert discover([index])[0] == [ref]
     broken = write("m/b.index.json", {"weight_map": {"w": "../x"}})
     assert discover([broken])[1] == [
-        Skipped(broken, "the shard index points outside its folder ('../x'). Do not trust this folder.")
+        Skipped(path=broken, reason="the shard index points outside its folder ('../x'). Do not trust this folder.")
     ]
 
 
 def test_a_manifest_names_its_models(write, tmp_path: Path) -> None:
     a, b = write("w/a.pt"), write("w/b.pt")
     write("w/m/config.json", {})
-    folder_weights = write("w/m/model.safetensors")
+    folder, folder_weights = str(tmp_path / "w/m"), write("w/m/model.safetensors")
     manifest = write("models.csv", "name,path\nparent,w/a.pt\nchild,w/b.pt\nwhole,w/m\n")
     assert discover([manifest]) == (
         [
-            ModelRef("parent", a, (Part(a),)),
-            ModelRef("child", b, (Part(b),)),
-            ModelRef("whole", str(tmp_path / "w/m"), (Part(folder_weights),)),
+            ModelRef(name="parent", path=a, parts=(Part(file=a),)),
+            ModelRef(name="child", path=b, parts=(Part(file=b),)),
+            ModelRef(name="whole", path=folder, parts=(Part(file=folder_weights),), found_in=folder),
         ],
         [],
     )
@@ -214,23 +218,15 @@ def test_include_and_exclude_match_names_and_paths(write, tmp_path: Path) -> Non
 
 
 def test_nothing_is_said_of_what_was_excluded(write, tmp_path: Path) -> None:
-    for name in ("config.json", "model.safetensors", "pytorch_model.bin"):
-        write(name)
-    assert len(discover([tmp_path])[1]) == 1
-    assert discover([tmp_path], exclude=["*.bin"])[1] == []
+    for name in ("model.safetensors", "weights.gguf", "optimizer.pt"):
+        write(name, b"GGUF")
+    assert len(discover([tmp_path])[1]) == 2
+    assert discover([tmp_path], exclude=["*.gguf", "optim*", "*/optim*"])[1] == []
 
 
 def test_duplicate_names_get_numbers_that_are_free(write) -> None:
     rows = [{"name": name, "path": write(f"{number}.pt")} for number, name in enumerate(["a", "a", "a (2)", "a", "b"])]
     assert names(write("m.json", rows)) == ["a", "a (3)", "a (2)", "a (4)", "b"]
-
-
-@given(st.lists(st.sampled_from(["a", "a (2)", "a (3)", "a (2) (2)", "b"])))
-def test_names_are_always_unique_and_the_first_keeps_its_own(wanted: list[str]) -> None:
-    named = [_Named(Found(f"{number}.pt", ()), name) for number, name in enumerate(wanted)]
-    unique = _names(named)
-    assert len(set(unique)) == len(unique) == len(wanted)
-    assert all(unique[wanted.index(name)] == name for name in wanted)
 
 
 def test_a_name_may_hold_anything_a_file_name_can(tmp_path: Path) -> None:
@@ -261,3 +257,44 @@ def test_public_files_all_open(wild: Path) -> None:
         checkpoint.close()
     assert skipped == []
     assert all(checkpoint.tensors for _, checkpoint in opened)
+
+
+def test_shards_that_are_named_one_by_one_are_one_model(write, tmp_path: Path) -> None:
+    first, second = (write(f"m/model-0000{k}-of-00002.safetensors") for k in (1, 2))
+    (ref,), skipped = discover([write("a.pt"), second, first])[0][1:], discover([first])[1]
+    assert ([part.file for part in ref.parts], ref.path, skipped) == ([first, second], first, [])
+    assert [ref.parts for ref in discover([second])[0]] == [(Part(file=second),)]  # one alone is taken at its word
+
+
+def test_a_pattern_takes_shards_for_one_model(write, tmp_path: Path) -> None:
+    for number in (1, 2, 3):
+        write(f"m/model-0000{number}-of-00003.safetensors")
+    assert [len(ref.parts) for ref in discover([f"{tmp_path}/m/*.safetensors"])[0]] == [3]
+    found, skipped = discover([f"{tmp_path}/m/*-0000[12]-*"])
+    assert found == []
+    assert [item.reason.split(". ")[0] for item in skipped] == ["shard 3 of the 3 of 'model.safetensors' is missing"]
+
+
+def test_what_lies_beside_models_is_listed_once_by_kind_and_count(write, tmp_path: Path) -> None:
+    write("a.pt")
+    for number in range(5):
+        write(f"run{number}/weights.gguf", b"GGUF" + bytes(20))
+        write(f"run{number}/optimizer.pt")
+    write("deep/model.tflite", b"\0\0\0\0TFL3" + bytes(20))
+    found, skipped = discover([tmp_path])
+    assert [ref.name for ref in found] == ["a.pt"]
+    assert [(os.path.relpath(item.path, tmp_path), item.is_model, item.reason) for item in skipped] == [
+        ("deep/model.tflite", True, "a TensorFlow Lite model: this format is not read yet"),
+        (
+            ".",
+            False,
+            "5 files of training state: an optimiser or the like, and no model "
+            "(run0/optimizer.pt, run1/optimizer.pt, run2/optimizer.pt and 2 more)",
+        ),
+        (
+            ".",
+            True,
+            "5 GGUF files: this format is not read yet "
+            "(run0/weights.gguf, run1/weights.gguf, run2/weights.gguf and 2 more)",
+        ),
+    ]

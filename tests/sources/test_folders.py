@@ -3,62 +3,56 @@ from pathlib import Path
 
 import pytest
 
-from neural_phylogeny.records import Skipped
-from neural_phylogeny.sources.folders import Found, models_in
-
-
-class Folder:
-    """What ``models_in`` tells of a folder, with paths relative to it."""
-
-    def __init__(self, folder: Path) -> None:
-        def short(path: str) -> str:
-            return Path(os.path.relpath(path, folder)).as_posix()
-
-        items = list(models_in(str(folder)))
-        found = [item for item in items if isinstance(item, Found)]
-        self.order = [short(item.path) for item in items]
-        self.files = {short(item.path): [short(part.file) for part in item.parts] for item in found}
-        self.prefixes = {short(item.path): [part.prefix for part in item.parts] for item in found}
-        self.skipped = {short(item.path): item.reason for item in items if isinstance(item, Skipped)}
+from neural_phylogeny.sources.asides import HIDDEN, HIDDEN_FOLDER, TRAINING
+from neural_phylogeny.sources.folders import models_in
 
 
 def index_of(*files: str) -> dict[str, dict[str, str]]:
     return {"weight_map": {f"tensor{number}": file for number, file in enumerate(files)}}
 
 
-def test_files_of_known_suffixes_are_models_sorted_by_path(write, tmp_path: Path) -> None:
+def test_files_of_known_suffixes_are_models_sorted_by_path(write, walked, tmp_path: Path) -> None:
     for name in ("b.pt", "a.safetensors", "sub/c.PTH", "sub/deep/d.h5", "zip.zip", "README.md", "truth.json", "x.txt"):
         write(name)
-    found = Folder(tmp_path)
+    found = walked()
     assert found.order == ["a.safetensors", "b.pt", "sub/c.PTH", "sub/deep/d.h5", "zip.zip"]
     assert found.files == {name: [name] for name in found.order}
     assert found.skipped == {}
 
 
-def test_hidden_entries_are_passed_over(write, tmp_path: Path) -> None:
-    for name in (".hidden.pt", ".git/model.pt", "seen.pt", "sub/.cache/model.pt"):
+def test_hidden_entries_are_no_models_and_are_named_where_they_may_be(write, walked, tmp_path: Path) -> None:
+    for name in (".hidden.pt", ".git/model.pt", "seen.pt", "sub/.cache/model.pt", ".old/run/model.pt", ".notes/a.txt"):
         write(name)
-    assert Folder(tmp_path).order == ["seen.pt"]
+    write("._seen.pt", b"\0\x05\x16\x07")
+    found = walked()
+    assert found.order == ["seen.pt"]
+    assert found.kinds == {".hidden.pt": HIDDEN, ".old": HIDDEN_FOLDER}
 
 
-def test_trainers_other_files_are_passed_over(write, tmp_path: Path) -> None:
+def test_a_hidden_folder_that_is_named_is_walked(write, walked, tmp_path: Path) -> None:
+    write(".old/model.pt")
+    assert walked(".old").order == ["model.pt"]
+
+
+def test_trainers_other_files_are_no_models(write, walked, tmp_path: Path) -> None:
     for name in (
         *("optimizer.pt", "optimizer.bin", "optimizer_1.bin", "scheduler.pt", "scaler.pt", "training_args.bin"),
         *("rng_state.pth", "rng_state_0.pth", "sampler_1.bin", "zero_pp_rank_0_mp_rank_00_optim_states.pt"),
     ):
         write(name)
-    assert Folder(tmp_path).order == []
+    assert walked().order == []
+    assert list(walked().kinds.values()) == [TRAINING] * 10
     for name in ("scheduler_net.pt", "optimizer_of_images.pth", "scaler2x.pt"):
         write(name)
-    assert Folder(tmp_path).order == ["optimizer_of_images.pth", "scaler2x.pt", "scheduler_net.pt"]
+    assert walked().order == ["optimizer_of_images.pth", "scaler2x.pt", "scheduler_net.pt"]
 
 
-def test_a_loop_of_links_ends_and_each_folder_counts_once(write, tmp_path: Path) -> None:
+def test_a_loop_of_links_ends_and_each_folder_counts_once(write, walked, tmp_path: Path) -> None:
     write("a/model.pt")
     (tmp_path / "a/up").symlink_to(tmp_path)
     (tmp_path / "b").symlink_to(tmp_path / "a")
     (tmp_path / "loop").symlink_to(tmp_path / "loop")
-    assert Folder(tmp_path).order == ["a/model.pt"]
+    assert walked().order == ["a/model.pt"]
 
 
 def test_folders_may_be_nested_deeper_than_the_stack(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -75,20 +69,20 @@ def test_folders_may_be_nested_deeper_than_the_stack(tmp_path: Path, monkeypatch
         os.rmdir("d")
 
 
-def test_what_is_no_regular_file_is_told(tmp_path: Path) -> None:
+def test_what_is_no_regular_file_is_told(walked, tmp_path: Path) -> None:
     (tmp_path / "gone.pt").symlink_to(tmp_path / "nowhere")
     os.mkfifo(tmp_path / "pipe.pt")
-    assert Folder(tmp_path).skipped == {
+    assert walked().skipped == {
         "gone.pt": "no such file or directory. Check the path and its permissions.",
         "pipe.pt": "not a regular file",
     }
 
 
-def test_a_folder_that_may_not_be_listed_spoils_nothing(write, tmp_path: Path, refuse) -> None:
+def test_a_folder_that_may_not_be_listed_spoils_nothing(write, walked, tmp_path: Path, refuse) -> None:
     write("a/model.pt")
     write("b/model.pt")
-    refuse("os.listdir", str(tmp_path / "a"))
-    found = Folder(tmp_path)
+    refuse("os.scandir", str(tmp_path / "a"))
+    found = walked()
     assert found.files == {"b/model.pt": ["b/model.pt"]}
     assert found.skipped == {"a": "permission denied. Check the path and its permissions."}
 
@@ -102,92 +96,74 @@ def test_a_folder_that_may_not_be_listed_spoils_nothing(write, tmp_path: Path, r
         ("adapter_config.json", "adapter_model.bin"),
     ],
 )
-def test_one_weight_file_beside_a_config_is_a_folder_model(write, tmp_path: Path, config: str, weights: str) -> None:
+def test_one_weight_file_beside_a_config_is_a_folder_model(
+    write, walked, tmp_path: Path, config: str, weights: str
+) -> None:
     for name in (config, weights, "optimizer.pt", "tokenizer.json"):
         write(f"m/{name}")
-    assert Folder(tmp_path).files == {"m": [f"m/{weights}"]}
+    assert walked().files == {"m": [f"m/{weights}"]}
 
 
-def test_several_files_without_an_index_are_several_models(write, tmp_path: Path) -> None:
+def test_several_files_without_an_index_are_several_models(write, walked, tmp_path: Path) -> None:
     for name in ("config.json", "epoch1.safetensors", "epoch2.safetensors"):
         write(name)
-    found = Folder(tmp_path)
+    found = walked()
     assert found.files == {name: [name] for name in ("epoch1.safetensors", "epoch2.safetensors")}
 
 
-def test_subfolders_of_a_folder_model_are_walked_too(write, tmp_path: Path) -> None:
+def test_subfolders_of_a_folder_model_are_walked_too(write, walked, tmp_path: Path) -> None:
     for folder in ("run", "run/checkpoint-10", "run/checkpoint-20"):
         write(f"{folder}/config.json")
         write(f"{folder}/model.safetensors")
-    assert Folder(tmp_path).order == ["run", "run/checkpoint-10", "run/checkpoint-20"]
+    assert walked().order == ["run", "run/checkpoint-10", "run/checkpoint-20"]
 
 
-def test_the_same_model_in_two_formats_is_read_once(write, tmp_path: Path) -> None:
-    for name in ("config.json", "model.safetensors", "pytorch_model.bin", "tf_model.h5"):
-        write(name)
-    found = Folder(tmp_path)
-    assert found.files == {".": ["model.safetensors"]}
-    reason = "the same model as 'model.safetensors', in another format"
-    assert found.skipped == {"pytorch_model.bin": reason, "tf_model.h5": reason}
-
-
-def test_a_model_and_its_adapter_are_not_the_same_model(write, tmp_path: Path) -> None:
+def test_a_model_and_its_adapter_are_not_the_same_model(write, walked, tmp_path: Path) -> None:
     for name in ("config.json", "adapter_config.json", "model.safetensors", "adapter_model.safetensors"):
         write(name)
-    found = Folder(tmp_path)
+    found = walked()
     assert sorted(found.files) == ["adapter_model.safetensors", "model.safetensors"]
     assert found.skipped == {}
 
 
-def test_without_a_config_equal_looking_files_are_models_of_their_own(write, tmp_path: Path) -> None:
+def test_without_a_config_equal_looking_files_are_models_of_their_own(write, walked, tmp_path: Path) -> None:
     for name in ("model.safetensors", "pytorch_model.bin"):
         write(name)
-    assert Folder(tmp_path).order == ["model.safetensors", "pytorch_model.bin"]
+    assert walked().order == ["model.safetensors", "pytorch_model.bin"]
 
 
-def test_a_sharded_model_is_one_model(write, tmp_path: Path) -> None:
+def test_a_sharded_model_is_one_model(write, walked, tmp_path: Path) -> None:
     names = [f"model-{k:05}-of-00002.safetensors" for k in (1, 2)]
     for name in names:
         write(f"m/{name}")
     write("m/model.safetensors.index.json", index_of(*names))
-    assert Folder(tmp_path).files == {"m": [f"m/{name}" for name in names]}
+    assert walked().files == {"m": [f"m/{name}" for name in names]}
 
 
-def test_bin_shards_beside_safetensors_shards_are_the_same_model(write, tmp_path: Path) -> None:
-    for stem, suffix in (("pytorch_model", ".bin"), ("model", ".safetensors")):
-        write(f"{stem}-00001-of-00001{suffix}")
-        write(f"{stem}{suffix}.index.json", index_of(f"{stem}-00001-of-00001{suffix}"))
-    found = Folder(tmp_path)
-    assert found.files == {".": ["model-00001-of-00001.safetensors"]}
-    assert found.skipped == {
-        "pytorch_model.bin.index.json": "the same model as 'model.safetensors.index.json', in another format"
-    }
-
-
-def test_a_sharded_model_keeps_its_folder_when_other_models_lie_beside_it(write, tmp_path: Path) -> None:
+def test_a_sharded_model_keeps_its_folder_when_other_models_lie_beside_it(write, walked, tmp_path: Path) -> None:
     write("m/model-00001-of-00001.safetensors")
     write("m/model.safetensors.index.json", index_of("model-00001-of-00001.safetensors"))
     write("m/value_head.pt")
-    assert Folder(tmp_path).files == {
+    assert walked().files == {
         "m": ["m/model-00001-of-00001.safetensors"],
         "m/value_head.pt": ["m/value_head.pt"],
     }
 
 
-def test_two_sharded_models_in_a_folder_are_called_by_their_indexes(write, tmp_path: Path) -> None:
+def test_two_sharded_models_in_a_folder_are_called_by_their_indexes(write, walked, tmp_path: Path) -> None:
     for stem in ("actor", "critic"):
         write(f"{stem}-00001-of-00001.safetensors")
         write(f"{stem}.safetensors.index.json", index_of(f"{stem}-00001-of-00001.safetensors"))
-    assert Folder(tmp_path).files == {
+    assert walked().files == {
         f"{stem}.safetensors.index.json": [f"{stem}-00001-of-00001.safetensors"] for stem in ("actor", "critic")
     }
 
 
-def test_a_stale_shard_is_told(write, tmp_path: Path) -> None:
+def test_a_stale_shard_is_told(write, walked, tmp_path: Path) -> None:
     write("model-00001-of-00001.safetensors")
     write("model-00003-of-00003.safetensors")
     write("model.safetensors.index.json", index_of("model-00001-of-00001.safetensors"))
-    found = Folder(tmp_path)
+    found = walked()
     assert found.files == {".": ["model-00001-of-00001.safetensors"]}
     assert found.skipped == {"model-00003-of-00003.safetensors": "a shard that no index in its folder names"}
 
@@ -206,114 +182,20 @@ def test_a_stale_shard_is_told(write, tmp_path: Path) -> None:
         ({"weight_map": 3}, "the shard index has no weight_map of tensors to files. Download the index again."),
     ],
 )
-def test_a_model_with_a_bad_index_is_told_once(write, tmp_path: Path, index: object, reason: str) -> None:
+def test_a_model_with_a_bad_index_is_told_once(write, walked, tmp_path: Path, index: object, reason: str) -> None:
     write("m/config.json", {})
     write("m/model-00001-of-00002.safetensors")
     write("m/model.safetensors.index.json", index)
     write("other.safetensors")
-    found = Folder(tmp_path)
+    found = walked()
     assert found.files == {"other.safetensors": ["other.safetensors"]}
     assert found.skipped == {"m/model.safetensors.index.json": reason}
 
 
-def test_a_whole_file_is_read_where_the_shards_of_the_other_format_are_missing(write, tmp_path: Path) -> None:
+def test_a_whole_file_is_read_where_the_shards_of_the_other_format_are_missing(write, walked, tmp_path: Path) -> None:
     write("config.json", {})
     write("model.safetensors")
     write("pytorch_model.bin.index.json", index_of("pytorch_model-00001-of-00001.bin"))
-    found = Folder(tmp_path)
+    found = walked()
     assert found.files == {".": ["model.safetensors"]}
     assert list(found.skipped) == ["pytorch_model.bin.index.json"]
-
-
-def write_pipeline(write, *extra: str) -> None:
-    components = {"unet": ["diffusers", "UNet"], "vae": ["diffusers", "VAE"], "scheduler": ["diffusers", "DDIM"]}
-    write("pipe/model_index.json", {"_class_name": "Pipe", "safety_checker": [None, None], **components})
-    write("pipe/unet/config.json", {})
-    write("pipe/unet/diffusion_pytorch_model.safetensors")
-    write("pipe/vae/diffusion_pytorch_model.bin")
-    write("pipe/scheduler/scheduler_config.json", {})
-    for name in extra:
-        write(f"pipe/{name}")
-
-
-def test_a_pipeline_is_one_model_with_its_components_as_prefixes(write, tmp_path: Path) -> None:
-    write_pipeline(write)
-    found = Folder(tmp_path)
-    assert found.files == {
-        "pipe": ["pipe/unet/diffusion_pytorch_model.safetensors", "pipe/vae/diffusion_pytorch_model.bin"]
-    }
-    assert found.prefixes == {"pipe": ["unet.", "vae."]}
-    assert found.skipped == {}
-
-
-def test_the_plainest_variant_of_a_component_is_read(write, tmp_path: Path) -> None:
-    write_pipeline(write, "unet/diffusion_pytorch_model.fp16.safetensors", "unet/diffusion_pytorch_model.bin")
-    found = Folder(tmp_path)
-    assert found.files["pipe"][0] == "pipe/unet/diffusion_pytorch_model.safetensors"
-    assert found.skipped == {
-        "pipe/unet/diffusion_pytorch_model.fp16.safetensors": (
-            "another variant of 'diffusion_pytorch_model.safetensors', which is read"
-        ),
-        "pipe/unet/diffusion_pytorch_model.bin": (
-            "the same model as 'diffusion_pytorch_model.safetensors', in another format"
-        ),
-    }
-
-
-def test_a_component_may_be_sharded(write, tmp_path: Path) -> None:
-    write("pipe/model_index.json", {"unet": ["diffusers", "UNet"]})
-    names = [f"diffusion_pytorch_model-{k:05}-of-00002.safetensors" for k in (1, 2)]
-    for name in names:
-        write(f"pipe/unet/{name}")
-    write("pipe/unet/diffusion_pytorch_model.safetensors.index.json", index_of(*names))
-    found = Folder(tmp_path)
-    assert found.files == {"pipe": [f"pipe/unet/{name}" for name in names]}
-    assert found.prefixes == {"pipe": ["unet.", "unet."]}
-
-
-def test_other_folders_and_files_of_a_pipeline_are_models_of_their_own(write, tmp_path: Path) -> None:
-    write_pipeline(write, "checkpoint-10/model.safetensors", "all-in-one.ckpt")
-    assert Folder(tmp_path).order == ["pipe", "pipe/all-in-one.ckpt", "pipe/checkpoint-10/model.safetensors"]
-
-
-def test_a_pipeline_whose_component_lacks_a_shard_is_told(write, tmp_path: Path) -> None:
-    write("pipe/model_index.json", {"unet": ["diffusers", "UNet"], "vae": ["diffusers", "VAE"]})
-    write("pipe/vae/diffusion_pytorch_model.safetensors")
-    write("pipe/unet/diffusion_pytorch_model.safetensors.index.json", index_of("gone.safetensors"))
-    found = Folder(tmp_path)
-    assert found.files == {}
-    assert found.skipped == {
-        "pipe": "the pipeline's component 'unet' cannot be read",
-        "pipe/unet/diffusion_pytorch_model.safetensors.index.json": (
-            "shard 'gone.safetensors' is missing. Download it into the same folder."
-        ),
-    }
-
-
-def test_a_pipeline_whose_component_may_not_be_listed_is_told(write, tmp_path: Path, refuse) -> None:
-    write_pipeline(write)
-    refuse("os.listdir", str(tmp_path / "pipe/vae"))
-    found = Folder(tmp_path)
-    assert found.files == {}
-    assert found.skipped == {
-        "pipe": "the pipeline's component 'vae' cannot be read",
-        "pipe/vae": "permission denied. Check the path and its permissions.",
-    }
-
-
-@pytest.mark.parametrize(
-    ("content", "reason"),
-    [
-        ("[1", "not JSON (Expecting ',' delimiter: line 1 column 3 (char 2)). Download it again."),
-        ([], "the pipeline index is not a JSON object. Download it again."),
-    ],
-)
-def test_a_damaged_pipeline_index_leaves_its_components_as_models(
-    write, tmp_path: Path, content: object, reason: str
-) -> None:
-    write("pipe/model_index.json", content)
-    write("pipe/unet/config.json", {})
-    write("pipe/unet/diffusion_pytorch_model.safetensors")
-    found = Folder(tmp_path)
-    assert found.files == {"pipe/unet": ["pipe/unet/diffusion_pytorch_model.safetensors"]}
-    assert found.skipped == {"pipe/model_index.json": reason}

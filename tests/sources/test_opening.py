@@ -20,7 +20,7 @@ from neural_phylogeny.sources.opening import format_of
 
 
 def one_file(path: str, component: str | None = None) -> ModelRef:
-    return ModelRef(os.path.basename(path), path, (Part(path),), component)
+    return ModelRef(name=os.path.basename(path), path=path, parts=(Part(file=path),), component=component)
 
 
 def test_one_file_without_a_prefix_gives_its_own_reader(write) -> None:
@@ -31,9 +31,12 @@ def test_one_file_without_a_prefix_gives_its_own_reader(write) -> None:
 
 
 def test_shards_are_read_as_one_model(write, tmp_path: Path) -> None:
-    parts = (Part(write("1.safetensors", {"w": [1.0, 2.0, 3.0]})), Part(write("2.safetensors", {"v": [4.0]})))
-    with open_model(ModelRef("m", str(tmp_path), parts)) as opened:
-        assert list(opened.tensors.values()) == [TensorInfo("w", (3,), "float32"), TensorInfo("v", (1,), "float32")]
+    parts = (Part(file=write("1.safetensors", {"w": [1.0, 2.0, 3.0]})), Part(file=write("2.safetensors", {"v": [4.0]})))
+    with open_model(ModelRef(name="m", path=str(tmp_path), parts=parts)) as opened:
+        assert list(opened.tensors.values()) == [
+            TensorInfo(name="w", shape=(3,), dtype="float32"),
+            TensorInfo(name="v", shape=(1,), dtype="float32"),
+        ]
         assert opened.read("w", 1).tolist() == [2.0, 3.0]
         assert opened.read("v").tolist() == [4.0]
         out = np.empty(2, np.float32)
@@ -43,8 +46,11 @@ def test_shards_are_read_as_one_model(write, tmp_path: Path) -> None:
 
 
 def test_components_are_read_under_their_prefixes(write, tmp_path: Path) -> None:
-    parts = (Part(write("u.safetensors", {"w": [1.0]}), "unet."), Part(write("v.safetensors", {"w": [2.0]}), "vae."))
-    with open_model(ModelRef("m", str(tmp_path), parts)) as opened:
+    parts = (
+        Part(file=write("u.safetensors", {"w": [1.0]}), prefix="unet."),
+        Part(file=write("v.safetensors", {"w": [2.0]}), prefix="vae."),
+    )
+    with open_model(ModelRef(name="m", path=str(tmp_path), parts=parts)) as opened:
         assert {name: opened.read(name).tolist() for name in opened.tensors} == {"unet.w": [1.0], "vae.w": [2.0]}
         assert [tensor.name for tensor in opened.tensors.values()] == ["unet.w", "vae.w"]
 
@@ -52,7 +58,7 @@ def test_components_are_read_under_their_prefixes(write, tmp_path: Path) -> None
 def test_a_tensor_in_two_shards_is_damage(write, tmp_path: Path) -> None:
     first, second = write("1.safetensors", {"w": [1.0]}), write("2.safetensors", {"w": [1.0]})
     with pytest.raises(DamagedFileError) as caught:
-        open_model(ModelRef("m", str(tmp_path), (Part(first), Part(second))))
+        open_model(ModelRef(name="m", path=str(tmp_path), parts=(Part(file=first), Part(file=second))))
     assert str(caught.value) == f"{second}: tensor 'w': two shards hold this tensor. Download them again."
 
 
@@ -65,8 +71,10 @@ def test_closing_a_model_and_failing_to_open_one_leave_no_file_open(write, tmp_p
     first, second = write("1.safetensors", {"w": [1.0]}), write("2.safetensors", {"w": [1.0]})
     before = descriptors()
     with pytest.raises(DamagedFileError):
-        open_model(ModelRef("m", str(tmp_path), (Part(first), Part(second))))
-    opened = open_model(ModelRef("m", str(tmp_path), (Part(first, "a."), Part(second, "b."))))
+        open_model(ModelRef(name="m", path=str(tmp_path), parts=(Part(file=first), Part(file=second))))
+    opened = open_model(
+        ModelRef(name="m", path=str(tmp_path), parts=(Part(file=first, prefix="a."), Part(file=second, prefix="b.")))
+    )
     assert descriptors() == before + 2
     opened.close()
     opened.close()
@@ -76,14 +84,16 @@ def test_closing_a_model_and_failing_to_open_one_leave_no_file_open(write, tmp_p
 def test_an_error_in_a_shard_names_the_shard(write, tmp_path: Path) -> None:
     bad = write("2.safetensors", b"\xff" * 20)
     with pytest.raises(DamagedFileError) as caught:
-        open_model(ModelRef("m", str(tmp_path), (Part(write("1.safetensors")), Part(bad))))
+        open_model(ModelRef(name="m", path=str(tmp_path), parts=(Part(file=write("1.safetensors")), Part(file=bad))))
     assert caught.value.path == bad
 
 
 def test_what_cannot_be_opened_is_told_and_the_rest_goes_on(write, tmp_path: Path) -> None:
     good, text, empty = write("a.safetensors"), write("b.txt", "hello"), write("c.pt", "")
     gone = str(tmp_path / "d.pt")
-    sharded = ModelRef("m", str(tmp_path), (Part(good), Part(write("e.safetensors", b"\xff" * 20))))
+    sharded = ModelRef(
+        name="m", path=str(tmp_path), parts=(Part(file=good), Part(file=write("e.safetensors", b"\xff" * 20)))
+    )
     refs = [one_file(good), one_file(text), one_file(empty), one_file(gone), sharded, one_file(good, "ema")]
     opened, skipped = open_all(refs)
     with opened[0][1] as checkpoint:
@@ -110,7 +120,7 @@ def test_a_missing_library_is_told_and_the_rest_goes_on(write, monkeypatch: pyte
     opened, skipped = open_all([one_file(keras), one_file(good)])
     opened[0][1].close()
     reason = ".h5 files need an optional library: pip install 'neural-phylogeny[keras]'"
-    assert skipped == [Skipped(keras, reason)]
+    assert skipped == [Skipped(path=keras, reason=reason)]
     assert len(opened) == 1
 
 
@@ -119,7 +129,7 @@ def test_a_file_that_may_not_be_read_is_told(write, refuse) -> None:
     refuse("os.open", locked)
     opened, skipped = open_all([one_file(locked), one_file(good)])
     opened[0][1].close()
-    assert skipped == [Skipped(locked, "permission denied. Check the path and its permissions.")]
+    assert skipped == [Skipped(path=locked, reason="permission denied. Check the path and its permissions.")]
 
 
 def test_every_error_of_opening_is_of_this_package(write) -> None:
@@ -131,7 +141,7 @@ def test_every_error_of_opening_is_of_this_package(write) -> None:
 def test_models_in_memory_have_no_path(rng: np.random.Generator) -> None:
     weights = rng.normal(size=(3, 4))
     (ref, opened), (other, _) = from_memory({"a": {"w": weights}, "b": {"w": weights.T}})
-    assert (ref, other) == (ModelRef("a", "", ()), ModelRef("b", "", ()))
+    assert (ref, other) == (ModelRef(name="a", path="", parts=()), ModelRef(name="b", path="", parts=()))
     assert format_of(opened) == "memory"
     assert opened.read("w").tolist() == weights.reshape(-1).tolist()
 

@@ -8,9 +8,10 @@ from neural_phylogeny import reconstruct
 from neural_phylogeny.errors import SavedFileError
 from neural_phylogeny.records import ModelRef, Part
 from neural_phylogeny.sources.opening import open_model
-from neural_phylogeny.statistics import one_pass
+from neural_phylogeny.statistics import cache, one_pass
 from neural_phylogeny.statistics.cache import CachedStatistics, Group, load, reuse, save
 from neural_phylogeny.statistics.fingerprint import fingerprint
+from neural_phylogeny.statistics.plan import SamplingPlan
 
 
 @pytest.fixture
@@ -178,7 +179,7 @@ def test_what_a_memory_limit_left_out_is_read_again_without_it(tmp_path, rng):
 
 
 def test_another_component_is_another_model(tmp_path, rng):
-    ref = ModelRef("m", "m", (Part(str(tmp_path / "m.npz")),))
+    ref = ModelRef(name="m", path="m", parts=(Part(file=str(tmp_path / "m.npz")),))
     np.savez(tmp_path / "m.npz", w=rng.normal(size=(4, 4)))
     with open_model(ref) as checkpoint:
         assert fingerprint(ref, checkpoint) != fingerprint(replace(ref, component="ema"), checkpoint)
@@ -190,3 +191,11 @@ def test_models_that_could_not_be_read_completely_are_read_again(measured, rng):
     broken = replace(statistics, failures={1: "truncated"})
     cached = CachedStatistics(("x", "y"), 0, (Group((0, 1), broken),))
     assert reuse(cached, ["x", "y"], seed=0, sample=None) == "holds models that could not be read completely"
+
+
+def test_another_sampling_plan_needs_another_pass(family, monkeypatch):
+    stats = family / "kept.stats"
+    reconstruct(family, save_stats=stats)
+    monkeypatch.setattr(cache, "SamplingPlan", lambda seed: SamplingPlan(seed, units=64))
+    [note] = reread(reconstruct(family, stats=stats))
+    assert "was measured by another sampling plan" in note

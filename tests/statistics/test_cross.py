@@ -5,8 +5,10 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
 from neural_phylogeny.statistics.blocks import BLOCK
-from neural_phylogeny.statistics.cross import Cross, block_step, cross_sums
-from neural_phylogeny.statistics.moments import Moments
+from neural_phylogeny.statistics.cross import Cross, cross_sums
+from neural_phylogeny.statistics.plan import SamplingPlan
+
+PLAN = SamplingPlan()
 
 values = arrays(
     np.float32, st.tuples(st.integers(1, 5), st.integers(1, 40)), elements=st.floats(-4, 4, width=32, allow_nan=False)
@@ -61,7 +63,7 @@ def test_large_matrices_are_sampled_alike_in_all_models(measured, rng):
     base = rng.normal(size=(17 * BLOCK // 512 + 1, 512)).astype(np.float32)
     [(_, found)] = list(measured({"w": base}, {"w": 2 * base}, {"w": base}, statistics=[Cross()]))
     count = found["cross.count"][0]
-    assert 10_000 < count <= 3 * Cross.VALUES
+    assert 10_000 < count <= 3 * PLAN.cross_values
     np.testing.assert_allclose(found["cross.second"][1, 1], 16 * found["cross.second"][0, 0], rtol=1e-12)
     np.testing.assert_allclose(found["cross.fourth"][0, 1], found["cross.third"][0, 0], rtol=1e-12)
     assert found["cross.equal"].tolist() == [[count, 0, count], [0, count, 0], [count, 0, count]]
@@ -91,9 +93,9 @@ def test_values_that_are_not_finite_spoil_only_their_own_model(measured, rng, ba
 
 @pytest.mark.parametrize("n_blocks", [1, 16, 17, 127, 256, 257, 100_000])
 def test_sampled_blocks_are_few_and_among_those_of_the_moments(n_blocks):
-    step = block_step(n_blocks, Cross.BLOCKS)
-    assert len(range(0, n_blocks, step)) <= Cross.BLOCKS
-    assert step % (Moments.STRIDE if n_blocks > Moments.THIN_FROM else 1) == 0
+    step = PLAN.cross_stride(n_blocks)
+    assert len(range(0, n_blocks, step)) <= PLAN.cross_blocks
+    assert step % PLAN.moment_stride(n_blocks) == 0
 
 
 def test_the_sample_shrinks_with_the_number_of_models(measured, rng):
@@ -102,4 +104,4 @@ def test_the_sample_shrinks_with_the_number_of_models(measured, rng):
         for n in (2, 100)
     )
     assert few.arrays[0]["cross.count"][0] == 64 * 64
-    assert 64 < many.arrays[0]["cross.count"][0] * 100 <= Cross.LIMIT
+    assert 64 < many.arrays[0]["cross.count"][0] * 100 <= PLAN.cross_limit

@@ -1,8 +1,11 @@
 import numpy as np
 import pytest
 
-from neural_phylogeny.statistics.matching import draw_sample, null_variance, prepared
-from neural_phylogeny.tensors.roles import matrix_shape
+from neural_phylogeny.records import TensorInfo
+from neural_phylogeny.statistics.matching import null_variance, prepared
+from neural_phylogeny.statistics.plan import SamplingPlan
+from neural_phylogeny.tensors.alignment import AlignedTensor
+from neural_phylogeny.tensors.roles import Role, matrix_shape
 
 
 def test_the_null_variance_is_that_of_all_permutations(rng):
@@ -35,7 +38,8 @@ def test_a_zero_matrix_stays_zero_without_a_warning():
 )
 def test_the_sample_is_units_by_inputs_whatever_the_axis(shape, axis):
     axis %= len(shape)
-    sample = draw_sample("seed name", shape, axis, 512, 128)
+    sources = (TensorInfo(name="w", shape=shape, dtype="float32"),) * 2
+    sample = SamplingPlan().matched(AlignedTensor("w", Role.KERNEL, (0,) * len(shape), shape, axis, (0, 1), sources))
     units, inputs = matrix_shape(shape, axis)
     assert (sample.units, sample.inputs) == (min(units, 512), min(inputs, 128))
     values = np.moveaxis(np.arange(np.prod(shape)).reshape(shape), axis, 0).reshape(units, inputs)

@@ -28,7 +28,9 @@ SHAPES = {
 def box(shape, axis=0, name="w", role=Role.KERNEL, start=None):
     start = start or (0,) * len(shape)
     stop = tuple(low + length for low, length in zip(start, shape, strict=True))
-    return AlignedTensor(name, role, start, stop, axis, (0, 1), (TensorInfo(name, stop, "float32"),) * 2)
+    return AlignedTensor(
+        name, role, start, stop, axis, (0, 1), (TensorInfo(name=name, shape=stop, dtype="float32"),) * 2
+    )
 
 
 def part_at(tensor: AlignedTensor, share: float) -> Part:
@@ -108,7 +110,13 @@ def test_the_plan_depends_on_place_and_shape_alone():
 
     usual = drawn()
     others = AlignedTensor(
-        "w", Role.KERNEL, (0, 0), (3000, 400), 0, (2, 3, 9), (TensorInfo("x", (4000, 400), "bfloat16"),) * 3
+        "w",
+        Role.KERNEL,
+        (0, 0),
+        (3000, 400),
+        0,
+        (2, 3, 9),
+        (TensorInfo(name="x", shape=(4000, 400), dtype="bfloat16"),) * 3,
     )
     assert positions(part_at(others, 0.01)).tolist() == usual
     assert drawn(name="v") == usual  # another model may have given the name
@@ -125,7 +133,7 @@ def test_small_tensors_and_all_of_them_are_read_whole():
 
 def test_by_default_about_so_many_values_of_each_model(monkeypatch):
     monkeypatch.setattr(layouts, "WHOLE", 10_000)
-    models = [{"w": TensorInfo("w", (rows, 100), "float32")} for rows in (50, 50, 400, 400)]
+    models = [{"w": TensorInfo(name="w", shape=(rows, 100), dtype="float32")} for rows in (50, 50, 400, 400)]
     assert [shares(align(models[k : k + 2], ["a", "b"]), None) for k in (0, 2)] == [[1.0], [0.25]]
     assert shares(align(models[2:], ["a", "b"]), 0.5) == [0.5]
 

@@ -6,7 +6,7 @@ from neural_phylogeny.tensors.cuts import BOX_LIMIT
 
 
 def model(**shapes):
-    return {name: TensorInfo(name, shape, "float32") for name, shape in shapes.items()}
+    return {name: TensorInfo(name=name, shape=shape, dtype="float32") for name, shape in shapes.items()}
 
 
 def boxes(alignment):
@@ -51,7 +51,9 @@ def test_other_names_align_by_shape_and_order_and_a_note_says_so():
 
 
 def test_buffers_and_integers_are_left_out():
-    tensors = model(w=(4, 4)) | {"n": TensorInfo("n", (4, 4), "int64")} | model(**{"bn.running_var": (4,)})
+    tensors = (
+        model(w=(4, 4)) | {"n": TensorInfo(name="n", shape=(4, 4), dtype="int64")} | model(**{"bn.running_var": (4,)})
+    )
     alignment = align([tensors, tensors], ["a", "b"])
     assert [t.name for t in alignment.tensors] == ["w"]
     assert alignment.parameters.tolist() == [16, 16]

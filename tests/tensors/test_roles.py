@@ -24,7 +24,7 @@ from neural_phylogeny.tensors.roles import Role, matrix_shape, role_of
     ],
 )
 def test_role(name, shape, dtype, role):
-    assert role_of(TensorInfo(name, shape, dtype)) is role
+    assert role_of(TensorInfo(name=name, shape=shape, dtype=dtype)) is role
 
 
 def test_units_come_from_the_output_axis():

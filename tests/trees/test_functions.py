@@ -7,6 +7,8 @@ import pytest
 
 from neural_phylogeny import reconstruct
 from neural_phylogeny.errors import UnknownChoiceError
+from neural_phylogeny.reports.explanation import explain
+from neural_phylogeny.reports.json import from_json
 from neural_phylogeny.trees.array_data import family_of
 from neural_phylogeny.trees.baselines.one_family import spanning_tree
 from neural_phylogeny.trees.baselines.options import Options
@@ -39,8 +41,10 @@ def test_a_parent_vector_is_an_answer(models):
     assert {(edge.parent, edge.child) for edge in answer.edges} == {("parent", "child0"), ("parent", "child1")}
     parameters = answer.provenance["parameters"]
     assert parameters["method"] == "tests.trees.test_functions.shortest_is_parent"
-    assert "child0" in answer.to_text()
-    assert '"child0"' in answer.to_json()
+    assert {edge.p_direction for edge in answer.edges} == {edge.p_parent for edge in answer.edges} == {None}
+    assert "direction" not in answer.to_text()
+    assert from_json(answer.to_json()).edges == answer.edges
+    assert explain(answer, "child0").claims
 
 
 def test_a_forest_is_an_answer_and_the_same_as_its_row(models):

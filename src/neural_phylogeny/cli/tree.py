@@ -121,7 +121,8 @@ def _show_explanation(answer: Phylogeny, model: str, form: str, output: str | No
 
 def code_of(answer: Phylogeny) -> int:
     """Exit code of a result."""
-    if sum(model.family is not None for model in answer.models) < 2:
+    undecided = {name for group in answer.undecided for name in group.models}
+    if sum(model.family is not None or model.name in undecided for model in answer.models) < 2:
         return exits.NOTHING_COMPARED
     return exits.SOME_UNREADABLE if any(skipped.is_model for skipped in answer.skipped) else exits.OK
 

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from neural_phylogeny.detector.feature_table import Features, Section, both, extreme, mean, share_below, votes
 from neural_phylogeny.detector.measurements import Measurements
-from neural_phylogeny.relations.matrix_scores import UNIFORM, quantile_distance
+from neural_phylogeny.relations.matrix_scores import UNIFORM, central_fourth, quantile_distance
 
 Array = NDArray[np.float64]
 
@@ -46,7 +46,7 @@ def per_matrix(measured: Measurements) -> Array:
     with np.errstate(all="ignore"):
         variance = np.maximum(square - mean**2, 1e-30)
         rms = np.sqrt(np.maximum(square, 1e-30))
-        central = fourth - 4 * mean * cube + 6 * mean**2 * square - 3 * mean**4
+        central = central_fourth(mean, square, cube, fourth)
         third = cube - 3 * mean * square + 2 * mean**3
         found = np.stack(
             [

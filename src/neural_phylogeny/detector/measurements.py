@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from neural_phylogeny.detector.geometry import typical
-from neural_phylogeny.relations.retained import LASTING
+from neural_phylogeny.relations.retained import RETAINED, least_cosine
 from neural_phylogeny.statistics.results import Statistics
 from neural_phylogeny.statistics.sketch import QUANTILES
 from neural_phylogeny.tensors.roles import Role
@@ -125,12 +125,12 @@ class Measurements:
         shows in every difference of its owner from any other model, as if all had learnt something in common.
         """
         least = _least_cosines(self.pairs["product"])
-        threshold = max(LASTING, float(np.median(least)) / 2.0) if len(least) else 0.0
+        threshold = float(least_cosine(np.array(np.median(least)))) if len(least) else 0.0
         chosen = np.flatnonzero(least >= threshold).tolist()
         if not 0 < len(chosen) < len(least):
             return self
         kept = self.subset(range(len(self)), chosen)
-        whole = np.isfinite(self.vectors).all(axis=(1, 2)) & (_least_cosines(self.vectors) >= LASTING)
+        whole = np.isfinite(self.vectors).all(axis=(1, 2)) & (_least_cosines(self.vectors) >= RETAINED)
         return replace(kept, vectors=self.vectors[whole])
 
     def even_gram(self) -> Array:

@@ -107,7 +107,7 @@ class TrainedDetector:
         parent, missing = np.zeros((n, n)), np.zeros(n)
         for weights in self.networks:
             logits, missing_logits = forward(self.config, weights, inputs)
-            parent += _softmax(logits.astype(np.float64) / self.temperature - PARENTLESS * np.eye(n))
+            parent += softmax(logits.astype(np.float64) / self.temperature - PARENTLESS * np.eye(n))
             missing += 1.0 / (1.0 + np.exp(-missing_logits.astype(np.float64) / self.missing_temperature))
         return Probabilities(parent / len(self.networks), missing / len(self.networks))
 
@@ -285,7 +285,7 @@ def _sigmoid(x: Array) -> Array:
     return found
 
 
-def _softmax(logits: NDArray[np.float64]) -> NDArray[np.float64]:
+def softmax(logits: NDArray[np.float64]) -> NDArray[np.float64]:
     """Over the first axis."""
     powers = np.exp(logits - logits.max(axis=0, keepdims=True))
     found: NDArray[np.float64] = powers / powers.sum(axis=0, keepdims=True)

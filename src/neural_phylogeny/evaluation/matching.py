@@ -181,7 +181,7 @@ def _identities(phylogeny: Phylogeny, truth: Truth) -> tuple[nx.Graph[str], list
     same: nx.Graph[str] = nx.Graph()
     present = [f"model:{model.name}" for model in phylogeny.models]
     same.add_nodes_from(present)
-    same.add_nodes_from(f"hidden:{hidden.name}" for hidden in phylogeny.hidden)
+    same.add_nodes_from(f"hidden:{hidden.name}" for hidden in phylogeny.missing)
     same.add_nodes_from(f"truth:{name}" for name in truth.names())
     same.add_edges_from((f"truth:{name}", f"model:{model}") for name, model in matched.items())
     same.add_edges_from((f"truth:{source}", f"truth:{copy}") for source, copy in truth.copies)

@@ -5,7 +5,6 @@ The direction of single pairs is in ``lab.bench.pairs``: a method must judge eac
 
 from __future__ import annotations
 
-import math
 from collections import Counter
 from dataclasses import dataclass
 from itertools import combinations
@@ -242,8 +241,8 @@ def _direction_answers(matching: Matching, phylogeny: Phylogeny) -> Calibration:
     for edge in phylogeny.edges:
         parent, child = (matching.unit.get(f"model:{name}", -1) for name in (edge.parent, edge.child))
         if (parent, child) in ancestry or (child, parent) in ancestry:
-            sure = edge.confidence if math.isnan(edge.direction) else edge.direction
-            answers.append((sure, (parent, child) in ancestry))
+            if edge.p_direction is not None:
+                answers.append((edge.p_direction, (parent, child) in ancestry))
     return calibration(answers)
 
 
@@ -257,5 +256,5 @@ def _related_answers(matching: Matching, phylogeny: Phylogeny, truth: Truth) -> 
             continue
         related = nx.has_path(matching.related, a, b)
         if related or truth.complete or frozenset((a, b)) in unrelated:
-            answers.append((pair.confidence, related))
+            answers.append((1.0 - (pair.p_value or 0.0), related))
     return calibration(answers)

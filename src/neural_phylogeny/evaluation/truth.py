@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
@@ -10,7 +9,7 @@ from pathlib import Path, PurePath
 
 from neural_phylogeny.errors import SavedFileError
 from neural_phylogeny.json_fields import Fields, parse
-from neural_phylogeny.records import Edge, Phylogeny
+from neural_phylogeny.records import KINDS, Edge, Phylogeny
 
 DOCUMENTED = "documented"
 """A claim whose certainty starts with this word rests on a source; others were inferred."""
@@ -171,7 +170,7 @@ def match_names(truth: Truth, phylogeny: Phylogeny) -> dict[str, str]:
 def as_phylogeny(truth: Truth, phylogeny: Phylogeny) -> Phylogeny:
     """A complete truth in the shape of a result on the same models, so that the two can be drawn alike.
 
-    Numbers that a truth does not have are NaN. Raises SavedFileError as ``match_names`` does.
+    Numbers that a truth does not have are None. Raises SavedFileError as ``match_names`` does.
     """
     matched = match_names(truth, phylogeny)
     links = [(edge.parent, edge.child) for edge in truth.edges] + list(truth.copies)
@@ -183,7 +182,11 @@ def as_phylogeny(truth: Truth, phylogeny: Phylogeny) -> Phylogeny:
     return Phylogeny(
         models=tuple(replace(model, family=family[model.name], remark="") for model in phylogeny.models),
         edges=tuple(
-            Edge(matched[edge.parent], matched[edge.child], edge.kind, math.nan, math.nan, math.nan)
+            Edge(
+                parent=matched[edge.parent],
+                child=matched[edge.child],
+                kind=next((kind for kind in KINDS if kind == edge.kind), "unknown"),
+            )
             for edge in truth.edges
             if edge.parent in matched and edge.child in matched
         ),

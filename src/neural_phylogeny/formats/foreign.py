@@ -92,11 +92,19 @@ def foreign_format(head: bytes, name: str) -> Foreign | None:
     >>> foreign_format(b"GGUF\3\0\0\0", "weights").one, foreign_format(b"{}", "config.json")
     ('a GGUF file', None)
     """
+    return foreign_by_content(head) or (None if is_text(head) else foreign_by_name(name))
+
+
+def foreign_by_content(head: bytes) -> Foreign | None:
+    """The same by a file's first bytes alone."""
     for row in FOREIGN:
         if any(head[at : at + len(magic)] == magic for at, magic in row.starts):
             return row
-    if is_text(head):
-        return None
+    return None
+
+
+def foreign_by_name(name: str) -> Foreign | None:
+    """The same by a file's name alone, which a text may have too."""
     lowered = name.lower()
     return next((row for row in FOREIGN if _is_named(row, lowered)), None)
 

@@ -120,7 +120,7 @@ class KerasFile(WindowedFile):
             return
         dtype, offset = place
         shape = tuple(int(n) for n in dataset.shape)
-        tensor = TensorInfo(name, shape, dtype.name, output_axis(name, shape))
+        tensor = TensorInfo(name=name, shape=shape, dtype=dtype.name, output_axis=output_axis(name, shape))
         self.tensors[name] = tensor
         if offset is None:
             self._datasets[name] = (dataset, dtype)

@@ -32,7 +32,10 @@ class MemoryCheckpoint(Checkpoint):
 
     def __init__(self, arrays: Mapping[str, Any]) -> None:
         self._arrays = {name: _as_numpy(name, value) for name, value in arrays.items()}
-        self.tensors = {name: TensorInfo(name, array.shape, array.dtype.name) for name, array in self._arrays.items()}
+        self.tensors = {
+            name: TensorInfo(name=name, shape=array.shape, dtype=array.dtype.name)
+            for name, array in self._arrays.items()
+        }
 
     def read(self, name: str, start: int = 0, stop: int | None = None) -> AnyArray:
         return self._arrays[name].reshape(-1)[start:stop]

@@ -119,7 +119,7 @@ class NpzFile(WindowedFile):
         stored = info.compress_type == zipfile.ZIP_STORED
         offset = stored_offset(self, info) if stored else 0
         header = self._header(name, info)
-        tensor = TensorInfo(name, header.shape, header.dtype.name)
+        tensor = TensorInfo(name=name, shape=header.shape, dtype=header.dtype.name)
         needed = header.size + tensor.size * header.dtype.itemsize
         if needed != info.file_size:
             raise self._damaged(f"its shape and dtype need {needed} bytes but it has {info.file_size}", name)

@@ -81,7 +81,7 @@ class SafetensorsFile(SpanFile):
         if not isinstance(metadata, dict) or not all(isinstance(text, str) for text in metadata.values()):
             raise self._damaged("__metadata__ is not an object of texts")
         entries = [(name, *self._entry(name, entry)) for name, entry in header.items()]
-        tensors = {name: TensorInfo(name, shape, dtype.name) for name, dtype, shape, _, _ in entries}
+        tensors = {name: TensorInfo(name=name, shape=shape, dtype=dtype.name) for name, dtype, shape, _, _ in entries}
         spans = {}
         end_of_previous = 0
         for name, dtype, _, begin, end in sorted(entries, key=lambda entry: entry[3:]):

@@ -108,7 +108,7 @@ def reconstruct(
     chosen = find_method(method)
     alpha = checked_alpha(alpha)
     support = checked_count("support", support, 0)
-    reading = Reading(threads, memory, seed, include, exclude, component, stats, save_stats, progress, sample)
+    reading = Reading(threads, memory, seed, include, exclude, component, stats, save_stats, progress, sample, alpha)
     return phylogeny(gather(models, reading), chosen, alpha, reading.seed, draws=support)
 
 
@@ -135,7 +135,7 @@ def compare(
         When an option is outside its range.
     """
     alpha = checked_alpha(alpha)
-    reading = Reading(threads, memory, seed, component=component, sample=sample)
+    reading = Reading(threads, memory, seed, component=component, sample=sample, alpha=alpha)
     collection = gather([a, b], reading)
     if len(collection.refs) != 2:
         reasons = "; ".join(f"{skipped.path}: {skipped.reason}" for skipped in collection.skipped)

@@ -1,27 +1,37 @@
-"""From the forests of the groups to claims: edges, undecided pairs, hidden ancestors, each with its evidence."""
+"""From the forests of the groups to claims: edges, undecided pairs, missing ancestors, each with its evidence."""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import TypedDict
 
 import numpy as np
 from numpy.typing import NDArray
 
 from neural_phylogeny.reconstruction.evidence import merge_evidence
 from neural_phylogeny.reconstruction.examine import Findings
-from neural_phylogeny.records import Edge, Evidence, Hidden, Kinship
+from neural_phylogeny.records import (
+    UNDECIDED_REASONS,
+    Edge,
+    Evidence,
+    MissingAncestor,
+    RelatedPair,
+    UndecidedGroup,
+    UndecidedReason,
+)
+from neural_phylogeny.relations.odds import probability
 from neural_phylogeny.statistics.cache import Group
 from neural_phylogeny.trees.forest import Forest
 from neural_phylogeny.trees.merging import MERGED
-from neural_phylogeny.wording import NOBODY, RUNNER_UP, percent
+from neural_phylogeny.wording import RUNNER_UP, percent
 
 UNDECIDED = 0.05
 """An edge whose direction is less than this far from even odds is reported without a direction."""
 
 
-SURE_OF_MERGE = 1.0 / (1.0 + math.exp(-MERGED))
+SURE_OF_MERGE = float(probability(MERGED))
 """How sure an exact mean is to have been made from its parts."""
 
 
@@ -39,10 +49,10 @@ class Answer:
     support: NDArray[np.float64] | None = None
 
 
-def claims(names: Sequence[str], forests: list[Answer]) -> tuple[list[Edge], list[Kinship]]:
+def claims(names: Sequence[str], forests: list[Answer]) -> tuple[list[Edge], list[RelatedPair]]:
     """Directed and undirected claims of all groups."""
     edges: list[Edge] = []
-    undirected: list[Kinship] = []
+    undirected: list[RelatedPair] = []
     for answer in forests:
         group, found, rows, forest = answer.group, answer.found, answer.rows, answer.forest
         for k, above in enumerate(forest.parents.tolist()):
@@ -53,19 +63,51 @@ def claims(names: Sequence[str], forests: list[Answer]) -> tuple[list[Edge], lis
                 continue
             parent, child = rows[above], rows[k]
             pair = (names[group.members[parent]], names[group.members[child]])
-            direction, kinship = float(forest.p_direction[k]), found.kinship(parent, child)
-            shared = (found.similarity(parent, child), float(found.coverage[parent, child]))
             reasons = found.evidence(parent, child, pair)
-            support = math.nan if answer.support is None else float(answer.support[k])
-            sure = (direction, math.nan)
+            p_direction, p_parent = float(forest.p_direction[k]), None
             if forest.p_parent is not None:
-                sure = (float(forest.p_parent[k]), direction)
-                reasons = (reasons[0], _parenthood(sure[0], pair), *_runner_up(answer, names, k), *reasons[1:])
-            if direction < 0.5 + UNDECIDED:
-                undirected.append(Kinship(*pair, kinship, *shared, reasons))
-            else:
-                edges.append(Edge(*pair, "finetune", sure[0], *shared, reasons, kinship, sure[1], support))
+                p_parent = float(forest.p_parent[k])
+                reasons = (reasons[0], _parent_posterior(p_parent, pair), *_runner_up(answer, names, k), *reasons[1:])
+            if p_direction < 0.5 + UNDECIDED:
+                undirected.append(RelatedPair(a=pair[0], b=pair[1], **measured(found, parent, child), evidence=reasons))
+                continue
+            edges.append(
+                Edge(
+                    parent=pair[0],
+                    child=pair[1],
+                    kind=found.kind(parent, child),
+                    p_parent=p_parent,
+                    p_direction=None if math.isnan(p_direction) else p_direction,
+                    **measured(found, parent, child),
+                    support=_support(answer, k),
+                    evidence=reasons,
+                )
+            )
     return edges, undirected
+
+
+class Measured(TypedDict):
+    """What was measured of a pair, by the names that its record gives them."""
+
+    p_value: float | None
+    similarity: float
+    coverage: float
+
+
+def measured(found: Findings, i: int, j: int) -> Measured:
+    """The numbers of a pair of rows that its record holds, whatever the claim."""
+    return {
+        "p_value": found.p_value(i, j),
+        "similarity": found.similarity(i, j),
+        "coverage": float(found.coverage[i, j]),
+    }
+
+
+def _support(answer: Answer, k: int) -> float | None:
+    """Bootstrap support of the edge above a model; None where none was drawn."""
+    if answer.support is None or math.isnan(answer.support[k]):
+        return None
+    return float(answer.support[k])
 
 
 def _merged(answer: Answer, names: Sequence[str], k: int) -> list[Edge]:
@@ -75,27 +117,34 @@ def _merged(answer: Answer, names: Sequence[str], k: int) -> list[Edge]:
     parts = sorted(np.flatnonzero(column).tolist(), key=lambda part: (part != main, -column[part]))
     members, child = answer.group.members, answer.rows[k]
     named = {names[members[answer.rows[part]]]: float(column[part]) for part in parts}
-    support = math.nan if answer.support is None else float(answer.support[k])
     found = []
     for part in parts:
         row = answer.rows[part]
-        pair, kinship = (names[members[row]], names[members[child]]), answer.found.kinship(row, child)
+        pair = (names[members[row]], names[members[child]])
         first, *others = answer.found.evidence(row, child, pair)
-        reasons = (first, merge_evidence(named, *pair, SURE_OF_MERGE), *others)
-        shared = (answer.found.similarity(row, child), float(answer.found.coverage[row, child]))
-        told = support if part == main else math.nan
-        found.append(Edge(*pair, "merge", SURE_OF_MERGE, *shared, reasons, kinship, SURE_OF_MERGE, told))
+        found.append(
+            Edge(
+                parent=pair[0],
+                child=pair[1],
+                kind="merge",
+                p_parent=SURE_OF_MERGE,
+                p_direction=SURE_OF_MERGE,
+                **measured(answer.found, row, child),
+                support=_support(answer, k) if part == main else None,
+                evidence=(first, merge_evidence(named, *pair, SURE_OF_MERGE), *others),
+            )
+        )
     return found
 
 
-def hidden_ancestors(
+def missing_ancestors(
     names: Sequence[str], forests: list[Answer], families: dict[int, int], labels: NDArray[np.int64]
-) -> tuple[list[Hidden], list[Edge]]:
+) -> tuple[list[MissingAncestor], list[Edge]]:
     """One ancestor for the siblings of each family whose parent is not here, and its edges.
 
     The likeness of such an edge is that of the siblings among each other.
     """
-    hidden: list[Hidden] = []
+    missing: list[MissingAncestor] = []
     edges: list[Edge] = []
     for answer in forests:
         if answer.forest.missing is None:
@@ -104,60 +153,98 @@ def hidden_ancestors(
         for k in np.flatnonzero(answer.forest.missing > 0).tolist():
             siblings.setdefault(int(labels[answer.group.members[answer.rows[k]]]), []).append(k)
         for label, rows in siblings.items():
-            name = f"hidden ancestor {len(hidden) + 1}"
+            name = f"missing ancestor {len(missing) + 1}"
             while name in names:
                 name = f"({name})"
-            hidden.append(Hidden(name, families[label]))
+            missing.append(MissingAncestor(name=name, family=families[label]))
             found = [answer.rows[k] for k in rows]
             for k, row in zip(rows, found, strict=True):
                 others = [other for other in found if other != row]
                 likeness = float(np.mean([answer.found.similarity(row, other) for other in others]))
                 coverage = float(np.mean([answer.found.coverage[row, other] for other in others]))
                 child, sure = names[answer.group.members[row]], float(answer.forest.missing[k])
-                edges.append(Edge(name, child, "finetune", sure, likeness, coverage, (_orphan(name, child, sure),)))
-    return hidden, edges
+                edges.append(
+                    Edge(
+                        parent=name,
+                        child=child,
+                        kind="finetune",
+                        p_parent=sure,
+                        similarity=likeness,
+                        coverage=coverage,
+                        evidence=(_orphan(name, child, sure),),
+                    )
+                )
+    return missing, edges
 
 
-def _parenthood(sure: float, pair: tuple[str, str]) -> Evidence:
-    statement = f"of all models here and none, {pair[0]} is the parent of {pair[1]} with probability {percent(sure)}"
-    return Evidence("detector", sure, pair[0], sure, statement)
+def _parent_posterior(p: float, pair: tuple[str, str]) -> Evidence:
+    statement = (
+        f"{pair[0]} is the parent of {pair[1]} with probability {percent(p)}, against every other model here or none"
+    )
+    return Evidence(feature="detector", value=p, favours="parent", model=pair[0], strength=p, statement=statement)
 
 
 def _runner_up(answer: Answer, names: Sequence[str], k: int) -> tuple[Evidence, ...]:
-    """Who else could be the parent of a model, by a method that knows it."""
+    """The next likely parent of a model, by a method that knows it."""
     rivals, child = answer.forest.rivals, names[answer.group.members[answer.rows[k]]]
     if rivals is None:
         return ()
-    sure, at = float(rivals.probability[k]), int(rivals.parents[k])
-    rival = NOBODY if at < 0 else names[answer.group.members[answer.rows[at]]]
-    said = f"that {child} has no parent here" if at < 0 else f"that {rival} is the parent of {child}"
-    return (Evidence(RUNNER_UP, sure, rival, sure, f"next likely is {said}, with probability {percent(sure)}"),)
+    p, at = float(rivals.probability[k]), int(rivals.parents[k])
+    rival = None if at < 0 else names[answer.group.members[answer.rows[at]]]
+    claim = f"{child} has no parent here" if rival is None else f"{rival} is the parent of {child}"
+    return (
+        Evidence(
+            feature=RUNNER_UP,
+            value=p,
+            favours="no parent" if rival is None else "parent",
+            model=rival,
+            strength=p,
+            statement=f"the next likely answer is that {claim}, with probability {percent(p)}",
+        ),
+    )
 
 
-def _orphan(name: str, child: str, sure: float) -> Evidence:
+def _orphan(name: str, child: str, p: float) -> Evidence:
     statement = (
-        f"{child} and its siblings have a parent that is not here with probability {percent(sure)}; "
+        f"the parent of {child} and its siblings is missing with probability {percent(p)}; "
         "models that were trained alike from one initialisation can look the same"
     )
-    return Evidence("detector", sure, name, sure, statement)
+    return Evidence(feature="detector", value=p, favours="parent", model=name, strength=p, statement=statement)
 
 
 NAMED = 3
 """So many models of one start are named in a remark, the others counted."""
 
-_START = {
-    True: "it shares its initialisation with {}; nothing trained is shared",
-    False: "it shares its initialisation with {}, or an ancestor that is not here; the weights do not tell which",
+_COMMON: dict[UndecidedReason, str] = {
+    "common initialisation": "same random initialisation as {}, trained independently",
+    "common initialisation or missing ancestor": (
+        "same random initialisation as {}, or a missing ancestor; the weights do not show which"
+    ),
 }
 
 
-def note_starts(remarks: list[str], names: Sequence[str], forests: list[Answer]) -> None:
-    """Adds to the remarks with whom a model shares its initialisation, where that is all its weights tell."""
+def undecided_groups(names: Sequence[str], forests: list[Answer]) -> list[UndecidedGroup]:
+    """Models that share an initialisation or perhaps an ancestor; a model is in one group at most."""
+    groups: list[tuple[set[int], bool]] = []
     for answer in forests:
-        for start in answer.forest.common_initialisations:
-            models = [answer.group.members[answer.rows[k]] for k in start.members]
-            for model in models:
-                others = [names[other] for other in models if other != model]
-                more = f" and {len(others) - NAMED} more" if len(others) > NAMED else ""
-                said = _START[start.certain].format(", ".join(others[:NAMED]) + more)
-                remarks[model] = "; ".join(filter(None, (remarks[model], said)))
+        for one in answer.forest.common_initialisations:
+            members, certain = {answer.group.members[answer.rows[k]] for k in one.members}, one.certain
+            for other in [group for group in groups if group[0] & members]:
+                groups.remove(other)
+                members, certain = members | other[0], certain and other[1]
+            groups.append((members, certain))
+    return [
+        UndecidedGroup(models=tuple(names[k] for k in sorted(members)), reason=UNDECIDED_REASONS[0 if certain else 1])
+        for members, certain in groups
+    ]
+
+
+def common_remarks(groups: Sequence[UndecidedGroup]) -> dict[str, str]:
+    """By name, a remark on the models with which a model shares its initialisation."""
+    found = {}
+    for group in groups:
+        for name in group.models:
+            others = [other for other in group.models if other != name]
+            more = f" and {len(others) - NAMED} more" if len(others) > NAMED else ""
+            found[name] = _COMMON[group.reason].format(", ".join(others[:NAMED]) + more)
+    return found

@@ -1,4 +1,4 @@
-"""From what was measured to the records of an answer: existence, copies, families, a method's forest, evidence."""
+"""From what was measured to the records of an answer: copies, families, a method's forest, its claims."""
 
 from __future__ import annotations
 
@@ -11,13 +11,17 @@ from numpy.typing import NDArray
 
 import neural_phylogeny
 from neural_phylogeny.graphs import components
-from neural_phylogeny.reconstruction.claim import Answer, claims, hidden_ancestors, note_starts
+from neural_phylogeny.reconstruction.claim import Answer, claims, common_remarks, missing_ancestors, undecided_groups
 from neural_phylogeny.reconstruction.collect import Collection
-from neural_phylogeny.reconstruction.examine import PARTLY, Examined, Findings, examine
+from neural_phylogeny.reconstruction.examine import Examined, Findings, examine
+from neural_phylogeny.reconstruction.relate import PARTLY
 from neural_phylogeny.reconstruction.support import support
 from neural_phylogeny.records import Phylogeny
 from neural_phylogeny.statistics.cache import Group
-from neural_phylogeny.trees.methods import METHODS, Method
+from neural_phylogeny.trees.methods import METHODS, Method, Options
+
+EXISTENCE = "existence"
+"""The clustering of methods that take the families of the relatedness test, each on its own."""
 
 
 def phylogeny(
@@ -28,34 +32,33 @@ def phylogeny(
     examined: Examined | None = None,
     draws: int = 0,
 ) -> Phylogeny:
-    """The answer for a collection by one method; ``examined`` saves asking the relations again for each method."""
+    """The answer for a collection by one method; ``examined`` avoids computing the relations again for each method."""
     n = len(collection.refs)
-    answers = examine(collection, alpha) if examined is None else examined
-    kin = np.zeros((n, n), dtype=bool)
-    remarks = ["there is no other model to compare it with" if n == 1 else ""] * n
-    for group, found in answers:
-        kin[np.ix_(group.members, group.members)] = found.kin
-        for row, model in enumerate(group.members):
-            remarks[model] = found.remark(row)
+    found = examine(collection, alpha) if examined is None else examined
+    kin, remarks = found.kin, list(found.remarks)
     settled = kin.any(axis=1) | np.array([remark == "" or remark.startswith(PARTLY) for remark in remarks], dtype=bool)
     labels = components(kin)
+    answers = found.whole if method.options.clustering != EXISTENCE else found.families
     forests = _forests(answers, labels, settled, method, seed, draws)
     labels = _relabelled(labels, forests)
     families = {label: k for k, label in enumerate(dict.fromkeys(labels[settled].tolist()))}
     names = [ref.name for ref in collection.refs]
-    note_starts(remarks, names, forests)
+    undecided = undecided_groups(names, forests)
+    common = common_remarks(undecided)
+    remarks = ["; ".join(filter(None, (remark, common.get(name)))) for remark, name in zip(remarks, names, strict=True)]
+    alone = {k for k in range(n) if names[k] in common and np.count_nonzero(labels == labels[k]) == 1}
     edges, undirected = claims(names, forests)
-    hidden, from_hidden = hidden_ancestors(names, forests, {int(k): families[k] for k in families}, labels)
+    missing, from_missing = missing_ancestors(names, forests, {int(k): families[k] for k in families}, labels)
     return Phylogeny(
         models=tuple(
-            collection.record(k, families[int(labels[k])] if settled[k] else None, remarks[k]) for k in range(n)
+            collection.record(k, families[int(labels[k])] if settled[k] and k not in alone else None, remarks[k])
+            for k in range(n)
         ),
-        edges=(*edges, *from_hidden),
+        edges=(*edges, *from_missing),
         undirected=tuple(undirected),
-        hidden=tuple(hidden),
-        copies=tuple(
-            tuple(names[group.members[row]] for row in rows) for group, found in answers for rows in found.copies
-        ),
+        missing=tuple(missing),
+        undecided=tuple(undecided),
+        copies=tuple(tuple(names[model] for model in same) for same in found.copies),
         skipped=collection.left_out(),
         provenance=_provenance(collection, method, alpha, seed),
     )
@@ -72,8 +75,8 @@ def _forests(
     """The method's forest for each group of at least two models that can be judged."""
     forests = []
     for group, found in answers:
-        doubles = {row for rows in found.copies for row in rows[1:]}
-        rows = [row for row, model in enumerate(group.members) if settled[model] and row not in doubles]
+        duplicates = {row for rows in found.copies for row in rows[1:]}
+        rows = [row for row, model in enumerate(group.members) if settled[model] and row not in duplicates]
         if len(rows) < 2:
             continue
         families = labels[[group.members[row] for row in rows]]
@@ -84,15 +87,15 @@ def _forests(
 
 
 def _relabelled(labels: NDArray[np.int64], forests: list[Answer]) -> NDArray[np.int64]:
-    """Families by the methods that decide them; a copy stays with the first of its kind."""
+    """The families of a method that decides them; a copy has the family of the first of its copies."""
     labels = labels.copy()
     for answer in forests:
         if answer.forest.families is None:
             continue
         members = answer.group.members
-        fresh = labels.max() + 1
+        unused = labels.max() + 1
         for row, family in zip(answer.rows, np.unique(answer.forest.families, return_inverse=True)[1], strict=True):
-            labels[members[row]] = fresh + family
+            labels[members[row]] = unused + family
         for first, *others in (rows for rows in answer.found.copies if rows[0] in answer.rows):
             labels[[members[row] for row in others]] = labels[members[first]]
     return labels
@@ -100,8 +103,8 @@ def _relabelled(labels: NDArray[np.int64], forests: list[Answer]) -> NDArray[np.
 
 def _provenance(collection: Collection, method: Method, alpha: float, seed: int) -> dict[str, Any]:
     """What made this result: software, parameters, environment; nothing that changes from run to run."""
-    own = METHODS.get(method.name)
-    varied = {} if own is not None and own.options == method.options else {"options": asdict(method.options)}
+    usual = METHODS[method.name].options if method.name in METHODS else Options()
+    varied = {} if method.options == usual else {"options": asdict(method.options)}
     sample: dict[str, Any] = {"asked": "auto" if collection.sample is None else collection.sample}
     sample["read"] = collection.share_read()
     return {
@@ -117,11 +120,11 @@ def _provenance(collection: Collection, method: Method, alpha: float, seed: int)
 
 
 def _sampled(collection: Collection) -> list[str]:
-    """What the reader of an answer from a sample should know."""
+    """The limits of an answer from a sample, as a note."""
     share = collection.share_read()
     if share == 1.0:
         return []
     return [
         f"{100 * share:.2g} % of the compared weights were read, of each model at least: copies are equal in all that "
-        "was read, and values that were not read may differ or be no numbers"
+        "was read, and unread values may differ or be NaN"
     ]

@@ -16,18 +16,20 @@ from neural_phylogeny.reconstruction.evidence import (
     shared_evidence,
 )
 from neural_phylogeny.reconstruction.family_data import MeasuredFamily
-from neural_phylogeny.records import Evidence
+from neural_phylogeny.reconstruction.relate import Relations, related_pairs
+from neural_phylogeny.records import KINDS, Evidence, Kind
 from neural_phylogeny.relations.copies import copies
 from neural_phylogeny.relations.direction import log_odds
 from neural_phylogeny.relations.exact import exact_marks
-from neural_phylogeny.relations.existence import Existence, existence
+from neural_phylogeny.relations.existence import Existence
+from neural_phylogeny.relations.kinds import exact_kinds
 from neural_phylogeny.relations.shared import shared_values
 from neural_phylogeny.statistics.cache import Group
 from neural_phylogeny.statistics.results import Statistics
 from neural_phylogeny.trees.family import Families, Family
 
-PARTLY = "left out:"
-"""How the remark on a model begins that was judged all the same."""
+LEAST_LOG_P = -300.0 * np.log(10.0)
+"""Smaller p-values are reported as 1e-300: no null distribution is known that far out."""
 
 
 @dataclass(frozen=True)
@@ -43,10 +45,9 @@ class Findings:
     copies: list[list[int]]
 
     @classmethod
-    def of(cls, statistics: Statistics, alpha: float, n_pairs: int) -> Findings:
-        """Ask all questions of one group."""
+    def of(cls, statistics: Statistics, found: Existence) -> Findings:
+        """Ask all questions of one family; who is related to whom is known."""
         direction, votes = log_odds(statistics)
-        found = existence(statistics, alpha, n_pairs)
         exact = exact_marks(statistics)
         return cls(statistics, found, direction, votes, exact, statistics.alignment.coverage(), copies(statistics))
 
@@ -58,18 +59,8 @@ class Findings:
 
     @cached_property
     def kin(self) -> NDArray[np.bool_]:
-        """Related pairs: by the test, or because the two are copies with matrices that are not constant."""
-        kin = self.existence.related.copy()
-        for group in self.copies:
-            if any(
-                tensor.is_matrix
-                and group[0] in tensor.members
-                and arrays["moments.distinct"][tensor.members.index(group[0])] > 1
-                for tensor, arrays in self.statistics
-            ):
-                kin[np.ix_(group, group)] = True
-        np.fill_diagonal(kin, False)
-        return kin
+        """Related pairs, see ``relate.related_pairs``."""
+        return related_pairs(self.statistics, self.existence, self.copies)
 
     def evidence(self, i: int, j: int, names: tuple[str, str]) -> tuple[Evidence, ...]:
         """All evidence on a pair, existence first."""
@@ -83,51 +74,69 @@ class Findings:
         cosine = float(self.existence.cosine[i, j])
         return cosine if np.isfinite(cosine) else 0.0
 
-    def p_value(self, i: int, j: int) -> float:
-        """p-value of the relatedness test under unrelatedness, see ``Existence.p_value``."""
-        return float(self.existence.p_value[i, j])
+    def p_value(self, i: int, j: int) -> float | None:
+        """p-value of the relatedness test, at least 1e-300; None where a layer is identical, so that none is needed."""
+        return None if self.existence.identical[i, j] else float(np.exp(max(self.existence.log_p[i, j], LEAST_LOG_P)))
 
-    def kinship(self, i: int, j: int) -> float:
-        """One less the p-value of strangers matching so well; certainty where a matrix is identical."""
-        return 1.0 if self.existence.identical[i, j] else float(1.0 - np.exp(self.existence.log_p[i, j]))
-
-    def remark(self, row: int) -> str:
-        """Why a model could not be judged, or which of its tensors were left out; empty when all is well."""
-        tensors = self._tensors[row]
-        broken = [name for name, _, is_finite in tensors if not is_finite]
-        matrices = [name for name, is_matrix, _ in tensors if is_matrix]
-        if not tensors:
-            return "it has no floating-point tensor in common with any other model"
-        if not matrices:
-            return "not enough evidence: it shares no matrices, and vectors or single rows prove nothing"
-        if set(matrices) <= set(broken):
-            return f"its weights are NaN, infinite, too large or unreadable, {broken[0]!r} first"
-        if not self.kin[row].any() and not self.existence.conclusive[row].any():
-            if not self.existence.large_enough[row]:
-                return "too small: even an identical copy would not be statistically significant"
-            return "nothing sound to compare it with: other models have too few usable matrices in common with it"
-        return f"{PARTLY} NaN, infinite, too large or unreadable values in {', '.join(broken)}" if broken else ""
+    def kind(self, parent: int, child: int) -> Kind:
+        """How a child was made from its parent: what exact facts prove, else by training."""
+        return next((kind for kind in KINDS if kind in self._kinds and self._kinds[kind][parent, child]), "finetune")
 
     @cached_property
-    def _tensors(self) -> list[list[tuple[str, bool, bool]]]:
-        """Of each model its compared tensors: the name, whether it is a matrix, whether its values are finite."""
-        found: list[list[tuple[str, bool, bool]]] = [[] for _ in range(self.statistics.alignment.n_models)]
-        for tensor, arrays in self.statistics:
-            finite = np.isfinite(np.diag(arrays["gram"])).tolist()
-            for member, is_finite in zip(tensor.members, finite, strict=True):
-                found[member].append((tensor.name, tensor.is_matrix, is_finite))
-        return found
+    def _kinds(self) -> dict[str, NDArray[np.bool_]]:
+        return exact_kinds(self.statistics)
 
     def families(self, rows: list[int], labels: NDArray[np.int64], seed: int) -> Families:
         """What a method sees of some of the members, whose families are given."""
         return Families(labels, Family(MeasuredFamily.of(self, rows, seed)), seed)
 
 
-Examined = list[tuple[Group, Findings]]
-"""Each group of a collection and what the relations say of it."""
+@dataclass(frozen=True)
+class Examined:
+    """What the relations say of a collection: the part of an answer that no method changes.
+
+    Attributes
+    ----------
+    kin : (n_models, n_models) of bool
+        Related pairs.
+    remarks : list of str
+        Why a model could not be judged, or what of it was left out; empty where all is well.
+    copies : list of list of int
+        Models that are copies of each other.
+    families : list of (Group, Findings)
+        Each family of at least two models, and what the relations say of it.
+    groups : list of (Group, Relations)
+        The groups in which the families were found.
+    """
+
+    kin: NDArray[np.bool_]
+    remarks: list[str]
+    copies: list[list[int]]
+    families: list[tuple[Group, Findings]]
+    groups: list[tuple[Group, Relations]]
+
+    @cached_property
+    def whole(self) -> list[tuple[Group, Findings]]:
+        """Each group as one, for methods that tell families apart themselves."""
+        return [(group, Findings.of(found.statistics, found.existence)) for group, found in self.groups]
 
 
 def examine(collection: Collection, alpha: float) -> Examined:
-    """What the relations say of each group of a collection: the part of an answer that no method changes."""
+    """Who is related to whom by the boxes of pairs, and all else of each family on its own."""
     n = len(collection.refs)
-    return [(group, Findings.of(group.statistics, alpha, n * (n - 1) // 2)) for group in collection.groups]
+    kin = np.zeros((n, n), dtype=bool)
+    remarks = ["there is no other model to compare it with" if n == 1 else ""] * n
+    families, groups, same, judged = [], [], [], set[int]()
+    for group in collection.groups:
+        relations = Relations.of(group.statistics, alpha, n * (n - 1) // 2)
+        kin[np.ix_(group.members, group.members)] |= relations.pairs
+        for row, model in enumerate(group.members):
+            if model not in judged:
+                remarks[model] = relations.remark(row)
+        judged |= set(group.members)
+        same += [[group.members[row] for row in rows] for rows in relations.copies]
+        for rows in relations.families():
+            family = collection.family(group, rows)
+            families.append((family, Findings.of(family.statistics, relations.existence.of(rows))))
+        groups.append((group, relations))
+    return Examined(kin, remarks, same, families, groups)

@@ -32,6 +32,7 @@ class Reading:
     save_stats: str | os.PathLike[str] | None = None
     progress: Progress | None = None
     sample: float | None = None
+    alpha: float = 1e-3
 
     def __post_init__(self) -> None:
         checked = {
@@ -39,6 +40,7 @@ class Reading:
             "memory": checked_count("memory", self.memory, 1),
             "seed": checked_count("seed", self.seed, 0),
             "sample": checked_share(self.sample),
+            "alpha": checked_alpha(self.alpha),
             "include": checked_patterns("include", self.include),
             "exclude": checked_patterns("exclude", self.exclude),
         }

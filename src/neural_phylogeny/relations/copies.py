@@ -25,8 +25,8 @@ def copies(statistics: Statistics) -> list[list[int]]:
     for tensor, arrays in statistics:
         label = arrays["equality.label"]
         at = np.ix_(tensor.members, tensor.members)
-        differ[at] |= label[:, None] != label[None, :]
-        compared[at] = True
+        differ[at] |= (label[:, None] != label[None, :]) & tensor.pairs
+        compared[at] |= tensor.pairs
     alignment = statistics.alignment
     equal = compared & ~differ & (alignment.matrix_coverage() == 1.0) & (alignment.coverage() >= ALMOST_ALL)
     np.fill_diagonal(equal, True)

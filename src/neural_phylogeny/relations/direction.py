@@ -14,14 +14,14 @@ Matrices ``[i, j]`` are positive where i looks like the parent of j.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
 
-from neural_phylogeny.relations import matrix_scores
-from neural_phylogeny.relations.retained import lasting
+from neural_phylogeny.relations import matrix_scores, odds
+from neural_phylogeny.relations.retained import retained
 from neural_phylogeny.relations.steps import step_leads
 from neural_phylogeny.relations.tables import (
     Leads,
@@ -109,7 +109,7 @@ WITNESSES = (
 )
 
 
-def log_odds(statistics: Statistics) -> tuple[Matrix, dict[str, Matrix]]:
+def log_odds(statistics: Statistics, features: Sequence[Witness] = WITNESSES) -> tuple[Matrix, dict[str, Matrix]]:
     """Natural log-odds that i is the parent of j, and each witness's votes.
 
     Matrices that one of two models was given anew have no vote. The votes of a theme are averaged and those of the
@@ -117,14 +117,14 @@ def log_odds(statistics: Statistics) -> tuple[Matrix, dict[str, Matrix]]:
     here is fitted: read the odds as an order, not as a calibrated probability.
     """
     statistics = _matrices(statistics)
-    shared = lasting(statistics)
+    shared = retained(statistics)
     by_witness, themes = {}, dict[str, list[Matrix]]()
-    for witness in WITNESSES:
+    for witness in features:
         found = witness.count(np.where(shared, witness.leads(statistics), np.nan))
         by_witness[witness.name] = found
         themes.setdefault(witness.theme, []).append(found)
     added = sum((np.mean(found, axis=0) for found in themes.values()), np.zeros(shared.shape[1:]))
-    weight = np.log(RELIABILITY / (1.0 - RELIABILITY))
+    weight = odds.log_odds(RELIABILITY)
     return weight * np.round(added, 12), by_witness  # what cancels leaves no trace
 
 

@@ -16,7 +16,7 @@ level as 99 to 1.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Self
 
@@ -30,6 +30,9 @@ from neural_phylogeny.tensors.roles import Role
 
 Matrix = NDArray[np.float64]
 Mask = NDArray[np.bool_]
+
+ENOUGH = 0.1
+"""Share of the smaller model's weights that must be compared before two models are called unrelated."""
 
 DISTINCT = 64
 """Different values a matrix must have before its equality in two models proves anything."""
@@ -54,8 +57,8 @@ class Existence:
     matched : array
         Cosine of the sampled matrices once centred along both axes: what the test looks at.
     conclusive : array of bool
-        Whether the two have enough in common for a verdict: on the matrices that both have, a perfect copy of either
-        would have been found.
+        Whether the two have enough in common for a verdict: at least ``ENOUGH`` of the smaller one is compared, and on
+        the matrices that both have a perfect copy of either would have been found.
     identical : array of bool
         Whether some trained matrix is equal in both to the last bit, in all that was read of it, which chance does
         not do.
@@ -70,6 +73,19 @@ class Existence:
     conclusive: Mask
     identical: Mask
     large_enough: Mask
+
+    def of(self, rows: Sequence[int]) -> Existence:
+        """The same of some of the models, in the given order."""
+        at = np.ix_(rows, rows)
+        return Existence(
+            self.log_p[at],
+            self.related[at],
+            self.cosine[at],
+            self.matched[at],
+            self.conclusive[at],
+            self.identical[at],
+            self.large_enough[list(rows)],
+        )
 
     @property
     def p_value(self) -> Matrix:
@@ -106,7 +122,8 @@ def existence(statistics: Statistics, alpha: float = 1e-3, n_pairs: int | None =
     matched = np.divide(of_pair["aligned"], norms, out=np.zeros((n, n)), where=norms > 0)
     identical = identical_matrices(statistics)
     related = identical | (comparable & (log_p < level))
-    conclusive = (comparable & copy_found & copy_found.T) | related
+    enough = statistics.alignment.coverage_of_smaller() >= ENOUGH
+    conclusive = (comparable & enough & copy_found & copy_found.T) | related
     cosine = matrix_cosine(statistics)
     return Existence(log_p, related, cosine, matched, conclusive, identical, np.diag(copy_found).copy())
 
@@ -257,7 +274,7 @@ def matrix_gram(statistics: Statistics) -> tuple[Matrix, Matrix, Matrix]:
             continue
         gram = arrays["gram"]
         squares = np.diag(gram)
-        finite = np.isfinite(squares)[:, None] & np.isfinite(squares)[None, :]
+        finite = np.isfinite(squares)[:, None] & np.isfinite(squares)[None, :] & tensor.pairs
         at = np.ix_(tensor.members, tensor.members)
         product[at] += np.where(finite, gram, 0.0)
         norm[at] += np.where(finite, squares[:, None], 0.0)

@@ -35,8 +35,13 @@ def kurtosis_score(statistics: Statistics) -> Table:
     """Kurtosis of the weights of each matrix about their mean."""
     mean, square, cube, fourth = (mean_power(statistics, power) for power in ("sum", "square", "cube", "fourth"))
     variance = square - mean**2
-    central = fourth - 4 * mean * cube + 6 * mean**2 * square - 3 * mean**4
-    return matrices_only(statistics, ratio(central, variance**2))
+    return matrices_only(statistics, ratio(central_fourth(mean, square, cube, fourth), variance**2))
+
+
+def central_fourth(mean: Array, square: Array, cube: Array, fourth: Array) -> Array:
+    """Fourth moment about the mean, from the means of four powers; over the variance squared, the kurtosis."""
+    found: Array = fourth - 4 * mean * cube + 6 * mean**2 * square - 3 * mean**4
+    return found
 
 
 def largest_score(statistics: Statistics) -> Table:

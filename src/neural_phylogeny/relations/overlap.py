@@ -25,6 +25,10 @@ LEVELS = 256
 """Levels of a grid of eight bits: an int8 tensor has at most this many different values."""
 
 
+BLOCK_LARGEST = 3.0
+"""Largest magnitude in most blocks of 32 to 128 values, in root mean squares of the matrix."""
+
+
 @dataclass(frozen=True)
 class SampledMatrix:
     """The sample of one matrix, for the k members whose values in it are finite.
@@ -35,12 +39,15 @@ class SampledMatrix:
         Positions of the members among the models.
     inputs : (k,)
         Inputs of each output unit, before the comparison cut the matrix to a common box.
+    code_bits : (k,)
+        Bits of the codes that the values are stored as; 0 for plain numbers.
     count : float
         Sampled values of each member.
     """
 
     members: NDArray[np.int64]
     inputs: NDArray[np.int64]
+    code_bits: NDArray[np.int64]
     count: float
     _arrays: Arrays
     _finite: Mask
@@ -62,7 +69,10 @@ def sampled_matrices(statistics: Statistics) -> Iterator[SampledMatrix]:
             continue
         finite = np.isfinite(np.diag(arrays["cross.product"]))
         inputs = np.array([_inputs(tensor.sources[k]) for k in np.flatnonzero(finite)], dtype=np.int64)
-        yield SampledMatrix(np.array(tensor.members)[finite], inputs, float(arrays["cross.count"][0]), arrays, finite)
+        bits = np.array([tensor.sources[k].code_bits for k in np.flatnonzero(finite)], dtype=np.int64)
+        yield SampledMatrix(
+            np.array(tensor.members)[finite], inputs, bits, float(arrays["cross.count"][0]), arrays, finite
+        )
 
 
 def count(matrix: SampledMatrix) -> Matrix:
@@ -102,18 +112,29 @@ def fewer_inputs(matrix: SampledMatrix) -> Mask:
 
 
 def few_levels(matrix: SampledMatrix) -> Mask:
-    """Whether a member has at most ``LEVELS`` different values, four times fewer than were looked at: ``(k,)``."""
-    found: Mask = matrix.own("distinct") <= np.minimum(LEVELS, matrix.own("probed") / 4)
+    """Whether a member is stored as codes, or has at most ``LEVELS`` values and four looked at for each: ``(k,)``."""
+    few = matrix.own("distinct") <= np.minimum(LEVELS, matrix.own("probed") / 4)
+    found: Mask = few | (matrix.code_bits > 0)
     return found
 
 
 def within_levels(matrix: SampledMatrix) -> Mask:
     """Whether i lies as near to j as an even grid of ``LEVELS`` up to j's largest magnitude m allows.
 
-    With spacing s = 2 m / 255 the mean squared error of rounding is s^2 / 12; twice that is allowed.
+    With spacing s = 2 m / 255 the mean squared error of rounding is s^2 / 12; twice that is allowed. Codes of b bits
+    have 2^b levels; of fewer than 8 bits every few inputs have a scale, so that m is at most ``BLOCK_LARGEST`` root
+    mean squares. Codes of 8 bits may be numbers of 3 mantissa bits, with a relative squared error of 2^-6 / 12.
     """
-    spacing = (2.0 * matrix.own("largest") / (LEVELS - 1)) ** 2
-    found: Mask = squared_distance(matrix) <= matrix.count * spacing[None, :] / 6.0
+    bits = np.where(matrix.code_bits > 0, np.minimum(matrix.code_bits, 8), 8)
+    norm = np.diag(matrix.pair("product"))
+    largest = matrix.own("largest").copy()
+    blocks = BLOCK_LARGEST * np.sqrt(norm / matrix.count)
+    largest[bits < 8] = np.minimum(largest, blocks)[bits < 8]
+    spacing = (2.0 * largest / (2.0**bits - 1)) ** 2
+    allowed = matrix.count * spacing / 6.0
+    eight = matrix.code_bits == 8
+    allowed[eight] = np.maximum(allowed, 1.2 * norm * 2.0**-6 / 12.0)[eight]
+    found: Mask = squared_distance(matrix) <= allowed[None, :]
     return found
 
 
@@ -193,7 +214,7 @@ class _Sums:
 
     @cached_property
     def on_grid(self) -> Mask:
-        """Matrices in which no member has few levels say nothing."""
+        """Of a pair alone: what other models have in a matrix says nothing of two."""
         return self.anywhere(_on_grid) & ~self.anywhere(_off_grid)
 
 
@@ -204,8 +225,9 @@ def _on_grid(matrix: SampledMatrix) -> Mask:
 
 
 def _off_grid(matrix: SampledMatrix) -> Mask:
+    """What is not quantised in j, such as an embedding, must be as near to i as what is."""
     few = few_levels(matrix)
-    found: Mask = ~(few[None, :] & within_levels(matrix)) & few.any()
+    found: Mask = ~within_levels(matrix) | (few[:, None] & ~few[None, :])
     return found
 
 

@@ -1,7 +1,7 @@
-"""Which matrices two models have in common: not a head or an embedding that one of them was given anew.
+"""Which layers two models have in common: not a head or an embedding that one of them re-initialised.
 
-A fresh matrix was initialised for its own model and trained by it alone. What it looks like says how long that was, not
-which of the two models came first.
+A re-initialised layer was drawn for its own model and trained by it alone. Its weights show how long that training was,
+not which of the two models came first.
 """
 
 from __future__ import annotations
@@ -12,23 +12,40 @@ from numpy.typing import NDArray
 from neural_phylogeny.relations.tables import Leads
 from neural_phylogeny.statistics.results import Statistics
 
-LASTING = 0.3
-"""Least cosine of two models in a matrix that neither was given anew."""
+RETAINED = 0.3
+"""Least cosine of two models in a layer that neither re-initialised."""
 
 
-def lasting(statistics: Statistics) -> NDArray[np.bool_]:
-    """``[t, i, j]``: whether matrix t lasted from one of two models to the other.
+def least_cosine(typical: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Cosine from which a layer counts as retained, by the median cosine over all layers: ``(...) -> (...)``.
 
-    It did unless their cosine in it is below ``LASTING`` or below half of the median over their matrices; where none
-    would be left, all did. ``(n_tensors, n_models, n_models)``; O(n_models^2) a matrix.
+    ``RETAINED``, or half of the median where that is more.
+
+    Examples
+    --------
+    >>> least_cosine(np.array([0.2, 0.9])).tolist()
+    [0.3, 0.45]
+    """
+    found: NDArray[np.float64] = np.maximum(RETAINED, typical / 2.0)
+    return found
+
+
+def retained(statistics: Statistics) -> NDArray[np.bool_]:
+    """``[t, i, j]``: whether neither of two models re-initialised layer t.
+
+    They did where their cosine in it is below ``least_cosine``; where no layer would be left, all count as retained.
+    ``(n_tensors, n_models, n_models)``; O(n_models^2) a matrix.
     """
     cosines = matrix_cosines(statistics)
     if not len(cosines):
         return np.ones(cosines.shape, dtype=bool)
     with np.errstate(all="ignore"):
-        fresh = cosines < np.maximum(LASTING, median(cosines) / 2.0)
-    left = np.isfinite(cosines) & ~fresh
-    found: NDArray[np.bool_] = ~fresh | ~left.any(axis=0)
+        drawn_again = cosines < least_cosine(median(cosines))
+    left = np.isfinite(cosines) & ~drawn_again
+    found: NDArray[np.bool_] = ~drawn_again | ~left.any(axis=0)
+    for row, tensor in zip(found, statistics.alignment.tensors, strict=True):
+        if tensor.links:
+            row[np.ix_(tensor.members, tensor.members)] &= tensor.pairs
     return found
 
 

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from neural_phylogeny.relations.existence import PARTS, TestedMatrix, bernstein_log_tail, totals
-from neural_phylogeny.relations.retained import LASTING
+from neural_phylogeny.relations.retained import RETAINED
 from neural_phylogeny.statistics.base import Arrays
 from neural_phylogeny.statistics.results import Statistics
 from neural_phylogeny.tensors.alignment import AlignedTensor
@@ -39,8 +39,8 @@ def reversed_tensors(statistics: Statistics) -> dict[int, tuple[str, ...]]:
     found: dict[int, list[str]] = {}
     for tensor, arrays in statistics:
         at = np.ix_(tensor.members, tensor.members)
-        apart = opposite[at] & tensor.pairs & (_cosine(arrays) < (-LASTING if tensor.is_matrix else CLEAR))
-        alike = (log_p[at] < np.log(LEVEL)) & tensor.pairs & (_cosine(arrays) > LASTING)
+        apart = opposite[at] & tensor.pairs & (_cosine(arrays) < (-RETAINED if tensor.is_matrix else CLEAR))
+        alike = (log_p[at] < np.log(LEVEL)) & tensor.pairs & (_cosine(arrays) > RETAINED)
         for row in _minority(apart, alike):
             found.setdefault(tensor.members[row], []).append(tensor.sources[row].name)
     return {model: tuple(dict.fromkeys(names)) for model, names in sorted(found.items())}
@@ -59,7 +59,7 @@ def _surely_reversed(tensor: AlignedTensor, arrays: Arrays) -> Mask:
     """Whether a matrix matches with the opposite sign, raw and centred, by a test of its own."""
     matrix = TestedMatrix.of(tensor, arrays)
     log_p = bernstein_log_tail(-matrix.aligned, matrix.variance, matrix.bound)
-    near = (matrix.aligned < -LASTING * matrix.norms) & (_cosine(arrays) < -LASTING)
+    near = (matrix.aligned < -RETAINED * matrix.norms) & (_cosine(arrays) < -RETAINED)
     found: Mask = matrix.usable & near & (log_p < np.log(LEVEL))
     return found
 

@@ -13,7 +13,7 @@ import math
 import numpy as np
 from numpy.typing import NDArray
 
-from neural_phylogeny.relations.retained import LASTING
+from neural_phylogeny.relations.retained import RETAINED
 from neural_phylogeny.statistics.results import Statistics
 
 Matrix = NDArray[np.float64]
@@ -37,7 +37,7 @@ def longer(statistics: Statistics) -> NDArray[np.bool_]:
         has_no_more = np.array([source.shape[0] == tensor.stop[0] for source in tensor.sources])
         length = np.sqrt(np.diag(arrays["gram"]))
         with np.errstate(all="ignore"):
-            alike = arrays["gram"] > LASTING * length[:, None] * length[None, :]
+            alike = arrays["gram"] > RETAINED * length[:, None] * length[None, :]
         found[np.ix_(tensor.members, tensor.members)] |= has_no_more[:, None] & grown[None, :] & alike
     return found
 

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import math
-
 from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
@@ -11,15 +9,15 @@ from rich.text import Text
 from neural_phylogeny.records import Comparison
 from neural_phylogeny.reports.labels import DIM, NAME, size_of, small_share
 from neural_phylogeny.reports.names import safe
-from neural_phylogeny.reports.reasons import LEAD, render_changes, render_reasons
-from neural_phylogeny.wording import percent
+from neural_phylogeny.reports.reasons import is_lead, render_changes, render_reasons
+from neural_phylogeny.wording import p_value, percent
 
 
 def render_comparison(comparison: Comparison) -> RenderableType:
     """The verdict in a sentence, the evidence for it, then every tensor. Linear in the number of tensors."""
     a, b = comparison.a, comparison.b
     parts: list[RenderableType] = [Text(verdict(comparison), style="bold")]
-    if not math.isnan(comparison.similarity):
+    if comparison.similarity is not None:
         shared = f"similarity {comparison.similarity:.3f} on {percent(comparison.coverage)} of the weights"
         parts.append(Text(shared))
     if comparison.share_read < 1.0:
@@ -41,18 +39,17 @@ def render_comparison(comparison: Comparison) -> RenderableType:
 def verdict(comparison: Comparison) -> str:
     """The answer as a sentence with its confidence."""
     a, b = safe(comparison.a.name), safe(comparison.b.name)
-    known = not math.isnan(comparison.confidence)
-    parent = f"parent {percent(comparison.confidence)}, " if known and not math.isnan(comparison.direction) else ""
-    sure = comparison.confidence if math.isnan(comparison.direction) else comparison.direction
-    direction = f" ({parent}direction {percent(sure)})" if known else ""
-    kin = f" (kin {percent(comparison.confidence)})" if known else ""
-    made = "may have been made" if comparison.confidence < LEAD else "was made"
+    known = (("parent", comparison.p_parent), ("direction", comparison.p_direction))
+    numbers = ", ".join(f"{what} {percent(share)}" for what, share in known if share is not None)
+    sure = f" ({numbers})" if numbers else ""
+    test = "" if comparison.p_value is None else f" ({p_value(comparison.p_value)})"
+    made = "may have been made" if is_lead(comparison.confidence) else "was made"
     return {
-        "parent": f"{b} {made} from {a}{direction}",
-        "child": f"{a} {made} from {b}{direction}",
-        "related": f"{a} and {b} are related{kin}; their weights do not say which came first",
-        "unrelated": f"{a} and {b} are unrelated, as far as their weights tell",
-        "copies": f"{a} and {b} hold the same weights"
+        "parent": f"{b} {made} from {a}{sure}",
+        "child": f"{a} {made} from {b}{sure}",
+        "related": f"{a} and {b} are related{test}; their weights do not show which came first",
+        "unrelated": f"{a} and {b} are unrelated, as far as their weights show",
+        "copies": f"{a} and {b} have the same weights"
         if comparison.share_read == 1.0
         else f"{a} and {b} are equal in all that was read, {small_share(comparison.share_read)} of the weights",
         "not comparable": f"{a} and {b} cannot be compared",
@@ -67,7 +64,7 @@ def _table(comparison: Comparison) -> Table:
         table.add_column(title, justify="right", no_wrap=True)
     for tensor in comparison.tensors:
         other = "" if tensor.name_in_b == tensor.name else safe(tensor.name_in_b)
-        cosine = "-" if math.isnan(tensor.cosine) else f"{tensor.cosine:.4f}"
+        cosine = "-" if tensor.cosine is None else f"{tensor.cosine:.4f}"
         cells = (safe(tensor.name), other, safe(tensor.role), cosine, percent(tensor.coverage))
         table.add_row(*map(Text, cells))
     return table

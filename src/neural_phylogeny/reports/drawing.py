@@ -14,9 +14,9 @@ from rich.console import Console, ConsoleOptions, RenderResult
 from rich.text import Text
 from rich.tree import Tree
 
-from neural_phylogeny.records import Edge, Kinship, ModelRecord
+from neural_phylogeny.records import Edge, ModelRecord, RelatedPair
 from neural_phylogeny.reports.families import Family, Groups, count
-from neural_phylogeny.reports.labels import DIM, HIDDEN, NAME, Columns, columns, evidence_line, size_of
+from neural_phylogeny.reports.labels import DIM, MISSING, NAME, Columns, columns, evidence_line, size_of
 from neural_phylogeny.reports.names import safe
 
 INDENT = 4
@@ -45,7 +45,7 @@ class Place:
     depth: int
     above: int
     mark: str = ""
-    claim: Edge | Kinship | None = None
+    claim: Edge | RelatedPair | None = None
 
     @property
     def end(self) -> int:
@@ -58,7 +58,7 @@ class Plan:
     """All places of a family in the order in which they are drawn, and the pairs that hang nowhere."""
 
     places: list[Place] = field(default_factory=list)
-    loose: list[tuple[str, Kinship]] = field(default_factory=list)
+    loose: list[tuple[str, RelatedPair]] = field(default_factory=list)
 
 
 def plan(family: Family) -> Plan:
@@ -74,7 +74,7 @@ def plan(family: Family) -> Plan:
         if place.name not in straight:
             straight.update(_run_from(place.name, below))
         for claim, name in reversed(below.get(place.name, [])):
-            mark = "~ " if isinstance(claim, Kinship) else ""
+            mark = "~ " if isinstance(claim, RelatedPair) else ""
             if name in straight:
                 stack.append(Place(name, place.depth, place.above, mark or "then ", claim))
             else:
@@ -82,10 +82,10 @@ def plan(family: Family) -> Plan:
     return made
 
 
-Branches = dict[str, list[tuple[Edge | Kinship, str]]]
+Branches = dict[str, list[tuple[Edge | RelatedPair, str]]]
 
 
-def _hang_pairs(family: Family) -> tuple[Branches, list[str], list[tuple[str, Kinship]]]:
+def _hang_pairs(family: Family) -> tuple[Branches, list[str], list[tuple[str, RelatedPair]]]:
     """Branches below each name, the names drawn at the top, and pairs whose ends both have another place.
 
     A tree hangs under a model of another tree when an undirected pair joins its root to that model; the smaller hangs
@@ -100,7 +100,7 @@ def _hang_pairs(family: Family) -> tuple[Branches, list[str], list[tuple[str, Ki
             trees.join(parent, edge.child)
     for name in family.names:
         weight[str(trees.leader(name))] += 1
-    loose: list[tuple[str, Kinship]] = []
+    loose: list[tuple[str, RelatedPair]] = []
     tops = dict.fromkeys(family.roots)
     for pair in family.pairs:
         a, b = pair.a, pair.b
@@ -146,7 +146,7 @@ class FamilyTree:
         n_models = self._family.size - sum(1 for name in self._family.names if name not in self._models)
         heading = Text(f"{self._title}: {count(n_models, 'model')}", style="bold blue")
         trees = [Tree(heading, guide_style=DIM, highlight=False)]
-        loose: dict[str, list[Kinship]] = {}
+        loose: dict[str, list[RelatedPair]] = {}
         for name, pair in self._plan.loose:
             loose.setdefault(name, []).append(pair)
         widths = self._widths(width)
@@ -182,9 +182,9 @@ class FamilyTree:
     def _named(self, name: str) -> Text:
         if name in self._models:
             return Text(safe(name), style=NAME)
-        return Text.assemble((safe(name), HIDDEN), (" (not in the collection)", DIM))
+        return Text.assemble((safe(name), MISSING), (" (not in the collection)", DIM))
 
-    def _further_lines(self, place: Place, loose: list[Kinship]) -> Iterator[Text]:
+    def _further_lines(self, place: Place, loose: list[RelatedPair]) -> Iterator[Text]:
         for copy in self._family.copies.get(place.name, ()):
             yield Text(f"= {safe(copy)}", style=DIM)
         if not self._style.annotated:
@@ -200,7 +200,7 @@ class FamilyTree:
             other = pair.b if place.name == pair.a else pair.a
             yield from self._aside(Text(f"~ {safe(other)}"), pair)
 
-    def _aside(self, line: Text, claim: Edge | Kinship) -> Iterator[Text]:
+    def _aside(self, line: Text, claim: Edge | RelatedPair) -> Iterator[Text]:
         yield line.append_text(_beside(columns(claim), 0, ()))
         if self._style.evidence:
             yield from map(evidence_line, claim.evidence)

@@ -6,7 +6,10 @@ from collections import defaultdict
 from collections.abc import Hashable
 from dataclasses import dataclass, field
 
-from neural_phylogeny.records import Edge, Kinship, ModelRecord, Phylogeny
+from neural_phylogeny.records import Edge, ModelRecord, Phylogeny, RelatedPair
+
+EVEN = 0.5
+"""Edges with a lower confidence are marked and counted apart."""
 
 
 class Groups:
@@ -42,14 +45,14 @@ class Family:
     Attributes
     ----------
     names : list of str
-        Models without their copies, and hidden ancestors, in the order of the result.
+        Models without their copies, and missing ancestors, in the order of the result.
     roots : list of str
         Those without a parent.
     children : dict
         The edges from each parent to the children that have it as main parent; together they form a forest.
     further : dict
         By child, the edges from its other parents.
-    pairs : list of Kinship
+    pairs : list of RelatedPair
         Related without a direction.
     copies : dict
         By the model that stands for them, the names of its copies.
@@ -59,12 +62,12 @@ class Family:
     roots: list[str] = field(default_factory=list)
     children: dict[str, list[Edge]] = field(default_factory=lambda: defaultdict(list))
     further: dict[str, list[Edge]] = field(default_factory=lambda: defaultdict(list))
-    pairs: list[Kinship] = field(default_factory=list)
+    pairs: list[RelatedPair] = field(default_factory=list)
     copies: dict[str, tuple[str, ...]] = field(default_factory=dict)
 
     @property
     def size(self) -> int:
-        """Number of models and hidden ancestors, copies included."""
+        """Number of models and missing ancestors, copies included."""
         return len(self.names) + sum(map(len, self.copies.values()))
 
 
@@ -84,7 +87,7 @@ def families(phylogeny: Phylogeny) -> list[Family]:
     copies = copies_of(phylogeny)
     represented = {name for group in copies.values() for name in group} - linked
     labelled = {model.name: model.family for model in phylogeny.models if model.name not in represented}
-    labelled |= {hidden.name: hidden.family for hidden in phylogeny.hidden}
+    labelled |= {ancestor.name: ancestor.family for ancestor in phylogeny.missing}
     groups = Groups()
     for name, label in labelled.items():
         if label is not None:
@@ -114,7 +117,18 @@ def families(phylogeny: Phylogeny) -> list[Family]:
 
 
 def not_compared(phylogeny: Phylogeny) -> list[ModelRecord]:
-    """Models that are in no family."""
+    """Models that are in no family and in no undecided group."""
+    undecided = {name for group in phylogeny.undecided for name in group.models}
+    return [model for model in _placeless(phylogeny) if model.name not in undecided]
+
+
+def undecided(phylogeny: Phylogeny) -> list[ModelRecord]:
+    """Models that are in no family but share an initialisation, or perhaps an ancestor, with others."""
+    named = {name for group in phylogeny.undecided for name in group.models}
+    return [model for model in _placeless(phylogeny) if model.name in named]
+
+
+def _placeless(phylogeny: Phylogeny) -> list[ModelRecord]:
     drawn = families(phylogeny)
     placed = {name for family in drawn for name in family.names}
     placed |= {copy for family in drawn for copies in family.copies.values() for copy in copies}
@@ -138,11 +152,18 @@ def summary(phylogeny: Phylogeny) -> str:
         f"{edges} ({directed:,} directed)" if undirected else edges,
     ]
     n_copies = sum(max(0, len(group) - 1) for group in phylogeny.copies)
-    extras = ((n_copies, "copy", "copies"), (len(phylogeny.hidden), "hidden ancestor", ""))
+    extras = ((n_copies, "copy", "copies"), (len(phylogeny.missing), "missing ancestor", ""))
     parts += [count(number, noun, plural) for number, noun, plural in extras if number]
-    missing = [(len(drawn) - n_related, "unrelated"), (len(not_compared(phylogeny)), "not compared")]
+    weak = sum(is_weak(edge) for edge in phylogeny.edges)
+    missing = [(weak, "below even odds"), (len(undecided(phylogeny)), "undecided")]
+    missing += [(len(drawn) - n_related, "unrelated"), (len(not_compared(phylogeny)), "not compared")]
     missing.append((len(phylogeny.skipped), "skipped"))
     return ", ".join(parts + [f"{number:,} {what}" for number, what in missing if number])
+
+
+def is_weak(edge: Edge) -> bool:
+    """Whether an edge is less likely than not."""
+    return edge.confidence is not None and edge.confidence < EVEN
 
 
 def is_related(family: Family) -> bool:

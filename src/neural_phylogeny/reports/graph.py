@@ -14,15 +14,17 @@ if TYPE_CHECKING:
 def to_networkx(phylogeny: Phylogeny) -> nx.DiGraph[str]:
     """The directed claims as a graph, parent to child.
 
-    Nodes are named as the models and carry their fields and ``hidden`` (whether it is an ancestor that is not in the
+    Nodes are named as the models and carry their fields and ``missing`` (whether it is an ancestor that is not in the
     collection); edges carry theirs, ``evidence`` as records. What a directed graph cannot hold stands in
     ``graph["undirected"]`` (records) and ``graph["copies"]`` (tuples of names). Linear in the size of the result.
 
     Examples
     --------
     >>> from neural_phylogeny.records import Edge, ModelRecord
-    >>> models = tuple(ModelRecord(name, name, "npz", 10, 0) for name in "ab")
-    >>> graph = to_networkx(Phylogeny(models, (Edge("a", "b", "finetune", 0.9, 0.98, 1.0),)))
+    >>> about = {"format": "npz", "parameters": 10, "family": 0}
+    >>> models = tuple(ModelRecord(name=name, path=name, **about) for name in "ab")
+    >>> edge = Edge(parent="a", child="b", kind="finetune", p_direction=0.9, similarity=0.98)
+    >>> graph = to_networkx(Phylogeny(models=models, edges=(edge,)))
     >>> graph.edges["a", "b"]["similarity"]
     0.98
     """
@@ -30,9 +32,9 @@ def to_networkx(phylogeny: Phylogeny) -> nx.DiGraph[str]:
 
     graph: nx.DiGraph[str] = nx.DiGraph(undirected=phylogeny.undirected, copies=phylogeny.copies)
     for model in phylogeny.models:
-        graph.add_node(model.name, hidden=False, **_fields(model, "name"))
-    for hidden in phylogeny.hidden:
-        graph.add_node(hidden.name, hidden=True, family=hidden.family)
+        graph.add_node(model.name, missing=False, **_fields(model, "name"))
+    for ancestor in phylogeny.missing:
+        graph.add_node(ancestor.name, missing=True, family=ancestor.family)
     for edge in phylogeny.edges:
         graph.add_edge(edge.parent, edge.child, **_fields(edge, "parent", "child"), evidence=edge.evidence)
     return graph

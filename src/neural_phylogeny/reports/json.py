@@ -4,33 +4,41 @@ from __future__ import annotations
 
 import json
 import math
+import os
 from collections.abc import Mapping, Sequence
 from dataclasses import fields
+from pathlib import Path
 from typing import Any
 
+from neural_phylogeny.atomic_files import replacing
 from neural_phylogeny.errors import SavedFileError
 from neural_phylogeny.json_fields import Fields, parse
 from neural_phylogeny.records import (
+    FAVOURS,
+    KINDS,
+    UNDECIDED_REASONS,
     Comparison,
     Edge,
     Evidence,
     ExplainedClaim,
     Explanation,
-    Hidden,
-    Kinship,
+    MissingAncestor,
     ModelRecord,
     Phylogeny,
     Reasons,
+    RelatedPair,
     Skipped,
     TensorComparison,
+    UndecidedGroup,
 )
+from neural_phylogeny.reports.migrations import migrated
 
 FORMAT = "neural-phylogeny"
-VERSION = 1
+VERSION = 2
 
 _RECORDS = (
-    *(Comparison, Edge, Evidence, ExplainedClaim, Explanation, Hidden),
-    *(Kinship, ModelRecord, Phylogeny, Reasons, Skipped, TensorComparison),
+    *(Comparison, Edge, Evidence, ExplainedClaim, Explanation, MissingAncestor),
+    *(RelatedPair, ModelRecord, Phylogeny, Reasons, Skipped, TensorComparison, UndecidedGroup),
 )
 
 
@@ -78,14 +86,14 @@ def _plain(value: Any) -> Any:
 
 
 def from_json(text: str, path: str = "") -> Phylogeny:
-    """A phylogeny from a result file; the inverse of ``to_json``, null numbers becoming NaN.
+    """A phylogeny from a result file; the inverse of ``to_json``. Files of older versions are read too.
 
-    Keys that are not known are passed over; ``path`` is for messages. Linear in the size of the text.
+    Unknown keys are ignored; ``path`` is for messages. Linear in the size of the text.
 
     Raises
     ------
     SavedFileError
-        When the text is no result file, is of another version, or contradicts itself; the message says where.
+        When the text is no result file, is of a newer version, or contradicts itself; the message says where.
     """
     try:
         return _phylogeny(parse(text, "result file"))
@@ -95,19 +103,38 @@ def from_json(text: str, path: str = "") -> Phylogeny:
         raise SavedFileError(f"{path}: {error}") from error
 
 
-def _phylogeny(root: Fields) -> Phylogeny:
-    if root.text("format") != FORMAT:
-        raise SavedFileError(f"not a result file: its format is {root.text('format')!r}, expected {FORMAT!r}")
-    if root.integer("version") != VERSION:
-        raise SavedFileError(
-            f"a result file of version {root.integer('version')}; this program reads version {VERSION}. "
-            "Use the version of the program that wrote it, or run it again."
-        )
+def save(phylogeny: Phylogeny, path: str | os.PathLike[str]) -> None:
+    """Write the result file; it is complete or absent."""
+    with replacing(path) as file:
+        file.write(f"{to_json(phylogeny)}\n".encode("ascii"))
+
+
+def load(path: str | os.PathLike[str]) -> Phylogeny:
+    """A phylogeny from a result file on disk; raises SavedFileError when it is missing or not one."""
+    try:
+        text = Path(path).read_text(encoding="utf-8")
+    except OSError as error:
+        raise SavedFileError(f"{path}: the result file cannot be read ({error.strerror})") from error
+    except UnicodeDecodeError as error:
+        raise SavedFileError(f"{path}: not a result file: it is not UTF-8 text") from error
+    return from_json(text, os.fspath(path))
+
+
+def _phylogeny(content: Fields) -> Phylogeny:
+    if content.text("format") != FORMAT:
+        raise SavedFileError(f"not a result file: its format is {content.text('format')!r}, expected {FORMAT!r}")
+    root = migrated(content, VERSION)
     found = Phylogeny(
         models=tuple(_model(item) for item in root.objects("models")),
         edges=tuple(_edge(item) for item in root.objects("edges")),
-        undirected=tuple(_kinship(item) for item in root.objects("undirected")),
-        hidden=tuple(Hidden(item.text("name"), item.integer("family")) for item in root.objects("hidden")),
+        undirected=tuple(_pair(item) for item in root.objects("undirected")),
+        missing=tuple(
+            MissingAncestor(name=item.text("name"), family=item.integer("family")) for item in root.objects("missing")
+        ),
+        undecided=tuple(
+            UndecidedGroup(models=item.texts("models"), reason=item.choice("reason", UNDECIDED_REASONS))
+            for item in root.objects("undecided", default=())
+        ),
         copies=root.groups("copies"),
         skipped=tuple(_skipped(item) for item in root.objects("skipped")),
         provenance=root.mapping("provenance"),
@@ -132,40 +159,48 @@ def _skipped(item: Fields) -> Skipped:
 
 
 def _edge(item: Fields) -> Edge:
-    names = item.text("parent"), item.text("child"), item.text("kind")
-    further = (item.share_or_null(key, default=math.nan) for key in ("kinship", "direction", "support"))
-    return Edge(*names, *_numbers(item), _evidence(item), *further)
+    return Edge(
+        parent=item.text("parent"),
+        child=item.text("child"),
+        kind=item.choice("kind", KINDS),
+        p_parent=item.share_or_null("p_parent"),
+        p_direction=item.share_or_null("p_direction"),
+        p_value=item.share_or_null("p_value"),
+        similarity=item.number_or_null("similarity"),
+        coverage=item.number_or_null("coverage"),
+        support=item.share_or_null("support"),
+        evidence=_evidence(item),
+    )
 
 
-def _kinship(item: Fields) -> Kinship:
-    return Kinship(item.text("a"), item.text("b"), *_numbers(item), _evidence(item))
-
-
-def _numbers(item: Fields) -> tuple[float, float, float]:
-    """Confidence, and the two numbers that a version 1 file may lack."""
-    return (
-        item.share_or_null("confidence"),
-        item.number("similarity", default=math.nan),
-        item.number("coverage", default=math.nan),
+def _pair(item: Fields) -> RelatedPair:
+    return RelatedPair(
+        a=item.text("a"),
+        b=item.text("b"),
+        p_value=item.share_or_null("p_value"),
+        similarity=item.number_or_null("similarity"),
+        coverage=item.number_or_null("coverage"),
+        evidence=_evidence(item),
     )
 
 
 def _evidence(item: Fields) -> tuple[Evidence, ...]:
     return tuple(
         Evidence(
-            witness=each.text("witness"),
+            feature=each.text("feature"),
             value=each.number("value"),
-            favours=each.text("favours"),
+            favours=each.choice("favours", FAVOURS),
+            model=each.text_or_null("model"),
             strength=each.number("strength"),
             statement=each.text("statement"),
         )
-        for each in item.objects("evidence")
+        for each in item.objects("evidence", default=())
     )
 
 
 def _check_names(found: Phylogeny) -> None:
-    """Every name that is used must be a model's or a hidden ancestor's, and each stands for one thing."""
-    names = [model.name for model in found.models] + [hidden.name for hidden in found.hidden]
+    """Every name that is used must be a model's or a missing ancestor's, and no two of these are the same."""
+    names = [model.name for model in found.models] + [ancestor.name for ancestor in found.missing]
     known = set(names)
     if len(known) < len(names):
         twice = next(name for name in names if names.count(name) > 1)
@@ -174,6 +209,7 @@ def _check_names(found: Phylogeny) -> None:
         (f"edges[{k}]", (edge.parent, edge.child)) for k, edge in enumerate(found.edges)
     ]
     used += [(f"undirected[{k}]", (pair.a, pair.b)) for k, pair in enumerate(found.undirected)]
+    used += [(f"undecided[{k}]", group.models) for k, group in enumerate(found.undecided)]
     used += [(f"copies[{k}]", group) for k, group in enumerate(found.copies)]
     for where, group in used:
         for name in group:

@@ -9,11 +9,11 @@ from typing import Any
 
 from rich.text import Text
 
-from neural_phylogeny.records import Edge, Evidence, Kinship, ModelRecord, Phylogeny
+from neural_phylogeny.records import Edge, Evidence, ModelRecord, Phylogeny, RelatedPair
 from neural_phylogeny.reports.names import safe
-from neural_phylogeny.wording import percent
+from neural_phylogeny.wording import p_value, percent
 
-NAME, HIDDEN, DIM = "bold", "italic", "dim"
+NAME, MISSING, DIM = "bold", "italic", "dim"
 
 
 @dataclass(frozen=True)
@@ -31,26 +31,36 @@ class Columns:
         return (self.kind, "cyan"), (self.similarity, ""), (self.claim, self.style), (self.coverage, "yellow")
 
 
-def columns(claim: Edge | Kinship) -> Columns:
+def columns(claim: Edge | RelatedPair) -> Columns:
     """The columns of an edge or of an undirected pair."""
-    known = not math.isnan(claim.confidence)
-    style = _colour(claim.confidence) if known else ""
-    shown = ">0.999" if 0.9995 <= claim.similarity < 1.0 else f"{claim.similarity:.3f}"
-    similarity = "" if math.isnan(claim.similarity) else f"similarity {shown}"
-    coverage = f"{percent(claim.coverage)} of the weights" if claim.coverage < 0.995 else ""
-    if isinstance(claim, Edge):
-        said = f"parent {percent(claim.confidence)}" if known and not math.isnan(claim.direction) else ""
-        direction = claim.confidence if math.isnan(claim.direction) else claim.direction
-        said = "  ".join(part for part in (said, f"direction {percent(direction)}" if known else "") if part)
-        if not math.isnan(claim.support):
-            said += f"  support {percent(claim.support)}"
-        return Columns(safe(claim.kind), similarity, said, coverage, style)
-    said = f"kin {percent(claim.confidence)}" if known else ""
-    return Columns("related", similarity, said, coverage, style)
+    similarity = "" if claim.similarity is None else f"similarity {cosine(claim.similarity)}"
+    partly = claim.coverage is not None and claim.coverage < 0.995
+    coverage = f"{percent(claim.coverage)} of the weights" if partly else ""
+    if isinstance(claim, RelatedPair):
+        test = "" if claim.p_value is None else p_value(claim.p_value)
+        return Columns("related", similarity, test, coverage, "")
+    known = [("parent", claim.p_parent), ("direction", claim.p_direction), ("support", claim.support)]
+    numbers = "  ".join(f"{what} {percent(share)}" for what, share in known if share is not None)
+    if claim.confidence is not None and claim.confidence < 0.5:
+        numbers += "  ?"
+    return Columns(safe(claim.kind), similarity, numbers, coverage, _colour(claim.confidence))
 
 
-def _colour(sure: float) -> str:
-    return "green" if sure >= 0.9 else "yellow" if sure >= 0.7 else "red"
+def cosine(value: float) -> str:
+    """A cosine that never rounds to an equality.
+
+    Examples
+    --------
+    >>> cosine(0.91), cosine(0.99996), cosine(1.0)
+    ('0.910', '>0.999', '1.000')
+    """
+    return ">0.999" if 0.9995 <= value < 1.0 else f"{value:.3f}"
+
+
+def _colour(p: float | None) -> str:
+    if p is None:
+        return ""
+    return "green" if p >= 0.9 else "yellow" if p >= 0.7 else "red"
 
 
 def share_read(phylogeny: Phylogeny) -> float:
@@ -96,4 +106,4 @@ def evidence_line(evidence: Evidence) -> Text:
     """One measurement in a line: its strength as a bar, then its words."""
     strength = 0.0 if math.isnan(evidence.strength) else min(1.0, max(0.0, evidence.strength))
     bar = "#" * round(5 * strength)
-    return Text(f"[{bar:<5}] {safe(evidence.witness)}: {safe(evidence.statement)}", style=DIM)
+    return Text(f"[{bar:<5}] {safe(evidence.feature)}: {safe(evidence.statement)}", style=DIM)

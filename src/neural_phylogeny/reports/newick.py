@@ -6,7 +6,7 @@ import math
 import re
 
 from neural_phylogeny.records import Phylogeny
-from neural_phylogeny.reports.families import Family, families, not_compared
+from neural_phylogeny.reports.families import Family, families, not_compared, undecided
 from neural_phylogeny.reports.names import safe
 
 _PLAIN = re.compile(r"[A-Za-z0-9.-]+")
@@ -29,12 +29,14 @@ def to_newick(phylogeny: Phylogeny) -> str:
     Examples
     --------
     >>> from neural_phylogeny.records import Edge, ModelRecord
-    >>> models = tuple(ModelRecord(name, name, "npz", 10, 0) for name in ("base", "child 1"))
-    >>> print(to_newick(Phylogeny(models, (Edge("base", "child 1", "finetune", 0.9, 0.75, 1.0),))))
+    >>> about = {"format": "npz", "parameters": 10, "family": 0}
+    >>> models = tuple(ModelRecord(name=name, path=name, **about) for name in ("base", "child 1"))
+    >>> edge = Edge(parent="base", child="child 1", kind="finetune", p_direction=0.9, similarity=0.75)
+    >>> print(to_newick(Phylogeny(models=models, edges=(edge,))))
     ('child 1':0.25)base;
     """
     lines = [_family(family) for family in families(phylogeny)]
-    return "\n".join(lines + [f"{_label(model.name)};" for model in not_compared(phylogeny)])
+    return "\n".join(lines + [f"{_label(model.name)};" for model in (*undecided(phylogeny), *not_compared(phylogeny))])
 
 
 def _family(family: Family) -> str:
@@ -43,7 +45,7 @@ def _family(family: Family) -> str:
     nearest: dict[str, float] = {}
     for pair in family.pairs:
         for name in (pair.a, pair.b):
-            nearest[name] = min(nearest.get(name, math.inf), (1.0 - pair.similarity) / 2.0)
+            nearest[name] = min(nearest.get(name, math.inf), _distance(pair.similarity) / 2.0)
     return f"({','.join(_tree(family, root) + _length(nearest.get(root, math.nan)) for root in family.roots)});"
 
 
@@ -60,7 +62,7 @@ def _tree(family: Family, root: str) -> str:
             continue
         branches = [f"{_label(copy)}:0" for copy in family.copies.get(name, ())]
         for edge in edges:
-            branches += ["".join([*below.pop(edge.child), _length(1.0 - edge.similarity)])]
+            branches += ["".join([*below.pop(edge.child), _length(_distance(edge.similarity))])]
         below[name] = [f"({','.join(branches)})" if branches else "", _label(name)]
     return "".join(below[root])
 
@@ -68,6 +70,10 @@ def _tree(family: Family, root: str) -> str:
 def _label(name: str) -> str:
     shown = safe(name)
     return shown if _PLAIN.fullmatch(shown) else "'" + shown.replace("'", "''") + "'"
+
+
+def _distance(similarity: float | None) -> float:
+    return math.nan if similarity is None else 1.0 - similarity
 
 
 def _length(length: float) -> str:

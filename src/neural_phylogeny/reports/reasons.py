@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterator
 
 from rich.console import Group, RenderableType
@@ -11,15 +10,22 @@ from rich.text import Text
 from neural_phylogeny.records import ExplainedClaim, Explanation, Reasons
 from neural_phylogeny.reports.labels import DIM, NAME, evidence_line
 from neural_phylogeny.reports.names import safe
-from neural_phylogeny.wording import percent
+from neural_phylogeny.wording import p_value, percent
 
-LEAD = 0.5
-"""A parent that is less likely than not is a lead, and told as one."""
+EVEN = 0.5
+"""A parent that is less likely than not is reported as a possibility."""
+
+
+def is_lead(confidence: float | None) -> bool:
+    """Whether a claim is below even odds."""
+    return confidence is not None and confidence < EVEN
 
 
 def render_explanation(explanation: Explanation) -> RenderableType:
     """The claims on one model, a block each, then warnings and children. Linear in the size of the explanation."""
-    blocks: list[list[RenderableType]] = [list(_claim(claim, explanation.told_of)) for claim in explanation.claims]
+    blocks: list[list[RenderableType]] = [
+        list(_claim(claim, explanation.representative)) for claim in explanation.claims
+    ]
     blocks += [[Text(safe(warning))] for warning in explanation.warnings]
     if explanation.children:
         blocks.append([Text(f"Made from it: {', '.join(map(safe, explanation.children))}", style=DIM)])
@@ -34,7 +40,7 @@ def render_reasons(reasons: Reasons) -> Iterator[RenderableType]:
     groups = (
         ("For it", reasons.supporting),
         ("Against it", reasons.opposing),
-        ("Says nothing either way", reasons.neutral),
+        ("Does not decide", reasons.neutral),
     )
     for title, evidence in groups:
         if evidence:
@@ -51,23 +57,20 @@ def render_changes(sentences: tuple[str, ...]) -> Iterator[RenderableType]:
 
 def _claim(claim: ExplainedClaim, child: str) -> Iterator[RenderableType]:
     name, other = (safe(child), NAME), (safe(claim.other), NAME)
+    numbers = _numbers(claim)
     if claim.relation == "related":
-        yield Text.assemble(name, " and ", other, " are related; who came first is not known", f" ({_sure(claim)})")
+        yield Text.assemble(name, " and ", other, " are related; it is not known which came first", numbers)
     else:
-        may = " may have been made from " if claim.confidence < LEAD else " was made from "
-        yield Text.assemble(name, may, other, f" ({_sure(claim)})")
+        made = " may have been made from " if is_lead(claim.confidence) else " was made from "
+        yield Text.assemble(name, made, other, numbers)
     yield from render_reasons(claim.reasons)
     yield from render_changes(claim.what_would_change)
 
 
-def _sure(claim: ExplainedClaim) -> str:
-    """The probabilities that are known, each by its name."""
-    if claim.relation == "related":
-        return f"kin {percent(claim.confidence)}"
-    shares = [("direction", claim.direction), ("kin", claim.kinship)]
-    if claim.relation == "child" and math.isnan(claim.direction):
-        shares[0] = ("direction", claim.confidence)
-    else:
-        shares.insert(0, ("parent", claim.confidence))
-    known = [f"{what} {percent(share)}" for what, share in shares if not math.isnan(share)]
-    return ", ".join(known) or "how likely is not known"
+def _numbers(claim: ExplainedClaim) -> str:
+    """The numbers that are known, each by its name."""
+    shares = (("parent", claim.p_parent), ("direction", claim.p_direction))
+    known = [f"{what} {percent(share)}" for what, share in shares if share is not None]
+    if claim.p_value is not None:
+        known.append(p_value(claim.p_value))
+    return f" ({', '.join(known)})" if known else ""

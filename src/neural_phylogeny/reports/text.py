@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 import io
-import math
 from collections.abc import Iterator
 
 from rich.console import Console, Group, RenderableType
 from rich.padding import Padding
 from rich.text import Text
 
-from neural_phylogeny.records import Edge, Kinship, Phylogeny
+from neural_phylogeny.records import Edge, Phylogeny, RelatedPair
 from neural_phylogeny.reports.drawing import FamilyTree, Style
-from neural_phylogeny.reports.families import copies_of, families, is_related, not_compared, summary
+from neural_phylogeny.reports.families import copies_of, families, is_related, is_weak, not_compared, summary, undecided
 from neural_phylogeny.reports.labels import DIM, NAME, share_read, size_of, small_share
 from neural_phylogeny.reports.names import safe
 
@@ -49,15 +48,17 @@ def to_text(phylogeny: Phylogeny, *, evidence: bool = False) -> str:
     Examples
     --------
     >>> from neural_phylogeny.records import Edge, ModelRecord
-    >>> models = tuple(ModelRecord(name, name, "npz", 10, 0) for name in ("base", "child"))
-    >>> print(to_text(Phylogeny(models, (Edge("base", "child", "finetune", 0.9, 0.75, 1.0),))), end="")
+    >>> about = {"format": "npz", "parameters": 10, "family": 0}
+    >>> models = tuple(ModelRecord(name=name, path=name, **about) for name in ("base", "child"))
+    >>> edge = Edge(parent="base", child="child", kind="finetune", p_direction=0.9, similarity=0.75)
+    >>> print(to_text(Phylogeny(models=models, edges=(edge,))), end="")  # doctest: +ELLIPSIS
     2 models, 1 family, 1 edge
     <BLANKLINE>
     Family 1: 2 models
     └── base  10 parameters, npz
         └── child  finetune  similarity 0.750  direction 90 %
     <BLANKLINE>
-    similarity: cosine of the compared weights; direction: how likely this way round, given either
+    similarity: cosine of the compared weights; direction: probability ...
     """
     return plain(render(phylogeny, evidence=evidence))
 
@@ -92,6 +93,10 @@ def _left_over(phylogeny: Phylogeny) -> Iterator[RenderableType]:
         ],
     )
     yield from _section(
+        "Same initialisation or missing ancestor",
+        [(model.name, "; ".join(filter(None, (size_of(model), model.remark)))) for model in undecided(phylogeny)],
+    )
+    yield from _section(
         "Not compared",
         [
             (" = ".join([model.name, *copies.get(model.name, ())]), model.remark or "no reason is recorded")
@@ -110,20 +115,27 @@ def _section(title: str, rows: list[tuple[str, str]]) -> Iterator[RenderableType
 
 def _legend(phylogeny: Phylogeny) -> Iterator[RenderableType]:
     """What the marks mean, of those that are in the drawing."""
-    claims: list[Edge | Kinship] = [*phylogeny.edges, *phylogeny.undirected]
+    claims: list[Edge | RelatedPair] = [*phylogeny.edges, *phylogeny.undirected]
     entries = [
-        ("similarity: cosine of the compared weights", any(not math.isnan(c.similarity) for c in claims)),
+        ("similarity: cosine of the compared weights", any(c.similarity is not None for c in claims)),
         (
-            "parent: how likely it is this one, of all here and none",
-            any(not math.isnan(edge.direction) for edge in phylogeny.edges),
+            "parent: probability that this model is the parent, against every other model here or none",
+            any(edge.p_parent is not None for edge in phylogeny.edges),
         ),
-        ("direction: how likely this way round, given either", bool(phylogeny.edges)),
         (
-            "support: share of draws of the matrices that find the edge again",
-            any(not math.isnan(edge.support) for edge in phylogeny.edges),
+            "direction: probability of this direction, given that one of the two was made from the other",
+            any(edge.p_direction is not None for edge in phylogeny.edges),
         ),
-        ("~ related, direction undecided; kin: probability that they are related", bool(phylogeny.undirected)),
-        ("of the weights: share that could be compared", any(claim.coverage < 0.995 for claim in claims)),
+        (
+            "support: share of resamples of the matrices that recover the edge",
+            any(edge.support is not None for edge in phylogeny.edges),
+        ),
+        ("?: less likely than not", any(is_weak(edge) for edge in phylogeny.edges)),
+        ("~ related, direction undecided; p: p-value of the relatedness test", bool(phylogeny.undirected)),
+        (
+            "of the weights: share that could be compared",
+            any(claim.coverage is not None and claim.coverage < 0.995 for claim in claims),
+        ),
         (
             "= same weights under another name"
             if share_read(phylogeny) == 1.0

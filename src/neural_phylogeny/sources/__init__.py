@@ -6,8 +6,9 @@ import os
 from collections.abc import Sequence
 
 from neural_phylogeny.records import Skipped
-from neural_phylogeny.sources.discover import discover
-from neural_phylogeny.sources.opening import Opened, from_memory, open_all, open_model
+from neural_phylogeny.sources.asides import summarise
+from neural_phylogeny.sources.discover import discover, search
+from neural_phylogeny.sources.opening import Opened, from_memory, open_all, open_each, open_model
 
 __all__ = ["discover", "from_memory", "open_all", "open_model", "open_models"]
 
@@ -24,6 +25,6 @@ def open_models(
     Costs a read of every header. The caller closes what was opened. What could not be used is in the second list, with
     the reason; it raises no error.
     """
-    refs, not_found = discover(paths, include=include, exclude=exclude, component=component)
-    opened, not_opened = open_all(refs)
-    return opened, [*not_found, *not_opened]
+    refs, not_found, beside = search(paths, include=include, exclude=exclude, component=component)
+    opened, not_opened, no_models = open_each(refs)
+    return opened, [*not_found, *not_opened, *summarise([*beside, *no_models])]

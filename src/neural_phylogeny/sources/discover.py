@@ -7,20 +7,30 @@ import glob
 import os
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
-from pathlib import Path
 
 from neural_phylogeny.errors import CheckpointError
-from neural_phylogeny.records import ModelRef, Part, Skipped
+from neural_phylogeny.records import ModelRef, Skipped
+from neural_phylogeny.sources.asides import Aside, summarise
 from neural_phylogeny.sources.documents import reason_of
-from neural_phylogeny.sources.folders import Found, is_weight_file, models_in, why_unusable
+from neural_phylogeny.sources.folders import models_in
+from neural_phylogeny.sources.found import Found, Item
+from neural_phylogeny.sources.grouping import joined, models_of, of_numbered, why_unusable
+from neural_phylogeny.sources.listing import Listing
 from neural_phylogeny.sources.manifest import is_manifest, read_manifest
+from neural_phylogeny.sources.names import model_names
 from neural_phylogeny.sources.shards import is_index, shards
+
+Asides = list[tuple[str, Aside]]
+"""(folder or pattern that was searched, file) of what is no model, or is not read."""
 
 
 @dataclass(frozen=True, slots=True)
 class _Named:
+    """A model, the name that a manifest gives it, and the folder or pattern it was found in."""
+
     found: Found
     name: str | None = None
+    found_in: str = ""
 
 
 def discover(
@@ -30,17 +40,17 @@ def discover(
     exclude: Sequence[str] = (),
     component: str | None = None,
 ) -> tuple[list[ModelRef], list[Skipped]]:
-    """Find the models behind files, folders, globs and manifests; no weight file is opened.
+    """Find the models behind files, folders, globs and manifests.
 
     Parameters
     ----------
     paths : sequence of paths
-        A file is taken whatever its suffix; a folder is walked for known suffixes; a ``.csv`` or ``.json`` is a
-        manifest of names and paths, an ``.index.json`` the model whose shards it names; anything else may be a
-        glob pattern, whose matches are taken as in a walk.
+        A file is taken whatever its suffix; a folder is walked; a ``.csv`` or ``.json`` is a manifest of names and
+        paths, an ``.index.json`` the model whose shards it names; anything else may be a glob pattern, whose matches
+        are taken as in a walk.
     include, exclude : sequence of str
-        Shell patterns on a model's name or path; with ``include``, only what matches one is kept. Nothing is said
-        of what they leave out.
+        Shell patterns on a model's name or path; with ``include``, only what matches one is kept. What they leave out
+        is not mentioned.
     component : str, optional
         Which of several state dicts to take from each file.
 
@@ -48,69 +58,118 @@ def discover(
     -------
     (models, skipped)
         Names are paths below the deepest folder that holds all models, suffix kept. The same file counts once.
-        Whatever was given explicitly and is no model is in ``skipped``, with the reason.
+        Whatever was given explicitly and is no model is in ``skipped``, with the reason; so is what else a search saw
+        that may be a model or lies beside models, by kind and count.
 
     Notes
     -----
-    A folder is one model when it holds one shard index, a pipeline's ``model_index.json``, or ``config.json`` or
-    ``adapter_config.json`` beside a single weight file; its subfolders are still walked. Of the same model in
-    several formats one is taken. Other weight files are a model each.
+    A folder is one model when it holds one shard index or one set of numbered shards, a pipeline's
+    ``model_index.json``, or ``config.json`` or ``adapter_config.json`` beside a single weight file; its subfolders are
+    still walked. Of files that hold the same weights in several formats one is taken. Other weight files are a model
+    each.
+
+    Costs a look at each entry; of files whose suffix is not known the first 4 kB are read, and headers only where these
+    are those of a checkpoint or where a folder may be about one model. Values are read where two files of such a folder
+    should hold the same model, at most 2 to the 24th of each.
     """
+    models, skipped, asides = search(paths, include=include, exclude=exclude, component=component)
+    return models, [*skipped, *summarise(asides)]
+
+
+def search(
+    paths: Sequence[str | os.PathLike[str]],
+    *,
+    include: Sequence[str] = (),
+    exclude: Sequence[str] = (),
+    component: str | None = None,
+) -> tuple[list[ModelRef], list[Skipped], Asides]:
+    """As ``discover``, with each file that is no model or is not read in a list of its own."""
     named: list[_Named] = []
     skipped: dict[Skipped, None] = {}
-    seen: set[frozenset[tuple[str, str]]] = set()
-    for path in paths:
-        for item in _expand(os.fsdecode(path)):
-            if isinstance(item, Skipped):
-                skipped[item] = None
-            elif (files := _files_of(item.found)) not in seen:
-                seen.add(files)
-                named.append(item)
-    refs = [
-        ModelRef(name, item.found.path, item.found.parts, component)
-        for name, item in zip(_names(named), named, strict=True)
-    ]
+    asides: Asides = []
+    seen: set[frozenset[tuple[str, str, str]]] = set()
+    for item in _shards_joined([(item, root) for path in paths for item, root in _expand(os.fsdecode(path))]):
+        if isinstance(item, Skipped):
+            skipped[item] = None
+        elif isinstance(item, tuple):
+            asides.append(item)
+        elif (files := _files_of(item.found)) not in seen:
+            seen.add(files)
+            named.append(item)
+    names = model_names([item.name for item in named], [item.found.path for item in named])
+    refs = [item.found.ref(item.found_in, name, component) for name, item in zip(names, named, strict=True)]
     return (
         [ref for ref in refs if is_chosen(ref.name, ref.path, include, exclude)],
         [item for item in skipped if not _matches(item.path, item.path, exclude)],
+        [(root, aside) for root, aside in asides if not _matches(aside.path, aside.path, exclude)],
     )
 
 
-def _expand(path: str) -> Iterator[_Named | Skipped]:
-    """The models behind one argument; at least one item, so that nothing given is lost without a word."""
+def _shards_joined(
+    items: Sequence[tuple[_Named | Skipped | Aside, str]],
+) -> Iterator[_Named | Skipped | tuple[str, Aside]]:
+    """The same items, with a complete set of shards that were named one by one as one model."""
+    single = {
+        item.found.path: item
+        for item, root in items
+        if isinstance(item, _Named) and not item.name and not item.found_in
+    }
+    groups = {file: group for group in joined(single) for file in group.files}
+    for item, root in items:
+        if isinstance(item, Aside):
+            yield root, item
+        elif isinstance(item, _Named) and single.get(item.found.path) is item and item.found.path in groups:
+            group = groups[item.found.path]
+            if item.found.path == group.files[0]:
+                yield replace(item, found=of_numbered(group))
+        else:
+            yield item
+
+
+def _expand(path: str) -> Iterator[tuple[_Named | Skipped | Aside, str]]:
+    """What is behind one argument, with it; at least one item, so that nothing given is lost without a word."""
     if os.path.isdir(path):
-        items = list(_walk(path))
-        yield from items or [Skipped(path, "no checkpoint of a known format in this folder")]
+        items = list(models_in(path))
+        if not any(isinstance(item, Found | Skipped) for item in items):
+            items.append(Skipped(path=path, reason="no checkpoint of a known format in this folder"))
+        yield from _searched(items, path)
     elif os.path.isfile(path):
         yield from _from_file(path)
     elif not os.path.lexists(path) and (matched := _matched_by(path)):
-        items = list(_from_matches(matched))
-        yield from items or [Skipped(path, "no checkpoint of a known format matches this pattern")]
+        items = _from_matches(matched)
+        if not any(isinstance(item, Found | Skipped) for item in items):
+            items.append(Skipped(path=path, reason="no checkpoint of a known format matches this pattern"))
+        yield from _searched(items, path)
     else:
-        yield Skipped(path, why_unusable(path))
+        yield Skipped(path=path, reason=why_unusable(path)), path
 
 
-def _from_file(path: str) -> Iterator[_Named | Skipped]:
+def _searched(items: Iterable[Item], root: str) -> Iterator[tuple[_Named | Skipped | Aside, str]]:
+    return ((_Named(item, None, root) if isinstance(item, Found) else item, root) for item in items)
+
+
+def _from_file(path: str) -> Iterator[tuple[_Named | Skipped | Aside, str]]:
     try:
         if is_index(path):
-            yield _Named(Found(path, shards(path)))
+            yield _Named(Found(path, shards(path), path)), path
         elif is_manifest(path):
             yield from _from_rows(read_manifest(path))
         else:
-            yield _Named(Found(path, (Part(path),)))
+            yield _Named(Found.of_file(path)), path
     except CheckpointError as error:
-        yield Skipped(path, reason_of(error, path))
+        yield Skipped(path=path, reason=reason_of(error, path)), path
 
 
-def _from_rows(rows: Sequence[tuple[str, str]]) -> Iterator[_Named | Skipped]:
+def _from_rows(rows: Sequence[tuple[str, str]]) -> Iterator[tuple[_Named | Skipped | Aside, str]]:
     """A row that stands for one model gives it its name; a folder or pattern of several leaves them theirs."""
     for name, target in rows:
         if is_manifest(target):
-            yield Skipped(target, "a manifest cannot name another manifest")
+            yield Skipped(path=target, reason="a manifest cannot name another manifest"), target
             continue
         items = list(_expand(target))
-        alone = sum(isinstance(item, _Named) for item in items) == 1
-        yield from (replace(item, name=name) if alone and isinstance(item, _Named) else item for item in items)
+        alone = sum(isinstance(item, _Named) for item, _ in items) == 1
+        for item, root in items:
+            yield (replace(item, name=name) if alone and isinstance(item, _Named) else item), root
 
 
 def _matched_by(pattern: str) -> list[str]:
@@ -120,50 +179,27 @@ def _matched_by(pattern: str) -> list[str]:
         return []
 
 
-def _from_matches(matched: Iterable[str]) -> Iterator[_Named | Skipped]:
-    """What a pattern matched, folders before what lies in them, which their walk has covered."""
+def _from_matches(matched: Iterable[str]) -> list[Item]:
+    """What a pattern matched: folders are walked, and files taken folder by folder, as if there were no others."""
     walked: list[str] = []
+    files: dict[str, list[str]] = {}
+    items: list[Item] = []
     for match in matched:
         if any(match.startswith(folder) for folder in walked):
             continue
         if os.path.isdir(match):
             walked.append(os.path.join(match, ""))
-            yield from _walk(match)
-        elif is_weight_file(match):
-            yield _Named(Found(match, (Part(match),)))
+            items += models_in(match)
+        elif not match.endswith(".json"):
+            files.setdefault(os.path.dirname(match), []).append(match)
+    for folder, members in files.items():
+        items += models_of(Listing.from_paths(folder, members))
+    return sorted(items, key=lambda item: item.path)
 
 
-def _walk(folder: str) -> Iterator[_Named | Skipped]:
-    return (item if isinstance(item, Skipped) else _Named(item) for item in models_in(folder))
-
-
-def _files_of(found: Found) -> frozenset[tuple[str, str]]:
-    """What makes two finds the same model: the real files and the prefixes they are read under."""
-    return frozenset((os.path.realpath(part.file), part.prefix) for part in found.parts)
-
-
-def _names(named: Sequence[_Named]) -> list[str]:
-    """A unique name each: the manifest's, or the path below the deepest common folder."""
-    paths = [Path(os.path.abspath(item.found.path)) for item in named]
-    common = Path(os.path.commonpath([path.parent for path in paths])) if _one_drive(paths) else None
-    names = [
-        item.name or (path.relative_to(common).as_posix() if common else path.as_posix())
-        for item, path in zip(named, paths, strict=True)
-    ]
-    taken = set(names)
-    used: set[str] = set()
-    for position, name in enumerate(names):
-        unique, number = name, 1
-        while unique in used or (number > 1 and unique in taken):
-            number += 1
-            unique = f"{name} ({number})"
-        used.add(unique)
-        names[position] = unique
-    return names
-
-
-def _one_drive(paths: Sequence[Path]) -> bool:
-    return bool(paths) and len({path.drive for path in paths}) == 1
+def _files_of(found: Found) -> frozenset[tuple[str, str, str]]:
+    """What makes two finds the same model: the real files and the names they are read under."""
+    return frozenset((os.path.realpath(part.file), part.prefix, part.tensor) for part in found.parts)
 
 
 def is_chosen(name: str, path: str, include: Sequence[str], exclude: Sequence[str]) -> bool:

@@ -14,6 +14,7 @@ from neural_phylogeny.errors import (
     CheckpointError,
     DamagedFileError,
     MissingExtraError,
+    NoModelError,
     UnknownChoiceError,
     UnsupportedFormatError,
 )
@@ -21,8 +22,11 @@ from neural_phylogeny.formats import Checkpoint, open_checkpoint
 from neural_phylogeny.formats.base import AnyArray
 from neural_phylogeny.formats.memory import MemoryCheckpoint
 from neural_phylogeny.formats.quantised import dequantised
-from neural_phylogeny.records import ModelRef, Skipped
+from neural_phylogeny.records import ModelRef, Part, Skipped
+from neural_phylogeny.sources.asides import BY_CONTENT, Aside, summarise
+from neural_phylogeny.sources.contents import refuse_what_is_no_model
 from neural_phylogeny.sources.documents import reason_of
+from neural_phylogeny.sources.shards import disagreement
 
 Opened = tuple[ModelRef, Checkpoint]
 
@@ -44,18 +48,24 @@ class CompositeCheckpoint(Checkpoint):
                 opened = open_checkpoint(part.file, ref.component)
                 self._parts.append(opened)
                 for name, tensor in opened.tensors.items():
-                    full = f"{part.prefix}{name}"
+                    full = _name_in_model(part, name, opened)
                     if full in self.tensors:
                         raise DamagedFileError(
                             "two shards hold this tensor", path=part.file, tensor=full, remedy="Download them again."
                         )
                     self.tensors[full] = replace(tensor, name=full)
                     self._homes[full] = (opened, name)
+            self.disagreement = disagreement(ref.index, self.tensors) if ref.index else ""
         except BaseException:
             self.close()
             raise
         self.inner_format = self._parts[0].format if self._parts else ""
         self.notes = tuple(dict.fromkeys(note for part in self._parts for note in part.notes))
+        self.unread = tuple(
+            replace(item, tensors=tuple(f"{part.prefix}{name}" for name in item.tensors))
+            for part, opened in zip(ref.parts, self._parts, strict=True)
+            for item in opened.unread
+        )
 
     def read(self, name: str, start: int = 0, stop: int | None = None) -> AnyArray:
         home, inner = self._homes[name]
@@ -70,28 +80,70 @@ class CompositeCheckpoint(Checkpoint):
             part.close()
 
 
+def _name_in_model(part: Part, name: str, opened: Checkpoint) -> str:
+    """What the model calls a tensor of one of its files."""
+    if not part.tensor:
+        return f"{part.prefix}{name}"
+    if len(opened.tensors) > 1:
+        raise DamagedFileError(
+            f"{len(opened.tensors)} tensors where one is expected", path=part.file, remedy="Save the checkpoint again."
+        )
+    return part.tensor
+
+
 def open_model(ref: ModelRef) -> Checkpoint:
-    """Open a model; one file gives its own reader, several a composite. Errors name the file they arose in."""
-    single = len(ref.parts) == 1 and not ref.parts[0].prefix
-    opened = open_checkpoint(ref.parts[0].file, ref.component) if single else CompositeCheckpoint(ref)
+    """Open a model; one file gives its own reader, several a composite.
+
+    Errors name the file they arose in. Raises NoModelError for a file that holds something else.
+    """
+    first = ref.parts[0]
+    is_single = len(ref.parts) == 1 and not first.prefix and not first.tensor and not ref.index
+    opened = open_checkpoint(first.file, ref.component) if is_single else CompositeCheckpoint(ref)
     try:
+        notes = refuse_what_is_no_model(opened, first.file if is_single else ref.path, is_named=not ref.found_in)
+        opened.notes = (*opened.notes, *notes)
         return dequantised(opened, [(part.prefix, part.file) for part in ref.parts])
     except BaseException:
         opened.close()
         raise
 
 
-def open_all(refs: Sequence[ModelRef]) -> tuple[list[Opened], list[Skipped]]:
-    """Open what can be opened; the rest is told, and spoils nothing. Costs a read of every header."""
+def open_each(refs: Sequence[ModelRef]) -> tuple[list[Opened], list[Skipped], list[tuple[str, Aside]]]:
+    """Open what can be opened; the rest is recorded, and spoils nothing. Costs a read of every header.
+
+    The third list holds (folder or pattern, file) of what was found by a search and is no model.
+    """
     _allow_open_files(sum(len(ref.parts) for ref in refs))
     opened: list[Opened] = []
     skipped: list[Skipped] = []
+    asides: list[tuple[str, Aside]] = []
     for ref in refs:
         try:
-            opened.append((ref, open_model(ref)))
+            checkpoint = open_model(ref)
+        except NoModelError as error:
+            if ref.found_in and (len(ref.parts) == 1 or error.path == ref.path):
+                asides.append((ref.found_in, Aside(error.path, BY_CONTENT[error.kind])))
+            else:
+                skipped.append(Skipped(path=ref.path, reason=reason_of(error, ref.path)))
         except (CheckpointError, MissingExtraError, UnknownChoiceError) as error:
-            skipped.append(Skipped(ref.path, reason_of(error, ref.path)))
-    return opened, skipped
+            skipped.append(Skipped(path=ref.path, reason=reason_of(error, ref.path)))
+        else:
+            opened.append((ref, checkpoint))
+            skipped += _doubts(ref, checkpoint)
+    return opened, skipped, asides
+
+
+def open_all(refs: Sequence[ModelRef]) -> tuple[list[Opened], list[Skipped]]:
+    """As ``open_each``, with what is no model told once by kind and count."""
+    opened, skipped, asides = open_each(refs)
+    return opened, [*skipped, *summarise(asides)]
+
+
+def _doubts(ref: ModelRef, checkpoint: Checkpoint) -> list[Skipped]:
+    """What must be said of a model that is read all the same: an index that disagrees with the shards."""
+    composite = getattr(checkpoint, "inner", checkpoint)
+    reason = composite.disagreement if isinstance(composite, CompositeCheckpoint) else ""
+    return [Skipped(path=ref.path, reason=reason)] if reason else []
 
 
 def from_memory(models: Mapping[str, Mapping[str, Any]]) -> list[Opened]:
@@ -99,7 +151,7 @@ def from_memory(models: Mapping[str, Mapping[str, Any]]) -> list[Opened]:
 
     Raises UnsupportedFormatError, naming the model, for anything but a mapping of names to arrays of numbers.
     """
-    return [(ModelRef(name, "", ()), _in_memory(name, arrays)) for name, arrays in models.items()]
+    return [(ModelRef(name=name, path="", parts=()), _in_memory(name, arrays)) for name, arrays in models.items()]
 
 
 def _in_memory(name: str, arrays: Mapping[str, Any]) -> Checkpoint:

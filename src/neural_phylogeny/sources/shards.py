@@ -1,40 +1,123 @@
-"""Shard indexes: which files make up a model that was too large for one."""
+"""Models in several files: which files belong together, by a shard index or by the numbers in their names."""
 
 from __future__ import annotations
 
 import os
 import re
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 from pathlib import PurePath
 
 from neural_phylogeny.errors import DamagedFileError, UnreadableFileError, UnsafeFileError
 from neural_phylogeny.records import Part
 from neural_phylogeny.sources.documents import read_json
 
-INDEX_SUFFIX = ".index.json"
+_NUMBER = re.compile(r"(?<!\d)(\d{1,6})(-of-|_of_)(\d{1,6})(?!\d)")
 
-_SHARD = re.compile(r"-\d{5}-of-\d{5}\.\w+$")
+SHARDS_LIMIT = 100_000
+"""Most shards that the number in a name may claim."""
 
 _LONGEST_QUOTE = 200
 
 
 def is_index(path: str) -> bool:
-    """Whether a file is called as shard indexes are."""
-    return path.endswith(INDEX_SUFFIX)
-
-
-def looks_like_shard(name: str) -> bool:
-    """Whether a file is called as the shards of a model are.
+    """Whether a file is called as shard indexes are, a variant's name included.
 
     Examples
     --------
-    >>> looks_like_shard("model-00001-of-00003.safetensors"), looks_like_shard("model-1.safetensors")
-    (True, False)
+    >>> is_index("model.safetensors.index.json"), is_index("m.safetensors.index.fp16.json"), is_index("index.json")
+    (True, True, False)
     """
-    return _SHARD.search(name) is not None
+    return index_of(path) != ""
+
+
+def index_of(path: str) -> str:
+    """The name of the weights that an index stands for, without the variant; empty where the file is no index.
+
+    Examples
+    --------
+    >>> index_of("model.safetensors.index.fp16.json"), index_of("model.bin.index.json"), index_of("model_index.json")
+    ('model.safetensors', 'model.bin', '')
+    """
+    name = os.path.basename(path)
+    if not name.endswith(".json"):
+        return ""
+    stem, found, variant = name.removesuffix(".json").rpartition(".index")
+    return stem if found and (not variant or variant.startswith(".")) else ""
+
+
+@dataclass(frozen=True, slots=True)
+class Numbered:
+    """Files of one folder whose names differ in a number of so many alone, as ``model-00001-of-00003.bin``.
+
+    ``missing`` are the numbers that have no file; ``is_usual`` says that the name is of the form all hubs use.
+    """
+
+    name: str
+    files: tuple[str, ...]
+    total: int
+    missing: tuple[int, ...]
+    is_usual: bool
+
+
+def numbered(paths: Iterable[str]) -> list[Numbered]:
+    """The groups of files that number themselves as shards of one model, in the order of their first file.
+
+    Names of one shard of one are ordinary names. Linear in the number of files.
+
+    Examples
+    --------
+    >>> group, = numbered(["m/a.fp16-00001-of-00003.bin", "m/a.fp16-00003-of-00003.bin", "m/b-00001-of-00001.bin"])
+    >>> group.name, len(group.files), group.missing
+    ('a.fp16.bin', 2, (2,))
+    """
+    groups: dict[tuple[str, str, str, int], dict[int, str]] = {}
+    for path in paths:
+        folder, name = os.path.split(path)
+        place = _number_in(name)
+        if place is None:
+            continue
+        begin, number, total, end = place
+        key = (folder, name[:begin], name[end:], total)
+        groups.setdefault(key, {})[number] = path
+    return [_group(*key, files) for key, files in groups.items()]
+
+
+def unnumbered(name: str) -> str:
+    """A shard's name without its number, as the whole would be called.
+
+    Examples
+    --------
+    >>> unnumbered("a.fp16-00001-of-00003.bin"), unnumbered("model.bin")
+    ('a.fp16.bin', 'model.bin')
+    """
+    place = _number_in(name)
+    return name if place is None else name[: place[0]].rstrip("-_.") + name[place[3] :]
+
+
+def _number_in(name: str) -> tuple[int, int, int, int] | None:
+    """Where the shard's number starts in a name, the number, of how many, and where both end; the last such place."""
+    places = list(_NUMBER.finditer(name))
+    if not places:
+        return None
+    found = places[-1]
+    number, total = int(found[1]), int(found[3])
+    if not 2 <= total <= SHARDS_LIMIT or number > total:
+        return None
+    return found.start(), number, total, found.end()
+
+
+def _group(folder: str, before: str, after: str, total: int, files: Mapping[int, str]) -> Numbered:
+    first = 0 if 0 in files and total not in files else 1
+    missing = tuple(k for k in range(first, first + total) if k not in files)
+    in_order = tuple(files[k] for k in sorted(files))
+    is_usual = all(f"-of-{total:05d}" in os.path.basename(file) for file in in_order)
+    name = before.rstrip("-_.") + after
+    return Numbered(name, in_order, total, missing, is_usual)
 
 
 def shards(index: str) -> tuple[Part, ...]:
-    """The shards that an ``*.index.json`` names, in its order, each proven to be a file inside the index's folder.
+    """The shards that a shard index names, in its order, each proven to be a file inside the index's folder.
 
     A shard may be a link that leads elsewhere, as in a hub's cache: the folder's owner put it there, the index
     did not.
@@ -49,7 +132,7 @@ def shards(index: str) -> tuple[Part, ...]:
         When it cannot be read, or a shard is missing.
     """
     folder = os.path.dirname(index)
-    names = _listed(index)
+    names = list(dict.fromkeys(weight_map(index).values()))
     for name in names:
         shown = repr(name[:_LONGEST_QUOTE])
         if not name or os.path.isabs(name) or PurePath(name).drive or ".." in re.split(r"[/\\]", name):
@@ -60,16 +143,33 @@ def shards(index: str) -> tuple[Part, ...]:
             raise UnreadableFileError(
                 f"shard {shown} is missing", path=index, remedy="Download it into the same folder."
             )
-    return tuple(Part(os.path.join(folder, name)) for name in names)
+    return tuple(Part(file=os.path.join(folder, name)) for name in names)
 
 
-def _listed(index: str) -> list[str]:
-    """The file names in an index, each once."""
+def weight_map(index: str) -> dict[str, str]:
+    """The file of each tensor, as a shard index has it. Raises the errors of ``shards``."""
     remedy = "Download the index again."
     content = read_json(index, remedy)
-    weight_map = content.get("weight_map") if isinstance(content, dict) else None
-    if not isinstance(weight_map, dict) or not all(isinstance(name, str) for name in weight_map.values()):
+    files = content.get("weight_map") if isinstance(content, dict) else None
+    if not isinstance(files, dict) or not all(isinstance(name, str) for name in files.values()):
         raise DamagedFileError("the shard index has no weight_map of tensors to files", path=index, remedy=remedy)
-    if not weight_map:
+    if not files:
         raise DamagedFileError("the shard index names no shard", path=index, remedy=remedy)
-    return list(dict.fromkeys(weight_map.values()))
+    return files
+
+
+def disagreement(index: str, tensors: Iterable[str]) -> str:
+    """How a shard index and the tensors in its shards disagree, as a sentence; empty where they agree.
+
+    Raises the errors of ``shards``.
+    """
+    named, there = weight_map(index).keys(), set(tensors)
+    gone = [name for name in named if name not in there]
+    extra = sorted(there - named)
+    parts = []
+    if gone:
+        parts.append(f"{len(gone):,} of its tensors are in no shard ({gone[0][:_LONGEST_QUOTE]!r} is the first)")
+    if extra:
+        parts.append(f"{len(extra):,} tensors of the shards are not in it ({extra[0][:_LONGEST_QUOTE]!r} is the first)")
+    name = os.path.basename(index)
+    return f"the index {name} and its shards disagree: {', and '.join(parts)}" if parts else ""

@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from neural_phylogeny.statistics.blocks import Block
+from neural_phylogeny.statistics.plan import SamplingPlan
 from neural_phylogeny.tensors.alignment import AlignedTensor
 
 Arrays = dict[str, NDArray[Any]]
@@ -22,7 +23,7 @@ Arrays = dict[str, NDArray[Any]]
 
 
 class Statistic(ABC):
-    """Something measured from the blocks of one tensor at a time; holds settings, no state.
+    """Something measured from the blocks of one tensor at a time; holds its sampling plan, no state.
 
     Attributes
     ----------
@@ -37,6 +38,9 @@ class Statistic(ABC):
     name: ClassVar[str]
     pairwise: ClassVar[tuple[str, ...]] = ()
     sums: ClassVar[tuple[str, ...]] = ()
+
+    def __init__(self, plan: SamplingPlan | None = None) -> None:
+        self.plan = plan or SamplingPlan()
 
     @abstractmethod
     def measure(self, tensor: AlignedTensor, block: Block, values: NDArray[np.float32]) -> Arrays:

@@ -21,6 +21,7 @@ from numpy.typing import NDArray
 from neural_phylogeny.errors import SavedFileError
 from neural_phylogeny.records import TensorInfo
 from neural_phylogeny.statistics.base import Arrays
+from neural_phylogeny.statistics.plan import SamplingPlan
 from neural_phylogeny.statistics.results import Statistics
 from neural_phylogeny.tensors.alignment import AlignedTensor, Alignment
 from neural_phylogeny.tensors.roles import Role
@@ -34,10 +35,14 @@ READABLE = (2, VERSION)
 
 @dataclass(frozen=True)
 class Group:
-    """Models that were measured together: their positions in the collection, and what was measured."""
+    """Models that were measured together: their positions in the collection, and what was measured.
+
+    ``is_family`` where the boxes are those of a family, else those of pairs.
+    """
 
     members: tuple[int, ...]
     statistics: Statistics
+    is_family: bool = False
 
 
 @dataclass(frozen=True)
@@ -49,6 +54,8 @@ class CachedStatistics:
     groups: tuple[Group, ...]
     about: Mapping[str, Any] = field(default_factory=dict)
     """Whatever else should be known of the models, as JSON has it."""
+    is_current: bool = True
+    """Whether the sampling plan of the pass is the one of today."""
 
     def select(self, wanted: Sequence[str]) -> tuple[Group, ...] | None:
         """The pass restricted to some models, in the given order; None when one of them was not measured.
@@ -69,7 +76,7 @@ class CachedStatistics:
             rows.sort(key=lambda row, group=group: position[group.members[row]])  # type: ignore[misc]
             if rows:
                 members = tuple(position[group.members[row]] for row in rows)
-                selected.append(Group(members, group.statistics.subset(rows)))
+                selected.append(Group(members, group.statistics.subset(rows), group.is_family))
         return tuple(selected)
 
 
@@ -84,6 +91,8 @@ def reuse(
     groups = cached.select(fingerprints)
     if groups is None:
         return "does not hold all of these models as they are now"
+    if not cached.is_current:
+        return "was measured by another sampling plan"
     if cached.seed != seed:
         return f"was measured with seed {cached.seed} instead of {seed}"
     if not all(group.statistics.was_sampled(sample) for group in groups):
@@ -100,11 +109,13 @@ def save(file: BinaryIO, saved: CachedStatistics) -> None:
         "format": FORMAT,
         "version": VERSION,
         "seed": saved.seed,
+        "plan": asdict(SamplingPlan(saved.seed)),
         "fingerprints": saved.fingerprints,
         "about": dict(saved.about),
         "groups": [
             {
                 "members": group.members,
+                "is_family": group.is_family,
                 "parameters": group.statistics.alignment.parameters.tolist(),
                 "in_matrices": group.statistics.alignment.in_matrices.tolist(),
                 "notes": group.statistics.alignment.notes,
@@ -139,7 +150,9 @@ def load(path: str | os.PathLike[str]) -> CachedStatistics:
                 _group(entry, {key: data[f"{g}/{key}"] for key in entry["arrays"]})
                 for g, entry in enumerate(header["groups"])
             )
-        return CachedStatistics(tuple(header["fingerprints"]), int(header["seed"]), groups, header.get("about", {}))
+        seed = int(header["seed"])
+        is_current = header.get("plan") == json.loads(json.dumps(asdict(SamplingPlan(seed))))
+        return CachedStatistics(tuple(header["fingerprints"]), seed, groups, header.get("about", {}), is_current)
     except SavedFileError:
         raise
     except _DAMAGE as error:
@@ -210,7 +223,7 @@ def _group(entry: Mapping[str, Any], joined: Mapping[str, NDArray[Any]]) -> Grou
     failures = {int(model): str(reason) for model, reason in entry["failures"]}
     batches = {int(model): int(seen) for model, seen in entry.get("batches", [])}
     statistics = Statistics(alignment, found, frozenset(entry["pairwise"]), failures, batches)
-    return Group(tuple(entry["members"]), statistics)
+    return Group(tuple(entry["members"]), statistics, bool(entry.get("is_family", False)))
 
 
 def _tensor(entry: Mapping[str, Any]) -> AlignedTensor:
@@ -223,4 +236,6 @@ def _tensor(entry: Mapping[str, Any]) -> AlignedTensor:
         entry["output_axis"],
         tuple(entry["members"]),
         sources,
+        tuple(entry.get("sides", ())),
+        tuple((a, b) for a, b in entry.get("links", ())),
     )

@@ -15,18 +15,21 @@ from neural_phylogeny.formats import Checkpoint
 from neural_phylogeny.statistics.blocks import BLOCK, Block, read_block
 from neural_phylogeny.tensors.alignment import Alignment
 
-SAMPLE = 1 << 13
+SAMPLE = 1 << 15
 """Values of a model in its sample, over all its matrices."""
 
-FEWEST = 64
+FEWEST = 256
 """Fewest values taken of a matrix."""
 
-NOISE = 4.0
+NOISE = 3.0
 """Standard deviations of the cosine of unrelated values that a candidate must exceed."""
 
 
 def sample(checkpoints: Sequence[Checkpoint], alignment: Alignment) -> tuple[NDArray[np.float32], NDArray[np.bool_]]:
     """A few values from the middle of every matrix: ``(n_models, n_values)``, and which were there.
+
+    Of every matrix in one length, so that none drowns the others. The boxes of pairs are sampled, those of two shapes
+    too, so that relatives of other shapes are found.
 
     Reads at most one block a matrix and model, less than a hundredth of a large model.
     """
@@ -39,9 +42,11 @@ def sample(checkpoints: Sequence[Checkpoint], alignment: Alignment) -> tuple[NDA
         start = (tensor.size - count) // 2
         buffer = np.empty(len(tensor.members) * count, dtype=np.float32)
         found = read_block(tensor, Block(0, start, start + count), checkpoints, buffer, {})
-        usable = np.isfinite(found).all(axis=1)
+        length = np.sqrt(np.square(found, dtype=np.float64).mean(axis=1, keepdims=True))
+        usable: NDArray[np.bool_] = np.isfinite(length[:, 0]) & (length[:, 0] > 0)
         values = np.zeros((n, count), dtype=np.float32)
-        values[np.array(tensor.members)[usable]] = found[usable]
+        scaled = found[usable] / length[usable].astype(np.float32)
+        values[np.array(tensor.members)[usable]] = scaled
         columns.append(values)
         held = np.zeros((n, count), dtype=bool)
         held[np.array(tensor.members)[usable]] = True

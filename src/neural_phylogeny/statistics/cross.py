@@ -23,7 +23,6 @@ from numpy.typing import NDArray
 
 from neural_phylogeny.statistics.base import Arrays, Statistic, total
 from neural_phylogeny.statistics.blocks import Block, count_blocks
-from neural_phylogeny.statistics.moments import Moments
 from neural_phylogeny.tensors.alignment import AlignedTensor
 
 
@@ -35,42 +34,23 @@ class Cross(Statistic):
     ``zeros[i, j]``, and equal in both, ``equal[i, j]`` (0 and -0 are equal, what is not finite equals nothing).
     ``count`` says how many values were seen, ``(n_members,)``.
 
-    The sample is every k-th value of blocks that ``Moments`` measures too, at most ``BLOCKS`` of them: the same
-    positions in every model, fewer of them with more models. Of a tensor that is read in part, every k-th value is
-    taken from several places on, so that as many are seen as of the whole, if so many were read. Not finite for a
-    model with such values in the sample.
-    Cost: about three passes over ``LIMIT / 2`` pairs of values and model in a sampled block.
+    The sample is every k-th value of some of the blocks that ``Moments`` measures, at the same positions in every
+    model, see ``SamplingPlan``. Not finite for a model with such values in the sample.
+    Cost: about three passes over ``plan.cross_limit / 2`` pairs of values and model in a sampled block.
     """
 
     name = "cross"
     pairwise = ("product", "second", "third", "square", "fourth", "zeros", "equal")
 
-    BLOCKS = 32
-    """Most blocks of a tensor that are sampled."""
-
-    VALUES = 1 << 13
-    """Most values of a model in a block's sample."""
-
-    LIMIT = 1 << 18
-    """Most values of all models in a block's sample: 2 MiB in float64."""
-
-    STEPS = (1, 11, 23, 53, 101, 211, 503, 1009, 2003)
-    """One value in so many is taken: primes that divide no usual width, so that no column is met too often."""
-
     def measure(self, tensor: AlignedTensor, block: Block, values: NDArray[np.float32]) -> Arrays:
         """Sums over the sample of one block."""
-        n_blocks = count_blocks(tensor.size)
-        if not tensor.is_matrix or block.index % block_step(n_blocks, self.BLOCKS):
+        if not tensor.is_matrix or block.index % self.plan.cross_stride(count_blocks(tensor.size)):
             return {}
-        n = len(values)
-        most = min(self.VALUES, self.LIMIT // n)
-        step = next((step for step in self.STEPS if block.size <= step * most), self.STEPS[-1])
-        as_whole = _sampled(count_blocks(block.whole), self.BLOCKS) if block.whole else 1
-        n_passes = min(step, -(-as_whole // _sampled(n_blocks, self.BLOCKS)))
-        sums = cross_sums(values[:, ::step].astype(np.float64))
-        for first in range(1, n_passes):
+        step = self.plan.cross_step(block, len(values))
+        sums: Arrays = {}
+        for first in self.plan.cross_offsets(tensor, block, len(values)):
             for key, more in cross_sums(values[:, first::step].astype(np.float64)).items():
-                sums[key] += more
+                sums[key] = sums[key] + more if key in sums else more
         return sums
 
     def combine(self, tensor: AlignedTensor, parts: Sequence[Arrays]) -> Arrays:
@@ -78,24 +58,6 @@ class Cross(Statistic):
         seen = [part for part in parts if part]
         result: Arrays = {key: total(seen, key) for key in seen[0]} if seen else {}
         return result | {key: result[key].astype(np.int32) for key in ("zeros", "equal") if key in result}
-
-
-def block_step(n_blocks: int, most: int) -> int:
-    """Sample one block in so many: those that ``Moments`` measures, or every k-th of them where they exceed ``most``.
-
-    Examples
-    --------
-    >>> [block_step(n_blocks, 32) for n_blocks in (1, 16, 17, 256, 257)]
-    [1, 1, 8, 8, 16]
-    """
-    if n_blocks <= Moments.THIN_FROM:
-        return 1
-    return Moments.STRIDE * -(-n_blocks // (Moments.STRIDE * most))
-
-
-def _sampled(n_blocks: int, most: int) -> int:
-    """Number of blocks that are sampled of so many."""
-    return -(-n_blocks // block_step(n_blocks, most))
 
 
 def cross_sums(values: NDArray[np.float64]) -> Arrays:

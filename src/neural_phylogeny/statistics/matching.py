@@ -7,18 +7,14 @@ the aligned statistic is :math:`S = \sum_a C_{aa}`. Permuting the units of one m
 :math:`S_\pi = \sum_a C_{a\pi(a)}`, whose mean over all permutations is 0 and whose variance is
 :math:`\|C\|_F^2 / (m - 1)` exactly (Hoeffding, *A combinatorial central limit theorem*, 1951); no permutation
 has to be drawn. Inputs that are correlated - neighbouring pixels - make :math:`C` large and the null wide, which
-is why strangers trained on the same data are not taken for kin, as they are by a Gaussian null.
+is why unrelated models trained on the same data are not called related, as they are by a Gaussian null.
 
 :math:`\|X Y^T\|_F^2 = \langle X^T X, Y^T Y \rangle`, so the variance of all pairs is one more Gram matrix.
 """
 
 from __future__ import annotations
 
-import math
-import zlib
 from collections.abc import Sequence
-from dataclasses import dataclass
-from functools import lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
@@ -26,7 +22,7 @@ from numpy.typing import NDArray
 from neural_phylogeny.statistics.base import Arrays, Statistic
 from neural_phylogeny.statistics.blocks import Block
 from neural_phylogeny.tensors.alignment import AlignedTensor
-from neural_phylogeny.tensors.roles import Role, matrix_shape
+from neural_phylogeny.tensors.roles import Role
 
 
 class UnitMatching(Statistic):
@@ -37,7 +33,7 @@ class UnitMatching(Statistic):
     the axis of the output units is unknown, the inputs are permuted as well and the wider null is kept: the
     classes of a head and the tokens of an embedding mean the same in every model.
 
-    A sample of at most ``UNITS`` x ``INPUTS`` keeps the cost independent of the size of the matrix; the same
+    A sample of at most ``plan.units`` x ``plan.inputs`` keeps the cost independent of the size of the matrix; the same
     seed draws the same sample of all matrices of one shape, whatever their names. Breaks for matrices whose units have
     an order of their own (positions).
     """
@@ -45,17 +41,11 @@ class UnitMatching(Statistic):
     name = "matching"
     pairwise = ("aligned", "variance")
 
-    UNITS = 512
-    INPUTS = 128
-
-    def __init__(self, seed: int = 0) -> None:
-        self.seed = seed
-
     def measure(self, tensor: AlignedTensor, block: Block, values: NDArray[np.float32]) -> Arrays:
         """The sampled values that lie in this block, in flat order."""
         if not tensor.is_matrix:
             return {}
-        where = self._sample(tensor).where
+        where = self.plan.matched(tensor).where
         low, high = np.searchsorted(where, (block.start, block.stop))
         return {"sample": np.take(values, where[low:high] - block.start, axis=1)}
 
@@ -63,7 +53,7 @@ class UnitMatching(Statistic):
         """Put the sample together as matrices and compute the test's parts."""
         if not tensor.is_matrix:
             return {}
-        sample = self._sample(tensor)
+        sample = self.plan.matched(tensor)
         flat = np.concatenate([part["sample"] for part in parts], axis=1)[:, sample.order]
         matrices = prepared(flat.reshape(-1, sample.units, sample.inputs))
         variance = null_variance(matrices)
@@ -72,35 +62,6 @@ class UnitMatching(Statistic):
         flat = matrices.reshape(len(matrices), -1)
         strongest = np.sqrt(np.square(matrices).sum(axis=2, dtype=np.float64).max(axis=1))
         return {"aligned": np.dot(flat, flat.T).astype(np.float64), "variance": variance, "bound": strongest}
-
-    def _sample(self, tensor: AlignedTensor) -> Sample:
-        axis = tensor.output_axis or 0
-        key = f"{self.seed} {tensor.start} {matrix_shape(tensor.shape, axis)}"
-        return draw_sample(key, tensor.shape, axis, self.UNITS, self.INPUTS)
-
-
-@dataclass(frozen=True)
-class Sample:
-    """Flat indices of sampled values, ascending; ``where[order]`` lists them unit by unit."""
-
-    where: NDArray[np.int64]
-    order: NDArray[np.int64]
-    units: int
-    inputs: int
-
-
-@lru_cache(maxsize=8)
-def draw_sample(key: str, shape: tuple[int, ...], output_axis: int, units: int, inputs: int) -> Sample:
-    """Draw at most ``units`` units and ``inputs`` inputs of a tensor; equal keys and shapes give equal samples."""
-    n_units, n_inputs = matrix_shape(shape, output_axis)
-    rng = np.random.default_rng(zlib.crc32(key.encode()))
-    unit = np.sort(rng.permutation(n_units)[:units])
-    column = np.sort(rng.permutation(n_inputs)[:inputs])
-    after = math.prod(shape[output_axis + 1 :])
-    before, within = np.divmod(column, after)
-    flat = ((before * n_units + unit[:, None]) * after + within).reshape(-1)
-    ascending = np.argsort(flat)
-    return Sample(flat[ascending], np.argsort(ascending), len(unit), len(column))
 
 
 def prepared(matrices: NDArray[np.float32]) -> NDArray[np.float32]:

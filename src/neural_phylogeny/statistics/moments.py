@@ -1,4 +1,4 @@
-"""Moments of each tensor of each model: what the direction witnesses are made of."""
+"""Moments of each tensor of each model: what the direction features are made of."""
 
 from __future__ import annotations
 
@@ -16,31 +16,18 @@ class Moments(Statistic):
     """Power sums, largest magnitude, zeros, distinct values and number grid of each tensor, ``(n_members,)`` each.
 
     ``count, sum, absolute, square, cube, fourth, largest, zeros, distinct, grid, probed``; ``absolute`` is the sum of
-    magnitudes. Large tensors are thinned: every ``STRIDE``-th block is measured, the same blocks in every model, so
-    that differences between models keep their precision; ``count`` says how many values were seen. Of a tensor that is
-    read in part as many blocks are measured as of the whole, if so many were read, and ``largest`` is what it would
-    grow to among those of the whole. ``distinct``
-    counts different values among the first ``probed`` ones, a hint at quantised weights, and ``grid`` the mantissa
-    bits that those values need (see ``mantissa_bits``), a hint at weights that were rounded.
+    magnitudes. Large tensors are thinned, see ``SamplingPlan``, to the same blocks in every model, so that differences
+    between models keep their precision; ``count`` says how many values were seen. Of a tensor that is read in part
+    ``largest`` is what it would grow to among the values that are measured of the whole. ``distinct`` counts different
+    values among the first ``probed`` ones, a hint at quantised weights, and ``grid`` the mantissa bits that those
+    values need (see ``mantissa_bits``), a hint at weights that were rounded.
     """
 
     name = "moments"
 
-    THIN_FROM = 16
-    """Tensors of more blocks than this are thinned."""
-
-    STRIDE = 8
-    """One block in so many is measured in a thinned tensor."""
-
-    TOP = 16
-    """Largest magnitudes of a sample that tell how far its largest lies below that of the whole."""
-
-    PROBE = 1024
-    """Values looked at for the hints at distinct values and at a coarser grid."""
-
     def measure(self, tensor: AlignedTensor, block: Block, values: NDArray[np.float32]) -> Arrays:
         """Power sums of one block, float32 inside."""
-        if block.index % stride(count_blocks(tensor.size), count_blocks(block.whole)):
+        if block.index % self.plan.moment_stride(count_blocks(tensor.size), count_blocks(block.whole)):
             return {}
         buffer = np.abs(values)
         part = {
@@ -57,12 +44,12 @@ class Moments(Statistic):
             "fourth": np.einsum("ij,ij->i", squares, squares),
         }
         if block.index == 0:
-            probe = np.sort(values[:, : self.PROBE], axis=1)
+            probe = np.sort(values[:, : self.plan.probed], axis=1)
             part["distinct"] = 1 + np.count_nonzero(np.diff(probe, axis=1), axis=1)
-            part["grid"] = mantissa_bits(values[:, : self.PROBE])
+            part["grid"] = mantissa_bits(values[:, : self.plan.probed])
             part["probed"] = np.full(len(values), probe.shape[1])
         if block.whole:
-            top = min(self.TOP, block.size - 1)
+            top = min(self.plan.top, block.size - 1)
             part["top"] = np.partition(np.abs(values), block.size - 1 - top, axis=1)[:, -1 - top :]
             part["whole"] = np.full(len(values), block.whole)
         return part
@@ -80,25 +67,12 @@ class Moments(Statistic):
         """How far the largest magnitude of a sample lies below that of the whole, were it measured, with a tail that
         falls off exponentially: the mean excess of the largest magnitudes for each factor e in their number.
         """
-        top = np.sort(np.concatenate([part["top"] for part in seen], axis=1), axis=1)[:, -1 - self.TOP :]
+        top = np.sort(np.concatenate([part["top"] for part in seen], axis=1), axis=1)[:, -1 - self.plan.top :]
         excess = top[:, 1:].mean(axis=1, dtype=np.float64) - top[:, 0]
         whole = int(seen[0]["whole"][0])
-        measured = whole / stride(count_blocks(whole))
+        measured = whole / self.plan.moment_stride(count_blocks(whole))
         growth: NDArray[np.float64] = excess * np.log(np.maximum(measured / count, 1.0))
         return growth
-
-
-def stride(n_blocks: int, n_whole: int = 0) -> int:
-    """Measure one block in so many of a tensor, or of a part of one that has ``n_whole`` blocks.
-
-    Examples
-    --------
-    >>> [stride(n_blocks) for n_blocks in (16, 17, 1000)], [stride(n_blocks, 1000) for n_blocks in (10, 125, 300)]
-    ([1, 8, 8], [1, 1, 2])
-    """
-    if max(n_blocks, n_whole) <= Moments.THIN_FROM:
-        return 1
-    return max(1, n_blocks * Moments.STRIDE // n_whole) if n_whole else Moments.STRIDE
 
 
 _SUMS = ("count", "sum", "absolute", "square", "cube", "fourth", "zeros")

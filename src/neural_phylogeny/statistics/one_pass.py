@@ -24,6 +24,7 @@ from neural_phylogeny.statistics.counters import batches_seen
 from neural_phylogeny.statistics.cross import Cross
 from neural_phylogeny.statistics.matching import UnitMatching
 from neural_phylogeny.statistics.moments import Moments
+from neural_phylogeny.statistics.plan import SamplingPlan
 from neural_phylogeny.statistics.products import Equality, Gram
 from neural_phylogeny.statistics.results import Statistics
 from neural_phylogeny.statistics.sampling import Part, part_of, shares
@@ -40,7 +41,8 @@ AHEAD = 4
 
 def standard_statistics(seed: int = 0) -> tuple[Statistic, ...]:
     """What is measured unless the caller registers something else."""
-    return Gram(), Equality(), Moments(), UnitMatching(seed), Cross(), Sketch(), ComputedTables()
+    kinds = (Gram, Equality, Moments, UnitMatching, Cross, Sketch, ComputedTables)
+    return tuple(kind(SamplingPlan(seed)) for kind in kinds)
 
 
 def measure(
@@ -68,7 +70,7 @@ def measure(
     memory : int
         Bytes the block buffers may take; fewer workers are used when they would take more.
     sample : float, optional
-        Share of the values to read, see ``measures.sampling``; None reads about ``sampling.VALUES`` of each model.
+        Share of the values to read, see ``statistics.sampling``; None reads about ``sampling.VALUES`` of each model.
         Tensors read in part have a result ``sample.read``, the number of values seen in each member.
 
     Returns

@@ -95,7 +95,7 @@ class Statistics:
                 continue
             box, rows = part
             tensors.append(replace(box, members=tuple(position[model] for model in box.members)))
-            arrays.append({key: _taken(array, rows, key in self.pairwise) for key, array in found.items()})
+            arrays.append({key: taken(array, rows, key in self.pairwise) for key, array in found.items()})
         whole, chosen = self.alignment, list(models)
         alignment = Alignment(tuple(tensors), whole.parameters[chosen], whole.in_matrices[chosen], whole.notes)
         failures = {position[model]: reason for model, reason in self.failures.items() if model in position}
@@ -107,5 +107,6 @@ def _joined(statistic: str, key: str) -> str:
     return key if key == statistic else f"{statistic}.{key}"
 
 
-def _taken(array: NDArray[Any], rows: Sequence[int], pairwise: bool) -> NDArray[Any]:
+def taken(array: NDArray[Any], rows: Sequence[int], pairwise: bool) -> NDArray[Any]:
+    """A result of some of the members: rows, or rows and columns where it is ``pairwise``."""
     return array[np.ix_(rows, rows)] if pairwise else array[rows]

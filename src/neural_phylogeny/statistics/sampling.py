@@ -102,7 +102,7 @@ def part_of(tensor: AlignedTensor, share: float) -> Part | None:
     --------
     >>> from neural_phylogeny.records import TensorInfo
     >>> from neural_phylogeny.tensors.roles import Role
-    >>> sources = (TensorInfo("w", (3000, 1000), "float32"),) * 2
+    >>> sources = (TensorInfo(name="w", shape=(3000, 1000), dtype="float32"),) * 2
     >>> whole = AlignedTensor("w", Role.KERNEL, (0, 0), (3000, 1000), 0, (0, 1), sources)
     >>> part_of(whole, 0.01).tensor.shape
     (32, 1000)

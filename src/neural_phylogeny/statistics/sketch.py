@@ -30,22 +30,18 @@ class Sketch(Statistic):
     of as many equal ones. NaN where there is no such number: all of them for a model with equal values or values
     that are not finite, all but the quantiles for what is no matrix or has less than two complete rows in a block.
 
-    Only the first block is looked at: at most ``VALUES`` evenly spaced values for the quantiles, the complete slices
-    along the first axis for the norms, and ``ROWS`` units x ``COLUMNS`` inputs of those for the spectrum. Cost: about
-    two milliseconds a tensor and model, whatever its size.
+    Only the first block is looked at: evenly spaced values for the quantiles, the complete slices along the first axis
+    for the norms, and some units and inputs of those for the spectrum, see ``SamplingPlan``. Cost: about two
+    milliseconds a tensor and model, whatever its size.
     """
 
     name = "sketch"
-
-    VALUES = 1 << 13
-    ROWS = 64
-    COLUMNS = 1024
 
     def measure(self, tensor: AlignedTensor, block: Block, values: NDArray[np.float32]) -> Arrays:
         """Everything, from block 0."""
         if block.index:
             return {}
-        n, step = len(values), -(-block.size // self.VALUES)
+        n, step = len(values), self.plan.sketch_step(block)
         quantiles, spread, spectrum = (
             np.full((n, len(QUANTILES)), np.nan),
             np.full((n, 2), np.nan),
@@ -58,7 +54,7 @@ class Sketch(Statistic):
             matrix = leading_matrix(row, tensor.shape, tensor.output_axis or 0) if tensor.is_matrix else row[:, None]
             if min(matrix.shape) > 1:
                 spread[k] = variation(matrix)
-                spectrum[k] = outline(matrix[: self.ROWS, : self.COLUMNS])
+                spectrum[k] = outline(matrix[: self.plan.sketch_rows, : self.plan.sketch_columns])
         return {"quantiles": quantiles, "rows": spread[:, 0], "columns": spread[:, 1], "spectrum": spectrum}
 
     def combine(self, tensor: AlignedTensor, parts: Sequence[Arrays]) -> Arrays:

@@ -40,9 +40,9 @@ def role_of(tensor: TensorInfo) -> Role:
 
     Examples
     --------
-    >>> role_of(TensorInfo("conv1.weight", (64, 3, 7, 7), "float32")).value
+    >>> role_of(TensorInfo(name="conv1.weight", shape=(64, 3, 7, 7), dtype="float32")).value
     'kernel'
-    >>> role_of(TensorInfo("bn1.num_batches_tracked", (), "int64")).value
+    >>> role_of(TensorInfo(name="bn1.num_batches_tracked", shape=(), dtype="int64")).value
     'buffer'
     """
     if not is_float(tensor.dtype) or _BUFFER.search(tensor.name) or _TABLE.search(tensor.name):

@@ -18,11 +18,11 @@ def maximum_arborescence(scores: ArrayLike, root_scores: ArrayLike, *, one_root:
     ----------
     scores : (n, n)
         ``[i, j]`` is the score of i being the parent of j, any real number; ``-inf`` forbids it. The diagonal is
-        not looked at.
+        not used.
     root_scores : (n,)
         The score of each model having no parent: the column of a virtual root. ``-inf`` forbids it.
     one_root : bool
-        Whether exactly one model has no parent; otherwise as many as the scores favour.
+        Whether exactly one model has no parent; otherwise as many as give the largest score.
 
     Returns
     -------
@@ -70,7 +70,7 @@ def _with_virtual_root(scores: ArrayLike, root_scores: ArrayLike, one_root: bool
     table[1:, 0] = roots
     np.fill_diagonal(table, -np.inf)
     if np.isnan(table).any() or (table == np.inf).any():
-        raise ValueError("scores must be numbers below infinity: -inf forbids an edge, NaN says nothing")
+        raise ValueError("scores must be numbers below infinity: -inf forbids an edge, NaN is not a score")
     if one_root and n:
         allowed = table[np.isfinite(table)]
         table[1:, 0] -= 1.0 + n * (np.ptp(allowed) if allowed.size else 0.0)
@@ -81,7 +81,7 @@ class _Contraction:
     """One run of the algorithm on ``into (m, m)``, whose row j holds the scores of the edges into node j.
 
     A path is grown backwards along best edges. Where it runs into itself, the cycle becomes a node, whose row replaces
-    that of one of its members, its head; where it meets the part that already hangs on the root, the path joins that
+    that of one of its members, its head; where it meets the part that is connected to the root, the path joins that
     part and another begins.
     """
 

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import replace
+from functools import partial
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,18 +22,22 @@ def detector_forest(family: Family, options: object = None) -> Forest:
     return most_probable_forest(family, family.detector, np.zeros((len(family), len(family))))
 
 
-def auto_forest(family: Family, options: object = None) -> Forest:
-    """The most probable forest by the detector, exact features, direction features and the innovation tree."""
-    return most_probable_forest(family, conditioned_on_merges(family, posterior), family.merges)
+def auto_forest(family: Family, options: object = None, *, without: Collection[str] = ()) -> Forest:
+    """The most probable forest by the detector, exact features, direction features and the innovation tree.
+
+    ``without`` names evidence that is left out, for ablations.
+    """
+    known = conditioned_on_merges(family, partial(posterior, without=without))
+    return most_probable_forest(family, known, family.merges)
 
 
-def posterior(family: Family) -> Posterior:
+def posterior(family: Family, *, without: Collection[str] = ()) -> Posterior:
     """The detector's probabilities of parents, updated by Bayes' rule with everything else that is known.
 
     The weaker evidence, direction features and the innovation tree, enters with small fitted weights.
     """
-    detector = family.detector
-    return Posterior(parent=fused(detector.parent, evidence(family)), missing=detector.missing)
+    known = {name: table for name, table in evidence(family).items() if name not in without}
+    return Posterior(parent=fused(family.detector.parent, known), missing=family.detector.missing)
 
 
 def evidence(family: Family) -> dict[str, Matrix]:

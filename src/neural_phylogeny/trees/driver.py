@@ -17,7 +17,7 @@ O = TypeVar("O")  # noqa: E741
 
 
 def in_each_family(solve: Callable[[Family, O], Forest]) -> Callable[[Families, O], Forest]:
-    """A method on families from a method on one family, which is asked about families of at least two models."""
+    """A method on families from a method on one family, which is called for families of at least two models."""
 
     def method(families: Families, options: O) -> Forest:
         answers = [(members, solve(family, options)) for members, family in families]

@@ -1,13 +1,13 @@
-r"""How well a tree explains a family, from the inner products of its models alone.
+r"""The likelihood of a tree over one family, from the inner products of its models alone.
 
-Under the true tree what a model adds to its parent, its innovation :math:`e_j = \theta_j - b_j \theta_{\pi(j)}`, is at
-right angles to everybody else's, but for what children learnt alike. A wrong parent puts the private part of one
-training into many innovations. The innovations are a triangular transformation of the models with unit determinant, so
-the likelihoods of all trees can be compared:
+Under the true tree, what a model adds to its parent, its innovation :math:`e_j = \theta_j - b_j \theta_{\pi(j)}`, is
+orthogonal to every other innovation, except for what children learned alike. A wrong parent puts the private part of
+one training into several innovations. The innovations are a triangular map of the models with unit determinant,
+so that the likelihoods of all trees can be compared:
 
 .. math:: \log L = -\frac{d}{2} \left( \sum_j \log \sigma_j^2 + \log\det\Sigma + \mathrm{tr}(\Sigma^{-1} R) - n \right)
 
-with R the correlations of the innovations and :math:`\Sigma` what common factors make of them (`common_factors`).
+with R the correlations of the innovations and :math:`\Sigma` those that common factors explain (`common_factors`).
 Without factors and with :math:`b_j = 1` the best tree is the minimum spanning tree on the logarithms of distances,
 rooted at the smallest norm.
 """
@@ -25,32 +25,34 @@ from neural_phylogeny.trees.common_factors import misfit
 Array = NDArray[np.float64]
 
 VALUES = 100.0
-"""Independent values that a family is worth. It has many more, but trainings of one task are never quite at right
-angles: with their true number any likeness would be significant."""
+"""Effective number of independent values of a family. It has many more, but trainings of one task are never quite
+orthogonal: with the true number every small correlation would be significant."""
 
 LEAST_SLOPE = 0.2
-"""Weight decay leaves at least so much of a parent in its child."""
+"""Smallest slope: weight decay leaves at least this share of a parent in its child."""
 
 PRICE = 0.5 * float(np.log(VALUES))
-"""Of a slope below one, by the Bayesian information criterion; and once more of a family in which there is any."""
+"""Cost of a slope below one, by the Bayesian information criterion; paid once more by a family that has any."""
 
 TINY = 1e-12
+"""Smallest variance, so that logarithms are finite."""
+
 CHUNK = 1 << 14
-"""Trees looked at together."""
+"""Trees scored in one batch, which bounds memory."""
 
 
 @dataclass(frozen=True)
 class Innovations:
-    """What each model would add to each possible parent; edge ``[i, j]`` hangs j below i, on the diagonal j is a root.
+    """The innovation of every possible edge; ``[i, j]`` makes i the parent of j, ``[j, j]`` makes j a root.
 
     Attributes
     ----------
     slopes : (n, n)
-        How much of i is in j: one, or less where weight decay explains more than it costs.
+        Share of i in j: one, or less where weight decay explains more than it costs.
     alone : (n, n)
         Log-likelihood of each edge's innovation, less the price of its slope.
     correlations : (n * n, n * n)
-        Of the innovations of all edges with each other, edge ``[i, j]`` at ``i * n + j``.
+        Correlations between the innovations of all edges; edge ``[i, j]`` is at ``i * n + j``.
     """
 
     slopes: Array
@@ -73,7 +75,7 @@ class Innovations:
         return cls(slopes, _likelihood(slopes, logs), covariance / (scale[:, None] * scale[None, :]))
 
     def log_likelihoods(self, trees: NDArray[np.int64]) -> Array:
-        """Of each of b trees, parent vectors with -1 for the root: ``(b, n) -> (b,)``. O(b n^2)."""
+        """Log-likelihood of each of b trees, parent vectors with -1 for the root: ``(b, n) -> (b,)``. O(b n^2)."""
         parts = [self._of_few(trees[start : start + CHUNK]) for start in range(0, len(trees), CHUNK)]
         return np.concatenate(parts)
 
@@ -91,15 +93,15 @@ class Innovations:
 
 
 def log_likelihoods_alone(gram: Array) -> tuple[Array, Array]:
-    """Slopes, and the log-likelihood of each edge without regard to the others, as in ``Innovations``; O(n^2)."""
+    """``slopes`` and ``alone`` of ``Innovations``, without the correlations; O(n^2)."""
     slopes, logs = slopes_and_logs(gram)
     return slopes, _likelihood(slopes, logs)
 
 
 def slopes_and_logs(gram: Array) -> tuple[Array, Array]:
-    """Slopes of all edges, and the logarithms of their innovations' variances: ``(n, n)`` each.
+    """Slopes of all edges and the logarithms of their innovations' variances: ``(n, n)`` each.
 
-    A slope below one is taken where it is worth its price. Above one it would be growth, which is no decay.
+    A slope below one is used where it is worth its price. A slope above one is not weight decay and is not used.
     """
     own = np.maximum(np.diag(gram), TINY)
     kept = np.clip(gram / own[:, None], LEAST_SLOPE, 1.0)

@@ -53,7 +53,7 @@ def forest_of(posterior: Posterior, origin: Origin = always_ancestor, merges: Ma
     posterior : Posterior
         Of n models.
     origin : callable
-        See ``Origin``; asked about the models whose parent is missing, and about each pair to be linked.
+        See ``Origin``; called for the roots whose parent is missing, and for each pair to be linked.
     merges : (n, n), optional
         As ``Family.merges``: the parts of a mean are in one family.
 

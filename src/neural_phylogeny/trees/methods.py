@@ -1,4 +1,4 @@
-"""The methods: from what is known of all pairs to a forest. A table, so that adding one is adding a row."""
+"""The methods: a table, so that a new method is a new row."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Climbing in the space of rooted trees: all trees of a few nodes, else steps uphill from several starts."""
+"""Search in the space of rooted trees: exhaustive for a few nodes, else hill climbing from several starts."""
 
 from __future__ import annotations
 
@@ -12,27 +12,30 @@ from neural_phylogeny.trees.forest import Parents
 from neural_phylogeny.trees.spanning import reroot
 
 Score = Callable[[NDArray[np.int64]], NDArray[np.float64]]
-"""Of b trees at once, ``(b, n) -> (b,)``; more is better."""
+"""Score of each of b trees, ``(b, n) -> (b,)``; larger is better."""
 
-FEW = 5
-"""Of so many nodes all n^(n-1) rooted trees are looked at."""
+EXHAUSTIVE = 5
+"""Largest number of nodes for which all n^(n-1) rooted trees are scored: 625 trees of five nodes."""
 
 STEPS = 60
-"""Uphill at most."""
+"""Largest number of steps of one climb; of 198 climbs none took more than 14."""
+
+GAIN = 1e-9
+"""A step must gain more than rounding, or equal trees would alternate."""
 
 
 def best_tree(score: Score, starts: Sequence[Parents], near: NDArray[np.bool_]) -> tuple[Parents, float]:
-    """The best tree found, and its score; exact for at most ``FEW`` nodes.
+    """The best tree found, and its score; exact for at most ``EXHAUSTIVE`` nodes.
 
     Parameters
     ----------
     starts : sequence of (n,)
-        Where to climb from: hanging a node elsewhere, another root, two nodes exchanged.
+        Trees to climb from. A step moves one subtree, chooses another root, or exchanges the root with a node.
     near : (n, n)
-        ``[i, j]``: whether j may be hung below i on the way; it bounds the cost of a step.
+        ``[i, j]``: whether a step may make i the parent of j; it bounds the cost of a step.
     """
     n = len(starts[0])
-    if n <= FEW:
+    if n <= EXHAUSTIVE:
         trees = all_trees(n)
         scores = score(trees)
         return trees[np.argmax(scores)], float(scores.max())
@@ -84,7 +87,7 @@ def _climb(score: Score, tree: Parents, near: NDArray[np.bool_]) -> tuple[Parent
         candidates = neighbours(tree, near)
         scores = score(candidates)
         best = int(np.argmax(scores))
-        if scores[best] <= current + 1e-9:
+        if scores[best] <= current + GAIN:
             break
         tree, current = candidates[best], float(scores[best])
     return tree, current

@@ -1,4 +1,4 @@
-"""Spanning trees, and where their root is: kernels on arrays."""
+"""Spanning trees and their roots: kernels on arrays."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ class Rooted:
 
 
 def minimum_spanning_tree(dissimilarity: Matrix) -> Parents:
-    """Minimum spanning tree hung up on node 0, as a parent vector: ``(n, n)`` -> ``(n,)``.
+    """Minimum spanning tree with node 0 as its root, as a parent vector: ``(n, n)`` -> ``(n,)``.
 
     Prim's algorithm, O(n^2). Ties go to the lower node, the only way in which the order of models matters.
 
@@ -57,7 +57,7 @@ def minimum_spanning_tree(dissimilarity: Matrix) -> Parents:
 
 
 def root_tree(tree: Parents, direction: Matrix) -> Rooted:
-    """Choose the root that the directions of all edges together speak for.
+    """Root a tree where the log-odds of the directions of its edges have the largest sum.
 
     Parameters
     ----------
@@ -69,13 +69,13 @@ def root_tree(tree: Parents, direction: Matrix) -> Rooted:
     Returns
     -------
     Rooted
-        The likeliest root, which is the one with the largest sum of ``direction[parent, child]``, and what the other
-        roots leave in doubt.
+        The most probable root, the one with the largest sum of ``direction[parent, child]``, and the probabilities of
+        directions over all roots.
 
     Notes
     -----
-    O(n): moving the root across an edge only turns that edge around, which costs its log-odds. Assumes that the
-    evidence of different edges is independent; it is not quite, so the probabilities lean to the confident side.
+    O(n): moving the root across an edge reverses that edge alone. Assumes that the evidence of different edges is
+    independent; it is not quite, so the probabilities are overconfident.
     """
     order = topological_order(tree)
     score = np.zeros(len(tree))
@@ -100,7 +100,7 @@ def root_tree(tree: Parents, direction: Matrix) -> Rooted:
 
 
 def reroot(tree: Parents, root: int) -> Parents:
-    """The same tree hung up on another node: the path from it to the old root is turned around.
+    """The same tree with another root: the path from it to the old root is reversed.
 
     Examples
     --------

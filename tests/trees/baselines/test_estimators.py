@@ -1,3 +1,5 @@
+import sys
+
 import networkx as nx
 import numpy as np
 import pytest
@@ -6,9 +8,9 @@ pytest.importorskip("sklearn")
 from sklearn.metrics import adjusted_rand_score
 from sklearn.utils.estimator_checks import parametrize_with_checks
 
-from neural_phylogeny.trees.baselines import estimators
-from neural_phylogeny.trees.baselines.estimator import direction_by_kurtosis
-from neural_phylogeny.trees.baselines.estimators import (
+from neural_phylogeny.errors import MissingExtraError
+from neural_phylogeny.trees import baselines
+from neural_phylogeny.trees.baselines import (
     AgglomerativePhylogeny,
     DBSCANPhylogeny,
     HDBSCANPhylogeny,
@@ -19,6 +21,7 @@ from neural_phylogeny.trees.baselines.estimators import (
     SpanningTreePhylogeny,
     SpectralPhylogeny,
 )
+from neural_phylogeny.trees.baselines.base_estimator import direction_by_kurtosis
 
 NO_CLUSTERING = {
     "check_clustering": "one tree over all models has a single label; the check wants three clusters of blobs",
@@ -26,7 +29,7 @@ NO_CLUSTERING = {
 }
 COUNTED = (KMeansPhylogeny, AgglomerativePhylogeny, SpectralPhylogeny)
 ALONG = (KMeansPhylogeny, MeanShiftPhylogeny, AgglomerativePhylogeny)
-ALL = tuple(getattr(estimators, name) for name in estimators.__all__)
+ALL = tuple(getattr(baselines, name) for name in baselines.__all__)
 
 
 def expected_failures(estimator):
@@ -149,3 +152,14 @@ def test_wrong_directions_are_told(rng):
         SpanningTreePhylogeny().fit(X, direction=np.zeros((2, 2)))
     with pytest.raises(ValueError, match="direction must be antisymmetric"):
         HDBSCANPhylogeny().fit(X, direction=np.ones((4, 4)))
+
+
+def test_the_estimators_have_one_home_which_needs_nothing_until_they_are_used(monkeypatch):
+    assert set(baselines.__all__) <= set(dir(baselines))
+    with pytest.raises(AttributeError, match="no attribute 'KMeansPhylogenie'"):
+        baselines.KMeansPhylogenie  # noqa: B018
+    for module in ("base_estimator", "estimators"):
+        monkeypatch.delitem(sys.modules, f"{baselines.__name__}.{module}")
+    monkeypatch.setitem(sys.modules, "sklearn.base", None)
+    with pytest.raises(MissingExtraError, match=r"neural-phylogeny\[cluster\]"):
+        baselines.KMeansPhylogeny  # noqa: B018

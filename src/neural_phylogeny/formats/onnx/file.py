@@ -118,7 +118,7 @@ class OnnxFile(SpanFile):
             self.close()
             raise
         self.tensors = {
-            name: TensorInfo(name, tensor.shape, tensor.dtype, self.axes.get(name, 0))
+            name: TensorInfo(name=name, shape=tensor.shape, dtype=tensor.dtype, output_axis=self.axes.get(name, 0))
             for name, tensor in self.tensors.items()
         }
         self.notes = ("sparse initializers are left out",) if has_sparse else ()
@@ -208,7 +208,7 @@ class OnnxFile(SpanFile):
                 remedy="Export the model in float32.",
             )
         dtype = DTYPES[proto.data_type]
-        tensor = TensorInfo(name, shape, dtype.name)
+        tensor = TensorInfo(name=name, shape=shape, dtype=dtype.name)
         nbytes = -(-tensor.size * PACKED.get(proto.data_type, 8 * dtype.itemsize) // 8)
         if proto.data_location == TensorProto.EXTERNAL:
             home, offset = self._external_place(proto, name, nbytes)

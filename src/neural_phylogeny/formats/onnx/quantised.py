@@ -156,7 +156,8 @@ def _unread(stored: Stored, node: Any, codes: str, reason: str) -> Unread:
         for name in node.input
         if name in stored.tensors and name != codes and (all_scale or name.startswith(f"{stem}_"))
     ]
-    return Unread((codes, *dict.fromkeys(beside)), estimate(stored.tensors[codes]), reason)
+    tensors = (codes, *dict.fromkeys(beside))
+    return Unread(tensors=tensors, weights=estimate(stored.tensors[codes]), reason=reason)
 
 
 def _operands(graph: Graph, node: Any) -> Iterator[tuple[str, Callable[[], Weight]]]:

@@ -129,7 +129,7 @@ class PyTorchFile(SpanFile):
             else:
                 native = tensor.dtype.newbyteorder("=")
                 self._arrays[name] = np.ascontiguousarray(tensor, dtype=native).reshape(-1)
-                self.tensors[name] = TensorInfo(name, tensor.shape, tensor.dtype.name)
+                self.tensors[name] = TensorInfo(name=name, shape=tensor.shape, dtype=tensor.dtype.name)
         self.notes = tuple(dict.fromkeys(notes))
         claimed = sum(tensor.size for tensor in self.tensors.values())
         held = sum(place.nbytes for place in self._places.values())
@@ -149,12 +149,12 @@ class PyTorchFile(SpanFile):
         else:
             self._views[name] = (view, record.quantizer)
         if record.quantizer is None:
-            self.tensors[name] = TensorInfo(name, view.shape, view.dtype.name)
+            self.tensors[name] = TensorInfo(name=name, shape=view.shape, dtype=view.dtype.name)
             return
         if in_place:
             self._coded[name] = record.quantizer
         bits = 8 * dtype.itemsize
-        self.tensors[name] = TensorInfo(name, view.shape, "float32", codes="torch", code_bits=bits)
+        self.tensors[name] = TensorInfo(name=name, shape=view.shape, dtype="float32", codes="torch", code_bits=bits)
 
     def _register_packed(self, name: str, record: TensorRecord, bits: int) -> None:
         """The same of codes that share a byte: proven as the bytes that hold them, which must lie in order."""
@@ -175,7 +175,7 @@ class PyTorchFile(SpanFile):
             )
         self._spans[name] = Span(place.offset, view.dtype, view.size)
         self._coded[name], self._packed[name] = record.quantizer, bits
-        self.tensors[name] = TensorInfo(name, tuple(shape), "float32", codes="torch", code_bits=bits)
+        self.tensors[name] = TensorInfo(name=name, shape=tuple(shape), dtype="float32", codes="torch", code_bits=bits)
 
     def _codes(self, name: str, start: int, stop: int | None) -> AnyArray:
         """Stored codes ``start:stop`` of a tensor that is read in place."""

@@ -74,7 +74,14 @@ class Weight:
     @property
     def info(self) -> TensorInfo:
         """The weight as any other tensor."""
-        return TensorInfo(self.name, self.shape, "float32", self.output_axis, self.scheme, self.bits)
+        return TensorInfo(
+            name=self.name,
+            shape=self.shape,
+            dtype="float32",
+            output_axis=self.output_axis,
+            codes=self.scheme,
+            code_bits=self.bits,
+        )
 
 
 class Stored:
@@ -133,7 +140,8 @@ def attempt(
                 yield weight
         except MisfitError as misfit:
             parts = stored.present(*(f"{layer}{suffix}" for suffix in suffixes))
-            yield Unread(parts, sum(estimate(stored.tensors[part]) for part in parts), str(misfit))
+            weights = sum(estimate(stored.tensors[part]) for part in parts)
+            yield Unread(tensors=parts, weights=weights, reason=str(misfit))
 
 
 def _refuse_long_rows(weight: Weight) -> None:

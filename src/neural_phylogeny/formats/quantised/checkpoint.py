@@ -66,6 +66,8 @@ class Dequantised(Checkpoint):
 
     def _decode(self, weight: Weight, start: int, stop: int) -> NDArray[np.float32]:
         """Values ``start:stop`` of a weight, from whole rows."""
+        if stop <= start:
+            return np.empty(0, dtype=np.float32)
         width = max(1, weight.decoder.width)
         first, last = start // width, -(-stop // width)
         step = max(1, min(weight.decoder.step, WINDOW // width))

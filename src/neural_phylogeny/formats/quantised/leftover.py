@@ -26,7 +26,7 @@ def find(stored: Stored, taken: set[str]) -> Iterator[Unread]:
     """Integer tensors, none of ``taken``, that look like codes."""
     for name, tensor in stored.tensors.items():
         if name not in taken and _may_be_codes(tensor) and _looks_like_codes(stored, tensor):
-            yield Unread((name,), estimate(tensor), "codes without their scales")
+            yield Unread(tensors=(name,), weights=estimate(tensor), reason="codes without their scales")
 
 
 def _may_be_codes(tensor: TensorInfo) -> bool:

@@ -150,8 +150,8 @@ def _weight(
     factor: float = 1.0,
 ) -> Weight:
     shape = stored.shape(codes)
-    if not math.prod(shape):
-        raise MisfitError("it has no values")
+    if not shape or not math.prod(shape) or not math.prod(stored.shape(scales)):
+        raise MisfitError("it has no values or no scales")
     if zeros is not None and stored.tensors[zeros].size != stored.tensors[scales].size:
         raise MisfitError("it has another number of zero points than of scales")
     scale_shape = stored.shape(scales)

@@ -67,7 +67,9 @@ def cache(folder: Path, target: Path) -> bool:
         "skipped": [{"path": Path(skipped.path).name, "reason": ""} for skipped in collection.skipped],
         "notes": list(collection.notes),
     }
-    groups = tuple(replace(group, statistics=condense(group.statistics)) for group in collection.groups)
+    groups = tuple(
+        replace(group, statistics=condense(group.statistics)) for group in (*collection.groups, *collection.families)
+    )
     target.parent.mkdir(parents=True, exist_ok=True)
     with replacing(target) as file:
         save(file, CachedStatistics(tuple(ref.name for ref in collection.refs), 0, groups, about))
@@ -87,12 +89,16 @@ def load_cached(path: Path) -> CachedCollection:
         about = Fields(dict(saved.about), "cached collection")
         models = about.objects("models")
         truth = parse_truth(about.text("truth"), default_group=path.parent.name)
+        groups = [replace(group, statistics=expand(group.statistics)) for group in saved.groups]
         collection = Collection(
             refs=tuple(ModelRef(name=model.text("name"), path=model.text("name"), parts=()) for model in models),
             formats=tuple(model.text("format") for model in models),
             parameters=np.array([model.integer("parameters") for model in models], dtype=np.int64),
-            skipped=tuple(Skipped(item.text("path"), item.text("reason")) for item in about.objects("skipped")),
-            groups=tuple(replace(group, statistics=expand(group.statistics)) for group in saved.groups),
+            skipped=tuple(
+                Skipped(path=item.text("path"), reason=item.text("reason")) for item in about.objects("skipped")
+            ),
+            groups=tuple(group for group in groups if not group.is_family),
+            families=tuple(group for group in groups if group.is_family),
             notes=about.texts("notes"),
         )
     except SavedFileError as error:
@@ -117,5 +123,6 @@ def pair_of(collection: Collection, a: str, b: str) -> Collection | None:
                 parameters=collection.parameters[chosen],
                 skipped=(),
                 groups=(replace(group, members=(0, 1), statistics=group.statistics.subset(rows)),),
+                families=(),
             )
     return None

@@ -24,7 +24,9 @@ def true_pairs(kept: CachedCollection, alpha: float) -> list[Pair]:
 
 
 def _true_pairs(kept: CachedCollection, alpha: float) -> Iterator[Pair]:
-    names = [ModelRecord(ref.name, ref.path, "", 0, None) for ref in kept.collection.refs]
+    names = [
+        ModelRecord(name=ref.name, path=ref.path, format="", parameters=0, family=None) for ref in kept.collection.refs
+    ]
     matched = match_names(kept.truth, Phylogeny(models=tuple(names)))
     for edge in kept.truth.edges:
         if not edge.documented or edge.parent not in matched or edge.child not in matched:

@@ -21,6 +21,7 @@ from neural_phylogeny.errors import SavedFileError
 from neural_phylogeny.lab.families.truth import without
 from neural_phylogeny.reconstruction.examine import Findings
 from neural_phylogeny.reconstruction.family_data import MeasuredFamily
+from neural_phylogeny.relations.existence import existence
 from neural_phylogeny.statistics.cache import CachedStatistics, Group, load, save
 from neural_phylogeny.statistics.condensed import condense, expand
 from neural_phylogeny.statistics.results import Statistics
@@ -78,7 +79,7 @@ class KnownFamily:
     def family(self) -> Family:
         """What the methods of ``trees`` see of it, computed by the code that answers."""
         n = len(self)
-        found = Findings.of(self.statistics, ALPHA, n * (n - 1) // 2)
+        found = Findings.of(self.statistics, existence(self.statistics, ALPHA, n * (n - 1) // 2))
         return Family(MeasuredFamily.of(found, range(n), seed=0))
 
     def kept(self, keep: NDArray[np.bool_], matrices: Sequence[int] | None = None) -> KnownFamily:

@@ -8,12 +8,11 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from neural_phylogeny.detector.config import DetectorConfig
 from neural_phylogeny.detector.features import groups as feature_groups
 from neural_phylogeny.detector.features import names
-from neural_phylogeny.detector.network import TrainedDetector, forward
+from neural_phylogeny.detector.network import TrainedDetector, forward, softmax
 from neural_phylogeny.errors import SavedFileError
 from neural_phylogeny.lab.families.batches import batch_number, batch_paths
 from neural_phylogeny.lab.training.assessment import assess
@@ -114,7 +113,7 @@ def calibrated(detector: TrainedDetector, examples: Sequence[Example]) -> Traine
         total, models = 0.0, 0
         for example, logits in zip(examples, found, strict=True):
             n = len(example.parents)
-            probability = np.mean([_softmax(one.astype(np.float64) / temperature) for one, _ in logits], axis=0)
+            probability = np.mean([softmax(one.astype(np.float64) / temperature) for one, _ in logits], axis=0)
             truth = np.where(example.parents < 0, np.arange(n), example.parents)
             total -= float(np.log(np.maximum(probability[truth, np.arange(n)], 1e-12)).sum())
             models += n
@@ -147,9 +146,3 @@ def assessment_lines(detector: TrainedDetector, examples: Sequence[Example], by:
             f"missing parents {missing}"
         )
     return lines
-
-
-def _softmax(logits: NDArray[np.float64]) -> NDArray[np.float64]:
-    powers = np.exp(logits - logits.max(axis=0, keepdims=True))
-    found: NDArray[np.float64] = powers / powers.sum(axis=0, keepdims=True)
-    return found

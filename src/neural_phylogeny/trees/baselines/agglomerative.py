@@ -1,4 +1,4 @@
-"""Agglomerative clustering, plain or along directions: the nearest two clusters become one, again and again."""
+"""Agglomerative clustering, plain or along directions: the nearest two clusters are merged until one is left."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ def merges_along(distance: Matrix, direction: Matrix, alpha: float, seed: int = 
     Notes
     -----
     O(n^3) by whole rows, some 20 ms for 200 models. Our analogue of the paper's clustering along directions, which
-    it gives for centres only. Assumes that children lie nearer to their parent than to strangers.
+    it gives for centres only. Assumes that children lie nearer to their parent than to unrelated models.
     """
     rng = np.random.default_rng(seed)
     n = len(distance)

@@ -20,13 +20,13 @@ from neural_phylogeny.trees.family import Labels
 from neural_phylogeny.trees.forest import Matrix, Parents
 
 ALPHAS = (0.0, 0.25, 0.5, 0.75, 1.0)
-"""What ``stable_alpha`` chooses from."""
+"""The values that ``stable_alpha`` compares."""
 
 SETTLED = 3
-"""Rounds without change after which a clustering with random moves is called settled."""
+"""Rounds without change after which a clustering with random moves has converged."""
 
 ROUNDS = 100
-"""Most rounds of a clustering."""
+"""Largest number of rounds of a clustering."""
 
 
 def kmeans_along(

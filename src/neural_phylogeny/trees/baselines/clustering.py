@@ -38,7 +38,7 @@ def coordinates(gram: Matrix) -> Matrix:
 def kmeans_labels(gram: Matrix, n_clusters: int, seed: int = 0) -> Labels:
     """Clusters by scikit-learn's KMeans, ten starts. O(n^3) for the coordinates."""
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore", ConvergenceWarning)  # fewer distinct models than clusters: no harm
+        warnings.simplefilter("ignore", ConvergenceWarning)  # fewer distinct models than clusters is allowed
         found = KMeans(n_clusters, n_init=10, random_state=seed).fit(coordinates(gram))
     return _labels(found.labels_)
 
@@ -103,7 +103,7 @@ def spectral_labels(gram: Matrix, n_clusters: int, seed: int = 0) -> Labels:
         return np.zeros(len(gram), dtype=np.int64) if n_clusters <= 1 else np.arange(len(gram))
     found = SpectralClustering(n_clusters, affinity="precomputed", random_state=seed)
     with warnings.catch_warnings():
-        warnings.filterwarnings("ignore", "Graph is not fully connected", UserWarning)  # far families: what we look for
+        warnings.filterwarnings("ignore", "Graph is not fully connected", UserWarning)  # families far apart are the aim
         return _labels(found.fit(np.maximum(affinities(distances(gram)), 1e-12)).labels_)
 
 

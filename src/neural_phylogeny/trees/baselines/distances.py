@@ -1,4 +1,4 @@
-"""Distances from Gram matrices, and what they say without labels: how many clusters, and at which scale."""
+"""Distances from Gram matrices; the number of clusters and their scale without labels."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ ROUNDING = 1e-7
 """Distances below this share of the largest norm are rounding: the models are equal."""
 
 NEIGHBOUR = 3
-"""Which nearest neighbour tells the local scale of affinities: families are small."""
+"""Rank of the nearest neighbour whose distance is the local scale of affinities: families are small."""
 
 
 def distances(gram: Matrix) -> Matrix:
@@ -94,7 +94,7 @@ def scale(distance: Matrix) -> float:
     Halfway between the longest edge of the minimum spanning tree that is kept and the shortest that is cut, where the
     cut is the one of largest silhouette; a hair above the largest distance where there is a single cluster, so that
     rounding does not split it. O(n^3). Assumes that families are farther apart than the widest step within one.
-    Strangers alone look like one loose cluster: distances do not tell the two apart, the existence test does.
+    Unrelated models alone look like one loose cluster: only the relatedness test separates the two.
     """
     tree = minimum_spanning_tree(distance)
     children = np.flatnonzero(tree >= 0)

@@ -1,8 +1,8 @@
-"""The reconstructions as scikit-learn estimators on arrays; needs the extra ``cluster``.
+"""The reconstructions as scikit-learn estimators on arrays; import them from ``trees.baselines``.
 
-``X`` holds a model a row: its weights, or, with ``metric="precomputed"``, the Gram matrix of all models. Where there is
-an ``alpha``, None clusters first and asks for directions afterwards; a probability clusters along directions, moving to
-parents with it; ``"stable"`` chooses the one of most stable parents and keeps it as ``alpha_``. Where there is an
+``X`` has one row for each model: its weights, or, with ``metric="precomputed"``, the Gram matrix of all models. Where
+there is an ``alpha``, None clusters first and takes directions afterwards; a probability clusters along directions,
+moving to parents with it; ``"stable"`` chooses the one whose parents are most stable, ``alpha_``. Where there is an
 ``n_clusters``, it may be a number, ``"silhouette"`` or ``"eigengap"``.
 """
 
@@ -10,14 +10,14 @@ from __future__ import annotations
 
 import numpy as np
 
-from neural_phylogeny.trees.baselines.directed import PENALTY, mother, nearest_older
-from neural_phylogeny.trees.baselines.distances import distances
-from neural_phylogeny.trees.baselines.estimator import (
-    ClusteredPhylogeny,
-    Phylogeny,
+from neural_phylogeny.trees.baselines.base_estimator import (
+    ClusterEstimator,
+    PhylogenyEstimator,
     direction_by_kurtosis,
     direction_by_norm,
 )
+from neural_phylogeny.trees.baselines.directed import PENALTY, mother, nearest_older
+from neural_phylogeny.trees.baselines.distances import distances
 from neural_phylogeny.trees.baselines.named_clusterings import cluster_labels, count_clusters
 from neural_phylogeny.trees.driver import parents_in_groups
 from neural_phylogeny.trees.family import Labels
@@ -37,7 +37,7 @@ __all__ = [
 ]
 
 
-class KMeansPhylogeny(ClusteredPhylogeny):
+class KMeansPhylogeny(ClusterEstimator):
     """KMeans, then in each cluster the model most often the parent becomes the parent of all others.
 
     The paper's reconstruction. O(n^3) in the number of models, plus the Gram matrix. Breaks for more than two
@@ -45,7 +45,7 @@ class KMeansPhylogeny(ClusteredPhylogeny):
 
     References
     ----------
-    R. Yu and X. Wang, *Neural Phylogeny*, ICLR 2025.
+    R. Yu and X. Wang, *Neural PhylogenyEstimator*, ICLR 2025.
 
     Examples
     --------
@@ -73,7 +73,7 @@ class KMeansPhylogeny(ClusteredPhylogeny):
         self.random_state = random_state
 
 
-class MeanShiftPhylogeny(ClusteredPhylogeny):
+class MeanShiftPhylogeny(ClusterEstimator):
     """MeanShift, then a star in each cluster by votes; the number of clusters need not be known.
 
     Without a ``bandwidth`` it is estimated from the distances. O(n^3). References as ``KMeansPhylogeny``; breaks where
@@ -103,7 +103,7 @@ class MeanShiftPhylogeny(ClusteredPhylogeny):
         self.random_state = random_state
 
 
-class AgglomerativePhylogeny(ClusteredPhylogeny):
+class AgglomerativePhylogeny(ClusterEstimator):
     """Average linkage, then a star in each cluster; with ``alpha``, linkage to parent estimates.
 
     O(n^3). Breaks as ``KMeansPhylogeny`` does, whose parameters these are; the variant along directions is our analogue
@@ -133,7 +133,7 @@ class AgglomerativePhylogeny(ClusteredPhylogeny):
         self.random_state = random_state
 
 
-class DBSCANPhylogeny(ClusteredPhylogeny):
+class DBSCANPhylogeny(ClusterEstimator):
     """DBSCAN, two models making a cluster, then a star in each; ``eps`` is estimated when None.
 
     A model near no other is a root by itself and has the label -1. O(n^2), the estimate O(n^3). A density has no centre
@@ -154,7 +154,7 @@ class DBSCANPhylogeny(ClusteredPhylogeny):
         self.metric = metric
 
 
-class HDBSCANPhylogeny(ClusteredPhylogeny):
+class HDBSCANPhylogeny(ClusterEstimator):
     """HDBSCAN, clusters nearer than ``eps`` joined, then a star in each; ``eps`` is estimated when None.
 
     With ``eps`` 0 it is HDBSCAN alone, which splits loose families. O(n^2), the estimate O(n^3). No ``alpha``, as for
@@ -175,7 +175,7 @@ class HDBSCANPhylogeny(ClusteredPhylogeny):
         self.metric = metric
 
 
-class SpectralPhylogeny(ClusteredPhylogeny):
+class SpectralPhylogeny(ClusterEstimator):
     """Spectral clustering of locally scaled affinities, then a star in each cluster.
 
     O(n^3). Its centres lie in the space of eigenvectors, where no model can be one, so there is no ``alpha``.
@@ -198,7 +198,7 @@ class SpectralPhylogeny(ClusteredPhylogeny):
         self.random_state = random_state
 
 
-class NearestPhylogeny(Phylogeny):
+class NearestPhylogeny(PhylogenyEstimator):
     """The baseline in which every model's parent is its nearest neighbour that the direction calls older.
 
     ``distance`` is ``"l2"`` or ``"cosine"``; models with the same root share a label. O(n^2) besides the Gram matrix.
@@ -222,7 +222,7 @@ class NearestPhylogeny(Phylogeny):
         return np.unique(roots_of(parents), return_inverse=True)[1], parents
 
 
-class MotherPhylogeny(Phylogeny):
+class MotherPhylogeny(PhylogenyEstimator):
     """MoTHer: in each cluster of average linkage the least spanning tree of distance plus a penalty on direction.
 
     Without a ``direction`` it is that of kurtosis where ``X`` holds weights, and of norms where it is a Gram matrix.
@@ -259,7 +259,7 @@ class MotherPhylogeny(Phylogeny):
         return labels, parents_in_groups(labels, tree)
 
 
-class SpanningTreePhylogeny(Phylogeny):
+class SpanningTreePhylogeny(PhylogenyEstimator):
     """One tree over all models: the spanning tree of largest cosines, rooted where the directions agree best.
 
     O(n^2) besides the Gram matrix. Assumes that all models are related; split families first.

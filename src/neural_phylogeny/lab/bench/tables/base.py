@@ -91,6 +91,9 @@ class Table:
 TABLES = {
     table.name: table
     for table in (
+        Table(
+            "ablation", "what `auto` loses when one piece of evidence is taken away", "nothing; a quarter of an hour"
+        ),
         Table("confidence", "do probabilities mean what they say, and is a missing parent noticed?", "batches, wide"),
         Table(
             "direction", "every direction feature on every set of edges, those that were dropped too", "batches, wide"

@@ -99,17 +99,19 @@ def claims_of_suite(collections: Iterable[CachedCollection]) -> Claims:
         truth: dict[str, set[str]] = defaultdict(set)
         for true_edge in cached.truth.edges:
             truth[true_edge.child].add(true_edge.parent)
-        missing = {ancestor.name for ancestor in found.hidden}
+        missing = {ancestor.name for ancestor in found.missing}
         for edge in found.edges:
             if edge.child not in truth and not cached.truth.complete:
                 continue
+            assert edge.p_parent is not None
             if edge.parent in missing:
-                claims.by_kind["a missing parent"].append((edge.confidence, False))
+                claims.by_kind["a missing parent"].append((edge.p_parent, False))
                 continue
+            assert edge.p_direction is not None
             right = edge.parent in truth[edge.child]
-            claims.by_kind["this parent"].append((edge.confidence, right))
+            claims.by_kind["this parent"].append((edge.p_parent, right))
             if right or edge.child in truth[edge.parent]:
-                claims.by_kind["this direction"].append((edge.direction, right))
+                claims.by_kind["this direction"].append((edge.p_direction, right))
     return claims
 
 

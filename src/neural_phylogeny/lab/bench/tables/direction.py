@@ -23,7 +23,7 @@ from neural_phylogeny.lab.markdown import table
 from neural_phylogeny.relations.direction import RELIABILITY, WITNESSES, growing, log_odds
 from neural_phylogeny.relations.exact import DIRECTED, ORDERED, exact_marks
 from neural_phylogeny.relations.matrix_scores import UNIFORM, largest_score, quantile_distance, uniform_score
-from neural_phylogeny.relations.retained import lasting
+from neural_phylogeny.relations.retained import retained as retained_layers
 from neural_phylogeny.relations.shared import shared_values
 from neural_phylogeny.relations.tables import Leads, Table, leads, matrices_only, votes_of
 from neural_phylogeny.statistics.results import Statistics
@@ -111,7 +111,7 @@ def reinitialised(statistics: Statistics, clear: bool) -> Leads:
     if clear:
         sure = (scores[:, None, :] < INITIAL) & (scores[:, :, None] > TRAINED)
         found = np.where(sure | sure.transpose(0, 2, 1), found, np.nan)
-    return np.where(lasting(statistics), np.nan, found)
+    return np.where(retained_layers(statistics), np.nan, found)
 
 
 DROPPED: dict[str, Callable[[Statistics], Leads]] = {
@@ -137,7 +137,7 @@ REINITIALISED: dict[str, Callable[[Statistics], Leads]] = {
 def signs_of(statistics: Statistics, edges: Edges) -> list[dict[str, float]]:
     """Of each edge every feature by its name: positive where it points from the parent to the child, 0 where silent."""
     together, tables = log_odds(statistics)
-    retained = lasting(statistics)
+    retained = retained_layers(statistics)
     tables[ALL] = together / np.log(RELIABILITY / (1.0 - RELIABILITY)) / len({one.theme for one in WITNESSES})
     tables |= {name: votes_of(np.where(retained, one(statistics), np.nan)) for name, one in DROPPED.items()}
     tables |= {name: votes_of(one(statistics)) for name, one in REINITIALISED.items()}

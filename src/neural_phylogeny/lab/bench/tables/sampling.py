@@ -107,8 +107,8 @@ def row(
 ) -> Row:
     """Hold an answer against that from the whole weights and against the truth."""
     found, reference = ({(edge.parent, edge.child) for edge in one.edges} for one in (answer, whole))
-    now, then = ({(edge.parent, edge.child): edge.confidence for edge in a.edges} for a in (answer, whole))
-    sure = {(edge.parent, edge.child) for edge in whole.edges if edge.confidence >= SURE}
+    now, then = ({(edge.parent, edge.child): edge.confidence or 0.0 for edge in a.edges} for a in (answer, whole))
+    sure = {(edge.parent, edge.child) for edge in whole.edges if (edge.confidence or 0.0) >= SURE}
     true = {(edge.parent, edge.child) for edge in truth.edges}
     return Row(
         name,

@@ -21,8 +21,8 @@ except ModuleNotFoundError as error:
     raise MissingExtraError("The estimators", "cluster") from error
 
 
-class Phylogeny(ClusterMixin, BaseEstimator):  # type: ignore[misc]
-    """Abstract: a Gram matrix and directions from ``X``; a kind says how they become a forest."""
+class PhylogenyEstimator(ClusterMixin, BaseEstimator):  # type: ignore[misc]
+    """Abstract: a Gram matrix and directions from ``X``. Subclasses define how they become a forest."""
 
     metric: str
 
@@ -71,8 +71,8 @@ class Phylogeny(ClusterMixin, BaseEstimator):  # type: ignore[misc]
         return tags
 
 
-class ClusteredPhylogeny(Phylogeny):
-    """Abstract: stars in the clusters of a kind's ``clustering``, with those of its parameters that it has."""
+class ClusterEstimator(PhylogenyEstimator):
+    """Abstract: stars in the clusters of ``clustering``, by those parameters that a subclass has."""
 
     clustering: str
 

@@ -1,0 +1,128 @@
+"""What is read together: groups of models that may be related, and what each family lacks of its own.
+
+Existence comes first, from boxes of pairs, on which no third model has a part. Everything else is asked of a family
+alone, as if the collection held nothing else. Where all models of a family have the same shapes its boxes are those of
+the pairs, so that nothing is read twice; where shapes differ, the boxes that a family has of its own are read then.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from functools import partial
+
+import numpy as np
+
+from neural_phylogeny.graphs import components
+from neural_phylogeny.reconstruction.options import Reading
+from neural_phylogeny.reconstruction.relate import Relations
+from neural_phylogeny.reconstruction.signs import with_signs_restored
+from neural_phylogeny.sources.opening import Opened
+from neural_phylogeny.statistics.cache import Group
+from neural_phylogeny.statistics.candidates import candidates, sample
+from neural_phylogeny.statistics.one_pass import measure, standard_statistics
+from neural_phylogeny.statistics.pool import Pool
+from neural_phylogeny.statistics.results import Statistics
+from neural_phylogeny.tensors.alignment import AlignedTensor, Alignment, align, align_pairs
+from neural_phylogeny.tensors.layouts import Layout, kinds_of
+
+TOGETHER = 200
+"""Collections up to this size are measured as one; larger ones in groups of candidates for relatedness."""
+
+
+def measured_groups(opened: Sequence[Opened], alignment: Alignment, reading: Reading) -> tuple[Group, ...]:
+    """The boxes of pairs of all models together, or of each group of candidates where they are too many."""
+    if len(opened) <= TOGETHER:
+        members = [list(range(len(opened)))]
+    else:
+        checkpoints = [checkpoint for _, checkpoint in opened]
+        labels = components(candidates(*sample(checkpoints, alignment)))
+        found = [np.flatnonzero(labels == label).tolist() for label in np.unique(labels)]
+        layouts = [Layout.of(checkpoint.tensors) for checkpoint in checkpoints]
+        members = [group for group in found if len(group) > 1]
+        members += _of_single([group[0] for group in found if len(group) == 1], layouts)
+    return tuple(
+        Group(tuple(group), _measured(opened, group, reading, planned(opened, group, reading, is_family=False)))
+        for group in members
+        if len(group) > 1
+    )
+
+
+def _of_single(single: Sequence[int], layouts: Sequence[Layout]) -> Iterator[list[int]]:
+    """Models without a candidate, in groups by layout: the full test says that they are unrelated, or cannot be judged.
+
+    One that is alone of its layout is measured beside another of that layout, wherever that is.
+    """
+    kinds = [[k for k in kind if k in set(single)] for kind in kinds_of(layouts)]
+    ordered = [k for kind in kinds for k in kind]
+    for start in range(0, len(ordered), TOGETHER):
+        chunk = ordered[start : start + TOGETHER]
+        beside = [
+            next((other for other in kind if other not in chunk), None)
+            for kind in kinds_of(layouts)
+            if len(set(kind) & set(chunk)) == 1
+        ]
+        yield [*chunk, *(k for k in beside if k is not None)]
+
+
+def measured_families(
+    opened: Sequence[Opened], groups: Sequence[Group], cached: Sequence[Group], reading: Reading
+) -> Iterator[Group]:
+    """The families that have boxes of their own: from the boxes of the groups, cached families, and the models."""
+    pool = Pool([*groups, *cached])
+    n_pairs = len(opened) * (len(opened) - 1) // 2
+    for group in groups:
+        for rows in Relations.of(group.statistics, reading.alpha, n_pairs).families():
+            models = [group.members[row] for row in rows]
+            alignment = planned(opened, models, reading, is_family=True)
+            if compared(alignment) != compared(group.statistics.subset(rows).alignment):
+                reader = partial(_measured, opened, models, reading)
+                yield Group(tuple(models), pool.assembled(models, alignment, reading.sample, reader), is_family=True)
+
+
+def planned(opened: Sequence[Opened], members: Sequence[int], reading: Reading, *, is_family: bool) -> Alignment:
+    """What would be compared of some of the models: the boxes of a family, or those of pairs."""
+    tensors, names = zip(*((opened[k][1].tensors, opened[k][0].name) for k in members), strict=True)
+    return within((align if is_family else align_pairs)(tensors, names), reading.memory)
+
+
+def compared(alignment: Alignment) -> set[AlignedTensor]:
+    """What is compared with what, whatever it is called."""
+    return {replace(tensor, name="") for tensor in alignment.tensors}
+
+
+def _measured(opened: Sequence[Opened], members: Sequence[int], reading: Reading, alignment: Alignment) -> Statistics:
+    read = partial(
+        measure,
+        alignment=alignment,
+        statistics=standard_statistics(reading.seed),
+        threads=reading.threads or os.cpu_count() or 1,
+        memory=reading.memory,
+        sample=reading.sample,
+        progress=reading.progress,
+    )
+    checkpoints, names = [opened[model][1] for model in members], [opened[model][0].name for model in members]
+    return with_signs_restored(read, checkpoints, names)
+
+
+def within(alignment: Alignment, memory: int) -> Alignment:
+    """Leave out the smallest tensors of a very large family where the results alone would fill the memory.
+
+    Each matrix keeps nine numbers a pair of models, any other tensor one; half of the memory is theirs.
+    """
+    cost = [8 * (9 if tensor.is_matrix else 1) * len(tensor.members) ** 2 for tensor in alignment.tensors]
+    if sum(cost) <= memory // 2:
+        return alignment
+    kept, used = set[int](), 0
+    for index in sorted(range(len(cost)), key=lambda k: -alignment.tensors[k].size * alignment.tensors[k].is_matrix):
+        used += cost[index]
+        if used > memory // 2 and kept:
+            break
+        kept.add(index)
+    note = f"{len(kept)} of {len(cost)} tensors compared, to stay within the memory limit"
+    return replace(
+        alignment,
+        tensors=tuple(t for k, t in enumerate(alignment.tensors) if k in kept),
+        notes=(*alignment.notes, note),
+    )

@@ -1,0 +1,96 @@
+"""Who is related to whom, and who could not be judged: the first question, asked of every two models as if alone."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Self
+
+import numpy as np
+from numpy.typing import NDArray
+
+from neural_phylogeny.graphs import components
+from neural_phylogeny.relations.copies import copies
+from neural_phylogeny.relations.existence import ENOUGH, Existence, existence
+from neural_phylogeny.statistics.results import Statistics
+
+PARTLY = "left out:"
+"""How the remark on a model begins that was judged all the same."""
+
+NOT_ENOUGH = (
+    "not enough in common with any other model: too few usable matrices, or less than "
+    f"{ENOUGH:.0%} of the smaller one's weights could be compared"
+)
+
+
+@dataclass(frozen=True)
+class Relations:
+    """Which models of a group are related, from the boxes of its pairs.
+
+    Attributes
+    ----------
+    pairs : (n_models, n_models) of bool
+        Related by the test, or because the two are copies with matrices that are not constant.
+    """
+
+    statistics: Statistics
+    existence: Existence
+    copies: list[list[int]]
+
+    @classmethod
+    def of(cls, statistics: Statistics, alpha: float, n_pairs: int) -> Self:
+        """Test all pairs of a group at level ``alpha`` for ``n_pairs`` pairs in all."""
+        return cls(statistics, existence(statistics, alpha, n_pairs), copies(statistics))
+
+    @cached_property
+    def pairs(self) -> NDArray[np.bool_]:
+        """Which two models are related."""
+        return related_pairs(self.statistics, self.existence, self.copies)
+
+    def families(self) -> list[list[int]]:
+        """Models that related pairs join, at least two each; a model that is related to none is in no family."""
+        labels = components(self.pairs)
+        found = (np.flatnonzero(labels == label).tolist() for label in range(int(labels.max(initial=-1)) + 1))
+        return [rows for rows in found if len(rows) > 1]
+
+    def remark(self, row: int) -> str:
+        """Why a model could not be judged, or which of its tensors were left out; empty when all is well."""
+        tensors = self._tensors[row]
+        broken = list(dict.fromkeys(name for name, _, is_finite in tensors if not is_finite))
+        matrices = [name for name, is_matrix, _ in tensors if is_matrix]
+        if not tensors:
+            return "it has no floating-point tensor in common with any other model"
+        if not matrices:
+            return "not enough evidence: it shares no matrices, and vectors or single rows prove nothing"
+        if set(matrices) <= set(broken):
+            return f"its weights are NaN, infinite, too large or unreadable, {broken[0]!r} first"
+        if not self.pairs[row].any() and not self.existence.conclusive[row].any():
+            if not self.existence.large_enough[row]:
+                return "too small: even an identical copy would not be statistically significant"
+            return NOT_ENOUGH
+        return f"{PARTLY} NaN, infinite, too large or unreadable values in {', '.join(broken)}" if broken else ""
+
+    @cached_property
+    def _tensors(self) -> list[list[tuple[str, bool, bool]]]:
+        """Of each model its compared tensors: the name, whether it is a matrix, whether its values are finite."""
+        found: list[list[tuple[str, bool, bool]]] = [[] for _ in range(self.statistics.alignment.n_models)]
+        for tensor, arrays in self.statistics:
+            finite = np.isfinite(np.diag(arrays["gram"])).tolist()
+            for member, is_finite in zip(tensor.members, finite, strict=True):
+                found[member].append((tensor.name, tensor.is_matrix, is_finite))
+        return found
+
+
+def related_pairs(statistics: Statistics, found: Existence, same: list[list[int]]) -> NDArray[np.bool_]:
+    """Which two models are related: by the test, or as copies, ``same``, with matrices that are not constant."""
+    related = found.related.copy()
+    for group in same:
+        if any(
+            tensor.is_matrix
+            and group[0] in tensor.members
+            and arrays["moments.distinct"][tensor.members.index(group[0])] > 1
+            for tensor, arrays in statistics
+        ):
+            related[np.ix_(group, group)] = True
+    np.fill_diagonal(related, False)
+    return related

@@ -1,0 +1,154 @@
+"""The sampling plan: which values of a tensor each statistic sees, at the same positions in every model.
+
+===============  ===================================================================================================
+what             sees
+===============  ===================================================================================================
+the pass         all values, or the ``part`` of a tensor that is left of a share; see ``statistics.sampling``
+products         every value that the pass reads
+moments          every block, of a long tensor one in ``moment_stride``; distinct values and number grid: the first
+                 ``probed`` values
+cross moments    blocks that moments see too, one in ``cross_stride``; of those one value in ``cross_step``
+unit matching    ``matched``: some units crossed with some inputs, wherever they lie
+sketch           the first block: values one in ``sketch_step``, leading rows and columns
+===============  ===================================================================================================
+
+Nothing but the shape of the tensor, the number of models that hold it and the seed has a bearing on any of it.
+"""
+
+from __future__ import annotations
+
+import math
+import zlib
+from dataclasses import dataclass
+from functools import lru_cache
+
+import numpy as np
+from numpy.typing import NDArray
+
+from neural_phylogeny.statistics.blocks import Block, count_blocks
+from neural_phylogeny.statistics.sampling import Part, part_of
+from neural_phylogeny.tensors.alignment import AlignedTensor
+from neural_phylogeny.tensors.roles import matrix_shape
+
+
+@dataclass(frozen=True, slots=True)
+class UnitSample:
+    """Flat indices of sampled values, ascending; ``where[order]`` lists them unit by unit."""
+
+    where: NDArray[np.int64]
+    order: NDArray[np.int64]
+    units: int
+    inputs: int
+
+
+@dataclass(frozen=True, slots=True)
+class SamplingPlan:
+    """Which values of a tensor are seen.
+
+    Attributes
+    ----------
+    seed : int
+        Draws the sample of unit matching.
+    thin_from, stride : int
+        Moments of a tensor of more than ``thin_from`` blocks are taken of one block in ``stride``.
+    probed : int
+        Leading values whose distinct values and number grid are looked at.
+    top : int
+        Largest magnitudes of a sample that tell how far its largest lies below that of the whole.
+    cross_blocks, cross_values, cross_limit : int
+        Most blocks of a tensor that cross moments are taken of; most values of a model in a block, and of all models.
+    cross_steps : tuple of int
+        One value in so many is taken: primes that divide no usual width, so that no column is met too often.
+    units, inputs : int
+        Most units and inputs of a matrix whose units are matched.
+    sketch_values, sketch_rows, sketch_columns : int
+        Most values of the quantiles; size of the sub-matrix whose spectrum is taken.
+    """
+
+    seed: int = 0
+    thin_from: int = 16
+    stride: int = 8
+    probed: int = 1 << 10
+    top: int = 16
+    cross_blocks: int = 32
+    cross_values: int = 1 << 13
+    cross_limit: int = 1 << 18
+    cross_steps: tuple[int, ...] = (1, 11, 23, 53, 101, 211, 503, 1009, 2003)
+    units: int = 512
+    inputs: int = 128
+    sketch_values: int = 1 << 13
+    sketch_rows: int = 64
+    sketch_columns: int = 1024
+
+    def part(self, tensor: AlignedTensor, share: float) -> Part | None:
+        """What the pass reads of a tensor when a share of its values is asked for; None for all of it."""
+        return part_of(tensor, share)
+
+    def moment_stride(self, n_blocks: int, n_whole: int = 0) -> int:
+        """Moments see one block in so many of a tensor, or of a part of one that has ``n_whole`` blocks.
+
+        Of a part as many blocks are seen as of the whole, if so many were read.
+
+        Examples
+        --------
+        >>> plan = SamplingPlan()
+        >>> [plan.moment_stride(n) for n in (16, 17, 1000)], [plan.moment_stride(n, 1000) for n in (10, 125, 300)]
+        ([1, 8, 8], [1, 1, 2])
+        """
+        if max(n_blocks, n_whole) <= self.thin_from:
+            return 1
+        return max(1, n_blocks * self.stride // n_whole) if n_whole else self.stride
+
+    def cross_stride(self, n_blocks: int) -> int:
+        """Cross moments see one block in so many, of those that moments see: at most ``cross_blocks``.
+
+        Examples
+        --------
+        >>> [SamplingPlan().cross_stride(n_blocks) for n_blocks in (1, 16, 17, 256, 257)]
+        [1, 1, 8, 8, 16]
+        """
+        if n_blocks <= self.thin_from:
+            return 1
+        return self.stride * -(-n_blocks // (self.stride * self.cross_blocks))
+
+    def cross_step(self, block: Block, n_models: int) -> int:
+        """Cross moments see one value in so many of a block: fewer with more models."""
+        most = min(self.cross_values, self.cross_limit // n_models)
+        return next((step for step in self.cross_steps if block.size <= step * most), self.cross_steps[-1])
+
+    def cross_offsets(self, tensor: AlignedTensor, block: Block, n_models: int) -> range:
+        """Where in a block the steps of cross moments begin: once, or of a part of a tensor from several places.
+
+        So of a part as many values are seen as of the whole, if so many were read.
+        """
+        as_whole = self._cross_blocks(count_blocks(block.whole)) if block.whole else 1
+        passes = -(-as_whole // self._cross_blocks(count_blocks(tensor.size)))
+        return range(min(self.cross_step(block, n_models), passes))
+
+    def _cross_blocks(self, n_blocks: int) -> int:
+        """Number of blocks that cross moments see of so many."""
+        return -(-n_blocks // self.cross_stride(n_blocks))
+
+    def sketch_step(self, block: Block) -> int:
+        """Quantiles see one value in so many of the first block."""
+        return -(-block.size // self.sketch_values)
+
+    def matched(self, tensor: AlignedTensor) -> UnitSample:
+        """The units and inputs whose matching is tested; matrices of one shape give equal samples."""
+        axis = tensor.output_axis or 0
+        key = f"{self.seed} {tensor.start} {matrix_shape(tensor.shape, axis)}"
+        return _unit_sample(key, tensor.shape, axis, self.units, self.inputs)
+
+
+@lru_cache(maxsize=8)
+def _unit_sample(key: str, shape: tuple[int, ...], output_axis: int, units: int, inputs: int) -> UnitSample:
+    """Draw at most ``units`` units and ``inputs`` inputs of a tensor; equal keys and shapes give equal samples."""
+    n_units, n_inputs = matrix_shape(shape, output_axis)
+    rng = np.random.default_rng(zlib.crc32(key.encode()))
+    unit = np.sort(rng.permutation(n_units)[:units])
+    column = np.sort(rng.permutation(n_inputs)[:inputs])
+    after = math.prod(shape[output_axis + 1 :])
+    before, within = np.divmod(column, after)
+    flat = ((before * n_units + unit[:, None]) * after + within).reshape(-1)
+    ascending = np.argsort(flat)
+    return UnitSample(flat[ascending], np.argsort(ascending), len(unit), len(column))
