@@ -50,7 +50,10 @@ def reconstruct(
     threads : int, optional
         Workers; all cores by default. Results do not depend on it, to the last bit.
     memory : int
-        Bytes that buffers and statistics may take, whatever the size of the models.
+        Bytes for what grows with the models: half bounds the statistics of all pairs (the smallest tensors are left out
+        where they would take more, and a note says so), the rest the block buffers (fewer workers are used). One worker
+        and one tensor always remain. It does not bound the process: the relations and the detector take about the
+        square of the models of one family in addition, 104 MiB for 40 models of 60 matrices, whatever their size.
     seed : int
         For the sample of the existence test and for methods that draw.
     include, exclude : sequence of str
