@@ -4,7 +4,7 @@ PYTHON ?= python3
 DEV := .venv-dev
 PIP := $(DEV)/bin/python -m pip install --quiet --disable-pip-version-check
 
-.PHONY: demo test test-all lint bench docs clean
+.PHONY: demo test test-all lint bench fit docs clean
 
 demo: .venv/installed  ## install into .venv and run the demo
 	.venv/bin/nphylo demo
@@ -22,11 +22,14 @@ lint: $(DEV)/installed  ## format, lint, types
 	$(DEV)/bin/ruff check .
 	$(DEV)/bin/mypy
 
-bench: $(DEV)/installed  ## speed and memory against a plain read; false positives among unrelated networks; time of every method and of whole collections
+bench: $(DEV)/installed  ## speed and memory against a plain read; false positives; time of every method and of whole collections
 	$(DEV)/bin/python benchmarks/speed.py
-	$(DEV)/bin/python -m neural_phylogeny.lab.bench.tables.strangers
+	$(DEV)/bin/nphylo lab table unrelated
 	$(DEV)/bin/python benchmarks/methods_speed.py
 	$(DEV)/bin/python benchmarks/collections_speed.py --repeat 3
+
+fit: $(DEV)/installed  ## every shipped parameter file but the network, on families that it was not trained on: an hour of a core
+	$(DEV)/bin/nphylo lab fit --work scratch/fits
 
 docs: $(DEV)/installed  ## write docs/cli.md from the help texts, and the outputs that README.md and the walkthrough quote
 	$(DEV)/bin/python docs/make_cli.py

@@ -211,9 +211,10 @@ def verdict(rng, folder, name):
     ("name", "expected"),
     [
         *(("zeros", "copies"), ("two equal", "copies"), ("negated", "copies"), ("of any magnitude", "unrelated")),
-        *((name, "not comparable") for name in ("NaN everywhere in all", "one value", "no values", "int8")),
+        *((name, "not comparable") for name in ("NaN everywhere in all", "one value", "int8")),
         *((name, "not comparable") for name in ("constants of different height", "huge", "at the end of float32")),
-        *((name, "parent") for name in ("tiny", "denormal", "200 layers of 4 x 4")),
+        *((name, "related") for name in ("tiny", "denormal")),  # squares vanish in single precision: no direction
+        ("200 layers of 4 x 4", "parent"),
     ],
 )
 def test_two_models(name, expected, rng, tmp_path):

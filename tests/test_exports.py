@@ -11,9 +11,7 @@ import pytest
 import neural_phylogeny
 
 SRC = Path(__file__).parents[1] / "src"
-MODULES = sorted(
-    path for path in (SRC / "neural_phylogeny").rglob("*.py") if not {"tables", "fitting"} & set(path.parts)
-)
+MODULES = sorted((SRC / "neural_phylogeny").rglob("*.py"))
 
 
 def test_the_public_names_are_sorted_and_there():

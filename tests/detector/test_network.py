@@ -47,7 +47,7 @@ def test_the_order_of_models_is_nothing_to_the_shipped_detector(rng):
     moved = detector().probabilities(Inputs(inputs.pairs[at], inputs.triples[every], inputs.thirds))
     np.testing.assert_allclose(moved.parent, said.parent[np.ix_(order, order)], atol=1e-5)
     np.testing.assert_allclose(said.parent.sum(axis=0), 1.0, atol=1e-9)
-    assert ((said.hidden >= 0) & (said.hidden <= 1)).all()
+    assert ((said.missing >= 0) & (said.missing <= 1)).all()
 
 
 @pytest.fixture

@@ -41,7 +41,7 @@ def found_now() -> dict[str, object]:
         "features": dict(zip(names(), sums.tolist(), strict=True)),
         "triples": triples.tolist(),
         "parent": said.parent.tolist(),
-        "hidden": said.hidden.tolist(),
+        "missing": said.missing.tolist(),
         "initialisation": [*own.tolist(), float(initialisation_test().log_odds(own))],
     }
 
@@ -76,7 +76,7 @@ def test_triples_are_what_the_network_was_trained_on(expected, found):
 
 def test_the_shipped_network_says_what_it_said(expected, found):
     np.testing.assert_allclose(found["parent"], expected["parent"], atol=1e-4)
-    np.testing.assert_allclose(found["hidden"], expected["hidden"], atol=1e-4)
+    np.testing.assert_allclose(found["missing"], expected["missing"], atol=1e-4)
     assert np.argmax(found["parent"], axis=0).tolist()[:3] == [0, 0, 0]
 
 

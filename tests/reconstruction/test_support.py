@@ -1,4 +1,4 @@
-"""Edges that every matrix shows are found in every draw; one that hangs on a single matrix is not."""
+"""Edges that every matrix supports are recovered in every resample; an edge that depends on one matrix is not."""
 
 import pytest
 

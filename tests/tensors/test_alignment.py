@@ -124,3 +124,16 @@ def test_a_third_layout_does_not_rename_what_two_others_have_in_common():
     together = align_pairs([other, other, a, big], list("xyab"))
     assert together.common()[2, 3] == 64 * 64
     assert together.common()[0, 2] == 64 * 64 + 640
+
+
+def test_a_correspondence_that_fits_no_slot_counts_for_its_own_two_layouts_alone():
+    first = model(**{"a.0": (64, 64), "a.1": (64, 64)})
+    second = model(**{"a.1": (64, 64), "a.2": (64, 64), "tail": (9, 9)})
+    third = model(**{"x.0": (64, 64), "x.1": (64, 64), "x.2": (30, 30)})
+    models = [first, first, second, second, third, third]
+    common = align_pairs(models, list("abcdef")).common()
+    for i in range(len(models)):
+        for j in range(i):
+            alone = align_pairs([models[j], models[i]], list("ab")).common()[0, 1]
+            assert common[i, j] == alone, (i, j)
+    assert (align(models, list("abcdef")).coverage() <= 1.0).all()

@@ -99,14 +99,14 @@ def test_roots_are_one_family_only_below_an_ancestor(verdict, n_families):
     parent = np.full((4, 4), 0.01)
     np.fill_diagonal(parent, 0.97)
     parent[:, 3] = [0.95, 0.02, 0.01, 0.02]
-    asked: list[list[int]] = []
+    taken: list[list[int]] = []
 
     def origin(models):
-        asked.append(models)
+        taken.append(models)
         return verdict
 
     forest = forest_of(posterior_of(parent, [0.9, 0.8, 0.7, 0.1]), origin)
-    assert asked == [[0, 1, 2]]
+    assert taken == [[0, 1, 2]]
     assert forest.families is not None
     assert forest.missing is not None
     assert len(np.unique(forest.families)) == n_families

@@ -18,7 +18,7 @@ def test_steps_lead_to_trees(rng):
     every = {tuple(t) for t in all_trees(6).tolist()}
     assert found <= every
     assert tuple(tree.tolist()) not in found
-    assert (-1, 0, 0, 1, 0, 4) in found  # 2 hung below 0
+    assert (-1, 0, 0, 1, 0, 4) in found  # 2 is moved below 0
     assert (1, -1, 1, 1, 0, 4) in found  # 1 the root
     assert (1, -1, 0, 0, 1, 4) in found  # 0 and 1 exchanged
 

@@ -35,7 +35,7 @@ CHUNK = 1 << 22
 
 @dataclass(frozen=True)
 class Inputs:
-    """What a network reads of a group of n models.
+    """The inputs of a network for a group of n models.
 
     Attributes
     ----------
@@ -66,23 +66,24 @@ class Inputs:
 
 @dataclass(frozen=True)
 class Probabilities:
-    """What the detector says of a group of n models.
+    """The detector's probabilities for a group of n models.
 
     Attributes
     ----------
     parent : (n, n)
-        ``[i, j]``: i is the parent of j; on the diagonal, j has no parent here. Columns add up to 1.
-    hidden : (n,)
-        j's parent is not here, but a sibling is.
+        ``[i, j]``: probability that i is the parent of j; on the diagonal that j has no parent here. Columns add up to
+        1.
+    missing : (n,)
+        Probability that the parent of j is missing while a sibling is here.
     """
 
     parent: NDArray[np.float64]
-    hidden: NDArray[np.float64]
+    missing: NDArray[np.float64]
 
 
 @dataclass(frozen=True)
 class TrainedDetector:
-    """An ensemble of networks and what is known of them; ``load`` reads it, calling ``probabilities`` asks it.
+    """An ensemble of networks and how it was trained; ``load`` reads it, ``probabilities`` applies it.
 
     Attributes
     ----------
@@ -98,17 +99,17 @@ class TrainedDetector:
     features: tuple[str, ...]
     about: Mapping[str, Any]
     temperature: float = 1.0
-    hidden_temperature: float = 1.0
+    missing_temperature: float = 1.0
 
     def probabilities(self, inputs: Inputs) -> Probabilities:
-        """Mean over the ensemble of what the networks say of a group of n models. O(n^3)."""
+        """Mean probabilities of the ensemble for a group of n models. O(n^3)."""
         n = len(inputs.pairs)
-        parent, hidden = np.zeros((n, n)), np.zeros(n)
+        parent, missing = np.zeros((n, n)), np.zeros(n)
         for weights in self.networks:
-            logits, hidden_logits = forward(self.config, weights, inputs)
+            logits, missing_logits = forward(self.config, weights, inputs)
             parent += softmax(logits.astype(np.float64) / self.temperature - PARENTLESS * np.eye(n))
-            hidden += 1.0 / (1.0 + np.exp(-hidden_logits.astype(np.float64) / self.hidden_temperature))
-        return Probabilities(parent / len(self.networks), hidden / len(self.networks))
+            missing += 1.0 / (1.0 + np.exp(-missing_logits.astype(np.float64) / self.missing_temperature))
+        return Probabilities(parent / len(self.networks), missing / len(self.networks))
 
     @classmethod
     def load(cls, path: Path, sha256: str | None = None) -> Self:
@@ -129,10 +130,10 @@ class TrainedDetector:
                 )
             length = int.from_bytes(content[:8], "little")
             header = json.loads(content[8 : 8 + length].decode())
-            said = header.get("__metadata__", {})
-            if (said.get("format"), said.get("version")) != (FORMAT, str(VERSION)):
+            stored = header.get("__metadata__", {})
+            if (stored.get("format"), stored.get("version")) != (FORMAT, str(VERSION)):
                 raise SavedFileError(f"{path}: not a detector of version {VERSION}; train it again")
-            about = json.loads(said["about"])
+            about = json.loads(stored["about"])
             config = DetectorConfig(**about.pop("config"))
             checkpoint = open_checkpoint(path)
             networks: list[dict[str, Array]] = [{} for _ in range(int(about["networks"]))]
@@ -158,7 +159,7 @@ class TrainedDetector:
             "networks": len(self.networks),
             "features": self.features,
             "temperature": self.temperature,
-            "hidden_temperature": self.hidden_temperature,
+            "hidden_temperature": self.missing_temperature,
         }
         header: dict[str, Any] = {
             "__metadata__": {"format": FORMAT, "version": str(VERSION), "about": json.dumps(about)}
@@ -181,7 +182,7 @@ class TrainedDetector:
 
 
 def forward(config: DetectorConfig, weights: Weights, inputs: Inputs) -> tuple[Array, Array]:
-    """Logits of one network for one group: ``(n, n)``, the diagonal for "no parent", and ``(n,)`` for hidden ones."""
+    """Logits of one network for one group: ``(n, n)``, the diagonal for "no parent", and ``(n,)`` for missing ones."""
     n = len(inputs.pairs)
     every = np.arange(n)
     z = _tokens(config, weights, inputs)
@@ -205,7 +206,7 @@ def forward(config: DetectorConfig, weights: Weights, inputs: Inputs) -> tuple[A
 
 
 def _tokens(config: DetectorConfig, weights: Weights, inputs: Inputs) -> Array:
-    """What the network starts from of each pair, a few rows at a time: ``(n, n, width)``."""
+    """The token of each pair, a few rows at a time: ``(n, n, width)``."""
     n = len(inputs.pairs)
     z = np.empty((n, n, config.width), dtype=np.float32)
     step = max(1, CHUNK // (n * config.n_features))
@@ -217,7 +218,7 @@ def _tokens(config: DetectorConfig, weights: Weights, inputs: Inputs) -> Array:
 
 
 def _messages(config: DetectorConfig, weights: Weights, name: str, z: Array, inputs: Inputs) -> Array:
-    """What each pair hears of third models, a few rows at a time; ``z (n, n, width)``."""
+    """Messages of third models to each pair, a few rows at a time; ``z (n, n, width)``."""
     n, k = inputs.thirds.shape
     every = np.arange(n)
     ij, ik, kj, ki, jk, ji = np.split(_linear(weights, f"{name}.sides", _norm(weights, f"{name}.norm", z)), 6, axis=-1)
@@ -228,15 +229,15 @@ def _messages(config: DetectorConfig, weights: Weights, name: str, z: Array, inp
     for start in range(0, n, step):
         rows = slice(start, start + step)
         chosen = inputs.thirds[rows]
-        heard = inputs.triples[rows].astype(np.float32) @ weights[f"{name}.triple.weight"].T  # (rows, n, k, messages)
-        heard += own[rows][:, :, None]
-        heard += near[every[rows][:, None], chosen][:, None]
-        heard += np.swapaxes(far[chosen], 1, 2)
-        np.maximum(heard, 0.0, out=heard)
+        message = inputs.triples[rows].astype(np.float32) @ weights[f"{name}.triple.weight"].T  # (rows, n, k, messages)
+        message += own[rows][:, :, None]
+        message += near[every[rows][:, None], chosen][:, None]
+        message += np.swapaxes(far[chosen], 1, 2)
+        np.maximum(message, 0.0, out=message)
         counts = (chosen != every[rows][:, None])[:, None] & (chosen[:, None] != every[:, None])
-        heard *= counts[..., None]
-        pooled[rows, :, : config.messages] = heard.sum(axis=2) / np.maximum(counts.sum(axis=2), 1)[..., None]
-        pooled[rows, :, config.messages :] = heard.max(axis=2)
+        message *= counts[..., None]
+        pooled[rows, :, : config.messages] = message.sum(axis=2) / np.maximum(counts.sum(axis=2), 1)[..., None]
+        pooled[rows, :, config.messages :] = message.max(axis=2)
     return _linear(weights, f"{name}.out", pooled)
 
 

@@ -62,7 +62,7 @@ class MeasuredFamily:
         from neural_phylogeny.detector.shipped import detector
 
         found = detector().probabilities(Inputs.of(self._measurements))
-        return Posterior(parent=found.parent, missing=found.hidden)
+        return Posterior(parent=found.parent, missing=found.missing)
 
     def merges(self) -> Matrix:
         """Means of other models of this family."""

@@ -41,5 +41,5 @@ OTHER_STARTS = (
 )
 """How media, programs, databases and the leavings of file managers begin."""
 
-TOKENS = (b"<unk>", b"<pad>", b"<s>")
-"""What stands in the first bytes of a binary vocabulary."""
+TOKENS = (b"<unk>", b"<pad>", b"<s>", b"header.npy")
+"""What stands in the first bytes of a binary vocabulary, or of our own file of statistics."""

@@ -89,7 +89,7 @@ def align(models: Sequence[Mapping[str, TensorInfo]], names: Sequence[str]) -> A
     Costs no read. Linear in the number of tensors for models of one layout, quadratic in the number of layouts. See
     ``correspondence.correspond`` for what breaks it.
     """
-    return _aligned(models, names, lambda held, _: family_boxes(held))
+    return _aligned(models, names, lambda held, _: family_boxes(held), apart=False)
 
 
 def align_pairs(models: Sequence[Mapping[str, TensorInfo]], names: Sequence[str]) -> Alignment:
@@ -104,6 +104,7 @@ def _aligned(
     models: Sequence[Mapping[str, TensorInfo]],
     names: Sequence[str],
     cut: Callable[[Held, Pairs | None], Iterable[AlignedTensor]],
+    apart: bool = True,
 ) -> Alignment:
     layouts = [Layout.of(model) for model in models]
     kinds = kinds_of(layouts)
@@ -113,6 +114,7 @@ def _aligned(
     tensors = [
         box
         for slot in slots([layouts[members[0]] for members in kinds], matched)
+        if apart or not slot.is_apart
         for box in cut(*_held(slot, layouts, kinds))
     ]
     parameters = np.array([layout.parameters for layout in layouts], dtype=np.int64)
@@ -137,7 +139,7 @@ def _held(slot: Slot, layouts: Sequence[Layout], kinds: Sequence[Sequence[int]])
     if slot.links is None:
         return held, None
     row = {kind: k for k, kind in enumerate(slot.keys)}
-    linked: Pairs = np.eye(len(row), dtype=bool)
+    linked: Pairs = np.eye(len(row), dtype=bool) & (not slot.is_apart)
     for a, b in slot.links:
         linked[row[a], row[b]] = linked[row[b], row[a]] = True
     rows = [row[kind_of[model]] for model in models]

@@ -16,12 +16,14 @@ Node = tuple[int, str]
 class Slot:
     """One tensor of each of several layouts: ``keys`` by layout, and ``links``, the pairs of layouts that compare it.
 
-    All pairs do where ``links`` is None.
+    All pairs do where ``links`` is None. ``is_apart`` where the slot is of two layouts that are compared elsewhere with
+    themselves.
     """
 
     name: str
     keys: dict[int, str]
     links: set[tuple[int, int]] | None
+    is_apart: bool = False
 
 
 def slots(layouts: Sequence[Layout], matched: Mapping[tuple[int, int], Correspondence]) -> list[Slot]:
@@ -44,7 +46,7 @@ def slots(layouts: Sequence[Layout], matched: Mapping[tuple[int, int], Correspon
         for key, other in found.pairs(layouts[a], layouts[b]).items():
             left, right = of_node[a, key], of_node[b, other]
             if left is not right and left.keys.keys() & right.keys.keys():
-                apart.append(Slot(key, {a: key, b: other}, {(a, b)}))
+                apart.append(Slot(key, {a: key, b: other}, {(a, b)}, is_apart=True))
                 continue
             if left is not right:
                 left, right = sorted((left, right), key=lambda slot: min(slot.keys))

@@ -19,7 +19,7 @@ from neural_phylogeny.trees.merging import with_merges, without_cycles
 
 def detector_forest(family: Family, options: object = None) -> Forest:
     """The most probable forest by the learned detector alone."""
-    return _forest(family, family.detector, np.zeros((len(family), len(family))))
+    return most_probable_forest(family, family.detector, np.zeros((len(family), len(family))))
 
 
 def auto_forest(family: Family, options: object = None, *, without: Collection[str] = ()) -> Forest:
@@ -28,7 +28,7 @@ def auto_forest(family: Family, options: object = None, *, without: Collection[s
     ``without`` names evidence that is left out, for ablations.
     """
     known = conditioned_on_merges(family, partial(posterior, without=without))
-    return _forest(family, known, family.merges)
+    return most_probable_forest(family, known, family.merges)
 
 
 def posterior(family: Family, *, without: Collection[str] = ()) -> Posterior:
@@ -36,9 +36,14 @@ def posterior(family: Family, *, without: Collection[str] = ()) -> Posterior:
 
     The weaker evidence, direction features and the innovation tree, enters with small fitted weights.
     """
+    known = {name: table for name, table in evidence(family).items() if name not in without}
+    return Posterior(parent=fused(family.detector.parent, known), missing=family.detector.missing)
+
+
+def evidence(family: Family) -> dict[str, Matrix]:
+    """Log-odds of parents beside the detector's, by name: exact features, direction features, the innovation tree."""
     weak = {DIRECTION: bounded(family.direction), INNOVATIONS: tree_log_odds(family.retained_gram)}
-    evidence = {name: table for name, table in {**family.exact, **weak}.items() if name not in without}
-    return Posterior(parent=fused(family.detector.parent, evidence), missing=family.detector.missing)
+    return {**family.exact, **weak}
 
 
 def conditioned_on_merges(family: Family, posterior: Callable[[Family], Posterior]) -> Posterior:
@@ -72,7 +77,7 @@ def _with_columns(
     return Posterior(parent=parent, missing=missing)
 
 
-def _forest(family: Family, known: Posterior, merges: Matrix) -> Forest:
+def most_probable_forest(family: Family, known: Posterior, merges: Matrix) -> Forest:
     """The most probable forest without an edge between models that share no matrix, and its merges."""
     parent = np.where(family.comparable, known.parent, 0.0)
     if not family.comparable.all():

@@ -49,7 +49,7 @@ class Forest:
         Probability that a root has a parent which is not among the models; 0 for every other model. The roots of one
         family with a positive value share one missing ancestor.
     families : (n,), optional
-        Labels that replace those of the existence test.
+        Labels that replace those of the relatedness test.
     rivals : Rivals, optional
         The next most probable parents.
     common_initialisations : tuple of CommonInitialisation

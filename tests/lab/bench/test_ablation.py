@@ -1,6 +1,6 @@
 from pathlib import Path
 
-from neural_phylogeny.lab.bench.tables.ablation import Row, ablation, noise, table
+from neural_phylogeny.lab.bench.tables.ablation import Row, ablation, noise, rows_table
 
 DATA = Path(__file__).parents[3] / "benchmarks" / "data"
 
@@ -18,4 +18,4 @@ def test_every_piece_of_evidence_has_a_row_in_the_quick_suite():
     rows = list(ablation(DATA, ["quick"], seeds=1))
     assert {"direction", "innovations", "kurtosis", "independent-step"} <= {found.without for found in rows}
     assert all(found.low <= found.difference <= found.high for found in rows)
-    assert table(rows).count("\n") == len(rows) + 1
+    assert rows_table(rows).count("\n") == len(rows) + 1

@@ -6,7 +6,7 @@ import pytest
 
 from neural_phylogeny.lab.bench.aggregate import summarise
 from neural_phylogeny.lab.bench.runs import run_suite
-from neural_phylogeny.lab.bench.suites import find_suite, kept_collections
+from neural_phylogeny.lab.bench.suites import cached_collections, find_suite
 
 DATA = Path(__file__).parents[3] / "benchmarks" / "data"
 
@@ -14,7 +14,7 @@ DATA = Path(__file__).parents[3] / "benchmarks" / "data"
 @pytest.fixture(scope="module")
 def full():
     """Full fine-tuning without decay: one collection of each such cell."""
-    kept = kept_collections(find_suite("paper"), DATA, 1)
+    kept = cached_collections(find_suite("paper"), DATA, 1)
     return [collection for collection in kept if collection.cell.endswith("-full")]
 
 

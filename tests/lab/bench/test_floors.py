@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from neural_phylogeny.evaluation.metrics import score
-from neural_phylogeny.lab.bench.kept import KeptCollection, load_kept
+from neural_phylogeny.lab.bench.cached import CachedCollection, load_cached
 from neural_phylogeny.lab.bench.runs import ALPHA, counts_of
 from neural_phylogeny.reconstruction.decide import phylogeny
 from neural_phylogeny.reconstruction.examine import Examined, examine
@@ -33,8 +33,8 @@ CASES = [(place, method) for place, methods in FLOORS.items() for method in meth
 
 
 @lru_cache(maxsize=1)
-def examined(place: str) -> tuple[KeptCollection, Examined]:
-    kept = load_kept(DATA / f"{place}.npz")
+def examined(place: str) -> tuple[CachedCollection, Examined]:
+    kept = load_cached(DATA / f"{place}.npz")
     return kept, examine(kept.collection, ALPHA)
 
 

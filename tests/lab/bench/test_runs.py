@@ -8,7 +8,7 @@ from neural_phylogeny import demo
 from neural_phylogeny.errors import SavedFileError
 from neural_phylogeny.evaluation import score
 from neural_phylogeny.evaluation.truth import TrueEdge, Truth
-from neural_phylogeny.lab.bench.kept import keep, load_kept
+from neural_phylogeny.lab.bench.cached import cache, load_cached
 from neural_phylogeny.lab.bench.pairs import pair_direction, true_pairs
 from neural_phylogeny.lab.bench.runs import counts_of, read_results, run_suite, write_results
 from neural_phylogeny.reconstruction.api import METHODS
@@ -16,8 +16,8 @@ from neural_phylogeny.reconstruction.api import METHODS
 
 @pytest.fixture
 def kept(tmp_path):
-    keep(demo.folder(), tmp_path / "demo" / "0.npz")
-    return load_kept(tmp_path / "demo" / "0.npz")
+    cache(demo.folder(), tmp_path / "demo" / "0.npz")
+    return load_cached(tmp_path / "demo" / "0.npz")
 
 
 def test_results_are_the_scores_of_the_answers(kept):

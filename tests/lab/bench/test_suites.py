@@ -1,8 +1,8 @@
 import pytest
 
 from neural_phylogeny.errors import SavedFileError, UnknownChoiceError
-from neural_phylogeny.lab.bench.markdown import METRICS
-from neural_phylogeny.lab.bench.suites import SUITES, cells_of, find_suite, kept_collections
+from neural_phylogeny.lab.bench.report import METRICS
+from neural_phylogeny.lab.bench.suites import SUITES, cached_collections, cells_of, find_suite
 from neural_phylogeny.lab.zoo.recipes import known_recipes
 
 
@@ -26,8 +26,8 @@ def test_the_paper_suite_has_each_cell_of_the_paper():
 
 
 def test_missing_collections_are_told_with_the_remedy(tmp_path):
-    with pytest.raises(SavedFileError, match="nphylo lab zoo make fc --out DIR, then nphylo lab bench keep paper DIR"):
-        kept_collections(find_suite("paper"), tmp_path, 8)
+    with pytest.raises(SavedFileError, match="nphylo lab zoo make fc --out DIR, then nphylo lab bench cache paper DIR"):
+        cached_collections(find_suite("paper"), tmp_path, 8)
 
 
 def test_seeds_are_taken_by_number(tmp_path):
@@ -36,4 +36,4 @@ def test_seeds_are_taken_by_number(tmp_path):
     for seed in (10, 2):
         (cell / f"{seed}.npz").write_bytes(b"")
     with pytest.raises(SavedFileError, match=r"2\.npz"):  # the first that is read
-        kept_collections(find_suite("wild"), tmp_path, 1)
+        cached_collections(find_suite("wild"), tmp_path, 1)

@@ -10,9 +10,9 @@ from neural_phylogeny import demo
 
 @pytest.fixture
 def data(tmp_path, run):
-    """The demo family, kept as a group of the suite of public checkpoints."""
+    """The demo family, cached as a group of the suite of public checkpoints."""
     shutil.copytree(demo.folder(), tmp_path / "groups" / "demo")
-    text = run("lab", "bench", "keep", "wild", tmp_path / "groups", "--out", tmp_path / "data", "-q").stdout
+    text = run("lab", "bench", "cache", "wild", tmp_path / "groups", "--out", tmp_path / "data", "-q").stdout
     assert "1 collections, 1 of them measured now" in text
     return tmp_path / "data"
 
@@ -30,8 +30,8 @@ def test_from_checkpoints_to_tables(run, data, tmp_path):
     assert (tmp_path / "tables" / "wild.png").read_bytes().startswith(b"\x89PNG")
 
 
-def test_kept_twice_is_measured_once(run, data, tmp_path):
-    text = run("lab", "bench", "keep", "wild", tmp_path / "groups", "--out", data, "-q").stdout
+def test_cached_twice_is_measured_once(run, data, tmp_path):
+    text = run("lab", "bench", "cache", "wild", tmp_path / "groups", "--out", data, "-q").stdout
     assert "1 collections, 0 of them measured now" in text
 
 
@@ -42,7 +42,7 @@ def test_kept_twice_is_measured_once(run, data, tmp_path):
         (["run", "wild", "--methods", "auto,stars"], 2, "'star'"),
         (["run"], 2, "name a suite, or give --quick"),
         (["run", "wild", "--seeds", "0"], 2, "--seeds"),
-        (["run", "wild", "--data", "nowhere"], 3, "no kept collections"),
+        (["run", "wild", "--data", "nowhere"], 3, "no cached collections"),
         (["report", "--results", "nowhere", "--out", "tables"], 3, "as `nphylo lab bench run` writes them"),
     ],
 )

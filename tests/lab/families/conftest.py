@@ -1,4 +1,4 @@
-"""A wave on the digits, made once."""
+"""The digits, loaded once."""
 
 import pytest
 

@@ -1,32 +1,31 @@
-"""Plans are what their regime says."""
+"""Plans are what their topology says."""
 
 import numpy as np
 import pytest
 
 from neural_phylogeny.lab.families.architectures import KINDS, draw_architecture
-from neural_phylogeny.lab.families.plan import LONGEST, REGIMES, draw_family
+from neural_phylogeny.lab.families.plan import draw_plan
+from neural_phylogeny.lab.families.prior import read_prior
+
+TINY, WIDE = read_prior("tiny"), read_prior("wide")
 
 
-def plans(regime, number=40):
+def plans(topology, number=40):
     rng = np.random.default_rng(5)
-    return [draw_family(draw_architecture(rng), 6, 16, rng, regime) for _ in range(number)]
+    return [draw_plan(TINY, draw_architecture(rng, TINY.architecture), 16, rng, topology) for _ in range(number)]
 
 
-@pytest.mark.parametrize("regime", REGIMES)
-def test_parents_come_before_their_children(regime):
-    for plan in plans(regime):
+@pytest.mark.parametrize("topology", TINY.family.topologies)
+def test_parents_come_before_their_children(topology):
+    for plan in plans(topology):
         assert len(plan.parents) == len(plan.trainings) == len(plan.initial_seeds)
         assert all(parent < k for k, parent in enumerate(plan.parents))
         assert plan.parents[0] == -1
 
 
-def test_shares_add_up():
-    assert sum(REGIMES.values()) == pytest.approx(1.0)
-
-
 def test_a_run_keeps_its_task_and_optimiser():
     for plan in plans("run"):
-        assert len(plan.parents) <= LONGEST + 6
+        assert len(plan.parents) <= TINY.run.members + 6
         for parent, training in zip(plan.parents, plan.trainings, strict=True):
             if parent >= 0:
                 before = plan.trainings[parent]
@@ -59,12 +58,24 @@ def test_architectures_are_small():
     rng = np.random.default_rng(1)
     for kind in KINDS:
         for _ in range(50):
-            assert 300 < sum(t.size for t in draw_architecture(rng, kind).tensors) < 50_000
+            assert 300 < sum(t.size for t in draw_architecture(rng, TINY.architecture, kind).tensors) < 50_000
 
 
 def test_wide_architectures_are_ten_times_larger():
     rng = np.random.default_rng(1)
-    found = [draw_architecture(rng, kind, wide=True) for kind in (*KINDS, None) for _ in range(20)]
+    found = [draw_architecture(rng, WIDE.architecture, kind) for kind in (*KINDS, None) for _ in range(20)]
     sizes = [sum(t.size for t in architecture.tensors) for architecture in found]
     assert all(20_000 <= size <= 300_000 for size in sizes)
     assert {architecture.side for architecture in found} == {14, 20, 28}
+
+
+def test_strangers_share_an_initialisation_and_nothing_else():
+    prior, rng = read_prior("strangers"), np.random.default_rng(2)
+    for _ in range(30):
+        plan = draw_plan(prior, draw_architecture(rng, prior.architecture), 16, rng)
+        assert set(plan.parents) == {-1}
+        assert len(set(plan.initial_seeds)) == 1
+        assert len({training.seed for training in plan.trainings}) == len(plan.trainings) >= 3
+        assert plan.topology in ("strangers all", "strangers task", "strangers none")
+        if plan.topology == "strangers all":
+            assert len({training.steps for training in plan.trainings}) == 1

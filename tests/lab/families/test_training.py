@@ -10,9 +10,12 @@ from neural_phylogeny.lab.families.initial import SCHEMES, initial
 from neural_phylogeny.lab.families.layout import Layout
 from neural_phylogeny.lab.families.pictures import draw_views
 from neural_phylogeny.lab.families.plan import Training
+from neural_phylogeny.lab.families.prior import read_prior
 from neural_phylogeny.lab.families.training import Job, train
 
 pytestmark = pytest.mark.torch
+
+PICTURES = read_prior("tiny").pictures
 
 ARCHITECTURES = {
     "dense": Architecture("dense", 8, 10, (16, 16), "gelu"),
@@ -54,7 +57,7 @@ def line_of(jobs: list[Job], k: int) -> list[Job]:
 @pytest.mark.parametrize("kind", KINDS)
 def test_a_network_gets_in_the_stack_what_it_gets_alone(kind, pictures, rng):
     architecture = ARCHITECTURES[kind]
-    views, jobs = draw_views(pictures, 8, 10, 2, rng), jobs_of(architecture)
+    views, jobs = draw_views(pictures, 8, 10, 2, PICTURES, rng), jobs_of(architecture)
     together = train(architecture, jobs, views, 16)
     for k in range(len(jobs)):
         alone = train(architecture, line_of(jobs, k), views, 16)[-1]
@@ -64,7 +67,7 @@ def test_a_network_gets_in_the_stack_what_it_gets_alone(kind, pictures, rng):
 @pytest.fixture
 def dense(pictures, rng):
     architecture = ARCHITECTURES["dense"]
-    trained = train(architecture, jobs_of(architecture), draw_views(pictures, 8, 10, 2, rng), 16)
+    trained = train(architecture, jobs_of(architecture), draw_views(pictures, 8, 10, 2, PICTURES, rng), 16)
     layout = Layout.of(architecture)
     return [layout.model(t.weights) for t in trained]
 
@@ -93,7 +96,7 @@ def test_every_kind_learns(kind, pictures, rng):
     architecture = ARCHITECTURES[kind]
     training = replace(PLAIN, optimiser="adamw", rate=5e-3, last_rate=5e-3, steps=200)
     fresh = initial(architecture, "default", 1.0, rng)
-    [trained] = train(architecture, [Job(training, -1, fresh)], draw_views(pictures, 8, 10, 1, rng), 16)
+    [trained] = train(architecture, [Job(training, -1, fresh)], draw_views(pictures, 8, 10, 1, PICTURES, rng), 16)
     assert trained.accuracy > 0.5
 
 

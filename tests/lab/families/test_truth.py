@@ -1,10 +1,10 @@
-"""Truth after members are lost, for all kinds of forests."""
+"""Truth after members are lost, for all topologies."""
 
 import numpy as np
 import pytest
 
-from neural_phylogeny.lab.families.plan import draw_parents
 from neural_phylogeny.lab.families.truth import reordered, trees, without
+from neural_phylogeny.lab.topologies import TOPOLOGIES, draw_parents
 
 
 def ancestors(parents, k):
@@ -18,9 +18,9 @@ def ancestors(parents, k):
 def random_forest(rng):
     parents: list[int] = []
     for _ in range(int(rng.integers(1, 4))):
-        shape = str(rng.choice(["star", "levels", "random", "chain"]))
-        before = len(parents)
-        parents += [p if p < 0 else p + before for p in draw_parents(shape, int(rng.integers(1, 9)), rng)]
+        topology, before = str(rng.choice(TOPOLOGIES)), len(parents)
+        descendants = draw_parents(topology, int(rng.integers(0, 8)), rng, depth=9)
+        parents += [-1, *(p + before for p in descendants)]
     return parents
 
 
@@ -29,7 +29,7 @@ def test_the_parent_is_the_nearest_ancestor_that_is_kept(seed):
     rng = np.random.default_rng(seed)
     parents = random_forest(rng)
     keep = rng.random(len(parents)) < rng.uniform(0.3, 1.0)
-    found, hidden = without(parents, keep)
+    found, missing = without(parents, keep)
     members = np.flatnonzero(keep)
     lost = []
     for place, k in enumerate(members):
@@ -38,7 +38,7 @@ def test_the_parent_is_the_nearest_ancestor_that_is_kept(seed):
         line = ancestors(parents, k)
         lost.append(set(line[: line.index(nearest)] if nearest >= 0 else line))
     for place, own in enumerate(lost):
-        assert hidden[place] == any(own & other for k, other in enumerate(lost) if k != place)
+        assert missing[place] == any(own & other for k, other in enumerate(lost) if k != place)
 
 
 @pytest.mark.parametrize("seed", range(20))
@@ -51,16 +51,16 @@ def test_another_order_is_the_same_forest(seed):
     assert {(order[p], order[k]) for k, p in enumerate(moved) if p >= 0} == edges
 
 
-def test_a_lost_root_leaves_its_children_hidden_siblings():
-    parents, hidden = without([-1, 0, 0, 1], np.array([False, True, True, True]))
+def test_a_lost_root_leaves_its_children_missing_siblings():
+    parents, missing = without([-1, 0, 0, 1], np.array([False, True, True, True]))
     assert parents.tolist() == [-1, -1, 0]
-    assert hidden.tolist() == [True, True, False]
+    assert missing.tolist() == [True, True, False]
 
 
 def test_one_child_of_a_lost_root_has_nobody_to_share_it_with():
-    parents, hidden = without([-1, 0, 1], np.array([False, True, True]))
+    parents, missing = without([-1, 0, 1], np.array([False, True, True]))
     assert parents.tolist() == [-1, 0]
-    assert not hidden.any()
+    assert not missing.any()
 
 
 def test_trees_of_one_initialisation_are_one():

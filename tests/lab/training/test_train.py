@@ -7,13 +7,15 @@ import pytest
 
 pytest.importorskip("torch")
 
-from tests.detector.conftest import measurements_of, star_of
+from tests.detector.conftest import star_of
 
 from neural_phylogeny.detector.config import DetectorConfig
 from neural_phylogeny.detector.network import Probabilities, TrainedDetector
+from neural_phylogeny.lab.families.batches import KnownFamily
+from neural_phylogeny.lab.families.measured import statistics_of
 from neural_phylogeny.lab.training.assessment import Assessment, ancestors, assess, expected_calibration_error
-from neural_phylogeny.lab.training.examples import Example, Known, Losses, kin, with_losses
-from neural_phylogeny.lab.training.fit import assessment_lines, calibrated
+from neural_phylogeny.lab.training.ensemble import assessment_lines, calibrated
+from neural_phylogeny.lab.training.examples import Example, Losses, with_losses
 from neural_phylogeny.lab.training.train import TrainingRecipe, train
 
 pytestmark = pytest.mark.torch
@@ -34,7 +36,7 @@ def examples(number, seed=0):
             parents[order[k]] = order[rng.integers(k)]
         features = rng.normal(size=(n, n, 6))
         features[np.where(parents < 0, np.arange(n), parents), np.arange(n), 0] += 6.0
-        about = {"regime": "planted"}
+        about = {"topology": "planted"}
         triples = rng.normal(size=(n, n, n, 3)).astype(np.float16)
         found.append(Example(features.astype(np.float16), triples, parents, np.zeros(n, dtype=bool), about))
     return found
@@ -50,7 +52,7 @@ def trained():
 
 
 def test_what_is_there_to_learn_is_learnt(trained):
-    found = assess(trained, examples(60, 2), "regime")
+    found = assess(trained, examples(60, 2), "topology")
     assert found["all"].overall > 0.93
     assert found["all"].direction > 0.93
     assert found["planted"].models == found["all"].models
@@ -71,7 +73,7 @@ def test_an_interrupted_training_ends_the_same(tmp_path):
             raise InterruptedError
 
     with pytest.raises(InterruptedError):
-        train(some, left, CONFIG, recipe, GROUPS, folder=tmp_path, told=stop)
+        train(some, left, CONFIG, recipe, GROUPS, folder=tmp_path, report=stop)
     resumed = train(some, left, CONFIG, recipe, GROUPS, folder=tmp_path)
     for name, array in straight.items():
         np.testing.assert_array_equal(resumed[name], array, err_msg=name)
@@ -127,16 +129,16 @@ def test_calibration_error_by_hand():
 
 def known(rng):
     parents = np.array([2, 2, -1, 2, 0, 0])
-    return Known(measurements_of(star_of(rng)), parents, np.zeros(6, bool), np.zeros(6, int), {"regime": "x"})
+    return KnownFamily(statistics_of(star_of(rng)), parents, np.zeros(6, bool), np.zeros(6, int), {"topology": "x"})
 
 
 def test_children_of_a_lost_model_hang_below_the_nearest_that_is_kept(rng):
     kept = known(rng).kept(np.array([False, True, True, True, True, True]))
     assert kept.parents.tolist() == [1, -1, 1, 1, 1]
-    assert kept.hidden.tolist() == [False, False, False, True, True]
+    assert kept.missing.tolist() == [False, False, False, True, True]
     orphans = known(rng).kept(np.array([True, True, False, True, True, True]))
     assert orphans.parents.tolist() == [-1, -1, -1, 0, 0]
-    assert orphans.hidden.tolist() == [True, True, True, False, False]
+    assert orphans.missing.tolist() == [True, True, True, False, False]
 
 
 def test_losses_are_of_the_kind_asked_for(rng):
@@ -144,13 +146,15 @@ def test_losses_are_of_the_kind_asked_for(rng):
     lost = with_losses(known(rng), roots, rng)
     assert lost is not None
     assert len(lost.parents) == 5
-    assert lost.hidden.sum() == 3
+    assert lost.missing.sum() == 3
     pair = with_losses(known(rng), Losses(pair=1.0, matrices=0.0), rng)
     assert pair is None or len(pair.parents) <= 3
 
 
-def test_groups_are_cut_into_kin(rng):
+def test_groups_are_cut_into_related_ones(rng):
     group = known(rng)
-    apart = Known(group.measured, np.array([2, 2, -1, 2, -1, -1]), group.hidden, np.array([0, 0, 0, 0, 1, 2]), {})
-    [only] = kin(apart)
+    apart = KnownFamily(
+        group.statistics, np.array([2, 2, -1, 2, -1, -1]), group.missing, np.array([0, 0, 0, 0, 1, 2]), {}
+    )
+    [only] = apart.related()
     assert only.parents.tolist() == [2, 2, -1, 2]

@@ -17,7 +17,7 @@ def random_pairs(seed, n):
 
 
 @given(st.integers(1, 9), seeds)
-def test_without_circles_it_is_the_nearest_older(n, seed):
+def test_without_cycles_it_is_the_nearest_older(n, seed):
     distance, age = random_pairs(seed, n)
     parents = nearest_older(distance, age[:, None] - age)
     for child, parent in enumerate(parents.tolist()):
@@ -26,7 +26,7 @@ def test_without_circles_it_is_the_nearest_older(n, seed):
 
 
 @given(st.integers(1, 9), seeds)
-def test_circles_are_broken_and_nothing_younger_is_a_parent(n, seed):
+def test_cycles_are_broken_and_nothing_younger_is_a_parent(n, seed):
     rng = np.random.default_rng(seed)
     distance, direction = random_pairs(seed, n)[0], rng.normal(size=(n, n))
     direction = direction - direction.T

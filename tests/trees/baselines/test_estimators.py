@@ -45,7 +45,7 @@ def test_scikit_learns_own_contract(estimator, check):
 
 
 def for_families(kind, n_clusters):
-    """An estimator told how many families there are, where it can be told."""
+    """An estimator with the number of families, where it has such a parameter."""
     return kind(n_clusters) if kind in (*COUNTED, MotherPhylogeny) else kind()
 
 

@@ -7,7 +7,7 @@ from dataclasses import replace
 
 from neural_phylogeny.evaluation.rates import Proportion
 from neural_phylogeny.evaluation.truth import match_names
-from neural_phylogeny.lab.bench.kept import KeptCollection, pair_of
+from neural_phylogeny.lab.bench.cached import CachedCollection, pair_of
 from neural_phylogeny.reconstruction.collect import Collection
 from neural_phylogeny.reconstruction.decide import phylogeny
 from neural_phylogeny.reconstruction.examine import Examined, examine
@@ -18,12 +18,12 @@ Pair = tuple[Collection, Examined, str]
 """Two models alone, what the relations say of them, and the name of the parent."""
 
 
-def true_pairs(kept: KeptCollection, alpha: float) -> list[Pair]:
+def true_pairs(kept: CachedCollection, alpha: float) -> list[Pair]:
     """The documented edges of a collection, each as a collection of two."""
     return list(_true_pairs(kept, alpha))
 
 
-def _true_pairs(kept: KeptCollection, alpha: float) -> Iterator[Pair]:
+def _true_pairs(kept: CachedCollection, alpha: float) -> Iterator[Pair]:
     names = [
         ModelRecord(name=ref.name, path=ref.path, format="", parameters=0, family=None) for ref in kept.collection.refs
     ]

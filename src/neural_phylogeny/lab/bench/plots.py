@@ -11,7 +11,7 @@ from neural_phylogeny.atomic_files import replacing
 from neural_phylogeny.errors import MissingExtraError
 from neural_phylogeny.evaluation.rates import Calibration
 from neural_phylogeny.lab.bench.aggregate import summarise
-from neural_phylogeny.lab.bench.markdown import LOWER_IS_BETTER, METRICS, ResultsByMethod
+from neural_phylogeny.lab.bench.report import LOWER_IS_BETTER, METRICS, ResultsByMethod
 
 try:
     from matplotlib.backends.backend_agg import FigureCanvasAgg

@@ -17,7 +17,7 @@ from neural_phylogeny.atomic_files import replacing
 from neural_phylogeny.evaluation.metrics import Detection, Scores, score
 from neural_phylogeny.evaluation.rates import Calibration, Proportion
 from neural_phylogeny.json_fields import Fields, parse
-from neural_phylogeny.lab.bench.kept import KeptCollection
+from neural_phylogeny.lab.bench.cached import CachedCollection
 from neural_phylogeny.lab.bench.pairs import pair_direction, true_pairs
 from neural_phylogeny.reconstruction.decide import phylogeny
 from neural_phylogeny.reconstruction.examine import examine
@@ -44,7 +44,7 @@ class Result:
 
 
 def run_suite(
-    collections: Sequence[KeptCollection],
+    collections: Sequence[CachedCollection],
     methods: Sequence[str],
     seed: int = 0,
     progress: Callable[[int, int], None] | None = None,

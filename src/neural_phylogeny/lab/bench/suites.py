@@ -5,8 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
+import neural_phylogeny
 from neural_phylogeny.errors import SavedFileError, UnknownChoiceError
-from neural_phylogeny.lab.bench.kept import KeptCollection, load_kept
+from neural_phylogeny.lab.bench.cached import CachedCollection, load_cached
 
 
 @dataclass(frozen=True)
@@ -26,6 +27,9 @@ class Suite:
     recipes: tuple[str, ...]
     metrics: tuple[str, ...] = ("overall", "tree_direction")
 
+
+DATA = Path("benchmarks", "data")
+"""Cached collections in the repository."""
 
 PAPER_METRICS = ("overall", "lineage", "pair_direction")
 
@@ -52,7 +56,7 @@ SUITES: dict[str, Suite] = {
         ),
         Suite(
             "strangers",
-            "independent models of one configuration and one data set: how many are falsely called kin",
+            "independent models of one configuration and one data set: how many are falsely called related",
             ("strangers-fc-own", "strangers-fc-same", "strangers-conv-own", "strangers-conv-same"),
             ("false_positives", "overall"),
         ),
@@ -68,6 +72,27 @@ SUITES: dict[str, Suite] = {
 """All suites by name."""
 
 
+def data_folder(chosen: Path | None = None) -> Path:
+    """The folder of cached collections: the given one, else ``benchmarks/data`` of this repository.
+
+    Looked for below the working directory, then beside the package, where an editable installation has it.
+
+    Raises
+    ------
+    SavedFileError
+        When no folder is given and this is no copy of the repository.
+    """
+    if chosen is not None:
+        return chosen
+    for folder in (Path(), Path(neural_phylogeny.__file__).parents[2]):
+        if (folder / DATA).is_dir():
+            return folder / DATA
+    raise SavedFileError(
+        f"no folder {DATA} here or beside the package, which an installation from an index does not have; name a "
+        "folder of cached collections with --data, or make one with nphylo lab bench cache SUITE DIR --out FOLDER"
+    )
+
+
 def find_suite(name: str) -> Suite:
     """A suite by name; raises UnknownChoiceError with the known ones."""
     if name not in SUITES:
@@ -75,8 +100,8 @@ def find_suite(name: str) -> Suite:
     return SUITES[name]
 
 
-def kept_collections(suite: Suite, data: Path, seeds: int) -> list[KeptCollection]:
-    """The kept collections of a suite, at most so many seeds a cell, in order.
+def cached_collections(suite: Suite, data: Path, seeds: int) -> list[CachedCollection]:
+    """The cached collections of a suite, at most so many seeds a cell, in order.
 
     Raises
     ------
@@ -89,10 +114,10 @@ def kept_collections(suite: Suite, data: Path, seeds: int) -> list[KeptCollectio
     if not by_cell:
         make = f"nphylo lab zoo make {suite.recipes[0]} --out DIR, then " if suite.recipes else ""
         raise SavedFileError(
-            f"{data / suite.name}: no kept collections (CELL/SEED.npz) of the suite {suite.name!r}; make them with "
-            f"{make}nphylo lab bench keep {suite.name} DIR --out {data}"
+            f"{data / suite.name}: no cached collections (CELL/SEED.npz) of the suite {suite.name!r}; make them with "
+            f"{make}nphylo lab bench cache {suite.name} DIR --out {data}"
         )
-    return [load_kept(path) for paths in by_cell.values() for path in paths[:seeds]]
+    return [load_cached(path) for paths in by_cell.values() for path in paths[:seeds]]
 
 
 def _seed(path: Path) -> int:

@@ -11,17 +11,16 @@ import click
 from neural_phylogeny.cli import output as sink
 from neural_phylogeny.cli.exits import OK, talk
 from neural_phylogeny.cli.options import quiet_option
+from neural_phylogeny.lab.commands.options import DIGITS, existing_folder, folder
 
 if TYPE_CHECKING:
     from neural_phylogeny.lab.bench.runs import Result
 
-DATA = Path("benchmarks/data")
 RESULTS = Path("results")
 DEFAULT_METHODS = "all"
 
-folder_option = click.Path(file_okay=False, path_type=Path)
-data_option = click.option(
-    "--data", type=folder_option, default=DATA, show_default=True, help="Kept collections: SUITE/CELL/SEED.npz."
+cached_option = click.option(
+    "--data", type=folder, help="Cached collections, SUITE/CELL/SEED.npz; those of the repository without it."
 )
 
 
@@ -29,7 +28,7 @@ data_option = click.option(
 def command() -> None:
     """Score every method alike on families with known truth.
 
-    `keep` measures collections once, `run` lets the methods answer from what was kept, `report` makes the tables.
+    `cache` measures collections once, `run` applies methods to the cached statistics, `report` makes the tables.
 
     \b
     Examples:
@@ -45,20 +44,20 @@ def command() -> None:
     """
 
 
-@command.command("keep")
+@command.command("cache")
 @click.argument("suite", metavar="SUITE")
-@click.argument("folder", type=click.Path(exists=True, file_okay=False, path_type=Path))
-@click.option("--out", type=folder_option, default=DATA, show_default=True, help="Where kept collections go.")
+@click.argument("collections", type=existing_folder, metavar="FOLDER")
+@click.option("--out", type=folder, help="Where the files go; into the data of the repository without it.")
 @quiet_option
-def keep_collections(suite: str, folder: Path, out: Path, quiet: bool) -> int:
-    """Measure collections once and keep the numbers.
+def cache_collections(suite: str, collections: Path, out: Path | None, quiet: bool) -> int:
+    """Measure collections once and store the statistics.
 
     FOLDER holds CELL/SEED/truth.json with the checkpoints beside it, as `nphylo lab zoo make` writes them, or
-    GROUP/truth.json. Only cells of the suite's recipes are taken; what was kept already is left as it is.
+    GROUP/truth.json. Only cells of the suite's recipes are taken; what is there already is left as it is.
 
     \b
     Example:
-      nphylo lab bench keep paper families/
+      nphylo lab bench cache paper families/
 
     \b
     Exit codes:
@@ -66,19 +65,20 @@ def keep_collections(suite: str, folder: Path, out: Path, quiet: bool) -> int:
       2  wrong usage
       3  no collections there
     """
-    from neural_phylogeny.lab.bench.kept import find_collections, keep
-    from neural_phylogeny.lab.bench.suites import cells_of, find_suite
+    from neural_phylogeny.lab.bench.cached import cache, find_collections
+    from neural_phylogeny.lab.bench.suites import cells_of, data_folder, find_suite
 
     chosen = find_suite(suite)
     wanted = cells_of(chosen)
-    found = [entry for entry in find_collections(folder) if wanted is None or entry[0] in wanted]
+    target = data_folder(out) / suite
+    found = [entry for entry in find_collections(collections) if wanted is None or entry[0] in wanted]
     new = 0
     with sink.progress_bar(quiet, "measuring") as progress:
         for done, (cell, seed, place) in enumerate(found):
             if progress:
                 progress(done, len(found))
-            new += keep(place, out / suite / cell / f"{seed}.npz")
-    sink.write(f"{out / suite}: {len(found)} collections, {new} of them measured now", None)
+            new += cache(place, target / cell / f"{seed}.npz")
+    sink.write(f"{target}: {len(found)} collections, {new} of them measured now", None)
     return OK
 
 
@@ -89,14 +89,14 @@ def keep_collections(suite: str, folder: Path, out: Path, quiet: bool) -> int:
 )
 @click.option("--seeds", type=click.IntRange(1), default=8, show_default=True, help="Collections a cell, at most.")
 @click.option("--seed", type=click.IntRange(0), default=0, show_default=True, help="Of methods that draw.")
-@data_option
-@click.option("--out", type=folder_option, default=RESULTS, show_default=True, help="SUITE/METHOD.json go here.")
+@cached_option
+@click.option("--out", type=folder, default=RESULTS, show_default=True, help="SUITE/METHOD.json go here.")
 @click.option("--quick", is_flag=True, help="Train small families first and run on them: the whole chain in a minute.")
 @quiet_option
 def run(
-    suites: tuple[str, ...], methods: str, seeds: int, seed: int, data: Path, out: Path, quick: bool, quiet: bool
+    suites: tuple[str, ...], methods: str, seeds: int, seed: int, data: Path | None, out: Path, quick: bool, quiet: bool
 ) -> int:
-    """Run methods on the kept collections of suites.
+    """Run methods on the cached collections of suites.
 
     Suites: paper, mixed, generations, strangers, wild, quick. Writes one JSON file for each suite and method, and a
     line for each to stdout.
@@ -114,7 +114,7 @@ def run(
     """
     from neural_phylogeny.errors import UnknownChoiceError
     from neural_phylogeny.lab.bench.runs import run_suite, write_results
-    from neural_phylogeny.lab.bench.suites import find_suite, kept_collections
+    from neural_phylogeny.lab.bench.suites import cached_collections, data_folder, find_suite
     from neural_phylogeny.reconstruction.api import METHODS
 
     if not suites and not quick:
@@ -127,7 +127,7 @@ def run(
     if quick:
         data = _trained(out, quiet) if set(suites) <= {"quick"} else data
     for suite in chosen:
-        collections = kept_collections(suite, data, seeds)
+        collections = cached_collections(suite, data_folder(data), seeds)
         with sink.progress_bar(quiet, suite.name) as progress:
             results = run_suite(collections, names, seed, progress)
         for name, found in results.items():
@@ -137,28 +137,28 @@ def run(
 
 
 def _trained(out: Path, quiet: bool) -> Path:
-    """Train the quick suite's families and keep them; returns the folder of kept collections."""
-    from neural_phylogeny.lab.bench.kept import find_collections, keep
+    """Train the quick suite's families and measure them; returns the folder of cached collections."""
+    from neural_phylogeny.lab.bench.cached import cache, find_collections
     from neural_phylogeny.lab.bench.suites import SUITES
     from neural_phylogeny.lab.zoo.make import make
     from neural_phylogeny.lab.zoo.recipes import read_recipe
 
     named = os.environ.get("NPHYLO_DATA")
     if not named and not quiet:
-        talk("no data folder (NPHYLO_DATA): variants of scikit-learn's digits stand in for the data sets")
+        talk(DIGITS)
     families = out / "quick-families"
     for recipe in SUITES["quick"].recipes:
         with sink.progress_bar(quiet, "training") as progress:
             source = Path(named).resolve() if named else None
             make(read_recipe(recipe), families, collections=2, jobs=os.cpu_count() or 1, data=source, progress=progress)
     for cell, seed, place in find_collections(families):
-        keep(place, out / "quick-kept" / "quick" / cell / f"{seed}.npz")
-    return out / "quick-kept"
+        cache(place, out / "quick-cached" / "quick" / cell / f"{seed}.npz")
+    return out / "quick-cached"
 
 
 def _line(results: list[Result], metrics: tuple[str, ...]) -> str:
     from neural_phylogeny.lab.bench.aggregate import summarise
-    from neural_phylogeny.lab.bench.markdown import METRICS
+    from neural_phylogeny.lab.bench.report import METRICS
 
     shown = ((METRICS[metric], summarise(results, metric)) for metric in metrics)
     parts = [f"{title} {s.micro:.3f} [{s.low:.3f}, {s.high:.3f}]" if s else f"{title} –" for title, s in shown]
@@ -166,8 +166,8 @@ def _line(results: list[Result], metrics: tuple[str, ...]) -> str:
 
 
 @command.command("report")
-@click.option("--results", type=folder_option, default=RESULTS, show_default=True, help="What `run` wrote.")
-@click.option("--out", type=folder_option, required=True, help="SUITE.md and SUITE.png go here.")
+@click.option("--results", type=folder, default=RESULTS, show_default=True, help="What `run` wrote.")
+@click.option("--out", type=folder, required=True, help="SUITE.md and SUITE.png go here.")
 @click.option("--methods", default=DEFAULT_METHODS, show_default=True, metavar="A,B", help="Columns, in this order.")
 def report(results: Path, out: Path, methods: str) -> int:
     """Make tables and pictures of results.
@@ -184,8 +184,8 @@ def report(results: Path, out: Path, methods: str) -> int:
     """
     from neural_phylogeny.atomic_files import replacing
     from neural_phylogeny.errors import SavedFileError
-    from neural_phylogeny.lab.bench import markdown
     from neural_phylogeny.lab.bench.plots import heat_map
+    from neural_phylogeny.lab.bench.report import page
     from neural_phylogeny.lab.bench.runs import read_results
     from neural_phylogeny.lab.bench.suites import SUITES
     from neural_phylogeny.reconstruction.api import METHODS
@@ -200,7 +200,7 @@ def report(results: Path, out: Path, methods: str) -> int:
         found = {method: rows for _, method, rows in map(read_results, paths)}
         heat_map(suite.name, found, suite.metrics[0], out / f"{suite.name}.png")
         with replacing(out / f"{suite.name}.md") as file:
-            file.write(markdown.report(suite, found, f"{suite.name}.png").encode())
+            file.write(page(suite, found, f"{suite.name}.png").encode())
         written.append(f"{out / suite.name}.md")
     if not written:
         raise SavedFileError(f"{results}: expected SUITE/METHOD.json here, as `nphylo lab bench run` writes them")

@@ -6,8 +6,8 @@ from importlib import import_module
 
 import click
 
-COMMANDS = {"zoo": "zoo", "detector": "detector", "bench": "bench"}
-"""Modules of this package with a ``command``, by its name."""
+COMMANDS = ("zoo", "families", "train", "fit", "bench", "table")
+"""Modules of this package with a ``command``, in the order of the help."""
 
 
 class LabGroup(click.Group):
@@ -19,7 +19,7 @@ class LabGroup(click.Group):
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         if cmd_name not in COMMANDS:
             return None
-        command: click.Command = import_module(f"neural_phylogeny.lab.commands.{COMMANDS[cmd_name]}").command
+        command: click.Command = import_module(f"neural_phylogeny.lab.commands.{cmd_name}").command
         return command
 
 
@@ -27,7 +27,8 @@ class LabGroup(click.Group):
 def command() -> None:
     """Make families, train and fit the detector, run the benchmarks.
 
-    These commands need the extras `[lab]`; nobody needs them to get an answer.
+    These commands need the extra `[lab]`: pip install "neural-phylogeny[lab]". An answer on models of your own needs
+    none of them.
 
     \b
     Example:

@@ -10,6 +10,7 @@ import click
 from neural_phylogeny.cli import output as sink
 from neural_phylogeny.cli.exits import OK, talk
 from neural_phylogeny.cli.options import output_options, quiet_option
+from neural_phylogeny.lab.commands.options import DIGITS, data_sets_option
 
 JOBS = os.cpu_count() or 1
 
@@ -73,13 +74,7 @@ def list_recipes(form: str, output: str | None) -> int:
 @click.option(
     "--jobs", type=click.IntRange(1), default=JOBS, show_default="cores", help="Processes of one thread each."
 )
-@click.option(
-    "--data",
-    type=click.Path(file_okay=False, path_type=Path),
-    envvar="NPHYLO_DATA",
-    show_envvar=True,
-    help="Folder of data sets, NAME.npz; the digits of scikit-learn stand in without it.",
-)
+@data_sets_option
 @quiet_option
 def make_collections(
     recipe: str, out: Path, collections: int, seed: int, jobs: int, data: Path | None, quiet: bool
@@ -106,7 +101,7 @@ def make_collections(
 
     chosen = read_recipe(recipe)
     if data is None and not quiet:
-        talk("no data folder (--data or NPHYLO_DATA): variants of scikit-learn's digits stand in for the data sets")
+        talk(DIGITS)
     with sink.progress_bar(quiet, "training") as progress:
         folders = make(
             chosen, out, collections=collections, seed=seed, jobs=jobs, data=data and data.resolve(), progress=progress

@@ -2,22 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 from math import prod
 
 import numpy as np
 
+from neural_phylogeny.lab.families.prior import Architectures, Layers, Scale, between, draw
+
 KINDS = ("dense", "conv", "conv-norm", "attention", "recurrent")
-
-SHARES = (0.64, 0.11, 0.08, 0.07, 0.10)
-"""How often each kind is drawn."""
-
-WIDE, WIDE_SHARES = (20_000, 300_000), (0.5, 0.17, 0.13, 0.12, 0.08)
-"""Parameters of wide architectures, and how often each kind is drawn of them."""
-
-TINY = 0.3
-"""How often an architecture is drawn of only a few hundred parameters."""
 
 GATES = {"elman": 1, "gru": 3, "lstm": 4}
 
@@ -140,67 +134,53 @@ class Architecture:
         ]
 
 
-def draw_architecture(rng: np.random.Generator, kind: str | None = None, *, wide: bool = False) -> Architecture:
-    """An architecture of a given kind or any: a few thousand parameters, in a third of the cases a few hundred.
+def draw_architecture(rng: np.random.Generator, prior: Architectures, kind: str | None = None) -> Architecture:
+    """An architecture of a given kind or any.
 
-    Wide ones have ten times as many, on images up to 28 x 28 (``draw_wide``).
-
-    The smaller, the noisier are angles between trainings; real networks have more parameters than any of these.
+    The smaller, the noisier are angles between trainings; real networks have more parameters than most of these.
     """
-    if wide:
-        return draw_wide(rng, kind)
-    kind = kind or str(rng.choice(KINDS, p=SHARES))
-    tiny = rng.random() < TINY
-    side = int(rng.choice([8, 10, 14], p=[0.45, 0.35, 0.2] if tiny else [0.25, 0.4, 0.35]))
-    classes = int(rng.choice([5, 10, 10, 10, 20]))
-    activation = str(rng.choice(["relu", "relu", "tanh", "gelu"]))
-
-    def width(small: list[int], usual: list[int]) -> int:
-        return int(rng.choice(small if tiny else usual))
-
-    if kind == "dense":
-        widths = [width([16, 24, 32, 48, 64], [32, 48, 64, 96, 128, 192] if side < 14 else [32, 48, 64, 96])]
-        widths += [width([16, 24, 32], [24, 32, 48, 64, 96]) for _ in range(int(rng.integers(0 if tiny else 1, 4)))]
-        return Architecture(kind, side, classes, tuple(widths), activation)
-    if kind in ("conv", "conv-norm"):
-        channels = [width([4, 8], [8, 12, 16])]
-        channels += [width([8, 12, 16], [16, 24, 32]) for _ in range(int(rng.integers(1, 3)))]
-        return Architecture(kind, side, classes, tuple(channels), activation)
-    if kind == "attention":
-        inner = width([12, 16], [24, 32, 48])
-        patch = int(rng.choice({8: [4, 2], 10: [5, 5], 14: [7, 7]}[side], p=[0.85, 0.15]))
-        return Architecture(kind, side, classes, (inner, inner * int(rng.choice([1, 2]))), "gelu", "", patch)
-    cell = str(rng.choice(list(GATES), p=[0.5, 0.25, 0.25]))
-    return Architecture(kind, min(side, 10), classes, (width([16, 24], [32, 48, 64]),), "tanh", cell)
-
-
-def draw_wide(rng: np.random.Generator, kind: str | None = None) -> Architecture:
-    """An architecture of 20,000 to 300,000 parameters, of a given kind or any; angles between trainings are sharp."""
-    kind = kind or str(rng.choice(KINDS, p=WIDE_SHARES))
+    kind = kind or draw(rng, prior.kinds)
     while True:
-        found = _draw_wide(rng, kind)
-        if WIDE[0] <= sum(spec.size for spec in found.tensors) <= WIDE[1]:
+        found = _drawn(rng, prior, kind)
+        if prior.parameters is None:
+            return found
+        if prior.parameters[0] <= sum(spec.size for spec in found.tensors) <= prior.parameters[1]:
             return found
 
 
-def _draw_wide(rng: np.random.Generator, kind: str) -> Architecture:
-    side, classes = int(rng.choice([14, 20, 28], p=[0.5, 0.3, 0.2])), int(rng.choice([5, 10, 10, 10, 20]))
-    activation = str(rng.choice(["relu", "relu", "tanh", "gelu"]))
-
-    def several(choices: list[int], most: int) -> tuple[int, ...]:
-        return tuple(int(rng.choice(choices)) for _ in range(int(rng.integers(1, most + 1))))
-
+def _drawn(rng: np.random.Generator, prior: Architectures, kind: str) -> Architecture:
+    scale = _scale(rng, prior.scales)
+    side = draw(rng, scale.sides)
+    classes, activation = draw(rng, prior.classes), draw(rng, prior.activations)
     if kind == "dense":
-        widths = (int(rng.choice([96, 128, 192, 256, 384])), *several([48, 64, 96, 128, 192], 4))
-        return Architecture(kind, side, classes, widths, activation)
+        return Architecture(kind, side, classes, _widths(rng, scale.dense, side), activation)
     if kind in ("conv", "conv-norm"):
-        widths = (int(rng.choice([16, 24, 32])), *several([32, 48, 64, 96], 3))
-        return Architecture(kind, side, classes, widths, activation)
+        return Architecture(kind, side, classes, _widths(rng, scale.conv, side), activation)
     if kind == "attention":
-        side, inner = int(rng.choice([14, 28])), int(rng.choice([48, 64, 96]))
-        return Architecture(kind, side, classes, (inner, inner * int(rng.choice([1, 2]))), "gelu", "", 7)
-    cell = str(rng.choice(list(GATES), p=[0.5, 0.25, 0.25]))
-    return Architecture(kind, 14, classes, (int(rng.choice([96, 128, 192])),), "tanh", cell)
+        side = draw(rng, scale.attention.sides) if scale.attention.sides else side
+        inner, patches = draw(rng, scale.attention.widths), scale.attention.patches[side]
+        patch = patches if isinstance(patches, int) else draw(rng, patches)
+        return Architecture(kind, side, classes, (inner, inner * draw(rng, prior.multiples)), "gelu", "", patch)
+    cell = draw(rng, prior.cells)
+    width = draw(rng, scale.recurrent.widths)
+    return Architecture(kind, min(side, scale.recurrent.largest_side), classes, (width,), "tanh", cell)
+
+
+def _scale(rng: np.random.Generator, scales: Sequence[Scale]) -> Scale:
+    """One of the sizes, by their shares."""
+    if len(scales) == 1:
+        return scales[0]
+    at, below = rng.random(), 0.0
+    for scale in scales:
+        below += scale.share
+        if at < below:
+            return scale
+    return scales[-1]
+
+
+def _widths(rng: np.random.Generator, layers: Layers, side: int) -> tuple[int, ...]:
+    first = draw(rng, layers.first_by_side.get(side, layers.first))
+    return (first, *(draw(rng, layers.rest) for _ in range(between(rng, layers.more))))
 
 
 def _linear(name: str, inputs: int, outputs: int, layer: int) -> list[TensorSpec]:

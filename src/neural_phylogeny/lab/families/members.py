@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from neural_phylogeny.lab.families import alter
 from neural_phylogeny.lab.families.architectures import Architecture
 from neural_phylogeny.lab.families.plan import FamilyPlan
+from neural_phylogeny.lab.families.prior import Alterations, Missing, Prior, between, draw
 from neural_phylogeny.lab.families.truth import Indices, reordered, trees, without
 
 Generator = np.random.Generator
@@ -27,15 +28,15 @@ class Family:
     ----------
     models : arrays by name, all with the same names
     parents : (n,) number of each model's parent, -1 where it is not here or there is none
-    hidden : (n,) whether it shares a missing ancestor with another model
+    missing : (n,) whether it shares a missing ancestor with another model
     trees : (n,) number of its tree; models with a common ancestor, here or missing, have the same, and so have trees
         that began at the same initialisation
-    about : regime, architecture, tasks, alterations: what results are told apart by
+    about : topology, architecture, tasks, alterations: what results are told apart by
     """
 
     models: list[alter.Model]
     parents: Indices
-    hidden: NDArray[np.bool_]
+    missing: NDArray[np.bool_]
     trees: Indices
     about: dict[str, str | float]
 
@@ -56,16 +57,16 @@ class _Group:
 
 
 def as_family(
-    plan: FamilyPlan, models: Sequence[alter.Model], about: dict[str, str | float], rng: Generator
+    prior: Prior, plan: FamilyPlan, models: Sequence[alter.Model], about: dict[str, str | float], rng: Generator
 ) -> Family | None:
     """The family of trained models in the order of their plan; None when too few different ones remain."""
     group = _Group(list(models), list(plan.parents), trees(plan.parents, plan.initial_seeds).tolist(), [])
-    if rng.random() < 0.45:
-        _alter(group, plan.architecture, rng)
-    keep = _kept(group.parents, rng) & _distinct(group.models)
+    if rng.random() < prior.alterations.share:
+        _alter(group, prior.alterations, plan.architecture, rng)
+    keep = _kept(group.parents, prior.missing, rng) & _distinct(group.models)
     if keep.sum() < FEWEST:
         return None
-    parents, hidden = without(group.parents, keep)
+    parents, missing = without(group.parents, keep)
     order = rng.permutation(len(parents))
     where = np.flatnonzero(keep)[order]
     about = {
@@ -75,21 +76,20 @@ def as_family(
         "trees": float(len(set(group.trees))),
     }
     tree = np.array(group.trees, dtype=np.int64)[where]
-    return Family([group.models[k] for k in where], reordered(parents, order), hidden[order], tree, about)
+    return Family([group.models[k] for k in where], reordered(parents, order), missing[order], tree, about)
 
 
-def _alter(group: _Group, architecture: Architecture, rng: Generator) -> None:
-    """One or two alterations, of some members or as new ones."""
-    kinds = ["whole grid", "grid", "grid child", "prune", "prune child", "rescale", "balance", "merge"]
-    for kind in rng.choice(kinds, size=int(rng.integers(1, 3)), replace=False):
+def _alter(group: _Group, own: Alterations, architecture: Architecture, rng: Generator) -> None:
+    """A few alterations, of some members or as new ones."""
+    for kind in rng.choice(list(own.kinds), size=between(rng, own.number), replace=False).tolist():
         number = len(group.models)
-        some = rng.permutation(number)[: int(rng.integers(1, 4))].tolist()
-        grid, share = str(rng.choice(alter.GRIDS)), float(rng.uniform(0.2, 0.85))
+        some = rng.permutation(number)[: between(rng, own.members)].tolist()
+        grid, share = draw(rng, own.grids), float(rng.uniform(*own.pruned_values))
         if kind == "whole grid":
-            grid = str(rng.choice(["bf16", "fp16"]))
+            grid = draw(rng, own.whole_grids)
             group.models = [alter.rounded(model, grid) for model in group.models]
         elif kind == "merge":
-            if not _merge(group, rng):
+            if not _merge(group, own, rng):
                 continue
         elif kind.endswith("child"):
             model = group.models[some[0]]
@@ -99,43 +99,49 @@ def _alter(group: _Group, architecture: Architecture, rng: Generator) -> None:
         else:
             some = [k for k in some if kind != "prune" or k not in group.parents]
             for k in some:
-                group.models[k] = _altered(group.models[k], str(kind), grid, share, architecture, rng)
-        group.done.append(f"{kind}:{grid}" if "grid" in kind else str(kind))
+                group.models[k] = _altered(group.models[k], kind, grid, share, own, architecture, rng)
+        group.done.append(f"{kind}:{grid}" if "grid" in kind else kind)
 
 
 def _altered(
-    model: alter.Model, kind: str, grid: str, share: float, architecture: Architecture, rng: Generator
+    model: alter.Model,
+    kind: str,
+    grid: str,
+    share: float,
+    own: Alterations,
+    architecture: Architecture,
+    rng: Generator,
 ) -> alter.Model:
     if kind == "grid":
         return alter.rounded(model, grid)
     if kind == "prune":
         return alter.prune(model, share)
     if kind == "rescale":
-        return alter.rescaled(model, float(np.exp(rng.uniform(-1.0, 1.0))))
+        return alter.rescaled(model, float(np.exp(rng.uniform(*own.rescaled))))
     layers = sum(spec.role == "weight" for spec in architecture.tensors)
-    return alter.balanced(model, architecture, np.exp(rng.uniform(-0.8, 0.8, layers - 1)).astype(np.float32))
+    return alter.balanced(model, architecture, np.exp(rng.uniform(*own.balanced, layers - 1)).astype(np.float32))
 
 
-def _merge(group: _Group, rng: Generator) -> bool:
+def _merge(group: _Group, own: Alterations, rng: Generator) -> bool:
     """Add the mean of two models of one tree, as child of the nearer; False where no two are of one tree."""
     pairs = [(i, j) for i, a in enumerate(group.trees) for j, b in enumerate(group.trees) if i < j and a == b]
     if not pairs:
         return False
     i, j = pairs[int(rng.integers(len(pairs)))]
-    model = alter.merged(group.models[i], group.models[j], float(rng.choice([0.3, 0.4, 0.6, 0.7])))
+    model = alter.merged(group.models[i], group.models[j], draw(rng, own.merged))
     nearer = min((i, j), key=lambda k: alter.distance(model, group.models[k]))
     group.add(model, nearer)
     return True
 
 
-def _kept(parents: Sequence[int], rng: Generator) -> NDArray[np.bool_]:
-    """Trees of three or more lose their root in a quarter of cases; in a fifth of families other members are lost."""
+def _kept(parents: Sequence[int], own: Missing, rng: Generator) -> NDArray[np.bool_]:
+    """Some trees of three or more lose their root, some families other members."""
     keep = np.ones(len(parents), dtype=bool)
     for root in [k for k, parent in enumerate(parents) if parent < 0]:
-        if parents.count(root) and rng.random() < 0.25:
+        if parents.count(root) and rng.random() < own.root:
             keep[root] = False
-    if rng.random() < 0.2:
-        keep[rng.permutation(len(parents))[: int(rng.integers(1, 4))]] = False
+    if rng.random() < own.others:
+        keep[rng.permutation(len(parents))[: between(rng, own.number)]] = False
     if keep.sum() < FEWEST:
         keep[:] = True
     return keep

@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from neural_phylogeny.lab.families.prior import PictureViews, draw
 from neural_phylogeny.lab.zoo.tasks import DIGITS, VARIANTS, Task, load_task
 
 SIDES = (8, 10, 14, 20, 28)
@@ -34,7 +35,7 @@ class DataSet:
 
 @dataclass(frozen=True)
 class View:
-    """One task of a wave: its name, its images (n, pixels) as a network gets them, its labels (n,)."""
+    """One task of a batch: its name, its images (n, pixels) as a network gets them, its labels (n,)."""
 
     name: str
     x: NDArray[np.float32]
@@ -59,17 +60,16 @@ def small(task: Task) -> DataSet:
     return DataSet(images, task.y_train[:MOST])
 
 
-def draw_views(pictures: Pictures, side: int, classes: int, number: int, rng: np.random.Generator) -> list[View]:
+def draw_views(
+    pictures: Pictures, side: int, classes: int, number: int, prior: PictureViews, rng: np.random.Generator
+) -> list[View]:
     """So many tasks: data sets as they are, inverted, with pixels in another order, with classes renamed."""
     names = list(pictures)
-    scaling = str(rng.choice(["unit", "signed", "standard"]))
+    scaling = draw(rng, prior.scalings)
     views = []
     for _ in range(number):
-        name = str(rng.choice(names))
-        data, variant = (
-            pictures[name],
-            str(rng.choice(["", "inverted", "permuted", "relabelled"], p=[0.4, 0.2, 0.2, 0.2])),
-        )
+        name = draw(rng, names)
+        data, variant = pictures[name], draw(rng, prior.variants)
         names_of_classes = rng.permutation(int(data.labels.max()) + 1) if variant == "relabelled" else None
         y = data.labels if names_of_classes is None else names_of_classes[data.labels]
         kept = y < classes

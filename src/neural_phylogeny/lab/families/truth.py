@@ -1,4 +1,4 @@
-"""Truth when members are missing: the nearest kept ancestor, and who shares one that is hidden. Arrays only."""
+"""Truth when members are missing: the nearest kept ancestor, and who shares one that is missing. Arrays only."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def without(parents: Sequence[int], keep: NDArray[np.bool_]) -> tuple[Indices, N
 
     Returns
     -------
-    parents (n_kept,), hidden (n_kept,)
+    parents (n_kept,), missing (n_kept,)
         The nearest kept ancestor, renumbered, or -1; whether a missing model nearer than that one is the ancestor of
         another kept member too, by way of missing ones only.
     """
@@ -31,15 +31,15 @@ def without(parents: Sequence[int], keep: NDArray[np.bool_]) -> tuple[Indices, N
     passed: list[list[int]] = []
     kept_parents = []
     for k in np.flatnonzero(keep).tolist():
-        missing, parent = [], parents[k]
+        lost, parent = [], parents[k]
         while parent >= 0 and not keep[parent]:
-            missing.append(parent)
+            lost.append(parent)
             parent = parents[parent]
-        passed.append(missing)
+        passed.append(lost)
         kept_parents.append(-1 if parent < 0 else int(number[parent]))
-    shared = Counter(member for missing in passed for member in missing)
-    hidden = np.array([any(shared[member] > 1 for member in missing) for missing in passed], dtype=bool)
-    return np.array(kept_parents, dtype=np.int64), hidden
+    shared = Counter(member for lost in passed for member in lost)
+    missing = np.array([any(shared[member] > 1 for member in lost) for lost in passed], dtype=bool)
+    return np.array(kept_parents, dtype=np.int64), missing
 
 
 def reordered(parents: Indices, order: Indices) -> Indices:

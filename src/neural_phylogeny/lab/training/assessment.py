@@ -1,4 +1,4 @@
-"""How right a detector is on groups with known truth: forests, directions, hidden parents, calibration."""
+"""How right a detector is on groups with known truth: forests, directions, missing parents, calibration."""
 
 from __future__ import annotations
 
@@ -28,7 +28,8 @@ class Assessment:
     exact : int
         Forests without a mistake.
     orphans, found, alarms, complete : int
-        Groups with siblings whose parent is missing, those told so; groups without such siblings, those told so.
+        Groups with siblings whose parent is missing, those found; groups without such siblings, those found all the
+        same.
     said, held : lists
         For each model the probability given to its parent in the forest, and whether that was right.
     """
@@ -72,11 +73,11 @@ class Assessment:
         self.right, self.exact = self.right + int(right.sum()), self.exact + int(right.all())
         self.edges += len(children)
         self.directed += int(above[example.parents[children], children].sum())
-        told = int(((forest < 0) & (said.hidden > 0.5)).sum()) > 1
-        if example.hidden.sum() > 1:
-            self.orphans, self.found = self.orphans + 1, self.found + told
-        elif not example.hidden.any():
-            self.complete, self.alarms = self.complete + 1, self.alarms + told
+        claimed = int(((forest < 0) & (said.missing > 0.5)).sum()) > 1
+        if example.missing.sum() > 1:
+            self.orphans, self.found = self.orphans + 1, self.found + claimed
+        elif not example.missing.any():
+            self.complete, self.alarms = self.complete + 1, self.alarms + claimed
         self.said += said.parent[np.where(forest < 0, np.arange(n), forest), np.arange(n)].tolist()
         self.held += right.tolist()
 

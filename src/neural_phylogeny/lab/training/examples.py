@@ -1,9 +1,8 @@
-"""Examples to train on: features and truth of groups, from the measurements of waves of families."""
+"""Examples to train on: features and truth of groups, from batches of families."""
 
 from __future__ import annotations
 
-import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -12,10 +11,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from neural_phylogeny.detector.features import pair_features
-from neural_phylogeny.detector.measurements import Measurements
 from neural_phylogeny.detector.network import Inputs
 from neural_phylogeny.detector.triples import everyone, triple_features
-from neural_phylogeny.lab.families.truth import without
+from neural_phylogeny.lab.families.batches import KnownFamily, batch_number, read_batch
 
 HALF = 65000.0
 """What half precision can hold."""
@@ -31,7 +29,7 @@ class Example:
     triples : (n, n, n, n_triples) float16
     parents : (n,)
         -1 for none here.
-    hidden : (n,)
+    missing : (n,)
         Whether the parent is missing while another child of it is here.
     about : dict
         How the family was made.
@@ -40,7 +38,7 @@ class Example:
     features: NDArray[np.float16]
     triples: NDArray[np.float16]
     parents: NDArray[np.int64]
-    hidden: NDArray[np.bool_]
+    missing: NDArray[np.bool_]
     about: Mapping[str, Any]
 
     @property
@@ -50,33 +48,13 @@ class Example:
 
 
 @dataclass(frozen=True)
-class Known:
-    """A measured group with its truth; ``trees`` labels its kin, trees of one initialisation alike."""
-
-    measured: Measurements
-    parents: NDArray[np.int64]
-    hidden: NDArray[np.bool_]
-    trees: NDArray[np.int64]
-    about: Mapping[str, Any]
-
-    def kept(self, keep: NDArray[np.bool_], matrices: Sequence[int] | None = None) -> Known:
-        """Some of the members: children hang below the nearest kept ancestor, siblings of a lost parent are marked.
-
-        Who was marked before stays so: the siblings may be gone by now, but rarely are.
-        """
-        left, missed = without(self.parents.tolist(), keep)
-        measured = self.measured.subset(np.flatnonzero(keep).tolist(), matrices)
-        return Known(measured, left, missed | (self.hidden[keep] & (left < 0)), self.trees[keep], self.about)
-
-
-@dataclass(frozen=True)
 class Losses:
     """How groups are shown in training beside what they are.
 
     Attributes
     ----------
     mixed : float
-        Share of groups that keep their strangers; the others are cut into kin, as the existence test would do.
+        Share of groups that keep their strangers; the others are cut into related ones, as the existence test does.
     again : float
         Share of groups shown a second time, with losses.
     pair : float
@@ -94,46 +72,32 @@ class Losses:
     matrices: float = 0.3
 
 
-def measured_families(path: Path) -> Iterator[Known]:
-    """The groups of a wave."""
-    with np.load(path, allow_pickle=False) as data:
-        arrays: dict[int, dict[str, NDArray[Any]]] = {}
-        for key in data.files:
-            number, _, name = key.partition("/")
-            if name:
-                arrays.setdefault(int(number), {})[name] = data[key]
-        for k, about in enumerate(json.loads(str(data["about"]))):
-            found = arrays[k]
-            yield Known(Measurements.from_arrays(found), found["parents"], found["hidden"], found["trees"], about)
-
-
 def read_examples(paths: Sequence[Path], losses: Losses | None, seed: int = 0) -> list[Example]:
-    """Examples of waves, cut into kin; with ``losses``, some with strangers, some again with something missing.
+    """Examples of batches, cut into related groups; with ``losses``, some with strangers, some again incomplete.
 
     Five milliseconds each.
+
+    Raises
+    ------
+    SavedFileError
+        When a batch cannot be read.
     """
     examples = []
     for path in paths:
-        rng = np.random.default_rng([seed, int(path.stem.rpartition("-")[2])])
-        for known in measured_families(path):
+        rng = np.random.default_rng([seed, batch_number(path)])
+        for known in read_batch(path):
             mixed = losses is not None and rng.random() < losses.mixed
-            for group in [known] if mixed else kin(known):
-                examples.append(_example(group))
+            for group in [known] if mixed else list(known.related()):
+                examples.append(example_of(group))
                 if losses is not None and rng.random() < losses.again:
                     smaller = with_losses(group, losses, rng)
-                    examples += [] if smaller is None else [_example(smaller)]
+                    examples += [] if smaller is None else [example_of(smaller)]
     return examples
 
 
-def kin(known: Known) -> list[Known]:
-    """The groups of at least two that the existence test would keep together."""
-    groups = (known.trees == label for label in np.unique(known.trees))
-    return [known.kept(keep) for keep in groups if keep.sum() > 1]
-
-
-def with_losses(known: Known, losses: Losses, rng: np.random.Generator) -> Known | None:
+def with_losses(known: KnownFamily, losses: Losses, rng: np.random.Generator) -> KnownFamily | None:
     """The group with members, and perhaps matrices, missing; None when less than two are left."""
-    n = len(known.parents)
+    n = len(known)
     keep = np.ones(n, dtype=bool)
     children = np.bincount(known.parents[known.parents >= 0], minlength=n)
     roots = np.flatnonzero((known.parents < 0) & (children >= 2))
@@ -149,14 +113,15 @@ def with_losses(known: Known, losses: Losses, rng: np.random.Generator) -> Known
         keep = rng.random(n) > rng.uniform(0.0, 0.4)
     if keep.sum() < 2:
         return None
-    m = len(known.measured.sizes)
+    m = known.n_matrices
     matrices = None
     if m > 1 and rng.random() < losses.matrices:
         matrices = np.sort(rng.choice(m, size=int(rng.integers(1, m)), replace=False)).tolist()
     return known.kept(keep, matrices)
 
 
-def _example(known: Known) -> Example:
+def example_of(known: KnownFamily) -> Example:
+    """What the network reads of a group, and what it should say."""
     features = np.clip(pair_features(known.measured), -HALF, HALF).astype(np.float16)
-    triples = triple_features(known.measured, everyone(len(known.parents)))
-    return Example(features, triples, known.parents, known.hidden, known.about)
+    triples = triple_features(known.measured, everyone(len(known)))
+    return Example(features, triples, known.parents, known.missing, known.about)

@@ -125,7 +125,7 @@ class Block(nn.Module):
 
 
 class Detector(nn.Module):
-    """Features of all pairs of a group to logits of parenthood and of a hidden parent."""
+    """Features of all pairs of a group to logits of parents and of a missing parent."""
 
     mean: Tensor
     deviation: Tensor

@@ -32,8 +32,8 @@ class TrainingRecipe:
         Standard deviations of Gaussian noise on standardised features.
     drop : float
         Chance of each group of features to be left out of a batch.
-    hidden_weight : float
-        Of the loss on hidden parents.
+    missing_weight : float
+        Of the loss on missing parents.
     smoothing : float
         Of the truth over all possible parents.
     average : float
@@ -48,14 +48,14 @@ class TrainingRecipe:
     tokens: int = 2400
     noise: float = 0.1
     drop: float = 0.1
-    hidden_weight: float = 0.4
+    missing_weight: float = 0.4
     smoothing: float = 0.0
     average: float = 0.999
     seed: int = 0
 
 
 Batch = tuple[Tensor, Tensor, Tensor, Tensor, Tensor]
-"""Features, triples, which models are real, parents (a model's own number for none, -100 at padding), hidden."""
+"""Features, triples, which models are real, parents (a model's own number for none, -100 at padding), missing ones."""
 
 
 def train(
@@ -66,7 +66,7 @@ def train(
     groups: Sequence[str],
     start: Mapping[str, np.ndarray[Any, Any]] | None = None,
     folder: Path | None = None,
-    told: Callable[[dict[str, float]], None] = lambda row: None,
+    report: Callable[[dict[str, float]], None] = lambda row: None,
 ) -> dict[str, np.ndarray[Any, Any]]:
     """Train a network; returns the weights of the epoch that was best on what is left out.
 
@@ -81,7 +81,7 @@ def train(
         Weights to begin with; otherwise drawn, and features standardised by the examples.
     folder : path, optional
         Gets ``state.pt`` after each epoch, from which an interrupted training goes on, and ``curve.csv``.
-    told : callable, optional
+    report : callable, optional
         Called with the figures of each epoch.
     """
     torch.manual_seed(recipe.seed)
@@ -118,7 +118,7 @@ def train(
         progress.epoch += 1
         row = {"epoch": progress.epoch, "loss": total / max(count, 1), **evaluate(averaged.module, left_out, recipe)}
         progress.note(row, averaged.module)
-        told(row)
+        report(row)
         if folder is not None:
             progress.keep(folder, model, averaged, optimiser, rng, (asdict(config), asdict(recipe)))
     return {name: tensor.numpy().copy() for name, tensor in progress.best.items()}
@@ -192,12 +192,12 @@ def evaluate(model: torch.nn.Module, examples: Sequence[Example], recipe: Traini
 
 
 def _loss(model: Detector, batch: Batch, recipe: TrainingRecipe) -> Tensor:
-    features, triples, real, parents, hidden = batch
-    logits, hidden_logits = model(features, triples, real)
+    features, triples, real, parents, missing = batch
+    logits, missing_logits = model(features, triples, real)
     columns = logits.transpose(1, 2)[real]  # (models, n): for each model, over its possible parents
     by_parent = nn.functional.cross_entropy(columns, parents[real], label_smoothing=recipe.smoothing)
-    by_hidden = nn.functional.binary_cross_entropy_with_logits(hidden_logits[real], hidden[real])
-    return by_parent + recipe.hidden_weight * by_hidden
+    by_missing = nn.functional.binary_cross_entropy_with_logits(missing_logits[real], missing[real])
+    return by_parent + recipe.missing_weight * by_missing
 
 
 def _disturbed(batch: Batch, model: Detector, members: Sequence[Tensor], recipe: TrainingRecipe) -> Batch:
@@ -247,12 +247,12 @@ def _padded(group: Sequence[Example]) -> Batch:
     triples = np.zeros((len(group), n, n, n, group[0].triples.shape[3]), dtype=np.float32)
     real = np.zeros((len(group), n), dtype=bool)
     parents = np.full((len(group), n), -100, dtype=np.int64)
-    hidden = np.zeros((len(group), n), dtype=np.float32)
+    missing = np.zeros((len(group), n), dtype=np.float32)
     for k, example in enumerate(group):
         size = len(example.parents)
         features[k, :size, :size] = example.features
         triples[k, :size, :size, :size] = example.triples
         real[k, :size] = True
         parents[k, :size] = np.where(example.parents < 0, np.arange(size), example.parents)
-        hidden[k, :size] = example.hidden
-    return tuple(map(torch.from_numpy, (features, triples, real, parents, hidden)))  # type: ignore[return-value]
+        missing[k, :size] = example.missing
+    return tuple(map(torch.from_numpy, (features, triples, real, parents, missing)))  # type: ignore[return-value]

@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from neural_phylogeny.lab.topologies import draw_parents
 from neural_phylogeny.lab.zoo.recipes import Cell, Recipe, Training
 
 Generator = np.random.Generator
@@ -100,18 +101,8 @@ def _descendants(cell: Cell, root: Run, family: str, recipe: Recipe, seed: int) 
 
 def parents_of(shape: str, descendants: int, depth: int, rng: Generator) -> Sequence[int]:
     """Parents of models 1, 2, ...; model 0 is the root and the other parents come before their children."""
-    if shape in ("chain", "run"):
-        return [min(k, depth - 1) for k in range(descendants)]
-    if shape == "levels":
-        middle = min(descendants, max(1, round(descendants**0.5)))
-        return [0] * middle + [1 + k % middle for k in range(descendants - middle)]
-    if shape == "star":
-        return [0] * descendants
-    level, parents = [0], []
-    for _ in range(descendants):
-        parents.append(int(rng.choice([k for k, at in enumerate(level) if at < depth])))
-        level.append(level[parents[-1]] + 1)
-    return parents
+    topology = {"run": "chain", "tree": "random"}.get(shape, shape)
+    return draw_parents(topology, descendants, rng, depth=depth)
 
 
 def _draw(training: Training, rng: Generator) -> Settings:

@@ -28,8 +28,8 @@ def nearest_older(distance: Matrix, direction: Matrix) -> Parents:
 
     Notes
     -----
-    O(n^2). Where directions run in a circle, the forest with fewest roots, and among those the least total distance,
-    is taken; without circles that is the definition above. One outlier that looks old becomes the root of all.
+    O(n^2). Where directions form a cycle, the forest with fewest roots, and among those the least total distance,
+    is taken; without cycles that is the definition above. One outlier that looks old becomes the root of all.
 
     Examples
     --------

@@ -1,1 +1,1 @@
-"""The tables of the documentation, each by one function."""
+"""The tables of the documentation, each by one function from what it needs to a page."""

@@ -13,11 +13,14 @@ from functools import partial
 from pathlib import Path
 
 import numpy as np
+from numpy.typing import NDArray
 
 from neural_phylogeny.evaluation.metrics import score
-from neural_phylogeny.lab.bench.kept import KeptCollection
+from neural_phylogeny.lab.bench.cached import CachedCollection
 from neural_phylogeny.lab.bench.runs import ALPHA, counts_of
-from neural_phylogeny.lab.bench.suites import SUITES, kept_collections
+from neural_phylogeny.lab.bench.suites import SUITES, cached_collections, data_folder
+from neural_phylogeny.lab.bench.tables.base import Page, Sources
+from neural_phylogeny.lab.markdown import table
 from neural_phylogeny.reconstruction.decide import phylogeny
 from neural_phylogeny.reconstruction.examine import Examined, examine
 from neural_phylogeny.relations.direction import DIRECTION_FEATURES, log_odds
@@ -56,7 +59,7 @@ class Row:
 def ablation(data: Path, suites: Sequence[str] = tuple(SUITES), seeds: int = 8) -> Iterator[Row]:
     """The rows of each suite; costs as much as ``auto`` on its cached collections, 20 times."""
     for suite in suites:
-        collections = kept_collections(SUITES[suite], data, seeds)
+        collections = cached_collections(SUITES[suite], data, seeds)
         examined = [examine(kept.collection, ALPHA) for kept in collections]
         auto = _counts(collections, examined, METHODS["auto"])
         for name in EVIDENCE:
@@ -67,13 +70,25 @@ def ablation(data: Path, suites: Sequence[str] = tuple(SUITES), seeds: int = 8) 
             yield from _rows(suite, feature.name, auto, _counts(collections, weaker, METHODS["auto"]))
 
 
-def table(rows: Sequence[Row]) -> str:
+def rows_table(rows: Sequence[Row]) -> str:
     """One line a row: suite, what is taken away, metric, ``auto``, and the difference with its interval."""
-    lines = ["| suite | without | metric | auto | difference |", "| --- | --- | --- | ---: | ---: |"]
+    fields = []
     for row in rows:
         change = f"{row.difference:+.4f} [{row.low:+.4f}, {row.high:+.4f}]"
-        lines.append(f"| {row.suite} | {row.without} | {row.metric} | {row.auto:.3f} | {change} |")
-    return "\n".join(lines)
+        fields.append([f"{row.suite}, {row.without}", row.metric, f"{row.auto:.3f}", change])
+    return table(["suite, without", "metric", "auto", "difference"], fields)
+
+
+def page(sources: Sources) -> Page:
+    """The rows of every suite, and what is below noise in all of them; a quarter of an hour."""
+    rows = list(ablation(data_folder(sources.data), seeds=sources.seeds))
+    below = ", ".join(noise(rows)) or "nothing"
+    intro = (
+        "`nphylo lab table ablation`. What `auto` loses when one piece of evidence is taken away; in brackets 95 % of "
+        "the paired difference when collections are drawn again."
+    )
+    end = f"Below noise in every suite: {below}."
+    return Page("\n\n".join(["### Ablation of auto", intro, rows_table(rows), end]))
 
 
 def noise(rows: Sequence[Row]) -> list[str]:
@@ -101,10 +116,12 @@ def _says_something(name: str, examined: Sequence[Examined]) -> bool:
     return name in (DIRECTION, INNOVATIONS) or any(table.any() for table in tables)
 
 
-_Counts = dict[str, np.ndarray]  # (n_collections, 2) by metric
+Array = NDArray[np.float64]
+
+_Counts = dict[str, Array]  # (n_collections, 2) by metric
 
 
-def _counts(collections: Sequence[KeptCollection], examined: Sequence[Examined], method: Method) -> _Counts:
+def _counts(collections: Sequence[CachedCollection], examined: Sequence[Examined], method: Method) -> _Counts:
     found = [
         counts_of(score(phylogeny(kept.collection, method, ALPHA, 0, one), kept.truth))
         for kept, one in zip(collections, examined, strict=True)
@@ -125,9 +142,9 @@ def _rows(suite: str, name: str, auto: _Counts, ablated: _Counts) -> Iterator[Ro
         yield Row(suite, name, metric, whole, float(difference), float(low), float(high))
 
 
-def _proportion(counts: np.ndarray) -> np.ndarray:
+def _proportion(counts: Array) -> Array:
     """Right over total, NaN where there is nothing to count: ``(..., 2) -> (...)``."""
-    found: np.ndarray = np.divide(
+    found: Array = np.divide(
         counts[..., 0], counts[..., 1], out=np.full(counts.shape[:-1], np.nan), where=counts[..., 1] > 0
     )
     return found

@@ -1,24 +1,23 @@
-"""What reviewers of the paper asked of the learning-free methods, from the kept collections, in about two minutes.
+"""What reviewers of the paper asked of the learning-free methods, from the cached collections.
 
-    python benchmarks/reviewers.py
-
-Prints Markdown tables: pair direction under other fake initialisations; accuracy against alpha; pair direction of each
-witness by cell and against the distance that a child moved; what a new head does to the summed distance.
+Pair direction under other fake initialisations; accuracy against alpha; pair direction of each feature by cell and
+against the distance that a child moved; what a re-initialised head does to the summed distance.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 from itertools import pairwise
-from pathlib import Path
 
 import numpy as np
+from numpy.typing import NDArray
 
 from neural_phylogeny.evaluation.metrics import score
-from neural_phylogeny.lab.bench.kept import KeptCollection
+from neural_phylogeny.lab.bench.cached import CachedCollection
 from neural_phylogeny.lab.bench.runs import ALPHA
-from neural_phylogeny.lab.bench.suites import find_suite, kept_collections
+from neural_phylogeny.lab.bench.tables.base import Page, Sources
+from neural_phylogeny.lab.markdown import number, table
 from neural_phylogeny.reconstruction.api import METHODS
 from neural_phylogeny.reconstruction.decide import phylogeny
 from neural_phylogeny.reconstruction.examine import examine
@@ -28,16 +27,22 @@ from neural_phylogeny.relations.fake_init import DISTRIBUTIONS, FakeInitialisati
 from neural_phylogeny.statistics.results import Statistics
 from neural_phylogeny.tensors.roles import Role
 
-DATA = Path(__file__).parent / "data"
+SUITES = ("paper", "mixed", "generations", "wild")
+
+FEW = 3
+"""Seeds of the paper's suite that the slower tables look at."""
+
 THREE = ("fake-initialisation", "kurtosis", "largest-weight")
-Row = tuple[str, list[float | int]]
+"""The features that the paper's reviewers asked about."""
+
+Row = tuple[str, Sequence[float | int]]
 
 
-def edges(kept: KeptCollection) -> Iterator[tuple[Statistics, int, int]]:
+def edges(cached: CachedCollection) -> Iterator[tuple[Statistics, int, int]]:
     """Statistics of a group and the positions of the parent and the child, for each true edge."""
-    for group in kept.collection.groups:
-        position = {kept.collection.refs[model].name: row for row, model in enumerate(group.members)}
-        for edge in kept.truth.edges:
+    for group in cached.collection.groups:
+        position = {cached.collection.refs[model].name: row for row, model in enumerate(group.members)}
+        for edge in cached.truth.edges:
             if edge.documented and edge.parent in position and edge.child in position:
                 yield group.statistics, position[edge.parent], position[edge.child]
 
@@ -48,17 +53,12 @@ def share(directions: Iterable[float]) -> float:
     return float((signs > 0).mean() + 0.5 * (signs == 0).mean())
 
 
-def table(header: list[str], rows: Iterable[Row]) -> None:
-    print("\n| " + " | ".join(header) + " |\n|" + " --- |" * len(header))
-    for title, values in rows:
-        print(
-            f"| {title} | "
-            + " | ".join(f"{value:.3f}" if isinstance(value, float) else str(value) for value in values)
-            + " |"
-        )
+def shown(header: Sequence[str], rows: Iterable[Row]) -> str:
+    """A table of numbers."""
+    return table(header, ([title, *map(number, values)] for title, values in rows))
 
 
-def fake_initialisations(collections: list[KeptCollection]) -> Iterator[Row]:
+def fake_initialisations(collections: Sequence[CachedCollection]) -> Iterator[Row]:
     """Rows a distribution, columns a scale: votes of matrices over 16 draws; then closed form and sums."""
     for name in DISTRIBUTIONS:
         yield name, [directed(collections, FakeInitialisation(name, scale, 16)) for scale in (0.1, 1.0, 10.0)]
@@ -69,43 +69,44 @@ def fake_initialisations(collections: list[KeptCollection]) -> Iterator[Row]:
     )
 
 
-def directed(collections: list[KeptCollection], fake: FakeInitialisation) -> float:
+def directed(collections: Sequence[CachedCollection], fake: FakeInitialisation) -> float:
     """Pair direction of a fake initialisation."""
     found = []
-    for kept in collections:
-        known: dict[int, np.ndarray] = {}
-        for statistics, parent, child in edges(kept):
+    for cached in collections:
+        known: dict[int, NDArray[np.float64]] = {}
+        for statistics, parent, child in edges(cached):
             matrix = known.setdefault(id(statistics), nearer(statistics, fake))
             found.append(matrix[parent, child])
     return share(found)
 
 
-def by_alpha(collections: list[KeptCollection], name: str) -> Iterator[Row]:
+def by_alpha(collections: Sequence[CachedCollection], name: str) -> Iterator[Row]:
     """Overall accuracy of a clustering along directions, a column an alpha."""
     method = METHODS[name]
     right: dict[float | str, list[float]] = {}
-    for kept in collections:
-        examined = examine(kept.collection, ALPHA)
+    for cached in collections:
+        examined = examine(cached.collection, ALPHA)
         for alpha in (0.0, 0.25, 0.5, 0.75, 1.0, "stable"):
             varied = replace(method, options=replace(method.options, alpha=alpha))
-            found = score(phylogeny(kept.collection, varied, ALPHA, 0, examined), kept.truth).whole
+            found = score(phylogeny(cached.collection, varied, ALPHA, 0, examined), cached.truth).whole
             if found is not None and found.overall.value is not None:
                 right.setdefault(alpha, []).append(found.overall.value)
     yield name, [float(np.mean(values)) for values in right.values()]
 
 
-def by_witness(collections: list[KeptCollection]) -> Iterator[Row]:
-    """Rows a cell, columns a witness and the sum of the distances with and without heads and embeddings."""
-    for cell in dict.fromkeys(kept.cell for kept in collections):
+def by_feature(collections: Sequence[CachedCollection]) -> Iterator[Row]:
+    """Rows a cell, columns a feature and the sum of the distances with and without heads and embeddings."""
+    for cell in dict.fromkeys(cached.cell for cached in collections):
         found: list[list[float]] = []
-        for kept in collections:
-            if kept.cell == cell:
-                found += [witnesses(*edge) for edge in edges(kept)]
+        for cached in collections:
+            if cached.cell == cell:
+                found += [features(*edge) for edge in edges(cached)]
         if found:
             yield cell, [share(column) for column in zip(*found, strict=True)]
 
 
-def witnesses(statistics: Statistics, parent: int, child: int) -> list[float]:
+def features(statistics: Statistics, parent: int, child: int) -> list[float]:
+    """Of one edge: the fake initialisation, two features, the sum of the three, summed distances, without heads."""
     pair = statistics.subset([parent, child])
     norms = norm_score(pair)
     body = norms[[tensor.role is not Role.BOUNDARY for tensor in pair.alignment.tensors]]
@@ -114,19 +115,20 @@ def witnesses(statistics: Statistics, parent: int, child: int) -> list[float]:
         for witness in DIRECTION_FEATURES
         if witness.name in THREE
     ]
-    return [float(nearer(pair)[0, 1]), *votes[1:], sum(votes), summed(norms)[0, 1], summed(body)[0, 1]]
+    distances = [float(summed(scores)[0, 1]) for scores in (norms, body)]
+    return [float(nearer(pair)[0, 1]), *votes[1:], sum(votes), *distances]
 
 
-def by_distance(collections: list[KeptCollection]) -> Iterator[Row]:
-    """Rows a bin of the distance moved over the norm; columns the number of edges and the witnesses."""
+def by_distance(collections: Sequence[CachedCollection]) -> Iterator[Row]:
+    """Rows a bin of the distance moved over the norm; columns the number of edges and the features."""
     found = []
-    for kept in collections:
-        for statistics, parent, child in edges(kept):
+    for cached in collections:
+        for statistics, parent, child in edges(cached):
             product, norm, norm_of_other = matrix_gram(statistics.subset([parent, child]))
             squared = norm[0, 1] + norm_of_other[0, 1] - 2 * product[0, 1]
             if norm[0, 1] > 0:
                 moved = float(np.sqrt(max(squared, 0.0) / norm[0, 1]))
-                found.append([moved, *witnesses(statistics, parent, child)])
+                found.append([moved, *features(statistics, parent, child)])
     numbers = np.array(found)
     bounds = [0.0, 0.03, 0.1, 0.3, 1.0, np.inf]
     for low, high in pairwise(bounds):
@@ -135,22 +137,24 @@ def by_distance(collections: list[KeptCollection]) -> Iterator[Row]:
             yield f"{low:g} to {high:g}", [len(chosen), *(share(column) for column in chosen[:, 1:].T)]
 
 
-def main() -> None:
-    suites = {name: kept_collections(find_suite(name), DATA, 8) for name in ("paper", "mixed", "generations", "wild")}
-    few = [kept for kept in suites["paper"] if kept.seed < 3]
+def page(sources: Sources) -> Page:
+    """All of them; two to three minutes."""
+    suites = {name: sources.suite(name) for name in SUITES}
+    few = [cached for cached in suites["paper"] if cached.seed < FEW]
+    intro = "`nphylo lab table reviewers`, two to three minutes. 0.5 is chance; undecided counts a half."
+    parts = ["### What reviewers asked of the learning-free methods", intro]
     for title, chosen in (("paper", few), ("mixed", suites["mixed"]), ("wild", suites["wild"])):
         header = [f"fake initialisation, {title}: pair direction", "scale 0.1", "1", "10"]
-        table(header, fake_initialisations(chosen))
+        parts.append(shown(header, fake_initialisations(chosen)))
+        sources.progress(header[0])
     for title, chosen in (("paper", few), ("mixed", suites["mixed"]), ("generations", suites["generations"])):
         header = [f"alpha, {title}: overall", "0", "0.25", "0.5", "0.75", "1", "chosen by stability"]
         names = ("kmeans-along", "mean-shift-along", "agglomerative-along")
-        table(header, (row for name in names for row in by_alpha(chosen, name)))
+        parts.append(shown(header, (row for name in names for row in by_alpha(chosen, name))))
+        sources.progress(header[0])
     columns = ["fake initialisation", "kurtosis", "largest", "all three", "summed distances", "without boundary layers"]
     for title, chosen in suites.items():
-        table([f"{title}: pair direction", *columns], by_witness(chosen))
+        parts.append(shown([f"{title}: pair direction", *columns], by_feature(chosen)))
     for title, chosen in suites.items():
-        table([f"{title}, distance moved / norm", "edges", *columns], by_distance(chosen))
-
-
-if __name__ == "__main__":
-    main()
+        parts.append(shown([f"{title}, distance moved / norm", "edges", *columns], by_distance(chosen)))
+    return Page("\n\n".join(parts))

@@ -1,22 +1,19 @@
 """How much of the weights must be read? Trees from samples against the trees from everything.
 
-    python benchmarks/sampling.py [--data FOLDER_WITH_mnist.npz] [--zoo FOLDER] [--shares 1,0.3,...]
-
-Trains families of networks of more than ten million parameters (``benchmarks/sampling/*.toml``: dense,
-convolutional, residual, transformers; about a quarter of an hour on one core, 40 MB a model, kept in ``--zoo``),
-tells their trees from samples of different sizes and writes ``docs/tables/sampling.md`` and ``sampling.png``. The
-digits of scikit-learn serve where no folder of data is given; of a folder the first 3,000 training and 300 test images
-are taken. Seconds are of one thread, with the files in the system's cache.
+Families of networks of more than ten million parameters (``recipes/*.toml``: dense, convolutional, residual,
+transformers) are trained, about a quarter of an hour on one core and 40 MB a model, and read at several shares. The
+digits of scikit-learn serve where no data sets are given; of those the first 3,000 training and 300 test images are
+taken. Seconds are of one thread, with the files in the system's cache.
 """
 
 from __future__ import annotations
 
-import argparse
 import os
 import tempfile
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -24,20 +21,22 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
 from neural_phylogeny.evaluation.truth import Truth, read_truth
+from neural_phylogeny.lab.bench.tables.base import Page, Progress, Sources
+from neural_phylogeny.lab.markdown import table
 from neural_phylogeny.lab.zoo.make import make
 from neural_phylogeny.lab.zoo.recipes import read_recipe
 from neural_phylogeny.reconstruction.api import reconstruct
 from neural_phylogeny.records import Phylogeny
 
-HERE = Path(__file__).parent
-TABLES = HERE.parent / "docs" / "tables"
+RECIPES = Path(__file__).parent / "recipes"
+
 COLLECTIONS = {"wide-fc": 2, "wide-conv": 2, "wide-resnet": 2, "wide-vit": 1}
 """How many are made of each recipe."""
 
 DATA_SETS = ("mnist", "fmnist", "emnist_letters", "kannada_mnist", "notmnist_letters")
 SHARES = (1.0, 0.3, 0.1, 0.03, 0.01, 0.003, 0.001)
 SURE = 0.7
-"""Parenthood from which on an edge told from all weights counts as sure."""
+"""Probability from which on an edge from all weights counts as sure."""
 
 
 @dataclass(frozen=True)
@@ -57,30 +56,19 @@ class Row:
     shift: float
     right: int
     true: int
-    same_kin: bool
+    same_families: bool
 
 
-def main() -> None:
-    """Make the families, read them at every share, write the table and the picture."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--data", type=Path, help="folder of data sets")
-    parser.add_argument("--zoo", type=Path, help="where the families go; by default a folder that is removed again")
-    parser.add_argument("--shares", type=lambda text: [float(part) for part in text.split(",")], default=SHARES)
-    parser.add_argument("--out", type=Path, default=TABLES)
-    arguments = parser.parse_args()
+def page(sources: Sources) -> Page:
+    """Make the families, read them at every share. Half an hour of a core; ``work`` keeps what was trained."""
     with tempfile.TemporaryDirectory() as temporary:
-        zoo = arguments.zoo or Path(temporary)
-        data = None if arguments.data is None else thinned(arguments.data, zoo / "data")
+        zoo = sources.work or Path(temporary)
+        data = None if sources.sets is None else thinned(sources.sets, zoo / "data")
         rows = []
         for recipe, collections in COLLECTIONS.items():
-            folders = make(
-                read_recipe(str(HERE / "sampling" / f"{recipe}.toml")), zoo, collections=collections, data=data
-            )
-            for folder in folders:
-                rows += compared(folder, sorted(arguments.shares, reverse=True))
-    arguments.out.mkdir(parents=True, exist_ok=True)
-    (arguments.out / "sampling.md").write_text(table(rows), encoding="utf-8")
-    draw(rows, arguments.out / "sampling.png")
+            for folder in make(read_recipe(str(RECIPES / f"{recipe}.toml")), zoo, collections=collections, data=data):
+                rows += compared(folder, SHARES, sources.progress)
+    return Page(text_of(rows), {"sampling.png": partial(draw, rows)})
 
 
 def thinned(source: Path, target: Path) -> Path:
@@ -97,7 +85,7 @@ def thinned(source: Path, target: Path) -> Path:
     return target
 
 
-def compared(folder: Path, shares: Sequence[float]) -> list[Row]:
+def compared(folder: Path, shares: Sequence[float], progress: Progress) -> list[Row]:
     """One collection at every share, the largest first: the others are held against it."""
     truth = read_truth(folder / "truth.json")
     name = f"{folder.parent.name}/{folder.name}"
@@ -110,7 +98,7 @@ def compared(folder: Path, shares: Sequence[float]) -> list[Row]:
         seconds, n_bytes = time.perf_counter() - started, bytes_read() - before
         whole = whole or answer
         rows.append(row(name, share, answer, whole, truth, n_bytes, seconds))
-        print(rows[-1], flush=True)
+        progress(f"{name} at {share:.1%}: {rows[-1].kept} of {rows[-1].edges} edges as from everything")
     return rows
 
 
@@ -118,7 +106,7 @@ def row(
     name: str, share: float, answer: Phylogeny, whole: Phylogeny, truth: Truth, n_bytes: int, seconds: float
 ) -> Row:
     """Hold an answer against that from the whole weights and against the truth."""
-    said, reference = ({(edge.parent, edge.child) for edge in found.edges} for found in (answer, whole))
+    found, reference = ({(edge.parent, edge.child) for edge in one.edges} for one in (answer, whole))
     now, then = ({(edge.parent, edge.child): edge.confidence or 0.0 for edge in a.edges} for a in (answer, whole))
     sure = {(edge.parent, edge.child) for edge in whole.edges if (edge.confidence or 0.0) >= SURE}
     true = {(edge.parent, edge.child) for edge in truth.edges}
@@ -129,19 +117,19 @@ def row(
         n_bytes,
         seconds,
         len(reference),
-        len(said & reference),
-        len(said - reference),
+        len(found & reference),
+        len(found - reference),
         len(sure),
-        len(said & sure),
-        sum(abs(now[edge] - then[edge]) for edge in said & reference),
-        len(said & true),
+        len(found & sure),
+        sum(abs(now[edge] - then[edge]) for edge in found & reference),
+        len(found & true),
         len(true),
         families(answer) == families(whole),
     )
 
 
 def families(answer: Phylogeny) -> set[frozenset[str]]:
-    """Which models are told to be related."""
+    """Which models are related by an answer."""
     found: dict[int | None, set[str]] = {}
     for model in answer.models:
         found.setdefault(model.family, set()).add(model.name)
@@ -160,37 +148,39 @@ def pooled(rows: Sequence[Row], field: str, of: str) -> float:
     return wanted / max(total, 1.0)
 
 
-def table(rows: Sequence[Row]) -> str:
+def text_of(rows: Sequence[Row]) -> str:
     """The page: all collections together, then each."""
     names = list(dict.fromkeys(r.collection for r in rows))
-    lines = [
-        "# Trees from a sample of the weights",
-        "",
+    intro = (
         f"{len(names)} collections of two or three families of networks of more than ten million parameters, trained "
-        "and read by `python benchmarks/sampling.py --data FOLDER`; method `auto`, one thread, files in the system's "
+        "and read by `nphylo lab table sampling --sets FOLDER`; method `auto`, one thread, files in the system's "
         "cache. *Read* is the share of the compared values that was read (small tensors are read whole); *edges as "
-        "from everything* the share of the edges told from all weights that is told from the sample too, *sure edges* "
-        f"the same for those told with a parenthood of {SURE:.0%} and more, *other edges* those told from the sample "
-        "alone, *shift* the mean change of the parenthood that the detector gives to the same edges.",
-        "",
-        "![share read against agreement and accuracy](sampling.png)",
-        "",
-        "| asked | read | MB read | seconds | edges as from everything | sure edges | other edges | shift "
-        "| same families | exact parents |",
-        "|---|---|---|---|---|---|---|---|---|---|",
-    ]
-    for share in dict.fromkeys(r.asked for r in rows):
-        lines.append(_line([r for r in rows if r.asked == share]))
-    lines += ["", "The same by collection, share of edges as from everything and exact parents right:", ""]
-    lines += [f"| asked | {' | '.join(names)} |", "|---" * (1 + len(names)) + "|"]
-    for share in dict.fromkeys(r.asked for r in rows):
+        "from everything* the share of the edges from all weights that the sample gives too, *sure edges* the same for "
+        f"those with a probability of {SURE:.0%} and more, *other edges* those from the sample alone, *shift* the mean "
+        "change of the probability of the same edges."
+    )
+    shares = list(dict.fromkeys(r.asked for r in rows))
+    header = ["asked", "read", "MB read", "seconds", "edges as from everything", "sure edges", "other edges", "shift"]
+    together = table(
+        [*header, "same families", "exact parents"], (_line([r for r in rows if r.asked == s]) for s in shares)
+    )
+    by_collection = []
+    for share in shares:
         cells = [next(r for r in rows if (r.asked, r.collection) == (share, name)) for name in names]
-        lines.append(f"| {share:.1%} | " + " | ".join(f"{c.kept}/{c.edges}, {c.right}/{c.true}" for c in cells) + " |")
-    return "\n".join([*lines, ""])
+        by_collection.append([f"{share:.1%}", *(f"{c.kept}/{c.edges}, {c.right}/{c.true}" for c in cells)])
+    parts = [
+        "# Trees from a sample of the weights",
+        intro,
+        "![share read against agreement and accuracy](sampling.png)",
+        together,
+        "The same by collection, share of edges as from everything and exact parents right:",
+        table(["asked", *names], by_collection),
+    ]
+    return "\n\n".join(parts)
 
 
-def _line(rows: Sequence[Row]) -> str:
-    cells = [
+def _line(rows: Sequence[Row]) -> list[str]:
+    return [
         f"{rows[0].asked:.1%}",
         f"{min(r.read for r in rows):.2%} to {max(r.read for r in rows):.2%}",
         f"{sum(r.n_bytes for r in rows) / 1e6:,.1f}",
@@ -201,10 +191,9 @@ def _line(rows: Sequence[Row]) -> str:
         ),
         f"{sum(r.other for r in rows)}",
         f"{pooled(rows, 'shift', 'kept'):.3f}",
-        f"{sum(r.same_kin for r in rows)}/{len(rows)}",
+        f"{sum(r.same_families for r in rows)}/{len(rows)}",
         f"{pooled(rows, 'right', 'true'):.3f} ({sum(r.right for r in rows)}/{sum(r.true for r in rows)})",
     ]
-    return f"| {' | '.join(cells)} |"
 
 
 def draw(rows: Sequence[Row], target: Path) -> None:
@@ -220,7 +209,7 @@ def draw(rows: Sequence[Row], target: Path) -> None:
         axes.plot([r.read for r in own], [r.kept / r.edges for r in own], color="tab:blue", alpha=0.25, linewidth=1)
     for field, of, colour, label in (
         ("kept", "edges", "tab:blue", "edges as from all weights (thin: each collection)"),
-        ("sure_kept", "sure", "tab:green", f"of them, those with a parenthood of {SURE:.0%} and more"),
+        ("sure_kept", "sure", "tab:green", f"of them, those with a probability of {SURE:.0%} and more"),
         ("right", "true", "tab:orange", "exact parents right"),
     ):
         values = [pooled(group, field, of) for group in by_share]
@@ -235,7 +224,3 @@ def draw(rows: Sequence[Row], target: Path) -> None:
     axes.legend(loc="lower right", frameon=False, fontsize=9)
     axes.grid(alpha=0.2)
     figure.savefig(target, metadata={"Software": ""})
-
-
-if __name__ == "__main__":
-    main()

@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from neural_phylogeny.lab.bench.aggregate import Summary, summarise
 from neural_phylogeny.lab.bench.runs import Result
 from neural_phylogeny.lab.bench.suites import Suite
+from neural_phylogeny.lab.markdown import table
 
 ResultsByMethod = Mapping[str, Sequence[Result]]
 
@@ -40,7 +41,7 @@ def by_method(results: ResultsByMethod) -> str:
         fields = [_field(summarise(found, metric), metric in WITH_INTERVAL) for metric in metrics]
         seconds = sum(result.seconds for result in found) / len(found)
         rows.append([method, *fields, f"{seconds:.3f}"])
-    return _table(["method", *(METRICS[metric] for metric in metrics), "s / collection"], rows)
+    return table(["method", *(METRICS[metric] for metric in metrics), "s / collection"], rows)
 
 
 def by_cell(results: ResultsByMethod, metric: str) -> str:
@@ -59,9 +60,9 @@ def by_cell(results: ResultsByMethod, metric: str) -> str:
         if known:
             best = min(known) if metric in LOWER_IS_BETTER else max(known)
             rows.append([cell, *(_best(column[row], best) for column in columns)])
-    table = _table([f"{METRICS[metric]}, by cell", *(methods[0] for methods in columns.values())], rows)
+    columns_of_cells = table([f"{METRICS[metric]}, by cell", *(methods[0] for methods in columns.values())], rows)
     alike = [f"`{first}`: {', '.join(others)}" for first, *others in columns.values() if others]
-    return f"{table}\n\nThe same in every cell: {'; '.join(alike)}." if alike else table
+    return f"{columns_of_cells}\n\nThe same in every cell: {'; '.join(alike)}." if alike else columns_of_cells
 
 
 def macro_row(results: ResultsByMethod, metrics: Sequence[str]) -> str:
@@ -70,10 +71,10 @@ def macro_row(results: ResultsByMethod, metrics: Sequence[str]) -> str:
     for method, found in results.items():
         summaries = [summarise(found, metric) for metric in metrics]
         rows.append([method, *(f"{s.micro:.3f} / {s.macro:.3f}" if s else "–" for s in summaries)])
-    return _table(["micro / macro", *(METRICS[metric] for metric in metrics)], rows)
+    return table(["micro / macro", *(METRICS[metric] for metric in metrics)], rows)
 
 
-def report(suite: Suite, results: ResultsByMethod, plot: str | None = None) -> str:
+def page(suite: Suite, results: ResultsByMethod, plot: str | None = None) -> str:
     """Everything about one suite; ``plot`` is the path of its picture."""
     first = next(iter(results.values()))
     seeds = {cell: sum(r.cell == cell for r in first) for cell in dict.fromkeys(r.cell for r in first)}
@@ -102,8 +103,3 @@ def _best(summary: Summary | None, best: float) -> str:
         return "–"
     text = f"{summary.micro:.2f}"
     return f"**{text}**" if text == f"{best:.2f}" else text
-
-
-def _table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
-    lines = [header, ["---"] + ["---:"] * (len(header) - 1), *rows]
-    return "\n".join(f"| {' | '.join(line)} |" for line in lines)

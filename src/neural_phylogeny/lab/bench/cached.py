@@ -1,4 +1,4 @@
-"""Kept collections: what one pass measured of a collection, and its truth, so that no table needs the weights."""
+"""Cached collections: the statistics of one pass and the truth, so that no table needs the weights."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ TRUTH = "truth.json"
 
 
 @dataclass(frozen=True)
-class KeptCollection:
+class CachedCollection:
     """A measured collection with its truth, and its place in a suite."""
 
     cell: str
@@ -49,10 +49,10 @@ def find_collections(folder: Path) -> list[tuple[str, int, Path]]:
     return sorted(found)
 
 
-def keep(folder: Path, target: Path) -> bool:
-    """Measure the collection in a folder and keep it in a file; returns whether that was needed.
+def cache(folder: Path, target: Path) -> bool:
+    """Measure the collection in a folder and write a file; returns whether that was needed.
 
-    One read of the checkpoints. What was kept already of the same truth is left as it is.
+    One read of the checkpoints. A file with the same truth is left as it is.
     """
     truth = (folder / TRUTH).read_text(encoding="utf-8")
     if target.exists() and load(target).about.get("truth") == truth:
@@ -76,17 +76,17 @@ def keep(folder: Path, target: Path) -> bool:
     return True
 
 
-def load_kept(path: Path) -> KeptCollection:
-    """Read a kept collection; its cell and seed are the names of its folder and file.
+def load_cached(path: Path) -> CachedCollection:
+    """Read a cached collection; its cell and seed are the names of its folder and file.
 
     Raises
     ------
     SavedFileError
-        When it is damaged, or no kept collection.
+        When it is damaged, or no cached collection.
     """
     saved = load(path)
     try:
-        about = Fields(dict(saved.about), "kept collection")
+        about = Fields(dict(saved.about), "cached collection")
         models = about.objects("models")
         truth = parse_truth(about.text("truth"), default_group=path.parent.name)
         groups = [replace(group, statistics=expand(group.statistics)) for group in saved.groups]
@@ -104,7 +104,7 @@ def load_kept(path: Path) -> KeptCollection:
     except SavedFileError as error:
         raise SavedFileError(f"{path}: {error}") from error
     seed = int(path.stem) if path.stem.isdecimal() else 0
-    return KeptCollection(path.parent.name, seed, collection, truth)
+    return CachedCollection(path.parent.name, seed, collection, truth)
 
 
 def pair_of(collection: Collection, a: str, b: str) -> Collection | None:

@@ -1,4 +1,4 @@
-"""Collections kept without their weights: the same answers, and no file taken for what it is not."""
+"""Collections cached without their weights: the same answers, and no file taken for what it is not."""
 
 import json
 import shutil
@@ -9,7 +9,7 @@ import pytest
 
 from neural_phylogeny import demo
 from neural_phylogeny.errors import SavedFileError
-from neural_phylogeny.lab.bench.kept import find_collections, keep, load_kept, pair_of
+from neural_phylogeny.lab.bench.cached import cache, find_collections, load_cached, pair_of
 from neural_phylogeny.reconstruction.api import METHODS
 from neural_phylogeny.reconstruction.collect import gather
 from neural_phylogeny.reconstruction.decide import phylogeny
@@ -26,8 +26,8 @@ def family(tmp_path):
 
 def test_the_answer_is_that_of_the_checkpoints(family, tmp_path):
     target = tmp_path / "kept" / "cell" / "3.npz"
-    assert keep(family, target)
-    kept = load_kept(target)
+    assert cache(family, target)
+    kept = load_cached(target)
     assert (kept.cell, kept.seed) == ("cell", 3)
     assert len(kept.truth.edges) == 12
     direct = gather(family, Reading())
@@ -38,17 +38,17 @@ def test_the_answer_is_that_of_the_checkpoints(family, tmp_path):
 
 
 def test_nothing_of_where_it_was_measured_is_kept(family, tmp_path):
-    keep(family, tmp_path / "3.npz")
+    cache(family, tmp_path / "3.npz")
     assert str(tmp_path).encode() not in np.load(tmp_path / "3.npz")["header"].tobytes()
 
 
 def test_what_is_kept_is_not_measured_again_unless_the_truth_changed(family, tmp_path):
     target = tmp_path / "3.npz"
-    assert [keep(family, target), keep(family, target)] == [True, False]
+    assert [cache(family, target), cache(family, target)] == [True, False]
     truth = json.loads((family / "truth.json").read_text()) | {"edges": []}
     (family / "truth.json").write_text(json.dumps(truth))
-    assert keep(family, target)
-    assert load_kept(target).truth.edges == ()
+    assert cache(family, target)
+    assert load_cached(target).truth.edges == ()
 
 
 def test_collections_are_found_in_order(family):
@@ -67,26 +67,26 @@ def test_a_folder_without_collections(tmp_path):
 
 
 def test_a_pass_without_a_truth_is_no_kept_collection(family, tmp_path):
-    keep(family, tmp_path / "3.npz")
+    cache(family, tmp_path / "3.npz")
     bare = replace(load(tmp_path / "3.npz"), about={})
     with open(tmp_path / "bare.npz", "wb") as file:
         save(file, bare)
     with pytest.raises(SavedFileError, match=r"bare\.npz.*models"):
-        load_kept(tmp_path / "bare.npz")
+        load_cached(tmp_path / "bare.npz")
 
 
 @pytest.mark.parametrize("cut", [0, 100, 5000])
 def test_a_damaged_file_is_refused(family, tmp_path, cut):
-    keep(family, tmp_path / "3.npz")
+    cache(family, tmp_path / "3.npz")
     content = (tmp_path / "3.npz").read_bytes()
     (tmp_path / "3.npz").write_bytes(content[:cut])
     with pytest.raises(SavedFileError, match=r"3\.npz"):
-        load_kept(tmp_path / "3.npz")
+        load_cached(tmp_path / "3.npz")
 
 
 def test_a_pair_is_a_collection_of_its_own(family, tmp_path):
-    keep(family, tmp_path / "3.npz")
-    kept = load_kept(tmp_path / "3.npz")
+    cache(family, tmp_path / "3.npz")
+    kept = load_cached(tmp_path / "3.npz")
     edge = kept.truth.edges[0]
     pair = pair_of(kept.collection, edge.parent, edge.child)
     assert pair is not None

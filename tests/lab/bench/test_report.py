@@ -1,4 +1,4 @@
-from neural_phylogeny.lab.bench import markdown
+from neural_phylogeny.lab.bench import report
 from neural_phylogeny.lab.bench.runs import Result
 from neural_phylogeny.lab.bench.suites import SUITES
 
@@ -9,25 +9,25 @@ RESULTS = {
 
 
 def test_a_row_a_method_and_a_column_a_metric_that_anything_is_known_of():
-    table = markdown.by_method(RESULTS).splitlines()
+    table = report.by_method(RESULTS).splitlines()
     assert table[0] == "| method | overall | s / collection |"
     assert table[2].startswith("| auto | 0.50 [0.25, 0.75] | 0.500 |")
     assert table[3].startswith("| star | 0.25 [0.25, 0.25] | 0.100 |")
 
 
 def test_the_best_of_a_cell_is_bold_and_what_is_unknown_a_dash():
-    table = markdown.by_cell(RESULTS, "overall").splitlines()
+    table = report.by_cell(RESULTS, "overall").splitlines()
     assert table[2:] == ["| a | **0.75** | 0.25 |", "| b | **0.25** | – |"]
 
 
 def test_a_report_says_what_it_is_about():
-    text = markdown.report(SUITES["mixed"], RESULTS, "mixed.png")
+    text = report.page(SUITES["mixed"], RESULTS, "mixed.png")
     assert text.startswith("### mixed: optimisers, decay")
     assert "2 collections in 2 cells, 8 models" in text
     assert text.endswith("(mixed.png)\n")
 
 
 def test_methods_that_agree_in_every_cell_share_a_column():
-    text = markdown.by_cell(RESULTS | {"kmeans": RESULTS["star"]}, "overall")
+    text = report.by_cell(RESULTS | {"kmeans": RESULTS["star"]}, "overall")
     assert text.splitlines()[0] == "| overall, by cell | auto | star |"
     assert text.endswith("The same in every cell: `star`: kmeans.")

@@ -1,4 +1,4 @@
-"""From waves of families to a detector: an ensemble is trained, its confidence fitted on what was left out."""
+"""From batches of families to a detector: an ensemble is trained, its confidence fitted on what was left out."""
 
 from __future__ import annotations
 
@@ -14,35 +14,41 @@ from neural_phylogeny.detector.features import groups as feature_groups
 from neural_phylogeny.detector.features import names
 from neural_phylogeny.detector.network import TrainedDetector, forward, softmax
 from neural_phylogeny.errors import SavedFileError
+from neural_phylogeny.lab.families.batches import batch_number, batch_paths
 from neural_phylogeny.lab.training.assessment import assess
 from neural_phylogeny.lab.training.examples import Example, Losses, read_examples
 
 LEFT_OUT = 25
-"""One wave in so many is never trained on."""
+"""One batch in so many is never trained on."""
 
-Told = Callable[[str], None]
+Report = Callable[[str], None]
 
 
-def wave_files(folder: Path) -> tuple[list[Path], list[Path]]:
-    """Waves to train on, and those left out.
+def is_left_out(path: Path) -> bool:
+    """Whether a batch is never trained on, by its number."""
+    return batch_number(path) % LEFT_OUT == 0
+
+
+def divided(folder: Path) -> tuple[list[Path], list[Path]]:
+    """Batches to train on, and those left out.
 
     Raises
     ------
     SavedFileError
         When there are too few.
     """
-    paths = sorted(folder.glob("wave-*.npz"))
-    left_out = [path for path in paths if int(path.stem.rpartition("-")[2]) % LEFT_OUT == 0]
-    chosen = [path for path in paths if path not in set(left_out)]
+    paths = batch_paths(folder)
+    left_out = [path for path in paths if is_left_out(path)]
+    chosen = [path for path in paths if not is_left_out(path)]
     if not chosen or not left_out:
         raise SavedFileError(
-            f"{folder}: expected waves of families here, wave-000000.npz and more; make them with "
-            f"nphylo lab detector families --out {folder}"
+            f"{folder}: expected batches with and without numbers that {LEFT_OUT} divides, to train on and to be left "
+            f"out; make more with nphylo lab families make tiny --out {folder}"
         )
     return chosen, left_out
 
 
-def fit(
+def train_ensemble(
     folder: Path,
     networks: int,
     recipe: Any,
@@ -51,14 +57,14 @@ def fit(
     start: TrainedDetector | None = None,
     states: Path | None = None,
     about: Mapping[str, Any] | None = None,
-    told: Told = lambda text: None,
+    report: Report = lambda text: None,
 ) -> TrainedDetector:
-    """Train an ensemble on the waves of a folder; needs torch.
+    """Train an ensemble on the batches of a folder; needs torch.
 
     Parameters
     ----------
     folder : path
-        Of ``nphylo lab detector families``.
+        Of ``nphylo lab families make``.
     networks : int
         Of the ensemble; their seeds follow that of the recipe.
     recipe : TrainingRecipe
@@ -71,15 +77,15 @@ def fit(
         Folder from which an interrupted training goes on.
     about : dict, optional
         What else the file should tell.
-    told : callable
+    report : callable
         Called with a line now and then.
     """
     from neural_phylogeny.lab.training.train import train
 
-    chosen, left_out_files = wave_files(folder)
+    chosen, left_out_files = divided(folder)
     examples = read_examples(chosen, losses, recipe.seed)
     left_out = read_examples(left_out_files, losses, recipe.seed)
-    told(f"{len(examples)} groups to train on, {len(left_out)} left out")
+    report(f"{len(examples)} groups to train on, {len(left_out)} left out")
     config = start.config if start is not None else config or DetectorConfig(n_features=len(names()))
     recipe = recipe if start is None else replace(recipe, rate=recipe.rate / 10.0)
     groups = feature_groups()
@@ -87,25 +93,25 @@ def fit(
     for k in range(networks):
         state = states / f"network-{k}" if states is not None else None
 
-        def report(row: dict[str, float], k: int = k) -> None:
-            told(f"network {k}  " + "  ".join(f"{key} {value:.4g}" for key, value in row.items()))
+        def report_epoch(row: dict[str, float], k: int = k) -> None:
+            report(f"network {k}  " + "  ".join(f"{key} {value:.4g}" for key, value in row.items()))
 
         begun = None if start is None else start.networks[k % len(start.networks)]
         own = replace(recipe, seed=recipe.seed + k)
-        trained.append(train(examples, left_out, config, own, groups, begun, state, report))
-    known = {"recipe": asdict(recipe), "groups": len(examples), "waves": len(chosen), **(about or {})}
+        trained.append(train(examples, left_out, config, own, groups, begun, state, report_epoch))
+    known = {"recipe": asdict(recipe), "groups": len(examples), "batches": len(chosen), **(about or {})}
     return calibrated(TrainedDetector(config, trained, names(), known), left_out)
 
 
 def calibrated(detector: TrainedDetector, examples: Sequence[Example]) -> TrainedDetector:
-    """With the temperatures that make what it says of examples likeliest; a search over a grid of logarithms."""
-    said = [
+    """With the temperatures of least negative log-likelihood on examples; a search over a grid of logarithms."""
+    found = [
         [forward(detector.config, weights, example.inputs) for weights in detector.networks] for example in examples
     ]
 
-    def unlikelihood(temperature: float) -> float:
+    def nll(temperature: float) -> float:
         total, models = 0.0, 0
-        for example, logits in zip(examples, said, strict=True):
+        for example, logits in zip(examples, found, strict=True):
             n = len(example.parents)
             probability = np.mean([softmax(one.astype(np.float64) / temperature) for one, _ in logits], axis=0)
             truth = np.where(example.parents < 0, np.arange(n), example.parents)
@@ -113,30 +119,30 @@ def calibrated(detector: TrainedDetector, examples: Sequence[Example]) -> Traine
             models += n
         return total / max(models, 1)
 
-    def unlikelihood_of_hidden(temperature: float) -> float:
+    def nll_of_missing(temperature: float) -> float:
         total = 0.0
-        for example, logits in zip(examples, said, strict=True):
+        for example, logits in zip(examples, found, strict=True):
             probability = np.mean([1.0 / (1.0 + np.exp(-one / temperature)) for _, one in logits], axis=0)
-            right = np.where(example.hidden, probability, 1.0 - probability)
+            right = np.where(example.missing, probability, 1.0 - probability)
             total -= float(np.log(np.maximum(right, 1e-12)).sum())
         return total
 
     grid = np.exp(np.linspace(np.log(0.5), np.log(3.0), 37)).tolist()
     return replace(
         detector,
-        temperature=min(grid, key=unlikelihood),
-        hidden_temperature=min(grid, key=unlikelihood_of_hidden),
+        temperature=min(grid, key=nll),
+        missing_temperature=min(grid, key=nll_of_missing),
     )
 
 
-def assessment_lines(detector: TrainedDetector, examples: Sequence[Example], by: str = "regime") -> list[str]:
+def assessment_lines(detector: TrainedDetector, examples: Sequence[Example], by: str = "topology") -> list[str]:
     """A line for all examples and for each value of what is known of them."""
     lines = []
     for title, found in assess(detector, examples, by).items():
-        hidden = f"{found.found} of {found.orphans} told, {found.alarms} false of {found.complete}"
+        missing = f"{found.found} of {found.orphans} found, {found.alarms} of {found.complete} false"
         lines.append(
             f"{title:12s} {found.groups:5d} groups  overall {found.overall:.3f}  direction {found.direction:.3f}  "
             f"exact {found.exact / max(found.groups, 1):.3f}  calibration error {found.calibration_error:.3f}  "
-            f"hidden parents {hidden}"
+            f"missing parents {missing}"
         )
     return lines
