@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from neural_phylogeny.relations.existence import matrix_gram
+from neural_phylogeny.relations.existence import compared_pairs, matrix_gram
 from neural_phylogeny.relations.fake_init import FakeInitialisation, nearer, summed
 from neural_phylogeny.relations.matrix_scores import kurtosis_score
 from neural_phylogeny.relations.merges import merges
@@ -41,6 +41,7 @@ class MeasuredFamily:
             distance=np.sqrt(squared),
             direction=found.direction,
             lighter_tails=summed(kurtosis_score(found.statistics)),
+            comparable=compared_pairs(found.statistics),
         )
         return cls(found, tuple(rows), pairs.of(rows), seed)
 

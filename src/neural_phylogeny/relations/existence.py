@@ -273,12 +273,30 @@ def matrix_gram(statistics: Statistics) -> tuple[Matrix, Matrix, Matrix]:
         if not tensor.is_matrix:
             continue
         gram = arrays["gram"]
-        squares = np.diag(gram)
-        finite = np.isfinite(squares)[:, None] & np.isfinite(squares)[None, :] & tensor.pairs
-        at = np.ix_(tensor.members, tensor.members)
+        finite, at = _finite_pairs(tensor, gram), np.ix_(tensor.members, tensor.members)
         product[at] += np.where(finite, gram, 0.0)
-        norm[at] += np.where(finite, squares[:, None], 0.0)
+        norm[at] += np.where(finite, np.diag(gram)[:, None], 0.0)
     return product, norm, norm.T
+
+
+def compared_pairs(statistics: Statistics) -> Mask:
+    """Which pairs have a compared matrix with finite values, however small, ``(n_models, n_models)``.
+
+    A cosine does not tell: the squares of denormal weights vanish in single precision.
+    """
+    n = statistics.alignment.n_models
+    found = np.zeros((n, n), dtype=bool)
+    for tensor, arrays in statistics:
+        if tensor.is_matrix:
+            found[np.ix_(tensor.members, tensor.members)] |= _finite_pairs(tensor, arrays["gram"])
+    return found
+
+
+def _finite_pairs(tensor: AlignedTensor, gram: Matrix) -> Mask:
+    """Pairs of a tensor's members that it counts for and whose values are finite in both."""
+    finite = np.isfinite(np.diag(gram))
+    found: Mask = finite[:, None] & finite[None, :] & tensor.pairs
+    return found
 
 
 def matrix_cosine(statistics: Statistics) -> Matrix:

@@ -46,12 +46,14 @@ def family_of(
     squares = np.diag(gram)
     by_norm = squares[None, :] - squares[:, None]
     scale = np.sqrt(np.outer(squares, squares))
+    cosine = _or(cosine, np.divide(gram, scale, out=np.full_like(scale, np.nan), where=scale > 0))
     pairs = Pairs(
-        cosine=_or(cosine, np.divide(gram, scale, out=np.full_like(scale, np.nan), where=scale > 0)),
+        cosine=cosine,
         gram=gram,
         distance=_or(distance, np.sqrt(np.maximum(squares[:, None] + squares - gram - gram.T, 0.0))),
         direction=_or(direction, np.sign(by_norm)),
         lighter_tails=_or(lighter_tails, np.zeros_like(scale)),
+        comparable=np.isfinite(cosine),
     )
     return Family(
         ArrayData(

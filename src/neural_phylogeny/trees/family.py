@@ -54,6 +54,7 @@ class Pairs:
     distance: Matrix
     direction: Matrix
     lighter_tails: Matrix
+    comparable: NDArray[np.bool_]
 
     def of(self, rows: Sequence[int]) -> Pairs:
         """The same of some of the models, in the given order."""
@@ -64,6 +65,7 @@ class Pairs:
             distance=self.distance[at],
             direction=self.direction[at],
             lighter_tails=self.lighter_tails[at],
+            comparable=self.comparable[at],
         )
 
 
@@ -136,7 +138,7 @@ class Family:
     @cached_property
     def comparable(self) -> NDArray[np.bool_]:
         """Which pairs have a compared matrix, ``(n, n)``; a model with itself always."""
-        found: NDArray[np.bool_] = np.isfinite(self.cosine) | np.eye(len(self), dtype=bool)
+        found: NDArray[np.bool_] = self.data.pairs.comparable | np.eye(len(self), dtype=bool)
         return found
 
     def nearer(self, fake: FakeInitialisation) -> Matrix:
