@@ -128,7 +128,6 @@ def test_the_front_page_quotes_what_the_demo_prints():
 
 
 @pytest.mark.wild
-@pytest.mark.skip(reason="the walkthrough waits for the final names of the findings")
 def test_the_walkthrough_quotes_what_its_steps_print(wild):
     examples = runpy.run_path(str(ROOT / "docs" / "make_examples.py"))
     page = (ROOT / "docs" / "walkthrough.md").read_text(encoding="utf-8")
