@@ -226,10 +226,10 @@ def bombs() -> dict[str, bytes]:
 def test_a_bomb_costs_little_and_is_no_traceback(tmp_path, monkeypatch, name, write):
     monkeypatch.setattr(unpickler, "STEPS", STEPS)
     path = write(tmp_path / "x.pt", bombs()[name])
-    began = time.monotonic()
+    began = time.process_time()  # a loaded machine is no fault of the code
     with pytest.raises(CheckpointError):
         read_all(path)
-    assert time.monotonic() - began < 20
+    assert time.process_time() - began < 2
 
 
 @pytest.mark.parametrize("name", ["byte array", "frame", "copied list", "copied dict", "copied state", "copied text"])
