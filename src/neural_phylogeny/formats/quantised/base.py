@@ -56,6 +56,25 @@ class Decoder(ABC):
         """Rows ``first:last`` of the weight, ``(last - first, width)``. Reads their codes and scales alone."""
 
 
+class StackDecoder(Decoder):
+    """A decoder of a stack of matrices of ``inputs`` rows each, such as the experts of a mixture."""
+
+    inputs: int
+
+    @abstractmethod
+    def of_matrix(self, read: Read, number: int, low: int, high: int) -> Floats:
+        """Rows ``low:high`` of one matrix of the stack, ``(high - low, width)``."""
+
+    def rows(self, read: Read, first: int, last: int) -> Floats:
+        pieces = []
+        while first < last:
+            number, low = divmod(first, self.inputs)
+            high = min(self.inputs, low + last - first)
+            pieces.append(self.of_matrix(read, number, low, high))
+            first += high - low
+        return np.concatenate(pieces) if pieces else np.empty((0, self.width), np.float32)
+
+
 @dataclass(frozen=True)
 class Weight:
     """A weight that codes stand for.

@@ -18,7 +18,16 @@ from dataclasses import dataclass
 import numpy as np
 
 from neural_phylogeny.formats.base import AnyArray
-from neural_phylogeny.formats.quantised.base import Decoder, Floats, MisfitError, Read, Stored, Weight, attempt
+from neural_phylogeny.formats.quantised.base import (
+    Decoder,
+    Floats,
+    MisfitError,
+    Read,
+    StackDecoder,
+    Stored,
+    Weight,
+    attempt,
+)
 from neural_phylogeny.formats.quantised.packing import halves
 from neural_phylogeny.formats.quantised.scaled import as_scales
 from neural_phylogeny.records import Unread
@@ -55,7 +64,7 @@ class Fp4Rows(Decoder):
 
 
 @dataclass(frozen=True, slots=True)
-class ExpertRows(Decoder):
+class ExpertRows(StackDecoder):
     """Rows of inputs of each expert, out of codes that are stored by outputs."""
 
     name: str
@@ -63,20 +72,11 @@ class ExpertRows(Decoder):
     width: int
     step: int = 64
 
-    def rows(self, read: Read, first: int, last: int) -> Floats:
-        pieces = []
-        while first < last:
-            expert, low = divmod(first, self.inputs)
-            high = min(self.inputs, low + last - first)
-            pieces.append(self._of_expert(read, expert, low, high))
-            first += high - low
-        return np.concatenate(pieces) if pieces else np.empty((0, self.width), np.float32)
-
-    def _of_expert(self, read: Read, expert: int, low: int, high: int) -> Floats:
+    def of_matrix(self, read: Read, number: int, low: int, high: int) -> Floats:
         groups = self.inputs // 32
         before, after = low // 32, -(-high // 32)
-        content = _part(read, f"{self.name}_blocks", expert, self.width, groups * 16, before * 16, after * 16)
-        scales = as_scales(_part(read, f"{self.name}_scales", expert, self.width, groups, before, after))
+        content = _part(read, f"{self.name}_blocks", number, self.width, groups * 16, before * 16, after * 16)
+        scales = as_scales(_part(read, f"{self.name}_scales", number, self.width, groups, before, after))
         weights = VALUES[halves(content)] * np.repeat(scales, 32, axis=1)
         return weights[:, low - before * 32 : high - before * 32].T
 

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from neural_phylogeny.formats.base import AnyArray
-from neural_phylogeny.formats.quantised.base import Decoder, Floats, MisfitError, Read, columns
+from neural_phylogeny.formats.quantised.base import Decoder, Floats, MisfitError, Read, StackDecoder, columns
 from neural_phylogeny.formats.quantised.packing import stream
 
 TABLES = {
@@ -163,7 +163,7 @@ class TableBlocks(Decoder):
 
 
 @dataclass(frozen=True, slots=True)
-class Turned(Decoder):
+class Turned(StackDecoder):
     """The last two axes of another decoder's weight exchanged; it has ``inputs`` columns and ``width`` rows a matrix.
 
     All rows are decoded for a few columns, a slab of them at a time; so ``step`` is large.
@@ -174,18 +174,9 @@ class Turned(Decoder):
     width: int
     step: int = 1 << 22
 
-    def rows(self, read: Read, first: int, last: int) -> Floats:
-        pieces = []
-        while first < last:
-            matrix, low = divmod(first, self.inputs)
-            high = min(self.inputs, low + last - first)
-            pieces.append(self._of_matrix(read, matrix, low, high))
-            first += high - low
-        return np.concatenate(pieces) if pieces else np.empty((0, self.width), np.float32)
-
-    def _of_matrix(self, read: Read, matrix: int, low: int, high: int) -> Floats:
+    def of_matrix(self, read: Read, number: int, low: int, high: int) -> Floats:
         slab = max(1, (1 << 20) // self.inputs)
-        top = matrix * self.width
+        top = number * self.width
         return np.concatenate(
             [
                 self.inner.rows(read, start, min(start + slab, top + self.width))[:, low:high].T
