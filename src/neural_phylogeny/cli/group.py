@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable
-from importlib import import_module
 from typing import Any
 
 import click
 
 from neural_phylogeny import __version__
 from neural_phylogeny.cli.exits import BROKEN_PIPE, discard_stdout, exit_code
+from neural_phylogeny.cli.lazy import LazyCommands
 
 COMMANDS = {
     **{name: f"cli.{name}" for name in ("tree", "compare", "inspect", "show", "score", "methods", "demo")},
@@ -19,17 +19,8 @@ COMMANDS = {
 """Modules with a ``command``, by its name, in the order of the help."""
 
 
-class LazyGroup(click.Group):
-    """Imports a command by its name and turns its outcome into an exit code."""
-
-    def list_commands(self, ctx: click.Context) -> list[str]:
-        return list(COMMANDS)
-
-    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
-        if cmd_name not in COMMANDS:
-            return None
-        command: click.Command = import_module(f"neural_phylogeny.{COMMANDS[cmd_name]}").command
-        return command
+class Program(LazyCommands):
+    """Turns the outcome of a command into an exit code."""
 
     def invoke(self, ctx: click.Context) -> Any:
         """Run a command. A reader that closes the pipe, such as ``head``, is not an error."""
@@ -49,7 +40,7 @@ class LazyGroup(click.Group):
         return code
 
 
-@click.group(cls=LazyGroup, context_settings={"help_option_names": ["-h", "--help"]})
+@click.group(cls=Program, modules=COMMANDS, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(__version__, prog_name="nphylo")
 def nphylo() -> None:
     """Which neural networks were fine-tuned from which: a family tree from weights alone.

@@ -2,28 +2,15 @@
 
 from __future__ import annotations
 
-from importlib import import_module
-
 import click
 
-COMMANDS = ("zoo", "families", "train", "fit", "bench", "table")
-"""Modules of this package with a ``command``, in the order of the help."""
+from neural_phylogeny.cli.lazy import LazyCommands
+
+COMMANDS = {name: f"lab.commands.{name}" for name in ("zoo", "families", "train", "fit", "bench", "table")}
+"""Modules with a ``command``, by its name, in the order of the help."""
 
 
-class LabGroup(click.Group):
-    """Imports a command of the laboratory when it is called."""
-
-    def list_commands(self, ctx: click.Context) -> list[str]:
-        return list(COMMANDS)
-
-    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
-        if cmd_name not in COMMANDS:
-            return None
-        command: click.Command = import_module(f"neural_phylogeny.lab.commands.{cmd_name}").command
-        return command
-
-
-@click.group("lab", cls=LabGroup)
+@click.group("lab", cls=LazyCommands, modules=COMMANDS)
 def command() -> None:
     """Make families, train and fit the detector, run the benchmarks.
 
