@@ -7,7 +7,8 @@ import numpy as np
 import pytest
 from scipy import linalg, signal
 
-from neural_phylogeny.statistics.tables import RULES, rule_of
+from neural_phylogeny.statistics.products import Equality
+from neural_phylogeny.statistics.tables import RULES, ComputedTables, rule_of
 
 SIZE = 64
 
@@ -123,6 +124,7 @@ def test_values_that_are_not_finite_are_no_table():
 
 def test_only_matrices_that_two_models_share_are_examined(measured, rng):
     table, own = np.tril(np.ones((32, 32), dtype=np.float32)), rng.normal(size=(3, 32, 32)).astype(np.float32)
-    statistics = measured(*({"mask": table, "w": w} for w in own))
+    kinds = (Equality(), ComputedTables())
+    statistics = measured(*({"mask": table, "w": w} for w in own), statistics=kinds)
     found = {tensor.name: arrays["tables.computed"].tolist() for tensor, arrays in statistics}
     assert found == {"mask": [1, 1, 1], "w": [0, 0, 0]}

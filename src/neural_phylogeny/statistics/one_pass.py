@@ -29,7 +29,6 @@ from neural_phylogeny.statistics.products import Equality, Gram
 from neural_phylogeny.statistics.results import Statistics
 from neural_phylogeny.statistics.sampling import Part, part_of, shares
 from neural_phylogeny.statistics.sketch import Sketch
-from neural_phylogeny.statistics.tables import ComputedTables
 from neural_phylogeny.tensors.alignment import AlignedTensor, Alignment
 
 Progress = Callable[[int, int], None]
@@ -41,7 +40,7 @@ AHEAD = 4
 
 def standard_statistics(seed: int = 0) -> tuple[Statistic, ...]:
     """What is measured unless the caller registers something else."""
-    kinds = (Gram, Equality, Moments, UnitMatching, Cross, Sketch, ComputedTables)
+    kinds = (Gram, Equality, Moments, UnitMatching, Cross, Sketch)
     return tuple(kind(SamplingPlan(seed)) for kind in kinds)
 
 

@@ -50,7 +50,8 @@ class ComputedTables(Statistic):
     """``computed (n_members,)``: number in ``RULES``, from 1, of the rule that a member's matrix meets; 0 for none.
 
     Only matrices that two members hold alike are examined, and of those the leading rows of the first block: up to
-    ``ROWS`` x ``COLUMNS`` values. Cost: nothing where models differ, else about ten milliseconds a matrix.
+    ``ROWS`` x ``COLUMNS`` values. Cost: nothing where models differ, else about ten milliseconds a matrix. Not
+    among the standard statistics, since no relation uses it yet: register it to have it measured.
     """
 
     name = "tables"
