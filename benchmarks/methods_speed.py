@@ -17,7 +17,8 @@ import numpy as np
 from neural_phylogeny.formats.memory import MemoryCheckpoint
 from neural_phylogeny.graphs import components
 from neural_phylogeny.reconstruction.api import METHODS
-from neural_phylogeny.reconstruction.examine import Findings
+from neural_phylogeny.reconstruction.family_data import families_of
+from neural_phylogeny.reconstruction.findings import Findings
 from neural_phylogeny.statistics.one_pass import measure, standard_statistics
 from neural_phylogeny.tensors.alignment import align
 from neural_phylogeny.trees.family import Families
@@ -50,7 +51,7 @@ def make_families(n_models: int, n_families: int) -> tuple[Families, np.ndarray]
     checkpoints = [MemoryCheckpoint(model) for model in models]
     alignment = align([c.tensors for c in checkpoints], [str(k) for k in range(n_models)])
     found = Findings.of(measure(checkpoints, alignment, standard_statistics()), 1e-3, n_models * (n_models - 1) // 2)
-    return found.families(list(range(n_models)), components(found.kin), seed=0), parents
+    return families_of(found, list(range(n_models)), components(found.kin), seed=0), parents
 
 
 def main() -> None:

@@ -12,6 +12,7 @@ from typing import Any
 
 from neural_phylogeny.atomic_files import replacing
 from neural_phylogeny.errors import SavedFileError
+from neural_phylogeny.inputs import Skipped
 from neural_phylogeny.json_fields import Fields, parse
 from neural_phylogeny.records import (
     FAVOURS,
@@ -27,7 +28,6 @@ from neural_phylogeny.records import (
     Phylogeny,
     Reasons,
     RelatedPair,
-    Skipped,
     TensorComparison,
     UndecidedGroup,
 )
