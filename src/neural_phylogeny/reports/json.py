@@ -89,9 +89,11 @@ def _plain(value: Any) -> Any:
 def _names(record: Any) -> list[str]:
     """The fields of a record: who and what before the numbers, and what has many parts last."""
     names = [field.name for field in fields(record)]
-    numbers = [field.name for field in fields(Measured)] if isinstance(record, Measured) else []
-    first = [field.name for field in fields(record) if field.name not in numbers and field.default is MISSING]
-    return [*first, *numbers, *(name for name in names if name not in {*first, *numbers})]
+    if not isinstance(record, Measured):
+        return names
+    numbers = [field.name for field in fields(Measured)]
+    required = [field.name for field in fields(record) if field.name not in numbers and field.default is MISSING]
+    return [*required, *numbers, *(name for name in names if name not in {*required, *numbers})]
 
 
 def from_json(text: str, path: str = "") -> Phylogeny:
