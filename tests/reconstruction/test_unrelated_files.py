@@ -101,6 +101,16 @@ def test_a_crowd_of_unrelated_models_changes_nothing():
         same_claims(said(reconstruct(own, method=method), own), said(reconstruct(crowd | own, method=method), own))
 
 
+def test_a_memory_limit_that_a_crowd_exceeds_changes_nothing():
+    rng = np.random.default_rng(13)
+    shapes = {f"fc{k}.weight": (40 + k, 30) for k in range(6)}
+    own = family(rng, shapes)
+    crowd = {f"s{k}": begun(rng, shapes) for k in range(40)}
+    joined = reconstruct(crowd | own, memory=1 << 20)
+    assert any("to stay within the memory limit" in note for note in joined.provenance["notes"])
+    same_claims(said(reconstruct(own, memory=1 << 20), own), said(joined, own))
+
+
 def test_two_models_are_judged_alike_alone_and_side_by_side(tmp_path):
     rng = np.random.default_rng(3)
     models = family(rng, **{"head.weight": (5, 32)}) | STRANGERS["same names, other shapes"](rng)

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from neural_phylogeny.reconstruction.collect import Collection
 from neural_phylogeny.reconstruction.findings import Findings
-from neural_phylogeny.reconstruction.relate import Relations
+from neural_phylogeny.reconstruction.relate import Tested
 from neural_phylogeny.statistics.cache import Group
 
 
@@ -28,7 +28,7 @@ class Examined:
         Models that are copies of each other.
     families : list of (Group, Findings)
         Each family of at least two models, and what the relations say of it.
-    groups : list of (Group, Relations)
+    tested : Tested
         The groups in which the families were found.
     """
 
@@ -36,30 +36,42 @@ class Examined:
     remarks: list[str]
     copies: list[list[int]]
     families: list[tuple[Group, Findings]]
-    groups: list[tuple[Group, Relations]]
+    tested: Tested
 
     @cached_property
     def whole(self) -> list[tuple[Group, Findings]]:
-        """Each group as one, for methods that tell families apart themselves."""
-        return [(group, Findings.of(found.statistics, found.existence)) for group, found in self.groups]
+        """Each group as one, for methods that tell families apart themselves; the last to hold a model counts."""
+        groups = self.tested.groups
+        later = [set[int]().union(*(group.members for group, _ in groups[k + 1 :])) for k in range(len(groups))]
+        return [
+            (group, Findings.of(found.statistics, found.existence))
+            for (group, found), others in zip(groups, later, strict=True)
+            if not others.issuperset(group.members)
+        ]
 
 
 def examine(collection: Collection, alpha: float) -> Examined:
     """Who is related to whom by the boxes of pairs, and all else of each family on its own."""
     n = len(collection.refs)
-    kin = np.zeros((n, n), dtype=bool)
+    tested = collection.tested(alpha)
     remarks = ["there is no other model to compare it with" if n == 1 else ""] * n
-    families, groups, same, judged = [], [], [], set[int]()
-    for group in collection.groups:
-        relations = Relations.of(group.statistics, alpha, n * (n - 1) // 2)
-        kin[np.ix_(group.members, group.members)] |= relations.pairs
+    same, judged = list[list[int]](), set[int]()
+    for group, relations in tested.groups:
         for row, model in enumerate(group.members):
             if model not in judged:
                 remarks[model] = relations.remark(row)
+        copied = ([group.members[row] for row in rows] for rows in relations.copies)
+        same += [models for models in copied if not judged.issuperset(models)]
         judged |= set(group.members)
-        same += [[group.members[row] for row in rows] for rows in relations.copies]
-        for rows in relations.families():
-            family = collection.family(group, rows)
-            families.append((family, Findings.of(family.statistics, relations.existence.of(rows))))
-        groups.append((group, relations))
-    return Examined(kin, remarks, same, families, groups)
+    return Examined(
+        tested.kin, remarks, same, [_family(collection, tested, models) for models in tested.families], tested
+    )
+
+
+def _family(collection: Collection, tested: Tested, models: list[int]) -> tuple[Group, Findings]:
+    home = tested.home(models)
+    if home is None:
+        raise ValueError("a family must have been measured together")
+    group, relations, rows = home
+    family = collection.family(group, rows)
+    return family, Findings.of(family.statistics, relations.existence.of(rows))
