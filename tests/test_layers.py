@@ -43,6 +43,7 @@ OWNERS = {
     "sklearn": ("trees/baselines/", "lab/"),
     "scipy": ("trees/baselines/", "lab/"),
     "networkx": ("reports/", "evaluation/"),
+    "pandas": ("reports/",),
     "click": ("cli/", "lab/commands/"),
     "rich": ("reports/", "cli/"),
 }
