@@ -96,6 +96,7 @@ def test_a_pair_without_a_direction_names_the_evidencees_of_both():
     [
         ("unrelated", "A p-value below 0.001 would make them related; it is 0.3"),
         ("copies", "A single different value"),
+        ("not enough in common", "At least a tenth"),
         ("not comparable", "matrices that both models have"),
     ],
 )

@@ -30,8 +30,8 @@ Favours = Literal["related", "unrelated", "parent", "no parent", "neither"]
 FAVOURS: tuple[Favours, ...] = get_args(Favours)
 """What a piece of evidence can support; see ``Evidence``."""
 
-Verdict = Literal["parent", "child", "related", "unrelated", "copies", "not comparable"]
-"""What a comparison of two models found."""
+Verdict = Literal["parent", "child", "related", "unrelated", "copies", "not enough in common", "not comparable"]
+"""What a comparison of two models found; ``"not enough in common"``: too small a share could be compared."""
 
 UndecidedReason = Literal["common initialisation", "common initialisation or missing ancestor"]
 UNDECIDED_REASONS: tuple[UndecidedReason, ...] = get_args(UndecidedReason)

@@ -68,7 +68,7 @@ def orphan_would_change(edge: Edge) -> tuple[str, ...]:
 
 
 def verdict_would_change(verdict: Verdict, p: float | None, alpha: float, share_read: float = 1.0) -> tuple[str, ...]:
-    """The same for two models that are unrelated, copies, or not comparable; ``p`` is the p-value of the test."""
+    """The same for two models that are unrelated, copies, or cannot be judged; ``p`` is the p-value of the test."""
     if verdict == "unrelated":
         return (
             f"A p-value below {alpha:g} would make them related; it is {1.0 if p is None else p:.2g}.",
@@ -77,6 +77,8 @@ def verdict_would_change(verdict: Verdict, p: float | None, alpha: float, share_
     if verdict == "copies":
         unread = "" if share_read == 1.0 else "; unread values may differ"
         return (f"A single different value in a weight that both have would make them two models{unread}.",)
+    if verdict == "not enough in common":
+        return ("At least a tenth of the smaller model's weights must be comparable.",)
     return ("The test needs larger, finite matrices that both models have; smaller ones could match by chance.",)
 
 

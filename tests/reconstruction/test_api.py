@@ -254,6 +254,19 @@ def test_compare_tells_parent_child_stranger_and_copy(files, family):
     assert found.evidence[0].favours == "related"
 
 
+def test_no_verdict_on_a_small_share_of_the_weights(tmp_path, rng):
+    small = {"head.weight": rng.normal(size=(40, 40))}
+    models = {
+        "a": small | {"one.weight": rng.normal(size=(300, 100))},
+        "b": {"head.weight": rng.normal(size=(40, 40)), "other.weight": rng.normal(size=(173, 180))},
+        "c": {"third.weight": rng.normal(size=(90, 91))},
+    }
+    for name, model in models.items():
+        np.savez(tmp_path / f"{name}.npz", **model)
+    assert compare(tmp_path / "a.npz", tmp_path / "b.npz").verdict == "not enough in common"
+    assert compare(tmp_path / "a.npz", tmp_path / "c.npz").verdict == "not enough in common"
+
+
 def test_compare_says_why_it_cannot(files):
     (files / "torn.npz").write_bytes(b"PK\x03\x04")
     with pytest.raises(NothingToCompareError, match=r"1 readable models instead of two: .*torn\.npz: "):

@@ -21,6 +21,7 @@ A, B = (ModelRecord(name=name, path=name, format="npz", parameters=1_000, family
         ("related", r"a and b\x1b[2J are related (p < 1e-12); their weights do not show which came first"),
         ("unrelated", r"a and b\x1b[2J are unrelated, as far as their weights show"),
         ("copies", r"a and b\x1b[2J have the same weights"),
+        ("not enough in common", r"a and b\x1b[2J do not have enough in common to be judged"),
         ("not comparable", r"a and b\x1b[2J cannot be compared"),
     ],
 )

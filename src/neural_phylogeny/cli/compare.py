@@ -43,6 +43,6 @@ def command(a: str, b: str, form: str, output: str | None, **reading: Any) -> in
         from neural_phylogeny.reports.comparison import render_comparison
 
         sink.draw(render_comparison(found), output)
-    if found.verdict == "not comparable":
+    if found.verdict in ("not comparable", "not enough in common"):
         return exits.NOTHING_COMPARED
     return exits.SOME_UNREADABLE if any(skipped.is_model for skipped in found.skipped) else exits.OK

@@ -11,6 +11,7 @@ from neural_phylogeny.reconstruction.collect import Collection
 from neural_phylogeny.reconstruction.examine import Findings
 from neural_phylogeny.reconstruction.relate import Relations
 from neural_phylogeny.records import Comparison, Edge, Evidence, Reasons, RelatedPair, TensorComparison, Verdict
+from neural_phylogeny.relations.existence import ENOUGH
 from neural_phylogeny.statistics.cache import Group
 from neural_phylogeny.statistics.results import Statistics
 from neural_phylogeny.trees.methods import Method
@@ -68,7 +69,10 @@ def _verdict(found: Findings, claim: Edge | RelatedPair | None, names: tuple[str
         return "related"
     if found.copies:
         return "copies"
-    return "unrelated" if found.existence.conclusive[0, 1] else "not comparable"
+    if found.existence.conclusive[0, 1]:
+        return "unrelated"
+    share = found.statistics.alignment.coverage_of_smaller()[0, 1]
+    return "not enough in common" if share < ENOUGH else "not comparable"
 
 
 def _reasons(

@@ -52,6 +52,7 @@ def verdict(comparison: Comparison) -> str:
         "copies": f"{a} and {b} have the same weights"
         if comparison.share_read == 1.0
         else f"{a} and {b} are equal in all that was read, {small_share(comparison.share_read)} of the weights",
+        "not enough in common": f"{a} and {b} do not have enough in common to be judged",
         "not comparable": f"{a} and {b} cannot be compared",
     }.get(comparison.verdict, f"{a} and {b}: {safe(comparison.verdict)}")
 
