@@ -8,9 +8,9 @@ from typing import Any
 
 import networkx as nx
 import pytest
+from tests.reports.conftest import NASTY
 
 from neural_phylogeny.records import Edge, ModelRecord, Phylogeny
-from tests.reports.conftest import NASTY
 
 SAFE = r"evil\x1b[31m\u202e[bold]x</code>"
 

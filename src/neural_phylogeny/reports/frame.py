@@ -48,9 +48,6 @@ def rows(phylogeny: Phylogeny, of: Table) -> list[dict[str, Any]]:
         "models": phylogeny.models,
     }
     return [
-        {
-            column: copy_of.get(record.name) if column == "copy_of" else getattr(record, column)
-            for column in COLUMNS[of]
-        }
+        {column: copy_of.get(record.name) if column == "copy_of" else getattr(record, column) for column in COLUMNS[of]}
         for record in records[of]
     ]
