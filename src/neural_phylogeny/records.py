@@ -41,8 +41,6 @@ Relation = Literal["child", "related", "child of a missing ancestor"]
 """What an explained model is to the other model of a claim."""
 
 Table = Literal["edges", "pairs", "models"]
-TABLES: tuple[Table, ...] = get_args(Table)
-"""Tables that a result can be turned into."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -356,15 +354,7 @@ class Phylogeny:
     def to_networkx(self, *, pairs: bool = False) -> nx.DiGraph[str]:
         """The directed claims as a networkx graph, parent to child, that every writer of networkx can write.
 
-        Nodes are named as the models, with characters that cannot be printed escaped. All attributes are scalar; what
-        is not known has none. Nodes: ``missing``, ``family``, ``path``, ``format``, ``parameters``, ``remark``,
-        ``copy_of``. Edges: ``kind`` and the numbers of an ``Edge``. The evidence is left out. Linear in the size of
-        the result.
-
-        Parameters
-        ----------
-        pairs : bool
-            Add each related pair without a direction as two edges of kind ``"related"``, one each way.
+        ``pairs`` adds each related pair without a direction as two edges of kind ``"related"``, one each way.
         """
         from neural_phylogeny.reports.graph import to_networkx
 
@@ -373,15 +363,7 @@ class Phylogeny:
     def to_frame(self, of: Table = "edges") -> pd.DataFrame:
         """A table of the result as a pandas data frame: one row an edge, a related pair or a model.
 
-        Columns are the fields of ``Edge``, ``RelatedPair`` or ``ModelRecord`` without the evidence; what is not known
-        is NaN or NA. Linear in the size of the result.
-
-        Raises
-        ------
-        MissingExtraError
-            When pandas is not installed.
-        UnknownChoiceError
-            When there is no such table.
+        Raises MissingExtraError when pandas is not installed, UnknownChoiceError when there is no such table.
         """
         from neural_phylogeny.reports.frame import to_frame
 

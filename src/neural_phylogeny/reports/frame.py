@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from neural_phylogeny.errors import MissingExtraError, UnknownChoiceError
-from neural_phylogeny.records import TABLES, Phylogeny, Table
+from neural_phylogeny.records import Phylogeny, Table
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -24,9 +24,20 @@ WHOLE = {"family": "Int64", "parameters": "int64"}
 
 
 def to_frame(phylogeny: Phylogeny, of: Table = "edges") -> pd.DataFrame:
-    """A table of a result as a data frame; see ``Phylogeny.to_frame``."""
-    if of not in TABLES:
-        raise UnknownChoiceError("table", of, TABLES)
+    """A table of a result as a data frame: one row an edge, a related pair or a model.
+
+    Columns are the fields of ``Edge``, ``RelatedPair`` or ``ModelRecord`` without the evidence, and ``copy_of``; what is
+    not known is NaN or NA. Linear in the size of the result.
+
+    Raises
+    ------
+    MissingExtraError
+        When pandas is not installed.
+    UnknownChoiceError
+        When there is no such table.
+    """
+    if of not in COLUMNS:
+        raise UnknownChoiceError("table", of, COLUMNS)
     try:
         import pandas as pd
     except ImportError as error:
