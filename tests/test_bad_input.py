@@ -11,7 +11,7 @@ import pytest
 
 from neural_phylogeny import compare, reconstruct
 from neural_phylogeny.errors import NothingToCompareError
-from neural_phylogeny.reports.explanation import explain
+from neural_phylogeny.reconstruction.explain import explain
 from neural_phylogeny.reports.json import comparison_to_json
 from neural_phylogeny.reports.reasons import render_explanation
 

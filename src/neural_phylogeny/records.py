@@ -1,7 +1,7 @@
 """The frozen records that cross rooms: plain data, no behaviour beyond small derived values.
 
-``Phylogeny`` offers ``to_*`` conveniences; they import ``reports`` inside the method, the one listed
-exception to the rule that rooms only know the rooms before them.
+The methods of ``Phylogeny`` import what renders and explains it when they are called: the one listed exception to the
+rule that rooms only know the rooms before them.
 """
 
 from __future__ import annotations
@@ -12,11 +12,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal, get_args
 
 from neural_phylogeny.errors import UnknownChoiceError
-from neural_phylogeny.inputs import ModelRef as ModelRef
-from neural_phylogeny.inputs import Part as Part
-from neural_phylogeny.inputs import Skipped as Skipped
-from neural_phylogeny.inputs import TensorInfo as TensorInfo
-from neural_phylogeny.inputs import Unread as Unread
+from neural_phylogeny.inputs import Skipped
 
 if TYPE_CHECKING:
     import networkx as nx
@@ -85,8 +81,8 @@ class ModelRecord:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Edge:
-    """``child`` was made from ``parent``. A number that is not known is None.
+class Measured:
+    """The numbers of a claim about two models. A number that is not known is None.
 
     Attributes
     ----------
@@ -99,6 +95,31 @@ class Edge:
         needed because a layer is identical.
     similarity, coverage : float, optional
         Cosine of the compared matrices; share of the larger model's parameters that were compared.
+    """
+
+    p_parent: float | None = None
+    p_direction: float | None = None
+    p_value: float | None = None
+    similarity: float | None = None
+    coverage: float | None = None
+
+    @property
+    def confidence(self) -> float | None:
+        """``p_parent`` where it is known, else ``p_direction``."""
+        return self.p_direction if self.p_parent is None else self.p_parent
+
+    @property
+    def is_weak(self) -> bool:
+        """Whether the claim is less likely than not."""
+        return self.confidence is not None and self.confidence < 0.5
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Edge(Measured):
+    """``child`` was made from ``parent``.
+
+    Attributes
+    ----------
     support : float, optional
         Bootstrap support: the share of resamples of the matrices that recover the edge.
     """
@@ -106,18 +127,8 @@ class Edge:
     parent: str
     child: str
     kind: Kind
-    p_parent: float | None = None
-    p_direction: float | None = None
-    p_value: float | None = None
-    similarity: float | None = None
-    coverage: float | None = None
     support: float | None = None
     evidence: tuple[Evidence, ...] = ()
-
-    @property
-    def confidence(self) -> float | None:
-        """``p_parent`` where it is known, else ``p_direction``."""
-        return self.p_direction if self.p_parent is None else self.p_parent
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -156,16 +167,14 @@ class Reasons:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Comparison:
-    """The result of comparing two models. A number that is not known is None.
+class Comparison(Measured):
+    """The result of comparing two models; ``p_parent`` and ``p_direction`` only where one is the parent.
 
     Attributes
     ----------
     verdict : Verdict
         ``"parent"``: a is the parent of b; ``"child"``: b is the parent of a; ``"related"``: the direction is
         undecided.
-    p_parent, p_direction, p_value, similarity, coverage : float, optional
-        As those of an ``Edge``; the first two only where the verdict is ``"parent"`` or ``"child"``.
     share_read : float
         Share of the compared weights that was read; below 1, copies are equal in all that was read.
     reasons : Reasons
@@ -177,22 +186,12 @@ class Comparison:
     a: ModelRecord
     b: ModelRecord
     verdict: Verdict
-    p_parent: float | None = None
-    p_direction: float | None = None
-    p_value: float | None = None
-    similarity: float | None = None
-    coverage: float | None = None
     share_read: float = 1.0
     evidence: tuple[Evidence, ...] = ()
     reasons: Reasons = Reasons()
     what_would_change: tuple[str, ...] = ()
     tensors: tuple[TensorComparison, ...] = ()
     skipped: tuple[Skipped, ...] = ()
-
-    @property
-    def confidence(self) -> float | None:
-        """``p_parent`` where it is known, else ``p_direction``."""
-        return self.p_direction if self.p_parent is None else self.p_parent
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -215,7 +214,7 @@ class UndecidedGroup:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class ExplainedClaim:
+class ExplainedClaim(Measured):
     """One claim about a model and its reasons.
 
     ``relation`` is what the model is to ``other``; the numbers are those of the ``Edge`` or ``RelatedPair``;
@@ -224,19 +223,9 @@ class ExplainedClaim:
 
     relation: Relation
     other: str
-    p_parent: float | None = None
-    p_direction: float | None = None
-    p_value: float | None = None
-    similarity: float | None = None
-    coverage: float | None = None
     support: float | None = None
     reasons: Reasons = Reasons()
     what_would_change: tuple[str, ...] = ()
-
-    @property
-    def confidence(self) -> float | None:
-        """``p_parent`` where it is known, else ``p_direction``."""
-        return self.p_direction if self.p_parent is None else self.p_parent
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -300,6 +289,14 @@ class Phylogeny:
         save(self, path)
 
     @property
+    def share_read(self) -> float:
+        """The share of the weights that the answer rests on, from its provenance; 1 where that does not say."""
+        found: Any = self.provenance
+        for key in ("parameters", "sample", "read"):
+            found = found.get(key) if isinstance(found, Mapping) else None
+        return float(found) if isinstance(found, int | float) and 0.0 < found < 1.0 else 1.0
+
+    @property
     def roots(self) -> tuple[str, ...]:
         """Names of the compared models without a parent, missing ancestors left out; copies count as one."""
         children = {edge.child for edge in self.edges}
@@ -340,7 +337,7 @@ class Phylogeny:
 
     def explain(self, name: str) -> Explanation:
         """The claims about a model with the evidence for and against each."""
-        from neural_phylogeny.reports.explanation import explain
+        from neural_phylogeny.reconstruction.explain import explain
 
         return explain(self, name)
 

@@ -16,7 +16,7 @@ import numpy as np
 from neural_phylogeny.errors import DamagedFileError, UnknownChoiceError, UnsupportedFormatError
 from neural_phylogeny.formats.base import DIMENSIONS_LIMIT, Checkpoint
 from neural_phylogeny.formats.spans import Span, SpanFile
-from neural_phylogeny.records import TensorInfo
+from neural_phylogeny.inputs import TensorInfo
 
 HEADER_LIMIT = 100_000_000
 """Longest header accepted, in bytes; the cap the format's own implementation uses."""

@@ -13,9 +13,10 @@ from numpy.typing import NDArray
 from neural_phylogeny.atomic_files import replacing
 from neural_phylogeny.errors import InvalidOptionError
 from neural_phylogeny.formats.quantised import not_compared
+from neural_phylogeny.inputs import ModelRef, Skipped
 from neural_phylogeny.reconstruction.options import Reading
 from neural_phylogeny.reconstruction.passes import compared, measured_families, measured_groups, planned
-from neural_phylogeny.records import ModelRecord, ModelRef, Skipped
+from neural_phylogeny.records import ModelRecord
 from neural_phylogeny.sources import from_memory, open_models
 from neural_phylogeny.sources.discover import is_chosen
 from neural_phylogeny.sources.opening import Opened, format_of

@@ -10,7 +10,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from neural_phylogeny.formats.foreign import Foreign
-from neural_phylogeny.records import Skipped
+from neural_phylogeny.inputs import Skipped
 
 NAMES_SHOWN = 3
 """How many files of a kind are named; the others are counted."""

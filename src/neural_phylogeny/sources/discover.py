@@ -9,7 +9,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
 from neural_phylogeny.errors import CheckpointError
-from neural_phylogeny.records import ModelRef, Skipped
+from neural_phylogeny.inputs import ModelRef, Skipped
 from neural_phylogeny.sources.asides import Aside, summarise
 from neural_phylogeny.sources.documents import reason_of
 from neural_phylogeny.sources.folders import models_in

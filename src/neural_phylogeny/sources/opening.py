@@ -22,7 +22,7 @@ from neural_phylogeny.formats import Checkpoint, open_checkpoint
 from neural_phylogeny.formats.base import AnyArray
 from neural_phylogeny.formats.memory import MemoryCheckpoint
 from neural_phylogeny.formats.quantised import dequantised
-from neural_phylogeny.records import ModelRef, Part, Skipped
+from neural_phylogeny.inputs import ModelRef, Part, Skipped
 from neural_phylogeny.sources.asides import BY_CONTENT, Aside, summarise
 from neural_phylogeny.sources.contents import refuse_what_is_no_model
 from neural_phylogeny.sources.documents import reason_of

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import PurePath
 
 from neural_phylogeny.errors import DamagedFileError, UnreadableFileError, UnsafeFileError
-from neural_phylogeny.records import Part
+from neural_phylogeny.inputs import Part
 from neural_phylogeny.sources.documents import read_json
 
 _NUMBER = re.compile(r"(?<!\d)(\d{1,6})(-of-|_of_)(\d{1,6})(?!\d)")

@@ -9,7 +9,7 @@ import numpy as np
 
 from neural_phylogeny.errors import CheckpointError
 from neural_phylogeny.formats import Checkpoint
-from neural_phylogeny.records import TensorInfo
+from neural_phylogeny.inputs import TensorInfo
 from neural_phylogeny.statistics.base import Arrays
 from neural_phylogeny.statistics.sketch import variation
 from neural_phylogeny.tensors.alignment import AlignedTensor

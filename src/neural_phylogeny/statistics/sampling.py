@@ -100,7 +100,7 @@ def part_of(tensor: AlignedTensor, share: float) -> Part | None:
 
     Examples
     --------
-    >>> from neural_phylogeny.records import TensorInfo
+    >>> from neural_phylogeny.inputs import TensorInfo
     >>> from neural_phylogeny.tensors.roles import Role
     >>> sources = (TensorInfo(name="w", shape=(3000, 1000), dtype="float32"),) * 2
     >>> whole = AlignedTensor("w", Role.KERNEL, (0, 0), (3000, 1000), 0, (0, 1), sources)

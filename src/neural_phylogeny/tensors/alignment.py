@@ -14,7 +14,7 @@ from itertools import combinations
 import numpy as np
 from numpy.typing import NDArray
 
-from neural_phylogeny.records import TensorInfo
+from neural_phylogeny.inputs import TensorInfo
 from neural_phylogeny.tensors.boxes import AlignedTensor, Pairs
 from neural_phylogeny.tensors.correspondence import Correspondence, correspond
 from neural_phylogeny.tensors.cuts import Form, Held, family_boxes, pair_boxes

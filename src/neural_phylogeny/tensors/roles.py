@@ -6,7 +6,7 @@ import math
 import re
 from enum import StrEnum
 
-from neural_phylogeny.records import TensorInfo
+from neural_phylogeny.inputs import TensorInfo
 
 
 class Role(StrEnum):

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import numpy as np
 
 from neural_phylogeny.formats.quantised.base import MisfitError, Stored, estimate
-from neural_phylogeny.records import TensorInfo, Unread
+from neural_phylogeny.inputs import TensorInfo, Unread
 
 SMALLEST = 256
 """Fewer integers are counters, shapes and marks."""

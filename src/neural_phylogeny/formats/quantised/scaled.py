@@ -30,7 +30,7 @@ from neural_phylogeny.formats.quantised.base import (
     attempt,
 )
 from neural_phylogeny.formats.quantised.settings import Settings
-from neural_phylogeny.records import Unread
+from neural_phylogeny.inputs import Unread
 
 BLOCK = 128
 """The usual block; other sizes are told by the shapes where those do not fit it."""
