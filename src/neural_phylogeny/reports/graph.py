@@ -19,8 +19,9 @@ def to_networkx(phylogeny: Phylogeny, *, pairs: bool = False) -> nx.DiGraph[str]
     """The directed claims as a graph, parent to child, that every writer of networkx can write.
 
     Nodes are named as the models, with characters that cannot be printed escaped. All attributes are scalar; what is
-    not known has none. Those of nodes: ``missing``, ``family``, ``path``, ``format``, ``parameters``, ``remark``, ``copy_of``;
-    those of edges: ``kind`` and the numbers of an ``Edge``. Evidence is left out. Linear in the size of the result.
+    not known has none. Those of nodes: ``missing``, ``family``, ``path``, ``format``, ``parameters``, ``remark`` and
+    ``copy_of``; those of edges: ``kind`` and the numbers of an ``Edge``. Evidence is
+    left out. Linear in the size of the result.
 
     Parameters
     ----------
