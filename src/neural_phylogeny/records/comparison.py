@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Literal
 
 from neural_phylogeny.inputs import Skipped
@@ -48,7 +48,7 @@ class Comparison(Measured):
     verdict: Verdict
     share_read: float = 1.0
     evidence: tuple[Evidence, ...] = ()
-    reasons: Reasons = Reasons()
+    reasons: Reasons = field(default_factory=Reasons)
     what_would_change: tuple[str, ...] = ()
     tensors: tuple[TensorComparison, ...] = ()
     skipped: tuple[Skipped, ...] = ()

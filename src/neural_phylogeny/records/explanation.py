@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Literal
 
 from neural_phylogeny.records.claims import Measured, ModelRecord, Reasons
@@ -22,7 +22,7 @@ class ExplainedClaim(Measured):
     relation: Relation
     other: str
     support: float | None = None
-    reasons: Reasons = Reasons()
+    reasons: Reasons = field(default_factory=Reasons)
     what_would_change: tuple[str, ...] = ()
 
 
