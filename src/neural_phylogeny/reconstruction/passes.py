@@ -72,7 +72,7 @@ def remeasured(
     """The families whose boxes, those of a family or of its pairs, no group has: from all groups, and from the models.
 
     A family has boxes of its own where shapes differ. Boxes of pairs are lacking where a large group left tensors out
-    to stay within the memory limit, or where a family spans groups of candidates: nothing of that must show in an answer.
+    to stay within the memory limit, or where a family spans groups of candidates. An answer must not show that.
     """
     pool = Pool([*(group for group, _ in tested.groups), *cached])
     for models in tested.families:
