@@ -45,7 +45,7 @@ TRAINING = Kind(
 )
 STATISTICS = Kind("a file of statistics", "files of statistics", "means and covariances, and no model", is_model=False)
 DATA = Kind("a data file", "data files", f"taken for features, labels or results; {ONLY_IF_NAMED}", is_model=False)
-NO_WEIGHTS = Kind("a file without weights", "files without weights", "there is not a model in it", is_model=False)
+NO_WEIGHTS = Kind("a file without weights", "files without weights", "there is no model in it", is_model=False)
 ARRAY = Kind("a single NumPy array", "single NumPy arrays", "taken for data; put weights into an .npz", is_model=False)
 PICKLE = Kind("a pickle", "pickles", f"no arrays are named in the first bytes; {ONLY_IF_NAMED}", is_model=False)
 HIDDEN = Kind("a hidden file", "hidden files", f"called like weights; {ONLY_IF_NAMED}", is_model=True)
