@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from neural_phylogeny.errors import CheckpointError
 from neural_phylogeny.formats import Checkpoint
-from neural_phylogeny.records import TensorInfo
+from neural_phylogeny.inputs import TensorInfo
 from neural_phylogeny.statistics.sampling import Part
 from neural_phylogeny.tensors.alignment import AlignedTensor
 
@@ -42,7 +42,7 @@ class Block:
 
 
 def count_blocks(size: int) -> int:
-    """Number of blocks of a tensor of so many values."""
+    """Number of blocks of a tensor of this many values."""
     return -(-size // BLOCK)
 
 

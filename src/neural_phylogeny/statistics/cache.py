@@ -19,7 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from neural_phylogeny.errors import SavedFileError
-from neural_phylogeny.records import TensorInfo
+from neural_phylogeny.inputs import TensorInfo
 from neural_phylogeny.statistics.base import Arrays
 from neural_phylogeny.statistics.plan import SamplingPlan
 from neural_phylogeny.statistics.results import Statistics

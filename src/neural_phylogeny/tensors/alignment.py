@@ -2,7 +2,7 @@
 
 Two layouts correspond by name or, if names find too little, by shape and order; nothing else has a part in it. Boxes
 gather the tensors that several pairs compare alike, so that each is read once for all of them. Whether models are
-related is asked of the boxes of pairs, all else of the boxes of a family.
+related is decided on the boxes of pairs, all else of the boxes of a family.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from itertools import combinations
 import numpy as np
 from numpy.typing import NDArray
 
-from neural_phylogeny.records import TensorInfo
+from neural_phylogeny.inputs import TensorInfo
 from neural_phylogeny.tensors.boxes import AlignedTensor, Pairs
 from neural_phylogeny.tensors.correspondence import Correspondence, correspond
 from neural_phylogeny.tensors.cuts import Form, Held, family_boxes, pair_boxes

@@ -53,7 +53,7 @@ class State:
 
 
 class Stack:
-    """All images of a wave, and the steps on them."""
+    """All images of a batch, and the steps on them."""
 
     def __init__(self, architecture: Architecture, layout: Layout, views: Sequence[View]) -> None:
         self.architecture, self.layout = architecture, layout

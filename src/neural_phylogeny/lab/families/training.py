@@ -44,7 +44,7 @@ class Job:
 
 @dataclass(frozen=True)
 class Trained:
-    """The end of a job: weights (n_entries,), mask (n_learnt,) of what is not pruned, accuracy on so many images."""
+    """The end of a job: weights (n_entries,), mask (n_learnt,) of what is not pruned, accuracy on this many images."""
 
     weights: Weights
     mask: NDArray[np.bool_] | None

@@ -135,7 +135,7 @@ def _descend(net: nn.Module, images: Images, run: Run) -> None:
 
 
 def _examples(labels: Tensor, shots: int | str, generator: torch.Generator) -> Tensor:
-    """Indices of all examples, or of so many of each class."""
+    """Indices of all examples, or of this many of each class."""
     order = torch.randperm(len(labels), generator=generator)
     if shots == "all":
         return order

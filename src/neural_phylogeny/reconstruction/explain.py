@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 from neural_phylogeny.errors import UnknownChoiceError
+from neural_phylogeny.reconstruction.reasons import orphan_would_change, reasons_for, what_would_change
 from neural_phylogeny.records import Edge, ExplainedClaim, Explanation, ModelRecord, Phylogeny, RelatedPair
-from neural_phylogeny.reports.families import families
-from neural_phylogeny.reports.labels import share_read, small_share
-from neural_phylogeny.wording import orphan_would_change, percent, reasons_for, what_would_change
+from neural_phylogeny.wording import percent, small_share
 
 
 def explain(phylogeny: Phylogeny, name: str) -> Explanation:
@@ -33,7 +32,7 @@ def explain(phylogeny: Phylogeny, name: str) -> Explanation:
     if name not in models:
         raise UnknownChoiceError("model", name, list(models))
     representative = next((group for group in phylogeny.copies if name in group), (name,))[0]
-    size = next((len(family.names) for family in families(phylogeny) if representative in family.names), 1)
+    size = _family_size(phylogeny, models[name])
     missing = {ancestor.name for ancestor in phylogeny.missing}
     claims = [_edge(edge, size, missing) for edge in phylogeny.edges if edge.child == representative]
     claims += [_pair(pair, representative, size) for pair in phylogeny.undirected if representative in (pair.a, pair.b)]
@@ -52,6 +51,15 @@ def explain(phylogeny: Phylogeny, name: str) -> Explanation:
         warnings=warnings,
         children=children,
     )
+
+
+def _family_size(phylogeny: Phylogeny, model: ModelRecord) -> int:
+    """Number of models and missing ancestors of a model's family; copies count as one."""
+    if model.family is None:
+        return 1
+    copies = {name for group in phylogeny.copies for name in group[1:]}
+    members = [other.name for other in phylogeny.models if other.family == model.family and other.name not in copies]
+    return len(members) + sum(ancestor.family == model.family for ancestor in phylogeny.missing)
 
 
 def _edge(edge: Edge, size: int, missing: set[str]) -> ExplainedClaim:
@@ -87,7 +95,7 @@ def _copies(phylogeny: Phylogeny, name: str, representative: str) -> list[str]:
     others = ", ".join(other for other in group if other != name)
     if not group:
         return []
-    same = "has the same weights as" if share_read(phylogeny) == 1.0 else "is equal in all that was read to"
+    same = "has the same weights as" if phylogeny.share_read == 1.0 else "is equal in all that was read to"
     if name != representative:
         return [f"{name} {same} {others}; the claims name {representative}."]
     return [f"{name} {same} {others}; weights cannot show which of them came first."]
@@ -98,7 +106,7 @@ def _remark(model: ModelRecord) -> list[str]:
 
 
 def _sampled(phylogeny: Phylogeny) -> list[str]:
-    read = share_read(phylogeny)
+    read = phylogeny.share_read
     return [] if read == 1.0 else [f"{small_share(read)} of the weights were read; the others may change the answer."]
 
 

@@ -2,8 +2,8 @@
 
 import pytest
 
+from neural_phylogeny.reconstruction.reasons import TWO, verdict_would_change, what_would_change
 from neural_phylogeny.records import Edge, Evidence, Favours, RelatedPair
-from neural_phylogeny.wording import TWO, verdict_would_change, what_would_change
 
 KIN = Evidence(
     feature="unit-matching", value=0.9, favours="related", strength=1.0, statement="their hidden units match"
