@@ -115,7 +115,7 @@ def text_of(rows: Sequence[Row], n: int) -> str:
         f"{n} models joined into one collection, by `nphylo lab table candidates --checkpoints FOLDER`: public "
         f"checkpoints, trained families and hard cases. Of {n * (n - 1) // 2:,} pairs the full test calls "
         f"{rows[0].related:,} related. *No candidates* are those whose sampled cosine does not exceed the threshold, "
-        "in standard deviations of unrelated values; *skipped* those that are in different groups after that, for a pair "
+        "in standard deviations of unrelated values; *skipped* those in different groups after that, for a pair "
         "in one group is measured in full whatever joined it; *recall* is the proportion of related pairs that is "
         "measured, *measured* that of all pairs. Seconds are those of the sample, on one thread."
     )
