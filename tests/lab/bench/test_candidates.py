@@ -1,3 +1,5 @@
+from typing import Any
+
 import numpy as np
 
 from neural_phylogeny.lab.bench.tables.candidates import compared, text_of
@@ -15,7 +17,8 @@ def test_no_related_pair_is_skipped(tmp_path):
     models["cut"] = {"a.weight": models["s6"]["a.weight"][:50], "b.weight": models["s6"]["b.weight"][:, :50]}
     models["backbone"] = {**models["s7"], "b.weight": models["s8"]["b.weight"]}
     for name, weights in models.items():
-        np.savez(tmp_path / f"{name}.npz", **{n: w.astype(np.float32) for n, w in weights.items()})
+        arrays: dict[str, Any] = {n: w.astype(np.float32) for n, w in weights.items()}
+        np.savez(tmp_path / f"{name}.npz", **arrays)
     rows, n = compared([tmp_path], samples=(SAMPLE,))
     [row] = [row for row in rows if row.noise == NOISE]
     assert n == len(models)
