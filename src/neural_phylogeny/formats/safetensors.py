@@ -149,7 +149,7 @@ def _is_count(value: object) -> bool:
 def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     """Refuse a JSON object that names a key twice: two readers could see two different models."""
     found = dict(pairs)
-    "".join(found).encode()  # half of a surrogate pair is no text: nothing could print it
+    "".join(found).encode()  # half of a surrogate pair is not a text: nothing could print it
     if len(found) != len(pairs):
         raise ValueError("a name occurs twice")
     return found

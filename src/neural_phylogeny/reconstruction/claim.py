@@ -214,7 +214,7 @@ def _orphan(name: str, child: str, p: float) -> Evidence:
 
 
 NAMED = 3
-"""So many models of one start are named in a remark, the others counted."""
+"""This many models of one start are named in a remark, the others counted."""
 
 _COMMON: dict[UndecidedReason, str] = {
     "common initialisation": "same random initialisation as {}, trained independently",

@@ -48,7 +48,7 @@ class Findings:
         return cls(statistics, found, direction, votes, exact, statistics.alignment.coverage(), copies(statistics))
 
     def redrawn(self, rng: np.random.Generator) -> Findings:
-        """The same group by other matrices, drawn with replacement; who is related to whom is not asked again."""
+        """The same group by other matrices, drawn with replacement; relatedness is not tested again."""
         statistics = self.statistics.drawn(rng)
         direction, votes = log_odds(statistics)
         return replace(self, statistics=statistics, direction=direction, votes=votes, exact=exact_marks(statistics))

@@ -1,6 +1,6 @@
 """What is read together: groups of models that may be related, and what each family lacks of its own.
 
-Existence comes first, from boxes of pairs, on which no third model has a part. Everything else is asked of a family
+Existence comes first, from boxes of pairs, on which no third model has a part. Everything else is measured of a family
 alone, as if the collection held nothing else. Where all models of a family have the same shapes its boxes are those of
 the pairs, so that nothing is read twice; where shapes differ, the boxes that a family has of its own are read then.
 """
@@ -37,7 +37,7 @@ def measured_groups(opened: Sequence[Opened], alignment: Alignment, reading: Rea
         members = [list(range(len(opened)))]
     else:
         checkpoints = [checkpoint for _, checkpoint in opened]
-        labels = components(candidates(*sample(checkpoints, alignment)))
+        labels = components(candidates(sample(checkpoints, alignment)))
         found = [np.flatnonzero(labels == label).tolist() for label in np.unique(labels)]
         layouts = [Layout.of(checkpoint.tensors) for checkpoint in checkpoints]
         members = [group for group in found if len(group) > 1]

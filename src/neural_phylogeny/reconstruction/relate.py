@@ -1,4 +1,4 @@
-"""Who is related to whom, and who could not be judged: the first question, asked of every two models as if alone."""
+"""Who is related to whom, and who could not be judged: the first question, answered for every pair as if alone."""
 
 from __future__ import annotations
 

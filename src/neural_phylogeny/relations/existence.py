@@ -92,7 +92,7 @@ class Existence:
         """p-value of each pair under the null hypothesis that the two models are unrelated, ``(n_models, n_models)``.
 
         That of the unit-matching test, not corrected for the number of pairs; an upper bound, as Bernstein's is. 0
-        where a trained matrix is identical, which the null excludes. It is no probability that they are unrelated.
+        where a trained matrix is identical, which the null excludes. It is not a probability that they are unrelated.
         """
         return np.where(self.identical, 0.0, np.exp(self.log_p))
 

@@ -104,7 +104,7 @@ def from_json(text: str, path: str = "") -> Phylogeny:
     Raises
     ------
     SavedFileError
-        When the text is no result file, is of a newer version, or contradicts itself; the message says where.
+        When the text is not a result file, is of a newer version, or contradicts itself; the message says where.
     """
     try:
         return _phylogeny(parse(text, "result file"))

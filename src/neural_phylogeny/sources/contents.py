@@ -1,4 +1,4 @@
-"""What an opened file holds, told from its tensors: a model, or what lies beside models.
+"""What an opened file holds, by its tensors: a model, or what lies beside models.
 
 Names and shapes first; values only where these leave a doubt, and then a few rows.
 """

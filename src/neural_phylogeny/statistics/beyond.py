@@ -15,7 +15,7 @@ from neural_phylogeny.statistics.sketch import variation
 from neural_phylogeny.tensors.alignment import AlignedTensor
 
 VALUES = 1 << 13
-"""About so many values of the rows beyond are read."""
+"""About this many values of the rows beyond are read."""
 
 FEWEST = 4
 """The lengths of fewer rows do not tell how much they differ."""

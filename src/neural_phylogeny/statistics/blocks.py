@@ -42,7 +42,7 @@ class Block:
 
 
 def count_blocks(size: int) -> int:
-    """Number of blocks of a tensor of so many values."""
+    """Number of blocks of a tensor of this many values."""
     return -(-size // BLOCK)
 
 

@@ -59,7 +59,7 @@ class SamplingPlan:
     cross_blocks, cross_values : int
         Most blocks of a tensor that cross moments are taken of; most values of a model in a block.
     cross_steps : tuple of int
-        One value in so many is taken: a prime that divides no usual width, so that no column is met too often.
+        One value in N is taken: a prime that divides no usual width, so that no column is met too often.
     units, inputs : int
         Most units and inputs of a matrix whose units are matched.
     sketch_values, sketch_rows, sketch_columns : int
@@ -85,9 +85,9 @@ class SamplingPlan:
         return part_of(tensor, share)
 
     def moment_stride(self, n_blocks: int, n_whole: int = 0) -> int:
-        """Moments see one block in so many of a tensor, or of a part of one that has ``n_whole`` blocks.
+        """Moments see one block in N of a tensor, or of a part of one that has ``n_whole`` blocks.
 
-        Of a part as many blocks are seen as of the whole, if so many were read.
+        Of a part as many blocks are seen as of the whole, if this many were read.
 
         Examples
         --------
@@ -100,7 +100,7 @@ class SamplingPlan:
         return max(1, n_blocks * self.stride // n_whole) if n_whole else self.stride
 
     def cross_stride(self, n_blocks: int) -> int:
-        """Cross moments see one block in so many, of those that moments see: at most ``cross_blocks``.
+        """Cross moments see one block in N, of those that moments see: at most ``cross_blocks``.
 
         Examples
         --------
@@ -112,25 +112,25 @@ class SamplingPlan:
         return self.stride * -(-n_blocks // (self.stride * self.cross_blocks))
 
     def cross_step(self, block: Block) -> int:
-        """Cross moments see one value in so many of a block."""
+        """Cross moments see one value in N of a block."""
         enough = (step for step in self.cross_steps if block.size <= step * self.cross_values)
         return next(enough, self.cross_steps[-1])
 
     def cross_offsets(self, tensor: AlignedTensor, block: Block) -> range:
         """Where in a block the steps of cross moments begin: once, or of a part of a tensor from several places.
 
-        So of a part as many values are seen as of the whole, if so many were read.
+        So of a part as many values are seen as of the whole, if this many were read.
         """
         as_whole = self._cross_blocks(count_blocks(block.whole)) if block.whole else 1
         passes = -(-as_whole // self._cross_blocks(count_blocks(tensor.size)))
         return range(min(self.cross_step(block), passes))
 
     def _cross_blocks(self, n_blocks: int) -> int:
-        """Number of blocks that cross moments see of so many."""
+        """Number of blocks that cross moments see of this many."""
         return -(-n_blocks // self.cross_stride(n_blocks))
 
     def sketch_step(self, block: Block) -> int:
-        """Quantiles see one value in so many of the first block."""
+        """Quantiles see one value in N of the first block."""
         return -(-block.size // self.sketch_values)
 
     def matched(self, tensor: AlignedTensor) -> UnitSample:

@@ -2,7 +2,7 @@
 
 Two layouts correspond by name or, if names find too little, by shape and order; nothing else has a part in it. Boxes
 gather the tensors that several pairs compare alike, so that each is read once for all of them. Whether models are
-related is asked of the boxes of pairs, all else of the boxes of a family.
+related is decided on the boxes of pairs, all else of the boxes of a family.
 """
 
 from __future__ import annotations

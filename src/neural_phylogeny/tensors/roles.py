@@ -1,4 +1,4 @@
-"""What a tensor is for, told from its name, shape and dtype."""
+"""What a tensor is for, by its name, shape and dtype."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from neural_phylogeny.inputs import TensorInfo
 
 
 class Role(StrEnum):
-    """What a tensor is for; only the three kinds of matrix can prove kinship."""
+    """What a tensor is for; only the three kinds of matrix can prove relatedness."""
 
     KERNEL = "kernel"
     """Matrix between two layers of interchangeable units."""

@@ -1,4 +1,4 @@
-"""Codes that no scheme knows, told from masks and indices by what they hold."""
+"""Codes that no scheme knows, distinguished from masks and indices by their values."""
 
 from __future__ import annotations
 

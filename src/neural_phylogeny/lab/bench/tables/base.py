@@ -29,6 +29,8 @@ class Sources:
         Batches of ``tiny`` on data sets that are never trained on.
     sets : path, optional
         Data sets for what is trained; the digits of scikit-learn by default.
+    checkpoints : path, optional
+        Collections of checkpoints, as `nphylo lab zoo make` writes them.
     work : path, optional
         Where trainings are kept, so that an interrupted table goes on.
     seeds : int
@@ -43,6 +45,7 @@ class Sources:
     strangers: Path | None = None
     tests: Path | None = None
     sets: Path | None = None
+    checkpoints: Path | None = None
     work: Path | None = None
     seeds: int = 8
     progress: Progress = lambda line: None
@@ -94,12 +97,13 @@ TABLES = {
         Table(
             "ablation", "what `auto` loses when one piece of evidence is taken away", "nothing; a quarter of an hour"
         ),
+        Table("candidates", "does grouping by a sample lose relatives in large collections?", "checkpoints"),
         Table("confidence", "do probabilities mean what they say, and is a missing parent noticed?", "batches, wide"),
         Table(
             "direction", "every direction feature on every set of edges, those that were dropped too", "batches, wide"
         ),
         Table("detector", "the detector on families it has not seen, and what it owes to its inputs", "batches, tests"),
-        Table("initialisation", "is an ancestor told from a common initialisation?", "batches, strangers"),
+        Table("initialisation", "is an ancestor distinguished from a common initialisation?", "batches, strangers"),
         Table("reviewers", "what reviewers of the paper asked of the learning-free methods", "nothing"),
         Table("sampling", "how much of the weights must be read?", "sets, work; trains large networks"),
         Table("unrelated", "how often are independent networks called related?", "sets; trains 250 networks"),
