@@ -11,7 +11,6 @@ import pytest
 from neural_phylogeny import compare, demo, reconstruct
 from neural_phylogeny.errors import (
     MissingExtraError,
-    NotFoundError,
     NothingToCompareError,
     SavedFileError,
     UnknownChoiceError,
