@@ -39,3 +39,19 @@ class Explanation:
     claims: tuple[ExplainedClaim, ...] = ()
     warnings: tuple[str, ...] = ()
     children: tuple[str, ...] = ()
+
+    def __str__(self) -> str:
+        return self.to_text()
+
+    def to_text(self) -> str:
+        """The explanation as plain text, as ``nphylo tree --explain`` prints it."""
+        from neural_phylogeny.reports.reasons import render_explanation
+        from neural_phylogeny.reports.text import plain
+
+        return plain(render_explanation(self))
+
+    def to_json(self) -> str:
+        """The explanation as ``nphylo tree --explain MODEL --format json`` prints it."""
+        from neural_phylogeny.reports.json import explanation_to_json
+
+        return explanation_to_json(self)
