@@ -12,11 +12,13 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal, get_args
 
 from neural_phylogeny.errors import UnknownChoiceError
+from neural_phylogeny.inputs import Fold as Fold
 from neural_phylogeny.inputs import ModelRef as ModelRef
 from neural_phylogeny.inputs import Part as Part
 from neural_phylogeny.inputs import Skipped as Skipped
 from neural_phylogeny.inputs import TensorInfo as TensorInfo
 from neural_phylogeny.inputs import Unread as Unread
+from neural_phylogeny.inputs import View as View
 
 if TYPE_CHECKING:
     import networkx as nx

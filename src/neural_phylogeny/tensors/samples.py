@@ -1,0 +1,107 @@
+"""A few values of each tensor: where shapes and order leave more than one pairing, these decide."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from neural_phylogeny.errors import CheckpointError
+from neural_phylogeny.formats.base import Checkpoint
+from neural_phylogeny.formats.views import places, read_view
+from neural_phylogeny.records import TensorInfo
+from neural_phylogeny.tensors.roles import matrix_shape
+
+ROWS, COLUMNS = 48, 64
+"""Size of the part of a matrix that is sampled, in the middle of it: units and inputs."""
+
+VECTOR = 4096
+"""Values that are sampled of a vector."""
+
+GAP = 64
+"""Values between two wanted ones that are read rather than left out: one read instead of two."""
+
+CLEAR = 8.0
+"""Standard deviations by which a correlation must exceed chance to decide a pairing."""
+
+Sample = NDArray[np.float32]
+
+
+class Sampler:
+    """Samples of the tensors of one checkpoint, each read once; of one shape, they are of the same places.
+
+    At most ``ROWS x COLUMNS`` values of a matrix are kept, and about as many are read, in runs.
+    """
+
+    def __init__(self, checkpoint: Checkpoint) -> None:
+        self._checkpoint = checkpoint
+        self._known: dict[TensorInfo, Sample | None] = {}
+        self.settled: dict[int, Any] = {}
+        """What the samples of this and another checkpoint decided, by the identity of that one's sampler."""
+
+    def matrix(self, tensor: TensorInfo) -> Sample | None:
+        """A part of a matrix as ``(units, inputs)``, centred along both and of length one; None where it is constant.
+
+        None also where values are not finite or cannot be read.
+        """
+        if tensor not in self._known:
+            self._known[tensor] = _centred(self.raw(tensor))
+        return self._known[tensor]
+
+    def raw(self, tensor: TensorInfo) -> Sample | None:
+        """The same values as they are; of a vector ``(1, values)``; None where they cannot be read."""
+        positions = _block(tensor)
+        try:
+            return self._read(tensor, positions.reshape(-1)).reshape(positions.shape)
+        except CheckpointError:
+            return None
+
+    def _read(self, tensor: TensorInfo, positions: NDArray[np.int64]) -> Sample:
+        if tensor.view is not None and tensor.view.fold is not None:
+            start, stop = int(positions.min()), int(positions.max()) + 1
+            values = np.empty(stop - start, dtype=np.float32)
+            read_view(self._checkpoint, tensor, start, values)
+            return values[positions - start]
+        stored = positions if tensor.view is None else places(tensor.view, positions)
+        wanted, back = np.unique(stored, return_inverse=True)
+        found = np.empty(len(wanted), dtype=np.float32)
+        cuts = [0, *(np.flatnonzero(np.diff(wanted) > GAP) + 1).tolist(), len(wanted)]
+        for low, high in zip(cuts[:-1], cuts[1:], strict=True):
+            run = np.empty(int(wanted[high - 1] - wanted[low]) + 1, dtype=np.float32)
+            self._checkpoint.read_into(tensor.name, int(wanted[low]), run)
+            found[low:high] = run[wanted[low:high] - wanted[low]]
+        return found[back.reshape(-1)]
+
+
+def deviations(first: Sample, second: Sample) -> float:
+    """Correlation of two centred samples in standard deviations of that of unrelated values."""
+    count = (first.shape[0] - 1) * (first.shape[1] - 1)
+    return float(np.vdot(first, second)) * math.sqrt(max(count, 0))
+
+
+def _block(tensor: TensorInfo) -> NDArray[np.int64]:
+    """Flat positions ``(units, inputs)`` of the sampled part of a tensor."""
+    units, inputs = matrix_shape(tensor.shape, tensor.output_axis)
+    if inputs == 1 or units == 1:
+        return _middle(tensor.size, VECTOR)[None, :]
+    axis = tensor.output_axis % len(tensor.shape)
+    after = math.prod(tensor.shape[axis + 1 :])
+    before, within = np.divmod(_middle(inputs, COLUMNS), after)
+    return _middle(units, ROWS)[:, None] * after + (before * units * after + within)[None, :]
+
+
+def _middle(length: int, most: int) -> NDArray[np.int64]:
+    count = min(length, most)
+    return np.arange(count, dtype=np.int64) + (length - count) // 2
+
+
+def _centred(values: Sample | None) -> Sample | None:
+    if values is None or min(values.shape) < 2 or not np.isfinite(values).all():
+        return None
+    found = values - values.mean(axis=1, keepdims=True)
+    found -= found.mean(axis=0, keepdims=True)
+    length = float(np.linalg.norm(found))
+    scale = float(np.abs(values).max())
+    return found / np.float32(length) if length > 1e-6 * scale * math.sqrt(values.size) else None
