@@ -20,14 +20,14 @@ import sys
 import time
 
 import numpy as np
-from methods_speed import make_models
 
 from neural_phylogeny.reconstruction.api import METHODS
-from neural_phylogeny.reconstruction.collect import Reading, gather
+from neural_phylogeny.reconstruction.collect import gather
 from neural_phylogeny.reconstruction.decide import phylogeny
 from neural_phylogeny.reconstruction.examine import examine
+from neural_phylogeny.reconstruction.options import Reading
+from planted import SHAPES, planted, right_parents
 
-SHAPES = {"a.weight": (96, 96), "b.weight": (64, 96), "c.weight": (64, 64)}
 CASES = ("20:2", "200:1", "2000:200", "100:5:300")
 ALPHA = 1e-3
 STEPS = ("pass", "relations", "method", "writing")
@@ -37,11 +37,9 @@ def run(case: str, method: str) -> dict[str, float]:
     """Seconds of each step, peak memory in MiB, share of right parents."""
     n_models, n_families, *layers = map(int, case.split(":"))
     shapes = {f"l{k}.weight": (16, 16) for k in range(layers[0])} if layers else SHAPES
-    models, parents = make_models(n_models, n_families, shapes=shapes)
-    named = {f"{k:05d}": {name: w.astype(np.float32) for name, w in model.items()} for k, model in enumerate(models)}
-    del models
+    models, parents = planted(n_models, n_families, shapes)
     times = [time.perf_counter()]
-    collection = gather(named, Reading())
+    collection = gather(models, Reading())
     times.append(time.perf_counter())
     examined = examine(collection, ALPHA)
     times.append(time.perf_counter())
@@ -50,14 +48,16 @@ def run(case: str, method: str) -> dict[str, float]:
     answer.to_json()
     answer.to_text()
     times.append(time.perf_counter())
-    hidden = {ancestor.name for ancestor in answer.missing}
-    found = {edge.child: edge.parent for edge in answer.edges if edge.parent not in hidden}
-    right = np.mean([found.get(f"{k:05d}") == (f"{p:05d}" if p >= 0 else None) for k, p in enumerate(parents)])
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
-    return {**dict(zip(STEPS, np.diff(times).tolist(), strict=True)), "MiB": peak, "right": float(right)}
+    return {
+        **dict(zip(STEPS, np.diff(times).tolist(), strict=True)),
+        "MiB": peak,
+        "right": right_parents(answer, parents),
+    }
 
 
 def main() -> None:
+    """Print a row for each case."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--method", default="auto")
     parser.add_argument("--cases", nargs="*", default=list(CASES))

@@ -4,27 +4,24 @@ from __future__ import annotations
 
 import time
 
-import numpy as np
-
 from neural_phylogeny.detector.measurements import Measurements
 from neural_phylogeny.detector.network import Inputs
 from neural_phylogeny.detector.shipped import detector
-from neural_phylogeny.lab.families.measured import statistics_of
+from neural_phylogeny.reconstruction.collect import gather
+from neural_phylogeny.reconstruction.options import Reading
+from planted import planted
 
 CASES = ((10, 20), (50, 100), (200, 20), (200, 100))
 
 
 def family(n_models: int, n_matrices: int) -> Measurements:
-    """A star of small matrices."""
-    rng = np.random.default_rng(0)
-    root = [rng.normal(size=(16, 16)).astype(np.float32) for _ in range(n_matrices)]
-    models = [root] + [
-        [w + 0.2 * rng.normal(size=w.shape).astype(np.float32) for w in root] for _ in range(n_models - 1)
-    ]
-    return Measurements.of(statistics_of([{f"l{k}.weight": w for k, w in enumerate(model)} for model in models]))
+    """What the detector measures of one family of small matrices."""
+    models, _ = planted(n_models, 1, {f"l{k}.weight": (16, 16) for k in range(n_matrices)})
+    return Measurements.of(gather(models, Reading()).groups[0].statistics)
 
 
 def main() -> None:
+    """Print a row for each case."""
     chosen = detector()
     print("| models | matrices | features (s) | network (s) | together |\n|---|---|---|---|---|")
     for n_models, n_matrices in CASES:

@@ -112,6 +112,7 @@ def start_up() -> dict[str, float]:
 
 
 def main() -> None:
+    """Print the environment, the start and a line for each number type; with ``--growth`` a table."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--parameters", type=int, default=100_000_000)
     parser.add_argument("--models", type=int, default=8)

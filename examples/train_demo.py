@@ -17,6 +17,7 @@ import json
 import sys
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -84,10 +85,12 @@ def digits(task: str, rng: np.random.Generator) -> tuple[torch.Tensor, torch.Ten
 
 
 def network(classes: int) -> nn.Sequential:
+    """A dense network for images of 8 x 8 pixels."""
     return nn.Sequential(nn.Linear(64, 64), nn.ReLU(), nn.Linear(64, 48), nn.ReLU(), nn.Linear(48, classes))
 
 
 def accuracy(net: nn.Module, x: torch.Tensor, y: torch.Tensor) -> float:
+    """Share of the images that a network classifies rightly."""
     with torch.no_grad():
         return float((net(x).argmax(1) == y).float().mean())
 
@@ -115,7 +118,7 @@ def train(run: Run, start: dict[str, torch.Tensor] | None, seed: int) -> tuple[n
     for _ in range(run.steps):
         batch = train_set[torch.randint(len(train_set), (64,))]
         optimiser.zero_grad()
-        nn.functional.cross_entropy(net(x[batch]), y[batch]).backward()
+        nn.functional.cross_entropy(net(x[batch]), y[batch]).backward()  # type: ignore[no-untyped-call]
         optimiser.step()
     after = accuracy(net, x[held_out], y[held_out])
     chance = float(torch.bincount(y[held_out]).max() / len(held_out))
@@ -130,7 +133,8 @@ def save(folder: Path, bird: str, state: dict[str, torch.Tensor], saved_as: str)
         torch.save(state, folder / f"{bird}.pth")
         return f"{bird}.pth"
     if saved_as == "npz":
-        np.savez(folder / f"{bird}.npz", **{name: tensor.numpy() for name, tensor in state.items()})
+        arrays: dict[str, Any] = {name: tensor.numpy() for name, tensor in state.items()}
+        np.savez(folder / f"{bird}.npz", **arrays)
         return f"{bird}.npz"
     if saved_as == "bf16":
         state = {name: tensor.to(torch.bfloat16) for name, tensor in state.items()}
@@ -139,6 +143,7 @@ def save(folder: Path, bird: str, state: dict[str, torch.Tensor], saved_as: str)
 
 
 def main() -> None:
+    """Train the families and write the checkpoints and their truth."""
     default = Path(__file__).parents[1] / "src" / "neural_phylogeny" / "demo" / "data"
     folder = Path(sys.argv[1]) if len(sys.argv) > 1 else default
     folder.mkdir(parents=True, exist_ok=True)

@@ -12,7 +12,8 @@ from click.testing import CliRunner, Result
 
 from neural_phylogeny.cli.group import nphylo
 from neural_phylogeny.formats.memory import MemoryCheckpoint
-from neural_phylogeny.records import Edge, MissingAncestor, ModelRecord, Phylogeny, RelatedPair, Skipped
+from neural_phylogeny.inputs import Skipped
+from neural_phylogeny.records import Edge, MissingAncestor, ModelRecord, Phylogeny, RelatedPair
 from neural_phylogeny.statistics.one_pass import measure, standard_statistics
 from neural_phylogeny.statistics.results import Statistics
 from neural_phylogeny.tensors.alignment import align

@@ -11,7 +11,7 @@ import pytest
 
 from neural_phylogeny import compare, reconstruct
 from neural_phylogeny.errors import NothingToCompareError
-from neural_phylogeny.reports.explanation import explain
+from neural_phylogeny.reconstruction.explain import explain
 from neural_phylogeny.reports.json import comparison_to_json
 from neural_phylogeny.reports.reasons import render_explanation
 
@@ -174,7 +174,7 @@ def check(answer):
     for claim in (*answer.edges, *answer.undirected):
         for evidence in claim.evidence:
             assert 0.0 <= evidence.strength <= 1.0, evidence
-    assert not answer.edges or nx.is_branching(answer.graph)
+    assert not answer.edges or nx.is_branching(answer.to_networkx())
     answer.to_text(evidence=True)
     for model in answer.models:
         render_explanation(explain(answer, model.name))

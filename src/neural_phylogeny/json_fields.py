@@ -23,7 +23,7 @@ def parse(text: str, what: str) -> Fields:
     Raises
     ------
     SavedFileError
-        When the text is no JSON object.
+        When the text is not a JSON object.
     """
     try:
         content = json.loads(text, parse_constant=_refuse)

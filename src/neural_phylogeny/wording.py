@@ -1,85 +1,14 @@
-"""What speaks for a claim, what against it, and what would change it: plain sentences, from the records alone."""
+"""Numbers in words, the same in every room."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator, Sequence
-
-from neural_phylogeny.records import Edge, Evidence, Reasons, RelatedPair, Verdict
-
-RUNNER_UP = "runner-up"
-"""The feature that names the next likely parent, or that there is none."""
 
 MOST = 1000.0
-"""Odds beyond are not told in figures: no calibration reaches so far."""
+"""Odds beyond are not written out: no calibration reaches so far."""
 
 SMALLEST_P = 1e-12
 """Smaller p-values are not written out: the null distribution is not known that far out."""
-
-HALF = 0.5
-"""Where less of the weights was compared, the rest could tell another story."""
-
-TWO = (
-    "Two models alone cannot show a common ancestor: two siblings of a missing parent look like parent and child. "
-    "The base checkpoint of both, or a sibling of either, would decide."
-)
-"""What the weights of a family of two cannot tell, whatever the confidence."""
-
-
-def weigh(
-    evidence: Sequence[Evidence], supports: Callable[[Evidence], bool], opposes: Callable[[Evidence], bool]
-) -> Reasons:
-    """Evidence by what it says of a claim, the strongest first; what does neither is neutral."""
-    groups: tuple[list[Evidence], list[Evidence], list[Evidence]] = [], [], []
-    for each in sorted(evidence, key=lambda e: -(0.0 if math.isnan(e.strength) else e.strength)):
-        groups[0 if supports(each) else 1 if opposes(each) else 2].append(each)
-    return Reasons(supporting=tuple(groups[0]), opposing=tuple(groups[1]), neutral=tuple(groups[2]))
-
-
-def reasons_for(claim: Edge | RelatedPair) -> Reasons:
-    """The evidence of a claim, sorted; evidence of the direction says nothing of relatedness alone."""
-    if isinstance(claim, RelatedPair):
-        return weigh(claim.evidence, lambda e: e.favours == "related", lambda e: e.favours == "unrelated")
-
-    def supports(evidence: Evidence) -> bool:
-        if evidence.favours == "parent":
-            return evidence.model == claim.parent
-        return evidence.favours == "related"
-
-    return weigh(claim.evidence, supports, lambda e: e.favours != "neither")
-
-
-def what_would_change(claim: Edge | RelatedPair, n_models: int) -> tuple[str, ...]:
-    """Sentences on what would turn a claim around, each true of this one; ``n_models`` is the size of its family."""
-    own = _of_edge(claim) if isinstance(claim, Edge) else _of_pair(claim)
-    sentences = [*own, *([TWO] if n_models == 2 else ())]
-    if claim.coverage is not None and claim.coverage < HALF:
-        sentences.append(f"Only {percent(claim.coverage)} of the larger model's weights could be compared.")
-    return tuple(sentences)
-
-
-def orphan_would_change(edge: Edge) -> tuple[str, ...]:
-    """The same for a child of a missing ancestor."""
-    return (
-        f"The parent of {edge.child} is missing with probability {percent(edge.confidence)}. The checkpoint that it "
-        "and its siblings were made from would take the place of the missing ancestor if it were in the collection; if "
-        "none ever existed, one of the siblings is the parent.",
-    )
-
-
-def verdict_would_change(verdict: Verdict, p: float | None, alpha: float, share_read: float = 1.0) -> tuple[str, ...]:
-    """The same for two models that are unrelated, copies, or cannot be judged; ``p`` is the p-value of the test."""
-    if verdict == "unrelated":
-        return (
-            f"A p-value below {alpha:g} would make them related; it is {1.0 if p is None else p:.2g}.",
-            "A copy whose units were permuted or rescaled after training is also called unrelated.",
-        )
-    if verdict == "copies":
-        unread = "" if share_read == 1.0 else "; unread values may differ"
-        return (f"A single different value in a weight that both have would make them two models{unread}.",)
-    if verdict == "not enough in common":
-        return ("At least a tenth of the smaller model's weights must be comparable.",)
-    return ("The test needs larger, finite matrices that both models have; smaller ones could match by chance.",)
 
 
 def percent(share: float | None) -> str:
@@ -97,6 +26,17 @@ def percent(share: float | None) -> str:
     if 0.0 < share < 0.01:
         return "<1 %"
     return f"{share:.0%}".replace("%", " %")
+
+
+def small_share(share: float) -> str:
+    """A share of any size in two digits.
+
+    Examples
+    --------
+    >>> small_share(0.0123), small_share(0.3), small_share(0.9999), small_share(0.000456)
+    ('1.2 %', '30 %', '>99 %', '0.046 %')
+    """
+    return percent(share) if share > 0.99 else f"{float(f'{100.0 * share:.2g}'):g} %"
 
 
 def p_value(p: float) -> str:
@@ -122,63 +62,3 @@ def odds(probability: float) -> str:
     if ratio > MOST:
         return f"more than {MOST:.0f}:1"
     return f"{ratio:.0f}:1" if ratio >= 3.0 else f"{ratio:.1f}:1"
-
-
-def _of_edge(edge: Edge) -> Iterator[str]:
-    if edge.p_direction is not None:
-        yield (
-            f"The direction has odds of {odds(edge.p_direction)}, given that one of the two was made from the other; "
-            "evidence for the reverse direction with higher odds would turn it around."
-        )
-    yield from _of_rival(edge)
-    measured = [e for e in reasons_for(edge).opposing if e.feature != RUNNER_UP]
-    if measured:
-        yield (
-            f"The strongest evidence against it is {measured[0].feature} (strength {measured[0].strength:.2f} of 1): "
-            f"{measured[0].statement}."
-        )
-    else:
-        yield (
-            f"No measurement opposes it; a checkpoint between {edge.parent} and {edge.child}, or a sibling, could "
-            "still change it."
-        )
-    if edge.support is not None and edge.support < 1.0:
-        yield f"{percent(edge.support)} of the resamples of the matrices recover it."
-
-
-def _of_rival(edge: Edge) -> Iterator[str]:
-    rival = next((e for e in edge.evidence if e.feature == RUNNER_UP), None)
-    if rival is None or edge.p_parent is None:
-        return
-    missing = rival.favours == "no parent"
-    answer = f"{edge.child} has no parent here" if missing else f"{rival.model} is its parent"
-    if rival.value < edge.p_parent:
-        against = odds(edge.p_parent / (edge.p_parent + rival.value))
-        further = "; if its true parent were in the collection, it would take that place" if missing else ""
-        yield (
-            f"The next likely answer is that {answer} ({percent(rival.value)}); the odds for {edge.parent} against it "
-            f"are {against}{further}."
-        )
-    elif missing:
-        yield (
-            f"It is at least as likely that {answer} ({percent(rival.value)}): the edge gives the direction, if one of "
-            "the two was made from the other."
-        )
-    else:
-        yield (
-            f"Taken alone, it is at least as likely that {answer} ({percent(rival.value)}); together with the other "
-            f"edges, the forest is more likely with {edge.parent}."
-        )
-
-
-def _of_pair(pair: RelatedPair) -> Iterator[str]:
-    features = {
-        name: sorted({e.feature for e in pair.evidence if e.model == name and e.feature != RUNNER_UP})
-        for name in (pair.a, pair.b)
-    }
-    if any(features.values()):
-        both = "; ".join(f"{', '.join(found) or 'no feature'} for {name}" for name, found in features.items())
-        yield f"The direction is at or near even odds ({both} as the parent). One clear feature would decide it."
-    else:
-        yield "No feature gives a direction; one clear feature would decide it."
-    yield f"The base checkpoint of {pair.a} and {pair.b}, or a checkpoint between the two, would show which came first."

@@ -53,7 +53,7 @@ def test_a_mean_of_models_has_them_all_for_parents(rng):
     assert [(edge.parent, edge.kind) for edge in merged] == [("other", "merge"), ("one", "merge")]
     assert "0.6 of other and 0.4 of one" in merged[0].evidence[1].statement
     assert edges(answer) >= {("root", "one"), ("root", "other")}
-    assert nx.is_directed_acyclic_graph(answer.graph)
+    assert nx.is_directed_acyclic_graph(answer.to_networkx())
     assert "also from one" in answer.to_text()
 
 
@@ -219,7 +219,7 @@ def test_large_collections_are_measured_in_groups(rng, monkeypatch):
 
 
 def test_the_graph_is_networkx(family):
-    graph = reconstruct(family).graph
+    graph = reconstruct(family).to_networkx()
     assert isinstance(graph, nx.DiGraph)
     assert list(graph.edges) == [("root", "kid")]
     assert graph.nodes["lone"]["parameters"] == 64 * 48 + 64 + 32 * 64
@@ -306,7 +306,7 @@ def test_public_checkpoints_give_a_forest_and_no_false_kin(wild):
         answer = reconstruct(folder)
         assert answer.skipped == (), folder.name
         assert len(answer.models) == len(list(folder.iterdir())) - 1, folder.name
-        assert nx.is_directed_acyclic_graph(answer.graph), folder.name
+        assert nx.is_directed_acyclic_graph(answer.to_networkx()), folder.name
         found = families(answer)
         for pair in read_truth(folder / "truth.json").unrelated:
             if pair.documented:

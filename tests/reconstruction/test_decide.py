@@ -1,7 +1,8 @@
 import numpy as np
 import pytest
 
-from neural_phylogeny.reconstruction.examine import Findings
+from neural_phylogeny.reconstruction.family_data import families_of
+from neural_phylogeny.reconstruction.findings import Findings
 from neural_phylogeny.relations.existence import existence
 from neural_phylogeny.relations.fake_init import FakeInitialisation
 
@@ -12,7 +13,7 @@ def test_a_family_is_what_the_weights_show_of_the_chosen_models(measured, rng):
     models = [kid, {"a": rng.uniform(-1, 1, (40, 30)), "c": np.eye(5)}, root, {"c": 2.0 * np.eye(5) + 1.0}]
     statistics = measured(*models)
     found = Findings.of(statistics, existence(statistics, 1e-3, 6))
-    families = found.families([2, 0, 1, 3], np.array([0, 0, 1, 2]), seed=5)
+    families = families_of(found, [2, 0, 1, 3], np.array([0, 0, 1, 2]), seed=5)
     family = families.models
     flat = [np.concatenate([m["a"].ravel(), m["b"].ravel()]) for m in (root, kid)]
     assert family.distance[0, 1] == pytest.approx(np.linalg.norm(flat[0] - flat[1]), rel=1e-4)

@@ -6,6 +6,11 @@ import numpy as np
 import pytest
 
 from neural_phylogeny import compare, reconstruct
+from neural_phylogeny.reconstruction.collect import gather
+from neural_phylogeny.reconstruction.decide import phylogeny
+from neural_phylogeny.reconstruction.examine import examine
+from neural_phylogeny.reconstruction.options import Reading
+from neural_phylogeny.trees.methods import METHODS
 
 SHAPES = {"fc1.weight": (40, 24), "fc2.weight": (32, 40), "head.weight": (10, 32), "fc1.bias": (40,)}
 
@@ -34,10 +39,21 @@ def family(rng, shapes=SHAPES, prefix="", **other):
 
 def said(answer, models):
     """All claims on some models, with their numbers."""
-    edges = {(e.parent, e.child): [e.confidence or 0.0, e.similarity, e.coverage] for e in answer.edges}
-    pairs = {tuple(sorted((p.a, p.b))): [p.similarity, p.coverage] for p in answer.undirected}
-    return {pair: numbers for pair, numbers in (edges | pairs).items() if set(pair) <= set(models)}
+    edges = {(e.parent, e.child, e.kind): numbers_of(e) for e in answer.edges}
+    pairs = {(*sorted((p.a, p.b)), "undirected"): numbers_of(p) for p in answer.undirected}
+    return {claim: numbers for claim, numbers in (edges | pairs).items() if claim[1] in models}
 
+
+def numbers_of(claim):
+    """All numbers of an edge or an undirected pair, those of its evidence too."""
+    found = [claim.similarity, claim.coverage, claim.p_value or 0.0]
+    if hasattr(claim, "p_direction"):
+        found += [claim.p_parent or 0.0, claim.p_direction or 0.0]
+    return found + [number for one in claim.evidence for number in (one.value, one.strength)]
+
+
+METHODS_OF_FAMILIES = [name for name, method in METHODS.items() if method.options.clustering == "existence"]
+"""Those that take the families of the relatedness test; the others cluster the whole collection by design."""
 
 STRANGERS = {
     "same names and shapes": lambda rng: {f"s{k}": begun(rng, SHAPES) for k in range(3)},
@@ -63,12 +79,36 @@ STRANGERS = {
 def test_unrelated_models_change_nothing(kind, head):
     rng = np.random.default_rng(11)
     own = family(rng, **{"head.weight": head})
-    alone = said(reconstruct(own), own)
-    joined = said(reconstruct(STRANGERS[kind](rng) | own), own)
+    joined = STRANGERS[kind](rng) | own
+    for method in METHODS_OF_FAMILIES if head == (5, 32) else ("auto",):
+        same_claims(said(reconstruct(own, method=method), own), said(reconstruct(joined, method=method), own))
+
+
+def same_claims(alone, joined):
+    """The same edges, directions and kinds, and the same numbers up to rounding."""
     assert alone
     assert joined.keys() == alone.keys()
-    for pair, numbers in alone.items():
-        np.testing.assert_allclose(joined[pair], numbers, atol=1e-6, err_msg=str(pair))
+    for claim, numbers in alone.items():
+        np.testing.assert_allclose(joined[claim], numbers, atol=1e-6, err_msg=str(claim))
+
+
+def test_a_crowd_of_unrelated_models_changes_nothing():
+    rng = np.random.default_rng(12)
+    shapes = {"fc1.weight": (80, 80), "fc2.weight": (90, 80)}
+    own = family(rng, shapes)
+    crowd = {f"s{k}": begun(rng, shapes) for k in range(60)}
+    for method in METHODS_OF_FAMILIES:
+        same_claims(said(reconstruct(own, method=method), own), said(reconstruct(crowd | own, method=method), own))
+
+
+def test_a_memory_limit_that_a_crowd_exceeds_changes_nothing():
+    rng = np.random.default_rng(13)
+    shapes = {f"fc{k}.weight": (40 + k, 30) for k in range(6)}
+    own = family(rng, shapes)
+    crowd = {f"s{k}": begun(rng, shapes) for k in range(40)}
+    joined = reconstruct(crowd | own, memory=1 << 20)
+    assert any("to stay within the memory limit" in note for note in joined.provenance["notes"])
+    same_claims(said(reconstruct(own, memory=1 << 20), own), said(joined, own))
 
 
 def test_two_models_are_judged_alike_alone_and_side_by_side(tmp_path):
@@ -89,19 +129,36 @@ def test_two_models_are_judged_alike_alone_and_side_by_side(tmp_path):
 @pytest.mark.wild
 @pytest.mark.slow
 def test_no_public_group_changes_beside_another(wild):
-    """All 136 mixes of two groups; the level of the relatedness test, which counts pairs, is the only thing shared."""
+    """Mixes of each group with the next two; the level of the relatedness test is the only thing shared.
+
+    At one level for all, the same edges, directions and kinds with the same numbers by every method of families.
+    """
     groups = sorted(path for path in wild.iterdir() if path.is_dir())
+    alone = {group: claims_by_method([group]) for group in groups}
+    for k, group in enumerate(groups):
+        for other in (groups[(k + 1) % len(groups)], groups[(k + 2) % len(groups)]):
+            joined = claims_by_method([group, other])
+            for method, found in joined.items():
+                expected = alone[group][method] | alone[other][method]
+                assert found.keys() == expected.keys(), (group.name, other.name, method)
+                for claim, numbers in expected.items():
+                    np.testing.assert_allclose(found[claim], numbers, atol=1e-6, err_msg=f"{other} {method} {claim}")
 
-    def claims(answer):
-        path = {m.name: m.path for m in answer.models}
-        return {(path.get(e.parent, "missing"), path[e.child]) for e in answer.edges} | {
-            tuple(sorted((path[p.a], path[p.b]))) for p in answer.undirected
-        }
 
-    alone = {group: claims(reconstruct([group])) for group in groups}
-    lost = [
-        (a.name, b.name, edge)
-        for a, b in itertools.combinations(groups, 2)
-        for edge in (alone[a] | alone[b]) - claims(reconstruct([a, b]))
-    ]
-    assert lost == []
+def claims_by_method(folders):
+    """Claims with their numbers, by method; models by path. The level is that of a collection of one pair."""
+    collection = gather(folders, Reading())
+    path = {ref.name: ref.path for ref in collection.refs}
+    level = 1e-6 * len(path) * (len(path) - 1) / 2
+    examined = examine(collection, level)
+    found = {}
+    for name in METHODS_OF_FAMILIES:
+        answer = phylogeny(collection, METHODS[name], level, 0, examined)
+        edges = {(missing(e.parent, path), path[e.child], e.kind): numbers_of(e) for e in answer.edges}
+        pairs = {(*sorted((path[p.a], path[p.b])), "undirected"): numbers_of(p) for p in answer.undirected}
+        found[name] = edges | pairs
+    return found
+
+
+def missing(parent, path):
+    return path.get(parent, "a missing ancestor")

@@ -81,7 +81,7 @@ def test_equal_constants_prove_nothing(measured, rng):
 
 def test_the_orientation_of_keras_is_known(rng):
     from neural_phylogeny.formats.memory import MemoryCheckpoint
-    from neural_phylogeny.records import TensorInfo
+    from neural_phylogeny.inputs import TensorInfo
     from neural_phylogeny.statistics.one_pass import measure
     from neural_phylogeny.tensors.alignment import align
 

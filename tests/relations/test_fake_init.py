@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from neural_phylogeny.records import TensorInfo
+from neural_phylogeny.inputs import TensorInfo
 from neural_phylogeny.relations.direction import norm_score
 from neural_phylogeny.relations.fake_init import (
     DISTRIBUTIONS,

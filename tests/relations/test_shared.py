@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from neural_phylogeny.reconstruction.examine import Findings
+from neural_phylogeny.reconstruction.findings import Findings
 from neural_phylogeny.relations.existence import existence
 from neural_phylogeny.relations.shared import FEWEST, shared_values
 

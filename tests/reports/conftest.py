@@ -2,7 +2,8 @@
 
 import pytest
 
-from neural_phylogeny.records import Edge, Evidence, MissingAncestor, ModelRecord, Phylogeny, RelatedPair, Skipped
+from neural_phylogeny.inputs import Skipped
+from neural_phylogeny.records import Edge, Evidence, MissingAncestor, ModelRecord, Phylogeny, RelatedPair
 
 NASTY = "evil\x1b[31m\u202e[bold]x</code>"
 

@@ -5,7 +5,8 @@ from typing import Any
 
 import pytest
 
-from neural_phylogeny.records import Comparison, Evidence, ModelRecord, Reasons, Skipped, TensorComparison
+from neural_phylogeny.inputs import Skipped
+from neural_phylogeny.records import Comparison, Evidence, ModelRecord, Reasons, TensorComparison
 from neural_phylogeny.reports.comparison import render_comparison
 from neural_phylogeny.reports.inspection import render_inspection
 from neural_phylogeny.reports.text import plain

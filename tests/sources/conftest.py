@@ -12,7 +12,7 @@ import ml_dtypes
 import numpy as np
 import pytest
 
-from neural_phylogeny.records import Skipped
+from neural_phylogeny.inputs import Skipped
 from neural_phylogeny.sources.asides import Aside
 from neural_phylogeny.sources.folders import models_in
 from neural_phylogeny.sources.found import Found

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from neural_phylogeny.records import ModelRef, Part, Skipped
+from neural_phylogeny.inputs import ModelRef, Part, Skipped
 from neural_phylogeny.sources import discover, open_all
 
 

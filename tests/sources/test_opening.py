@@ -14,7 +14,7 @@ from neural_phylogeny.errors import (
 )
 from neural_phylogeny.formats import Checkpoint
 from neural_phylogeny.formats.safetensors import SafetensorsFile
-from neural_phylogeny.records import ModelRef, Part, Skipped, TensorInfo
+from neural_phylogeny.inputs import ModelRef, Part, Skipped, TensorInfo
 from neural_phylogeny.sources import discover, from_memory, open_all, open_model, opening
 from neural_phylogeny.sources.opening import format_of
 

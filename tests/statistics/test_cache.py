@@ -6,7 +6,7 @@ import pytest
 
 from neural_phylogeny import reconstruct
 from neural_phylogeny.errors import SavedFileError
-from neural_phylogeny.records import ModelRef, Part
+from neural_phylogeny.inputs import ModelRef, Part
 from neural_phylogeny.sources.opening import open_model
 from neural_phylogeny.statistics import cache, one_pass
 from neural_phylogeny.statistics.cache import CachedStatistics, Group, load, reuse, save

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from neural_phylogeny.records import TensorInfo
+from neural_phylogeny.inputs import TensorInfo
 from neural_phylogeny.statistics.matching import null_variance, prepared
 from neural_phylogeny.statistics.plan import SamplingPlan
 from neural_phylogeny.tensors.alignment import AlignedTensor

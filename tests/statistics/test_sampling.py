@@ -8,7 +8,7 @@ import pytest
 from neural_phylogeny.formats import open_checkpoint
 from neural_phylogeny.formats.memory import MemoryCheckpoint
 from neural_phylogeny.formats.spans import SpanFile
-from neural_phylogeny.records import TensorInfo
+from neural_phylogeny.inputs import TensorInfo
 from neural_phylogeny.statistics.one_pass import measure
 from neural_phylogeny.statistics.sampling import FEWEST, ROWS, Part, part_of, shares
 from neural_phylogeny.tensors import layouts

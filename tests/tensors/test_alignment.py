@@ -1,6 +1,6 @@
 import numpy as np
 
-from neural_phylogeny.records import TensorInfo
+from neural_phylogeny.inputs import TensorInfo
 from neural_phylogeny.tensors.alignment import align, align_pairs
 from neural_phylogeny.tensors.cuts import BOX_LIMIT
 

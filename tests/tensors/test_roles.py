@@ -1,6 +1,6 @@
 import pytest
 
-from neural_phylogeny.records import TensorInfo
+from neural_phylogeny.inputs import TensorInfo
 from neural_phylogeny.tensors.roles import Role, matrix_shape, role_of
 
 

@@ -7,7 +7,7 @@ import pytest
 
 from neural_phylogeny import reconstruct
 from neural_phylogeny.errors import UnknownChoiceError
-from neural_phylogeny.reports.explanation import explain
+from neural_phylogeny.reconstruction.explain import explain
 from neural_phylogeny.reports.json import from_json
 from neural_phylogeny.trees.array_data import family_of
 from neural_phylogeny.trees.baselines.one_family import spanning_tree

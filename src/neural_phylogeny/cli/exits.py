@@ -10,7 +10,7 @@ from typing import Any
 
 import click
 
-from neural_phylogeny import errors
+import neural_phylogeny.errors as errors
 
 OK, NOTHING_COMPARED, USAGE, SOME_UNREADABLE, FAULT, INTERRUPTED, BROKEN_PIPE = 0, 1, 2, 3, 70, 130, 141
 

@@ -8,7 +8,6 @@ from typing import Any
 
 import click
 
-from neural_phylogeny import __version__
 from neural_phylogeny.cli.exits import BROKEN_PIPE, discard_stdout, exit_code
 from neural_phylogeny.cli.lazy import LazyCommands
 
@@ -41,7 +40,7 @@ class Program(LazyCommands):
 
 
 @click.group(cls=Program, modules=COMMANDS, context_settings={"help_option_names": ["-h", "--help"]})
-@click.version_option(__version__, prog_name="nphylo")
+@click.version_option(package_name="neural-phylogeny", prog_name="nphylo")
 def nphylo() -> None:
     """Which neural networks were fine-tuned from which: a family tree from weights alone.
 

@@ -9,7 +9,7 @@ import click
 from neural_phylogeny.cli import exits
 from neural_phylogeny.cli import output as sink
 from neural_phylogeny.cli.options import component_option, filter_options, output_options
-from neural_phylogeny.records import ModelRef
+from neural_phylogeny.inputs import ModelRef
 
 if TYPE_CHECKING:
     from neural_phylogeny.formats import Checkpoint

@@ -106,7 +106,7 @@ def show(answer: Phylogeny, form: str, output: str | None, evidence: bool, expla
 
 
 def _show_explanation(answer: Phylogeny, model: str, form: str, output: str | None) -> None:
-    from neural_phylogeny.reports.explanation import explain
+    from neural_phylogeny.reconstruction.explain import explain
 
     explanation = explain(answer, model)
     if form == "json":

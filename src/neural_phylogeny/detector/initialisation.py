@@ -124,10 +124,12 @@ def initialisation_test() -> InitialisationTest:
         When its file is missing or damaged.
     """
     try:
-        said = json.loads((files("neural_phylogeny.detector") / PARAMETERS).read_text(encoding="utf-8"))
+        stored = json.loads((files("neural_phylogeny.detector") / PARAMETERS).read_text(encoding="utf-8"))
         mean, deviation, weights = (
-            np.array([said[name][feature] for feature in FEATURES]) for name in ("mean", "deviation", "weights")
+            np.array([stored[name][feature] for feature in FEATURES]) for name in ("mean", "deviation", "weights")
         )
-        return InitialisationTest(mean, deviation, weights, said["bias"], said["initialisation"], said["ancestor"])
+        return InitialisationTest(
+            mean, deviation, weights, stored["bias"], stored["initialisation"], stored["ancestor"]
+        )
     except (OSError, ValueError, LookupError, TypeError) as error:
         raise SavedFileError(f"{PARAMETERS}: cannot be read ({error}); install the package again") from error

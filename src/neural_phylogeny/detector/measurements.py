@@ -196,7 +196,7 @@ def _filled(inner: Array) -> Array:
 
 
 def _vectors(statistics: Statistics, n: int) -> Array:
-    """Gram matrices of everything that is no matrix and no buffer, over the lengths: ``(v, n, n)``."""
+    """Gram matrices of everything that is not a matrix and no buffer, over the lengths: ``(v, n, n)``."""
     found = []
     for tensor, arrays in statistics:
         if tensor.role is Role.VECTOR:

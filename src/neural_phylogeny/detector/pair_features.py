@@ -66,7 +66,7 @@ class _Pairs:
         second, third = self.kept.pairs["second"], self.kept.pairs["third"]
         moved = np.einsum("tii->ti", third)[:, :, None] - 2.0 * third + second
         every = np.arange(moved.shape[1])
-        moved[:, every, every] = 0.0 * self.norm  # rounding would be divided by nothing; NaN where there is no matrix
+        moved[:, every, every] = 0.0 * self.norm  # rounding would be divided by nothing; NaN where no matrix is
         return self._log_ratio(moved)
 
     @cached_property

@@ -19,10 +19,10 @@ from neural_phylogeny.detector.measurements import Measurements
 Array = NDArray[np.float64]
 
 MATRICES = 16
-"""Triples are looked at matrix by matrix in so many of the largest in large groups."""
+"""Triples are looked at matrix by matrix in this many of the largest in large groups."""
 
 FREE = 64
-"""In groups of up to so many models, in all matrices."""
+"""In groups of up to this many models, in all matrices."""
 
 
 def whole(measured: Measurements) -> Geometry:

@@ -24,7 +24,7 @@ FREE, NEAREST = 64, 32
 """In groups of more models only the nearest of each are looked at as third ones."""
 
 MATRICES = 12
-"""Of so many matrices, the largest, triples are looked at one by one in groups of more than ``FEW`` models."""
+"""Of this many matrices, the largest, triples are looked at one by one in groups of more than ``FEW`` models."""
 
 FEW = 16
 

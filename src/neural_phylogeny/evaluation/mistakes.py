@@ -166,8 +166,8 @@ class _Search:
             if not self._are_siblings(a, b):
                 continue
             for parent, child in ((a, b), (b, a)):
-                is_told = child in self.judged and matching.named_parent(child) == parent
-                if matching.claimed.has_edge(parent, child) and not is_told:
+                is_named = child in self.judged and matching.named_parent(child) == parent
+                if matching.claimed.has_edge(parent, child) and not is_named:
                     yield self._mistake(Kind.SIBLINGS, (parent, child), self._edge(parent, child))
             if not matching.same_family(a, b) and not matching.true_parents(a) & matching.true_parents(b):
                 yield self._mistake(Kind.SEPARATED, (a, b), f"{self._name(a)} and {self._name(b)}, which are siblings")

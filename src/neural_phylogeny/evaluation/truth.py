@@ -59,7 +59,7 @@ class Truth:
     roots : tuple of str
         Models without a parent, where they are listed.
     complete : bool
-        Whether every relation of the collection is known, so that what is not said is not so.
+        Whether every relation of the collection is known, so that a pair that is not listed is unrelated.
     """
 
     group: str
@@ -100,7 +100,7 @@ def parse_truth(text: str, default_group: str = "") -> Truth:
     Raises
     ------
     SavedFileError
-        When the text is no truth file or its edges form a circle.
+        When the text is not a truth file or its edges form a circle.
     """
     root = parse(text, "truth file")
     truth = Truth(

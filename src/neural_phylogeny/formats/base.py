@@ -12,7 +12,7 @@ from typing import Any, ClassVar, Self
 import numpy as np
 from numpy.typing import NDArray
 
-from neural_phylogeny.records import TensorInfo, Unread
+from neural_phylogeny.inputs import TensorInfo, Unread
 
 AnyArray = NDArray[Any]
 

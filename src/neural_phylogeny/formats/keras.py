@@ -18,7 +18,7 @@ from neural_phylogeny.formats.base import AnyArray, Checkpoint
 from neural_phylogeny.formats.spans import Span, SpanFile
 from neural_phylogeny.formats.windows import WindowedFile
 from neural_phylogeny.formats.zips import directory, inflate, stored_offset
-from neural_phylogeny.records import TensorInfo
+from neural_phylogeny.inputs import TensorInfo
 
 if TYPE_CHECKING:
     from neural_phylogeny.formats.hdf5 import Tree

@@ -11,7 +11,7 @@ import numpy as np
 
 from neural_phylogeny.errors import UnsupportedFormatError
 from neural_phylogeny.formats.base import AnyArray, Checkpoint
-from neural_phylogeny.records import TensorInfo
+from neural_phylogeny.inputs import TensorInfo
 
 
 class MemoryCheckpoint(Checkpoint):

@@ -24,7 +24,7 @@ from neural_phylogeny.formats.base import DIMENSIONS_LIMIT, AnyArray, Checkpoint
 from neural_phylogeny.formats.spans import Span
 from neural_phylogeny.formats.windows import WindowedFile
 from neural_phylogeny.formats.zips import DAMAGE, INFLATION_LIMIT, directory, stored_offset
-from neural_phylogeny.records import TensorInfo
+from neural_phylogeny.inputs import TensorInfo
 
 HEADER_LIMIT = 1 << 16
 """Longest array header accepted, in bytes."""

@@ -16,7 +16,7 @@ import numpy as np
 from neural_phylogeny.errors import DamagedFileError, UnknownChoiceError, UnsupportedFormatError
 from neural_phylogeny.formats.base import DIMENSIONS_LIMIT, Checkpoint
 from neural_phylogeny.formats.spans import Span, SpanFile
-from neural_phylogeny.records import TensorInfo
+from neural_phylogeny.inputs import TensorInfo
 
 HEADER_LIMIT = 100_000_000
 """Longest header accepted, in bytes; the cap the format's own implementation uses."""
@@ -149,7 +149,7 @@ def _is_count(value: object) -> bool:
 def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     """Refuse a JSON object that names a key twice: two readers could see two different models."""
     found = dict(pairs)
-    "".join(found).encode()  # half of a surrogate pair is no text: nothing could print it
+    "".join(found).encode()  # half of a surrogate pair is not a text: nothing could print it
     if len(found) != len(pairs):
         raise ValueError("a name occurs twice")
     return found

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from neural_phylogeny.formats.base import Checkpoint
-from neural_phylogeny.records import Fold, TensorInfo, View
+from neural_phylogeny.inputs import Fold, TensorInfo, View
 
 Values = NDArray[np.float32]
 

@@ -64,4 +64,4 @@ class WindowedFile(SpanFile):
 
     @abstractmethod
     def _fetch(self, name: str, start: int, stop: int) -> AnyArray:
-        """Values ``start:stop`` of a tensor that is no span, in flat C order."""
+        """Values ``start:stop`` of a tensor that is not a span, in flat C order."""

@@ -66,8 +66,8 @@ def reconstruct(
         Draws of the matrices, with replacement, that tell how well each edge holds; each costs as much as the answer
         after the pass.
     sample : float, optional
-        Share of the weights to read, in (0, 1]. By default all of models up to 16,777,216 values and about so many
-        of larger ones. Small tensors are read whole whatever the share. What was read is told in ``provenance``.
+        Share of the weights to read, in (0, 1]. By default all of models up to 16,777,216 values and about this many
+        of larger ones. Small tensors are read whole whatever the share. ``provenance`` records what was read.
     progress : callable, optional
         Called with (values read, values in all).
 

@@ -11,7 +11,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from neural_phylogeny.reconstruction.evidence import merge_evidence
-from neural_phylogeny.reconstruction.examine import Findings
+from neural_phylogeny.reconstruction.findings import Findings
+from neural_phylogeny.reconstruction.reasons import RUNNER_UP
 from neural_phylogeny.records import (
     UNDECIDED_REASONS,
     Edge,
@@ -25,7 +26,7 @@ from neural_phylogeny.relations.odds import probability
 from neural_phylogeny.statistics.cache import Group
 from neural_phylogeny.trees.forest import Forest
 from neural_phylogeny.trees.merging import MERGED
-from neural_phylogeny.wording import RUNNER_UP, percent
+from neural_phylogeny.wording import percent
 
 UNDECIDED = 0.05
 """An edge whose direction is less than this far from even odds is reported without a direction."""
@@ -213,7 +214,7 @@ def _orphan(name: str, child: str, p: float) -> Evidence:
 
 
 NAMED = 3
-"""So many models of one start are named in a remark, the others counted."""
+"""This many models of one start are named in a remark, the others counted."""
 
 _COMMON: dict[UndecidedReason, str] = {
     "common initialisation": "same random initialisation as {}, trained independently",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -13,15 +13,18 @@ from numpy.typing import NDArray
 from neural_phylogeny.atomic_files import replacing
 from neural_phylogeny.errors import InvalidOptionError
 from neural_phylogeny.formats.quantised import not_compared
+from neural_phylogeny.inputs import ModelRef, Skipped
 from neural_phylogeny.reconstruction.options import Reading
-from neural_phylogeny.reconstruction.passes import compared, measured_families, measured_groups, planned
-from neural_phylogeny.records import ModelRecord, ModelRef, Skipped
+from neural_phylogeny.reconstruction.passes import TOGETHER, compared, measured_groups, planned, remeasured
+from neural_phylogeny.reconstruction.relate import Tested
+from neural_phylogeny.records import ModelRecord
 from neural_phylogeny.sources import from_memory, open_models
 from neural_phylogeny.sources.discover import is_chosen
 from neural_phylogeny.sources.opening import Opened, format_of
 from neural_phylogeny.statistics.cache import CachedStatistics, Group, load, reuse, save
 from neural_phylogeny.statistics.fingerprint import fingerprint
 from neural_phylogeny.tensors.alignment import align_pairs
+from neural_phylogeny.tensors.samples import sampler_of
 
 Models = str | os.PathLike[str] | Sequence[str | os.PathLike[str]] | Mapping[str, Mapping[str, Any]]
 """A path, several paths, or tensors by name for each model's name."""
@@ -47,6 +50,12 @@ class Collection:
     """Of each model, which stored weights could not be compared and why; empty where all could."""
     families: tuple[Group, ...] = ()
     """Families with boxes of their own; those of any other are in its group."""
+    tests: Mapping[float, Tested] = field(default_factory=dict)
+    """Relatedness tests that were made, by their level."""
+
+    def tested(self, alpha: float) -> Tested:
+        """The relatedness test of every pair at level ``alpha`` for all pairs."""
+        return self.tests.get(alpha) or Tested.of(self.groups, alpha, len(self.refs))
 
     def family(self, group: Group, rows: Sequence[int]) -> Group:
         """Some models of a group as a family of their own."""
@@ -96,7 +105,8 @@ def gather(models: Models, reading: Reading) -> Collection:
     opened, skipped = _open(models, reading)
     try:
         names = [ref.name for ref, _ in opened]
-        alignment = align_pairs([checkpoint.tensors for _, checkpoint in opened], names)
+        samples = [sampler_of(checkpoint) for _, checkpoint in opened] if len(opened) <= TOGETHER else None
+        alignment = align_pairs([checkpoint.tensors for _, checkpoint in opened], names, samples)
         cached: tuple[Group, ...] | None = None
         notes = alignment.notes
         keep = reading.stats is not None or reading.save_stats is not None
@@ -111,7 +121,11 @@ def gather(models: Models, reading: Reading) -> Collection:
         groups = tuple(group for group in known if not group.is_family)
         if cached is None:
             groups = measured_groups(opened, alignment, reading)
-        families = tuple(measured_families(opened, groups, known, reading))
+        tested = Tested.of(groups, reading.alpha, len(opened))
+        if in_full := tuple(remeasured(opened, tested, known, reading, is_family=False)):
+            groups = (*in_full, *groups)
+            tested = Tested.of(groups, reading.alpha, len(opened))
+        families = tuple(remeasured(opened, tested, known, reading, is_family=True))
         if reading.save_stats is not None:
             with replacing(reading.save_stats) as file:
                 save(file, CachedStatistics(tuple(prints), reading.seed, (*groups, *families)))
@@ -124,7 +138,16 @@ def gather(models: Models, reading: Reading) -> Collection:
     every = [notes, *(group.statistics.alignment.notes for group in (*groups, *families))]
     notes = tuple(dict.fromkeys(note for some in every for note in some))
     return Collection(
-        refs, formats, alignment.parameters, tuple(skipped), groups, notes, reading.sample, unread, families
+        refs,
+        formats,
+        alignment.parameters,
+        tuple(skipped),
+        groups,
+        notes,
+        reading.sample,
+        unread,
+        families,
+        {reading.alpha: tested},
     )
 
 

@@ -8,14 +8,15 @@ import numpy as np
 
 from neural_phylogeny.reconstruction.claim import Answer, claims, measured
 from neural_phylogeny.reconstruction.collect import Collection
-from neural_phylogeny.reconstruction.examine import Findings
+from neural_phylogeny.reconstruction.family_data import families_of
+from neural_phylogeny.reconstruction.findings import Findings
+from neural_phylogeny.reconstruction.reasons import reasons_for, verdict_would_change, weigh, what_would_change
 from neural_phylogeny.reconstruction.relate import Relations
 from neural_phylogeny.records import Comparison, Edge, Evidence, Reasons, RelatedPair, TensorComparison, Verdict
 from neural_phylogeny.relations.existence import ENOUGH
 from neural_phylogeny.statistics.cache import Group
 from neural_phylogeny.statistics.results import Statistics
 from neural_phylogeny.trees.methods import Method
-from neural_phylogeny.wording import reasons_for, verdict_would_change, weigh, what_would_change
 
 
 def comparison(collection: Collection, method: Method, alpha: float, seed: int) -> Comparison:
@@ -54,7 +55,7 @@ def comparison(collection: Collection, method: Method, alpha: float, seed: int) 
 
 def _claim(family: Group, found: Findings, names: tuple[str, str], method: Method, seed: int) -> Edge | RelatedPair:
     """What the method says of two related models, taken for a family of two."""
-    forest = method.solve(found.families([0, 1], np.zeros(2, dtype=np.int64), seed))
+    forest = method.solve(families_of(found, [0, 1], np.zeros(2, dtype=np.int64), seed))
     answer = Answer(group=family, found=found, rows=[0, 1], forest=forest)
     edges, undirected = claims(names, [answer])
     fallback = RelatedPair(a=names[0], b=names[1], **measured(found, 0, 1), evidence=found.evidence(0, 1, names))

@@ -13,7 +13,9 @@ import neural_phylogeny
 from neural_phylogeny.graphs import components
 from neural_phylogeny.reconstruction.claim import Answer, claims, common_remarks, missing_ancestors, undecided_groups
 from neural_phylogeny.reconstruction.collect import Collection
-from neural_phylogeny.reconstruction.examine import Examined, Findings, examine
+from neural_phylogeny.reconstruction.examine import Examined, examine
+from neural_phylogeny.reconstruction.family_data import families_of
+from neural_phylogeny.reconstruction.findings import Findings
 from neural_phylogeny.reconstruction.relate import PARTLY
 from neural_phylogeny.reconstruction.support import support
 from neural_phylogeny.records import Phylogeny
@@ -80,7 +82,7 @@ def _forests(
         if len(rows) < 2:
             continue
         families = labels[[group.members[row] for row in rows]]
-        forest = method.solve(found.families(rows, families, seed))
+        forest = method.solve(families_of(found, rows, families, seed))
         shares = support(found, rows, families, method, forest, draws, seed) if draws else None
         forests.append(Answer(group, found, rows, forest, shares))
     return forests

@@ -8,17 +8,18 @@ from functools import cached_property
 from typing import TYPE_CHECKING
 
 import numpy as np
+from numpy.typing import NDArray
 
+from neural_phylogeny.reconstruction.findings import Findings
 from neural_phylogeny.relations.existence import compared_pairs, matrix_gram
 from neural_phylogeny.relations.fake_init import FakeInitialisation, nearer, summed
 from neural_phylogeny.relations.matrix_scores import kurtosis_score
 from neural_phylogeny.relations.merges import merges
-from neural_phylogeny.trees.family import CommonOrigin, Pairs, Posterior
+from neural_phylogeny.trees.family import CommonOrigin, Families, Family, Pairs, Posterior
 from neural_phylogeny.trees.forest import Matrix
 
 if TYPE_CHECKING:
     from neural_phylogeny.detector.measurements import Measurements
-    from neural_phylogeny.reconstruction.examine import Findings
 
 
 @dataclass(frozen=True)
@@ -85,3 +86,8 @@ class MeasuredFamily:
         from neural_phylogeny.detector.measurements import Measurements
 
         return Measurements.of(self.found.statistics, list(self.rows))
+
+
+def families_of(found: Findings, rows: list[int], labels: NDArray[np.int64], seed: int) -> Families:
+    """What a method sees of some members of a group, whose families are given."""
+    return Families(labels, Family(MeasuredFamily.of(found, rows, seed)), seed)

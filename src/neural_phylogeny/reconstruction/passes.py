@@ -1,6 +1,6 @@
 """What is read together: groups of models that may be related, and what each family lacks of its own.
 
-Existence comes first, from boxes of pairs, on which no third model has a part. Everything else is asked of a family
+Existence comes first, from boxes of pairs, on which no third model has a part. Everything else is measured of a family
 alone, as if the collection held nothing else. Where all models of a family have the same shapes its boxes are those of
 the pairs, so that nothing is read twice; where shapes differ, the boxes that a family has of its own are read then.
 """
@@ -16,7 +16,7 @@ import numpy as np
 
 from neural_phylogeny.graphs import components
 from neural_phylogeny.reconstruction.options import Reading
-from neural_phylogeny.reconstruction.relate import Relations
+from neural_phylogeny.reconstruction.relate import Tested
 from neural_phylogeny.reconstruction.signs import with_signs_restored
 from neural_phylogeny.sources.opening import Opened
 from neural_phylogeny.statistics.cache import Group
@@ -26,6 +26,7 @@ from neural_phylogeny.statistics.pool import Pool
 from neural_phylogeny.statistics.results import Statistics
 from neural_phylogeny.tensors.alignment import AlignedTensor, Alignment, align, align_pairs
 from neural_phylogeny.tensors.layouts import Layout, kinds_of
+from neural_phylogeny.tensors.samples import sampler_of
 
 TOGETHER = 200
 """Collections up to this size are measured as one; larger ones in groups of candidates for relatedness."""
@@ -66,30 +67,33 @@ def _of_single(single: Sequence[int], layouts: Sequence[Layout]) -> Iterator[lis
         yield [*chunk, *(k for k in beside if k is not None)]
 
 
-def measured_families(
-    opened: Sequence[Opened], groups: Sequence[Group], cached: Sequence[Group], reading: Reading
+def remeasured(
+    opened: Sequence[Opened], tested: Tested, cached: Sequence[Group], reading: Reading, *, is_family: bool
 ) -> Iterator[Group]:
-    """The families that have boxes of their own: from the boxes of the groups, cached families, and the models."""
-    pool = Pool([*groups, *cached])
-    n_pairs = len(opened) * (len(opened) - 1) // 2
-    for group in groups:
-        for rows in Relations.of(group.statistics, reading.alpha, n_pairs).families():
-            models = [group.members[row] for row in rows]
-            alignment = planned(opened, models, reading, is_family=True)
-            if compared(alignment) != compared(group.statistics.subset(rows).alignment):
-                reader = partial(_measured, opened, models, reading)
-                yield Group(tuple(models), pool.assembled(models, alignment, reading.sample, reader), is_family=True)
+    """The families whose boxes, those of a family or of its pairs, no group has: from all groups, and from the models.
+
+    A family has boxes of its own where shapes differ. Boxes of pairs are lacking where a large group left tensors out
+    to stay within the memory limit, or where a family spans groups of candidates. An answer must not show that.
+    """
+    pool = Pool([*(group for group, _ in tested.groups), *cached])
+    for models in tested.families:
+        alignment = planned(opened, models, reading, is_family=is_family)
+        home = tested.home(models)
+        if home is None or compared(alignment) != compared(home[0].statistics.subset(home[2]).alignment):
+            reader = partial(_measured, opened, models, reading)
+            yield Group(tuple(models), pool.assembled(models, alignment, reading.sample, reader), is_family)
 
 
 def planned(opened: Sequence[Opened], members: Sequence[int], reading: Reading, *, is_family: bool) -> Alignment:
     """What would be compared of some of the models: the boxes of a family, or those of pairs."""
     tensors, names = zip(*((opened[k][1].tensors, opened[k][0].name) for k in members), strict=True)
-    return within((align if is_family else align_pairs)(tensors, names), reading.memory)
+    samples = [sampler_of(opened[k][1]) for k in members]
+    return within((align if is_family else align_pairs)(tensors, names, samples), reading.memory)
 
 
 def compared(alignment: Alignment) -> set[AlignedTensor]:
     """What is compared with what, whatever it is called."""
-    return {replace(tensor, name="") for tensor in alignment.tensors}
+    return {replace(tensor, name="", matched_by="") for tensor in alignment.tensors}
 
 
 def _measured(opened: Sequence[Opened], members: Sequence[int], reading: Reading, alignment: Alignment) -> Statistics:
@@ -120,7 +124,8 @@ def within(alignment: Alignment, memory: int) -> Alignment:
         if used > memory // 2 and kept:
             break
         kept.add(index)
-    note = f"{len(kept)} of {len(cost)} tensors compared, to stay within the memory limit"
+    n = alignment.n_models
+    note = f"{len(kept)} of {len(cost)} tensors of {n} models compared together, to stay within the memory limit"
     return replace(
         alignment,
         tensors=tuple(t for k, t in enumerate(alignment.tensors) if k in kept),

@@ -1,7 +1,8 @@
-"""Who is related to whom, and who could not be judged: the first question, asked of every two models as if alone."""
+"""Who is related to whom, and who could not be judged: the first question, answered for every pair as if alone."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Self
@@ -12,6 +13,7 @@ from numpy.typing import NDArray
 from neural_phylogeny.graphs import components
 from neural_phylogeny.relations.copies import copies
 from neural_phylogeny.relations.existence import ENOUGH, Existence, existence
+from neural_phylogeny.statistics.cache import Group
 from neural_phylogeny.statistics.results import Statistics
 
 PARTLY = "left out:"
@@ -47,12 +49,6 @@ class Relations:
         """Which two models are related."""
         return related_pairs(self.statistics, self.existence, self.copies)
 
-    def families(self) -> list[list[int]]:
-        """Models that related pairs join, at least two each; a model that is related to none is in no family."""
-        labels = components(self.pairs)
-        found = (np.flatnonzero(labels == label).tolist() for label in range(int(labels.max(initial=-1)) + 1))
-        return [rows for rows in found if len(rows) > 1]
-
     def remark(self, row: int) -> str:
         """Why a model could not be judged, or which of its tensors were left out; empty when all is well."""
         tensors = self._tensors[row]
@@ -79,6 +75,47 @@ class Relations:
             for member, is_finite in zip(tensor.members, finite, strict=True):
                 found[member].append((tensor.name, tensor.is_matrix, is_finite))
         return found
+
+
+@dataclass(frozen=True)
+class Tested:
+    """The relatedness tests of a collection of ``n`` models: those of each group of models that were measured together.
+
+    Of a pair that several groups hold, the first one counts.
+    """
+
+    groups: tuple[tuple[Group, Relations], ...]
+    n: int
+
+    @classmethod
+    def of(cls, groups: Sequence[Group], alpha: float, n: int) -> Self:
+        """Test all pairs of the groups at level ``alpha`` for all pairs of the collection."""
+        n_pairs = n * (n - 1) // 2
+        return cls(tuple((group, Relations.of(group.statistics, alpha, n_pairs)) for group in groups), n)
+
+    @cached_property
+    def kin(self) -> NDArray[np.bool_]:
+        """Related pairs, ``(n, n)``."""
+        kin, judged = np.zeros((self.n, self.n), dtype=bool), np.zeros((self.n, self.n), dtype=bool)
+        for group, relations in self.groups:
+            at = np.ix_(group.members, group.members)
+            kin[at] |= relations.pairs & ~judged[at]
+            judged[at] = True
+        return kin
+
+    @cached_property
+    def families(self) -> list[list[int]]:
+        """Models that related pairs join, at least two each; a model that is related to none is in no family."""
+        labels = components(self.kin)
+        found = (np.flatnonzero(labels == label).tolist() for label in range(int(labels.max(initial=-1)) + 1))
+        return [models for models in found if len(models) > 1]
+
+    def home(self, models: Sequence[int]) -> tuple[Group, Relations, list[int]] | None:
+        """The first group that holds all of some models, its test, and their rows in it."""
+        for group, relations in self.groups:
+            if set(models) <= set(group.members):
+                return group, relations, [group.members.index(model) for model in models]
+        return None
 
 
 def related_pairs(statistics: Statistics, found: Existence, same: list[list[int]]) -> NDArray[np.bool_]:

@@ -5,7 +5,8 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from neural_phylogeny.reconstruction.examine import Findings
+from neural_phylogeny.reconstruction.family_data import families_of
+from neural_phylogeny.reconstruction.findings import Findings
 from neural_phylogeny.trees.forest import Forest
 from neural_phylogeny.trees.methods import Method
 
@@ -32,6 +33,6 @@ def support(
         return np.full(len(rows), np.nan)
     rng = np.random.default_rng(seed)
     for _ in range(draws):
-        resampled = method.solve(found.redrawn(rng).families(rows, families, seed))
+        resampled = method.solve(families_of(found.redrawn(rng), rows, families, seed))
         recovered += resampled.parents == forest.parents
     return np.where(forest.parents >= 0, recovered / draws, np.nan)

@@ -73,7 +73,7 @@ def quantized(overlap: Overlap) -> Matrix:
 def shrunk(overlap: Overlap) -> Matrix:
     """Whether j has fewer units than i somewhere and more nowhere, and most values are i's: units were removed.
 
-    Units are counted where they are inputs of the next matrix, so that another number of classes is no sign.
+    Units are counted where they are inputs of the next matrix, so that another number of classes is not a sign.
     """
     part = overlap.narrower & ~overlap.narrower.T
     return _directed(np.where(part & (overlap.equal - overlap.zeros > 0.5), STRONG, 0.0))

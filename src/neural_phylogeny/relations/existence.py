@@ -92,7 +92,7 @@ class Existence:
         """p-value of each pair under the null hypothesis that the two models are unrelated, ``(n_models, n_models)``.
 
         That of the unit-matching test, not corrected for the number of pairs; an upper bound, as Bernstein's is. 0
-        where a trained matrix is identical, which the null excludes. It is no probability that they are unrelated.
+        where a trained matrix is identical, which the null excludes. It is not a probability that they are unrelated.
         """
         return np.where(self.identical, 0.0, np.exp(self.log_p))
 
@@ -101,6 +101,8 @@ def existence(statistics: Statistics, alpha: float = 1e-3, n_pairs: int | None =
     """Test every pair of models for relatedness, at level ``alpha`` for the whole collection (Bonferroni).
 
     ``n_pairs`` is the number of pairs in the collection where these are only some of its models.
+
+    Where values chose among several alignments of two models, the p-value is multiplied by their number (Bonferroni).
 
     Costs a few ``(n_models, n_models)`` operations a tensor. Assumes that the output units of unrelated models
     are in no common order; a shared initialisation seed breaks that, and such models are called related. Breaks where
@@ -114,6 +116,9 @@ def existence(statistics: Statistics, alpha: float = 1e-3, n_pairs: int | None =
         + np.log(2.0) * of_pair["matrices"]
         - np.log(REVERSED),
     )
+    choices = statistics.alignment.choices
+    if choices is not None:
+        log_p = log_p + choices
     log_p = np.minimum(log_p, 0.0)
     level = np.log(alpha) - np.log(max(n * (n - 1) // 2 if n_pairs is None else n_pairs, 1))
     copy_found = bernstein_log_tail(of_copy["statistic"], of_copy["variance"], of_copy["bound"]) < level

@@ -11,7 +11,7 @@ random matrix. Each number here is smallest there, grows with training, needs no
 - ``spectrum``: how far the singular values are from equal (Martin and Mahoney, JMLR 22, 2021), by their entropy;
 - ``unit-norms``, ``input-norms``: how much the lengths of rows and of columns differ.
 
-``docs/tables/witnesses.md`` says how often each is right, and what of the likes of them was dropped.
+``docs/tables/direction.md`` says how often each is right, and which others were dropped.
 """
 
 from __future__ import annotations
@@ -61,7 +61,7 @@ def outside_score(statistics: Statistics) -> Table:
 
 
 def spectrum_score(statistics: Statistics) -> Table:
-    """One less the normalised entropy of the squared singular values of each matrix: 0 where all are equal."""
+    """1 minus the normalised entropy of the squared singular values of each matrix: 0 where all are equal."""
     spectrum = statistics.per_model("sketch.spectrum")
     if spectrum.ndim != 3:  # no matrix has one
         return np.full(spectrum.shape[:2], np.nan)

@@ -17,7 +17,7 @@ from neural_phylogeny.statistics.results import Statistics
 Matrix = NDArray[np.float64]
 
 NEAREST = 32
-"""So many relatives, the nearest, are considered as parts of a model."""
+"""This many relatives, the nearest, are considered as parts of a model."""
 
 LEAST_SHARE = 0.02
 """Parts with a smaller share are dropped."""

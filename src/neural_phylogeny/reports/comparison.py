@@ -7,10 +7,10 @@ from rich.table import Table
 from rich.text import Text
 
 from neural_phylogeny.records import Comparison
-from neural_phylogeny.reports.labels import DIM, NAME, size_of, small_share
+from neural_phylogeny.reports.labels import DIM, NAME, size_of
 from neural_phylogeny.reports.names import safe
-from neural_phylogeny.reports.reasons import is_lead, render_changes, render_reasons
-from neural_phylogeny.wording import p_value, percent
+from neural_phylogeny.reports.reasons import render_changes, render_reasons
+from neural_phylogeny.wording import p_value, percent, small_share
 
 
 def render_comparison(comparison: Comparison) -> RenderableType:
@@ -43,7 +43,7 @@ def verdict(comparison: Comparison) -> str:
     numbers = ", ".join(f"{what} {percent(share)}" for what, share in known if share is not None)
     sure = f" ({numbers})" if numbers else ""
     test = "" if comparison.p_value is None else f" ({p_value(comparison.p_value)})"
-    made = "may have been made" if is_lead(comparison.confidence) else "was made"
+    made = "may have been made" if comparison.is_weak else "was made"
     return {
         "parent": f"{b} {made} from {a}{sure}",
         "child": f"{a} {made} from {b}{sure}",

@@ -23,7 +23,7 @@ INDENT = 4
 """Cells that one level of a rich tree takes."""
 
 RUN = 3
-"""So many single children in a row, or more, are drawn straight down."""
+"""This many single children in a row, or more, are drawn straight down."""
 
 WIDEST_NAME = 72
 """Longer names do not push the columns of the others to the right."""

@@ -8,9 +8,6 @@ from dataclasses import dataclass, field
 
 from neural_phylogeny.records import Edge, ModelRecord, Phylogeny, RelatedPair
 
-EVEN = 0.5
-"""Edges with a lower confidence are marked and counted apart."""
-
 
 class Groups:
     """Disjoint groups of names that grow together; near-linear in the number of joins.
@@ -154,16 +151,11 @@ def summary(phylogeny: Phylogeny) -> str:
     n_copies = sum(max(0, len(group) - 1) for group in phylogeny.copies)
     extras = ((n_copies, "copy", "copies"), (len(phylogeny.missing), "missing ancestor", ""))
     parts += [count(number, noun, plural) for number, noun, plural in extras if number]
-    weak = sum(is_weak(edge) for edge in phylogeny.edges)
+    weak = sum(edge.is_weak for edge in phylogeny.edges)
     missing = [(weak, "below even odds"), (len(undecided(phylogeny)), "undecided")]
     missing += [(len(drawn) - n_related, "unrelated"), (len(not_compared(phylogeny)), "not compared")]
     missing.append((len(phylogeny.skipped), "skipped"))
     return ", ".join(parts + [f"{number:,} {what}" for number, what in missing if number])
-
-
-def is_weak(edge: Edge) -> bool:
-    """Whether an edge is less likely than not."""
-    return edge.confidence is not None and edge.confidence < EVEN
 
 
 def is_related(family: Family) -> bool:

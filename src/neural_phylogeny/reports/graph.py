@@ -2,21 +2,31 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from neural_phylogeny.records import Phylogeny
+from neural_phylogeny.records import Edge, Phylogeny, RelatedPair
+from neural_phylogeny.reports.names import safe
 
 if TYPE_CHECKING:
     import networkx as nx
 
+NUMBERS = ("p_parent", "p_direction", "confidence", "p_value", "similarity", "coverage", "support")
+"""Numbers of a claim that a graph holds, where they are known."""
 
-def to_networkx(phylogeny: Phylogeny) -> nx.DiGraph[str]:
-    """The directed claims as a graph, parent to child.
 
-    Nodes are named as the models and carry their fields and ``missing`` (whether it is an ancestor that is not in the
-    collection); edges carry theirs, ``evidence`` as records. What a directed graph cannot hold stands in
-    ``graph["undirected"]`` (records) and ``graph["copies"]`` (tuples of names). Linear in the size of the result.
+def to_networkx(phylogeny: Phylogeny, *, pairs: bool = False) -> nx.DiGraph[str]:
+    """The directed claims as a graph, parent to child, that every writer of networkx can write.
+
+    Nodes are named as the models, with characters that cannot be printed escaped. All attributes are scalar; what is
+    not known has none. Those of nodes: ``missing``, ``family``, ``path``, ``format``, ``parameters``, ``remark`` and
+    ``copy_of``; those of edges: ``kind`` and the numbers of an ``Edge``. Evidence is
+    left out. Linear in the size of the result.
+
+    Parameters
+    ----------
+    pairs : bool
+        Add each related pair without a direction as two edges of kind ``"related"``, one each way.
 
     Examples
     --------
@@ -30,15 +40,52 @@ def to_networkx(phylogeny: Phylogeny) -> nx.DiGraph[str]:
     """
     import networkx as nx
 
-    graph: nx.DiGraph[str] = nx.DiGraph(undirected=phylogeny.undirected, copies=phylogeny.copies)
+    graph: nx.DiGraph[str] = nx.DiGraph()
+    nodes = node_names(phylogeny)
+    copy_of = {name: group[0] for group in phylogeny.copies for name in group[1:]}
     for model in phylogeny.models:
-        graph.add_node(model.name, missing=False, **_fields(model, "name"))
+        about = {
+            "missing": False,
+            "family": model.family,
+            "path": safe(model.path),
+            "format": safe(model.format),
+            "parameters": model.parameters,
+            "remark": safe(model.remark),
+            "copy_of": nodes.get(copy_of.get(model.name, "")),
+        }
+        graph.add_node(nodes[model.name], **_known(about))
     for ancestor in phylogeny.missing:
-        graph.add_node(ancestor.name, missing=True, family=ancestor.family)
+        graph.add_node(nodes[ancestor.name], missing=True, family=ancestor.family)
     for edge in phylogeny.edges:
-        graph.add_edge(edge.parent, edge.child, **_fields(edge, "parent", "child"), evidence=edge.evidence)
+        graph.add_edge(nodes[edge.parent], nodes[edge.child], **_numbers(edge, edge.kind))
+    for pair in phylogeny.undirected if pairs else ():
+        a, b = nodes[pair.a], nodes[pair.b]
+        if not graph.has_edge(a, b) and not graph.has_edge(b, a):
+            graph.add_edge(a, b, **_numbers(pair, "related"))
+            graph.add_edge(b, a, **_numbers(pair, "related"))
     return graph
 
 
-def _fields(record: Any, *left_out: str) -> dict[str, Any]:
-    return {key: value for key, value in asdict(record).items() if key not in (*left_out, "evidence")}
+def node_names(phylogeny: Phylogeny) -> dict[str, str]:
+    """By name of a model or missing ancestor, that of its node: escaped where no file format could hold it."""
+    named = [model.name for model in phylogeny.models] + [ancestor.name for ancestor in phylogeny.missing]
+    linked = [name for edge in phylogeny.edges for name in (edge.parent, edge.child)]
+    linked += [name for pair in phylogeny.undirected for name in (pair.a, pair.b)]
+    found: dict[str, str] = {}
+    taken = {name for name in (*named, *linked) if safe(name) == name}
+    for name in dict.fromkeys((*named, *linked)):
+        node = safe(name)
+        while node != name and node in taken:
+            node += "'"
+        taken.add(node)
+        found[name] = node
+    return found
+
+
+def _numbers(claim: Edge | RelatedPair, kind: str) -> dict[str, Any]:
+    return _known({"kind": safe(kind)} | {number: getattr(claim, number, None) for number in NUMBERS})
+
+
+def _known(fields: Mapping[str, Any]) -> dict[str, Any]:
+    """Without what is not known: no file format has a word for it."""
+    return {key: value for key, value in fields.items() if value is not None and value != ""}

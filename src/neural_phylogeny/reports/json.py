@@ -6,12 +6,13 @@ import json
 import math
 import os
 from collections.abc import Mapping, Sequence
-from dataclasses import fields
+from dataclasses import MISSING, fields
 from pathlib import Path
 from typing import Any
 
 from neural_phylogeny.atomic_files import replacing
 from neural_phylogeny.errors import SavedFileError
+from neural_phylogeny.inputs import Skipped
 from neural_phylogeny.json_fields import Fields, parse
 from neural_phylogeny.records import (
     FAVOURS,
@@ -22,12 +23,12 @@ from neural_phylogeny.records import (
     Evidence,
     ExplainedClaim,
     Explanation,
+    Measured,
     MissingAncestor,
     ModelRecord,
     Phylogeny,
     Reasons,
     RelatedPair,
-    Skipped,
     TensorComparison,
     UndecidedGroup,
 )
@@ -45,7 +46,7 @@ _RECORDS = (
 def to_json(phylogeny: Phylogeny) -> str:
     """The result file of a phylogeny, as text.
 
-    Keys stand in the order of the records' fields. Numbers that are not finite become null, and all that is not
+    Keys stand in a fixed order: names, numbers, evidence. Numbers that are not finite become null, and all that is not
     ASCII is escaped, so the text is harmless to show. Linear in the size of the result.
     """
     return dumps({"format": FORMAT, "version": VERSION, **_plain(phylogeny)})
@@ -69,7 +70,7 @@ def dumps(content: Any) -> str:
 def _plain(value: Any) -> Any:
     """What ``json`` takes: records become objects, tuples lists, NumPy scalars numbers, anything else its text."""
     if isinstance(value, _RECORDS):
-        return {field.name: _plain(getattr(value, field.name)) for field in fields(value)}
+        return {name: _plain(getattr(value, name)) for name in _names(value)}
     if value is None or isinstance(value, bool | str):
         return value
     if isinstance(value, int):
@@ -85,6 +86,16 @@ def _plain(value: Any) -> Any:
     return str(value)
 
 
+def _names(record: Any) -> list[str]:
+    """The fields of a record: who and what before the numbers, and what has many parts last."""
+    names = [field.name for field in fields(record)]
+    if not isinstance(record, Measured):
+        return names
+    numbers = [field.name for field in fields(Measured)]
+    required = [field.name for field in fields(record) if field.name not in numbers and field.default is MISSING]
+    return [*required, *numbers, *(name for name in names if name not in {*required, *numbers})]
+
+
 def from_json(text: str, path: str = "") -> Phylogeny:
     """A phylogeny from a result file; the inverse of ``to_json``. Files of older versions are read too.
 
@@ -93,7 +104,7 @@ def from_json(text: str, path: str = "") -> Phylogeny:
     Raises
     ------
     SavedFileError
-        When the text is no result file, is of a newer version, or contradicts itself; the message says where.
+        When the text is not a result file, is of a newer version, or contradicts itself; the message says where.
     """
     try:
         return _phylogeny(parse(text, "result file"))

@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
 
 from rich.text import Text
 
-from neural_phylogeny.records import Edge, Evidence, ModelRecord, Phylogeny, RelatedPair
+from neural_phylogeny.records import Edge, Evidence, ModelRecord, RelatedPair
 from neural_phylogeny.reports.names import safe
 from neural_phylogeny.wording import p_value, percent
 
@@ -41,7 +39,7 @@ def columns(claim: Edge | RelatedPair) -> Columns:
         return Columns("related", similarity, test, coverage, "")
     known = [("parent", claim.p_parent), ("direction", claim.p_direction), ("support", claim.support)]
     numbers = "  ".join(f"{what} {percent(share)}" for what, share in known if share is not None)
-    if claim.confidence is not None and claim.confidence < 0.5:
+    if claim.is_weak:
         numbers += "  ?"
     return Columns(safe(claim.kind), similarity, numbers, coverage, _colour(claim.confidence))
 
@@ -61,25 +59,6 @@ def _colour(p: float | None) -> str:
     if p is None:
         return ""
     return "green" if p >= 0.9 else "yellow" if p >= 0.7 else "red"
-
-
-def share_read(phylogeny: Phylogeny) -> float:
-    """The share of the weights that an answer rests on, as its provenance tells; 1 where that tells nothing."""
-    found: Any = phylogeny.provenance
-    for key in ("parameters", "sample", "read"):
-        found = found.get(key) if isinstance(found, Mapping) else None
-    return float(found) if isinstance(found, int | float) and 0.0 < found < 1.0 else 1.0
-
-
-def small_share(share: float) -> str:
-    """A share of any size in two digits.
-
-    Examples
-    --------
-    >>> small_share(0.0123), small_share(0.3), small_share(0.9999), small_share(0.000456)
-    ('1.2 %', '30 %', '>99 %', '0.046 %')
-    """
-    return percent(share) if share > 0.99 else f"{float(f'{100.0 * share:.2g}'):g} %"
 
 
 def size_of(model: ModelRecord) -> str:

@@ -12,14 +12,6 @@ from neural_phylogeny.reports.labels import DIM, NAME, evidence_line
 from neural_phylogeny.reports.names import safe
 from neural_phylogeny.wording import p_value, percent
 
-EVEN = 0.5
-"""A parent that is less likely than not is reported as a possibility."""
-
-
-def is_lead(confidence: float | None) -> bool:
-    """Whether a claim is below even odds."""
-    return confidence is not None and confidence < EVEN
-
 
 def render_explanation(explanation: Explanation) -> RenderableType:
     """The claims on one model, a block each, then warnings and children. Linear in the size of the explanation."""
@@ -61,7 +53,7 @@ def _claim(claim: ExplainedClaim, child: str) -> Iterator[RenderableType]:
     if claim.relation == "related":
         yield Text.assemble(name, " and ", other, " are related; it is not known which came first", numbers)
     else:
-        made = " may have been made from " if is_lead(claim.confidence) else " was made from "
+        made = " may have been made from " if claim.is_weak else " was made from "
         yield Text.assemble(name, made, other, numbers)
     yield from render_reasons(claim.reasons)
     yield from render_changes(claim.what_would_change)

@@ -11,9 +11,10 @@ from rich.text import Text
 
 from neural_phylogeny.records import Edge, Phylogeny, RelatedPair
 from neural_phylogeny.reports.drawing import FamilyTree, Style
-from neural_phylogeny.reports.families import copies_of, families, is_related, is_weak, not_compared, summary, undecided
-from neural_phylogeny.reports.labels import DIM, NAME, share_read, size_of, small_share
+from neural_phylogeny.reports.families import copies_of, families, is_related, not_compared, summary, undecided
+from neural_phylogeny.reports.labels import DIM, NAME, size_of
 from neural_phylogeny.reports.names import safe
+from neural_phylogeny.wording import small_share
 
 PLAIN_WIDTH = 10_000
 """Plain text is not broken into lines: whoever reads it has a width of their own."""
@@ -28,8 +29,8 @@ def render(phylogeny: Phylogeny, *, evidence: bool = False) -> RenderableType:
     """
     parts = [*family_trees(phylogeny, Style(evidence)), *_left_over(phylogeny), *_legend(phylogeny)]
     spaced: list[RenderableType] = [Text(summary(phylogeny), style=NAME)]
-    if share_read(phylogeny) < 1.0:
-        spaced.append(Text(f"{small_share(share_read(phylogeny))} of the weights were read", style=DIM))
+    if phylogeny.share_read < 1.0:
+        spaced.append(Text(f"{small_share(phylogeny.share_read)} of the weights were read", style=DIM))
     for part in parts:
         spaced += [Text(""), part]
     return Group(*spaced)
@@ -130,7 +131,7 @@ def _legend(phylogeny: Phylogeny) -> Iterator[RenderableType]:
             "support: share of resamples of the matrices that recover the edge",
             any(edge.support is not None for edge in phylogeny.edges),
         ),
-        ("?: less likely than not", any(is_weak(edge) for edge in phylogeny.edges)),
+        ("?: less likely than not", any(edge.is_weak for edge in phylogeny.edges)),
         ("~ related, direction undecided; p: p-value of the relatedness test", bool(phylogeny.undirected)),
         (
             "of the weights: share that could be compared",
@@ -138,7 +139,7 @@ def _legend(phylogeny: Phylogeny) -> Iterator[RenderableType]:
         ),
         (
             "= same weights under another name"
-            if share_read(phylogeny) == 1.0
+            if phylogeny.share_read == 1.0
             else "= equal in all that was read, under another name",
             bool(phylogeny.copies),
         ),

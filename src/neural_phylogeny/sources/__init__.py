@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Sequence
 
-from neural_phylogeny.records import Skipped
+from neural_phylogeny.inputs import Skipped
 from neural_phylogeny.sources.asides import summarise
 from neural_phylogeny.sources.discover import discover, search
 from neural_phylogeny.sources.opening import Opened, from_memory, open_all, open_each, open_model

@@ -10,7 +10,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from neural_phylogeny.formats.foreign import Foreign
-from neural_phylogeny.records import Skipped
+from neural_phylogeny.inputs import Skipped
 
 NAMES_SHOWN = 3
 """How many files of a kind are named; the others are counted."""
@@ -70,7 +70,7 @@ def kind_of(foreign: Foreign) -> Kind:
 def summarise(asides: Iterable[tuple[str, Aside]]) -> list[Skipped]:
     """One record for each kind in each folder or pattern that was searched, in the order of the first file.
 
-    ``asides`` are (folder or pattern, file). A kind with one file is told of the file itself.
+    ``asides`` are (folder or pattern, file). A kind with one file names the file.
 
     Examples
     --------

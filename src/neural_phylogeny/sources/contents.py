@@ -1,4 +1,4 @@
-"""What an opened file holds, told from its tensors: a model, or what lies beside models.
+"""What an opened file holds, by its tensors: a model, or what lies beside models.
 
 Names and shapes first; values only where these leave a doubt, and then a few rows.
 """
@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from neural_phylogeny.errors import DamagedFileError, NoModelError
 from neural_phylogeny.formats.base import Checkpoint
 from neural_phylogeny.formats.moments import moments_among, parts_of
-from neural_phylogeny.records import TensorInfo
+from neural_phylogeny.inputs import TensorInfo
 
 DATA_WORDS = frozenset(
     """x y xs ys train test valid val validation eval split data dataset datasets feature features feat

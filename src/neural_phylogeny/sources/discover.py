@@ -9,7 +9,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
 from neural_phylogeny.errors import CheckpointError
-from neural_phylogeny.records import ModelRef, Skipped
+from neural_phylogeny.inputs import ModelRef, Skipped
 from neural_phylogeny.sources.asides import Aside, summarise
 from neural_phylogeny.sources.documents import reason_of
 from neural_phylogeny.sources.folders import models_in
@@ -21,7 +21,7 @@ from neural_phylogeny.sources.names import model_names
 from neural_phylogeny.sources.shards import is_index, shards
 
 Asides = list[tuple[str, Aside]]
-"""(folder or pattern that was searched, file) of what is no model, or is not read."""
+"""(folder or pattern that was searched, file) of what is not a model, or is not read."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,8 +58,8 @@ def discover(
     -------
     (models, skipped)
         Names are paths below the deepest folder that holds all models, suffix kept. The same file counts once.
-        Whatever was given explicitly and is no model is in ``skipped``, with the reason; so is what else a search saw
-        that may be a model or lies beside models, by kind and count.
+        Whatever was given explicitly and is not a model is in ``skipped``, with the reason; so is what else a search
+        saw that may be a model or lies beside models, by kind and count.
 
     Notes
     -----
@@ -83,7 +83,7 @@ def search(
     exclude: Sequence[str] = (),
     component: str | None = None,
 ) -> tuple[list[ModelRef], list[Skipped], Asides]:
-    """As ``discover``, with each file that is no model or is not read in a list of its own."""
+    """As ``discover``, with each file that is not a model or is not read in a list of its own."""
     named: list[_Named] = []
     skipped: dict[Skipped, None] = {}
     asides: Asides = []

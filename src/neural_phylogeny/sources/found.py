@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from dataclasses import dataclass
 
-from neural_phylogeny.records import ModelRef, Part, Skipped
+from neural_phylogeny.inputs import ModelRef, Part, Skipped
 from neural_phylogeny.sources.asides import Aside
 from neural_phylogeny.sources.shards import index_of, unnumbered
 

@@ -1,4 +1,4 @@
-"""The files of one folder as models: shards put together, formats compared, what is no model set aside."""
+"""The files of one folder as models: shards put together, formats compared, what is not a model set aside."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from collections.abc import Iterable, Sequence
 from neural_phylogeny.errors import CheckpointError, MissingExtraError, NoModelError, UnsafeFileError
 from neural_phylogeny.formats.foreign import foreign_by_name
 from neural_phylogeny.formats.spans import unreadable
-from neural_phylogeny.records import Part, Skipped
+from neural_phylogeny.inputs import Part, Skipped
 from neural_phylogeny.sources.asides import BY_CONTENT, UNREADABLE, Aside, kind_of
 from neural_phylogeny.sources.documents import reason_of
 from neural_phylogeny.sources.found import Found, Item, liking
@@ -27,7 +27,7 @@ HUB_STEMS = {
 """What hubs call the weights, by format: files of one kind beside one config should hold the same model."""
 
 ENOUGH = 2
-"""So many readable models make a folder that is not about one model."""
+"""This many readable models make a folder that is not about one model."""
 
 
 def models_of(listing: Listing) -> list[Item]:
@@ -77,7 +77,7 @@ def compared(a: Found, b: Found, folder: str) -> Likeness:
 
 
 def why_unusable(path: str) -> str:
-    """Why something that is there, or is named, is no regular file: in the system's words where it has any."""
+    """Why something that is there, or is named, is not a regular file: in the system's words where it has any."""
     try:
         os.stat(path)
     except OSError as error:
@@ -113,7 +113,7 @@ def _is_whole(model: Found, models: Sequence[Found], listing: Listing) -> bool:
 
 
 def _sharded(listing: Listing) -> tuple[list[Found], list[Item], set[str]]:
-    """Models of several files, what must be said of shards, and all files that are thereby accounted for."""
+    """Models of several files, what must be reported of shards, and all files that are thereby accounted for."""
     models: list[Found] = []
     items: list[Item] = []
     broken: dict[str, CheckpointError] = {}

@@ -10,7 +10,7 @@ from enum import Enum
 import numpy as np
 
 from neural_phylogeny.formats.base import AnyArray, Checkpoint
-from neural_phylogeny.records import TensorInfo
+from neural_phylogeny.inputs import TensorInfo
 
 VALUES_LIMIT = 1 << 24
 """Most values that are compared of two files; of larger ones a block of each tensor is."""

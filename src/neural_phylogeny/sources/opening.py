@@ -1,4 +1,4 @@
-"""Opened models: one checkpoint each, however many files it is made of; what cannot be opened is told."""
+"""Opened models: one checkpoint each, however many files it is made of; what cannot be opened is reported."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from neural_phylogeny.formats import Checkpoint, open_checkpoint
 from neural_phylogeny.formats.base import AnyArray
 from neural_phylogeny.formats.memory import MemoryCheckpoint
 from neural_phylogeny.formats.quantised import dequantised
-from neural_phylogeny.records import ModelRef, Part, Skipped
+from neural_phylogeny.inputs import ModelRef, Part, Skipped
 from neural_phylogeny.sources.asides import BY_CONTENT, Aside, summarise
 from neural_phylogeny.sources.contents import refuse_what_is_no_model
 from neural_phylogeny.sources.documents import reason_of
@@ -111,7 +111,7 @@ def open_model(ref: ModelRef) -> Checkpoint:
 def open_each(refs: Sequence[ModelRef]) -> tuple[list[Opened], list[Skipped], list[tuple[str, Aside]]]:
     """Open what can be opened; the rest is recorded, and spoils nothing. Costs a read of every header.
 
-    The third list holds (folder or pattern, file) of what was found by a search and is no model.
+    The third list holds (folder or pattern, file) of what was found by a search and is not a model.
     """
     _allow_open_files(sum(len(ref.parts) for ref in refs))
     opened: list[Opened] = []
@@ -134,13 +134,13 @@ def open_each(refs: Sequence[ModelRef]) -> tuple[list[Opened], list[Skipped], li
 
 
 def open_all(refs: Sequence[ModelRef]) -> tuple[list[Opened], list[Skipped]]:
-    """As ``open_each``, with what is no model told once by kind and count."""
+    """As ``open_each``, with what is not a model told once by kind and count."""
     opened, skipped, asides = open_each(refs)
     return opened, [*skipped, *summarise(asides)]
 
 
 def _doubts(ref: ModelRef, checkpoint: Checkpoint) -> list[Skipped]:
-    """What must be said of a model that is read all the same: an index that disagrees with the shards."""
+    """What must be reported of a model that is read all the same: an index that disagrees with the shards."""
     composite = getattr(checkpoint, "inner", checkpoint)
     reason = composite.disagreement if isinstance(composite, CompositeCheckpoint) else ""
     return [Skipped(path=ref.path, reason=reason)] if reason else []
@@ -183,5 +183,5 @@ def _allow_open_files(needed: int) -> None:
     wanted = needed + SPARE_FILES
     if soft != resource.RLIM_INFINITY and wanted > soft:
         limit = wanted if hard == resource.RLIM_INFINITY else min(wanted, hard)
-        with contextlib.suppress(ValueError, OSError):  # a system may refuse; files beyond its limit are then told
+        with contextlib.suppress(ValueError, OSError):  # a system may refuse; files beyond its limit are then reported
             resource.setrlimit(resource.RLIMIT_NOFILE, (limit, hard))

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import PurePath
 
 from neural_phylogeny.errors import DamagedFileError, UnreadableFileError, UnsafeFileError
-from neural_phylogeny.records import Part
+from neural_phylogeny.inputs import Part
 from neural_phylogeny.sources.documents import read_json
 
 _NUMBER = re.compile(r"(?<!\d)(\d{1,6})(-of-|_of_)(\d{1,6})(?!\d)")
@@ -32,7 +32,7 @@ def is_index(path: str) -> bool:
 
 
 def index_of(path: str) -> str:
-    """The name of the weights that an index stands for, without the variant; empty where the file is no index.
+    """The name of the weights that an index stands for, without the variant; empty where the file is not an index.
 
     Examples
     --------
@@ -48,7 +48,7 @@ def index_of(path: str) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Numbered:
-    """Files of one folder whose names differ in a number of so many alone, as ``model-00001-of-00003.bin``.
+    """Files of one folder whose names differ in a number of this many alone, as ``model-00001-of-00003.bin``.
 
     ``missing`` are the numbers that have no file; ``is_usual`` says that the name is of the form all hubs use.
     """

@@ -9,13 +9,13 @@ import numpy as np
 
 from neural_phylogeny.errors import CheckpointError
 from neural_phylogeny.formats import Checkpoint
-from neural_phylogeny.records import TensorInfo
+from neural_phylogeny.inputs import TensorInfo
 from neural_phylogeny.statistics.base import Arrays
 from neural_phylogeny.statistics.sketch import variation
 from neural_phylogeny.tensors.alignment import AlignedTensor
 
 VALUES = 1 << 13
-"""About so many values of the rows beyond are read."""
+"""About this many values of the rows beyond are read."""
 
 FEWEST = 4
 """The lengths of fewer rows do not tell how much they differ."""

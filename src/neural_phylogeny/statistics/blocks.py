@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from neural_phylogeny.errors import CheckpointError
 from neural_phylogeny.formats import Checkpoint
 from neural_phylogeny.formats.views import read_view
-from neural_phylogeny.records import TensorInfo
+from neural_phylogeny.inputs import TensorInfo
 from neural_phylogeny.statistics.sampling import Part
 from neural_phylogeny.tensors.alignment import AlignedTensor
 
@@ -43,7 +43,7 @@ class Block:
 
 
 def count_blocks(size: int) -> int:
-    """Number of blocks of a tensor of so many values."""
+    """Number of blocks of a tensor of this many values."""
     return -(-size // BLOCK)
 
 
@@ -90,7 +90,9 @@ def _fill(
     if source.view is not None:
         _fill_from(lambda first, found: read_view(checkpoint, source, first, found), tensor, source, start, stop, out)
     else:
-        _fill_from(lambda first, found: checkpoint.read_into(source.name, first, found), tensor, source, start, stop, out)
+        _fill_from(
+            lambda first, found: checkpoint.read_into(source.name, first, found), tensor, source, start, stop, out
+        )
 
 
 def _fill_from(

@@ -31,7 +31,7 @@ _DIAGONAL, _DISTANCE, _SKEWED = ".diagonal", ".distance", "cross.skewed"
 def condense(statistics: Statistics) -> Statistics:
     """The statistics to be stored; ``expand`` undoes it up to single precision of differences.
 
-    Outlines of vectors are left out: nothing asks for them.
+    Vectors are left out: nothing uses them.
     """
     arrays = tuple(_condensed(found, tensor.is_matrix) for tensor, found in statistics)
     pairwise = {key for key in statistics.pairwise if key not in _EXPANDED}

@@ -36,7 +36,8 @@ class Cross(Statistic):
 
     The sample is every k-th value of some of the blocks that ``Moments`` measures, at the same positions in every
     model, see ``SamplingPlan``. Not finite for a model with such values in the sample.
-    Cost: about three passes over ``plan.cross_limit / 2`` pairs of values and model in a sampled block.
+    Cost: about three passes over ``plan.cross_values`` values of each pair of models in a sampled block, 2 ms for 8
+    models and 0.6 s for 200.
     """
 
     name = "cross"
@@ -46,9 +47,9 @@ class Cross(Statistic):
         """Sums over the sample of one block."""
         if not tensor.is_matrix or block.index % self.plan.cross_stride(count_blocks(tensor.size)):
             return {}
-        step = self.plan.cross_step(block, len(values))
+        step = self.plan.cross_step(block)
         sums: Arrays = {}
-        for first in self.plan.cross_offsets(tensor, block, len(values)):
+        for first in self.plan.cross_offsets(tensor, block):
             for key, more in cross_sums(values[:, first::step].astype(np.float64)).items():
                 sums[key] = sums[key] + more if key in sums else more
         return sums

@@ -6,7 +6,7 @@ import hashlib
 import os
 
 from neural_phylogeny.formats import Checkpoint
-from neural_phylogeny.records import ModelRef
+from neural_phylogeny.inputs import ModelRef
 
 PIECES, PIECE = 64, 1 << 12
 """Pieces of a file that are hashed, evenly spaced from its first byte to its last, and bytes in each."""

@@ -12,7 +12,8 @@ unit matching    ``matched``: some units crossed with some inputs, wherever they
 sketch           the first block: values one in ``sketch_step``, leading rows and columns
 ===============  ===================================================================================================
 
-Nothing but the shape of the tensor, the number of models that hold it and the seed has a bearing on any of it.
+Nothing but the shape of the tensor and the seed has a bearing on any of it: what is measured of two models does not
+depend on a third one.
 """
 
 from __future__ import annotations
@@ -55,10 +56,10 @@ class SamplingPlan:
         Leading values whose distinct values and number grid are looked at.
     top : int
         Largest magnitudes of a sample that tell how far its largest lies below that of the whole.
-    cross_blocks, cross_values, cross_limit : int
-        Most blocks of a tensor that cross moments are taken of; most values of a model in a block, and of all models.
+    cross_blocks, cross_values : int
+        Most blocks of a tensor that cross moments are taken of; most values of a model in a block.
     cross_steps : tuple of int
-        One value in so many is taken: primes that divide no usual width, so that no column is met too often.
+        One value in N is taken: a prime that divides no usual width, so that no column is met too often.
     units, inputs : int
         Most units and inputs of a matrix whose units are matched.
     sketch_values, sketch_rows, sketch_columns : int
@@ -72,8 +73,7 @@ class SamplingPlan:
     top: int = 16
     cross_blocks: int = 32
     cross_values: int = 1 << 13
-    cross_limit: int = 1 << 18
-    cross_steps: tuple[int, ...] = (1, 11, 23, 53, 101, 211, 503, 1009, 2003)
+    cross_steps: tuple[int, ...] = (1, 11)
     units: int = 512
     inputs: int = 128
     sketch_values: int = 1 << 13
@@ -85,9 +85,9 @@ class SamplingPlan:
         return part_of(tensor, share)
 
     def moment_stride(self, n_blocks: int, n_whole: int = 0) -> int:
-        """Moments see one block in so many of a tensor, or of a part of one that has ``n_whole`` blocks.
+        """Moments see one block in N of a tensor, or of a part of one that has ``n_whole`` blocks.
 
-        Of a part as many blocks are seen as of the whole, if so many were read.
+        Of a part as many blocks are seen as of the whole, if this many were read.
 
         Examples
         --------
@@ -100,7 +100,7 @@ class SamplingPlan:
         return max(1, n_blocks * self.stride // n_whole) if n_whole else self.stride
 
     def cross_stride(self, n_blocks: int) -> int:
-        """Cross moments see one block in so many, of those that moments see: at most ``cross_blocks``.
+        """Cross moments see one block in N, of those that moments see: at most ``cross_blocks``.
 
         Examples
         --------
@@ -111,26 +111,26 @@ class SamplingPlan:
             return 1
         return self.stride * -(-n_blocks // (self.stride * self.cross_blocks))
 
-    def cross_step(self, block: Block, n_models: int) -> int:
-        """Cross moments see one value in so many of a block: fewer with more models."""
-        most = min(self.cross_values, self.cross_limit // n_models)
-        return next((step for step in self.cross_steps if block.size <= step * most), self.cross_steps[-1])
+    def cross_step(self, block: Block) -> int:
+        """Cross moments see one value in N of a block."""
+        enough = (step for step in self.cross_steps if block.size <= step * self.cross_values)
+        return next(enough, self.cross_steps[-1])
 
-    def cross_offsets(self, tensor: AlignedTensor, block: Block, n_models: int) -> range:
+    def cross_offsets(self, tensor: AlignedTensor, block: Block) -> range:
         """Where in a block the steps of cross moments begin: once, or of a part of a tensor from several places.
 
-        So of a part as many values are seen as of the whole, if so many were read.
+        So of a part as many values are seen as of the whole, if this many were read.
         """
         as_whole = self._cross_blocks(count_blocks(block.whole)) if block.whole else 1
         passes = -(-as_whole // self._cross_blocks(count_blocks(tensor.size)))
-        return range(min(self.cross_step(block, n_models), passes))
+        return range(min(self.cross_step(block), passes))
 
     def _cross_blocks(self, n_blocks: int) -> int:
-        """Number of blocks that cross moments see of so many."""
+        """Number of blocks that cross moments see of this many."""
         return -(-n_blocks // self.cross_stride(n_blocks))
 
     def sketch_step(self, block: Block) -> int:
-        """Quantiles see one value in so many of the first block."""
+        """Quantiles see one value in N of the first block."""
         return -(-block.size // self.sketch_values)
 
     def matched(self, tensor: AlignedTensor) -> UnitSample:

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from neural_phylogeny.records import TensorInfo
+from neural_phylogeny.inputs import TensorInfo
 from neural_phylogeny.statistics.base import Arrays
 from neural_phylogeny.statistics.cache import Group
 from neural_phylogeny.statistics.results import Statistics, taken

@@ -98,9 +98,7 @@ class Statistics:
             arrays.append({key: taken(array, rows, key in self.pairwise) for key, array in found.items()})
         whole, chosen = self.alignment, list(models)
         choices = None if whole.choices is None else whole.choices[np.ix_(chosen, chosen)]
-        alignment = Alignment(
-            tuple(tensors), whole.parameters[chosen], whole.in_matrices[chosen], whole.notes, choices
-        )
+        alignment = Alignment(tuple(tensors), whole.parameters[chosen], whole.in_matrices[chosen], whole.notes, choices)
         failures = {position[model]: reason for model, reason in self.failures.items() if model in position}
         batches = {position[model]: seen for model, seen in self.batches.items() if model in position}
         return Statistics(alignment, tuple(arrays), self.pairwise, failures, batches)

@@ -21,16 +21,16 @@ from neural_phylogeny.tensors.alignment import AlignedTensor, Alignment
 from neural_phylogeny.tensors.layouts import STEPS, WHOLE, size_step
 
 VALUES = WHOLE
-"""Values of a model that are read unless a share is asked for: all of them up to here, at most so many beyond."""
+"""Values of a model that are read unless a share is asked for: all of them up to here, at most this many beyond."""
 
 FEWEST = 1 << 12
 """Fewest values that are read of a tensor; smaller ones are read whole."""
 
 VECTOR = 1 << 16
-"""Biases, gains and the like of up to so many values are read whole."""
+"""Biases, gains and the like of up to this many values are read whole."""
 
 ROWS = 32
-"""Where fewer rows than this would be read whole, parts of so many are read instead: units must be matched."""
+"""Where fewer rows than this would be read whole, parts of this many are read instead: units must be matched."""
 
 RUN = 1 << 12
 """Values that are read in one go where rows are short: 16 KiB of float32, so that few seeks are made."""
@@ -100,7 +100,7 @@ def part_of(tensor: AlignedTensor, share: float) -> Part | None:
 
     Examples
     --------
-    >>> from neural_phylogeny.records import TensorInfo
+    >>> from neural_phylogeny.inputs import TensorInfo
     >>> from neural_phylogeny.tensors.roles import Role
     >>> sources = (TensorInfo(name="w", shape=(3000, 1000), dtype="float32"),) * 2
     >>> whole = AlignedTensor("w", Role.KERNEL, (0, 0), (3000, 1000), 0, (0, 1), sources)

@@ -102,7 +102,7 @@ def rule_of(matrix: NDArray[np.float32]) -> int:
 
 
 def _spread(length: int, most: int) -> NDArray[np.int64]:
-    """At most so many positions of an axis, evenly spread and symmetric about its middle."""
+    """At most this many positions of an axis, evenly spread and symmetric about its middle."""
     count = min(length, most)
     half = np.round(np.linspace(0, length - 1, count)[: (count + 1) // 2]).astype(np.int64)
     return np.unique(np.concatenate([half, length - 1 - half]))

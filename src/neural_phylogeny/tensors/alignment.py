@@ -1,8 +1,9 @@
 """The same tensors in several models: every two layouts are aligned as a pair, and what they share is read once.
 
 Two layouts correspond by name or, if names find too little, by role, by shape and order, in any layout that frameworks
-use; where that leaves a choice the values of the two models decide. Nothing else has a part in it. Boxes gather the tensors that several pairs compare alike, so that each is read once for all of them. Whether models are
-related is asked of the boxes of pairs, all else of the boxes of a family.
+use; where that leaves a choice the values of the two models decide. Nothing else has a part in it. Boxes gather the
+tensors that several pairs compare alike, so that each is read once for all of them. Whether models are related is
+decided on the boxes of pairs, all else of the boxes of a family.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from neural_phylogeny.records import TensorInfo
+from neural_phylogeny.inputs import TensorInfo
 from neural_phylogeny.tensors.boxes import AlignedTensor, Pairs
 from neural_phylogeny.tensors.cuts import Form, Held, family_boxes, pair_boxes
 from neural_phylogeny.tensors.layouts import Layout, size_step
@@ -91,8 +92,8 @@ def align(
 
     Notes
     -----
-    Costs no read where names agree, else at most a sample of each tensor, see ``samples``. Linear in the number of tensors
-    for models of one layout, quadratic in the number of layouts.
+    Costs no read where names agree, else at most a sample of each tensor, see ``samples``. Linear in the number of
+    tensors for models of one layout, quadratic in the number of layouts.
     """
     return _aligned(models, names, samples, _of_family, lambda held, _: family_boxes(held))
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from neural_phylogeny.records import TensorInfo
+from neural_phylogeny.inputs import TensorInfo
 from neural_phylogeny.tensors.roles import Role, matrix_shape
 
 Pairs = NDArray[np.bool_]

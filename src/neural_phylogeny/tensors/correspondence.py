@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from neural_phylogeny.records import TensorInfo
+from neural_phylogeny.inputs import TensorInfo
 from neural_phylogeny.tensors.layouts import Layout
 
 BY_NAME, BY_ROLE, BY_ORDER, BY_VALUES = "name", "role", "order", "values"

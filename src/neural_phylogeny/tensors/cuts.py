@@ -16,7 +16,7 @@ from itertools import combinations_with_replacement, pairwise, product
 
 import numpy as np
 
-from neural_phylogeny.records import TensorInfo
+from neural_phylogeny.inputs import TensorInfo
 from neural_phylogeny.tensors.boxes import AlignedTensor, Pairs, sides_of
 from neural_phylogeny.tensors.roles import Role
 

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Collection, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from difflib import SequenceMatcher
 
-from neural_phylogeny.records import TensorInfo
+from neural_phylogeny.inputs import TensorInfo
 from neural_phylogeny.tensors.correspondence import BY_NAME, BY_ORDER, BY_ROLE, Match
 from neural_phylogeny.tensors.fused import fused_pairs, slices
 from neural_phylogeny.tensors.layouts import Layout
+from neural_phylogeny.tensors.norms import MEAN, VARIANCE
 from neural_phylogeny.tensors.views import views_of
 
 ENOUGH_BY_NAME = 0.5
@@ -19,7 +20,7 @@ ENOUGH_BY_NAME = 0.5
 ENOUGH_BY_ORDER = 0.25
 """Share of the smaller layout's parameters that roles and order must find before they are believed over names."""
 
-SEQUENCES = 1 << 22
+SEQUENCES = 1 << 20
 """Pairs of tensors beyond which sequences are not aligned: the k-th of a shape is then the k-th of that shape."""
 
 Way = tuple[Match, ...]
@@ -30,9 +31,9 @@ Way = tuple[Match, ...]
 class Draft:
     """The pairings of two layouts before any value is read.
 
-    ``ways`` holds for each pairing the ways to read it, the likely one first. ``pools`` are tensors that shape and order
-    pair and that might be paired otherwise: names in the first layout and in the second, by size. ``folds``: one layout
-    has batch norms where the other has none.
+    ``ways`` holds for each pairing the ways to read it, the likely one first. ``pools`` are tensors of one size, by
+    name in the first layout and in the second, that order pairs and that might be paired otherwise. ``folds``: one
+    layout has batch norms where the other has none.
     """
 
     ways: tuple[tuple[Way, ...], ...]
@@ -44,6 +45,11 @@ class Draft:
     def is_open(self) -> bool:
         """Whether values could change anything."""
         return self.folds or bool(self.pools) or any(len(ways) > 1 for ways in self.ways)
+
+    def of(self, first: Layout, second: Layout) -> Draft:
+        """The same for two models of these layouts that call their tensors something else."""
+        ways = tuple(tuple(tuple(_named(match, first, second) for match in way) for way in ways) for ways in self.ways)
+        return replace(self, ways=ways)
 
     @property
     def likely(self) -> tuple[Match, ...]:
@@ -72,6 +78,13 @@ def ways_of(first: Layout, second: Layout, key: str, other: str, by: str) -> tup
     return tuple(
         (Match(key, other, wanted, view, by),) for view in views_of(stored, wanted, second.channels.get(other, 0))
     )
+
+
+def _named(match: Match, first: Layout, second: Layout) -> Match:
+    names = first.tensors[match.key].name, second.tensors[match.other].name
+    if names == (match.first.name, match.second.name):
+        return match
+    return replace(match, first=replace(match.first, name=names[0]), second=replace(match.second, name=names[1]))
 
 
 def _by_name(first: Layout, second: Layout, named: int) -> Draft | None:
@@ -157,7 +170,9 @@ def _by_order(
         for is_vector in (False, True):
             sides = []
             for layout, kept in ((first, left), (second, right)):
-                shapes = {key: layout.matrix_shapes[key] for key in kept}
+                shapes = {
+                    key: layout.matrix_shapes[key] for key in kept if layout.paths[key][-1] not in (*MEAN, *VARIANCE)
+                }
                 chosen = {key: shape for key, shape in shapes.items() if (shape[1] == 1) == is_vector}
                 sides.append({key: (u * n, 0) if by_size else (u, n) for key, (u, n) in chosen.items()})
             if not is_vector or len(sides[0]) == len(sides[1]):

@@ -6,7 +6,7 @@ import math
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
-from neural_phylogeny.records import TensorInfo, View
+from neural_phylogeny.inputs import TensorInfo, View
 from neural_phylogeny.tensors.layouts import Layout
 from neural_phylogeny.tensors.neutral import PARTS_OF
 from neural_phylogeny.tensors.views import AXES
@@ -55,7 +55,10 @@ def _side_by_side(fused: TensorInfo, parts: Sequence[TensorInfo], token: str) ->
         if sum(lengths) != length or any(n * inner != part.size for n, part in zip(lengths, parts, strict=True)):
             continue
         plain = tuple(range(len(fused.shape)))
-        for axes, layout in {plain: "", **{axes: f", {name}" for axes, name in AXES.get(len(plain), {}).items()}}.items():
+        for axes, layout in {
+            plain: "",
+            **{axes: f", {name}" for axes, name in AXES.get(len(plain), {}).items()},
+        }.items():
             views, start = [], 0
             for n in lengths:
                 label = f"part of {token}{layout}"
@@ -77,9 +80,7 @@ def _head_by_head(fused: TensorInfo, parts: Sequence[TensorInfo], token: str) ->
             continue
         split = (units // rows, len(parts), rows, *rest)
         axes, label = tuple(range(len(split))), f"part of {token}, head by head"
-        views = [
-            View(split=split, axes=axes, layout=label, sliced=1, start=k, stop=k + 1) for k in range(len(parts))
-        ]
+        views = [View(split=split, axes=axes, layout=label, sliced=1, start=k, stop=k + 1) for k in range(len(parts))]
         yield _as(fused, parts, views)
 
 

@@ -11,7 +11,7 @@ from functools import cached_property
 from itertools import pairwise
 
 from neural_phylogeny.formats.keras import output_axis
-from neural_phylogeny.records import TensorInfo
+from neural_phylogeny.inputs import TensorInfo
 from neural_phylogeny.tensors.names import canonical_names
 from neural_phylogeny.tensors.neutral import PARTS_OF, neutral_names
 from neural_phylogeny.tensors.norms import Norm, norms_of
@@ -121,7 +121,7 @@ class Layout:
 
 def _by_convention(tensor: TensorInfo) -> TensorInfo:
     """A tensor with the output axis that its name implies, where the file does not say: Flax kernels are units last."""
-    if tensor.output_axis or len(tensor.shape) < 2 or not tensor.name.endswith("kernel"):
+    if tensor.output_axis or len(tensor.shape) < 2 or not tensor.name.removesuffix(":0").endswith("kernel"):
         return tensor
     return replace(tensor, output_axis=output_axis(tensor.name, tensor.shape))
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from neural_phylogeny.records import TensorInfo
+from neural_phylogeny.inputs import TensorInfo
 
 MEAN, VARIANCE = ("running_mean", "moving_mean"), ("running_var", "moving_variance")
 GAMMA, BETA = ("weight", "gamma", "scale"), ("bias", "beta")
@@ -43,8 +43,9 @@ def norms_of(keys: Sequence[str], tensors: Sequence[TensorInfo]) -> Mapping[str,
         first = min(p for p in (place, mean, gamma, beta) if p is not None)
         kernel = _before(tensors, first, tensor.shape[0])
         if kernel is not None:
-            names = [tensors[p].name if p is not None else "" for p in (gamma, mean, place)]
-            found.setdefault(keys[kernel], Norm(*names, "" if beta is None else keys[beta]))
+            scale = "" if gamma is None else tensors[gamma].name
+            shift = "" if beta is None else keys[beta]
+            found.setdefault(keys[kernel], Norm(scale, tensors[mean].name, tensor.name, shift))
     return found
 
 

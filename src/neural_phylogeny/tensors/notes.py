@@ -25,9 +25,11 @@ def notes(
                 rarer, other = other, rarer
             answers[rarer, other] = found
             best[rarer] = max(best.get(rarer, (0, 0, 0)), (found.found, len(found.matches or ()), -other))
-    for kind, (_, n_matched, other) in sorted(best.items()):
-        pairs = [(match.by, match.layout) for match in answers[kind, -other].matches or ()]
+    for kind, (_, _, other) in sorted(best.items()):
+        matches = answers[kind, -other].matches or ()
+        pairs = [(match.by, match.layout) for match in matches]
         how = "by shape and order" if set(pairs) == {(BY_ORDER, "")} else f"({summary(pairs)})"
+        n_matched = min(len({match.key for match in matches}), len({match.other for match in matches}))
         for model in kinds[kind]:
             yield (
                 f"{names[model]}: names differ from those of {names[kinds[-other][0]]}, {n_matched} of "

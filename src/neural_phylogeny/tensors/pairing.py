@@ -1,4 +1,4 @@
-"""How every two models of a collection correspond: by their layouts, and by their values where layouts leave a choice."""
+"""How every two models of a collection correspond: by layouts, and by values where layouts leave a choice."""
 
 from __future__ import annotations
 
@@ -88,9 +88,9 @@ def _settled(
     """What the values of two models decide, remembered by their samplers."""
     i, j = pair[::-1] if is_turned else pair
     known = samples[i].settled
-    if id(samples[j]) not in known:
-        known[id(samples[j])] = settled(found, layouts[i], layouts[j], (samples[i], samples[j]))
-    answer: Correspondence = known[id(samples[j])]
+    if samples[j] not in known:
+        known[samples[j]] = settled(found.of(layouts[i], layouts[j]), layouts[i], layouts[j], (samples[i], samples[j]))
+    answer: Correspondence = known[samples[j]]
     return answer.flipped if is_turned else answer
 
 

@@ -1,4 +1,4 @@
-"""What a tensor is for, told from its name, shape and dtype."""
+"""What a tensor is for, by its name, shape and dtype."""
 
 from __future__ import annotations
 
@@ -6,11 +6,11 @@ import math
 import re
 from enum import StrEnum
 
-from neural_phylogeny.records import TensorInfo
+from neural_phylogeny.inputs import TensorInfo
 
 
 class Role(StrEnum):
-    """What a tensor is for; only the three kinds of matrix can prove kinship."""
+    """What a tensor is for; only the three kinds of matrix can prove relatedness."""
 
     KERNEL = "kernel"
     """Matrix between two layers of interchangeable units."""
@@ -35,6 +35,10 @@ _BOUNDARY = re.compile(
 )
 
 
+STATES = "batch_stats"
+"""The collection in which Flax keeps what a batch norm has seen; its names alone are those of weights."""
+
+
 def role_of(tensor: TensorInfo) -> Role:
     """Role of one tensor.
 
@@ -45,6 +49,8 @@ def role_of(tensor: TensorInfo) -> Role:
     >>> role_of(TensorInfo(name="bn1.num_batches_tracked", shape=(), dtype="int64")).value
     'buffer'
     """
+    if STATES in tensor.name.replace("/", ".").split("."):
+        return Role.BUFFER
     if not is_float(tensor.dtype) or _BUFFER.search(tensor.name) or _TABLE.search(tensor.name):
         return Role.BUFFER
     if min(matrix_shape(tensor.shape, tensor.output_axis)) < 2:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from neural_phylogeny.records import TensorInfo, View
+from neural_phylogeny.inputs import TensorInfo, View
 from neural_phylogeny.tensors.correspondence import BY_NAME, Correspondence, Match
 from neural_phylogeny.tensors.layouts import Layout
 
@@ -30,7 +30,7 @@ class Source:
 
 @dataclass
 class Slot:
-    """One tensor of each of several layouts: ``sources`` by layout, and ``links``, the pairs of layouts that compare it.
+    """One tensor of each of several layouts, ``sources`` by layout; ``links`` are the pairs of layouts that compare it.
 
     All pairs do where ``links`` is None. ``own`` are the layouts whose models are compared in it among themselves; all
     but those that are compared elsewhere.
@@ -103,7 +103,8 @@ def _read_alike(
     """The groups in the ways in which they are read, joined where no layout would be in a slot twice."""
     found: dict[tuple[int, View | None], Slot] = {}
     for g, group in enumerate(groups):
-        for view, way in (ways[g] or {None: None}).items():
+        read: Mapping[View | None, Source | None] = ways[g] or {None: None}
+        for view, way in read.items():
             sources = group.sources
             if way is not None:
                 sources = {

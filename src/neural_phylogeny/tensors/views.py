@@ -5,12 +5,15 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator
 from dataclasses import replace
+from functools import lru_cache
 
 import numpy as np
 
-from neural_phylogeny.records import TensorInfo, View
+from neural_phylogeny.inputs import TensorInfo, View
 
 Shape = tuple[int, ...]
+Form = tuple[Shape, int]
+"""The shape of a tensor and its output axis."""
 
 RESHAPED = "reshaped"
 
@@ -26,37 +29,50 @@ AXES: dict[int, dict[tuple[int, ...], str]] = {
     },
     5: {(4, 3, 0, 1, 2): "DHWIO", (2, 3, 4, 1, 0): "OIDHW"},
 }
-"""Orders of axes that lead from one framework's layout to another's, by number of axes, and what the first is called."""
+"""Orders of axes that lead from one framework's layout to another's, by number of axes; what the first is called."""
 
 
 def views_of(stored: TensorInfo, wanted: TensorInfo, channels: int = 0) -> list[TensorInfo]:
-    """A tensor as it could stand for another one: as it is, if shapes are equal, and in other layouts, likely ones first.
+    """A tensor as it could stand for another: as it is, if shapes are equal, and in other layouts; likely ones first.
 
     Likely is what takes the output axis of the one to that of the other. Where ``channels`` are given, a matrix may
     also stand behind a flattened image of so many, stored channels last.
     """
-    found = [stored] if _is_plain(stored, wanted) else []
-    seen: set[object] = {(stored.shape, tuple(range(len(stored.shape))))} if found else set()
-    for view in (*_candidates(stored.shape, wanted.shape), *_flattened(stored.shape, wanted.shape, channels)):
+    if stored.size != wanted.size:
+        return []
+    views = _views((stored.shape, stored.output_axis), (wanted.shape, wanted.output_axis), channels)
+    return [
+        stored if view is None else replace(stored, shape=wanted.shape, output_axis=wanted.output_axis, view=view)
+        for view in views
+    ]
+
+
+@lru_cache(maxsize=4096)
+def _views(stored: Form, wanted: Form, channels: int) -> tuple[View | None, ...]:
+    found: list[View | None] = [None] if _is_plain(stored, wanted) else []
+    seen: set[object] = set()
+    if found:
+        seen.add(_without_ones(View(split=stored[0], axes=tuple(range(len(stored[0]))), layout="")))
+    for view in (*_candidates(stored[0], wanted[0]), *_flattened(stored[0], wanted[0], channels)):
         key = _without_ones(view)
         if key not in seen:
             seen.add(key)
-            found.append(replace(stored, shape=wanted.shape, output_axis=wanted.output_axis, view=view))
-    found.sort(key=lambda tensor: not _meets_convention(stored, wanted, tensor.view))
-    return found
+            found.append(view)
+    return tuple(sorted(found, key=lambda view: not _meets_convention(stored, wanted, view)))
 
 
-def _is_plain(stored: TensorInfo, wanted: TensorInfo) -> bool:
+def _is_plain(stored: Form, wanted: Form) -> bool:
     """Whether two tensors can be compared as they are stored: equal, or a convolution and its unrolled matrix."""
-    if stored.shape == wanted.shape:
+    if stored[0] == wanted[0]:
         return True
+    if not stored[0] or not wanted[0] or len(stored[0]) == len(wanted[0]):
+        return False
     extents = {
-        (math.prod(t.shape[:axis]), t.shape[axis], math.prod(t.shape[axis + 1 :]))
-        for t in (stored, wanted)
-        if t.shape
-        for axis in (t.output_axis % len(t.shape),)
+        (math.prod(shape[:axis]), shape[axis], math.prod(shape[axis + 1 :]))
+        for shape, output_axis in (stored, wanted)
+        for axis in (output_axis % len(shape),)
     }
-    return len(extents) == 1 and len(stored.shape) != len(wanted.shape)
+    return len(extents) == 1
 
 
 def _candidates(stored: Shape, wanted: Shape) -> Iterator[View]:
@@ -84,7 +100,7 @@ def _flattened(stored: Shape, wanted: Shape, channels: int) -> Iterator[View]:
 
 def _joints(axes: tuple[int, ...]) -> tuple[int, ...]:
     """After how many axes a matrix may be cut: heads are joined as units, or as the inputs of the projection out."""
-    return {(1, 2, 0): (2,), (0, 1, 2): (1, 2)}.get(axes, (1,))
+    return (2,) if axes == (1, 2, 0) else (1, 2) if axes == (0, 1, 2) else (1,)
 
 
 def _fits(lengths: Shape, wanted: Shape, joints: tuple[int, ...]) -> bool:
@@ -104,14 +120,13 @@ def _without_ones(view: View) -> tuple[Shape, Shape]:
     return tuple(view.split[axis] for axis in kept), tuple(rank[axis] for axis in view.axes if axis in rank)
 
 
-def _meets_convention(stored: TensorInfo, wanted: TensorInfo, view: View | None) -> bool:
+def _meets_convention(stored: Form, wanted: Form, view: View | None) -> bool:
     """Whether a view takes the output axis of the stored tensor to that of the wanted one."""
-    if not stored.shape or not wanted.shape:
+    if not stored[0] or not wanted[0]:
         return True
-    axis = stored.output_axis % len(stored.shape)
+    axis, place = stored[1] % len(stored[0]), wanted[1] % len(wanted[0])
     if view is None:
-        return axis == wanted.output_axis % len(wanted.shape)
-    if len(view.split) != len(stored.shape):
+        return axis == place or stored[0] != wanted[0]
+    if len(view.split) != len(stored[0]):
         return False
-    before = math.prod(view.lengths[: view.axes.index(axis)])
-    return before == math.prod(wanted.shape[: wanted.output_axis % len(wanted.shape)])
+    return math.prod(view.lengths[: view.axes.index(axis)]) == math.prod(wanted[0][:place])

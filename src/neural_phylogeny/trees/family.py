@@ -203,7 +203,7 @@ class Families:
 
 
 def groups_of(labels: Labels) -> list[Labels]:
-    """The members of each label, by label; a negative label is no group.
+    """The members of each label, by label; a negative label is not a group.
 
     Examples
     --------

@@ -6,7 +6,7 @@ import pytest
 
 from neural_phylogeny.lab.bench.aggregate import summarise
 from neural_phylogeny.lab.bench.runs import run_suite
-from neural_phylogeny.lab.bench.suites import cached_collections, find_suite
+from neural_phylogeny.lab.bench.suites import SUITES, cached_collections, find_suite
 
 DATA = Path(__file__).parents[3] / "benchmarks" / "data"
 
@@ -34,5 +34,7 @@ def test_the_collections_hold_what_the_paper_describes(full):
         assert (len(truth.roots), len(truth.edges)) == (4, 20)
 
 
-def test_what_is_kept_stays_small():
-    assert sum(path.stat().st_size for path in DATA.rglob("*.npz")) < 20e6
+def test_what_is_committed_stays_small():
+    committed = {*DATA.glob("*/*/0.npz"), *DATA.glob("quick/*/*.npz")}
+    assert {path.parents[1].name for path in committed} == SUITES.keys()
+    assert sum(path.stat().st_size for path in committed) < 6e6

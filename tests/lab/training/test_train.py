@@ -105,8 +105,8 @@ def test_counts_of_one_group():
     found = Assessment()
     found.add(example, Probabilities(said, np.zeros(3)))
     assert (found.models, found.right, found.edges, found.directed, found.exact) == (3, 2, 2, 1, 0)
-    assert found.said == [0.8, 0.7, 0.6]
-    assert found.held == [True, True, False]
+    assert found.predicted == [0.8, 0.7, 0.6]
+    assert found.correct == [True, True, False]
     assert (found.complete, found.alarms, found.orphans) == (1, 0, 0)
 
 

@@ -23,7 +23,7 @@ from neural_phylogeny.formats.base import DIMENSIONS_LIMIT, AnyArray
 from neural_phylogeny.formats.onnx import protobuf
 from neural_phylogeny.formats.onnx.graph import output_axes
 from neural_phylogeny.formats.spans import Span, SpanFile
-from neural_phylogeny.records import TensorInfo
+from neural_phylogeny.inputs import TensorInfo
 
 MODEL_GRAPH, GRAPH_NODE, GRAPH_INITIALIZER, GRAPH_SPARSE_INITIALIZER, TENSOR_RAW_DATA = 7, 1, 5, 15, 9
 """Numbers of the fields that are looked for."""

@@ -16,7 +16,7 @@ from neural_phylogeny.formats.onnx.blocks import BLOCKED
 from neural_phylogeny.formats.onnx.graph import attribute
 from neural_phylogeny.formats.quantised.base import ROW_LIMIT, Decoder, MisfitError, Stored, Weight, estimate
 from neural_phylogeny.formats.quantised.indexed import IndexedRows, Turned, indexed
-from neural_phylogeny.records import TensorInfo, Unread
+from neural_phylogeny.inputs import TensorInfo, Unread
 
 SUFFIXES = re.compile(r"(_quantized|(_DQ)?_Q[248]|_Bnb4)$")
 """What quantisers append to the name of a weight; ``qweight`` is the other way."""

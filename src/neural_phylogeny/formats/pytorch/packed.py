@@ -100,7 +100,7 @@ def _cell(layer: str, index: int, value: Any) -> Tensors:
 
 
 def _is_bidirectional(layer: str, count: int, tensors: Tensors) -> bool:
-    """Told by the inputs of the first cells. Breaks for two cells as wide as their inputs: two layers are assumed."""
+    """From the inputs of the first cells. Breaks for two cells as wide as their inputs: two layers are assumed."""
     if count % 2:
         return False
     inputs = [_width(tensors.get(f"{layer}_all_weight_values.{k}.weight_ih")) for k in range(min(count, 3))]

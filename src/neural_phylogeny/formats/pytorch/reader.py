@@ -26,7 +26,7 @@ from neural_phylogeny.formats.quantised.affine import Affine
 from neural_phylogeny.formats.quantised.packing import stream
 from neural_phylogeny.formats.spans import Span, SpanFile
 from neural_phylogeny.formats.zips import inflate
-from neural_phylogeny.records import TensorInfo
+from neural_phylogeny.inputs import TensorInfo
 
 CLAIM_LIMIT = 64
 """All tensors together may claim this many times the bytes of all storages (tied weights claim theirs twice) ..."""

@@ -14,7 +14,7 @@ from neural_phylogeny.formats.quantised import awq, bnb_4bit, compressed, fp4, g
 from neural_phylogeny.formats.quantised.base import Stored, Weight
 from neural_phylogeny.formats.quantised.checkpoint import Dequantised, not_compared
 from neural_phylogeny.formats.quantised.settings import Settings
-from neural_phylogeny.records import Unread
+from neural_phylogeny.inputs import Unread
 
 __all__ = ["SCHEMES", "Dequantised", "dequantised", "not_compared"]
 

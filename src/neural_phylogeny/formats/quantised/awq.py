@@ -24,7 +24,7 @@ from neural_phylogeny.formats.quantised.base import (
     group_size,
 )
 from neural_phylogeny.formats.quantised.packing import stream
-from neural_phylogeny.records import Unread
+from neural_phylogeny.inputs import Unread
 
 ORDER = (0, 4, 1, 5, 2, 6, 3, 7)
 """Which four bits of a word, from the lowest on, hold each of its eight outputs."""

@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from neural_phylogeny.errors import CheckpointError
 from neural_phylogeny.formats.base import AnyArray, Checkpoint
 from neural_phylogeny.formats.quantised.settings import Settings
-from neural_phylogeny.records import TensorInfo, Unread
+from neural_phylogeny.inputs import TensorInfo, Unread
 
 Floats = NDArray[np.float32]
 

@@ -18,7 +18,7 @@ import numpy as np
 from neural_phylogeny.formats.base import DIMENSIONS_LIMIT
 from neural_phylogeny.formats.quantised.base import Decoder, Floats, MisfitError, Read, Stored, Weight, attempt, number
 from neural_phylogeny.formats.quantised.packing import halves
-from neural_phylogeny.records import Unread
+from neural_phylogeny.inputs import Unread
 
 STATES = ("quant_state.bitsandbytes__nf4", "quant_state.bitsandbytes__fp4")
 

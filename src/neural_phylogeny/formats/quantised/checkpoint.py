@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from neural_phylogeny.errors import DamagedFileError
 from neural_phylogeny.formats.base import AnyArray, Checkpoint
 from neural_phylogeny.formats.quantised.base import MisfitError, Weight
-from neural_phylogeny.records import TensorInfo, Unread
+from neural_phylogeny.inputs import TensorInfo, Unread
 from neural_phylogeny.wording import percent
 
 WINDOW = 1 << 22

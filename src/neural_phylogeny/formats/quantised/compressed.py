@@ -28,7 +28,7 @@ from neural_phylogeny.formats.quantised.base import (
     number,
 )
 from neural_phylogeny.formats.quantised.packing import fields
-from neural_phylogeny.records import Unread
+from neural_phylogeny.inputs import Unread
 
 BITS = (4, 8, 2, 3, 5, 6, 7, 1)
 

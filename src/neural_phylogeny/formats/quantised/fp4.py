@@ -30,7 +30,7 @@ from neural_phylogeny.formats.quantised.base import (
 )
 from neural_phylogeny.formats.quantised.packing import halves
 from neural_phylogeny.formats.quantised.scaled import as_scales
-from neural_phylogeny.records import Unread
+from neural_phylogeny.inputs import Unread
 
 VALUES = np.array([0, 0.5, 1, 1.5, 2, 3, 4, 6, -0.0, -0.5, -1, -1.5, -2, -3, -4, -6], dtype=np.float32)
 """What the 16 codes stand for."""

@@ -29,7 +29,7 @@ from neural_phylogeny.formats.quantised.base import (
     number,
 )
 from neural_phylogeny.formats.quantised.packing import stream
-from neural_phylogeny.records import Unread
+from neural_phylogeny.inputs import Unread
 
 BITS = (4, 8, 3, 2, 5, 6, 7)
 

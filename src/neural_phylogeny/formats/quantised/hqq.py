@@ -14,7 +14,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from neural_phylogeny.formats.quantised.base import Decoder, Floats, MisfitError, Read, Stored, Weight, attempt
-from neural_phylogeny.records import Unread
+from neural_phylogeny.inputs import Unread
 
 PER_WORD = {8: 1, 4: 2, 3: 10, 2: 4, 1: 8}
 

@@ -1,4 +1,4 @@
-"""Codes that no scheme knows, told from masks and indices by what they hold."""
+"""Codes that no scheme knows, distinguished from masks and indices by their values."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import numpy as np
 
 from neural_phylogeny.formats.quantised.base import MisfitError, Stored, estimate
-from neural_phylogeny.records import TensorInfo, Unread
+from neural_phylogeny.inputs import TensorInfo, Unread
 
 SMALLEST = 256
 """Fewer integers are counters, shapes and marks."""

@@ -23,7 +23,7 @@ from neural_phylogeny.formats.quantised.base import (
     spread,
 )
 from neural_phylogeny.formats.quantised.packing import stream
-from neural_phylogeny.records import Unread
+from neural_phylogeny.inputs import Unread
 
 USUAL = ((4, 64), (8, 64), (4, 32), (4, 128), (8, 128), (8, 32), (3, 64), (6, 64), (2, 64))
 """Bits and groups, the likeliest first: what shapes alone cannot always tell."""

@@ -7,7 +7,7 @@
 ``SCB``                       int8 of bitsandbytes: the largest magnitude of a row, which is 127
 ==========================  ==========================================================================
 
-The weight is (number - zero point) * scale. Whether a name's scale is that of weights is told by the dtype of N.
+The weight is (number - zero point) * scale. Whether a name's scale is that of weights follows from the dtype of N.
 """
 
 from __future__ import annotations
@@ -30,10 +30,10 @@ from neural_phylogeny.formats.quantised.base import (
     attempt,
 )
 from neural_phylogeny.formats.quantised.settings import Settings
-from neural_phylogeny.records import Unread
+from neural_phylogeny.inputs import Unread
 
 BLOCK = 128
-"""The usual block; other sizes are told by the shapes where those do not fit it."""
+"""The usual block; other sizes follow from the shapes."""
 
 SCALES = ("{0}_scale_inv", "{0}_scale", "{0}_scales", "{0}.scale", "{1}scale_{2}", "{1}{2}._scale")
 """What the scale of the tensor ``{0}``, in the layer ``{1}`` called ``{2}``, may be called."""

@@ -81,8 +81,8 @@ def page(suite: Suite, results: ResultsByMethod, plot: str | None = None) -> str
     models = sum(result.models for result in first)
     lines = [
         f"### {suite.name}: {suite.summary}",
-        f"{len(first)} collections in {len(seeds)} cells, {models} models. Mean over models; in brackets the middle "
-        "95 % when collections are drawn again.",
+        f"{len(first)} collections in {len(seeds)} cells ({_seeds(first)}), {models} models. Mean over models; in "
+        "brackets the middle 95 % when collections are drawn again.",
         by_method(results),
         macro_row(results, [metric for metric in suite.metrics if metric in METRICS]),
         *(by_cell(results, metric) for metric in suite.metrics),
@@ -90,6 +90,34 @@ def page(suite: Suite, results: ResultsByMethod, plot: str | None = None) -> str
     if plot:
         lines.append(f"![{suite.name}: {METRICS[suite.metrics[0]]} by cell and method]({plot})")
     return "\n\n".join(lines) + "\n"
+
+
+def _seeds(results: Sequence[Result]) -> str:
+    """Which collections of each cell there are; cells with fewer are counted apart."""
+    cells: dict[str, list[int]] = {}
+    for result in results:
+        cells.setdefault(result.cell, []).append(result.seed)
+    by_seeds: dict[tuple[int, ...], int] = {}
+    for found in cells.values():
+        by_seeds[tuple(sorted(found))] = by_seeds.get(tuple(sorted(found)), 0) + 1
+    if len(by_seeds) == 1:
+        return _numbers(next(iter(by_seeds)))
+    return "; ".join(f"{_numbers(found)} of {number} cells" for found, number in by_seeds.items())
+
+
+def _numbers(seeds: Sequence[int]) -> str:
+    """Seeds in words.
+
+    Examples
+    --------
+    >>> _numbers([0]), _numbers([0, 1, 2]), _numbers([0, 3])
+    ('seed 0', 'seeds 0 to 2', 'seeds 0, 3')
+    """
+    if len(seeds) == 1:
+        return f"seed {seeds[0]}"
+    if list(seeds) == list(range(seeds[0], seeds[-1] + 1)):
+        return f"seeds {seeds[0]} to {seeds[-1]}"
+    return f"seeds {', '.join(map(str, seeds))}"
 
 
 def _field(summary: Summary | None, interval: bool) -> str:

@@ -101,7 +101,7 @@ def find_suite(name: str) -> Suite:
 
 
 def cached_collections(suite: Suite, data: Path, seeds: int) -> list[CachedCollection]:
-    """The cached collections of a suite, at most so many seeds a cell, in order.
+    """The cached collections of a suite, at most this many seeds a cell, in order.
 
     Raises
     ------

@@ -53,7 +53,7 @@ def _rounded(w: NDArray[np.float32], grid: str) -> NDArray[np.float32]:
 
 
 def _levels(rows: NDArray[np.float32], levels: int) -> NDArray[np.float32]:
-    """Each row (n, m) on so many equal steps to either side of zero."""
+    """Each row (n, m) on this many equal steps to either side of zero."""
     scale = np.abs(rows).max(axis=1, keepdims=True) / np.float32(levels)
     scale[scale == 0.0] = 1.0
     return np.asarray(np.round(rows / scale) * scale, dtype=np.float32)

@@ -19,8 +19,8 @@ from neural_phylogeny.atomic_files import replacing
 from neural_phylogeny.detector.measurements import Measurements
 from neural_phylogeny.errors import SavedFileError
 from neural_phylogeny.lab.families.truth import without
-from neural_phylogeny.reconstruction.examine import Findings
 from neural_phylogeny.reconstruction.family_data import MeasuredFamily
+from neural_phylogeny.reconstruction.findings import Findings
 from neural_phylogeny.relations.existence import existence
 from neural_phylogeny.statistics.cache import CachedStatistics, Group, load, save
 from neural_phylogeny.statistics.condensed import condense, expand

@@ -52,7 +52,7 @@ class Layout:
         }
 
     def unfrozen(self, layers: int) -> NDArray[np.bool_] | None:
-        """Which learnt entries (n_learnt,) lie behind so many first layers; None for all."""
+        """Which learnt entries (n_learnt,) lie behind this many first layers; None for all."""
         if not layers:
             return None
         mask = np.ones(self.learnt, dtype=bool)

@@ -22,7 +22,7 @@ from neural_phylogeny.lab.families.prior import Prior, draw
 from neural_phylogeny.lab.families.training import Job, Trained, train
 
 GROWTH, SURE = 30.0, 2.0
-"""A network diverged when its weights grew so much; it learnt when so many standard errors better than chance."""
+"""A network diverged when its weights grew so much; it learnt when this many standard errors better than chance."""
 
 
 def trained_families(

@@ -31,7 +31,7 @@ class Family:
     missing : (n,) whether it shares a missing ancestor with another model
     trees : (n,) number of its tree; models with a common ancestor, here or missing, have the same, and so have trees
         that began at the same initialisation
-    about : topology, architecture, tasks, alterations: what results are told apart by
+    about : topology, architecture, tasks, alterations: what results are grouped by
     """
 
     models: list[alter.Model]

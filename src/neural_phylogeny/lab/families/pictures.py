@@ -63,7 +63,7 @@ def small(task: Task) -> DataSet:
 def draw_views(
     pictures: Pictures, side: int, classes: int, number: int, prior: PictureViews, rng: np.random.Generator
 ) -> list[View]:
-    """So many tasks: data sets as they are, inverted, with pixels in another order, with classes renamed."""
+    """Tasks: data sets as they are, inverted, with pixels in another order, with classes renamed."""
     names = list(pictures)
     scaling = draw(rng, prior.scalings)
     views = []

@@ -26,7 +26,7 @@ class Training:
     task : number of the batch's task
     rate, last_rate : learning rate at the first and after the last step, linear between
     shots : examples of each class; 0 for all
-    frozen : so many layers from the input stay as they are
+    frozen : this many layers from the input stay as they are
     prune : share of each matrix set to zero before training, and kept there; also by the descendants
     resumes : whether the optimiser goes on with the parent's state
     """
@@ -150,7 +150,7 @@ PLANNERS: dict[str, Callable[[Prior, Architecture, int, Generator, str | None], 
 
 
 def _parents(topology: str, number: int, depth: int, rng: Generator) -> list[int]:
-    """A tree of so many models, the root first."""
+    """A tree of this many models, the root first."""
     middle = int(rng.integers(1, max(2, number // 2))) if topology == "levels" else None
     depth = number if topology == "chain" else depth
     return [-1, *draw_parents(topology, number - 1, rng, depth=depth, middle=middle)]

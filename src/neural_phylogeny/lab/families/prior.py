@@ -286,7 +286,7 @@ def read_prior(name: str) -> Prior:
     UnknownChoiceError
         When it is neither; the message lists the known ones.
     SavedFileError
-        When the file is no prior; the message names the place.
+        When the file is not a prior; the message names the place.
     """
     path = Path(name) if name.endswith(".toml") else FOLDER / f"{name}.toml"
     try:

@@ -7,20 +7,15 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
 
-from neural_phylogeny.errors import MissingExtraError
 from neural_phylogeny.lab.families.architectures import Architecture
 from neural_phylogeny.lab.families.layout import Layout, pruned
 from neural_phylogeny.lab.families.networks import forward
 from neural_phylogeny.lab.families.pictures import View
 from neural_phylogeny.lab.families.plan import Training
 from neural_phylogeny.lab.families.stack import Stack, State
-
-try:
-    import torch
-except ModuleNotFoundError as error:
-    raise MissingExtraError("Making families", "lab") from error
 
 Weights = NDArray[np.float32]
 
@@ -49,7 +44,7 @@ class Job:
 
 @dataclass(frozen=True)
 class Trained:
-    """The end of a job: weights (n_entries,), mask (n_learnt,) of what is not pruned, accuracy on so many images."""
+    """The end of a job: weights (n_entries,), mask (n_learnt,) of what is not pruned, accuracy on this many images."""
 
     weights: Weights
     mask: NDArray[np.bool_] | None

@@ -25,7 +25,7 @@ from neural_phylogeny.lab.markdown import table
 Array = NDArray[np.float64]
 
 TESTED = 5
-"""Every so many batches of strangers are for testing."""
+"""Every n-th of batches of strangers are for testing."""
 
 LOST = 0.05
 """Share of training siblings that may be called strangers: it sets the lower threshold.

@@ -30,8 +30,8 @@ class Assessment:
     orphans, found, alarms, complete : int
         Groups with siblings whose parent is missing, those found; groups without such siblings, those found all the
         same.
-    said, held : lists
-        For each model the probability given to its parent in the forest, and whether that was right.
+    predicted, correct : lists
+        For each model the probability of its parent in the forest, and whether that parent is right.
     """
 
     groups: int = 0
@@ -44,8 +44,8 @@ class Assessment:
     found: int = 0
     complete: int = 0
     alarms: int = 0
-    said: list[float] = field(default_factory=list)
-    held: list[bool] = field(default_factory=list)
+    predicted: list[float] = field(default_factory=list)
+    correct: list[bool] = field(default_factory=list)
 
     @property
     def overall(self) -> float:
@@ -60,11 +60,11 @@ class Assessment:
     @property
     def calibration_error(self) -> float:
         """Expected calibration error of the probabilities of parents, ten bins of equal width."""
-        return expected_calibration_error(np.array(self.said), np.array(self.held))
+        return expected_calibration_error(np.array(self.predicted), np.array(self.correct))
 
-    def add(self, example: Example, said: Probabilities) -> None:
+    def add(self, example: Example, predicted: Probabilities) -> None:
         """Count one group."""
-        forest = likeliest_forest(said.parent)
+        forest = likeliest_forest(predicted.parent)
         n = len(forest)
         right = forest == example.parents
         above = ancestors(forest)
@@ -73,23 +73,23 @@ class Assessment:
         self.right, self.exact = self.right + int(right.sum()), self.exact + int(right.all())
         self.edges += len(children)
         self.directed += int(above[example.parents[children], children].sum())
-        claimed = int(((forest < 0) & (said.missing > 0.5)).sum()) > 1
+        claimed = int(((forest < 0) & (predicted.missing > 0.5)).sum()) > 1
         if example.missing.sum() > 1:
             self.orphans, self.found = self.orphans + 1, self.found + claimed
         elif not example.missing.any():
             self.complete, self.alarms = self.complete + 1, self.alarms + claimed
-        self.said += said.parent[np.where(forest < 0, np.arange(n), forest), np.arange(n)].tolist()
-        self.held += right.tolist()
+        self.predicted += predicted.parent[np.where(forest < 0, np.arange(n), forest), np.arange(n)].tolist()
+        self.correct += right.tolist()
 
 
 def assess(detector: TrainedDetector, examples: Sequence[Example], by: str | None = None) -> Mapping[str, Assessment]:
     """Assessments of all examples, under ``all``, and of each value of one thing that is known of them."""
     found: dict[str, Assessment] = {"all": Assessment()}
     for example in examples:
-        said = detector.probabilities(example.inputs)
-        found["all"].add(example, said)
+        predicted = detector.probabilities(example.inputs)
+        found["all"].add(example, predicted)
         if by is not None:
-            found.setdefault(str(example.about[by]), Assessment()).add(example, said)
+            found.setdefault(str(example.about[by]), Assessment()).add(example, predicted)
     return found
 
 
@@ -105,19 +105,19 @@ def ancestors(parents: NDArray[np.int64]) -> NDArray[np.bool_]:
     return above
 
 
-def expected_calibration_error(said: NDArray[np.float64], held: NDArray[np.bool_]) -> float:
-    """Mean over ten bins of equal width of |mean probability - share that held|, weighted by how many they hold.
+def expected_calibration_error(predicted: NDArray[np.float64], correct: NDArray[np.bool_]) -> float:
+    """Mean over ten bins of equal width of |mean probability - share that correct|, weighted by how many they hold.
 
     Examples
     --------
     >>> round(expected_calibration_error(np.array([0.95, 0.95, 0.15]), np.array([True, False, False])), 3)
     0.35
     """
-    if not len(said):
+    if not len(predicted):
         return float("nan")
-    bins = np.minimum((said * BINS).astype(int), BINS - 1)
+    bins = np.minimum((predicted * BINS).astype(int), BINS - 1)
     error = 0.0
     for number in np.unique(bins):
         chosen = bins == number
-        error += float(chosen.mean()) * abs(float(said[chosen].mean()) - float(held[chosen].mean()))
+        error += float(chosen.mean()) * abs(float(predicted[chosen].mean()) - float(correct[chosen].mean()))
     return error

@@ -19,7 +19,7 @@ from neural_phylogeny.lab.training.assessment import assess
 from neural_phylogeny.lab.training.examples import Example, Losses, read_examples
 
 LEFT_OUT = 25
-"""One batch in so many is never trained on."""
+"""One batch in this many is never trained on."""
 
 Report = Callable[[str], None]
 

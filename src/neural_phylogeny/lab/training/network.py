@@ -50,12 +50,12 @@ class Messages(nn.Module):
     def forward(self, z: Tensor, triples: Tensor, third: Tensor) -> Tensor:
         """``z (batch, n, n, width)``, ``triples (batch, n, n, n, n_triples)``, ``third (batch, n, n, n, 1)``."""
         ij, ik, kj, ki, jk, ji = self.sides(self.norm(z)).chunk(6, dim=-1)  # (batch, n, n, messages) each
-        heard = self.triple(triples)  # (batch, n, n, n, messages)
-        heard = heard + (ij + ji.transpose(1, 2))[:, :, :, None]
-        heard = heard + (ik + ki.transpose(1, 2))[:, :, None]
-        heard = torch.relu(heard + (kj.transpose(1, 2) + jk)[:, None]) * third
-        mean = heard.sum(dim=3) / third.sum(dim=3).clamp(min=1.0)
-        found: Tensor = self.out(torch.cat([mean, heard.amax(dim=3)], dim=-1))
+        message = self.triple(triples)  # (batch, n, n, n, messages)
+        message = message + (ij + ji.transpose(1, 2))[:, :, :, None]
+        message = message + (ik + ki.transpose(1, 2))[:, :, None]
+        message = torch.relu(message + (kj.transpose(1, 2) + jk)[:, None]) * third
+        mean = message.sum(dim=3) / third.sum(dim=3).clamp(min=1.0)
+        found: Tensor = self.out(torch.cat([mean, message.amax(dim=3)], dim=-1))
         return found
 
 

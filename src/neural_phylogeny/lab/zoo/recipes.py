@@ -111,7 +111,7 @@ def read_recipe(name: str) -> Recipe:
     UnknownChoiceError
         When it is neither; the message lists the known ones.
     SavedFileError
-        When the file is no recipe; the message names the place.
+        When the file is not a recipe; the message names the place.
     """
     path = Path(name) if name.endswith(".toml") else FOLDER / f"{name}.toml"
     try:

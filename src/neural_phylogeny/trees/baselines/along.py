@@ -148,7 +148,7 @@ def stable_alpha(parents: Callable[[NDArray[np.int64], float, int], Parents], n:
 
     Notes
     -----
-    ``len(ALPHAS) * n_seeds`` runs. Stability is no proof of truth: a rule that is always wrong in the same way is
+    ``len(ALPHAS) * n_seeds`` runs. Stability is not a proof of truth: a rule that is always wrong in the same way is
     stable too. Source of the idea: von Luxburg, Clustering Stability, 2010.
 
     Examples

@@ -99,7 +99,7 @@ TABLES = {
             "direction", "every direction feature on every set of edges, those that were dropped too", "batches, wide"
         ),
         Table("detector", "the detector on families it has not seen, and what it owes to its inputs", "batches, tests"),
-        Table("initialisation", "is an ancestor told from a common initialisation?", "batches, strangers"),
+        Table("initialisation", "is an ancestor distinguished from a common initialisation?", "batches, strangers"),
         Table("reviewers", "what reviewers of the paper asked of the learning-free methods", "nothing"),
         Table("sampling", "how much of the weights must be read?", "sets, work; trains large networks"),
         Table("unrelated", "how often are independent networks called related?", "sets; trains 250 networks"),

@@ -1,4 +1,4 @@
-"""Is a trained ancestor told from a common initialisation, and what other thresholds would give."""
+"""Is a trained ancestor distinguished from a common initialisation, and what other thresholds would give."""
 
 from __future__ import annotations
 

@@ -1,0 +1,83 @@
+"""What the relations say of one group of models, as arrays over its members."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from functools import cached_property
+
+import numpy as np
+from numpy.typing import NDArray
+
+from neural_phylogeny.reconstruction.evidence import (
+    direction_evidence,
+    exact_evidence,
+    existence_evidence,
+    shared_evidence,
+)
+from neural_phylogeny.reconstruction.relate import related_pairs
+from neural_phylogeny.records import KINDS, Evidence, Kind
+from neural_phylogeny.relations.copies import copies
+from neural_phylogeny.relations.direction import log_odds
+from neural_phylogeny.relations.exact import exact_marks
+from neural_phylogeny.relations.existence import Existence
+from neural_phylogeny.relations.kinds import exact_kinds
+from neural_phylogeny.relations.shared import shared_values
+from neural_phylogeny.statistics.results import Statistics
+
+LEAST_LOG_P = -300.0 * np.log(10.0)
+"""Smaller p-values are reported as 1e-300: no null distribution is known that far out."""
+
+
+@dataclass(frozen=True)
+class Findings:
+    """What the relations say of one group of models, as arrays over its members."""
+
+    statistics: Statistics
+    existence: Existence
+    direction: NDArray[np.float64]
+    votes: dict[str, NDArray[np.float64]]
+    exact: dict[str, NDArray[np.float64]]
+    coverage: NDArray[np.float64]
+    copies: list[list[int]]
+
+    @classmethod
+    def of(cls, statistics: Statistics, found: Existence) -> Findings:
+        """Ask all questions of one family; who is related to whom is known."""
+        direction, votes = log_odds(statistics)
+        exact = exact_marks(statistics)
+        return cls(statistics, found, direction, votes, exact, statistics.alignment.coverage(), copies(statistics))
+
+    def redrawn(self, rng: np.random.Generator) -> Findings:
+        """The same group by other matrices, drawn with replacement; relatedness is not tested again."""
+        statistics = self.statistics.drawn(rng)
+        direction, votes = log_odds(statistics)
+        return replace(self, statistics=statistics, direction=direction, votes=votes, exact=exact_marks(statistics))
+
+    @cached_property
+    def kin(self) -> NDArray[np.bool_]:
+        """Related pairs, see ``relate.related_pairs``."""
+        return related_pairs(self.statistics, self.existence, self.copies)
+
+    def evidence(self, i: int, j: int, names: tuple[str, str]) -> tuple[Evidence, ...]:
+        """All evidence on a pair, existence first."""
+        relatives = np.flatnonzero(self.kin[i] & self.kin[j]).tolist()
+        shared = shared_evidence(shared_values(self.statistics, i, j, relatives))
+        exact = exact_evidence(self.exact, i, j, names)
+        return (existence_evidence(self.existence, i, j), *shared, *exact, *direction_evidence(self.votes, i, j, names))
+
+    def similarity(self, i: int, j: int) -> float:
+        """Cosine of the compared matrices, 0 where none are."""
+        cosine = float(self.existence.cosine[i, j])
+        return cosine if np.isfinite(cosine) else 0.0
+
+    def p_value(self, i: int, j: int) -> float | None:
+        """p-value of the relatedness test, at least 1e-300; None where a layer is identical, so that none is needed."""
+        return None if self.existence.identical[i, j] else float(np.exp(max(self.existence.log_p[i, j], LEAST_LOG_P)))
+
+    def kind(self, parent: int, child: int) -> Kind:
+        """How a child was made from its parent: what exact facts prove, else by training."""
+        return next((kind for kind in KINDS if kind in self._kinds and self._kinds[kind][parent, child]), "finetune")
+
+    @cached_property
+    def _kinds(self) -> dict[str, NDArray[np.bool_]]:
+        return exact_kinds(self.statistics)

@@ -1,0 +1,50 @@
+"""The frozen records that cross rooms: plain data, no behaviour beyond small derived values.
+
+The methods of ``Phylogeny``, ``Comparison`` and ``Explanation`` import what renders and explains them when they are
+called: the one listed exception to the rule that rooms only know the rooms before them.
+"""
+
+from neural_phylogeny.records.claims import (
+    FAVOURS,
+    KINDS,
+    UNDECIDED_REASONS,
+    Edge,
+    Evidence,
+    Favours,
+    Kind,
+    Measured,
+    MissingAncestor,
+    ModelRecord,
+    Reasons,
+    RelatedPair,
+    UndecidedGroup,
+    UndecidedReason,
+)
+from neural_phylogeny.records.comparison import Comparison, TensorComparison, Verdict
+from neural_phylogeny.records.explanation import ExplainedClaim, Explanation, Relation
+from neural_phylogeny.records.phylogeny import Phylogeny, Table
+
+__all__ = [
+    "FAVOURS",
+    "KINDS",
+    "UNDECIDED_REASONS",
+    "Comparison",
+    "Edge",
+    "Evidence",
+    "ExplainedClaim",
+    "Explanation",
+    "Favours",
+    "Kind",
+    "Measured",
+    "MissingAncestor",
+    "ModelRecord",
+    "Phylogeny",
+    "Reasons",
+    "RelatedPair",
+    "Relation",
+    "Table",
+    "TensorComparison",
+    "UndecidedGroup",
+    "UndecidedReason",
+    "Verdict",
+]

@@ -1,0 +1,150 @@
+"""What is claimed of models: evidence, edges, related pairs, groups that stay undecided."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal, get_args
+
+Kind = Literal["merge", "pruned", "cast", "quantized", "shrunk", "finetune", "unknown"]
+KINDS: tuple[Kind, ...] = get_args(Kind)
+"""Kinds of relation that an edge can claim, the most specific first; documented in ``docs/result-file.md``."""
+
+Favours = Literal["related", "unrelated", "parent", "no parent", "neither"]
+FAVOURS: tuple[Favours, ...] = get_args(Favours)
+"""What a piece of evidence can support; see ``Evidence``."""
+
+UndecidedReason = Literal["common initialisation", "common initialisation or missing ancestor"]
+UNDECIDED_REASONS: tuple[UndecidedReason, ...] = get_args(UndecidedReason)
+"""Why no descent is claimed of models with common weights."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Evidence:
+    """One measurement that supports or opposes a claim.
+
+    Attributes
+    ----------
+    feature : str
+        What was measured, a short stable identifier such as ``"kurtosis"``.
+    value : float
+        The measured number, in the feature's own unit.
+    favours : Favours
+        ``"related"`` or ``"unrelated"``; ``"parent"``: ``model`` is the parent; ``"no parent"``: no model of the
+        collection is; ``"neither"``: the measurement does not decide.
+    strength : float
+        From 0 (says nothing) to 1 (certain).
+    statement : str
+        The measurement in plain words.
+    model : str, optional
+        Name of the favoured parent; None unless ``favours`` is ``"parent"``.
+    """
+
+    feature: str
+    value: float
+    favours: Favours
+    strength: float
+    statement: str
+    model: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ModelRecord:
+    """One model of a result. Equal ``family`` means related; None: it could not be compared or is undecided."""
+
+    name: str
+    path: str
+    format: str
+    parameters: int
+    family: int | None
+    remark: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Measured:
+    """The numbers of a claim about two models. A number that is not known is None.
+
+    Attributes
+    ----------
+    p_parent : float, optional
+        Probability that this model is the parent, against every other model of the collection and none of them.
+    p_direction : float, optional
+        Probability of this direction, given that one of the two models was made from the other.
+    p_value : float, optional
+        p-value of the relatedness test of the pair, not corrected for the number of pairs; None where no test was
+        needed because a layer is identical.
+    similarity, coverage : float, optional
+        Cosine of the compared matrices; share of the larger model's parameters that were compared.
+    """
+
+    p_parent: float | None = None
+    p_direction: float | None = None
+    p_value: float | None = None
+    similarity: float | None = None
+    coverage: float | None = None
+
+    @property
+    def confidence(self) -> float | None:
+        """``p_parent`` where it is known, else ``p_direction``."""
+        return self.p_direction if self.p_parent is None else self.p_parent
+
+    @property
+    def is_weak(self) -> bool:
+        """Whether the claim is less likely than not."""
+        return self.confidence is not None and self.confidence < 0.5
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Edge(Measured):
+    """``child`` was made from ``parent``.
+
+    Attributes
+    ----------
+    support : float, optional
+        Bootstrap support: the share of resamples of the matrices that recover the edge.
+    """
+
+    parent: str
+    child: str
+    kind: Kind
+    support: float | None = None
+    evidence: tuple[Evidence, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RelatedPair:
+    """``a`` and ``b`` are related, but the weights do not show which came first. Numbers as those of an ``Edge``."""
+
+    a: str
+    b: str
+    p_value: float | None = None
+    similarity: float | None = None
+    coverage: float | None = None
+    evidence: tuple[Evidence, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reasons:
+    """The evidence of a claim by which way it points, the strongest first."""
+
+    supporting: tuple[Evidence, ...] = ()
+    opposing: tuple[Evidence, ...] = ()
+    neutral: tuple[Evidence, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MissingAncestor:
+    """An ancestor that must have existed but is not in the collection; edges name it as a parent."""
+
+    name: str
+    family: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class UndecidedGroup:
+    """Models with common weights of which no descent is claimed: they share an initialisation, or perhaps an ancestor.
+
+    Members that are related to no other model by descent have no family.
+    """
+
+    models: tuple[str, ...]
+    reason: UndecidedReason

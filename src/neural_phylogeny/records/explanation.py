@@ -1,0 +1,41 @@
+"""Why a model has its place in a result."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Literal
+
+from neural_phylogeny.records.claims import Measured, ModelRecord, Reasons
+
+Relation = Literal["child", "related", "child of a missing ancestor"]
+"""What an explained model is to the other model of a claim."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ExplainedClaim(Measured):
+    """One claim about a model and its reasons.
+
+    ``relation`` is what the model is to ``other``; the numbers are those of the ``Edge`` or ``RelatedPair``;
+    ``what_would_change`` are sentences.
+    """
+
+    relation: Relation
+    other: str
+    support: float | None = None
+    reasons: Reasons = field(default_factory=Reasons)
+    what_would_change: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Explanation:
+    """Every claim about one model with its reasons, what cannot be known, and which models were made from it.
+
+    ``representative`` is the model that the claims name: the first of its copies, in most cases the model itself.
+    ``warnings`` are sentences; ``children`` are names.
+    """
+
+    model: ModelRecord
+    representative: str
+    claims: tuple[ExplainedClaim, ...] = ()
+    warnings: tuple[str, ...] = ()
+    children: tuple[str, ...] = ()
