@@ -38,7 +38,7 @@ def measured_groups(opened: Sequence[Opened], alignment: Alignment, reading: Rea
         members = [list(range(len(opened)))]
     else:
         checkpoints = [checkpoint for _, checkpoint in opened]
-        labels = components(candidates(*sample(checkpoints, alignment)))
+        labels = components(candidates(sample(checkpoints, alignment)))
         found = [np.flatnonzero(labels == label).tolist() for label in np.unique(labels)]
         layouts = [Layout.of(checkpoint.tensors) for checkpoint in checkpoints]
         members = [group for group in found if len(group) > 1]
