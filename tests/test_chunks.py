@@ -1,5 +1,6 @@
 """Loops over chunks of rows, trees or values: an answer in many chunks, the last one smaller, is that in one."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -10,7 +11,10 @@ import neural_phylogeny
 from neural_phylogeny.detector import geometry, network, triples
 from neural_phylogeny.detector.network import Inputs
 from neural_phylogeny.detector.shipped import detector
+from neural_phylogeny.formats import views
 from neural_phylogeny.formats.memory import MemoryCheckpoint
+from neural_phylogeny.formats.views import read_view
+from neural_phylogeny.inputs import View
 from neural_phylogeny.statistics import fingerprint
 from neural_phylogeny.trees import innovations
 from neural_phylogeny.trees.innovations import Innovations
@@ -39,12 +43,21 @@ def of_values():
     return [np.frombuffer(fingerprint._values_hash(MemoryCheckpoint({"w": weights})), dtype=np.uint8)]
 
 
+def of_views():
+    checkpoint = MemoryCheckpoint({"w": np.arange(30, dtype=np.float32).reshape(5, 6)})
+    view, out = View(split=(5, 6), axes=(1, 0), layout="transposed"), np.empty(30, dtype=np.float32)
+    read_view(checkpoint, replace(checkpoint.tensors["w"], shape=(6, 5), view=view), 0, out)
+    assert out.tolist() == np.arange(30).reshape(5, 6).T.ravel().tolist()
+    return [out]
+
+
 LOOPS = {
     "pairs by rows": (geometry, 7 * 7 * 2, of_features),
     "triples by rows": (triples, 7 * 6 * 2, of_features),
     "network, one row": (network, 1, of_network),
     "network, few rows": (network, 7 * 7 * 16 * 3, of_network),
     "trees": (innovations, 3, of_trees),
+    "stored rows of a view": (views, 12, of_views),
     "values": (fingerprint, 10, of_values),
 }
 
