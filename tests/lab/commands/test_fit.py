@@ -7,11 +7,8 @@ from pathlib import Path
 import pytest
 
 import neural_phylogeny
-from neural_phylogeny.detector.shipped import HASHES, weights_path
 from neural_phylogeny.errors import SavedFileError
 from neural_phylogeny.lab.bench.tables.base import TABLES, Page, rows_of, write_page
-from neural_phylogeny.lab.fitting.parameters import SHIPPED, shipped_path
-from neural_phylogeny.lab.fitting.run import NEEDS, SHARES
 
 pytestmark = pytest.mark.torch
 
@@ -49,19 +46,6 @@ def test_a_parameter_file_tells_how_it_was_made(run, work):
         assert recipe["command"] == f"nphylo lab fit {name}"
         assert recipe["batches"] == used  # the odd ones are left out
         assert recipe["code"].startswith(neural_phylogeny.__version__)
-
-
-@pytest.mark.parametrize("name", SHIPPED)
-def test_what_ships_was_fitted_by_the_command_on_batches_that_the_detector_has_not_seen(name):
-    """Also that reports may be made of the odd batches."""
-    recipe = json.loads(shipped_path(name).read_text(encoding="utf-8"))["recipe"]
-    assert recipe["command"] == f"nphylo lab fit {name}"
-    assert recipe["batches"].keys() == set(NEEDS[name])
-    for prior, numbers in recipe["batches"].items():
-        share = SHARES[prior]
-        assert set(map(int, numbers.split())) <= set(range(share.first, share.first + share.count, 2))
-    if name == "fusion":
-        assert recipe["detector"] == weights_path().with_name(HASHES).read_text(encoding="ascii").split()[0]
 
 
 def test_an_unknown_fit_names_the_nearest(run, work):
