@@ -19,8 +19,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from neural_phylogeny.errors import SavedFileError
-from neural_phylogeny.inputs import TensorInfo
+from neural_phylogeny.inputs import Fold, TensorInfo, View
 from neural_phylogeny.statistics.base import Arrays
+from neural_phylogeny.statistics.counters import BATCHES
 from neural_phylogeny.statistics.plan import SamplingPlan
 from neural_phylogeny.statistics.results import Statistics
 from neural_phylogeny.tensors.alignment import AlignedTensor, Alignment
@@ -119,9 +120,10 @@ def save(file: BinaryIO, saved: CachedStatistics) -> None:
                 "parameters": group.statistics.alignment.parameters.tolist(),
                 "in_matrices": group.statistics.alignment.in_matrices.tolist(),
                 "notes": group.statistics.alignment.notes,
+                "choices": _listed(group.statistics.alignment.choices),
                 "pairwise": sorted(group.statistics.pairwise),
                 "failures": list(group.statistics.failures.items()),
-                "batches": list(group.statistics.batches.items()),
+                "counts": {name: list(found.items()) for name, found in group.statistics.counts.items()},
                 "tensors": [asdict(tensor) for tensor in group.statistics.alignment.tensors],
                 "arrays": {key: layout for key, (layout, _) in parts.items()},
             }
@@ -218,16 +220,18 @@ def _whole(half: NDArray[Any]) -> NDArray[Any]:
 def _group(entry: Mapping[str, Any], joined: Mapping[str, NDArray[Any]]) -> Group:
     tensors = tuple(_tensor(tensor) for tensor in entry["tensors"])
     parameters, in_matrices = (np.array(entry[key], dtype=np.int64) for key in ("parameters", "in_matrices"))
-    alignment = Alignment(tensors, parameters, in_matrices, tuple(entry["notes"]))
+    choices = None if entry.get("choices") is None else np.array(entry["choices"], dtype=np.float64)
+    alignment = Alignment(tensors, parameters, in_matrices, tuple(entry["notes"]), choices)
     found = _split(len(tensors), entry["arrays"], joined)
     failures = {int(model): str(reason) for model, reason in entry["failures"]}
-    batches = {int(model): int(seen) for model, seen in entry.get("batches", [])}
-    statistics = Statistics(alignment, found, frozenset(entry["pairwise"]), failures, batches)
+    stored = entry.get("counts", {BATCHES: entry.get("batches", [])})
+    counts = {str(name): {int(model): int(number) for model, number in found} for name, found in stored.items()}
+    statistics = Statistics(alignment, found, frozenset(entry["pairwise"]), failures, counts)
     return Group(tuple(entry["members"]), statistics, bool(entry.get("is_family", False)))
 
 
 def _tensor(entry: Mapping[str, Any]) -> AlignedTensor:
-    sources = tuple(TensorInfo(**{**source, "shape": tuple(source["shape"])}) for source in entry["sources"])
+    sources = tuple(_source(source) for source in entry["sources"])
     return AlignedTensor(
         entry["name"],
         Role(entry["role"]),
@@ -238,4 +242,17 @@ def _tensor(entry: Mapping[str, Any]) -> AlignedTensor:
         sources,
         tuple(entry.get("sides", ())),
         tuple((a, b) for a, b in entry.get("links", ())),
+        entry.get("matched_by", "name"),
     )
+
+
+def _source(entry: Mapping[str, Any]) -> TensorInfo:
+    view = entry.get("view")
+    if view is not None:
+        fold = None if view["fold"] is None else Fold(**view["fold"])
+        view = View(**{**view, "split": tuple(view["split"]), "axes": tuple(view["axes"]), "fold": fold})
+    return TensorInfo(**{**entry, "shape": tuple(entry["shape"]), "view": view})
+
+
+def _listed(array: NDArray[np.float64] | None) -> list[list[float]] | None:
+    return None if array is None else array.tolist()
