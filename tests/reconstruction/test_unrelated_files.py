@@ -152,11 +152,11 @@ def claims_by_method(folders):
     level = 1e-6 * len(path) * (len(path) - 1) / 2
     examined = examine(collection, level)
     found = {}
-    for name in METHODS_OF_FAMILIES:
-        answer = phylogeny(collection, METHODS[name], level, 0, examined)
+    for method in METHODS_OF_FAMILIES:
+        answer = phylogeny(collection, method, level, 0, examined)
         edges = {(missing(e.parent, path), path[e.child], e.kind): numbers_of(e) for e in answer.edges}
         pairs = {(*sorted((path[p.a], path[p.b])), "undirected"): numbers_of(p) for p in answer.undirected}
-        found[name] = edges | pairs
+        found[method.name] = edges | pairs
     return found
 
 
