@@ -13,7 +13,7 @@ from neural_phylogeny.atomic_files import replacing
 from neural_phylogeny.formats.quantised import not_compared
 from neural_phylogeny.inputs import ModelRef, Skipped
 from neural_phylogeny.reconstruction.options import Reading
-from neural_phylogeny.reconstruction.passes import compared, measured_groups, planned, remeasured
+from neural_phylogeny.reconstruction.passes import TOGETHER, compared, measured_groups, planned, remeasured
 from neural_phylogeny.reconstruction.relate import Tested
 from neural_phylogeny.records import ModelRecord
 from neural_phylogeny.sources import Models, open_given
@@ -21,6 +21,7 @@ from neural_phylogeny.sources.opening import Opened, format_of
 from neural_phylogeny.statistics.cache import CachedStatistics, Group, load, reuse, save
 from neural_phylogeny.statistics.fingerprint import fingerprint
 from neural_phylogeny.tensors.alignment import align_pairs
+from neural_phylogeny.tensors.samples import sampler_of
 
 
 @dataclass(frozen=True)
@@ -98,7 +99,8 @@ def gather(models: Models, reading: Reading) -> Collection:
     opened, skipped = open_given(models, include=reading.include, exclude=reading.exclude, component=reading.component)
     try:
         names = [ref.name for ref, _ in opened]
-        alignment = align_pairs([checkpoint.tensors for _, checkpoint in opened], names)
+        samples = [sampler_of(checkpoint) for _, checkpoint in opened] if len(opened) <= TOGETHER else None
+        alignment = align_pairs([checkpoint.tensors for _, checkpoint in opened], names, samples)
         cached: tuple[Group, ...] | None = None
         notes = alignment.notes
         keep = reading.stats is not None or reading.save_stats is not None

@@ -81,3 +81,9 @@ class Comparison(Measured):
         from neural_phylogeny.reports.json import comparison_to_json
 
         return comparison_to_json(self)
+
+    def _repr_html_(self) -> str:
+        """A view for notebooks that folds."""
+        from neural_phylogeny.reports.html_pair import comparison_to_html
+
+        return comparison_to_html(self)
