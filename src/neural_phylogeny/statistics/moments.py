@@ -27,11 +27,11 @@ class Moments(Statistic):
 
     ``count, sum, absolute, square, cube, fourth, largest, zeros, distinct, grid, step, probed``; ``absolute`` is the
     sum of magnitudes. Large tensors are thinned, see ``SamplingPlan``, to the same blocks in every model, so that
-    differences between models keep their precision; ``count`` says how many values were seen. Of a tensor that is read in part
-    ``largest`` is what it would grow to among the values that are measured of the whole. ``distinct`` counts different
-    values among the first ``probed`` ones, a hint at quantised weights, and ``grid`` the mantissa bits that those
-    values need (see ``mantissa_bits``), a hint at weights that were rounded. ``step`` is the spacing of the even grid
-    on which the first values lie, see ``grid_step``.
+    differences between models keep their precision; ``count`` says how many values were seen. Of a tensor that is read
+    in part ``largest`` is what it would grow to among the values that are measured of the whole. ``distinct`` counts
+    different values among the first ``probed`` ones, a hint at quantised weights, and ``grid`` the mantissa bits that
+    those values need (see ``mantissa_bits``), a hint at weights that were rounded. ``step`` is the spacing of the even
+    grid on which the first values lie, see ``grid_step``.
     """
 
     name = "moments"
