@@ -27,7 +27,8 @@ def comparison(collection: Collection, method: Method, alpha: float, seed: int) 
     found = Findings.of(family.statistics, relations.existence)
     kin, conclusive = bool(found.kin[0, 1]), bool(found.existence.conclusive[0, 1])
     labels = (0, 0) if kin else (0, 1) if conclusive else (None, None)
-    a, b = (collection.record(k, labels[k], relations.remark(k)) for k in (0, 1))
+    remarks = ["; ".join(filter(None, (relations.remark(k), relations.note(k)))) for k in (0, 1)]
+    a, b = (collection.record(k, labels[k], remarks[k]) for k in (0, 1))
     names = (a.name, b.name)
     claim = _claim(family, found, names, method, seed) if kin and not found.copies else None
     verdict = _verdict(found, claim, names)
