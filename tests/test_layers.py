@@ -30,7 +30,7 @@ ALLOWED = {
     "demo": {"demo"},
     "cli": {*BASE, *ROOMS, "reports", "evaluation", "demo", "cli"},
     "lab": {*BASE, *ROOMS, "reports", "evaluation", "demo", "cli", "lab"},
-    "__init__": {"errors", "inputs", "records", "reconstruction"},
+    "__init__": {"errors", "inputs", "records", "reconstruction", "trees"},
 }
 
 OWNERS = {

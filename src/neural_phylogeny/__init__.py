@@ -9,22 +9,112 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from neural_phylogeny.errors import NeuralPhylogenyError
+    from neural_phylogeny.errors import (
+        CheckpointError,
+        DamagedFileError,
+        InvalidOptionError,
+        MissingExtraError,
+        NeuralPhylogenyError,
+        NoModelError,
+        NotFoundError,
+        NothingToCompareError,
+        SavedFileError,
+        UnknownChoiceError,
+        UnreadableFileError,
+        UnsafeFileError,
+        UnsupportedFormatError,
+    )
+    from neural_phylogeny.inputs import Skipped
     from neural_phylogeny.reconstruction.api import compare, reconstruct
-    from neural_phylogeny.records import Edge, Evidence, Phylogeny
+    from neural_phylogeny.records import (
+        Comparison,
+        Edge,
+        Evidence,
+        ExplainedClaim,
+        Explanation,
+        MissingAncestor,
+        ModelRecord,
+        Phylogeny,
+        Reasons,
+        RelatedPair,
+        TensorComparison,
+        UndecidedGroup,
+    )
+    from neural_phylogeny.trees.family import Family
+    from neural_phylogeny.trees.forest import Forest
+    from neural_phylogeny.trees.methods import METHODS, Method
 
 __version__ = "0.1.0"
 
 _HOMES = {
+    "METHODS": "trees.methods",
+    "CheckpointError": "errors",
+    "Comparison": "records",
+    "DamagedFileError": "errors",
     "Edge": "records",
     "Evidence": "records",
+    "ExplainedClaim": "records",
+    "Explanation": "records",
+    "Family": "trees.family",
+    "Forest": "trees.forest",
+    "InvalidOptionError": "errors",
+    "Method": "trees.methods",
+    "MissingAncestor": "records",
+    "MissingExtraError": "errors",
+    "ModelRecord": "records",
     "NeuralPhylogenyError": "errors",
+    "NoModelError": "errors",
+    "NotFoundError": "errors",
+    "NothingToCompareError": "errors",
     "Phylogeny": "records",
+    "Reasons": "records",
+    "RelatedPair": "records",
+    "SavedFileError": "errors",
+    "Skipped": "inputs",
+    "TensorComparison": "records",
+    "UndecidedGroup": "records",
+    "UnknownChoiceError": "errors",
+    "UnreadableFileError": "errors",
+    "UnsafeFileError": "errors",
+    "UnsupportedFormatError": "errors",
     "compare": "reconstruction.api",
     "reconstruct": "reconstruction.api",
 }
 
-__all__ = ["Edge", "Evidence", "NeuralPhylogenyError", "Phylogeny", "compare", "reconstruct"]
+__all__ = [
+    "METHODS",
+    "CheckpointError",
+    "Comparison",
+    "DamagedFileError",
+    "Edge",
+    "Evidence",
+    "ExplainedClaim",
+    "Explanation",
+    "Family",
+    "Forest",
+    "InvalidOptionError",
+    "Method",
+    "MissingAncestor",
+    "MissingExtraError",
+    "ModelRecord",
+    "NeuralPhylogenyError",
+    "NoModelError",
+    "NotFoundError",
+    "NothingToCompareError",
+    "Phylogeny",
+    "Reasons",
+    "RelatedPair",
+    "SavedFileError",
+    "Skipped",
+    "TensorComparison",
+    "UndecidedGroup",
+    "UnknownChoiceError",
+    "UnreadableFileError",
+    "UnsafeFileError",
+    "UnsupportedFormatError",
+    "compare",
+    "reconstruct",
+]
 
 
 def __getattr__(name: str) -> Any:

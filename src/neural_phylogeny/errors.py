@@ -6,7 +6,8 @@ NeuralPhylogenyError
 │   ├── UnsafeFileError         would run code or reach outside its folder                (ValueError)
 │   ├── UnsupportedFormatError  not a checkpoint this package can read                    (ValueError)
 │   │   └── NoModelError        read, and no model: a training state, statistics, data    (ValueError)
-│   └── UnreadableFileError     missing, or the system refuses to open it                 (OSError)
+│   └── UnreadableFileError     the system refuses to open it                             (OSError)
+│       └── NotFoundError       a path that was given is not there                        (FileNotFoundError)
 ├── MissingExtraError           an optional library is needed                             (ImportError)
 ├── NothingToCompareError       fewer than two models with weights in common              (ValueError)
 ├── InvalidOptionError          an option outside its range; says which values are allowed   (ValueError)
@@ -101,6 +102,10 @@ class NoModelError(UnsupportedFormatError):
 
 class UnreadableFileError(CheckpointError, OSError):
     """The file is missing, or the operating system refuses to open it."""
+
+
+class NotFoundError(UnreadableFileError, FileNotFoundError):
+    """A path or pattern that the caller gave leads to nothing."""
 
 
 class MissingExtraError(NeuralPhylogenyError, ImportError):

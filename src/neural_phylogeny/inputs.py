@@ -7,12 +7,55 @@ from dataclasses import dataclass
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Fold:
+    """A batch norm folded into the weights before it: names of its stored tensors, the empty string where absent.
+
+    With ``s = gamma / sqrt(variance + epsilon)`` per output unit, weights w are read as ``s w`` along ``axis`` of the
+    view, and with ``is_bias`` the tensor beta as ``beta + s (bias - mean)``.
+    """
+
+    gamma: str
+    mean: str
+    variance: str
+    epsilon: float
+    axis: int = 0
+    is_bias: bool = False
+    bias: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class View:
+    """How a stored tensor is read as another framework would store it.
+
+    The stored values are seen in the shape ``split``; of its axis ``sliced`` only ``start:stop`` is taken (all where
+    ``stop`` is 0); then the axes are put into the order ``axes``. ``layout`` says so in a few words.
+    """
+
+    split: tuple[int, ...]
+    axes: tuple[int, ...]
+    layout: str
+    sliced: int = 0
+    start: int = 0
+    stop: int = 0
+    fold: Fold | None = None
+
+    @property
+    def lengths(self) -> tuple[int, ...]:
+        """The shape after the slice and the new order of axes."""
+        kept = list(self.split)
+        if self.stop:
+            kept[self.sliced] = self.stop - self.start
+        return tuple(kept[axis] for axis in self.axes)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class TensorInfo:
     """What a checkpoint says of one tensor before any of its values are read.
 
     ``dtype`` is the NumPy or ml_dtypes name of the values that ``read`` returns, and ``output_axis`` the axis
     of the output units: 0 in PyTorch and ONNX convolutions, -1 in Keras. ``codes`` is the scheme of codes that the
     values are stored as, such as ``"gptq"``, and ``code_bits`` the bits of a code; empty and 0 for plain numbers.
+    Where ``view`` is given, ``shape`` is that of the tensor as it is read through it.
     """
 
     name: str
@@ -21,6 +64,7 @@ class TensorInfo:
     output_axis: int = 0
     codes: str = ""
     code_bits: int = 0
+    view: View | None = None
 
     @property
     def size(self) -> int:

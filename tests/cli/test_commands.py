@@ -78,7 +78,7 @@ def test_compare_as_json(run, folder, tmp_path):
 
 
 def test_compare_what_cannot_be_compared(run, folder, tmp_path):
-    assert "no such file" in run("compare", folder / "base.npz", tmp_path / "none", code=1).stderr
+    assert "no such file" in run("compare", folder / "base.npz", tmp_path / "none", code=2).stderr
     np.savez(tmp_path / "other.npz", w=np.ones((2, 2), np.float32))
     assert "cannot be compared" in run("compare", folder / "base.npz", tmp_path / "other.npz", code=1).stdout
 

@@ -73,8 +73,16 @@ def test_an_unreadable_input_is_told_and_the_rest_gets_its_tree(run, folder):
     assert run("tree", folder, "--quiet", code=3).stderr == ""
 
 
+def test_a_path_that_is_not_there_is_wrong_usage(run, folder, tmp_path):
+    for command in ("tree", "inspect"):
+        result = run(command, folder, folder / "base.npy", "-o", tmp_path / "r.json", code=2)
+        assert f"{folder / 'base.npy'}: there is no such file or folder. Check the spelling." in result.stderr
+    assert "nothing matches this pattern" in run("tree", folder / "*.pt", code=2).stderr
+    assert not (tmp_path / "r.json").exists()
+
+
 def test_nothing_to_compare_still_writes_the_file(run, tmp_path):
-    result = run("tree", tmp_path / "nowhere", "-o", tmp_path / "r.json", code=1)
+    result = run("tree", tmp_path, "-o", tmp_path / "r.json", code=1)
     found = json.loads((tmp_path / "r.json").read_text())
     assert found["models"] == found["edges"] == found["copies"] == []
     assert len(found["skipped"]) == 1

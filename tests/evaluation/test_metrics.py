@@ -1,5 +1,7 @@
 """Scores of forests small enough to work out by hand. Models are letters; "ab" is the edge from a to b."""
 
+from dataclasses import replace
+
 import pytest
 
 from neural_phylogeny.errors import SavedFileError
@@ -184,11 +186,20 @@ def test_calling_everything_unrelated_finds_no_root(answer):
     assert found.whole.overall == Proportion(1, 3)
 
 
-def test_confidences_of_pairs_without_direction(answer):
-    # 0.9 for ab, who are related: 0.01; 0.9 for cd, who are not: 0.81; ef are unknown. Mean 0.41.
-    found = score(answer(["ab", "cd", "ef"], "", "ab cd ef"), truth("ab", unrelated="cd"))
-    assert found.calibration_related.number == 2
-    assert found.calibration_related.brier == pytest.approx(0.41)
+def test_posteriors_of_parents_are_held_against_the_parents(answer):
+    # 0.9 for the parent of b, who is a: 0.01; 0.9 for c's, who is a and not b: 0.81; d is unknown. Mean 0.41.
+    told = answer(["abcd"], "ab bc ad")
+    told = replace(told, edges=tuple(replace(edge, p_parent=0.9) for edge in told.edges))
+    found = score(told, truth("ab ac"))
+    assert found.calibration_parent.number == 2
+    assert found.calibration_parent.brier == pytest.approx(0.41)
+    assert score(told, truth("ab ac", complete=True, roots="ad")).calibration_parent.number == 3
+
+
+def test_undirected_pairs_have_no_probability(answer):
+    """1 - p is no probability of a relation, so undirected pairs are in no calibration."""
+    found = score(answer(["ab"], "", "ab"), truth("ab", complete=True))
+    assert found.calibration_parent.number == found.calibration_direction.number == 0
 
 
 def test_nothing_known(answer):

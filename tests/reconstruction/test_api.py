@@ -9,7 +9,12 @@ import numpy as np
 import pytest
 
 from neural_phylogeny import compare, demo, reconstruct
-from neural_phylogeny.errors import MissingExtraError, NothingToCompareError, SavedFileError, UnknownChoiceError
+from neural_phylogeny.errors import (
+    MissingExtraError,
+    NothingToCompareError,
+    SavedFileError,
+    UnknownChoiceError,
+)
 from neural_phylogeny.relations.fake_init import FakeInitialisation
 from neural_phylogeny.trees import methods
 
@@ -269,7 +274,7 @@ def test_no_verdict_on_a_small_share_of_the_weights(tmp_path, rng):
 
 def test_compare_says_why_it_cannot(files):
     (files / "torn.npz").write_bytes(b"PK\x03\x04")
-    with pytest.raises(NothingToCompareError, match=r"1 readable models instead of two: .*torn\.npz: "):
+    with pytest.raises(NothingToCompareError, match=r"one readable model instead of two: .*torn\.npz: "):
         compare(files / "root.npz", files / "torn.npz")
 
 

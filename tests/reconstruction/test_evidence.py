@@ -31,6 +31,18 @@ def test_else_units_match_or_they_do_not(measured, root, rng):
     assert "do not clearly match" in existence_evidence(found, 0, 2).statement
 
 
+def test_the_strength_of_a_match_is_the_order_of_its_p_value(measured, root, rng):
+    far, near = ({n: w + s * rng.normal(size=w.shape).astype(np.float32) for n, w in root.items()} for s in (4.0, 1.0))
+    found = existence(measured(root, far, near), 0.5, 1)
+    for k in (1, 2):
+        log10_p = found.log_p[0, k] / np.log(10.0)
+        expected = min(1.0, -log10_p / 12.0)
+        assert existence_evidence(found, 0, k).strength == pytest.approx(
+            expected if found.related[0, k] else 1.0 - expected
+        )
+    assert existence_evidence(found, 0, 2).strength > existence_evidence(found, 0, 1).strength
+
+
 def test_counters_name_the_one_that_saw_fewer_batches_as_parent(measured, root, rng):
     models = [
         root | {"bn.num_batches_tracked": np.array(300)},

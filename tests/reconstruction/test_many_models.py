@@ -45,3 +45,32 @@ def test_what_cannot_be_judged_is_said_so_in_large_collections_too(monkeypatch):
     assert large == small
     assert large["tiny1"][0]
     assert not large["s0"][0]
+
+
+def test_one_identical_layer_among_many_new_ones_is_found_in_large_collections_too(monkeypatch):
+    from neural_phylogeny.reconstruction import passes
+
+    rng = np.random.default_rng(2)
+    models = {
+        f"s{k}": {f"l{t}.weight": rng.normal(size=(32, 24)).astype(np.float32) for t in range(100)} for k in range(9)
+    }
+    models["s7"]["l30.weight"] = models["s2"]["l30.weight"]
+    small = {m.name: m.family for m in reconstruct(models).models}
+    monkeypatch.setattr(passes, "TOGETHER", 3)
+    large = {m.name: m.family for m in reconstruct(models).models}
+    assert small["s2"] == small["s7"]
+    assert large == small
+
+
+def test_units_pruned_in_the_middle_of_every_matrix_do_not_hide_a_family(monkeypatch):
+    from neural_phylogeny.reconstruction import passes
+
+    rng = np.random.default_rng(3)
+    models = strangers(rng, 9, (300, 400))
+    pruned = {name: values.copy() for name, values in models["s2"].items()}
+    pruned["a.weight"][100:200] = 0.0
+    pruned["b.weight"][10:20] = 0.0
+    models["pruned"] = pruned
+    monkeypatch.setattr(passes, "TOGETHER", 3)
+    [edge] = reconstruct(models).edges
+    assert (edge.parent, edge.child) == ("s2", "pruned")

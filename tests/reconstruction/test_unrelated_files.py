@@ -121,7 +121,7 @@ def test_two_models_are_judged_alike_alone_and_side_by_side(tmp_path):
         answer, pair = reconstruct(two), compare(*two)
         siblings = "initialisation" in answer.models[0].remark
         linked = bool(answer.edges or answer.undirected or answer.copies) or siblings
-        assert linked == (pair.verdict in ("parent", "child", "related", "copies")), (a, b, pair.verdict)
+        assert linked == (pair.verdict in ("parent", "child", "related", "undecided", "copies")), (a, b, pair.verdict)
         if answer.edges:
             assert (answer.edges[0].parent == pair.a.name) == (pair.verdict == "parent")
 

@@ -1,5 +1,6 @@
 """Exact witnesses speak where something was pruned, rounded or left alone, and are silent elsewhere."""
 
+import ml_dtypes
 import numpy as np
 import pytest
 
@@ -9,6 +10,7 @@ from neural_phylogeny.relations.exact import (
     STRONG,
     counted,
     exact_marks,
+    partly_rounded,
     pruned,
     pruned_copy,
     quantized,
@@ -144,3 +146,38 @@ def test_eight_bits_in_one_matrix_alone_are_no_sign(measured, rng):
 def test_small_matrices_have_few_values_anyway(measured, rng):
     root = {"a": rng.normal(size=(8, 6)).astype(np.float32)}
     assert not quantized(Overlap.of(measured(root, in_eight_bits(root)))).any()
+
+
+def bfloat16(model):
+    return {name: w.astype(ml_dtypes.bfloat16).astype(np.float32) for name, w in model.items()}
+
+
+def test_a_layer_that_was_only_rounded_excludes_the_reverse_direction(measured, root, rng):
+    tuned = bfloat16({"a": trained(root, rng)["a"], "b": root["b"]})
+    odds = partly_rounded(Overlap.of(measured(root, tuned)))
+    assert odds.tolist() == [[0.0, 0.0], [-CERTAIN, 0.0]]
+
+
+def test_a_layer_that_was_rounded_says_nothing_for_a_sibling(measured, root, rng):
+    sibling = {"a": trained(root, rng)["a"], "b": root["b"]}
+    tuned = bfloat16({"a": trained(root, rng)["a"], "b": root["b"]})
+    odds = partly_rounded(Overlap.of(measured(sibling, tuned)))
+    assert odds[0, 1] == 0.0
+
+
+def test_layers_rounded_both_ways_say_nothing(measured, root):
+    one, other = root | {"a": bfloat16(root)["a"]}, root | {"b": bfloat16(root)["b"]}
+    assert not partly_rounded(Overlap.of(measured(one, other))).any()
+
+
+@pytest.mark.parametrize("step", [1e-5, 1e-4, 1e-3, 3e-3])
+@pytest.mark.parametrize("kind", ["sign", "normal", "relative"])
+def test_a_short_step_away_from_a_rounded_parent_is_not_its_rounding(measured, root, rng, step, kind):
+    parent = bfloat16(root)
+    steps = {
+        "sign": lambda w: step * rng.choice([-1.0, 1.0], w.shape),
+        "normal": lambda w: step * rng.normal(size=w.shape),
+        "relative": lambda w: step * w * rng.normal(size=w.shape),
+    }
+    child = {name: (w + steps[kind](w)).astype(np.float32) for name, w in parent.items()}
+    assert not partly_rounded(Overlap.of(measured(parent, child))).any()

@@ -32,6 +32,7 @@ def test_nodes_and_edges_carry_what_is_known(everything):
         "confidence": 0.6,
         "similarity": 0.9,
         "coverage": 0.45,
+        "is_weak": False,
     }
 
 

@@ -50,12 +50,20 @@ def test_keys_and_their_order(everything):
             "copies",
             "skipped",
             "provenance",
+            "counts",
         ),
     ]
     assert parsed["format"] == "neural-phylogeny"
     assert parsed["version"] == 2
     assert list(parsed["models"][0]) == ["name", "path", "format", "parameters", "family", "remark"]
     assert list(parsed["edges"][0])[:4] == ["parent", "child", "kind", "p_parent"]
+
+
+def test_edges_below_even_odds_are_marked_and_counted(everything):
+    first, *others = everything.edges
+    parsed = content(dataclasses.replace(everything, edges=(dataclasses.replace(first, p_parent=0.4), *others)))
+    assert [edge["is_weak"] for edge in parsed["edges"]] == [True] + [False] * len(others)
+    assert parsed["counts"] == {"edges": len(everything.edges), "weak": 1}
 
 
 def test_there_and_back(everything):

@@ -1,5 +1,7 @@
 """Newick: read back by DendroPy, which knows the standard."""
 
+import dataclasses
+
 import dendropy
 from hypothesis import given
 from hypothesis import strategies as st
@@ -47,6 +49,14 @@ def test_another_reader_finds_the_same_edges(phylogeny):
     text = to_newick(phylogeny)
     assert text.count("\n") == 0
     assert edges_of(read(text)) == {(safe(edge.parent), safe(edge.child)) for edge in phylogeny.edges}
+
+
+def test_edges_below_even_odds_are_marked_in_a_comment_that_readers_skip():
+    phylogeny = forest([None, 0, 0], ["a", "b", "c"])
+    edges = (phylogeny.edges[0], dataclasses.replace(phylogeny.edges[1], p_direction=0.9, p_parent=0.3))
+    text = to_newick(dataclasses.replace(phylogeny, edges=edges))
+    assert text == "(b:0.25,c:0.25[&is_weak=true])a;"
+    assert edges_of(read(text)) == {("a", "b"), ("a", "c")}
 
 
 def test_lengths_are_one_minus_similarity_and_never_negative():

@@ -151,10 +151,9 @@ def test_a_model_in_memory_that_is_none_is_named() -> None:
         from_memory({"good": {"w": np.zeros(3)}, "bad": {"w": "text"}})
     assert str(caught.value).startswith("model 'bad': tensor 'w': expected an array of numbers, got str")
     with pytest.raises(UnsupportedFormatError) as caught:
-        from_memory({"bad": [np.zeros(3)]})  # type: ignore[dict-item]
+        from_memory({"bad": [np.zeros(3)]})
     assert str(caught.value) == (
-        "model 'bad': expected a mapping of tensor names to arrays, got list. "
-        "A torch module gives one with .state_dict()."
+        "model 'bad': expected a mapping of tensor names to arrays, got list. A torch module is taken too."
     )
 
 

@@ -1,3 +1,4 @@
+import ml_dtypes
 import numpy as np
 import pytest
 from hypothesis import given
@@ -34,6 +35,19 @@ def test_the_sums_are_those_of_the_formulas(sample):
     assert found["count"].tolist() == [x.shape[1]] * len(x)
 
 
+@pytest.mark.parametrize("dtype", [ml_dtypes.bfloat16, np.float16, ml_dtypes.float8_e5m2])
+def test_rounding_is_that_of_the_formats(rng, dtype):
+    fine = rng.normal(size=500).astype(np.float32)
+    coarse = fine.astype(dtype).astype(np.float32)
+    other = rng.normal(size=500).astype(dtype).astype(np.float32)
+    rounded = cross_sums(np.stack([fine, coarse, other, -fine]).astype(np.float64))["rounded"]
+    assert rounded[0, 1] == 500
+    assert rounded[0, 2] < 100
+    assert rounded[3, 1] == 0
+    assert not rounded[1:3].any(), "nothing is the rounding of what is as coarse"
+    assert not rounded[:, 0].any(), "a model of full precision is nobody's rounding"
+
+
 @pytest.mark.parametrize("distance", [1e-3, 1e-5])
 def test_near_models_in_a_far_crowd_keep_their_digits(rng, distance):
     parent = rng.normal(size=4000).astype(np.float32)
@@ -56,7 +70,7 @@ def test_small_matrices_are_seen_whole_and_vectors_not_at_all(measured, rng):
     x = np.stack([m["w"].astype(np.float32).ravel() for m in models]).astype(np.float64)
     np.testing.assert_allclose(w["cross.third"], x**3 @ x.T, rtol=1e-12)
     assert not b
-    assert {w[f"cross.{key}"].dtype.kind for key in ("zeros", "equal")} == {"i"}
+    assert {w[f"cross.{key}"].dtype.kind for key in ("zeros", "equal", "rounded")} == {"i"}
 
 
 def test_large_matrices_are_sampled_alike_in_all_models(measured, rng):

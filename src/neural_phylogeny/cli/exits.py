@@ -19,6 +19,7 @@ EXIT_CODES: dict[type[errors.NeuralPhylogenyError], int] = {
     errors.MissingExtraError: USAGE,
     errors.UnknownChoiceError: USAGE,
     errors.InvalidOptionError: USAGE,
+    errors.NotFoundError: USAGE,
     errors.CheckpointError: SOME_UNREADABLE,
     errors.SavedFileError: SOME_UNREADABLE,
 }

@@ -92,8 +92,9 @@ class WholeScores:
 class Scores:
     """All metrics of one result; ``whole`` is None where the truth is not complete.
 
-    ``calibration_direction`` covers directed claims between models whose order is known, ``calibration_related``
-    undirected claims between models of which the truth says whether they are related.
+    ``calibration_direction`` covers ``p_direction`` of claims between models whose order is known,
+    ``calibration_parent`` covers ``p_parent`` of claims on models whose parents are known. Undirected claims have a
+    p-value alone, which is the probability of no claim: their errors are the false positives.
     """
 
     group: str
@@ -103,7 +104,7 @@ class Scores:
     false_positives: FalsePositives
     whole: WholeScores | None
     calibration_direction: Calibration
-    calibration_related: Calibration
+    calibration_parent: Calibration
     mistakes: tuple[Mistake, ...]
     unread: tuple[str, ...]
     absent: tuple[str, ...]
@@ -131,7 +132,7 @@ def score(phylogeny: Phylogeny, truth: Truth) -> Scores:
         false_positives=_false_positives(matching, unrelated),
         whole=_whole(matching) if truth.complete else None,
         calibration_direction=_direction_answers(matching, phylogeny),
-        calibration_related=_related_answers(matching, phylogeny, truth),
+        calibration_parent=_parent_answers(matching, phylogeny, truth),
         mistakes=mistakes_of(
             matching, phylogeny, truth, [pair for pair, is_related in unrelated.items() if is_related]
         ),
@@ -246,15 +247,12 @@ def _direction_answers(matching: Matching, phylogeny: Phylogeny) -> Calibration:
     return calibration(answers)
 
 
-def _related_answers(matching: Matching, phylogeny: Phylogeny, truth: Truth) -> Calibration:
-    """Probabilities of undirected claims between two models of which the truth says whether they are related."""
-    unrelated = {frozenset((matching.of_truth(pair.a), matching.of_truth(pair.b))) for pair in truth.unrelated}
+def _parent_answers(matching: Matching, phylogeny: Phylogeny, truth: Truth) -> Calibration:
+    """Probabilities of parents, of models whose parents are known, or known not to be here."""
+    known = matching.known_parents(truth)
     answers = []
-    for pair in phylogeny.undirected:
-        a, b = (matching.unit.get(f"model:{name}") for name in (pair.a, pair.b))
-        if a is None or b is None:
-            continue
-        related = nx.has_path(matching.related, a, b)
-        if related or truth.complete or frozenset((a, b)) in unrelated:
-            answers.append((1.0 - (pair.p_value or 0.0), related))
+    for edge in phylogeny.edges:
+        parent, child = (matching.unit.get(f"model:{name}", -1) for name in (edge.parent, edge.child))
+        if edge.p_parent is not None and min(parent, child) >= 0 and (truth.complete or child in known):
+            answers.append((edge.p_parent, parent in matching.true_parents(child)))
     return calibration(answers)

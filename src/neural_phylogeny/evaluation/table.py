@@ -32,8 +32,8 @@ def rows(scores: Scores) -> list[Row]:
     found.append(Row("false_positives_upper", "  upper 95 % bound", scores.false_positives.upper))
     if scores.whole is not None:
         found += _whole_rows(scores.whole)
-    found.append(Row("brier_direction", "Brier score, directed claims", scores.calibration_direction.brier))
-    found.append(Row("brier_related", "Brier score, undirected claims", scores.calibration_related.brier))
+    found.append(Row("brier_direction", "Brier score, p_direction", scores.calibration_direction.brier))
+    found.append(Row("brier_parent", "Brier score, p_parent", scores.calibration_parent.brier))
     return found
 
 
@@ -48,7 +48,7 @@ def as_dict(scores: Scores) -> dict[str, Any]:
         "false_positives": [list(pair) for pair in scores.false_positives.pairs],
         "calibration": {
             "direction": asdict(scores.calibration_direction),
-            "related": asdict(scores.calibration_related),
+            "parent": asdict(scores.calibration_parent),
         },
         "unread": list(scores.unread),
         "absent": list(scores.absent),

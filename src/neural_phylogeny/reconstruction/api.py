@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
+from typing import Any
 
 from neural_phylogeny.errors import NothingToCompareError
-from neural_phylogeny.reconstruction.collect import Models, gather
+from neural_phylogeny.reconstruction.collect import Collection, gather
 from neural_phylogeny.reconstruction.compare import comparison
 from neural_phylogeny.reconstruction.decide import phylogeny
 from neural_phylogeny.reconstruction.options import Reading, checked_alpha, checked_count
 from neural_phylogeny.records import Comparison, Phylogeny
+from neural_phylogeny.sources import ModelLike, Models
 from neural_phylogeny.statistics.one_pass import Progress
 from neural_phylogeny.trees.functions import FamilyMethod, find_method
 from neural_phylogeny.trees.methods import METHODS, Method
@@ -40,7 +42,8 @@ def reconstruct(
     Parameters
     ----------
     models : path, sequence of paths, or mapping
-        Files, folders, globs, manifests; or ``{name: {tensor: array}}``, NumPy arrays or torch tensors.
+        Files, folders, globs, manifests; or a mapping from the name of each model to its tensors by name (NumPy arrays
+        or torch tensors), its torch module, or its path.
     method : str, Method or function
         One of ``METHODS``, see ``nphylo methods``; a row of that table with other options, as ``dataclasses.replace``
         makes it; or a function that takes a ``trees.family.Family`` of n models and returns the parent of each
@@ -78,6 +81,10 @@ def reconstruct(
 
     Raises
     ------
+    NotFoundError
+        When a path leads to nothing. A file that is there and cannot be read raises nothing: it is in ``skipped``.
+    UnsupportedFormatError
+        When a model in memory is no mapping of names to arrays of numbers.
     UnknownChoiceError
         When there is no such method.
     MissingExtraError
@@ -116,32 +123,91 @@ def reconstruct(
 
 
 def compare(
-    a: str | os.PathLike[str],
-    b: str | os.PathLike[str],
+    a: Models | ModelLike,
+    b: ModelLike | None = None,
     *,
     alpha: float = 1e-3,
     threads: int | None = None,
     memory: int = 1 << 30,
     seed: int = 0,
+    include: Sequence[str] = (),
+    exclude: Sequence[str] = (),
     component: str | None = None,
     sample: float | None = None,
 ) -> Comparison:
-    """Everything the weights say of two models: kin or strangers, which came first, tensor by tensor.
+    """Compare two models: whether they are related, which is the parent and why, tensor by tensor.
 
-    Parameters as in ``reconstruct``; ``alpha`` is for this one pair.
+    The verdict is the one that ``reconstruct`` gives for a collection of these two.
+
+    Parameters
+    ----------
+    a, b : path, mapping or torch module
+        Two models: each a path, a state dict (tensors by name) or a torch module; models in memory are called ``a`` and
+        ``b``. Without ``b``, ``a`` is what ``reconstruct`` takes and holds two models: a folder, two paths, or a
+        mapping from two names.
+    alpha : float
+        False-positive rate of the relatedness test for this one pair.
+    threads, memory, seed, include, exclude, component, sample
+        As in ``reconstruct``.
 
     Raises
     ------
+    NotFoundError
+        When a path leads to nothing.
     NothingToCompareError
-        When either path is not exactly one readable model; the message says why.
+        When there are not exactly two readable models; the message names them, and why others could not be read.
+    UnsupportedFormatError
+        When a model in memory is no mapping of names to arrays of numbers.
     InvalidOptionError
         When an option is outside its range.
+
+    Notes
+    -----
+    One read of both models, or of a sample of large ones. Two models alone cannot show a missing common parent: their
+    siblings look like parent and child. ``reconstruct`` with more models of the family is the stronger test.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> rng = np.random.default_rng(0)
+    >>> ours = {"w": rng.uniform(-1, 1, (64, 64))}
+    >>> theirs = {"w": ours["w"] + rng.normal(0, 0.5, (64, 64))}
+    >>> found = compare(ours, theirs)
+    >>> found.verdict, found.coverage
+    ('parent', 1.0)
+    >>> compare({"theirs": theirs, "ours": ours}).verdict
+    'child'
     """
     alpha = checked_alpha(alpha)
-    reading = Reading(threads, memory, seed, component=component, sample=sample, alpha=alpha)
-    collection = gather([a, b], reading)
+    reading = Reading(threads, memory, seed, include, exclude, component=component, sample=sample, alpha=alpha)
+    collection = gather(_pair(a, b), reading)
     if len(collection.refs) != 2:
-        reasons = "; ".join(f"{skipped.path}: {skipped.reason}" for skipped in collection.skipped)
-        found = f"{len(collection.refs)} readable models instead of two"
-        raise NothingToCompareError(f"{found}{': ' + reasons if reasons else ''}")
+        raise NothingToCompareError(_not_two(collection, a, b))
     return comparison(collection, METHODS["auto"], alpha, reading.seed)
+
+
+def _pair(a: Any, b: ModelLike | None) -> Models:
+    """Two models as a collection: those in files under their own names, those in memory as ``a`` and ``b``."""
+    if b is None:
+        models: Models = a
+        return models
+    if isinstance(a, str | os.PathLike) and isinstance(b, str | os.PathLike):
+        return [a, b]
+    named: dict[str, ModelLike] = {}
+    for model, name, other in ((a, "a", "b"), (b, "b", "a")):
+        own = os.path.basename(os.path.normpath(os.fsdecode(model))) if isinstance(model, str | os.PathLike) else name
+        named[name if own == other else own] = model
+    return named
+
+
+def _not_two(collection: Collection, a: object, b: object) -> str:
+    """Why there is no pair to compare."""
+    names = ", ".join(ref.name for ref in collection.refs)
+    n = len(collection.refs)
+    found = f"{'one' if n == 1 else n or 'no'} readable model{'' if n == 1 else 's'} instead of two"
+    if names:
+        found += f": {names}"
+    reasons = [f"{skipped.path}: {skipped.reason}" for skipped in collection.skipped]
+    if n == 1 and b is not None and not reasons:
+        reasons.append("the same file was given twice")
+    return "; ".join([found, *reasons])

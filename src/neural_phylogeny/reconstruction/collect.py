@@ -5,29 +5,24 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from neural_phylogeny.atomic_files import replacing
-from neural_phylogeny.errors import InvalidOptionError
 from neural_phylogeny.formats.quantised import not_compared
 from neural_phylogeny.inputs import ModelRef, Skipped
 from neural_phylogeny.reconstruction.options import Reading
-from neural_phylogeny.reconstruction.passes import compared, measured_groups, planned, remeasured
+from neural_phylogeny.reconstruction.passes import TOGETHER, compared, measured_groups, planned, remeasured
 from neural_phylogeny.reconstruction.relate import Tested
 from neural_phylogeny.records import ModelRecord
 from neural_phylogeny.relations.computed import without_tables
-from neural_phylogeny.sources import from_memory, open_models
-from neural_phylogeny.sources.discover import is_chosen
+from neural_phylogeny.sources import Models, open_given
 from neural_phylogeny.sources.opening import Opened, format_of
 from neural_phylogeny.statistics.cache import CachedStatistics, Group, load, reuse, save
 from neural_phylogeny.statistics.fingerprint import fingerprint
 from neural_phylogeny.tensors.alignment import align_pairs
-
-Models = str | os.PathLike[str] | Sequence[str | os.PathLike[str]] | Mapping[str, Mapping[str, Any]]
-"""A path, several paths, or tensors by name for each model's name."""
+from neural_phylogeny.tensors.samples import sampler_of
 
 
 @dataclass(frozen=True)
@@ -103,10 +98,11 @@ def gather(models: Models, reading: Reading) -> Collection:
     Costs one read of every compared value; none when ``reading.stats`` holds all of the models as they are now,
     measured under the same conditions. A note says why they are not used.
     """
-    opened, skipped = _open(models, reading)
+    opened, skipped = open_given(models, include=reading.include, exclude=reading.exclude, component=reading.component)
     try:
         names = [ref.name for ref, _ in opened]
-        alignment = align_pairs([checkpoint.tensors for _, checkpoint in opened], names)
+        samples = [sampler_of(checkpoint) for _, checkpoint in opened] if len(opened) <= TOGETHER else None
+        alignment = align_pairs([checkpoint.tensors for _, checkpoint in opened], names, samples)
         cached: tuple[Group, ...] | None = None
         notes = alignment.notes
         keep = reading.stats is not None or reading.save_stats is not None
@@ -149,18 +145,6 @@ def gather(models: Models, reading: Reading) -> Collection:
         families,
         {reading.alpha: tested},
     )
-
-
-def _open(models: Models, reading: Reading) -> tuple[list[Opened], list[Skipped]]:
-    if isinstance(models, Mapping):
-        if reading.component is not None:
-            raise InvalidOptionError(
-                "component", "None for models in memory, which have no components", reading.component
-            )
-        chosen = [name for name in models if is_chosen(name, name, reading.include, reading.exclude)]
-        return from_memory({name: models[name] for name in chosen}), []
-    paths = [models] if isinstance(models, str | os.PathLike) else list(models)
-    return open_models(paths, include=reading.include, exclude=reading.exclude, component=reading.component)
 
 
 def _cached(

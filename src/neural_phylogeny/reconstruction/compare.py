@@ -1,4 +1,4 @@
-"""Two models side by side: what is known of the pair, as a record."""
+"""Two models side by side: what the answer for a collection of two says of them, as a record."""
 
 from __future__ import annotations
 
@@ -6,32 +6,36 @@ from collections.abc import Iterator, Sequence
 
 import numpy as np
 
-from neural_phylogeny.reconstruction.claim import Answer, claims, measured
+from neural_phylogeny.reconstruction.claim import measured
 from neural_phylogeny.reconstruction.collect import Collection
-from neural_phylogeny.reconstruction.family_data import families_of
+from neural_phylogeny.reconstruction.decide import phylogeny
+from neural_phylogeny.reconstruction.examine import Examined, examine
 from neural_phylogeny.reconstruction.findings import Findings
 from neural_phylogeny.reconstruction.reasons import reasons_for, verdict_would_change, weigh, what_would_change
-from neural_phylogeny.reconstruction.relate import Relations
-from neural_phylogeny.records import Comparison, Edge, Evidence, Reasons, RelatedPair, TensorComparison, Verdict
+from neural_phylogeny.records import (
+    Comparison,
+    Edge,
+    Evidence,
+    Phylogeny,
+    Reasons,
+    RelatedPair,
+    TensorComparison,
+    Verdict,
+)
 from neural_phylogeny.relations.existence import ENOUGH
-from neural_phylogeny.statistics.cache import Group
 from neural_phylogeny.statistics.results import Statistics
 from neural_phylogeny.trees.methods import Method
 
 
 def comparison(collection: Collection, method: Method, alpha: float, seed: int) -> Comparison:
-    """Everything known of the two models of a collection; which came first, as the method says of a family of two."""
-    group = collection.groups[0]
-    relations = Relations.of(group.statistics, alpha, 1)
-    family = collection.family(group, [0, 1])
-    found = Findings.of(family.statistics, relations.existence)
-    kin, conclusive = bool(found.kin[0, 1]), bool(found.existence.conclusive[0, 1])
-    labels = (0, 0) if kin else (0, 1) if conclusive else (None, None)
-    remarks = ["; ".join(filter(None, (relations.remark(k), relations.note(k)))) for k in (0, 1)]
-    a, b = (collection.record(k, labels[k], remarks[k]) for k in (0, 1))
+    """Everything known of the two models of a collection. The verdict is that of the phylogeny of the two."""
+    examined = examine(collection, alpha)
+    answer = phylogeny(collection, method, alpha, seed, examined)
+    found = _findings(examined)
+    a, b = answer.models
     names = (a.name, b.name)
-    claim = _claim(family, found, names, method, seed) if kin and not found.copies else None
-    verdict = _verdict(found, claim, names)
+    claim = _claim(answer, found, names)
+    verdict = _verdict(answer, claim, found)
     p_value, evidence = found.p_value(0, 1), found.evidence(0, 1, names) if claim is None else claim.evidence
     known = (p_value, alpha, collection.share_read())
     reasons, changes = _reasons(verdict, claim, evidence, known)
@@ -40,6 +44,7 @@ def comparison(collection: Collection, method: Method, alpha: float, seed: int) 
         a=a,
         b=b,
         verdict=verdict,
+        undecided=answer.undecided[0].reason if verdict == "undecided" else None,
         p_parent=edge.p_parent if edge else None,
         p_direction=edge.p_direction if edge else None,
         p_value=p_value,
@@ -50,28 +55,42 @@ def comparison(collection: Collection, method: Method, alpha: float, seed: int) 
         reasons=reasons,
         what_would_change=changes,
         tensors=tuple(_tensor_comparisons(found.statistics)),
-        skipped=collection.left_out(),
+        skipped=answer.skipped,
     )
 
 
-def _claim(family: Group, found: Findings, names: tuple[str, str], method: Method, seed: int) -> Edge | RelatedPair:
-    """What the method says of two related models, taken for a family of two."""
-    forest = method.solve(families_of(found, [0, 1], np.zeros(2, dtype=np.int64), seed))
-    answer = Answer(group=family, found=found, rows=[0, 1], forest=forest)
-    edges, undirected = claims(names, [answer])
-    fallback = RelatedPair(a=names[0], b=names[1], **measured(found, 0, 1), evidence=found.evidence(0, 1, names))
-    found_claims: list[Edge | RelatedPair] = [*edges, *undirected, fallback]
-    return found_claims[0]
+def _findings(examined: Examined) -> Findings:
+    """What the relations say of the two: as a family where they are one, else in the group that holds both."""
+    if examined.families:
+        return examined.families[0][1]
+    both = next(relations for group, relations in examined.tested.groups if len(group.members) == 2)
+    return Findings.of(both.statistics, both.existence)
 
 
-def _verdict(found: Findings, claim: Edge | RelatedPair | None, names: tuple[str, str]) -> Verdict:
+def _claim(answer: Phylogeny, found: Findings, names: tuple[str, str]) -> Edge | RelatedPair | None:
+    """The claim that joins the two. In one family without a claim, or with a missing parent, they are related."""
+    direct: list[Edge | RelatedPair] = [edge for edge in answer.edges if edge.parent in names]
+    direct += answer.undirected
+    if direct:
+        return direct[0]
+    a, b = answer.models
+    if answer.copies or answer.undecided or a.family is None or a.family != b.family:
+        return None
+    evidence = (*found.evidence(0, 1, names), *(each for edge in answer.edges for each in edge.evidence))
+    return RelatedPair(a=a.name, b=b.name, **measured(found, 0, 1), evidence=evidence)
+
+
+def _verdict(answer: Phylogeny, claim: Edge | RelatedPair | None, found: Findings) -> Verdict:
+    a, b = answer.models
     if isinstance(claim, Edge):
-        return "parent" if claim.parent == names[0] else "child"
+        return "parent" if claim.parent == a.name else "child"
     if claim is not None:
         return "related"
-    if found.copies:
+    if answer.copies:
         return "copies"
-    if found.existence.conclusive[0, 1]:
+    if answer.undecided:
+        return "undecided"
+    if a.family is not None and b.family is not None:
         return "unrelated"
     share = found.statistics.alignment.coverage_of_smaller()[0, 1]
     return "not enough in common" if share < ENOUGH else "not comparable"
@@ -90,10 +109,11 @@ def _reasons(
     if claim is not None:
         return reasons_for(claim), what_would_change(claim, 2)
     supporting, opposing = {
-        "unrelated": (("unrelated",), ("related",)),
-        "copies": (("related",), ("unrelated",)),
-    }.get(verdict, ((), ()))
-    reasons = weigh(evidence, lambda e: e.favours in supporting, lambda e: e.favours in opposing)
+        "unrelated": ("unrelated", "related"),
+        "copies": ("related", "unrelated"),
+        "undecided": ("related", "unrelated"),
+    }.get(verdict, ("", ""))
+    reasons = weigh(evidence, lambda e: e.favours == supporting, lambda e: e.favours == opposing)
     return reasons, verdict_would_change(verdict, *known)
 
 

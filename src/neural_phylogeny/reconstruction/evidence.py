@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from neural_phylogeny.records import Evidence
 from neural_phylogeny.relations.direction import RELIABILITY
-from neural_phylogeny.relations.exact import COUNTED, LONGER, PRUNED
+from neural_phylogeny.relations.exact import COUNTED, LONGER, PRUNED, ROUNDED
 from neural_phylogeny.relations.existence import Existence
 from neural_phylogeny.relations.odds import probability
 from neural_phylogeny.wording import p_value
@@ -26,6 +26,7 @@ _EXACT_STATEMENTS = {
 
 _ORDERED_STATEMENTS = {
     PRUNED: "{child} has all zeros of {parent} and many more; pruning makes zeros",
+    ROUNDED: "in a layer {child} has the values of {parent}, rounded; the lost bits do not come back",
     COUNTED: "{child} has counted more training batches than {parent}; a child continues its parent's counters",
     LONGER: "{child} has all rows of {parent} and further rows that still look like an initialisation",
 }
@@ -43,6 +44,10 @@ _DIRECTION_STATEMENTS = {
 }
 
 
+CLEAR = 12.0
+"""Orders of magnitude of a p-value at which a match has full strength: the strength of unit matching is the negative
+logarithm of its p-value over this, and no probability."""
+
 STRONGEST = 2.0 * RELIABILITY - 1.0
 """Strength of a direction feature on which all matrices agree: what it is worth above chance, far from a proof."""
 
@@ -59,13 +64,13 @@ def existence_evidence(found: Existence, i: int, j: int) -> Evidence:
         )
     log10_p = float(found.log_p[i, j]) / math.log(10.0)
     cosine = float(found.matched[i, j])
-    related = bool(found.related[i, j])
+    related, orders = bool(found.related[i, j]), min(1.0, -log10_p / CLEAR)
     match = "match" if related else "do not clearly match"
     return Evidence(
         feature="unit-matching",
         value=cosine,
         favours="related" if related else "unrelated",
-        strength=1.0 - 10.0 ** max(log10_p, -300.0) if related else 10.0**log10_p,
+        strength=orders if related else 1.0 - orders,
         statement=(
             f"the hidden units of the two models {match} one to one (cosine {cosine:.2f} of the centred matrices, "
             f"{p_value(10.0 ** max(log10_p, -300.0))} for unrelated models)"

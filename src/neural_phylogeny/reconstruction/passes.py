@@ -26,6 +26,7 @@ from neural_phylogeny.statistics.pool import Pool
 from neural_phylogeny.statistics.results import Statistics
 from neural_phylogeny.tensors.alignment import AlignedTensor, Alignment, align, align_pairs
 from neural_phylogeny.tensors.layouts import Layout, kinds_of
+from neural_phylogeny.tensors.samples import sampler_of
 
 TOGETHER = 200
 """Collections up to this size are measured as one; larger ones in groups of candidates for relatedness."""
@@ -37,7 +38,7 @@ def measured_groups(opened: Sequence[Opened], alignment: Alignment, reading: Rea
         members = [list(range(len(opened)))]
     else:
         checkpoints = [checkpoint for _, checkpoint in opened]
-        labels = components(candidates(*sample(checkpoints, alignment)))
+        labels = components(candidates(sample(checkpoints, alignment)))
         found = [np.flatnonzero(labels == label).tolist() for label in np.unique(labels)]
         layouts = [Layout.of(checkpoint.tensors) for checkpoint in checkpoints]
         members = [group for group in found if len(group) > 1]
@@ -86,12 +87,13 @@ def remeasured(
 def planned(opened: Sequence[Opened], members: Sequence[int], reading: Reading, *, is_family: bool) -> Alignment:
     """What would be compared of some of the models: the boxes of a family, or those of pairs."""
     tensors, names = zip(*((opened[k][1].tensors, opened[k][0].name) for k in members), strict=True)
-    return within((align if is_family else align_pairs)(tensors, names), reading.memory)
+    samples = [sampler_of(opened[k][1]) for k in members]
+    return within((align if is_family else align_pairs)(tensors, names, samples), reading.memory)
 
 
 def compared(alignment: Alignment) -> set[AlignedTensor]:
     """What is compared with what, whatever it is called."""
-    return {replace(tensor, name="") for tensor in alignment.tensors}
+    return {replace(tensor, name="", matched_by="") for tensor in alignment.tensors}
 
 
 def _measured(opened: Sequence[Opened], members: Sequence[int], reading: Reading, alignment: Alignment) -> Statistics:

@@ -72,6 +72,11 @@ def verdict_would_change(verdict: Verdict, p: float | None, alpha: float, share_
     if verdict == "copies":
         unread = "" if share_read == 1.0 else "; unread values may differ"
         return (f"A single different value in a weight that both have would make them two models{unread}.",)
+    if verdict == "undecided":
+        return (
+            "The random initialisation of both would decide, or the checkpoint that both were made from.",
+            "If neither is at hand, so would further models that were made from either of them.",
+        )
     if verdict == "not enough in common":
         return ("At least a tenth of the smaller model's weights must be comparable.",)
     return ("The test needs larger, finite matrices that both models have; smaller ones could match by chance.",)

@@ -6,10 +6,12 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 from neural_phylogeny.inputs import Skipped
-from neural_phylogeny.records.claims import Evidence, Measured, ModelRecord, Reasons
+from neural_phylogeny.records.claims import Evidence, Measured, ModelRecord, Reasons, UndecidedReason
 
-Verdict = Literal["parent", "child", "related", "unrelated", "copies", "not enough in common", "not comparable"]
-"""What a comparison of two models found; ``"not enough in common"``: too small a share could be compared."""
+Verdict = Literal[
+    "parent", "child", "related", "undecided", "unrelated", "copies", "not enough in common", "not comparable"
+]
+"""What a comparison of two models found; see ``Comparison``."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -26,15 +28,20 @@ class TensorComparison:
     coverage: float
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True, kw_only=True, repr=False)
 class Comparison(Measured):
     """The result of comparing two models; ``p_parent`` and ``p_direction`` only where one is the parent.
 
     Attributes
     ----------
     verdict : Verdict
-        ``"parent"``: a is the parent of b; ``"child"``: b is the parent of a; ``"related"``: the direction is
-        undecided.
+        ``"parent"``: a is the parent of b. ``"child"``: b is the parent of a. ``"related"``: they are related, the
+        direction is not determined. ``"undecided"``: they share an initialisation, or perhaps a missing ancestor, see
+        ``undecided``. ``"unrelated"``. ``"copies"``: all compared weights are equal. ``"not enough in common"``: too
+        small a share could be compared. ``"not comparable"``: too few finite matrices; the remarks on the models say
+        why.
+    undecided : UndecidedReason, optional
+        Why no descent is claimed, where the verdict is ``"undecided"``.
     share_read : float
         Share of the compared weights that was read; below 1, copies are equal in all that was read.
     reasons : Reasons
@@ -46,9 +53,37 @@ class Comparison(Measured):
     a: ModelRecord
     b: ModelRecord
     verdict: Verdict
+    undecided: UndecidedReason | None = None
     share_read: float = 1.0
     evidence: tuple[Evidence, ...] = ()
     reasons: Reasons = field(default_factory=Reasons)
     what_would_change: tuple[str, ...] = ()
     tensors: tuple[TensorComparison, ...] = ()
     skipped: tuple[Skipped, ...] = ()
+
+    def __str__(self) -> str:
+        return self.to_text()
+
+    def __repr__(self) -> str:
+        from neural_phylogeny.reports.comparison import verdict
+
+        return f"<Comparison: {verdict(self)}>"
+
+    def to_text(self) -> str:
+        """The comparison as plain text, as ``nphylo compare`` prints it."""
+        from neural_phylogeny.reports.comparison import render_comparison
+        from neural_phylogeny.reports.text import plain
+
+        return plain(render_comparison(self))
+
+    def to_json(self) -> str:
+        """The comparison as ``nphylo compare --format json`` prints it, see ``docs/result-file.md``."""
+        from neural_phylogeny.reports.json import comparison_to_json
+
+        return comparison_to_json(self)
+
+    def _repr_html_(self) -> str:
+        """A view for notebooks that folds."""
+        from neural_phylogeny.reports.html_pair import comparison_to_html
+
+        return comparison_to_html(self)

@@ -26,7 +26,7 @@ class ExplainedClaim(Measured):
     what_would_change: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True, kw_only=True, repr=False)
 class Explanation:
     """Every claim about one model with its reasons, what cannot be known, and which models were made from it.
 
@@ -39,3 +39,29 @@ class Explanation:
     claims: tuple[ExplainedClaim, ...] = ()
     warnings: tuple[str, ...] = ()
     children: tuple[str, ...] = ()
+
+    def __str__(self) -> str:
+        return self.to_text()
+
+    def __repr__(self) -> str:
+        first = next((line for line in self.to_text().splitlines() if line), self.model.name)
+        return f"<Explanation: {first}>"
+
+    def to_text(self) -> str:
+        """The explanation as plain text, as ``nphylo tree --explain`` prints it."""
+        from neural_phylogeny.reports.reasons import render_explanation
+        from neural_phylogeny.reports.text import plain
+
+        return plain(render_explanation(self))
+
+    def to_json(self) -> str:
+        """The explanation as ``nphylo tree --explain MODEL --format json`` prints it."""
+        from neural_phylogeny.reports.json import explanation_to_json
+
+        return explanation_to_json(self)
+
+    def _repr_html_(self) -> str:
+        """A view for notebooks that folds."""
+        from neural_phylogeny.reports.html_pair import explanation_to_html
+
+        return explanation_to_html(self)

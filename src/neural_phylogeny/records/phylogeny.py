@@ -162,6 +162,7 @@ class Phylogeny:
         return to_text(self, evidence=evidence)
 
     def _repr_html_(self) -> str:
-        from neural_phylogeny.reports.text import to_html
+        """A view for notebooks that folds."""
+        from neural_phylogeny.reports.html import to_html
 
         return to_html(self)

@@ -65,6 +65,15 @@ def rounded(overlap: Overlap) -> Matrix:
     return _directed(np.where(coarser & (overlap.error <= 1.2 * error) & (overlap.error > 0.0), CERTAIN, 0.0))
 
 
+def partly_rounded(overlap: Overlap) -> Matrix:
+    """Whether a matrix of i is that of j, rounded: the lost bits do not come back, so i is not the parent of j.
+
+    It does not show that j is the parent of i: a sibling has the same matrix where neither was trained.
+    """
+    found: Matrix = np.where(overlap.partly_rounded.T, -CERTAIN, 0.0)
+    return found
+
+
 def quantized(overlap: Overlap) -> Matrix:
     """Whether j is i on an even grid of at most 256 levels a matrix, such as int8."""
     return _directed(np.where(overlap.on_grid & ~overlap.on_grid.T, CERTAIN, 0.0))
@@ -111,8 +120,8 @@ def counted(batches: Mapping[int, int], n: int) -> Matrix:
 DIRECTED = {"pruned-copy": pruned_copy, "rounded": rounded, "quantized": quantized, "shrunk": shrunk}
 """By name, marks which show that one of two models was made from the other."""
 
-PRUNED, COUNTED, LONGER = "pruned", "batches-seen", "new-rows"
-ORDERED = (PRUNED, COUNTED, LONGER)
+PRUNED, ROUNDED, COUNTED, LONGER = "pruned", "rounded-layer", "batches-seen", "new-rows"
+ORDERED = (PRUNED, ROUNDED, COUNTED, LONGER)
 """Marks which show that one of two models did not come first; they count against it as a parent only."""
 
 UNTOUCHED, RESHAPED = "untouched-values", "other-sizes"
@@ -125,7 +134,12 @@ def exact_marks(statistics: Statistics) -> dict[str, Matrix]:
     overlap = Overlap.of(statistics)
     found = {name: mark(overlap) for name, mark in DIRECTED.items()}
     batches = counted(statistics.batches, statistics.alignment.n_models)
-    found |= {PRUNED: pruned(overlap), COUNTED: batches, LONGER: np.where(longer(statistics).T, -GOOD, 0.0)}
+    found |= {
+        PRUNED: pruned(overlap),
+        ROUNDED: partly_rounded(overlap),
+        COUNTED: batches,
+        LONGER: np.where(longer(statistics).T, -GOOD, 0.0),
+    }
     return found | {UNTOUCHED: untouched(overlap), RESHAPED: reshaped(overlap)}
 
 

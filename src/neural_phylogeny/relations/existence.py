@@ -102,6 +102,8 @@ def existence(statistics: Statistics, alpha: float = 1e-3, n_pairs: int | None =
 
     ``n_pairs`` is the number of pairs in the collection where these are only some of its models.
 
+    Where values chose among several alignments of two models, the p-value is multiplied by their number (Bonferroni).
+
     Costs a few ``(n_models, n_models)`` operations a tensor. Assumes that the output units of unrelated models
     are in no common order; a shared initialisation seed breaks that, and such models are called related. Breaks where
     the units of one model were permuted, or negated one by one: such a copy is called unrelated.
@@ -114,6 +116,9 @@ def existence(statistics: Statistics, alpha: float = 1e-3, n_pairs: int | None =
         + np.log(2.0) * of_pair["matrices"]
         - np.log(REVERSED),
     )
+    choices = statistics.alignment.choices
+    if choices is not None:
+        log_p = log_p + choices
     log_p = np.minimum(log_p, 0.0)
     level = np.log(alpha) - np.log(max(n * (n - 1) // 2 if n_pairs is None else n_pairs, 1))
     copy_found = bernstein_log_tail(of_copy["statistic"], of_copy["variance"], of_copy["bound"]) < level

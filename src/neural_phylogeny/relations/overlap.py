@@ -29,6 +29,14 @@ BLOCK_LARGEST = 3.0
 """Largest magnitude in most blocks of 32 to 128 values, in root mean squares of the matrix."""
 
 
+NEARLY_ALL = 0.98
+"""Proportion of values that must be the nearest ones; float16 has fewer bits for the smallest values."""
+
+LEAST_ROUNDING = 1.0 / 48.0
+"""Least mean square that rounding moves values by, relative to theirs and to 2^(-2 b): where all lie just below a power
+of two. A step of that length in the direction of the weights would still move 2 % of them to another nearest value."""
+
+
 @dataclass(frozen=True)
 class SampledMatrix:
     """The sample of one matrix, for the k members whose values in it are finite.
@@ -56,6 +64,10 @@ class SampledMatrix:
         """A sum over the sampled values of two members, see ``statistics.cross``: ``(k, k)``."""
         return self._arrays[f"cross.{name}"][np.ix_(self._finite, self._finite)].astype(np.float64)
 
+    def has(self, name: str) -> bool:
+        """Whether the pass measured such a sum; one that was stored by an earlier version may not have."""
+        return f"cross.{name}" in self._arrays
+
     def own(self, name: str) -> NDArray[np.float64]:
         """A number of each member, see ``statistics.moments``: ``(k,)``."""
         found: NDArray[np.float64] = self._arrays[f"moments.{name}"][self._finite].astype(np.float64)
@@ -73,6 +85,22 @@ def sampled_matrices(statistics: Statistics) -> Iterator[SampledMatrix]:
         yield SampledMatrix(
             np.array(tensor.members)[finite], inputs, bits, float(arrays["cross.count"][0]), arrays, finite
         )
+
+
+def is_rounded(matrix: SampledMatrix) -> Mask:
+    """Whether j's values are i's, rounded to the b mantissa bits that j's need.
+
+    Two facts together: nearly all values of j are the nearest ones to i's, and they lie as far from them as rounding
+    moves values, by a mean square of 2^(-2 b) / 48 at least. A shorter step away from a model in bfloat16 can meet the
+    first condition, but then moves the values by much less.
+    """
+    if not matrix.has("rounded"):
+        return np.zeros((len(matrix.members),) * 2, dtype=bool)
+    least = matrix.pair("square") >= LEAST_ROUNDING * 2.0 ** (-2.0 * matrix.own("grid")) * np.diag(
+        matrix.pair("product")
+    )
+    found: Mask = least & (matrix.pair("rounded") >= NEARLY_ALL * matrix.count)
+    return found
 
 
 def count(matrix: SampledMatrix) -> Matrix:
@@ -152,6 +180,8 @@ class Overlap:
         Mean squared difference over the mean square of i; infinite where nothing is compared.
     bits : (n,)
         Most mantissa bits that a matrix of i needs.
+    partly_rounded : (n, n) of bool
+        Whether a matrix of j is that of i, rounded, and no matrix the other way round.
     narrower : (n, n) of bool
         Whether j's units have fewer inputs than i's in some matrix.
     on_grid : (n, n) of bool
@@ -163,6 +193,7 @@ class Overlap:
     own_zeros: Matrix
     error: Matrix
     bits: NDArray[np.float64]
+    partly_rounded: Mask
     narrower: Mask
     on_grid: Mask
 
@@ -173,12 +204,14 @@ class Overlap:
         known = np.maximum(sums.over(count), 1.0)
         norm = sums.over(squared_norm_of_first)
         unknown = np.full_like(norm, np.inf)
+        rounded = sums.anywhere(is_rounded)
         return cls(
             zeros=sums.over(zero_in_both) / known,
             equal=sums.over(equal_in_both) / known,
             own_zeros=sums.over(zero_in_first) / known,
             error=np.divide(sums.over(squared_distance), norm, out=unknown, where=norm > 0),
             bits=sums.bits,
+            partly_rounded=rounded & ~rounded.T,
             narrower=sums.anywhere(fewer_inputs),
             on_grid=sums.on_grid,
         )

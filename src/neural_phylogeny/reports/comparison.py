@@ -48,6 +48,7 @@ def verdict(comparison: Comparison) -> str:
         "parent": f"{b} {made} from {a}{sure}",
         "child": f"{a} {made} from {b}{sure}",
         "related": f"{a} and {b} are related{test}; their weights do not show which came first",
+        "undecided": _undecided(comparison, a, b),
         "unrelated": f"{a} and {b} are unrelated, as far as their weights show",
         "copies": f"{a} and {b} have the same weights"
         if comparison.share_read == 1.0
@@ -55,6 +56,12 @@ def verdict(comparison: Comparison) -> str:
         "not enough in common": f"{a} and {b} do not have enough in common to be judged",
         "not comparable": f"{a} and {b} cannot be compared",
     }.get(comparison.verdict, f"{a} and {b}: {safe(comparison.verdict)}")
+
+
+def _undecided(comparison: Comparison, a: str, b: str) -> str:
+    if comparison.undecided == "common initialisation":
+        return f"{a} and {b} have the same random initialisation and were trained independently"
+    return f"{a} and {b} have the same random initialisation, or a missing ancestor; their weights do not show which"
 
 
 def _table(comparison: Comparison) -> Table:

@@ -13,14 +13,14 @@ if TYPE_CHECKING:
 MEASURED = ("p_value", "similarity", "coverage")
 
 COLUMNS: dict[Table, tuple[str, ...]] = {
-    "edges": ("parent", "child", "kind", "confidence", "p_parent", "p_direction", *MEASURED, "support"),
+    "edges": ("parent", "child", "kind", "confidence", "p_parent", "p_direction", *MEASURED, "support", "is_weak"),
     "pairs": ("a", "b", *MEASURED),
     "models": ("name", "family", "path", "format", "parameters", "remark", "copy_of"),
 }
 """The columns of each table."""
 
 WORDS = {"parent", "child", "kind", "a", "b", "name", "path", "format", "remark", "copy_of"}
-WHOLE = {"family": "Int64", "parameters": "int64"}
+WHOLE = {"family": "Int64", "parameters": "int64", "is_weak": "bool"}
 
 
 def to_frame(phylogeny: Phylogeny, of: Table = "edges") -> pd.DataFrame:

@@ -49,7 +49,8 @@ def to_json(phylogeny: Phylogeny) -> str:
     Keys stand in a fixed order: names, numbers, evidence. Numbers that are not finite become null, and all that is not
     ASCII is escaped, so the text is harmless to show. Linear in the size of the result.
     """
-    return dumps({"format": FORMAT, "version": VERSION, **_plain(phylogeny)})
+    counts = {"edges": len(phylogeny.edges), "weak": sum(edge.is_weak for edge in phylogeny.edges)}
+    return dumps({"format": FORMAT, "version": VERSION, **_plain(phylogeny), "counts": counts})
 
 
 def comparison_to_json(comparison: Comparison) -> str:
@@ -91,7 +92,7 @@ def _names(record: Any) -> list[str]:
     names = [field.name for field in fields(record)]
     if not isinstance(record, Measured):
         return names
-    numbers = [field.name for field in fields(Measured)]
+    numbers = [*(field.name for field in fields(Measured)), "is_weak"]
     required = [field.name for field in fields(record) if field.name not in numbers and field.default is MISSING]
     return [*required, *numbers, *(name for name in names if name not in {*required, *numbers})]
 

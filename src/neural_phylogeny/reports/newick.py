@@ -12,14 +12,18 @@ from neural_phylogeny.reports.names import safe
 _PLAIN = re.compile(r"[A-Za-z0-9.-]+")
 """Labels that need no quotes; an unquoted underscore would be read as a blank."""
 
+WEAK = "[&is_weak=true]"
+"""Comment behind the branch of an edge that is less likely than not."""
+
 
 def to_newick(phylogeny: Phylogeny) -> str:
     """One tree per family, a line each, the largest first; every model is a labelled node.
 
     A branch is 1 - similarity long, at least 0, and has no length where the similarity is unknown. A parent is an inner
     node; copies hang at length 0 under the model that stands for them. Trees of one family that no directed claim joins
-    meet in an unnamed root. Newick has no place for the rest: second parents, confidences, and whether a model that
-    stands alone is unrelated or was not compared. Linear in the size of the result.
+    meet in an unnamed root. The comment ``[&is_weak=true]`` marks a branch that is less likely than not. Newick has no
+    place for the rest: second parents, confidences, and whether a model that stands alone is unrelated or was not
+    compared. Linear in the size of the result.
 
     References
     ----------
@@ -62,7 +66,8 @@ def _tree(family: Family, root: str) -> str:
             continue
         branches = [f"{_label(copy)}:0" for copy in family.copies.get(name, ())]
         for edge in edges:
-            branches += ["".join([*below.pop(edge.child), _length(_distance(edge.similarity))])]
+            mark = WEAK if edge.is_weak else ""
+            branches += ["".join([*below.pop(edge.child), _length(_distance(edge.similarity)), mark])]
         below[name] = [f"({','.join(branches)})" if branches else "", _label(name)]
     return "".join(below[root])
 

@@ -7,10 +7,13 @@ from collections.abc import Iterator
 from rich.console import Group, RenderableType
 from rich.text import Text
 
-from neural_phylogeny.records import ExplainedClaim, Explanation, Reasons
+from neural_phylogeny.records import Evidence, ExplainedClaim, Explanation, Reasons
 from neural_phylogeny.reports.labels import DIM, NAME, evidence_line
 from neural_phylogeny.reports.names import safe
 from neural_phylogeny.wording import p_value, percent
+
+NEUTRAL = "Does not decide"
+"""Heading of the evidence that is neither for a claim nor against it."""
 
 
 def render_explanation(explanation: Explanation) -> RenderableType:
@@ -29,15 +32,15 @@ def render_explanation(explanation: Explanation) -> RenderableType:
 
 def render_reasons(reasons: Reasons) -> Iterator[RenderableType]:
     """The evidence under three headings, those that are empty left out."""
-    groups = (
-        ("For it", reasons.supporting),
-        ("Against it", reasons.opposing),
-        ("Does not decide", reasons.neutral),
-    )
-    for title, evidence in groups:
-        if evidence:
-            yield Text(f"{title}:", style="bold")
-            yield from map(evidence_line, evidence)
+    for title, evidence in grouped(reasons):
+        yield Text(f"{title}:", style="bold")
+        yield from map(evidence_line, evidence)
+
+
+def grouped(reasons: Reasons) -> list[tuple[str, tuple[Evidence, ...]]]:
+    """Headings with their evidence, those that are empty left out."""
+    groups = (("For it", reasons.supporting), ("Against it", reasons.opposing), (NEUTRAL, reasons.neutral))
+    return [(title, evidence) for title, evidence in groups if evidence]
 
 
 def render_changes(sentences: tuple[str, ...]) -> Iterator[RenderableType]:
@@ -49,14 +52,17 @@ def render_changes(sentences: tuple[str, ...]) -> Iterator[RenderableType]:
 
 def _claim(claim: ExplainedClaim, child: str) -> Iterator[RenderableType]:
     name, other = (safe(child), NAME), (safe(claim.other), NAME)
-    numbers = _numbers(claim)
-    if claim.relation == "related":
-        yield Text.assemble(name, " and ", other, " are related; it is not known which came first", numbers)
-    else:
-        made = " may have been made from " if claim.is_weak else " was made from "
-        yield Text.assemble(name, made, other, numbers)
+    between, after = sentence(claim)
+    yield Text.assemble(name, between, other, after)
     yield from render_reasons(claim.reasons)
     yield from render_changes(claim.what_would_change)
+
+
+def sentence(claim: ExplainedClaim) -> tuple[str, str]:
+    """What stands between the two names of a claim, and after them."""
+    if claim.relation == "related":
+        return " and ", f" are related; the weights do not show which came first{_numbers(claim)}"
+    return " may have been made from " if claim.is_weak else " was made from ", _numbers(claim)
 
 
 def _numbers(claim: ExplainedClaim) -> str:

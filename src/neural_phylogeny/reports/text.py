@@ -1,4 +1,4 @@
-"""A phylogeny drawn for people: on a console, as plain text, as HTML."""
+"""A phylogeny drawn for people: on a console and as plain text."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from rich.console import Console, Group, RenderableType
 from rich.padding import Padding
 from rich.text import Text
 
-from neural_phylogeny.records import Edge, Phylogeny, RelatedPair
+from neural_phylogeny.records import Edge, ModelRecord, Phylogeny, RelatedPair
 from neural_phylogeny.reports.drawing import FamilyTree, Style
 from neural_phylogeny.reports.families import copies_of, families, is_related, not_compared, summary, undecided
 from neural_phylogeny.reports.labels import DIM, NAME, size_of
@@ -19,15 +19,14 @@ from neural_phylogeny.wording import small_share
 PLAIN_WIDTH = 10_000
 """Plain text is not broken into lines: whoever reads it has a width of their own."""
 
-HTML_WIDTH = 140
-
 
 def render(phylogeny: Phylogeny, *, evidence: bool = False) -> RenderableType:
     """A phylogeny for a console: a summary, each family, what stands alone and why, a legend.
 
     Names are data: they are made safe and never read as markup. Near-linear in the size of the result.
     """
-    parts = [*family_trees(phylogeny, Style(evidence)), *_left_over(phylogeny), *_legend(phylogeny)]
+    parts = [*family_trees(phylogeny, Style(evidence)), *_left_over(phylogeny)]
+    parts += [Text(words, style=DIM) for words in legend(phylogeny)]
     spaced: list[RenderableType] = [Text(summary(phylogeny), style=NAME)]
     if phylogeny.share_read < 1.0:
         spaced.append(Text(f"{small_share(phylogeny.share_read)} of the weights were read", style=DIM))
@@ -72,50 +71,45 @@ def plain(renderable: RenderableType) -> str:
     return "".join(f"{line.rstrip()}\n" for line in captured.get().splitlines())
 
 
-def to_html(phylogeny: Phylogeny, *, evidence: bool = False) -> str:
-    """The drawing as one ``<pre>`` element with inline styles, as notebooks show it."""
-    console = Console(file=io.StringIO(), width=HTML_WIDTH, record=True, force_jupyter=False)
-    console.print(render(phylogeny, evidence=evidence), crop=False)
-    font = "font-family:Menlo,'DejaVu Sans Mono',Consolas,monospace;line-height:1.3"
-    return console.export_html(inline_styles=True, code_format=f'<pre style="{font}"><code>{{code}}</code></pre>')
+COVERAGE = "of the weights: share that could be compared"
+
+Rows = list[tuple[str, str]]
+"""Names, each with the words beside it."""
+
+
+def sections(phylogeny: Phylogeny) -> list[tuple[str, Rows]]:
+    """What is in no tree, never silently dropped, under its headings; empty ones are left out."""
+    models = {model.name: model for model in phylogeny.models}
+    copies = copies_of(phylogeny)
+    alone = [models[family.names[0]] for family in families(phylogeny) if not is_related(family)]
+    found = [
+        ("Related to no other model here", [(model.name, _about(model)) for model in alone]),
+        ("Same initialisation or missing ancestor", [(model.name, _about(model)) for model in undecided(phylogeny)]),
+        (
+            "Not compared",
+            [
+                (" = ".join([model.name, *copies.get(model.name, ())]), model.remark or "no reason is recorded")
+                for model in not_compared(phylogeny)
+            ],
+        ),
+        ("Skipped", [(skipped.path, skipped.reason) for skipped in phylogeny.skipped]),
+    ]
+    return [(title, rows) for title, rows in found if rows]
+
+
+def _about(model: ModelRecord) -> str:
+    return "; ".join(filter(None, (size_of(model), model.remark)))
 
 
 def _left_over(phylogeny: Phylogeny) -> Iterator[RenderableType]:
-    """What is in no tree, never silently dropped."""
-    models = {model.name: model for model in phylogeny.models}
-    copies = copies_of(phylogeny)
-    alone = [family.names[0] for family in families(phylogeny) if not is_related(family)]
-    yield from _section(
-        "Related to no other model here",
-        [
-            (name, "; ".join(filter(None, (size_of(models[name]), models[name].remark))))
-            for name in alone
-            if name in models
-        ],
-    )
-    yield from _section(
-        "Same initialisation or missing ancestor",
-        [(model.name, "; ".join(filter(None, (size_of(model), model.remark)))) for model in undecided(phylogeny)],
-    )
-    yield from _section(
-        "Not compared",
-        [
-            (" = ".join([model.name, *copies.get(model.name, ())]), model.remark or "no reason is recorded")
-            for model in not_compared(phylogeny)
-        ],
-    )
-    yield from _section("Skipped", [(skipped.path, skipped.reason) for skipped in phylogeny.skipped])
-
-
-def _section(title: str, rows: list[tuple[str, str]]) -> Iterator[RenderableType]:
-    if rows:
+    for title, rows in sections(phylogeny):
         heading = Text(f"{title}: {len(rows):,}", style="bold blue")
         lines = [Text.assemble((safe(name), NAME), (f"  {safe(words)}", DIM)) for name, words in rows]
         yield Group(heading, *(Padding(line, (0, 0, 0, 2), expand=False) for line in lines))
 
 
-def _legend(phylogeny: Phylogeny) -> Iterator[RenderableType]:
-    """What the marks mean, of those that are in the drawing."""
+def legend(phylogeny: Phylogeny, coverage: str = COVERAGE) -> Iterator[str]:
+    """What the marks mean, of those that are in the drawing, in one line; nothing where there are none."""
     claims: list[Edge | RelatedPair] = [*phylogeny.edges, *phylogeny.undirected]
     entries = [
         ("similarity: cosine of the compared weights", any(c.similarity is not None for c in claims)),
@@ -134,7 +128,7 @@ def _legend(phylogeny: Phylogeny) -> Iterator[RenderableType]:
         ("?: less likely than not", any(edge.is_weak for edge in phylogeny.edges)),
         ("~ related, direction undecided; p: p-value of the relatedness test", bool(phylogeny.undirected)),
         (
-            "of the weights: share that could be compared",
+            coverage,
             any(claim.coverage is not None and claim.coverage < 0.995 for claim in claims),
         ),
         (
@@ -146,4 +140,4 @@ def _legend(phylogeny: Phylogeny) -> Iterator[RenderableType]:
     ]
     shown = [words for words, used in entries if used]
     if shown:
-        yield Text("; ".join(shown), style=DIM)
+        yield "; ".join(shown)

@@ -146,21 +146,23 @@ def _doubts(ref: ModelRef, checkpoint: Checkpoint) -> list[Skipped]:
     return [Skipped(path=ref.path, reason=reason)] if reason else []
 
 
-def from_memory(models: Mapping[str, Mapping[str, Any]]) -> list[Opened]:
-    """Models given as arrays or state dicts by name, ready to be compared; contiguous arrays are not copied.
+def from_memory(models: Mapping[str, Any]) -> list[Opened]:
+    """Models given as arrays, state dicts or torch modules by name; contiguous arrays are not copied.
 
-    Raises UnsupportedFormatError, naming the model, for anything but a mapping of names to arrays of numbers.
+    Raises UnsupportedFormatError, naming the model, for anything but a mapping of names to arrays of numbers and what
+    has a ``state_dict()``.
     """
     return [(ModelRef(name=name, path="", parts=()), _in_memory(name, arrays)) for name, arrays in models.items()]
 
 
-def _in_memory(name: str, arrays: Mapping[str, Any]) -> Checkpoint:
+def _in_memory(name: str, model: Any) -> Checkpoint:
     where = f"model {name!r}"
+    arrays = model.state_dict() if callable(getattr(model, "state_dict", None)) else model
     if not isinstance(arrays, Mapping):
         raise UnsupportedFormatError(
             f"expected a mapping of tensor names to arrays, got {type(arrays).__name__}",
             path=where,
-            remedy="A torch module gives one with .state_dict().",
+            remedy="A torch module is taken too.",
         )
     try:
         return dequantised(MemoryCheckpoint(arrays))

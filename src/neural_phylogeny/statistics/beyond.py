@@ -37,6 +37,7 @@ def rows_beyond(tensor: AlignedTensor, checkpoints: Sequence[Checkpoint]) -> Arr
 def _has_more(tensor: AlignedTensor, source: TensorInfo) -> bool:
     """Whether a member has the columns that are compared, all rows from the first on, and more of them."""
     is_rows = tensor.is_matrix and not tensor.output_axis and not any(tensor.start)
+    is_rows = is_rows and source.view is None
     return is_rows and source.shape[1:] == tensor.stop[1:] and source.shape[0] >= tensor.stop[0] + FEWEST
 
 

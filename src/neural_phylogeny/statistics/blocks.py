@@ -7,7 +7,7 @@ change a single bit of what is computed from a block.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from neural_phylogeny.errors import CheckpointError
 from neural_phylogeny.formats import Checkpoint
+from neural_phylogeny.formats.views import read_view
 from neural_phylogeny.inputs import TensorInfo
 from neural_phylogeny.statistics.sampling import Part
 from neural_phylogeny.tensors.alignment import AlignedTensor
@@ -86,19 +87,35 @@ def _fill(
     tensor: AlignedTensor, source: TensorInfo, start: int, stop: int, checkpoint: Checkpoint, out: NDArray[np.float32]
 ) -> None:
     """Read values ``start:stop`` of one member; a box that leaves out columns is cut out of whole rows."""
+    if source.view is not None:
+        _fill_from(lambda first, found: read_view(checkpoint, source, first, found), tensor, source, start, stop, out)
+    else:
+        _fill_from(
+            lambda first, found: checkpoint.read_into(source.name, first, found), tensor, source, start, stop, out
+        )
+
+
+def _fill_from(
+    read_into: Callable[[int, NDArray[np.float32]], None],
+    tensor: AlignedTensor,
+    source: TensorInfo,
+    start: int,
+    stop: int,
+    out: NDArray[np.float32],
+) -> None:
     inner, box = source.shape[1:], tensor.shape
     if tensor.size == source.size or inner == box[1:]:
         first = tensor.start[0] * math.prod(inner) if tensor.size != source.size else 0
-        checkpoint.read_into(source.name, first + start, out)
+        read_into(first + start, out)
         return
     width, full_width = math.prod(box[1:]), math.prod(inner)
     first, last = start // width, -(-stop // width)
     if len(box) == 2 and last - first == 1:
         place = (tensor.start[0] + first) * full_width + tensor.start[1] + start - first * width
-        checkpoint.read_into(source.name, place, out)
+        read_into(place, out)
         return
     rows = np.empty((last - first, *inner), dtype=np.float32)
-    checkpoint.read_into(source.name, (tensor.start[0] + first) * full_width, rows.reshape(-1))
+    read_into((tensor.start[0] + first) * full_width, rows.reshape(-1))
     cut = tuple(slice(low, high) for low, high in zip(tensor.start[1:], tensor.stop[1:], strict=True))
     flat = rows[(slice(None), *cut)].reshape(-1)
     out[:] = flat[start - first * width : stop - first * width]

@@ -19,7 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from neural_phylogeny.errors import SavedFileError
-from neural_phylogeny.inputs import TensorInfo
+from neural_phylogeny.inputs import Fold, TensorInfo, View
 from neural_phylogeny.statistics.base import Arrays
 from neural_phylogeny.statistics.plan import SamplingPlan
 from neural_phylogeny.statistics.results import Statistics
@@ -119,6 +119,7 @@ def save(file: BinaryIO, saved: CachedStatistics) -> None:
                 "parameters": group.statistics.alignment.parameters.tolist(),
                 "in_matrices": group.statistics.alignment.in_matrices.tolist(),
                 "notes": group.statistics.alignment.notes,
+                "choices": _listed(group.statistics.alignment.choices),
                 "pairwise": sorted(group.statistics.pairwise),
                 "failures": list(group.statistics.failures.items()),
                 "batches": list(group.statistics.batches.items()),
@@ -218,7 +219,8 @@ def _whole(half: NDArray[Any]) -> NDArray[Any]:
 def _group(entry: Mapping[str, Any], joined: Mapping[str, NDArray[Any]]) -> Group:
     tensors = tuple(_tensor(tensor) for tensor in entry["tensors"])
     parameters, in_matrices = (np.array(entry[key], dtype=np.int64) for key in ("parameters", "in_matrices"))
-    alignment = Alignment(tensors, parameters, in_matrices, tuple(entry["notes"]))
+    choices = None if entry.get("choices") is None else np.array(entry["choices"], dtype=np.float64)
+    alignment = Alignment(tensors, parameters, in_matrices, tuple(entry["notes"]), choices)
     found = _split(len(tensors), entry["arrays"], joined)
     failures = {int(model): str(reason) for model, reason in entry["failures"]}
     batches = {int(model): int(seen) for model, seen in entry.get("batches", [])}
@@ -227,7 +229,7 @@ def _group(entry: Mapping[str, Any], joined: Mapping[str, NDArray[Any]]) -> Grou
 
 
 def _tensor(entry: Mapping[str, Any]) -> AlignedTensor:
-    sources = tuple(TensorInfo(**{**source, "shape": tuple(source["shape"])}) for source in entry["sources"])
+    sources = tuple(_source(source) for source in entry["sources"])
     return AlignedTensor(
         entry["name"],
         Role(entry["role"]),
@@ -238,4 +240,17 @@ def _tensor(entry: Mapping[str, Any]) -> AlignedTensor:
         sources,
         tuple(entry.get("sides", ())),
         tuple((a, b) for a, b in entry.get("links", ())),
+        entry.get("matched_by", "name"),
     )
+
+
+def _source(entry: Mapping[str, Any]) -> TensorInfo:
+    view = entry.get("view")
+    if view is not None:
+        fold = None if view["fold"] is None else Fold(**view["fold"])
+        view = View(**{**view, "split": tuple(view["split"]), "axes": tuple(view["axes"]), "fold": fold})
+    return TensorInfo(**{**entry, "shape": tuple(entry["shape"]), "view": view})
+
+
+def _listed(array: NDArray[np.float64] | None) -> list[list[float]] | None:
+    return None if array is None else array.tolist()

@@ -1,19 +1,21 @@
 """Large collections: which models could be related at all, by a small sample of each.
 
-All pairs of 2,000 models cannot be compared on every tensor; but unrelated models of one architecture have a
-cosine near zero already on a few thousand values. Groups found here are measured in full, each on its own.
+All pairs of 2,000 models cannot be compared on every tensor; but unrelated models have a cosine near zero already on a
+few thousand values. Groups found here are measured in full, each on its own. `nphylo lab table candidates` measures how
+many related pairs are skipped.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
 from neural_phylogeny.formats import Checkpoint
 from neural_phylogeny.statistics.blocks import BLOCK, Block, read_block
-from neural_phylogeny.tensors.alignment import Alignment
+from neural_phylogeny.tensors.alignment import AlignedTensor, Alignment
 
 SAMPLE = 1 << 15
 """Values of a model in its sample, over all its matrices."""
@@ -21,51 +23,90 @@ SAMPLE = 1 << 15
 FEWEST = 256
 """Fewest values taken of a matrix."""
 
-NOISE = 3.0
-"""Standard deviations of the cosine of unrelated values that a candidate must exceed."""
+STRETCHES = 4
+"""Places of a matrix that they are taken from: rows that were pruned leave zeros in some of them."""
+
+NOISE = 4.0
+"""Standard deviations of the cosine of unrelated values that a candidate must exceed, over all matrices."""
+
+ONE_MATRIX = 0.5
+"""Cosine in a single matrix from which on a pair is a candidate, whatever the others say: one identical kernel among
+many new ones proves a relation. Unrelated values reach it in 8 standard deviations of ``FEWEST`` of them."""
 
 
-def sample(checkpoints: Sequence[Checkpoint], alignment: Alignment) -> tuple[NDArray[np.float32], NDArray[np.bool_]]:
-    """A few values from the middle of every matrix: ``(n_models, n_values)``, and which were there.
+@dataclass(frozen=True)
+class Sampled:
+    """What a sample of every model shows of each pair, ``(n_models, n_models)`` each.
 
-    Of every matrix in one length, so that none drowns the others. The boxes of pairs are sampled, those of two shapes
-    too, so that relatives of other shapes are found.
-
-    Reads at most one block a matrix and model, less than a hundredth of a large model.
+    Attributes
+    ----------
+    product : array
+        Inner product of the sampled values, each matrix scaled to a mean square of one.
+    common : array
+        Number of values that both models have.
+    clear : array of bool
+        Whether the cosine in some matrix is above ``ONE_MATRIX``.
     """
-    matrices = [tensor for tensor in alignment.tensors if tensor.is_matrix]
-    each = max(FEWEST, SAMPLE // max(len(matrices), 1))
+
+    product: NDArray[np.float64]
+    common: NDArray[np.int64]
+    clear: NDArray[np.bool_]
+
+
+def sample(checkpoints: Sequence[Checkpoint], alignment: Alignment, most: int = SAMPLE) -> Sampled:
+    """Compare a few values of every matrix, from ``STRETCHES`` evenly spread places of it.
+
+    Every matrix is scaled to one length, so that none drowns the others. The boxes of pairs are sampled, those of two
+    shapes too, so that relatives of other shapes are found.
+
+    A pair is compared on about ``most`` values, or on ``FEWEST`` of each matrix if that is more, whatever the other
+    models are. O(n_models^2) a value.
+    """
     n = alignment.n_models
-    columns, present = [], []
+    found = Sampled(np.zeros((n, n)), np.zeros((n, n), dtype=np.int64), np.zeros((n, n), dtype=bool))
+    matrices = [tensor for tensor in alignment.tensors if tensor.is_matrix]
+    n_matrices = _matrices_of(matrices, n)
     for tensor in matrices:
-        count = min(each, tensor.size, BLOCK)
-        start = (tensor.size - count) // 2
-        buffer = np.empty(len(tensor.members) * count, dtype=np.float32)
-        found = read_block(tensor, Block(0, start, start + count), checkpoints, buffer, {})
-        length = np.sqrt(np.square(found, dtype=np.float64).mean(axis=1, keepdims=True))
+        each = max(FEWEST, most // max(n_matrices[member] for member in tensor.members))
+        values = _read(tensor, each, checkpoints)
+        length = np.sqrt(np.square(values, dtype=np.float64).mean(axis=1, keepdims=True))
         usable: NDArray[np.bool_] = np.isfinite(length[:, 0]) & (length[:, 0] > 0)
-        values = np.zeros((n, count), dtype=np.float32)
-        scaled = found[usable] / length[usable].astype(np.float32)
-        values[np.array(tensor.members)[usable]] = scaled
-        columns.append(values)
-        held = np.zeros((n, count), dtype=bool)
-        held[np.array(tensor.members)[usable]] = True
-        present.append(held)
-    empty = np.zeros((n, 0))
-    return np.concatenate([empty.astype(np.float32), *columns], 1), np.concatenate([empty.astype(bool), *present], 1)
+        scaled = values[usable] / length[usable].astype(np.float32)
+        product, size = np.dot(scaled, scaled.T), scaled.shape[1]
+        at = np.ix_(*(np.array(tensor.members)[usable],) * 2)
+        found.product[at] += product
+        found.common[at] += size
+        if size >= FEWEST // 2:
+            found.clear[at] |= np.abs(product) > ONE_MATRIX * size
+    return found
 
 
-def candidates(values: NDArray[np.float32], present: NDArray[np.bool_]) -> NDArray[np.bool_]:
-    """Pairs whose sampled cosine exceeds what unrelated values reach: ``(n, n_values)`` -> ``(n, n)``.
+def _matrices_of(matrices: Sequence[AlignedTensor], n: int) -> list[int]:
+    """How many of each model's matrices are compared with some other model."""
+    names = [set[str]() for _ in range(n)]
+    for tensor in matrices:
+        for member, source in zip(tensor.members, tensor.sources, strict=True):
+            names[member].add(source.name)
+    return [len(found) for found in names]
 
-    Cosines are taken on the values both models have. Generous on purpose: an unrelated model that passes costs time, a
-    relative that does not is lost.
+
+def _read(tensor: AlignedTensor, each: int, checkpoints: Sequence[Checkpoint]) -> NDArray[np.float32]:
+    """About ``each`` values of every member, ``(n_members, n_values)``."""
+    count = min(each, tensor.size, BLOCK)
+    stretches = STRETCHES if count < tensor.size else 1
+    size = count // stretches
+    starts = np.linspace(0, tensor.size - size, stretches).astype(np.int64).tolist()
+    buffer = np.empty(len(tensor.members) * size, dtype=np.float32)
+    parts = [read_block(tensor, Block(0, at, at + size), checkpoints, buffer, {}).copy() for at in starts]
+    return np.concatenate(parts, axis=1)
+
+
+def candidates(sampled: Sampled, noise: float = NOISE) -> NDArray[np.bool_]:
+    """Pairs whose sampled cosine exceeds what unrelated values reach, in all matrices or clearly in one: ``(n, n)``.
+
+    Generous on purpose: an unrelated model that passes costs time, a relative that does not is lost.
     """
-    held = present.astype(np.float32)
-    product, common = values @ values.T, held @ held.T
-    norm = np.square(values) @ held.T
-    scale = np.sqrt(norm * norm.T)
-    cosine = np.divide(product, scale, out=np.zeros_like(product), where=scale > 0)
-    found: NDArray[np.bool_] = np.abs(cosine) > NOISE / np.sqrt(np.maximum(common, 1.0))
+    found: NDArray[np.bool_] = np.abs(sampled.product) > noise * np.sqrt(np.maximum(sampled.common, 1))
+    found |= sampled.clear
     np.fill_diagonal(found, False)
     return found

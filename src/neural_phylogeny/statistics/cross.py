@@ -23,7 +23,14 @@ from numpy.typing import NDArray
 
 from neural_phylogeny.statistics.base import Arrays, Statistic, total
 from neural_phylogeny.statistics.blocks import Block, count_blocks
+from neural_phylogeny.statistics.moments import mantissa_bits
 from neural_phylogeny.tensors.alignment import AlignedTensor
+
+COARSE = 11
+"""Mantissa bits of the finest format that weights are rounded to: 10 for float16, and one for scaled weights."""
+
+FINER = 2
+"""Mantissa bits that a model needs beyond those of another for the other to be its rounding."""
 
 
 class Cross(Statistic):
@@ -31,7 +38,9 @@ class Cross(Statistic):
 
     ``product[i, j]`` of w_i w_j, ``second[i, j]`` of w_i^2 w_j^2, ``third[i, j]`` of w_i^3 w_j, ``square[i, j]`` of
     (w_i - w_j)^2, ``fourth[i, j]`` of (w_i - w_j)^4; the number of entries that are zero in both models,
-    ``zeros[i, j]``, and equal in both, ``equal[i, j]`` (0 and -0 are equal, what is not finite equals nothing).
+    ``zeros[i, j]``, and equal in both, ``equal[i, j]`` (0 and -0 are equal, what is not finite equals nothing); and
+    where w_j needs fewer mantissa bits than w_i, the number of entries where w_j is w_i rounded to that many,
+    ``rounded[i, j]``.
     ``count`` says how many values were seen, ``(n_members,)``.
 
     The sample is every k-th value of some of the blocks that ``Moments`` measures, at the same positions in every
@@ -41,7 +50,7 @@ class Cross(Statistic):
     """
 
     name = "cross"
-    pairwise = ("product", "second", "third", "square", "fourth", "zeros", "equal")
+    pairwise = ("product", "second", "third", "square", "fourth", "zeros", "equal", "rounded")
 
     def measure(self, tensor: AlignedTensor, block: Block, values: NDArray[np.float32]) -> Arrays:
         """Sums over the sample of one block."""
@@ -58,7 +67,7 @@ class Cross(Statistic):
         """Sums over the sampled blocks."""
         seen = [part for part in parts if part]
         result: Arrays = {key: total(seen, key) for key in seen[0]} if seen else {}
-        return result | {key: result[key].astype(np.int32) for key in ("zeros", "equal") if key in result}
+        return result | {key: result[key].astype(np.int32) for key in ("zeros", "equal", "rounded") if key in result}
 
 
 def cross_sums(values: NDArray[np.float64]) -> Arrays:
@@ -81,5 +90,22 @@ def cross_sums(values: NDArray[np.float64]) -> Arrays:
         "fourth": fourth,
         "zeros": np.dot(zero, zero.T),
         "equal": equal,
+        "rounded": _rounded(values),
         "count": np.full(n, n_values),
     }
+
+
+def _rounded(values: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Number of values where j is i rounded to nearest, ties to even, with the mantissa bits that j needs."""
+    bits = mantissa_bits(values.astype(np.float32))
+    found = np.zeros((len(values),) * 2)
+    coarse = [j for j in np.flatnonzero((bits > 0) & (bits <= COARSE)) if (bits > bits[j] + FINER).any()]
+    if not coarse:
+        return found
+    finer = np.flatnonzero(bits > bits[coarse].min() + FINER)
+    mantissas, exponents = np.frexp(values[finer])
+    for b in np.unique(bits[coarse]):
+        nearest = np.ldexp(np.rint(np.ldexp(mantissas, int(b) + 1)), exponents - int(b) - 1)
+        for j in (j for j in coarse if bits[j] == b):
+            found[finer, j] = np.where(bits[finer] > b + FINER, np.count_nonzero(nearest == values[j], axis=1), 0)
+    return found

@@ -97,7 +97,8 @@ class Statistics:
             tensors.append(replace(box, members=tuple(position[model] for model in box.members)))
             arrays.append({key: taken(array, rows, key in self.pairwise) for key, array in found.items()})
         whole, chosen = self.alignment, list(models)
-        alignment = Alignment(tuple(tensors), whole.parameters[chosen], whole.in_matrices[chosen], whole.notes)
+        choices = None if whole.choices is None else whole.choices[np.ix_(chosen, chosen)]
+        alignment = Alignment(tuple(tensors), whole.parameters[chosen], whole.in_matrices[chosen], whole.notes, choices)
         failures = {position[model]: reason for model, reason in self.failures.items() if model in position}
         batches = {position[model]: seen for model, seen in self.batches.items() if model in position}
         return Statistics(alignment, tuple(arrays), self.pairwise, failures, batches)

@@ -1,26 +1,27 @@
 """The same tensors in several models: every two layouts are aligned as a pair, and what they share is read once.
 
-Two layouts correspond by name or, if names find too little, by shape and order; nothing else has a part in it. Boxes
-gather the tensors that several pairs compare alike, so that each is read once for all of them. Whether models are
-related is decided on the boxes of pairs, all else of the boxes of a family.
+Two layouts correspond by name or, if names find too little, by role, by shape and order, in any layout that frameworks
+use; where that leaves a choice the values of the two models decide. Nothing else has a part in it. Boxes gather the
+tensors that several pairs compare alike, so that each is read once for all of them. Whether models are related is
+decided on the boxes of pairs, all else of the boxes of a family.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
-from itertools import combinations
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
 
 from neural_phylogeny.inputs import TensorInfo
 from neural_phylogeny.tensors.boxes import AlignedTensor, Pairs
-from neural_phylogeny.tensors.correspondence import Correspondence, correspond
 from neural_phylogeny.tensors.cuts import Form, Held, family_boxes, pair_boxes
-from neural_phylogeny.tensors.layouts import Layout, kinds_of, size_step
+from neural_phylogeny.tensors.layouts import Layout, size_step
+from neural_phylogeny.tensors.notes import notes
+from neural_phylogeny.tensors.pairing import Matched, Samples, matched_kinds
 from neural_phylogeny.tensors.roles import Role
-from neural_phylogeny.tensors.slots import Slot, slots
+from neural_phylogeny.tensors.slots import Slot, family_slots, slots
 
 __all__ = ["AlignedTensor", "Alignment", "align", "align_pairs"]
 
@@ -37,6 +38,7 @@ class Alignment:
     parameters: NDArray[np.int64]
     in_matrices: NDArray[np.int64]
     notes: tuple[str, ...]
+    choices: NDArray[np.float64] | None = None
 
     @property
     def n_models(self) -> int:
@@ -69,7 +71,9 @@ class Alignment:
         return np.divide(common, sizes, out=np.ones(common.shape), where=sizes > 0)
 
 
-def align(models: Sequence[Mapping[str, TensorInfo]], names: Sequence[str]) -> Alignment:
+def align(
+    models: Sequence[Mapping[str, TensorInfo]], names: Sequence[str], samples: Samples | None = None
+) -> Alignment:
     """Find the same tensors in the models of one family, in boxes that do not overlap.
 
     Parameters
@@ -78,6 +82,8 @@ def align(models: Sequence[Mapping[str, TensorInfo]], names: Sequence[str]) -> A
         The tensors of each model, in stored order.
     names : sequence of str
         The models' names, for the notes.
+    samples : sequence of Sampler, optional
+        Of each model its values, which decide where names, shapes and order leave a choice.
 
     Returns
     -------
@@ -86,84 +92,79 @@ def align(models: Sequence[Mapping[str, TensorInfo]], names: Sequence[str]) -> A
 
     Notes
     -----
-    Costs no read. Linear in the number of tensors for models of one layout, quadratic in the number of layouts. See
-    ``correspondence.correspond`` for what breaks it.
+    Costs no read where names agree, else at most a sample of each tensor, see ``samples``. Linear in the number of
+    tensors for models of one layout, quadratic in the number of layouts.
     """
-    return _aligned(models, names, lambda held, _: family_boxes(held), apart=False)
+    return _aligned(models, names, samples, _of_family, lambda held, _: family_boxes(held))
 
 
-def align_pairs(models: Sequence[Mapping[str, TensorInfo]], names: Sequence[str]) -> Alignment:
+def align_pairs(
+    models: Sequence[Mapping[str, TensorInfo]], names: Sequence[str], samples: Samples | None = None
+) -> Alignment:
     """The same for models that may be unrelated: every two are compared as if they were alone.
 
     Boxes overlap and say for which pairs they count.
     """
-    return _aligned(models, names, pair_boxes)
+    return _aligned(models, names, samples, slots, pair_boxes)
+
+
+def _of_family(layouts: Sequence[Layout], matched: Matched) -> list[Slot]:
+    return [slot for slot in family_slots(layouts, matched) if not slot.is_apart]
 
 
 def _aligned(
     models: Sequence[Mapping[str, TensorInfo]],
     names: Sequence[str],
+    samples: Samples | None,
+    gathered: Callable[[Sequence[Layout], Matched], Sequence[Slot]],
     cut: Callable[[Held, Pairs | None], Iterable[AlignedTensor]],
-    apart: bool = True,
 ) -> Alignment:
     layouts = [Layout.of(model) for model in models]
-    kinds = kinds_of(layouts)
-    matched = {
-        (a, b): correspond(layouts[kinds[a][0]], layouts[kinds[b][0]]) for a, b in combinations(range(len(kinds)), 2)
-    }
+    kinds, matched = matched_kinds(layouts, samples)
     tensors = [
         box
-        for slot in slots([layouts[members[0]] for members in kinds], matched)
-        if apart or not slot.is_apart
+        for slot in gathered([layouts[members[0]] for members in kinds], matched)
         for box in cut(*_held(slot, layouts, kinds))
     ]
     parameters = np.array([layout.parameters for layout in layouts], dtype=np.int64)
     in_matrices = np.array([layout.in_matrices for layout in layouts], dtype=np.int64)
-    return Alignment(tuple(tensors), parameters, in_matrices, tuple(_notes(layouts, kinds, matched, names)))
+    choices = np.zeros((len(layouts),) * 2)
+    for (a, b), found in matched.items():
+        choices[np.ix_(kinds[a], kinds[b])] = found.choices
+        choices[np.ix_(kinds[b], kinds[a])] = found.choices
+    return Alignment(
+        tuple(tensors),
+        parameters,
+        in_matrices,
+        tuple(notes(layouts, kinds, matched, names)),
+        choices if choices.any() else None,
+    )
 
 
 def _held(slot: Slot, layouts: Sequence[Layout], kinds: Sequence[Sequence[int]]) -> tuple[Held, Pairs | None]:
     """The tensor of a slot in the models that hold it, and which of those correspond; None where all do."""
-    kind_of = {model: kind for kind in slot.keys for model in kinds[kind]}
+    kind_of = {model: kind for kind in slot.sources for model in kinds[kind]}
     models = sorted(kind_of)
-    forms = {}
-    for kind, key in slot.keys.items():
+    forms, read = {}, {}
+    for kind, source in slot.sources.items():
         layout = layouts[kinds[kind][0]]
-        tensor = layout.tensors[key]
-        forms[kind] = Form(tensor.shape, tensor.output_axis, layout.roles[key], size_step(layout.parameters))
-    held = Held(
-        slot.name,
-        {model: layouts[model].tensors[slot.keys[kind_of[model]]] for model in models},
-        {model: forms[kind_of[model]] for model in models},
-    )
+        forms[kind] = Form(source.shape, source.output_axis, layout.roles[source.key], size_step(layout.parameters))
+    for model in models:
+        source = slot.sources[kind_of[model]]
+        stored = layouts[model].tensors[source.key]
+        is_stored = source.view is None
+        read[model] = (
+            stored
+            if is_stored
+            else replace(stored, shape=source.shape, output_axis=source.output_axis, view=source.view)
+        )
+    held = Held(slot.name, read, {model: forms[kind_of[model]] for model in models}, slot.by)
     if slot.links is None:
         return held, None
-    row = {kind: k for k, kind in enumerate(slot.keys)}
-    linked: Pairs = np.eye(len(row), dtype=bool) & (not slot.is_apart)
+    row = {kind: k for k, kind in enumerate(slot.sources)}
+    own = [kind in slot.own and not slot.is_apart for kind in slot.sources]
+    linked: Pairs = np.diag(np.array(own, dtype=bool))
     for a, b in slot.links:
         linked[row[a], row[b]] = linked[row[b], row[a]] = True
     rows = [row[kind_of[model]] for model in models]
     return held, linked[np.ix_(rows, rows)]
-
-
-def _notes(
-    layouts: Sequence[Layout],
-    kinds: Sequence[Sequence[int]],
-    matched: Mapping[tuple[int, int], Correspondence],
-    names: Sequence[str],
-) -> Iterator[str]:
-    """One sentence for each model that nobody matches by name, on the layout that matches it best by order."""
-    best: dict[int, tuple[int, int, int]] = {}
-    by_name = {kind for pair, found in matched.items() if found.renamed is None and found.found for kind in pair}
-    for (a, b), found in matched.items():
-        if found.renamed is not None:
-            rarer, other = sorted((a, b), key=lambda kind: (len(kinds[kind]), -kind))
-            if rarer in by_name and other not in by_name:
-                rarer, other = other, rarer
-            best[rarer] = max(best.get(rarer, (0, 0, 0)), (found.found, len(found.renamed), -other))
-    for kind, (_, n_matched, other) in sorted(best.items()):
-        for model in kinds[kind]:
-            yield (
-                f"{names[model]}: names differ from those of {names[kinds[-other][0]]}, {n_matched} of "
-                f"{len(layouts[model].tensors)} tensors matched by shape and order"
-            )

@@ -22,7 +22,8 @@ class AlignedTensor:
 
     ``members`` are model indices, ascending, and ``sources`` what each of them calls the tensor. ``output_axis`` is
     None where the members disagree on it. The box counts for two members whose ``sides`` are among the ``links``, for
-    all where there are none.
+    all where there are none. ``matched_by`` says what pairs the tensors: ``"name"``, ``"role"``, ``"order"`` or
+    ``"values"``.
     """
 
     name: str
@@ -34,6 +35,7 @@ class AlignedTensor:
     sources: tuple[TensorInfo, ...]
     sides: tuple[int, ...] = ()
     links: tuple[tuple[int, int], ...] = ()
+    matched_by: str = "name"
 
     @property
     def shape(self) -> tuple[int, ...]:
@@ -49,6 +51,12 @@ class AlignedTensor:
     def is_matrix(self) -> bool:
         """Whether the box can prove relatedness: a matrix of at least two units and two inputs."""
         return self.role in (Role.KERNEL, Role.BOUNDARY) and (min(matrix_shape(self.shape, self.output_axis or 0)) >= 2)
+
+    @property
+    def layout(self) -> str:
+        """How members are read to compare with others; empty where all are as stored."""
+        views = {source.view for source in self.sources}
+        return " and ".join(sorted({view.layout for view in views if view is not None}))
 
     @property
     def pairs(self) -> Pairs:

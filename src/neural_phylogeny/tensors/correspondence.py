@@ -1,97 +1,86 @@
-"""Which tensor of one layout is which of another: a question about two layouts, whatever else there is."""
+"""Which tensor of one layout is which of another: a question about two models, whatever else there is."""
 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping
-from dataclasses import dataclass
-from difflib import SequenceMatcher
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 
+from neural_phylogeny.inputs import TensorInfo
 from neural_phylogeny.tensors.layouts import Layout
 
-ENOUGH_BY_NAME = 0.5
-"""Share of the smaller layout's parameters that must be found by name and shape before order is not tried."""
+BY_NAME, BY_ROLE, BY_ORDER, BY_VALUES = "name", "role", "order", "values"
+"""What a pairing of tensors rests on: equal names; names that mean the same; shape and place; the values alone."""
 
-ENOUGH_BY_ORDER = 0.25
-"""Share of the smaller layout's parameters that order must find before it is believed over names."""
+
+@dataclass(frozen=True, slots=True)
+class Match:
+    """A tensor of a first layout and one of a second that are compared, each as it is read, and what says so."""
+
+    key: str
+    other: str
+    first: TensorInfo
+    second: TensorInfo
+    by: str
+
+    @property
+    def layout(self) -> str:
+        """How one of the two is read to compare with the other; empty where both are as stored."""
+        views = (tensor.view for tensor in (self.first, self.second))
+        return " and ".join(view.layout for view in views if view is not None)
+
+    @property
+    def flipped(self) -> Match:
+        """The same seen from the second layout."""
+        return Match(self.other, self.key, self.second, self.first, self.by)
 
 
 @dataclass(frozen=True)
 class Correspondence:
-    """The tensors of a first layout and those of a second that are compared with them, one to one.
+    """The tensors of a first layout and those of a second that are compared with them.
 
-    ``renamed`` is None where equal names correspond, and shapes may differ; ``found`` counts the parameters in tensors
-    of equal shape.
+    ``matches`` is None where equal names correspond as they are, and shapes may differ; ``found`` counts the
+    parameters in tensors of equal shape. ``choices`` is the natural logarithm of the number of alignments among which
+    the values chose; 0 where they were not asked.
     """
 
-    renamed: Mapping[str, str] | None
+    matches: tuple[Match, ...] | None
     found: int
+    choices: float = 0.0
 
-    def pairs(self, first: Layout, second: Layout) -> Mapping[str, str]:
-        """Names in the second layout by those in the first."""
-        if self.renamed is not None:
-            return self.renamed
-        return {key: key for key in first.tensors if key in second.tensors}
+    def pairs(self, first: Layout, second: Layout) -> Sequence[Match]:
+        """What is compared with what."""
+        if self.matches is not None:
+            return self.matches
+        return [
+            Match(key, key, tensor, second.tensors[key], BY_NAME)
+            for key, tensor in first.tensors.items()
+            if key in second.tensors
+        ]
+
+    @property
+    def flipped(self) -> Correspondence:
+        """The same seen from the second layout."""
+        if self.matches is None:
+            return self
+        return replace(self, matches=tuple(match.flipped for match in self.matches))
+
+    @property
+    def is_by_name(self) -> bool:
+        """Whether all names are equal that correspond."""
+        return self.matches is None or all(match.by == BY_NAME for match in self.matches)
 
 
-def correspond(first: Layout, second: Layout) -> Correspondence:
-    """The tensors of two layouts that correspond: by name or, if names find too little, by shape and order.
+def summary(matches: Sequence[tuple[str, str]]) -> str:
+    """What pairings rest on, each given as ``(by, layout)``, as words.
 
-    Linear in the number of tensors by name, quadratic by shape and order. Order breaks where equal shapes were
-    reordered between two formats.
+    Examples
+    --------
+    >>> summary([("name", ""), ("role", "transposed"), ("role", "transposed")])
+    '1 by name, 2 by role; 2 transposed'
     """
-    total = min(first.parameters, second.parameters)
-    named = _found_by_name(first, second)
-    if named < ENOUGH_BY_NAME * total:
-        least = max(named, ENOUGH_BY_ORDER * total)
-        if _most_by_shape(first, second) > least:
-            pairs = _match_by_order(first, second)
-            found = sum(first.tensors[key].size for key in pairs)
-            if found > least:
-                return Correspondence(pairs, found)
-    return Correspondence(None, named)
-
-
-def _found_by_name(first: Layout, second: Layout) -> int:
-    """Parameters that both hold under the same name and in the same shape."""
-    return sum(first.tensors[key].size for key, _ in first.named_shapes & second.named_shapes)
-
-
-def _most_by_shape(first: Layout, second: Layout) -> int:
-    """Parameters in tensors of equal matrix shape: no correspondence of equal shapes finds more."""
-    common = first.shape_counts & second.shape_counts
-    return sum(units * inputs * n for (units, inputs), n in common.items())
-
-
-def _match_by_order(first: Layout, second: Layout) -> dict[str, str]:
-    """Pairs of keys whose matrices have equal shapes in the same order, then shapes unique among the rest.
-
-    Convolutions and their unrolled matrices count as equal. Vectors are paired only when both layouts have as
-    many: a batch norm folded into its convolution leaves no vector that means the same.
-    """
-    pairs: dict[str, str] = {}
-    for is_vector in (False, True):
-        left, right = (
-            {key: shape for key, shape in layout.matrix_shapes.items() if (shape[1] == 1) == is_vector}
-            for layout in (first, second)
-        )
-        if not is_vector or len(left) == len(right):
-            pairs |= _match_sequences(left, right)
-    return pairs
-
-
-def _match_sequences(left: dict[str, tuple[int, int]], right: dict[str, tuple[int, int]]) -> dict[str, str]:
-    keys, others = list(left), list(right)
-    matcher = SequenceMatcher(None, list(left.values()), list(right.values()), autojunk=False)
-    pairs = {
-        keys[block.a + i]: others[block.b + i] for block in matcher.get_matching_blocks() for i in range(block.size)
-    }
-    used = set(pairs.values())
-    rest = {key: shape for key, shape in left.items() if key not in pairs}
-    rest_of_others = {other: shape for other, shape in right.items() if other not in used}
-    counts, counts_of_others = Counter(rest.values()), Counter(rest_of_others.values())
-    by_shape = {shape: other for other, shape in rest_of_others.items()}
-    for key, shape in rest.items():
-        if counts[shape] == counts_of_others[shape] == 1:
-            pairs[key] = by_shape[shape]
-    return pairs
+    by = Counter(by for by, _ in matches)
+    layouts = Counter(layout for _, layout in matches if layout)
+    first = ", ".join(f"{by[how]} by {how}" for how in (BY_NAME, BY_ROLE, BY_ORDER, BY_VALUES) if by[how])
+    second = ", ".join(f"{count} {layout}" for layout, count in layouts.most_common())
+    return "; ".join(filter(None, (first, second)))

@@ -61,11 +61,12 @@ class Held:
     name: str
     sources: Mapping[int, TensorInfo]
     forms: Mapping[int, Form]
+    by: str = "name"
 
     def of(self, models: Iterable[int]) -> Held:
         """The same tensor of some of the models."""
         chosen = sorted(models)
-        return Held(self.name, {m: self.sources[m] for m in chosen}, {m: self.forms[m] for m in chosen})
+        return Held(self.name, {m: self.sources[m] for m in chosen}, {m: self.forms[m] for m in chosen}, self.by)
 
     def by_form(self) -> dict[Form, list[int]]:
         """Models of each form."""
@@ -77,7 +78,8 @@ class Held:
     def box(self, start: tuple[int, ...], stop: tuple[int, ...], axis: int | None) -> AlignedTensor:
         """A box of this tensor that counts for all of its holders."""
         role = _role(form.role for form in self.forms.values())
-        return AlignedTensor(self.name, role, start, stop, axis, tuple(self.sources), tuple(self.sources.values()))
+        members, sources = tuple(self.sources), tuple(self.sources.values())
+        return AlignedTensor(self.name, role, start, stop, axis, members, sources, matched_by=self.by)
 
 
 def pair_boxes(held: Held, linked: Pairs | None = None) -> Iterator[AlignedTensor]:

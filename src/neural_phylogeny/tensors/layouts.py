@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import hashlib
 import math
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from functools import cached_property
+from itertools import pairwise
 
+from neural_phylogeny.formats.keras import output_axis
 from neural_phylogeny.inputs import TensorInfo
 from neural_phylogeny.tensors.names import canonical_names
+from neural_phylogeny.tensors.neutral import PARTS_OF, neutral_names
+from neural_phylogeny.tensors.norms import Norm, norms_of
 from neural_phylogeny.tensors.roles import Role, is_float, matrix_shape, role_of
 
 WHOLE = 1 << 24
@@ -25,6 +30,7 @@ class Layout:
 
     tensors: Mapping[str, TensorInfo]
     roles: Mapping[str, Role]
+    norms: Mapping[str, Norm] = field(default_factory=dict)
 
     @classmethod
     def of(cls, model: Mapping[str, TensorInfo]) -> Layout:
@@ -36,12 +42,40 @@ class Layout:
             for key, tensor, role in named
             if tensor.size > 0 and role is not Role.BUFFER and is_float(tensor.dtype)
         ]
-        return cls({key: tensor for key, tensor, _ in kept}, {key: role for key, _, role in kept})
+        tensors = {key: _by_convention(tensor) for key, tensor, _ in kept}
+        return cls(tensors, {key: role for key, _, role in kept}, norms_of(keys, list(model.values())))
 
     @cached_property
-    def signature(self) -> tuple[tuple[str, tuple[int, ...], int, Role], ...]:
+    def paths(self) -> dict[str, tuple[str, ...]]:
+        """Names that no framework shapes, by canonical name."""
+        return dict(zip(self.tensors, neutral_names([t.name for t in self.tensors.values()]), strict=True))
+
+    @cached_property
+    def by_path(self) -> dict[tuple[str, ...], str]:
+        """Canonical names by those that no framework shapes."""
+        return {path: key for key, path in self.paths.items()}
+
+    @cached_property
+    def next_to(self) -> dict[str, str]:
+        """The tensor that is stored after each."""
+        return dict(pairwise(self.tensors))
+
+    @cached_property
+    def units_last(self) -> bool:
+        """Whether most values in matrices are stored inputs first, as Keras and Flax do."""
+        last = sum(t.size for t in self.tensors.values() if len(t.shape) > 1 and t.output_axis)
+        return 2 * last > sum(t.size for t in self.tensors.values() if len(t.shape) > 1)
+
+    @cached_property
+    def signature(self) -> tuple[object, ...]:
         """Equal for two models whose tensors correspond one to one by name, whole."""
-        return tuple((key, t.shape, t.output_axis, self.roles[key]) for key, t in self.tensors.items())
+        named = [(key, t.shape, t.output_axis, self.roles[key]) for key, t in self.tensors.items()]
+        return (*named, *self.norms.values())
+
+    @cached_property
+    def digest(self) -> str:
+        """A text that is equal for equal signatures."""
+        return hashlib.blake2b(repr(self.signature).encode(), digest_size=16).hexdigest()
 
     @cached_property
     def named_shapes(self) -> frozenset[tuple[str, tuple[int, ...]]]:
@@ -54,9 +88,25 @@ class Layout:
         return {key: matrix_shape(tensor.shape, tensor.output_axis) for key, tensor in self.tensors.items()}
 
     @cached_property
-    def shape_counts(self) -> Counter[tuple[int, int]]:
-        """How many tensors there are of each matrix shape."""
-        return Counter(self.matrix_shapes.values())
+    def size_counts(self) -> Counter[int]:
+        """How many tensors there are of each size."""
+        return Counter(tensor.size for tensor in self.tensors.values())
+
+    @cached_property
+    def has_fused(self) -> bool:
+        """Whether some tensor is named as one of several projections in one matrix."""
+        return any(len(path) > 1 and path[-2] in PARTS_OF for path in self.paths.values())
+
+    @cached_property
+    def channels(self) -> dict[str, int]:
+        """Of each matrix that comes right after a convolution, the units of that convolution."""
+        found, last = {}, 0
+        for key, tensor in self.tensors.items():
+            if len(tensor.shape) > 2:
+                last = tensor.shape[tensor.output_axis]
+            elif len(tensor.shape) == 2:
+                found[key], last = last, 0
+        return found
 
     @cached_property
     def parameters(self) -> int:
@@ -67,6 +117,13 @@ class Layout:
     def in_matrices(self) -> int:
         """Number of trained values that lie in matrices."""
         return sum(t.size for key, t in self.tensors.items() if self.roles[key] is not Role.VECTOR)
+
+
+def _by_convention(tensor: TensorInfo) -> TensorInfo:
+    """A tensor with the output axis that its name implies, where the file does not say: Flax kernels are units last."""
+    if tensor.output_axis or len(tensor.shape) < 2 or not tensor.name.removesuffix(":0").endswith("kernel"):
+        return tensor
+    return replace(tensor, output_axis=output_axis(tensor.name, tensor.shape))
 
 
 def kinds_of(layouts: Sequence[Layout]) -> list[list[int]]:

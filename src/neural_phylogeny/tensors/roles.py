@@ -35,6 +35,10 @@ _BOUNDARY = re.compile(
 )
 
 
+STATES = "batch_stats"
+"""The collection in which Flax keeps what a batch norm has seen; its names alone are those of weights."""
+
+
 def role_of(tensor: TensorInfo) -> Role:
     """Role of one tensor.
 
@@ -45,6 +49,8 @@ def role_of(tensor: TensorInfo) -> Role:
     >>> role_of(TensorInfo(name="bn1.num_batches_tracked", shape=(), dtype="int64")).value
     'buffer'
     """
+    if STATES in tensor.name.replace("/", ".").split("."):
+        return Role.BUFFER
     if not is_float(tensor.dtype) or _BUFFER.search(tensor.name) or _TABLE.search(tensor.name):
         return Role.BUFFER
     if min(matrix_shape(tensor.shape, tensor.output_axis)) < 2:

@@ -6,18 +6,13 @@ from collections.abc import Mapping
 from pathlib import Path
 
 import numpy as np
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.figure import Figure
 
 from neural_phylogeny.atomic_files import replacing
-from neural_phylogeny.errors import MissingExtraError
 from neural_phylogeny.evaluation.rates import Calibration
 from neural_phylogeny.lab.bench.aggregate import summarise
 from neural_phylogeny.lab.bench.report import LOWER_IS_BETTER, METRICS, ResultsByMethod
-
-try:
-    from matplotlib.backends.backend_agg import FigureCanvasAgg
-    from matplotlib.figure import Figure
-except ModuleNotFoundError as error:
-    raise MissingExtraError("Plots", "lab") from error
 
 
 def heat_map(title: str, results: ResultsByMethod, metric: str, target: Path) -> None:

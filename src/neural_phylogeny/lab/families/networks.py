@@ -4,15 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 
-from neural_phylogeny.errors import MissingExtraError
-from neural_phylogeny.lab.families.architectures import Architecture
+import torch
+from torch import Tensor
+from torch.nn import functional
 
-try:
-    import torch
-    from torch import Tensor
-    from torch.nn import functional
-except ModuleNotFoundError as error:
-    raise MissingExtraError("Making families", "lab") from error
+from neural_phylogeny.lab.families.architectures import Architecture
 
 Tensors = Mapping[str, Tensor]
 

@@ -6,21 +6,16 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
+from torch import Tensor
+from torch.nn import functional
 
-from neural_phylogeny.errors import MissingExtraError
 from neural_phylogeny.lab.families.architectures import Architecture
 from neural_phylogeny.lab.families.layout import Layout
 from neural_phylogeny.lab.families.networks import forward
 from neural_phylogeny.lab.families.pictures import View
 from neural_phylogeny.lab.families.plan import Training
-
-try:
-    import torch
-    from torch import Tensor
-    from torch.nn import functional
-except ModuleNotFoundError as error:
-    raise MissingExtraError("Making families", "lab") from error
 
 MOMENTUM, BETAS, EPSILON = 0.9, (0.9, 0.999), 1e-8
 

@@ -7,20 +7,15 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
 
-from neural_phylogeny.errors import MissingExtraError
 from neural_phylogeny.lab.families.architectures import Architecture
 from neural_phylogeny.lab.families.layout import Layout, pruned
 from neural_phylogeny.lab.families.networks import forward
 from neural_phylogeny.lab.families.pictures import View
 from neural_phylogeny.lab.families.plan import Training
 from neural_phylogeny.lab.families.stack import Stack, State
-
-try:
-    import torch
-except ModuleNotFoundError as error:
-    raise MissingExtraError("Making families", "lab") from error
 
 Weights = NDArray[np.float32]
 

@@ -15,9 +15,9 @@ from itertools import product
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.optimize import minimize
 
 from neural_phylogeny.detector.shipped import HASHES, weights_path
-from neural_phylogeny.errors import MissingExtraError
 from neural_phylogeny.lab.families.batches import KnownFamily
 from neural_phylogeny.lab.fitting.parameters import Fitted
 from neural_phylogeny.lab.markdown import table
@@ -25,11 +25,6 @@ from neural_phylogeny.trees.auto import evidence
 from neural_phylogeny.trees.forest import Matrix
 from neural_phylogeny.trees.fusion import DIRECTION, INNOVATIONS, LEAST, factors, fused
 from neural_phylogeny.trees.likeliest import likeliest_forest
-
-try:
-    from scipy.optimize import minimize
-except ModuleNotFoundError as error:
-    raise MissingExtraError("Fits", "lab") from error
 
 WEAK = {DIRECTION: (0.0, 0.05, 0.1, 0.15, 0.2), INNOVATIONS: (0.0, 0.02, 0.04, 0.06, 0.08)}
 """Weak evidence, and the factors that are tried on it."""

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from neural_phylogeny.atomic_files import replacing
-from neural_phylogeny.errors import MissingExtraError, SavedFileError
+from neural_phylogeny.errors import SavedFileError
 
 SUFFIXES = {".png", ".jpg", ".jpeg", ".bmp", ".webp", ".gif", ".tif", ".tiff", ".ppm", ".pgm"}
 
@@ -68,10 +68,8 @@ def _listed(folder: Path, classes: list[str]) -> list[tuple[Path, int]]:
 
 def _image(path: Path, side: int, colour: bool) -> NDArray[np.uint8]:
     """(side, side, 3), or (side, side) in grey."""
-    try:
-        from PIL import Image, UnidentifiedImageError
-    except ModuleNotFoundError as error:
-        raise MissingExtraError("Images", "lab") from error
+    from PIL import Image, UnidentifiedImageError
+
     try:
         with Image.open(path) as image:
             return np.asarray(image.convert("RGB" if colour else "L").resize((side, side)), dtype=np.uint8)

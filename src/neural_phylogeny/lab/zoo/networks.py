@@ -6,13 +6,10 @@ from collections.abc import Callable, Mapping, Sequence
 from itertools import pairwise
 from typing import Any
 
-from neural_phylogeny.errors import MissingExtraError, SavedFileError
+import torch
+from torch import Tensor, nn
 
-try:
-    import torch
-    from torch import Tensor, nn
-except ModuleNotFoundError as error:
-    raise MissingExtraError("The zoo's networks", "lab") from error
+from neural_phylogeny.errors import SavedFileError
 
 
 class FullyConnected(nn.Module):

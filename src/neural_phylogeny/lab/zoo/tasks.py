@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from neural_phylogeny.errors import MissingExtraError, SavedFileError
+from neural_phylogeny.errors import SavedFileError
 from neural_phylogeny.lab.zoo.recipes import Recipe
 
 ARRAYS = ("x_train", "y_train", "x_test", "y_test")
@@ -48,8 +48,6 @@ def load_task(name: str, folder: Path | None) -> Task:
     ------
     SavedFileError
         When the file is missing or an array is wrong: which file, what was expected.
-    MissingExtraError
-        When the digits are asked for without scikit-learn.
     """
     base, _, variant = name.partition("~")
     dataset, _, half = base.partition("/")
@@ -119,10 +117,8 @@ def _checked(path: Path, arrays: dict[str, NDArray[np.generic]]) -> Task:
 
 def _digits() -> Task:
     """The 1,797 digits of 8 x 8 pixels, one in four of them for testing."""
-    try:
-        from sklearn.datasets import load_digits
-    except ModuleNotFoundError as error:
-        raise MissingExtraError("The digits", "lab") from error
+    from sklearn.datasets import load_digits
+
     data = load_digits()
     images = (data.images * (255 / 16)).astype(np.uint8)[..., None]
     order = np.random.default_rng(0).permutation(len(images))

@@ -8,16 +8,12 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
-from neural_phylogeny.errors import MissingExtraError
+import torch
+from torch import Tensor, nn
+
 from neural_phylogeny.lab.zoo.networks import build, initialise
 from neural_phylogeny.lab.zoo.plan import Run, Settings
 from neural_phylogeny.lab.zoo.tasks import Task, load_task
-
-try:
-    import torch
-    from torch import Tensor, nn
-except ModuleNotFoundError as error:
-    raise MissingExtraError("The zoo", "lab") from error
 
 State = dict[str, Tensor]
 

@@ -29,6 +29,8 @@ class Sources:
         Batches of ``tiny`` on data sets that are never trained on.
     sets : path, optional
         Data sets for what is trained; the digits of scikit-learn by default.
+    checkpoints : path, optional
+        Collections of checkpoints, as `nphylo lab zoo make` writes them.
     work : path, optional
         Where trainings are kept, so that an interrupted table goes on.
     seeds : int
@@ -43,6 +45,7 @@ class Sources:
     strangers: Path | None = None
     tests: Path | None = None
     sets: Path | None = None
+    checkpoints: Path | None = None
     work: Path | None = None
     seeds: int = 8
     progress: Progress = lambda line: None
@@ -94,6 +97,7 @@ TABLES = {
         Table(
             "ablation", "what `auto` loses when one piece of evidence is taken away", "nothing; a quarter of an hour"
         ),
+        Table("candidates", "does grouping by a sample lose relatives in large collections?", "checkpoints"),
         Table("confidence", "do probabilities mean what they say, and is a missing parent noticed?", "batches, wide"),
         Table(
             "direction", "every direction feature on every set of edges, those that were dropped too", "batches, wide"

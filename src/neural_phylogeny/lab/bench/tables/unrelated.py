@@ -7,21 +7,16 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
+from sklearn.datasets import load_digits
+from torch import nn
 
-from neural_phylogeny.errors import MissingExtraError
 from neural_phylogeny.evaluation.rates import upper_bound
 from neural_phylogeny.lab.bench.tables.base import Page, Sources
 from neural_phylogeny.lab.families.measured import statistics_of
 from neural_phylogeny.lab.markdown import table
 from neural_phylogeny.relations.existence import existence
-
-try:
-    import torch
-    from sklearn.datasets import load_digits
-    from torch import nn
-except ModuleNotFoundError as error:
-    raise MissingExtraError("This table", "lab") from error
 
 MODELS, STEPS = 50, 600
 """Networks of each configuration, and steps of each."""

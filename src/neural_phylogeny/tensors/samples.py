@@ -1,0 +1,135 @@
+"""A few values of each tensor: where shapes and order leave more than one pairing, these decide."""
+
+from __future__ import annotations
+
+import math
+import weakref
+from itertools import pairwise
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from neural_phylogeny.errors import CheckpointError
+from neural_phylogeny.formats.base import Checkpoint
+from neural_phylogeny.formats.views import places, read_view
+from neural_phylogeny.inputs import TensorInfo
+from neural_phylogeny.tensors.roles import matrix_shape
+
+ROWS, COLUMNS = 48, 64
+"""Size of the part of a matrix that is sampled, in the middle of it: units and inputs."""
+
+VECTOR = 4096
+"""Values that are sampled of a vector."""
+
+KEPT = 4096
+"""Samples of one model that are kept: at most 48 MiB."""
+
+GAP = 64
+"""Values between two wanted ones that are read rather than left out: one read instead of two."""
+
+CLEAR = 8.0
+"""Standard deviations by which a correlation must exceed chance to decide a pairing."""
+
+Sample = NDArray[np.float32]
+
+
+class Sampler:
+    """Samples of the tensors of one checkpoint, each read once; of one shape, they are of the same places.
+
+    At most ``ROWS x COLUMNS`` values of a matrix are kept, and about as many are read, in runs.
+    """
+
+    def __init__(self, checkpoint: Checkpoint) -> None:
+        self._checkpoint = weakref.ref(checkpoint)
+        self._known: dict[TensorInfo, Sample | None] = {}
+        self.settled: weakref.WeakKeyDictionary[Sampler, Any] = weakref.WeakKeyDictionary()
+        """What the samples of this and another checkpoint decided, by that one's sampler."""
+
+    def matrix(self, tensor: TensorInfo) -> Sample | None:
+        """A part of a tensor as ``(units, inputs)``, centred along both and of length one; None where it is constant.
+
+        None also where values are not finite or cannot be read.
+        """
+        if tensor not in self._known:
+            if len(self._known) >= KEPT:
+                del self._known[next(iter(self._known))]
+            self._known[tensor] = _centred(self.raw(tensor))
+        return self._known[tensor]
+
+    def raw(self, tensor: TensorInfo) -> Sample | None:
+        """The same values as they are; of a vector ``(1, values)``; None where they cannot be read."""
+        positions = _block(tensor)
+        try:
+            return self._read(tensor, positions.reshape(-1)).reshape(positions.shape)
+        except CheckpointError:
+            return None
+
+    def scales(self, name: str, tensor: TensorInfo) -> Sample | None:
+        """Values of a vector for the units that are sampled of a matrix; None where there is none to be read."""
+        units = _middle(tensor.shape[tensor.output_axis], ROWS)
+        try:
+            return self._read(TensorInfo(name=name, shape=(len(units),), dtype="float32"), units) if name else None
+        except CheckpointError:
+            return None
+
+    def _read(self, tensor: TensorInfo, positions: NDArray[np.int64]) -> Sample:
+        checkpoint = self._checkpoint()
+        assert checkpoint is not None, "a sampler does not outlive its checkpoint"
+        if tensor.view is not None and tensor.view.fold is not None:
+            start, stop = int(positions.min()), int(positions.max()) + 1
+            values = np.empty(stop - start, dtype=np.float32)
+            read_view(checkpoint, tensor, start, values)
+            return values[positions - start]
+        stored = positions if tensor.view is None else places(tensor.view, positions)
+        wanted, back = np.unique(stored, return_inverse=True)
+        found = np.empty(len(wanted), dtype=np.float32)
+        cuts = [0, *(np.flatnonzero(np.diff(wanted) > GAP) + 1).tolist(), len(wanted)]
+        for low, high in pairwise(cuts):
+            run = np.empty(int(wanted[high - 1] - wanted[low]) + 1, dtype=np.float32)
+            checkpoint.read_into(tensor.name, int(wanted[low]), run)
+            found[low:high] = run[wanted[low:high] - wanted[low]]
+        return found[back.reshape(-1)]
+
+
+_KNOWN: weakref.WeakKeyDictionary[Checkpoint, Sampler] = weakref.WeakKeyDictionary()
+
+
+def sampler_of(checkpoint: Checkpoint) -> Sampler:
+    """The one sampler of a checkpoint, which remembers what it read."""
+    return _KNOWN.setdefault(checkpoint, Sampler(checkpoint))
+
+
+def deviations(correlation: float, shape: tuple[int, ...]) -> float:
+    """A correlation of two centred samples in standard deviations of that of unrelated values."""
+    units, inputs = shape
+    return correlation * math.sqrt(max(units - 1, 1) * (inputs - 1))
+
+
+def _block(tensor: TensorInfo) -> NDArray[np.int64]:
+    """Flat positions ``(units, inputs)`` of the sampled part of a tensor."""
+    units, inputs = matrix_shape(tensor.shape, tensor.output_axis)
+    if inputs == 1 or units == 1:
+        return _middle(tensor.size, VECTOR)[None, :]
+    axis = tensor.output_axis % len(tensor.shape)
+    after = math.prod(tensor.shape[axis + 1 :])
+    before, within = np.divmod(_middle(inputs, COLUMNS), after)
+    found: NDArray[np.int64] = _middle(units, ROWS)[:, None] * after + (before * units * after + within)[None, :]
+    return found
+
+
+def _middle(length: int, most: int) -> NDArray[np.int64]:
+    count = min(length, most)
+    found: NDArray[np.int64] = np.arange(count, dtype=np.int64) + (length - count) // 2
+    return found
+
+
+def _centred(values: Sample | None) -> Sample | None:
+    if values is None or values.size < 2 or not np.isfinite(values).all():
+        return None
+    found = values - values.mean(axis=1, keepdims=True)
+    if len(found) > 1:
+        found -= found.mean(axis=0, keepdims=True)
+    length = float(np.linalg.norm(found))
+    scale = float(np.abs(values).max())
+    return found / np.float32(length) if length > 1e-6 * scale * math.sqrt(values.size) else None
