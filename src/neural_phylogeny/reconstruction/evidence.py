@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from neural_phylogeny.records import Evidence
 from neural_phylogeny.relations.direction import RELIABILITY
-from neural_phylogeny.relations.exact import COUNTED, LONGER, PRUNED, ROUNDED
+from neural_phylogeny.relations.exact import COUNTED, FOLDED, LONGER, OBSERVED, PRUNED, ROUNDED
 from neural_phylogeny.relations.existence import Existence
 from neural_phylogeny.relations.odds import probability
 from neural_phylogeny.wording import p_value
@@ -28,6 +28,8 @@ _ORDERED_STATEMENTS = {
     PRUNED: "{child} has all zeros of {parent} and many more; pruning makes zeros",
     ROUNDED: "in a layer {child} has the values of {parent}, rounded; the lost bits do not come back",
     COUNTED: "{child} has counted more training batches than {parent}; a child continues its parent's counters",
+    OBSERVED: "{child} has observers of quantisation-aware training and {parent} has none",
+    FOLDED: "{parent} has batch normalisations and {child} has none; folding them into the weights does not go back",
     LONGER: "{child} has all rows of {parent} and further rows that still look like an initialisation",
 }
 
