@@ -1,4 +1,4 @@
-"""Reported publicly: models that carry the same mask, filter bank or position table. What is computed relates nobody."""
+"""Reported publicly: models that carry one mask, filter bank or position table. What is computed relates nobody."""
 
 import ml_dtypes
 import numpy as np
