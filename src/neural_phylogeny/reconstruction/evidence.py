@@ -21,6 +21,7 @@ _EXACT_STATEMENTS = {
     "pruned-copy": "{child} is {parent} with more values set to zero",
     "rounded": "{child} is {parent} rounded to a coarser grid",
     "quantized": "{child} is {parent} on an even grid of at most 256 levels per matrix",
+    "off-grid": "{child} lies around the levels of {parent}, nearer than rounding to them leaves a model",
     "shrunk": "{child} is a part of {parent} with unchanged values",
 }
 

@@ -81,6 +81,14 @@ def quantized(overlap: Overlap) -> Matrix:
     return _directed(np.where(overlap.on_grid & ~overlap.on_grid.T, CERTAIN, 0.0))
 
 
+def off_grid(overlap: Overlap) -> Matrix:
+    """Whether j lies around the levels of i's grid, nearer than rounding leaves values: i was quantised and trained on.
+
+    Fooled by trainings that draw the weights of a float model towards the levels before they are rounded.
+    """
+    return _directed(np.where(overlap.around_levels, STRONG, 0.0))
+
+
 def shrunk(overlap: Overlap) -> Matrix:
     """Whether j has fewer units than i somewhere and more nowhere, and most values are i's: units were removed.
 
@@ -161,7 +169,13 @@ def _whole(statistics: Statistics) -> NDArray[np.bool_]:
     return found
 
 
-DIRECTED = {"pruned-copy": pruned_copy, "rounded": rounded, "quantized": quantized, "shrunk": shrunk}
+DIRECTED = {
+    "pruned-copy": pruned_copy,
+    "rounded": rounded,
+    "quantized": quantized,
+    "off-grid": off_grid,
+    "shrunk": shrunk,
+}
 """By name, marks which show that one of two models was made from the other."""
 
 PRUNED, ROUNDED, COUNTED, LONGER = "pruned", "rounded-layer", "batches-seen", "new-rows"
