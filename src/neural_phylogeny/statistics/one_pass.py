@@ -29,6 +29,7 @@ from neural_phylogeny.statistics.products import Equality, Gram
 from neural_phylogeny.statistics.results import Statistics
 from neural_phylogeny.statistics.sampling import Part, part_of, shares
 from neural_phylogeny.statistics.sketch import Sketch
+from neural_phylogeny.statistics.tables import computed_tables
 from neural_phylogeny.tensors.alignment import AlignedTensor, Alignment
 
 Progress = Callable[[int, int], None]
@@ -101,8 +102,9 @@ def measure(
                     progress(done, total)
             with np.errstate(all="ignore"):
                 results.append(_combined(statistics, tensors[index], partials))
-    for result, tensor in zip(results, alignment.tensors, strict=True):
+    for result, tensor, reach in zip(results, alignment.tensors, tensors, strict=True):
         result |= {"beyond": found} if (found := rows_beyond(tensor, checkpoints)) else {}
+        result |= {"tables": found} if (found := computed_tables(tensor, result, checkpoints, reach.part)) else {}
     return Statistics.from_results(alignment, statistics, results, worker.failures, counts_of(checkpoints))
 
 
