@@ -9,6 +9,7 @@ from neural_phylogeny.relations.exact import (
     GOOD,
     STRONG,
     counted,
+    emptied,
     exact_marks,
     folded,
     observed,
@@ -121,7 +122,7 @@ def with_counter(model, seen):
     return model | {"bn.num_batches_tracked": np.array(seen)}
 
 
-def test_who_counted_more_batches_is_not_the_parent(measured, root, rng):
+def test_who_counted_more_batches_is_not_the_parent(measured, root):
     odds = counted(measured(with_counter(root, 100), root, with_counter(root, 250)))
     assert odds.tolist() == [[0.0, 0.0, 0.0], [0.0, 0.0, 0.0], [-STRONG, 0.0, 0.0]]
 
@@ -130,10 +131,12 @@ def test_equal_counters_say_nothing(measured, root):
     assert not counted(measured(with_counter(root, 100), with_counter(root, 100))).any()
 
 
-OBSERVER, NORM = {"a_fake_quant.scale": np.ones(1)}, {"bn.running_var": np.ones(40)}
+OBSERVER, NORM, EMPTY = {"a_fake_quant.scale": np.ones(1)}, {"bn.running_var": np.ones(40)}, {"c": np.ones((0,))}
 
 
-@pytest.mark.parametrize(("mark", "earlier", "later"), [(observed, {}, OBSERVER), (folded, NORM, {})])
+@pytest.mark.parametrize(
+    ("mark", "earlier", "later"), [(observed, {}, OBSERVER), (folded, NORM, {}), (emptied, {}, EMPTY)]
+)
 def test_what_is_done_once_excludes_the_reverse_direction(measured, root, rng, mark, earlier, later):
     assert mark(measured(root | earlier, trained(root, rng) | later)).tolist() == [[0.0, 0.0], [-STRONG, 0.0]]
     assert not mark(measured(root | later, trained(root, rng) | later)).any()

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from neural_phylogeny.relations.overlap import Matrix, Overlap
 from neural_phylogeny.relations.vocabulary import longer
-from neural_phylogeny.statistics.counters import BATCHES, NORMS, OBSERVERS
+from neural_phylogeny.statistics.counters import BATCHES, EMPTY, NORMS, OBSERVERS
 from neural_phylogeny.statistics.results import Statistics
 
 CERTAIN, STRONG, GOOD = 8.0, 4.0, 2.0
@@ -150,6 +150,13 @@ def folded(statistics: Statistics) -> Matrix:
     return found
 
 
+def emptied(statistics: Statistics) -> Matrix:
+    """Whether i lost tensors when it was saved that j has: a broken copy is nobody's parent."""
+    empty = _counts(statistics, EMPTY)
+    found: Matrix = np.where((empty[:, None] > 0) & (empty[None, :] == 0), -STRONG, 0.0)
+    return found
+
+
 def _counts(statistics: Statistics, name: str) -> NDArray[np.float64]:
     """What is counted of each model, zero where there is none."""
     found = statistics.counts.get(name, {})
@@ -172,8 +179,8 @@ DIRECTED = {
 """By name, marks which show that one of two models was made from the other."""
 
 PRUNED, ROUNDED, COUNTED, LONGER = "pruned", "rounded-layer", "batches-seen", "new-rows"
-OBSERVED, FOLDED = "observers", "folded-norms"
-ORDERED = (PRUNED, ROUNDED, COUNTED, LONGER, OBSERVED, FOLDED)
+OBSERVED, FOLDED, EMPTIED = "observers", "folded-norms", "empty-tensors"
+ORDERED = (PRUNED, ROUNDED, COUNTED, LONGER, OBSERVED, FOLDED, EMPTIED)
 """Marks which show that one of two models did not come first; they count against it as a parent only."""
 
 UNTOUCHED, RESHAPED = "untouched-values", "other-sizes"
@@ -191,6 +198,7 @@ def exact_marks(statistics: Statistics) -> dict[str, Matrix]:
         COUNTED: counted(statistics),
         OBSERVED: observed(statistics),
         FOLDED: folded(statistics),
+        EMPTIED: emptied(statistics),
         LONGER: np.where(longer(statistics).T, -GOOD, 0.0),
     }
     return found | {UNTOUCHED: untouched(overlap), RESHAPED: reshaped(overlap)}

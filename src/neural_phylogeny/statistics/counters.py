@@ -13,7 +13,7 @@ from neural_phylogeny.formats import Checkpoint
 Counts = Mapping[str, Mapping[int, int]]
 """Numbers of each model that has any, by what is counted."""
 
-BATCHES, OBSERVERS, NORMS = "batches", "observers", "norms"
+BATCHES, OBSERVERS, NORMS, EMPTY = "batches", "observers", "norms", "empty"
 
 _COUNTER = "num_batches_tracked"
 _OBSERVER = re.compile(r"(fake_quant|observer|activation_post_process|quantize_layer|(_amax|min_vals?|max_vals?)$)")
@@ -27,14 +27,16 @@ def counts_of(checkpoints: Sequence[Checkpoint]) -> dict[str, dict[int, int]]:
       its parent's state goes on counting. Breaks where the counters were reset.
     - ``observers``: tensors that observe ranges for quantisation-aware training.
     - ``norms``: batch normalisations with running statistics.
+    - ``empty``: tensors without values, as a save of distributed weights leaves them that were not gathered.
     """
-    found: dict[str, dict[int, int]] = {BATCHES: {}, OBSERVERS: {}, NORMS: {}}
+    found: dict[str, dict[int, int]] = {BATCHES: {}, OBSERVERS: {}, NORMS: {}, EMPTY: {}}
     for model, checkpoint in enumerate(checkpoints):
         names = list(checkpoint.tensors)
         numbers = {
             BATCHES: _batches_seen(checkpoint),
             OBSERVERS: sum(_OBSERVER.search(name) is not None for name in names),
             NORMS: sum(_RUNNING.search(name) is not None for name in names),
+            EMPTY: sum(tensor.size == 0 for tensor in checkpoint.tensors.values()),
         }
         for name, number in numbers.items():
             if number:
