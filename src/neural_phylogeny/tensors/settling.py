@@ -245,7 +245,10 @@ def _folded(match: Match, norm: Norm, samples: tuple[Sampler, Sampler]) -> Match
         return None
     with np.errstate(all="ignore"):
         scales = {e: (1.0 if gamma is None else gamma) / np.sqrt(variance + np.float32(e)) for e in EPSILONS}
-        errors = {epsilon: _distance(plain * scale[:, None], other) for epsilon, scale in scales.items()}
+        errors = {
+            epsilon: _distance((plain.T * scale).T if len(plain) > 1 else plain * scale, other)
+            for epsilon, scale in scales.items()
+        }
     epsilon = min(EPSILONS, key=lambda e: (errors[e] > 1.001 * min(errors.values()), EPSILONS.index(e)))
     if not errors[epsilon] < FOLDED * min(_distance(plain, other), float(np.linalg.norm(other))):
         return None
