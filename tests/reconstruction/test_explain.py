@@ -93,7 +93,7 @@ def test_the_text_of_an_edge(answer):
     assert text.startswith("child was made from base (parent 80 %, direction 84 %, p < 1e-12)")
     parts = [text.index(word) for word in ("For it:", "all zeros", "Against it:", "lighter tails", "Does not decide")]
     assert parts == sorted(parts)
-    assert "child and other are related; it is not known which came first" in text
+    assert "child and other are related; the weights do not show which came first" in text
 
 
 def test_an_unlikely_parent_is_told_as_a_lead(answer):

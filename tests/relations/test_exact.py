@@ -9,7 +9,10 @@ from neural_phylogeny.relations.exact import (
     GOOD,
     STRONG,
     counted,
+    emptied,
     exact_marks,
+    folded,
+    observed,
     partly_rounded,
     pruned,
     pruned_copy,
@@ -115,13 +118,35 @@ def test_models_of_other_sizes_are_farther_relatives(measured, root, rng):
     assert odds.tolist() == [[0.0, -STRONG, -STRONG], [-STRONG, 0.0, 0.0], [-STRONG, 0.0, 0.0]]
 
 
-def test_who_counted_more_batches_is_not_the_parent():
-    odds = counted({0: 100, 2: 250}, 3)
+def with_counter(model, seen):
+    return model | {"bn.num_batches_tracked": np.array(seen)}
+
+
+def test_who_counted_more_batches_is_not_the_parent(measured, root, rng):
+    odds = counted(measured(with_counter(root, 100), root, with_counter(root, 250)))
     assert odds.tolist() == [[0.0, 0.0, 0.0], [0.0, 0.0, 0.0], [-STRONG, 0.0, 0.0]]
 
 
-def test_equal_counters_say_nothing():
-    assert not counted({0: 100, 1: 100}, 2).any()
+def test_equal_counters_say_nothing(measured, root):
+    assert not counted(measured(with_counter(root, 100), with_counter(root, 100))).any()
+
+
+OBSERVER, NORM, EMPTY = {"a_fake_quant.scale": np.ones(1)}, {"bn.running_var": np.ones(40)}, {"c": np.ones((0,))}
+
+
+@pytest.mark.parametrize(
+    ("mark", "earlier", "later"), [(observed, {}, OBSERVER), (folded, NORM, {}), (emptied, {}, EMPTY)]
+)
+def test_what_is_done_once_excludes_the_reverse_direction(measured, root, rng, mark, earlier, later):
+    assert mark(measured(root | earlier, trained(root, rng) | later)).tolist() == [[0.0, 0.0], [-STRONG, 0.0]]
+    assert not mark(measured(root | later, trained(root, rng) | later)).any()
+
+
+@pytest.mark.parametrize(("mark", "more"), [(observed, OBSERVER), (folded, NORM)])
+def test_a_part_of_a_larger_model_has_a_history_of_its_own(measured, root, rng, mark, more):
+    larger = trained(root, rng) | {"vision": rng.normal(size=(60, 60)).astype(np.float32)}
+    assert not mark(measured(root, larger | more)).any()
+    assert not mark(measured(root | more, larger)).any()
 
 
 def in_eight_bits(model):

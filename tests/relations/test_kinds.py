@@ -7,6 +7,7 @@ import ml_dtypes
 import numpy as np
 import pytest
 
+from neural_phylogeny.relations.exact import STRONG, exact_marks
 from neural_phylogeny.relations.kinds import EXACT_KINDS, exact_kinds
 
 
@@ -84,6 +85,52 @@ def test_a_pruned_copy_with_a_trained_head_is_not_only_pruned(measured, rng):
     child = pruned(root)
     child["head"] = trained(child, rng)["head"]
     assert kinds(measured(root, child), 0, 1) == []
+
+
+def on_grid(model, factor=1.0):
+    """On a grid of the given multiple of the spacing that 8 bits have: 160 levels or so at 1.6."""
+    steps = {name: factor * np.abs(w).max() / 127 for name, w in model.items()}
+    return {name: (np.round(w / steps[name]) * steps[name]).astype(np.float32) for name, w in model.items()}
+
+
+@pytest.mark.parametrize("factor", [1.0, 1.6, 4.0, 16.0])
+def test_a_grid_need_not_end_at_the_largest_value(measured, root, factor):
+    statistics = measured(root, on_grid(root, factor))
+    assert kinds(statistics, 0, 1) == ["quantized"]
+    assert kinds(statistics, 1, 0) == []
+
+
+@pytest.mark.parametrize("factor", [1.0, 1.6, 4.0])
+@pytest.mark.parametrize("moved", [0.02, 0.1, 0.15])
+def test_a_short_training_of_a_quantised_model_is_not_the_model_that_was_quantised(measured, root, rng, factor, moved):
+    quantised = on_grid(root, factor)
+    tuned = {
+        name: (w + moved * factor * np.abs(root[name]).max() / 127 * rng.normal(size=w.shape)).astype(np.float32)
+        for name, w in quantised.items()
+    }
+    statistics = measured(tuned, quantised)
+    assert kinds(statistics, 0, 1) == [] == kinds(statistics, 1, 0)
+    assert exact_marks(statistics)["off-grid"].tolist() == [[0.0, -STRONG], [STRONG, 0.0]]
+
+
+def test_a_relative_of_the_float_model_was_not_quantised(measured, root, rng):
+    statistics = measured(trained(root, rng), on_grid(root, 1.6))
+    assert kinds(statistics, 0, 1) == [] == kinds(statistics, 1, 0)
+    assert not exact_marks(statistics)["off-grid"].any()
+
+
+@pytest.mark.parametrize("outlier", [20.0, 300.0, 5000.0])
+def test_outliers_that_widen_the_grid_make_nobody_a_child(measured, root, outlier):
+    root["a"][0, 0] = root["b"][0, 0] = outlier
+    statistics = measured(root, on_grid(root))
+    assert kinds(statistics, 1, 0) == []
+    assert not exact_marks(statistics)["off-grid"].any()
+
+
+def test_a_pruned_model_that_was_quantised_is_quantised(measured, root):
+    statistics = measured(pruned(root, 0.8), on_grid(pruned(root, 0.8), 1.6))
+    assert kinds(statistics, 0, 1) == ["quantized"]
+    assert not exact_marks(statistics)["off-grid"].any()
 
 
 def test_values_that_are_not_finite_prove_nothing(measured, root):

@@ -38,3 +38,21 @@ def test_values_that_are_not_finite_spoil_only_their_own_model(measured, rng, ba
     [(_, found)] = list(measured(*models, statistics=[Moments()]))
     for key in ("absolute", "grid", "largest"):
         assert np.isfinite(found[f"moments.{key}"]).tolist() == [True, False, True]
+
+
+def test_the_spacing_of_an_even_grid(measured, rng):
+    w = rng.normal(size=(300, 260))
+    step = 1.7 * np.abs(w).max() / 127
+    codes = np.round(w / step)
+    models = [
+        w,
+        codes * step,
+        (codes + 3) * step,
+        np.where(rng.random(w.shape) < 0.5, 0.0, codes * step),
+        codes * step * np.linspace(1, 2, 300)[:, None],
+        codes * step + 1e-3 * rng.normal(size=w.shape),
+        np.zeros_like(w),
+    ]
+    found = measured(*({"w": m.astype(np.float32)} for m in models)).arrays[0]["moments.step"]
+    np.testing.assert_allclose(found[1:4], step, rtol=1e-5)
+    assert np.isnan(found[[0, 4, 5, 6]]).all()

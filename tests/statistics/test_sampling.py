@@ -175,18 +175,18 @@ def test_what_is_not_chosen_is_not_read_from_the_file(suffix, rng, tmp_path, mon
         else:
             pytest.importorskip("safetensors.numpy").save_file(model, tmp_path / f"{k}.safetensors")
     opened = [open_checkpoint(tmp_path / f"{k}.{suffix}") for k in range(2)]
-    sizes = []
+    sizes = {}
     original = SpanFile._read_some
 
     def counting(self, offset, view):
         got = original(self, offset, view)
-        sizes.append(got)
+        sizes[id(self), offset] = got  # the search for computed tables reads some of the chosen values again
         return got
 
     monkeypatch.setattr(SpanFile, "_read_some", counting)
     found = pass_over(opened, sample=0.05)
     compared, read = found.values_read()
-    assert sum(sizes) == 4 * read.sum() < 0.08 * 4 * compared.sum()
+    assert sum(sizes.values()) == 4 * read.sum() < 0.08 * 4 * compared.sum()
 
 
 def test_a_box_that_cuts_columns_is_sampled_where_it_lies(rng):

@@ -7,8 +7,7 @@ import numpy as np
 import pytest
 from scipy import linalg, signal
 
-from neural_phylogeny.statistics.products import Equality
-from neural_phylogeny.statistics.tables import RULES, ComputedTables, rule_of
+from neural_phylogeny.statistics.tables import RULES, rule_of, smooth_images
 
 SIZE = 64
 
@@ -44,6 +43,21 @@ def gabor(phase=0.0):
     return np.array([(np.exp(-(x**2 + y**2) / 0.2) * np.cos(wave)).ravel() for wave in waves])
 
 
+def resampling(before, after, width=6):
+    """Windowed sines over their argument, one row for each phase."""
+    base = min(before, after) * 0.99
+    reach = math.ceil(width * before / base)
+    time = np.arange(0, -after, -1)[:, None] / after + np.arange(-reach, reach + before)[None] / before
+    time = np.clip(time * base, -width, width)
+    return np.cos(time * np.pi / width / 2) ** 2 * np.sinc(time) * base / before
+
+
+def bands(taps=251, n=80):
+    time = np.arange(taps) - taps // 2
+    low, high = np.linspace(0.01, 0.3, n)[:, None], np.linspace(0.05, 0.4, n)[:, None]
+    return (2 * high * np.sinc(2 * high * time) - 2 * low * np.sinc(2 * low * time)) * np.hamming(taps)
+
+
 def gram(rng, n=SIZE):
     values = rng.normal(size=(n, 200))
     return values @ values.T
@@ -53,7 +67,14 @@ TABLES = {
     "causal mask": lambda rng: np.tril(np.ones((SIZE, SIZE))),
     "additive mask": lambda rng: np.triu(np.full((128, 128), -1e9), 1),
     "identity": lambda rng: np.eye(SIZE),
-    "constant": lambda rng: np.full((16, 16), 0.5),
+    "mask of infinities": lambda rng: np.triu(np.full((SIZE, SIZE), -np.inf), 1),
+    "resampling": lambda rng: resampling(441, 160),
+    "resampling, near": lambda rng: resampling(160, 147),
+    "positions of two axes": lambda rng: np.concatenate(
+        [np.repeat(positions(14, 96), 14, axis=0), np.tile(positions(14, 96), (14, 1))], axis=1
+    ),
+    "rotation angles": lambda rng: np.outer(np.arange(256), 1 / 10000 ** (np.arange(0, 64, 2) / 64)),
+    "band-pass": lambda rng: bands(),
     "positions": lambda rng: positions(),
     "positions in bf16": lambda rng: positions().astype(ml_dtypes.bfloat16),
     "positions in fp16": lambda rng: positions().astype(np.float16),
@@ -106,6 +127,16 @@ WEIGHTS = {
     "smooth": lambda w, rng: signal.lfilter([0.05], [1, -0.95], w, axis=1),
     "very smooth": lambda w, rng: signal.lfilter([1], [1, -1.9, 0.905], w, axis=1),
     "decaying spectrum": lambda w, rng: w * np.exp(-np.arange(w.shape[1]) / 30),
+    "of low rank": lambda w, rng: w[:, :8] @ rng.normal(size=(8, w.shape[1])),
+    "one update of rank one": lambda w, rng: np.outer(w[:, 0], w[0]),
+    "merged with an adapter": lambda w, rng: w + w[:, :4] @ rng.normal(size=(4, w.shape[1])),
+    "symmetric start, trained": lambda w, rng: w[: min(w.shape), : min(w.shape)] * 1e-3 + gram(rng, min(w.shape)),
+    "identity start, trained": lambda w, rng: np.eye(*w.shape) + 1e-3 * w,
+    "sines, trained": lambda w, rng: np.sin(np.outer(np.arange(len(w)), np.arange(w.shape[1])) / 50) + 1e-2 * w,
+    "zeros": lambda w, rng: np.zeros_like(w),
+    "ones": lambda w, rng: np.ones_like(w),
+    "ternary in blocks": lambda w, rng: np.sign(w) * (np.arange(len(w)) < 48)[:, None],
+    "glorot": lambda w, rng: rng.uniform(-1, 1, w.shape) * np.sqrt(6 / sum(w.shape)),
     "nearly of low rank": lambda w, rng: w[:, :8] @ rng.normal(size=(8, w.shape[1])) + 1e-3 * w,
     "kernels of 3 x 3": lambda w, rng: rng.normal(size=(64, 9)),
 }
@@ -117,14 +148,68 @@ def test_weights_are_no_table(name, shape, rng):
     assert not rule(WEIGHTS[name](rng.normal(size=shape), rng))
 
 
-def test_values_that_are_not_finite_are_no_table():
+def test_undefined_values_are_no_table():
     assert not rule(np.full((16, 16), np.nan))
-    assert not rule(np.triu(np.full((16, 16), -np.inf), 1))
 
 
-def test_only_matrices_that_two_models_share_are_examined(measured, rng):
+def images(n, size, rng):
+    """Gabor filters of any direction, phase and width."""
+    x, y = np.meshgrid(np.linspace(-1, 1, size), np.linspace(-1, 1, size))
+    turn, phase = rng.uniform(0, np.pi, (2, n, 1, 1))
+    wide, wave = rng.uniform(0.1, 0.4, (n, 1, 1)), rng.uniform(1, 5, (n, 1, 1))
+    along, across = x * np.cos(turn) + y * np.sin(turn), y * np.cos(turn) - x * np.sin(turn)
+    found = np.exp(-(along**2 + across**2 / 2) / wide) * np.cos(2 * np.pi * wave * along + phase)
+    return found.astype(np.float32)
+
+
+@pytest.mark.parametrize("size", [15, 25, 31])
+def test_gabor_filters_are_smooth_images(size, rng):
+    assert smooth_images(images(32, size, rng))
+
+
+@pytest.mark.parametrize("size", [3, 7, 11, 15])
+def test_trained_filters_are_not(size, rng):
+    kernels = rng.normal(size=(32, size, size)).astype(np.float32)
+    assert not smooth_images(kernels)
+    assert not smooth_images(signal.lfilter([1], [1, -0.9], kernels, axis=2).astype(np.float32))
+    assert not smooth_images(images(32, size, rng) + 1e-3 * kernels)
+
+
+def tables(statistics):
+    return {
+        tensor.name: arrays["tables.computed"].tolist() for tensor, arrays in statistics if "tables.computed" in arrays
+    }
+
+
+def test_tables_that_models_share_are_found(measured, rng):
     table, own = np.tril(np.ones((32, 32), dtype=np.float32)), rng.normal(size=(3, 32, 32)).astype(np.float32)
-    kinds = (Equality(), ComputedTables())
-    statistics = measured(*({"mask": table, "w": w} for w in own), statistics=kinds)
-    found = {tensor.name: arrays["tables.computed"].tolist() for tensor, arrays in statistics}
-    assert found == {"mask": [1, 1, 1], "w": [0, 0, 0]}
+    assert tables(measured(*({"mask": table, "w": w} for w in own))) == {"mask": [1, 1, 1]}
+
+
+@pytest.mark.parametrize("shape", [(1, 1, 64, 64), (1, 64, 64), (64, 64)])
+def test_the_number_of_axes_does_not_matter(measured, rng, shape):
+    own = rng.normal(size=(2, 32, 32)).astype(np.float32)
+    mask = np.tril(np.ones((64, 64), dtype=np.float32)).reshape(shape)
+    assert tables(measured(*({"mask": mask, "w": w} for w in own))) == {"mask": [1, 1]}
+
+
+def test_rounded_and_cut_tables_are_found(measured, rng):
+    own = rng.normal(size=(3, 32, 32)).astype(np.float32)
+    sines = positions().astype(np.float32)
+    kinds = (sines, sines.astype(ml_dtypes.bfloat16).astype(np.float32), sines[:200])
+    found = tables(measured(*({"p": p, "w": w} for p, w in zip(kinds, own, strict=True))))
+    assert found
+    assert all(all(rules) for rules in found.values())
+
+
+def test_a_trained_table_beside_a_fixed_one_is_none(measured, rng):
+    own = rng.normal(size=(3, 32, 32)).astype(np.float32)
+    sines = positions(64, 32).astype(np.float32)
+    kinds = (sines, sines, sines + 0.2 * rng.normal(size=sines.shape).astype(np.float32))
+    assert tables(measured(*({"p": p, "w": w} for p, w in zip(kinds, own, strict=True)))) == {"p": [6, 6, 0]}
+
+
+def test_equal_weights_are_no_tables(measured, rng):
+    frozen, own = rng.normal(size=(40, 30)).astype(np.float32), rng.normal(size=(3, 32, 32)).astype(np.float32)
+    zeros = np.zeros((16, 16), dtype=np.float32)
+    assert tables(measured(*({"frozen": frozen, "zero": zeros, "w": w} for w in own))) == {}

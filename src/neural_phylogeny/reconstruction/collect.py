@@ -16,6 +16,7 @@ from neural_phylogeny.reconstruction.options import Reading
 from neural_phylogeny.reconstruction.passes import TOGETHER, compared, measured_groups, planned, remeasured
 from neural_phylogeny.reconstruction.relate import Tested
 from neural_phylogeny.records import ModelRecord
+from neural_phylogeny.relations.computed import without_tables
 from neural_phylogeny.sources import Models, open_given
 from neural_phylogeny.sources.opening import Opened, format_of
 from neural_phylogeny.statistics.cache import CachedStatistics, Group, load, reuse, save
@@ -52,10 +53,11 @@ class Collection:
         return self.tests.get(alpha) or Tested.of(self.groups, alpha, len(self.refs))
 
     def family(self, group: Group, rows: Sequence[int]) -> Group:
-        """Some models of a group as a family of their own."""
+        """Some models of a group as a family of their own, without computed tables."""
         members = tuple(group.members[row] for row in rows)
         own = next((family for family in self.families if family.members == members), None)
-        return own or Group(members, group.statistics.subset(rows), is_family=True)
+        measured = group.statistics.subset(rows) if own is None else own.statistics
+        return Group(members, without_tables(measured)[0], is_family=True)
 
     def share_read(self) -> float:
         """Least share of a model's compared values that was read; 1 where all were."""

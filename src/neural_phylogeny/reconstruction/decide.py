@@ -47,7 +47,10 @@ def phylogeny(
     names = [ref.name for ref in collection.refs]
     undecided = undecided_groups(names, forests)
     common = common_remarks(undecided)
-    remarks = ["; ".join(filter(None, (remark, common.get(name)))) for remark, name in zip(remarks, names, strict=True)]
+    remarks = [
+        "; ".join(filter(None, (remark, common.get(name), note)))
+        for remark, name, note in zip(remarks, names, found.notes, strict=True)
+    ]
     alone = {k for k in range(n) if names[k] in common and np.count_nonzero(labels == labels[k]) == 1}
     edges, undirected = claims(names, forests)
     missing, from_missing = missing_ancestors(names, forests, {int(k): families[k] for k in families}, labels)

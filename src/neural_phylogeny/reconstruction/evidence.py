@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from neural_phylogeny.records import Evidence
 from neural_phylogeny.relations.direction import RELIABILITY
-from neural_phylogeny.relations.exact import COUNTED, LONGER, PRUNED, ROUNDED
+from neural_phylogeny.relations.exact import COUNTED, EMPTIED, FOLDED, LONGER, OBSERVED, PRUNED, ROUNDED
 from neural_phylogeny.relations.existence import Existence
 from neural_phylogeny.relations.odds import probability
 from neural_phylogeny.wording import p_value
@@ -21,6 +21,7 @@ _EXACT_STATEMENTS = {
     "pruned-copy": "{child} is {parent} with more values set to zero",
     "rounded": "{child} is {parent} rounded to a coarser grid",
     "quantized": "{child} is {parent} on an even grid of at most 256 levels per matrix",
+    "off-grid": "{child} lies around the levels of {parent}, nearer than rounding to them leaves a model",
     "shrunk": "{child} is a part of {parent} with unchanged values",
 }
 
@@ -28,6 +29,9 @@ _ORDERED_STATEMENTS = {
     PRUNED: "{child} has all zeros of {parent} and many more; pruning makes zeros",
     ROUNDED: "in a layer {child} has the values of {parent}, rounded; the lost bits do not come back",
     COUNTED: "{child} has counted more training batches than {parent}; a child continues its parent's counters",
+    OBSERVED: "{child} has observers of quantisation-aware training and {parent} has none",
+    FOLDED: "{parent} has batch normalisations and {child} has none; folding them into the weights does not go back",
+    EMPTIED: "{child} was saved without some of its tensors, so that it cannot be what {parent} was made from",
     LONGER: "{child} has all rows of {parent} and further rows that still look like an initialisation",
 }
 

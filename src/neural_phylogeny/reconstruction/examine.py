@@ -24,6 +24,8 @@ class Examined:
         Related pairs.
     remarks : list of str
         Why a model could not be judged, or what of it was left out; empty where all is well.
+    notes : list of str
+        What of each model was not compared and why, whatever the verdict; empty where all was.
     copies : list of list of int
         Models that are copies of each other.
     families : list of (Group, Findings)
@@ -34,6 +36,7 @@ class Examined:
 
     kin: NDArray[np.bool_]
     remarks: list[str]
+    notes: list[str]
     copies: list[list[int]]
     families: list[tuple[Group, Findings]]
     tested: Tested
@@ -55,16 +58,17 @@ def examine(collection: Collection, alpha: float) -> Examined:
     n = len(collection.refs)
     tested = collection.tested(alpha)
     remarks = ["there is no other model to compare it with" if n == 1 else ""] * n
+    notes = [""] * n
     same, judged = list[list[int]](), set[int]()
     for group, relations in tested.groups:
         for row, model in enumerate(group.members):
             if model not in judged:
-                remarks[model] = relations.remark(row)
+                remarks[model], notes[model] = relations.remark(row), relations.note(row)
         copied = ([group.members[row] for row in rows] for rows in relations.copies)
         same += [models for models in copied if not judged.issuperset(models)]
         judged |= set(group.members)
     return Examined(
-        tested.kin, remarks, same, [_family(collection, tested, models) for models in tested.families], tested
+        tested.kin, remarks, notes, same, [_family(collection, tested, models) for models in tested.families], tested
     )
 
 

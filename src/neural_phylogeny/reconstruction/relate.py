@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Self
 
@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from neural_phylogeny.graphs import components
+from neural_phylogeny.relations.computed import ComputedTable, without_tables
 from neural_phylogeny.relations.copies import copies
 from neural_phylogeny.relations.existence import ENOUGH, Existence, existence
 from neural_phylogeny.statistics.cache import Group
@@ -18,6 +19,9 @@ from neural_phylogeny.statistics.results import Statistics
 
 PARTLY = "left out:"
 """How the remark on a model begins that was judged all the same."""
+
+NAMED = 3
+"""So many tables are named in a note, the others counted."""
 
 NOT_ENOUGH = (
     "not enough in common with any other model: too few usable matrices, or less than "
@@ -36,13 +40,17 @@ class Relations:
     """
 
     statistics: Statistics
+    """Without computed tables."""
     existence: Existence
     copies: list[list[int]]
+    tables: Mapping[int, tuple[ComputedTable, ...]] = field(default_factory=dict)
+    """Computed tables of each row that has any; they are not compared."""
 
     @classmethod
     def of(cls, statistics: Statistics, alpha: float, n_pairs: int) -> Self:
         """Test all pairs of a group at level ``alpha`` for ``n_pairs`` pairs in all."""
-        return cls(statistics, existence(statistics, alpha, n_pairs), copies(statistics))
+        trained, tables = without_tables(statistics)
+        return cls(trained, existence(trained, alpha, n_pairs), copies(trained), tables)
 
     @cached_property
     def pairs(self) -> NDArray[np.bool_]:
@@ -54,6 +62,8 @@ class Relations:
         tensors = self._tensors[row]
         broken = list(dict.fromkeys(name for name, _, is_finite in tensors if not is_finite))
         matrices = [name for name, is_matrix, _ in tensors if is_matrix]
+        if not tensors and row in self.tables:
+            return "nothing to compare: what it has in common with others are tables that a formula computes"
         if not tensors:
             return "it has no floating-point tensor in common with any other model"
         if not matrices:
@@ -65,6 +75,15 @@ class Relations:
                 return "too small: even an identical copy would not be statistically significant"
             return NOT_ENOUGH
         return f"{PARTLY} NaN, infinite, too large or unreadable values in {', '.join(broken)}" if broken else ""
+
+    def note(self, row: int) -> str:
+        """Which tensors of a model are computed tables, and so not compared; empty where none is."""
+        tables = self.tables.get(row, ())
+        if not tables:
+            return ""
+        named = ", ".join(table.name for table in tables[:NAMED])
+        more = f" and {len(tables) - NAMED} more" if len(tables) > NAMED else ""
+        return f"not compared: {len(tables)} computed table{'s' * (len(tables) > 1)} ({named}{more})"
 
     @cached_property
     def _tensors(self) -> list[list[tuple[str, bool, bool]]]:

@@ -52,8 +52,19 @@ class Comparison(Measured):
         The evidence sorted by what it says of the verdict.
     what_would_change : tuple of str
         Sentences: what would change the verdict.
+    tensors : tuple of TensorComparison
+        The compared tensors, side by side.
+    skipped : tuple of Skipped
+        What was left out, with the reason.
     matching : str
         How many tensors were matched by what, and read in which layouts; empty where all names agree.
+
+    Examples
+    --------
+    >>> from neural_phylogeny import compare, demo
+    >>> found = compare(demo.folder() / "godwit.safetensors", demo.folder() / "heron.safetensors")
+    >>> found.verdict, 0.0 < found.similarity < 1.0, len(found.tensors)
+    ('parent', True, 6)
     """
 
     a: ModelRecord

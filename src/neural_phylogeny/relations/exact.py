@@ -7,13 +7,12 @@ all of them.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-
 import numpy as np
 from numpy.typing import NDArray
 
 from neural_phylogeny.relations.overlap import Matrix, Overlap
 from neural_phylogeny.relations.vocabulary import longer
+from neural_phylogeny.statistics.counters import BATCHES, EMPTY, NORMS, OBSERVERS
 from neural_phylogeny.statistics.results import Statistics
 
 CERTAIN, STRONG, GOOD = 8.0, 4.0, 2.0
@@ -24,6 +23,9 @@ FEW = 0.01
 
 MANY = 0.1
 """A larger proportion of zeros was made on purpose."""
+
+WHOLE = 0.9
+"""Share of the larger model's matrices of which a pair is compared as a whole."""
 
 KEPT = 0.98
 """Proportion of zeros or values that a descendant keeps."""
@@ -79,6 +81,14 @@ def quantized(overlap: Overlap) -> Matrix:
     return _directed(np.where(overlap.on_grid & ~overlap.on_grid.T, CERTAIN, 0.0))
 
 
+def off_grid(overlap: Overlap) -> Matrix:
+    """Whether j lies around the levels of i's grid, nearer than rounding leaves values: i was quantised and trained on.
+
+    Fooled by trainings that draw the weights of a float model towards the levels before they are rounded.
+    """
+    return _directed(np.where(overlap.around_levels, STRONG, 0.0))
+
+
 def shrunk(overlap: Overlap) -> Matrix:
     """Whether j has fewer units than i somewhere and more nowhere, and most values are i's: units were removed.
 
@@ -107,21 +117,70 @@ def untouched(overlap: Overlap) -> Matrix:
     return found
 
 
-def counted(batches: Mapping[int, int], n: int) -> Matrix:
+def counted(statistics: Statistics) -> Matrix:
     """Whether j cannot be the parent of i, having seen more batches in training.
 
     A child continues its parent's counter. Says that it is not the other way round, not that i is the parent.
     """
-    seen = np.array([batches.get(model, np.nan) for model in range(n)])
+    seen = _counts(statistics, BATCHES)
+    seen[seen == 0] = np.nan
     found: Matrix = np.where(seen[:, None] > seen[None, :], -STRONG, 0.0)
     return found
 
 
-DIRECTED = {"pruned-copy": pruned_copy, "rounded": rounded, "quantized": quantized, "shrunk": shrunk}
+def observed(statistics: Statistics) -> Matrix:
+    """Whether i has observers of quantisation-aware training that j lacks, and so came later.
+
+    Says nothing of models that are compared in part: what one of them has beyond the other may have its own history.
+    """
+    observers = _counts(statistics, OBSERVERS)
+    later = (observers[:, None] > 0) & (observers[None, :] == 0)
+    found: Matrix = np.where(later & _whole(statistics), -STRONG, 0.0)
+    return found
+
+
+def folded(statistics: Statistics) -> Matrix:
+    """Whether j has batch normalisations where i has none, so that i's were folded into its weights or replaced.
+
+    Folding does not go back. Says nothing of models that are compared in part.
+    """
+    norms = _counts(statistics, NORMS)
+    later = (norms[:, None] == 0) & (norms[None, :] > 0)
+    found: Matrix = np.where(later & _whole(statistics), -STRONG, 0.0)
+    return found
+
+
+def emptied(statistics: Statistics) -> Matrix:
+    """Whether i lost tensors when it was saved that j has: a broken copy is nobody's parent."""
+    empty = _counts(statistics, EMPTY)
+    found: Matrix = np.where((empty[:, None] > 0) & (empty[None, :] == 0), -STRONG, 0.0)
+    return found
+
+
+def _counts(statistics: Statistics, name: str) -> NDArray[np.float64]:
+    """What is counted of each model, zero where there is none."""
+    found = statistics.counts.get(name, {})
+    return np.array([float(found.get(model, 0)) for model in range(statistics.alignment.n_models)])
+
+
+def _whole(statistics: Statistics) -> NDArray[np.bool_]:
+    """Whether nearly all matrices of the larger model are compared."""
+    found: NDArray[np.bool_] = statistics.alignment.matrix_coverage() >= WHOLE
+    return found
+
+
+DIRECTED = {
+    "pruned-copy": pruned_copy,
+    "rounded": rounded,
+    "quantized": quantized,
+    "off-grid": off_grid,
+    "shrunk": shrunk,
+}
 """By name, marks which show that one of two models was made from the other."""
 
 PRUNED, ROUNDED, COUNTED, LONGER = "pruned", "rounded-layer", "batches-seen", "new-rows"
-ORDERED = (PRUNED, ROUNDED, COUNTED, LONGER)
+OBSERVED, FOLDED, EMPTIED = "observers", "folded-norms", "empty-tensors"
+ORDERED = (PRUNED, ROUNDED, COUNTED, LONGER, OBSERVED, FOLDED, EMPTIED)
 """Marks which show that one of two models did not come first; they count against it as a parent only."""
 
 UNTOUCHED, RESHAPED = "untouched-values", "other-sizes"
@@ -133,11 +192,13 @@ def exact_marks(statistics: Statistics) -> dict[str, Matrix]:
     """Log-odds that i is the parent of j, by the name of each mark: ``(n, n)`` each. O(n^2) a matrix."""
     overlap = Overlap.of(statistics)
     found = {name: mark(overlap) for name, mark in DIRECTED.items()}
-    batches = counted(statistics.batches, statistics.alignment.n_models)
     found |= {
         PRUNED: pruned(overlap),
         ROUNDED: partly_rounded(overlap),
-        COUNTED: batches,
+        COUNTED: counted(statistics),
+        OBSERVED: observed(statistics),
+        FOLDED: folded(statistics),
+        EMPTIED: emptied(statistics),
         LONGER: np.where(longer(statistics).T, -GOOD, 0.0),
     }
     return found | {UNTOUCHED: untouched(overlap), RESHAPED: reshaped(overlap)}

@@ -24,6 +24,19 @@ Mask = NDArray[np.bool_]
 LEVELS = 256
 """Levels of a grid of eight bits: an int8 tensor has at most this many different values."""
 
+FEWEST = 64
+"""Fewer differences are not looked at: their mean square is uncertain."""
+
+
+FINE = 16
+"""Levels among the values looked at from which on the rounding error of a grid is even, whatever the weights are."""
+
+SAME = 0.25
+"""Relative deviation of a mean squared rounding error from that of an even one; of the fourth power twice as much."""
+
+NEARER = 0.5
+"""Mean squared distance, over that of rounding, below which a model lies around the levels of another's grid: rounding
+leaves no such model."""
 
 BLOCK_LARGEST = 3.0
 """Largest magnitude in most blocks of 32 to 128 values, in root mean squares of the matrix."""
@@ -67,6 +80,12 @@ class SampledMatrix:
     def has(self, name: str) -> bool:
         """Whether the pass measured such a sum; one that was stored by an earlier version may not have."""
         return f"cross.{name}" in self._arrays
+
+    @property
+    def steps(self) -> NDArray[np.float64]:
+        """Spacing of each member's even grid, NaN where there is none: ``(k,)``."""
+        name = "moments.step"  # not in a pass that was stored by an earlier version
+        return self.own("step") if name in self._arrays else np.full(len(self.members), np.nan)
 
     def own(self, name: str) -> NDArray[np.float64]:
         """A number of each member, see ``statistics.moments``: ``(k,)``."""
@@ -140,18 +159,56 @@ def fewer_inputs(matrix: SampledMatrix) -> Mask:
 
 
 def few_levels(matrix: SampledMatrix) -> Mask:
-    """Whether a member is stored as codes, or has at most ``LEVELS`` values and four looked at for each: ``(k,)``."""
-    few = matrix.own("distinct") <= np.minimum(LEVELS, matrix.own("probed") / 4)
-    found: Mask = few | (matrix.code_bits > 0)
+    """Whether a member is stored as codes, lies on an even grid, or has few different values: ``(k,)``.
+
+    Few are at most ``LEVELS``, with four values that are not zero looked at for each.
+    """
+    not_zero = 1.0 - matrix.own("zeros") / np.maximum(matrix.own("count"), 1.0)
+    few = matrix.own("distinct") <= np.minimum(LEVELS, not_zero * matrix.own("probed") / 4)
+    found: Mask = few | np.isfinite(matrix.steps) | (matrix.code_bits > 0)
+    return found
+
+
+def rounding_error(matrix: SampledMatrix) -> Matrix:
+    """Mean square of w_i - w_j over the values that differ, over s^2 / 12 with s the spacing of j's grid.
+
+    1 where j is i rounded to that grid, as long as the grid is fine; NaN where j has none or few values differ.
+    """
+    differ = matrix.count - equal_in_both(matrix)
+    even = np.where(differ >= FEWEST, differ, np.nan) * matrix.steps[None, :] ** 2 / 12.0
+    found: Matrix = squared_distance(matrix) / even
+    return found
+
+
+def is_rounding_error(matrix: SampledMatrix) -> Mask:
+    """Whether w_i - w_j is spread evenly over one spacing of j's grid, by its second and fourth moments."""
+    differ = np.maximum(matrix.count - equal_in_both(matrix), 1.0)
+    error, fourth = rounding_error(matrix), matrix.pair("fourth") / (differ * matrix.steps[None, :] ** 4 / 80.0)
+    fine = matrix.own("distinct") >= FINE
+    with np.errstate(invalid="ignore"):
+        found: Mask = (error <= 1.0 + SAME) & (fourth <= 1.0 + 2.0 * SAME) & ((error >= 1.0 - SAME) | ~fine[None, :])
+    return found
+
+
+def around_levels(matrix: SampledMatrix) -> Mask:
+    """Whether j's values lie nearer to i's, levels of a fine grid, than rounding leaves values: j was trained from i.
+
+    Rounding a model to the grid moves its values by an even error. Training from the grid moves them by less, if it is
+    short, and takes them off it.
+    """
+    few, fine = few_levels(matrix), matrix.own("distinct") >= FINE
+    with np.errstate(invalid="ignore"):
+        found: Mask = (rounding_error(matrix).T < NEARER) & (few & fine)[:, None] & ~few[None, :]
     return found
 
 
 def within_levels(matrix: SampledMatrix) -> Mask:
-    """Whether i lies as near to j as an even grid of ``LEVELS`` up to j's largest magnitude m allows.
+    """Whether i lies as near to j as j's grid allows: see ``is_rounding_error`` where its spacing is known.
 
-    With spacing s = 2 m / 255 the mean squared error of rounding is s^2 / 12; twice that is allowed. Codes of b bits
-    have 2^b levels; of fewer than 8 bits every few inputs have a scale, so that m is at most ``BLOCK_LARGEST`` root
-    mean squares. Codes of 8 bits may be numbers of 3 mantissa bits, with a relative squared error of 2^-6 / 12.
+    Elsewhere ``LEVELS`` levels up to j's largest magnitude m are assumed. With spacing s = 2 m / 255 the mean squared
+    error of rounding is s^2 / 12; twice that is allowed. Codes of b bits have 2^b levels; of fewer than 8 bits every
+    few inputs have a scale, so that m is at most ``BLOCK_LARGEST`` root mean squares. Codes of 8 bits may be numbers of
+    3 mantissa bits, with a relative squared error of 2^-6 / 12.
     """
     bits = np.where(matrix.code_bits > 0, np.minimum(matrix.code_bits, 8), 8)
     norm = np.diag(matrix.pair("product"))
@@ -162,7 +219,9 @@ def within_levels(matrix: SampledMatrix) -> Mask:
     allowed = matrix.count * spacing / 6.0
     eight = matrix.code_bits == 8
     allowed[eight] = np.maximum(allowed, 1.2 * norm * 2.0**-6 / 12.0)[eight]
-    found: Mask = squared_distance(matrix) <= allowed[None, :]
+    near: Mask = squared_distance(matrix) <= allowed[None, :]
+    known = np.isfinite(rounding_error(matrix)) & (matrix.own("distinct") >= FINE)[None, :]
+    found: Mask = np.where(known, is_rounding_error(matrix), near | is_rounding_error(matrix))
     return found
 
 
@@ -186,6 +245,8 @@ class Overlap:
         Whether j's units have fewer inputs than i's in some matrix.
     on_grid : (n, n) of bool
         Whether j has few different values where i has many, as near to i's as so few levels allow, in every matrix.
+    around_levels : (n, n) of bool
+        Whether j lies around the levels of i's grid in some matrix, and in no matrix the other way round.
     """
 
     zeros: Matrix
@@ -196,6 +257,7 @@ class Overlap:
     partly_rounded: Mask
     narrower: Mask
     on_grid: Mask
+    around_levels: Mask
 
     @classmethod
     def of(cls, statistics: Statistics) -> Self:
@@ -204,7 +266,7 @@ class Overlap:
         known = np.maximum(sums.over(count), 1.0)
         norm = sums.over(squared_norm_of_first)
         unknown = np.full_like(norm, np.inf)
-        rounded = sums.anywhere(is_rounded)
+        rounded, around = sums.anywhere(is_rounded), sums.anywhere(around_levels)
         return cls(
             zeros=sums.over(zero_in_both) / known,
             equal=sums.over(equal_in_both) / known,
@@ -214,6 +276,7 @@ class Overlap:
             partly_rounded=rounded & ~rounded.T,
             narrower=sums.anywhere(fewer_inputs),
             on_grid=sums.on_grid,
+            around_levels=around & ~around.T,
         )
 
 

@@ -21,6 +21,7 @@ from numpy.typing import NDArray
 from neural_phylogeny.errors import SavedFileError
 from neural_phylogeny.inputs import Fold, TensorInfo, View
 from neural_phylogeny.statistics.base import Arrays
+from neural_phylogeny.statistics.counters import BATCHES
 from neural_phylogeny.statistics.plan import SamplingPlan
 from neural_phylogeny.statistics.results import Statistics
 from neural_phylogeny.tensors.alignment import AlignedTensor, Alignment
@@ -122,7 +123,7 @@ def save(file: BinaryIO, saved: CachedStatistics) -> None:
                 "choices": _listed(group.statistics.alignment.choices),
                 "pairwise": sorted(group.statistics.pairwise),
                 "failures": list(group.statistics.failures.items()),
-                "batches": list(group.statistics.batches.items()),
+                "counts": {name: list(found.items()) for name, found in group.statistics.counts.items()},
                 "tensors": [asdict(tensor) for tensor in group.statistics.alignment.tensors],
                 "arrays": {key: layout for key, (layout, _) in parts.items()},
             }
@@ -223,8 +224,9 @@ def _group(entry: Mapping[str, Any], joined: Mapping[str, NDArray[Any]]) -> Grou
     alignment = Alignment(tensors, parameters, in_matrices, tuple(entry["notes"]), choices)
     found = _split(len(tensors), entry["arrays"], joined)
     failures = {int(model): str(reason) for model, reason in entry["failures"]}
-    batches = {int(model): int(seen) for model, seen in entry.get("batches", [])}
-    statistics = Statistics(alignment, found, frozenset(entry["pairwise"]), failures, batches)
+    stored = entry.get("counts", {BATCHES: entry.get("batches", [])})
+    counts = {str(name): {int(model): int(number) for model, number in found} for name, found in stored.items()}
+    statistics = Statistics(alignment, found, frozenset(entry["pairwise"]), failures, counts)
     return Group(tuple(entry["members"]), statistics, bool(entry.get("is_family", False)))
 
 

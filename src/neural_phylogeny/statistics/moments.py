@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 
 import numpy as np
@@ -11,16 +12,26 @@ from neural_phylogeny.statistics.base import Arrays, Statistic, total
 from neural_phylogeny.statistics.blocks import Block, count_blocks
 from neural_phylogeny.tensors.alignment import AlignedTensor
 
+LEVELS = 256
+"""Most levels of a grid: those of eight bits."""
+
+FEWEST = 64
+"""So few values may lie on a grid by chance."""
+
+OFF_GRID = 0.01
+"""Spacings by which rounding may move a value off its level."""
+
 
 class Moments(Statistic):
     """Power sums, largest magnitude, zeros, distinct values and number grid of each tensor, ``(n_members,)`` each.
 
-    ``count, sum, absolute, square, cube, fourth, largest, zeros, distinct, grid, probed``; ``absolute`` is the sum of
-    magnitudes. Large tensors are thinned, see ``SamplingPlan``, to the same blocks in every model, so that differences
-    between models keep their precision; ``count`` says how many values were seen. Of a tensor that is read in part
-    ``largest`` is what it would grow to among the values that are measured of the whole. ``distinct`` counts different
-    values among the first ``probed`` ones, a hint at quantised weights, and ``grid`` the mantissa bits that those
-    values need (see ``mantissa_bits``), a hint at weights that were rounded.
+    ``count, sum, absolute, square, cube, fourth, largest, zeros, distinct, grid, step, probed``; ``absolute`` is the
+    sum of magnitudes. Large tensors are thinned, see ``SamplingPlan``, to the same blocks in every model, so that
+    differences between models keep their precision; ``count`` says how many values were seen. Of a tensor that is read
+    in part ``largest`` is what it would grow to among the values that are measured of the whole. ``distinct`` counts
+    different values among the first ``probed`` ones, a hint at quantised weights, and ``grid`` the mantissa bits that
+    those values need (see ``mantissa_bits``), a hint at weights that were rounded. ``step`` is the spacing of the even
+    grid on which the first values lie, see ``grid_step``.
     """
 
     name = "moments"
@@ -47,6 +58,7 @@ class Moments(Statistic):
             probe = np.sort(values[:, : self.plan.probed], axis=1)
             part["distinct"] = 1 + np.count_nonzero(np.diff(probe, axis=1), axis=1)
             part["grid"] = mantissa_bits(values[:, : self.plan.probed])
+            part["step"] = np.array([grid_step(row) for row in values])
             part["probed"] = np.full(len(values), probe.shape[1])
         if block.whole:
             top = min(self.plan.top, block.size - 1)
@@ -61,7 +73,7 @@ class Moments(Statistic):
         result["largest"] = np.max([part["largest"] for part in seen], axis=0).astype(np.float64)
         if "top" in seen[0]:
             result["largest"] += self._growth(seen, result["count"])
-        return result | {key: seen[0][key].astype(np.float64) for key in ("distinct", "grid", "probed")}
+        return result | {key: seen[0][key].astype(np.float64) for key in ("distinct", "grid", "step", "probed")}
 
     def _growth(self, seen: Sequence[Arrays], count: NDArray[np.float64]) -> NDArray[np.float64]:
         """How far the largest magnitude of a sample lies below that of the whole, were it measured, with a tail that
@@ -93,3 +105,28 @@ def mantissa_bits(values: NDArray[np.float32]) -> NDArray[np.float64]:
     used = np.bitwise_or.reduce(mantissas, axis=1).astype(np.int64)
     needed = np.where(used > 0, 23 - np.bitwise_count((used & -used) - 1).astype(np.float64), 0.0)
     return np.where(np.isfinite(values).all(axis=1), needed, np.nan)
+
+
+def grid_step(values: NDArray[np.float32]) -> float:
+    """Spacing of the even grid through zero on which all values lie: ``(n_values,)``; NaN where there is none.
+
+    At most ``LEVELS`` levels, two of them neighbours; every value must lie within ``OFF_GRID`` spacings of a level. At
+    least ``FEWEST`` values are needed. O(n log n), nearly free where there are many different ones.
+
+    Examples
+    --------
+    >>> codes = np.random.default_rng(0).integers(-9, 9, 100)
+    >>> round(grid_step((0.3 * codes).astype(np.float32)), 6), grid_step((0.3 * codes + 0.1).astype(np.float32))
+    (0.3, nan)
+    """
+    if len(values) < FEWEST or len(np.unique(values[: 2 * LEVELS])) > LEVELS:
+        return math.nan
+    levels = np.unique(values).astype(np.float64)
+    if not 2 <= len(levels) <= LEVELS or not np.isfinite(levels).all():
+        return math.nan
+    step = float(np.diff(levels).min())
+    for _ in range(2):  # the smallest gap is rounded; the levels together give more digits
+        codes = np.round(levels / step)
+        step = float((levels * codes).sum() / (codes * codes).sum()) if codes.any() else step
+    off = np.abs(levels - step * np.round(levels / step)).max()
+    return step if off <= OFF_GRID * step else math.nan

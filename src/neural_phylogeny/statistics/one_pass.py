@@ -20,7 +20,7 @@ from neural_phylogeny.formats import Checkpoint
 from neural_phylogeny.statistics.base import Arrays, Statistic
 from neural_phylogeny.statistics.beyond import rows_beyond
 from neural_phylogeny.statistics.blocks import BLOCK, Block, blocks_of, read_block
-from neural_phylogeny.statistics.counters import batches_seen
+from neural_phylogeny.statistics.counters import counts_of
 from neural_phylogeny.statistics.cross import Cross
 from neural_phylogeny.statistics.matching import UnitMatching
 from neural_phylogeny.statistics.moments import Moments
@@ -29,6 +29,7 @@ from neural_phylogeny.statistics.products import Equality, Gram
 from neural_phylogeny.statistics.results import Statistics
 from neural_phylogeny.statistics.sampling import Part, part_of, shares
 from neural_phylogeny.statistics.sketch import Sketch
+from neural_phylogeny.statistics.tables import computed_tables
 from neural_phylogeny.tensors.alignment import AlignedTensor, Alignment
 
 Progress = Callable[[int, int], None]
@@ -101,15 +102,10 @@ def measure(
                     progress(done, total)
             with np.errstate(all="ignore"):
                 results.append(_combined(statistics, tensors[index], partials))
-    for result, tensor in zip(results, alignment.tensors, strict=True):
+    for result, tensor, reach in zip(results, alignment.tensors, tensors, strict=True):
         result |= {"beyond": found} if (found := rows_beyond(tensor, checkpoints)) else {}
-    return Statistics.from_results(alignment, statistics, results, worker.failures, _batches(checkpoints))
-
-
-def _batches(checkpoints: Sequence[Checkpoint]) -> dict[int, int]:
-    """Batches that each model has counted in training, of those that count."""
-    counted = {model: batches_seen(checkpoint) for model, checkpoint in enumerate(checkpoints)}
-    return {model: seen for model, seen in counted.items() if seen is not None}
+        result |= {"tables": found} if (found := computed_tables(tensor, result, checkpoints, reach.part)) else {}
+    return Statistics.from_results(alignment, statistics, results, worker.failures, counts_of(checkpoints))
 
 
 @dataclass(frozen=True, slots=True)

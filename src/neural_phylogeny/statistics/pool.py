@@ -10,6 +10,7 @@ import numpy as np
 from neural_phylogeny.inputs import TensorInfo
 from neural_phylogeny.statistics.base import Arrays
 from neural_phylogeny.statistics.cache import Group
+from neural_phylogeny.statistics.counters import joined, renumbered
 from neural_phylogeny.statistics.results import Statistics, taken
 from neural_phylogeny.statistics.sampling import part_of, shares
 from neural_phylogeny.tensors.alignment import AlignedTensor, Alignment
@@ -62,9 +63,9 @@ class Pool:
         arrays = tuple(next(new) if found is None else found for found in known)
         every = [read, *self._of(models)]
         failures = {model: reason for one in every for model, reason in one.failures.items()}
-        batches = {model: seen for one in every for model, seen in one.batches.items()}
+        counts = joined([one.counts for one in every if one.counts])
         pairwise = frozenset[str]().union(*(one.pairwise for one in every))
-        return Statistics(alignment, arrays, pairwise, dict(sorted(failures.items())), dict(sorted(batches.items())))
+        return Statistics(alignment, arrays, pairwise, dict(sorted(failures.items())), counts)
 
     def _of(self, models: Sequence[int]) -> Iterable[Statistics]:
         """What each group says of the models themselves, numbered as here."""
@@ -73,8 +74,8 @@ class Pool:
             here = {row: position[model] for row, model in enumerate(group.members) if model in position}
             if here:
                 failures = {here[row]: why for row, why in group.statistics.failures.items() if row in here}
-                batches = {here[row]: seen for row, seen in group.statistics.batches.items() if row in here}
-                yield Statistics(group.statistics.alignment, (), group.statistics.pairwise, failures, batches)
+                counts = renumbered(group.statistics.counts, here)
+                yield Statistics(group.statistics.alignment, (), group.statistics.pairwise, failures, counts)
 
     def _find(self, models: Sequence[int], tensor: AlignedTensor, share: float) -> Arrays | None:
         """The results of a box in all of its members, where one group measured them together, and the same share."""

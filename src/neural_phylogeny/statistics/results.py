@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from neural_phylogeny.statistics.base import Arrays, Statistic
+from neural_phylogeny.statistics.counters import Counts, renumbered
 from neural_phylogeny.statistics.sampling import part_of, shares
 from neural_phylogeny.tensors.alignment import AlignedTensor, Alignment
 
@@ -20,14 +21,14 @@ class Statistics:
 
     ``arrays[t]`` holds the results for ``alignment.tensors[t]`` by name (``"gram"``, ``"moments.fourth"``), with
     leading axes over the tensor's members; ``pairwise`` names the results with two such axes. ``failures`` tells of
-    models some of whose values could not be read, and why; ``batches`` how many batches models counted in training.
+    models some of whose values could not be read, and why; ``counts`` what training left beside the weights.
     """
 
     alignment: Alignment
     arrays: tuple[Arrays, ...]
     pairwise: frozenset[str]
     failures: Mapping[int, str] = field(default_factory=dict)
-    batches: Mapping[int, int] = field(default_factory=dict)
+    counts: Counts = field(default_factory=dict)
 
     @classmethod
     def from_results(
@@ -36,7 +37,7 @@ class Statistics:
         statistics: Sequence[Statistic],
         results: Sequence[dict[str, Arrays]],
         failures: Mapping[int, str],
-        batches: Mapping[int, int] | None = None,
+        counts: Counts | None = None,
     ) -> Statistics:
         """Join the results of all statistics; names are ``statistic.result``, or the bare name where equal."""
         arrays = tuple(
@@ -44,7 +45,7 @@ class Statistics:
             for by_name in results
         )
         pairwise = frozenset(_joined(s.name, key) for s in statistics for key in s.pairwise)
-        return cls(alignment, arrays, pairwise, dict(sorted(failures.items())), dict(batches or {}))
+        return cls(alignment, arrays, pairwise, dict(sorted(failures.items())), counts or {})
 
     def __iter__(self) -> Iterator[tuple[AlignedTensor, Arrays]]:
         return zip(self.alignment.tensors, self.arrays, strict=True)
@@ -100,8 +101,7 @@ class Statistics:
         choices = None if whole.choices is None else whole.choices[np.ix_(chosen, chosen)]
         alignment = Alignment(tuple(tensors), whole.parameters[chosen], whole.in_matrices[chosen], whole.notes, choices)
         failures = {position[model]: reason for model, reason in self.failures.items() if model in position}
-        batches = {position[model]: seen for model, seen in self.batches.items() if model in position}
-        return Statistics(alignment, tuple(arrays), self.pairwise, failures, batches)
+        return Statistics(alignment, tuple(arrays), self.pairwise, failures, renumbered(self.counts, position))
 
 
 def _joined(statistic: str, key: str) -> str:
