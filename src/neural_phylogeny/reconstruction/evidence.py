@@ -38,8 +38,6 @@ _ORDERED_STATEMENTS = {
 _DIRECTION_STATEMENTS = {
     "fake-initialisation": "is nearer to a random initialisation ({share:.0%} of the matrices, by their difference)",
     "kurtosis": "has lighter tails in {share:.0%} of the matrices",
-    "largest-weight": "has a smaller largest weight, relative to its scale, in {share:.0%} of the matrices",
-    "uniform-distance": "is nearer to a uniform initialisation of any scale in {share:.0%} of the matrices",
     "outside-bounds": "has fewer weights outside the bounds of an initialisation in {share:.0%} of the matrices",
     "spectrum": "has more even singular values in {share:.0%} of the matrices",
     "unit-norms": "has units of more even norm in {share:.0%} of the matrices",
