@@ -34,6 +34,9 @@ Mask = NDArray[np.bool_]
 ENOUGH = 0.1
 """Share of the smaller model's weights that must be compared before two models are called unrelated."""
 
+NEARLY_ALL = 0.9
+"""Share of its own weights on which a model is compared with one of the same layout."""
+
 DISTINCT = 64
 """Different values a matrix must have before its equality in two models proves anything."""
 
@@ -66,7 +69,8 @@ class Existence:
         Whether some trained matrix is equal in both to the last bit, in all that was read of it, which chance does
         not do.
     large_enough : array of bool, (n_models,)
-        Whether a perfect copy of the model would have been found on all of its own matrices.
+        Whether a perfect copy of the model would have been found: on all of its compared matrices, and on those that it
+        shares with any model that has ``NEARLY_ALL`` of its weights. Third models do not matter then.
     """
 
     log_p: Matrix
@@ -133,7 +137,10 @@ def existence(statistics: Statistics, alpha: float = 1e-3, n_pairs: int | None =
     enough = statistics.alignment.coverage_of_smaller() >= ENOUGH
     conclusive = (comparable & enough & copy_found & copy_found.T) | related
     cosine = matrix_cosine(statistics)
-    return Existence(log_p, related, cosine, matched, conclusive, identical, np.diag(copy_found).copy())
+    own = statistics.alignment.common() >= NEARLY_ALL * statistics.alignment.parameters[:, None]
+    too_small = comparable & own & ~copy_found
+    large_enough = np.diag(copy_found) & ~too_small.any(axis=1)
+    return Existence(log_p, related, cosine, matched, conclusive, identical, large_enough)
 
 
 @dataclass(frozen=True)

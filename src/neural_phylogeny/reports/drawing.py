@@ -193,7 +193,8 @@ class FamilyTree:
 
     def _further_lines(self, place: Place, loose: list[RelatedPair]) -> Iterator[Text]:
         for copy in self._family.copies.get(place.name, ()):
-            yield Text(f"= {safe(copy)}", style=DIM)
+            remark = self._models[copy].remark if copy in self._models else ""
+            yield Text(f"= {safe(copy)}{f'  {safe(remark)}' if remark else ''}", style=DIM)
         if not self._style.annotated:
             return
         model = self._models.get(place.name)
