@@ -9,7 +9,14 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from neural_phylogeny.errors import UnknownChoiceError
 from neural_phylogeny.inputs import Skipped
-from neural_phylogeny.records.claims import Edge, MissingAncestor, ModelRecord, RelatedPair, UndecidedGroup
+from neural_phylogeny.records.claims import (
+    Edge,
+    MissingAncestor,
+    ModelRecord,
+    RelatedPair,
+    SharedComponent,
+    UndecidedGroup,
+)
 from neural_phylogeny.records.explanation import Explanation
 
 if TYPE_CHECKING:
@@ -25,7 +32,8 @@ class Phylogeny:
     """The answer: which models descend from which, how sure, and why.
 
     ``edges`` holds directed claims only, the main parent first; ``copies`` groups models whose weights are all
-    equal, of which the first stands in ``edges`` and the others do not.
+    equal, of which the first stands in ``edges`` and the others do not. ``components`` are no descent: models that
+    share a part and are otherwise unrelated.
     """
 
     models: tuple[ModelRecord, ...] = ()
@@ -33,6 +41,7 @@ class Phylogeny:
     undirected: tuple[RelatedPair, ...] = ()
     missing: tuple[MissingAncestor, ...] = ()
     undecided: tuple[UndecidedGroup, ...] = ()
+    components: tuple[SharedComponent, ...] = ()
     copies: tuple[tuple[str, ...], ...] = ()
     skipped: tuple[Skipped, ...] = ()
     provenance: Mapping[str, Any] = field(default_factory=dict)
