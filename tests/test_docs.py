@@ -9,6 +9,7 @@ from pathlib import Path
 import click
 import pytest
 
+import neural_phylogeny
 from neural_phylogeny.cli.group import nphylo
 
 ROOT = Path(__file__).parents[1]
@@ -120,6 +121,13 @@ def test_every_path_of_the_project_exists(page):
                 "examples",
             }:
                 assert any((folder / word).exists() for folder in FOLDERS), word
+
+
+def test_the_page_of_the_python_interface_is_that_of_the_docstrings():
+    page = runpy.run_path(str(ROOT / "docs" / "make_api.py"))["page"]()
+    assert (ROOT / "docs" / "api.md").read_text(encoding="utf-8") == page, "run: python docs/make_api.py"
+    for name in neural_phylogeny.__all__:
+        assert f"### {name}\n" in page or name in page.split("## Errors")[1], name
 
 
 def test_the_front_page_quotes_what_the_demo_prints():

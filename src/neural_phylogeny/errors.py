@@ -20,7 +20,7 @@ Each class is also the builtin on its right, so that callers who know nothing of
 from __future__ import annotations
 
 import difflib
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from os import PathLike, fspath
 
 
@@ -130,7 +130,7 @@ class NothingToCompareError(NeuralPhylogenyError, ValueError):
 
 
 class UnknownChoiceError(NeuralPhylogenyError, ValueError):
-    """A name is not one of the known ones; the message lists them and the nearest.
+    """A name is not one of the known ones; the message has the nearest, and lists up to ``LISTED``.
 
     Examples
     --------
@@ -142,9 +142,27 @@ class UnknownChoiceError(NeuralPhylogenyError, ValueError):
         self.what = what
         self.given = given
         self.known = tuple(sorted(known))
-        near = difflib.get_close_matches(given, self.known, n=1)
-        hint = f"; did you mean {near[0]!r}?" if near else "."
-        super().__init__(f"unknown {what} {given!r}{hint} Known: {', '.join(self.known) or 'none'}")
+        near = nearest(given, self.known)
+        hint = f"; did you mean {' or '.join(map(repr, near))}?" if near else "."
+        more = f" and {len(self.known) - LISTED:,} more" if len(self.known) > LISTED else ""
+        super().__init__(f"unknown {what} {given!r}{hint} Known: {', '.join(self.known[:LISTED]) or 'none'}{more}")
+
+
+LISTED = 30
+"""So many known names are written out."""
+
+
+def nearest(given: str, known: Sequence[str], most: int = 2) -> list[str]:
+    """Names that are spelt nearly like the given one, else those that contain it.
+
+    Examples
+    --------
+    >>> nearest("kmean", ["auto", "kmeans"]), nearest("osprey", ["runs/osprey.safetensors", "runs/merlin.safetensors"])
+    (['kmeans'], ['runs/osprey.safetensors'])
+    """
+    close = difflib.get_close_matches(given, known, n=most, cutoff=0.75)
+    holding = [name for name in known if given and given.lower() in name.lower()]
+    return close or holding[:most] or difflib.get_close_matches(given, known, n=1)
 
 
 class InvalidOptionError(NeuralPhylogenyError, ValueError):

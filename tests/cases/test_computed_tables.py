@@ -89,7 +89,7 @@ def test_a_constant_in_another_precision_or_length(collection):
     assert claims(reconstruct(models)) == {("one", "tuned")}
 
 
-def test_models_without_anything_trained_in_common(trained, rng):
+def test_models_without_anything_trained_in_common():
     """One sentence for a model that has nothing but constants."""
     models = {k: f32(CONSTANTS) for k in ("a", "b")}
     answer = reconstruct(models)
@@ -103,7 +103,7 @@ def test_a_large_table_takes_no_longer_than_its_reading(trained):
     assert not claims(answer)
 
 
-def test_what_is_trained_still_relates(trained, rng):
+def test_what_is_trained_still_relates(trained):
     """A frozen first layer that both models hold to the last bit is evidence, whatever its name."""
     base = trained()
     tune = trained(base) | {"encoder.0.weight": base["encoder.0.weight"]}

@@ -74,7 +74,7 @@ def test_features_are_finite(rng, case):
     assert np.isfinite(features).all()
 
 
-def test_a_pruned_child_keeps_the_zeros(rng, star):
+def test_a_pruned_child_keeps_the_zeros(star):
     parent, child = star[0], {name: w.copy() for name, w in star[0].items()}
     for model, share in ((parent, 0.3), (child, 0.6)):
         for name in ("0.weight", "1.weight"):

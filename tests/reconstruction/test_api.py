@@ -232,7 +232,7 @@ def test_the_graph_is_networkx(family):
 
 def test_unknown_method():
     with pytest.raises(UnknownChoiceError, match="unknown method 'kmean'; did you mean 'kmeans'"):
-        reconstruct({}, method="kmean")
+        reconstruct({}, method="kmean")  # type: ignore[arg-type]
 
 
 def test_missing_statistics_are_told(family, tmp_path):

@@ -52,7 +52,7 @@ def numbers_of(claim):
     return found + [number for one in claim.evidence for number in (one.value, one.strength)]
 
 
-METHODS_OF_FAMILIES = [name for name, method in METHODS.items() if method.options.clustering == "existence"]
+METHODS_OF_FAMILIES = [method for method in METHODS.values() if method.options.clustering == "existence"]
 """Those that take the families of the relatedness test; the others cluster the whole collection by design."""
 
 STRANGERS = {
@@ -80,7 +80,7 @@ def test_unrelated_models_change_nothing(kind, head):
     rng = np.random.default_rng(11)
     own = family(rng, **{"head.weight": head})
     joined = STRANGERS[kind](rng) | own
-    for method in METHODS_OF_FAMILIES if head == (5, 32) else ("auto",):
+    for method in METHODS_OF_FAMILIES if head == (5, 32) else [METHODS["auto"]]:
         same_claims(said(reconstruct(own, method=method), own), said(reconstruct(joined, method=method), own))
 
 
@@ -152,11 +152,11 @@ def claims_by_method(folders):
     level = 1e-6 * len(path) * (len(path) - 1) / 2
     examined = examine(collection, level)
     found = {}
-    for name in METHODS_OF_FAMILIES:
-        answer = phylogeny(collection, METHODS[name], level, 0, examined)
+    for method in METHODS_OF_FAMILIES:
+        answer = phylogeny(collection, method, level, 0, examined)
         edges = {(missing(e.parent, path), path[e.child], e.kind): numbers_of(e) for e in answer.edges}
         pairs = {(*sorted((path[p.a], path[p.b])), "undirected"): numbers_of(p) for p in answer.undirected}
-        found[name] = edges | pairs
+        found[method.name] = edges | pairs
     return found
 
 

@@ -122,7 +122,7 @@ def with_counter(model, seen):
     return model | {"bn.num_batches_tracked": np.array(seen)}
 
 
-def test_who_counted_more_batches_is_not_the_parent(measured, root, rng):
+def test_who_counted_more_batches_is_not_the_parent(measured, root):
     odds = counted(measured(with_counter(root, 100), root, with_counter(root, 250)))
     assert odds.tolist() == [[0.0, 0.0, 0.0], [0.0, 0.0, 0.0], [-STRONG, 0.0, 0.0]]
 

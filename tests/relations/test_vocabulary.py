@@ -53,7 +53,7 @@ def test_of_three_sizes_the_shorter_are_compared(measured, root, rng):
     assert not found[2].any()
 
 
-def test_statistics_that_were_kept_before_are_silent(measured, root, rng):
+def test_statistics_that_were_kept_before_are_silent(measured, root):
     from neural_phylogeny.statistics.sketch import Sketch
 
     statistics = measured(root, root, statistics=(Sketch(),))

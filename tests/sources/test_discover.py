@@ -188,7 +188,7 @@ def test_models_of_a_manifests_folder_keep_their_own_names(write) -> None:
     assert names(write("models.json", {"both": "w"})) == ["a.pt", "b.pt"]
 
 
-def test_a_manifests_bad_rows_are_told_and_the_rest_goes_on(write, tmp_path: Path) -> None:
+def test_a_manifests_bad_rows_are_told_and_the_rest_goes_on(write) -> None:
     write("a.pt")
     manifest = write("m.json", {"a": "a.pt", "gone": "gone.pt", "again": "m.json", "odd": "\ud800*", "nul": "\0[a]"})
     found, skipped = discover([manifest])
@@ -259,7 +259,7 @@ def test_public_files_all_open(wild: Path) -> None:
     assert all(checkpoint.tensors for _, checkpoint in opened)
 
 
-def test_shards_that_are_named_one_by_one_are_one_model(write, tmp_path: Path) -> None:
+def test_shards_that_are_named_one_by_one_are_one_model(write) -> None:
     first, second = (write(f"m/model-0000{k}-of-00002.safetensors") for k in (1, 2))
     (ref,), skipped = discover([write("a.pt"), second, first])[0][1:], discover([first])[1]
     assert ([part.file for part in ref.parts], ref.path, skipped) == ([first, second], first, [])

@@ -11,7 +11,7 @@ def index_of(*files: str) -> dict[str, dict[str, str]]:
     return {"weight_map": {f"tensor{number}": file for number, file in enumerate(files)}}
 
 
-def test_files_of_known_suffixes_are_models_sorted_by_path(write, walked, tmp_path: Path) -> None:
+def test_files_of_known_suffixes_are_models_sorted_by_path(write, walked) -> None:
     for name in ("b.pt", "a.safetensors", "sub/c.PTH", "sub/deep/d.h5", "zip.zip", "README.md", "truth.json", "x.txt"):
         write(name)
     found = walked()
@@ -20,7 +20,7 @@ def test_files_of_known_suffixes_are_models_sorted_by_path(write, walked, tmp_pa
     assert found.skipped == {}
 
 
-def test_hidden_entries_are_no_models_and_are_named_where_they_may_be(write, walked, tmp_path: Path) -> None:
+def test_hidden_entries_are_no_models_and_are_named_where_they_may_be(write, walked) -> None:
     for name in (".hidden.pt", ".git/model.pt", "seen.pt", "sub/.cache/model.pt", ".old/run/model.pt", ".notes/a.txt"):
         write(name)
     write("._seen.pt", b"\0\x05\x16\x07")
@@ -29,12 +29,12 @@ def test_hidden_entries_are_no_models_and_are_named_where_they_may_be(write, wal
     assert found.kinds == {".hidden.pt": HIDDEN, ".old": HIDDEN_FOLDER}
 
 
-def test_a_hidden_folder_that_is_named_is_walked(write, walked, tmp_path: Path) -> None:
+def test_a_hidden_folder_that_is_named_is_walked(write, walked) -> None:
     write(".old/model.pt")
     assert walked(".old").order == ["model.pt"]
 
 
-def test_trainers_other_files_are_no_models(write, walked, tmp_path: Path) -> None:
+def test_trainers_other_files_are_no_models(write, walked) -> None:
     for name in (
         *("optimizer.pt", "optimizer.bin", "optimizer_1.bin", "scheduler.pt", "scaler.pt", "training_args.bin"),
         *("rng_state.pth", "rng_state_0.pth", "sampler_1.bin", "zero_pp_rank_0_mp_rank_00_optim_states.pt"),
@@ -96,29 +96,27 @@ def test_a_folder_that_may_not_be_listed_spoils_nothing(write, walked, tmp_path:
         ("adapter_config.json", "adapter_model.bin"),
     ],
 )
-def test_one_weight_file_beside_a_config_is_a_folder_model(
-    write, walked, tmp_path: Path, config: str, weights: str
-) -> None:
+def test_one_weight_file_beside_a_config_is_a_folder_model(write, walked, config: str, weights: str) -> None:
     for name in (config, weights, "optimizer.pt", "tokenizer.json"):
         write(f"m/{name}")
     assert walked().files == {"m": [f"m/{weights}"]}
 
 
-def test_several_files_without_an_index_are_several_models(write, walked, tmp_path: Path) -> None:
+def test_several_files_without_an_index_are_several_models(write, walked) -> None:
     for name in ("config.json", "epoch1.safetensors", "epoch2.safetensors"):
         write(name)
     found = walked()
     assert found.files == {name: [name] for name in ("epoch1.safetensors", "epoch2.safetensors")}
 
 
-def test_subfolders_of_a_folder_model_are_walked_too(write, walked, tmp_path: Path) -> None:
+def test_subfolders_of_a_folder_model_are_walked_too(write, walked) -> None:
     for folder in ("run", "run/checkpoint-10", "run/checkpoint-20"):
         write(f"{folder}/config.json")
         write(f"{folder}/model.safetensors")
     assert walked().order == ["run", "run/checkpoint-10", "run/checkpoint-20"]
 
 
-def test_a_model_and_its_adapter_are_not_the_same_model(write, walked, tmp_path: Path) -> None:
+def test_a_model_and_its_adapter_are_not_the_same_model(write, walked) -> None:
     for name in ("config.json", "adapter_config.json", "model.safetensors", "adapter_model.safetensors"):
         write(name)
     found = walked()
@@ -126,13 +124,13 @@ def test_a_model_and_its_adapter_are_not_the_same_model(write, walked, tmp_path:
     assert found.skipped == {}
 
 
-def test_without_a_config_equal_looking_files_are_models_of_their_own(write, walked, tmp_path: Path) -> None:
+def test_without_a_config_equal_looking_files_are_models_of_their_own(write, walked) -> None:
     for name in ("model.safetensors", "pytorch_model.bin"):
         write(name)
     assert walked().order == ["model.safetensors", "pytorch_model.bin"]
 
 
-def test_a_sharded_model_is_one_model(write, walked, tmp_path: Path) -> None:
+def test_a_sharded_model_is_one_model(write, walked) -> None:
     names = [f"model-{k:05}-of-00002.safetensors" for k in (1, 2)]
     for name in names:
         write(f"m/{name}")
@@ -140,7 +138,7 @@ def test_a_sharded_model_is_one_model(write, walked, tmp_path: Path) -> None:
     assert walked().files == {"m": [f"m/{name}" for name in names]}
 
 
-def test_a_sharded_model_keeps_its_folder_when_other_models_lie_beside_it(write, walked, tmp_path: Path) -> None:
+def test_a_sharded_model_keeps_its_folder_when_other_models_lie_beside_it(write, walked) -> None:
     write("m/model-00001-of-00001.safetensors")
     write("m/model.safetensors.index.json", index_of("model-00001-of-00001.safetensors"))
     write("m/value_head.pt")
@@ -150,7 +148,7 @@ def test_a_sharded_model_keeps_its_folder_when_other_models_lie_beside_it(write,
     }
 
 
-def test_two_sharded_models_in_a_folder_are_called_by_their_indexes(write, walked, tmp_path: Path) -> None:
+def test_two_sharded_models_in_a_folder_are_called_by_their_indexes(write, walked) -> None:
     for stem in ("actor", "critic"):
         write(f"{stem}-00001-of-00001.safetensors")
         write(f"{stem}.safetensors.index.json", index_of(f"{stem}-00001-of-00001.safetensors"))
@@ -159,7 +157,7 @@ def test_two_sharded_models_in_a_folder_are_called_by_their_indexes(write, walke
     }
 
 
-def test_a_stale_shard_is_told(write, walked, tmp_path: Path) -> None:
+def test_a_stale_shard_is_told(write, walked) -> None:
     write("model-00001-of-00001.safetensors")
     write("model-00003-of-00003.safetensors")
     write("model.safetensors.index.json", index_of("model-00001-of-00001.safetensors"))
@@ -182,7 +180,7 @@ def test_a_stale_shard_is_told(write, walked, tmp_path: Path) -> None:
         ({"weight_map": 3}, "the shard index has no weight_map of tensors to files. Download the index again."),
     ],
 )
-def test_a_model_with_a_bad_index_is_told_once(write, walked, tmp_path: Path, index: object, reason: str) -> None:
+def test_a_model_with_a_bad_index_is_told_once(write, walked, index: object, reason: str) -> None:
     write("m/config.json", {})
     write("m/model-00001-of-00002.safetensors")
     write("m/model.safetensors.index.json", index)
@@ -192,7 +190,7 @@ def test_a_model_with_a_bad_index_is_told_once(write, walked, tmp_path: Path, in
     assert found.skipped == {"m/model.safetensors.index.json": reason}
 
 
-def test_a_whole_file_is_read_where_the_shards_of_the_other_format_are_missing(write, walked, tmp_path: Path) -> None:
+def test_a_whole_file_is_read_where_the_shards_of_the_other_format_are_missing(write, walked) -> None:
     write("config.json", {})
     write("model.safetensors")
     write("pytorch_model.bin.index.json", index_of("pytorch_model-00001-of-00001.bin"))

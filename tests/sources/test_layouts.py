@@ -27,7 +27,7 @@ def write_pipeline(write, *extra: str) -> None:
         write(f"pipe/{name}")
 
 
-def test_a_pipeline_is_one_model_with_its_components_as_prefixes(write, walked, tmp_path: Path) -> None:
+def test_a_pipeline_is_one_model_with_its_components_as_prefixes(write, walked) -> None:
     write_pipeline(write)
     found = walked()
     assert found.files == {
@@ -84,7 +84,7 @@ def test_old_variants_are_found_by_their_index_and_by_their_numbers(write, walke
     assert walked().files == {"pipe": [f"pipe/text_encoder/{name}" for name in names]}
 
 
-def test_a_component_may_be_sharded(write, walked, tmp_path: Path) -> None:
+def test_a_component_may_be_sharded(write, walked) -> None:
     write("pipe/model_index.json", {"unet": ["diffusers", "UNet"]})
     names = [f"diffusion_pytorch_model-{k:05}-of-00002.safetensors" for k in (1, 2)]
     for name in names:
@@ -95,12 +95,12 @@ def test_a_component_may_be_sharded(write, walked, tmp_path: Path) -> None:
     assert found.prefixes == {"pipe": ["unet.", "unet."]}
 
 
-def test_other_folders_and_files_of_a_pipeline_are_models_of_their_own(write, walked, tmp_path: Path) -> None:
+def test_other_folders_and_files_of_a_pipeline_are_models_of_their_own(write, walked) -> None:
     write_pipeline(write, "checkpoint-10/model.safetensors", "all-in-one.ckpt")
     assert walked().order == ["pipe", "pipe/all-in-one.ckpt", "pipe/checkpoint-10/model.safetensors"]
 
 
-def test_a_pipeline_whose_component_lacks_a_shard_is_told(write, walked, tmp_path: Path) -> None:
+def test_a_pipeline_whose_component_lacks_a_shard_is_told(write, walked) -> None:
     write("pipe/model_index.json", {"unet": ["diffusers", "UNet"], "vae": ["diffusers", "VAE"]})
     write("pipe/vae/diffusion_pytorch_model.safetensors")
     write("pipe/unet/diffusion_pytorch_model.safetensors.index.json", index_of("gone.safetensors"))
@@ -132,9 +132,7 @@ def test_a_pipeline_whose_component_may_not_be_listed_is_told(write, walked, tmp
         ([], "the pipeline index is not a JSON object. Download it again."),
     ],
 )
-def test_a_damaged_pipeline_index_leaves_its_components_as_models(
-    write, walked, tmp_path: Path, content: object, reason: str
-) -> None:
+def test_a_damaged_pipeline_index_leaves_its_components_as_models(write, walked, content: object, reason: str) -> None:
     write("pipe/model_index.json", content)
     write("pipe/unet/config.json", {})
     write("pipe/unet/diffusion_pytorch_model.safetensors")

@@ -110,7 +110,7 @@ def test_what_cannot_be_opened_is_told_and_the_rest_goes_on(write, tmp_path: Pat
 
 
 def test_a_missing_library_is_told_and_the_rest_goes_on(write, monkeypatch: pytest.MonkeyPatch) -> None:
-    def open_or_miss(path: str, component: str | None = None) -> Checkpoint:
+    def open_or_miss(path: str, _: str | None = None) -> Checkpoint:
         if path.endswith(".h5"):
             raise MissingExtraError(".h5 files", "keras")
         return SafetensorsFile(Path(path))

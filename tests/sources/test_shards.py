@@ -11,7 +11,7 @@ def index_of(*files: str) -> dict[str, dict[str, str]]:
     return {"weight_map": {f"tensor{number}": file for number, file in enumerate(files)}}
 
 
-def test_shards_come_in_the_order_of_the_index_each_once(write, tmp_path: Path) -> None:
+def test_shards_come_in_the_order_of_the_index_each_once(write) -> None:
     first, second = write("b.safetensors"), write("a.safetensors")
     index = write("model.safetensors.index.json", index_of("b.safetensors", "a.safetensors", "b.safetensors"))
     assert [part.file for part in shards(index)] == [first, second]

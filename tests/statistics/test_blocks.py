@@ -33,7 +33,8 @@ def run(models, threads=1):
     return measure(checkpoints, align([c.tensors for c in checkpoints], list("abcde")), threads=threads)
 
 
-def test_products_and_equality_cross_the_boundaries(models, small_blocks):
+@pytest.mark.usefixtures("small_blocks")
+def test_products_and_equality_cross_the_boundaries(models):
     for tensor, arrays in run(models):
         flat = np.stack([model[tensor.name].reshape(-1) for model in models]).astype(np.float64)
         np.testing.assert_allclose(arrays["gram"], flat @ flat.T, rtol=1e-5)
@@ -50,7 +51,8 @@ def test_moments_cross_the_boundaries(models, small_blocks):
         np.testing.assert_allclose(arrays["moments.largest"], np.abs(flat[:, seen]).max(axis=1), rtol=1e-6)
 
 
-def test_unit_matching_does_not_depend_on_blocks(models, small_blocks, monkeypatch):
+@pytest.mark.usefixtures("small_blocks")
+def test_unit_matching_does_not_depend_on_blocks(models, monkeypatch):
     found = existence(run(models))
     monkeypatch.undo()
     expected = existence(run(models))
@@ -58,7 +60,8 @@ def test_unit_matching_does_not_depend_on_blocks(models, small_blocks, monkeypat
     assert found.related[0, 4]
 
 
-def test_threads_change_no_bit(models, small_blocks):
+@pytest.mark.usefixtures("small_blocks")
+def test_threads_change_no_bit(models):
     for one, two in zip(run(models).arrays, run(models, threads=3).arrays, strict=True):
         for key in one:
             np.testing.assert_array_equal(one[key], two[key], err_msg=key)

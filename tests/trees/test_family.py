@@ -64,7 +64,7 @@ def test_models_without_a_compared_matrix_are_not_comparable_but_with_themselves
     assert (comparable == (np.eye(4, dtype=bool) | np.isfinite(cosine))).all()
 
 
-def test_arrays_without_a_detector_say_so(rng):
+def test_arrays_without_a_detector_say_so():
     with pytest.raises(ValueError, match="these arrays have no detector's posterior"):
         family_of(gram=np.eye(2)).detector  # noqa: B018
 

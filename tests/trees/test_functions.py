@@ -105,6 +105,6 @@ def test_the_families_of_one_answer_have_the_same_fields():
 
 def test_what_is_no_method_is_an_error(models):
     with pytest.raises(UnknownChoiceError, match="did you mean 'auto'"):
-        reconstruct(models, method="autp")
+        reconstruct(models, method="autp")  # type: ignore[arg-type]
     with pytest.raises(TypeError, match="a name, a Method or a function of a Family, not int"):
         reconstruct(models, method=3)  # type: ignore[arg-type]

@@ -91,7 +91,7 @@ def test_a_slope_below_one_is_paid_for():
     assert slopes_and_logs(np.array([[1.0, 0.99], [0.99, 1.1]]))[0][0, 1] == 1.0
 
 
-def test_direction_features_enter_where_weights_decay(rng):
+def test_direction_features_enter_where_weights_decay():
     direction = np.array([[0.0, 1.5], [-1.5, 0.0]])
     exact = np.array([[0.0, 8.0], [-8.0, 0.0]])
     slopes = np.array([[1.0, 0.6], [1.0, 1.0]])

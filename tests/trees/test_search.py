@@ -12,7 +12,7 @@ def test_there_are_as_many_trees_as_cayley_says(n):
     assert len(trees) == n ** (n - 1) == len({tuple(tree) for tree in trees.tolist()})
 
 
-def test_steps_lead_to_trees(rng):
+def test_steps_lead_to_trees():
     tree = np.array([-1, 0, 1, 1, 0, 4])
     found = {tuple(step) for step in neighbours(tree, np.ones((6, 6), dtype=bool)).tolist()}
     every = {tuple(t) for t in all_trees(6).tolist()}

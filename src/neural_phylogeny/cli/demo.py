@@ -43,10 +43,11 @@ def command(method: str, evidence: bool, quiet: bool) -> int:
     from neural_phylogeny.reconstruction.api import reconstruct
     from neural_phylogeny.reports.drawing import Style
     from neural_phylogeny.reports.text import family_trees, render
+    from neural_phylogeny.trees.functions import find_method
 
     folder = demo.folder()
     with sink.progress_bar(quiet) as progress:
-        answer = reconstruct([folder], method=method, progress=progress)
+        answer = reconstruct([folder], method=find_method(method), progress=progress)
     truth = read_truth(folder / "truth.json")
     _draw_both(
         ("RESULT FROM THE WEIGHTS", [render(answer, evidence=evidence)]),

@@ -116,7 +116,7 @@ def _vectors(gram: Array) -> float:
 
 @lru_cache(maxsize=1)
 def initialisation_test() -> InitialisationTest:
-    """The shipped test, fitted by ``benchmarks/initialisation.py``.
+    """The shipped test, fitted by ``nphylo lab fit initialisation``.
 
     Raises
     ------

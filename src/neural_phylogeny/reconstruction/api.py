@@ -15,15 +15,15 @@ from neural_phylogeny.records import Comparison, Phylogeny
 from neural_phylogeny.sources import ModelLike, Models
 from neural_phylogeny.statistics.one_pass import Progress
 from neural_phylogeny.trees.functions import FamilyMethod, find_method
-from neural_phylogeny.trees.methods import METHODS, Method
+from neural_phylogeny.trees.methods import METHODS, Method, MethodName
 
-__all__ = ["METHODS", "Method", "compare", "reconstruct"]
+__all__ = ["METHODS", "Method", "MethodName", "compare", "reconstruct"]
 
 
 def reconstruct(
     models: Models,
     *,
-    method: str | Method | FamilyMethod = "auto",
+    method: MethodName | Method | FamilyMethod = "auto",
     alpha: float = 1e-3,
     threads: int | None = None,
     memory: int = 1 << 30,
@@ -37,7 +37,7 @@ def reconstruct(
     sample: float | None = None,
     progress: Progress | None = None,
 ) -> Phylogeny:
-    """Tell which of several models were fine-tuned from which, from their weights alone.
+    """Reconstruct which models were fine-tuned from which, from their weights alone.
 
     Parameters
     ----------
@@ -45,11 +45,11 @@ def reconstruct(
         Files, folders, globs, manifests; or a mapping from the name of each model to its tensors by name (NumPy arrays
         or torch tensors), its torch module, or its path.
     method : str, Method or function
-        One of ``METHODS``, see ``nphylo methods``; a row of that table with other options, as ``dataclasses.replace``
-        makes it; or a function that takes a ``trees.family.Family`` of n models and returns the parent of each
-        ``(n,)``, -1 for a root, or a ``trees.forest.Forest``.
+        A name in ``METHODS``, see ``nphylo methods``; a row of that table with other options, as
+        ``dataclasses.replace`` makes it; or a function that takes a ``Family`` of n models and returns the parent of
+        each, ``(n,)`` with -1 for a root, or a ``Forest``. A parent vector has no probabilities.
     alpha : float
-        Chance that any two unrelated models of the collection are called related.
+        Family-wise false-positive rate: the probability that at least one unrelated pair is reported as related.
     threads : int, optional
         Workers; all cores by default. Results do not depend on it, to the last bit.
     memory : int
@@ -58,16 +58,17 @@ def reconstruct(
         and one tensor always remain. It does not bound the process: the relations and the detector take about the
         square of the models of one family in addition, 104 MiB for 40 models of 60 matrices, whatever their size.
     seed : int
-        For the sample of the existence test and for methods that draw.
+        Of all random draws.
     include, exclude : sequence of str
         Shell patterns on the names or paths of models; on the names of models in memory.
     component : str, optional
         Which state dict to take from files that hold several; models in memory have none to choose.
     stats, save_stats : path, optional
-        A pass to reuse, if it holds all of the models as they are now and read the same sample; where to keep this one.
+        Cached statistics to reuse, if they hold all of the models as they are now and the same sample was read; where
+        to write those of this pass.
     support : int
-        Draws of the matrices, with replacement, that tell how well each edge holds; each costs as much as the answer
-        after the pass.
+        Bootstrap over weight matrices: the number of resamples (try 20); each costs as much as the analysis after the
+        pass. ``Edge.support`` is the share of them that recover the edge.
     sample : float, optional
         Share of the weights to read, in (0, 1]. By default all of models up to 16,777,216 values and about this many
         of larger ones. Small tensors are read whole whatever the share. ``provenance`` records what was read.
@@ -77,7 +78,7 @@ def reconstruct(
     Returns
     -------
     Phylogeny
-        Always, with empty lists if need be; what could not be read is in ``skipped``, with the reason.
+        Always, with empty lists where nothing is found; what could not be read is in ``skipped``, with the reason.
 
     Raises
     ------
@@ -97,8 +98,8 @@ def reconstruct(
     Notes
     -----
     One read of every compared value; time is linear in the bytes until the ``n_models`` products a value dominate.
-    Breaks where unrelated models share an initialisation seed (they are called related), and where a child was
-    permuted or rescaled after training (it is called unrelated).
+    Breaks where unrelated models share an initialisation seed (they may be reported as related), and where a child was
+    permuted or rescaled after training (it is reported as unrelated).
 
     References
     ----------
@@ -111,8 +112,17 @@ def reconstruct(
     >>> parent = {"w": rng.uniform(-1, 1, (64, 64))}
     >>> child = {"w": parent["w"] + rng.normal(0, 0.5, (64, 64))}
     >>> stranger = {"w": rng.uniform(-1, 1, (64, 64))}
-    >>> answer = reconstruct({"a": child, "b": parent, "c": stranger})
+    >>> models = {"a": child, "b": parent, "c": stranger}
+    >>> answer = reconstruct(models)
     >>> [(edge.parent, edge.child) for edge in answer.edges]
+    [('b', 'a')]
+
+    A function as the method: the model of smallest norm is the parent of all others of its family.
+
+    >>> def smallest_is_parent(family):
+    ...     norms = np.diag(family.gram)
+    ...     return np.where(np.arange(len(family)) == norms.argmin(), -1, norms.argmin())
+    >>> [(edge.parent, edge.child) for edge in reconstruct(models, method=smallest_is_parent).edges]
     [('b', 'a')]
     """
     chosen = find_method(method)

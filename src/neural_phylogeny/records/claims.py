@@ -49,7 +49,23 @@ class Evidence:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ModelRecord:
-    """One model of a result. Equal ``family`` means related; None: it could not be compared or is undecided."""
+    """One model of a result.
+
+    Attributes
+    ----------
+    name : str
+        Its name in all claims: the path below the folder that holds all models, or the key of a mapping.
+    path : str
+        The file or folder; empty for a model in memory.
+    format : str
+        How it is stored, such as ``"safetensors"``.
+    parameters : int
+        Number of its weights, buffers left out.
+    family : int, optional
+        Equal numbers mean one family; None for a model that could not be compared or is undecided.
+    remark : str
+        Why it could not be judged, or what of it was left out; empty where all is well.
+    """
 
     name: str
     path: str
@@ -99,8 +115,20 @@ class Edge(Measured):
 
     Attributes
     ----------
+    parent, child : str
+        Names of models; the parent may be a missing ancestor.
+    kind : Kind
+        How the child was made, see ``docs/result-file.md``.
     support : float, optional
         Bootstrap support: the share of resamples of the matrices that recover the edge.
+    evidence : tuple of Evidence
+        The measurements, that of relatedness first.
+
+    Examples
+    --------
+    >>> edge = answer.edges[0]
+    >>> 0.0 <= edge.confidence <= 1.0, edge.kind, edge.support is None
+    (True, 'finetune', True)
     """
 
     parent: str

@@ -66,6 +66,17 @@ class Comparison(Measured):
         The evidence sorted by what it says of the verdict.
     what_would_change : tuple of str
         Sentences: what would change the verdict.
+    tensors : tuple of TensorComparison
+        The compared tensors, side by side.
+    skipped : tuple of Skipped
+        What was left out, with the reason.
+
+    Examples
+    --------
+    >>> from neural_phylogeny import compare, demo
+    >>> found = compare(demo.folder() / "godwit.safetensors", demo.folder() / "heron.safetensors")
+    >>> found.verdict, 0.0 < found.similarity < 1.0, len(found.tensors)
+    ('parent', True, 6)
     """
 
     a: ModelRecord

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
+from typing import Literal
 
 from neural_phylogeny.relations.fake_init import FakeInitialisation
 from neural_phylogeny.trees.auto import auto_forest, detector_forest
@@ -15,12 +16,40 @@ from neural_phylogeny.trees.family import Families
 from neural_phylogeny.trees.forest import Forest
 from neural_phylogeny.trees.innovation_tree import innovation_forest
 
-__all__ = ["METHODS", "Method", "Options"]
+__all__ = ["METHODS", "Method", "MethodName", "Options"]
 
 PAPER = "Yu and Wang, Neural Phylogeny (ICLR 2025)"
 
 DRAWN = FakeInitialisation(n_draws=16)
 """The paper's metric as printed: votes over draws of a Gaussian."""
+
+
+MethodName = Literal[
+    "auto",
+    "detector",
+    "innovation-tree",
+    "spanning-tree",
+    "star",
+    "star-argmin",
+    "star-sampled",
+    "kmeans",
+    "kmeans-along",
+    "mean-shift",
+    "mean-shift-along",
+    "agglomerative",
+    "agglomerative-along",
+    "dbscan",
+    "hdbscan",
+    "spectral",
+    "paper-kmeans",
+    "paper-kmeans-along",
+    "paper-mean-shift",
+    "paper-mean-shift-along",
+    "nearest-l2",
+    "nearest-cosine",
+    "mother",
+]
+"""Names of the methods, the keys of ``METHODS``."""
 
 
 @dataclass(frozen=True)

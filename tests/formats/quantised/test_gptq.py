@@ -109,7 +109,7 @@ def test_codes_without_scales_are_named(opened):
     assert "m.q.qweight is not compared, about" in checkpoint.notes[0]
 
 
-def test_an_index_beyond_the_groups_is_an_error(tmp_path):
+def test_an_index_beyond_the_groups_is_an_error():
     codes, zeros, scales, group, _ = example(4)
     group[5] = 9
     checkpoint = dequantised(MemoryCheckpoint(layer(codes, zeros, scales, group, 4)))

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+import neural_phylogeny
 from neural_phylogeny.errors import SavedFileError
 from neural_phylogeny.lab.bench.tables.base import TABLES, Page, rows_of, write_page
 
@@ -30,11 +31,21 @@ def work(batches, tmp_path, monkeypatch):
 
 def test_weights_of_evidence_are_fitted(run, work):
     text = run("lab", "fit", "fusion", "--work", work, "--out", work, "--batches", 2, "-q").stdout
-    assert "| the detector alone, half 1 |" in text
+    assert "| the detector alone |" in text
+    assert "| the weights that ship |" in text
     found = json.loads((work / "fusion.json").read_text())
     assert {"direction", "innovations"} <= found["factors"].keys()
-    assert found["recipe"]["batches"][0] == "tiny/batch-002000"
     assert all(0.0 <= weight <= 2.0 for weight in found["factors"].values())
+
+
+def test_a_parameter_file_tells_how_it_was_made(run, work):
+    run("lab", "fit", "--work", work, "--out", work, "--batches", 2, "-q")
+    batches = {"fusion": {"tiny": "2000", "wide": "5100"}, "initialisation": {"tiny": "2000", "strangers": "9000"}}
+    for name, used in batches.items():
+        recipe = json.loads((work / f"{name}.json").read_text())["recipe"]
+        assert recipe["command"] == f"nphylo lab fit {name}"
+        assert recipe["batches"] == used  # the odd ones are left out
+        assert recipe["code"].startswith(neural_phylogeny.__version__)
 
 
 def test_an_unknown_fit_names_the_nearest(run, work):

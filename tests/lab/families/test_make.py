@@ -89,7 +89,7 @@ def test_files_that_are_there_stay(batches, small_prior, monkeypatch):
 def test_a_batch_that_cannot_be_measured_leaves_no_file(prior, tmp_path, monkeypatch):
     from neural_phylogeny.lab.families import make
 
-    def fails(family):
+    def fails(_):
         raise RuntimeError("no")
 
     monkeypatch.setattr(make, "measured", fails)

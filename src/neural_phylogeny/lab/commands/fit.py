@@ -17,7 +17,7 @@ from neural_phylogeny.lab.commands.options import DIGITS, data_sets_option, fold
 @click.option("--work", type=folder, required=True, help="Batches of families go here; those that are there stay.")
 @data_sets_option
 @click.option("--out", type=folder, help="Folder for the parameter files; the installed ones are replaced without it.")
-@click.option("--batches", type=click.IntRange(1), help="Of each prior; 100 tiny, 16 wide, 60 of strangers by default.")
+@click.option("--batches", type=click.IntRange(2), help="Of each prior; 100 tiny, 16 wide, 60 of strangers by default.")
 @click.option("--dry", is_flag=True, help="Write no parameter file.")
 @quiet_option
 def command(
@@ -27,8 +27,8 @@ def command(
 
     NAME is fusion, the weights of the evidence beside the detector, or initialisation, the test for a common
     initialisation; all of them by default. Families that the detector was not trained on are made where they are
-    missing, about seven seconds of a core for a batch of 28, and an interrupted run goes on where it stopped. Prints
-    how the new numbers do beside those that ship.
+    missing, about seven seconds of a core for a batch of 28, and an interrupted run goes on where it stopped. Every
+    second batch is left out; how the new numbers do on those, beside the numbers that ship, is printed.
 
     \b
     Examples:

@@ -33,6 +33,10 @@ FORMAT, VERSION = "neural-phylogeny-batch", 1
 ALPHA = 1e-3
 """Of the existence test, as the tool's default."""
 
+FIRST_OF_FITS, LEFT_OUT = 1000, 25
+"""Batches of numbers below are for training the detector, without one in so many; those above for fits, without the odd
+ones. What is left out is for reports."""
+
 _TRUTH = ("parents", "missing", "trees")
 
 About = Mapping[str, str | float]
@@ -120,6 +124,12 @@ def batch_path(folder: Path, number: int) -> Path:
 def batch_number(path: Path) -> int:
     """The inverse of ``batch_path``."""
     return int(path.stem.rpartition("-")[2])
+
+
+def is_left_out(path: Path) -> bool:
+    """Whether nothing that ships was trained or fitted on a batch, by its number."""
+    number = batch_number(path)
+    return number % LEFT_OUT == 0 if number < FIRST_OF_FITS else number % 2 == 1
 
 
 def batch_paths(folder: Path) -> list[Path]:

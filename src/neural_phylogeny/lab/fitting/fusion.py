@@ -12,14 +12,16 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import product
+from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy.optimize import minimize
 
 from neural_phylogeny.detector.shipped import HASHES, weights_path
-from neural_phylogeny.lab.families.batches import KnownFamily
-from neural_phylogeny.lab.fitting.parameters import Fitted
+from neural_phylogeny.evaluation.rates import calibration
+from neural_phylogeny.lab.families.batches import KnownFamily, is_left_out, read_batches
+from neural_phylogeny.lab.fitting.parameters import Fitted, recipe
 from neural_phylogeny.lab.markdown import table
 from neural_phylogeny.trees.auto import evidence
 from neural_phylogeny.trees.forest import Matrix
@@ -126,63 +128,101 @@ def with_weak(chosen: Sequence[Evidence], weights: Weights) -> dict[str, float]:
     return max(tried, key=lambda one: right_parents(chosen, one))
 
 
-def fit(families: Iterable[KnownFamily], batches: Sequence[str]) -> Fitted:
-    """The content of ``fusion.json``, and how each half of the families does with the weights of the other.
+def fit(batches: Sequence[Path]) -> Fitted:
+    """The content of ``fusion.json``, and how it does on the batches that are left out of the fit.
 
     Parameters
     ----------
-    families : iterable of KnownFamily
-        None of which the detector was trained on.
-    batches : sequence of str
-        Their names, for the record.
+    batches : sequence of path
+        On none of which the detector was trained.
 
     Notes
     -----
     Five minutes for 3,000 families.
     """
-    chosen = evidence_of(families)
+    used = [path for path in batches if not is_left_out(path)]
+    chosen = evidence_of(read_batches(used))
+    left_out = evidence_of(read_batches(path for path in batches if is_left_out(path)))
     odds = stated_odds(chosen)
-    final = with_weak(chosen, fitted_weights(chosen, odds))
-    recipe = {
-        "made by": "nphylo lab fit fusion",
-        "families": len(chosen),
-        "batches": list(batches),
-        "detector": weights_path().with_name(HASHES).read_text(encoding="ascii").split()[0],
-    }
-    return Fitted({"factors": final, "recipe": recipe}, _report(chosen, odds, final))
-
-
-def _report(chosen: Sequence[Evidence], odds: Mapping[str, float], final: Weights) -> str:
+    exact = fitted_weights(chosen, odds)
+    final = with_weak(chosen, exact)
+    detector = weights_path().with_name(HASHES).read_text(encoding="ascii").split()[0]
+    facts = recipe("fusion", used, families=len(chosen), models=_models(chosen), detector=detector)
     silent = dict.fromkeys([*odds, *WEAK], 0.0)
-    stated = silent | dict.fromkeys(odds, 1.0)
+    compared = {
+        "the detector alone": silent,
+        "stated odds": silent | dict.fromkeys(odds, 1.0),
+        "exact features, fitted": exact,
+        "the new weights": final,
+        "the weights that ship": factors(),
+    }
+    return Fitted({"factors": final, "recipe": facts}, _report(chosen, left_out, compared, [*odds, *WEAK]))
+
+
+def _models(chosen: Sequence[Evidence]) -> int:
+    return sum(len(one.truth) for one in chosen)
+
+
+def figures(chosen: Sequence[Evidence], weights: Weights) -> dict[str, float]:
+    """How weights do: negative log-likelihood, right parents, tree direction, calibration error of the parents."""
+    directed = edges = 0
+    claims = []
+    for one in chosen:
+        posterior = one.posterior(weights)
+        forest = likeliest_forest(posterior)
+        above = ancestors(forest)
+        for child, parent in enumerate(one.truth.tolist()):
+            if parent != child:
+                edges += 1
+                directed += bool(above[parent, child])
+            if forest[child] >= 0:
+                claims.append((float(posterior[forest[child], child]), bool(forest[child] == parent)))
+    error = calibration(claims).error
+    return {
+        "negative log-likelihood": negative_log_likelihood(chosen, weights),
+        "right parents": right_parents(chosen, weights),
+        "tree direction": directed / max(edges, 1),
+        "calibration error": float("nan") if error is None else error,
+    }
+
+
+def ancestors(forest: NDArray[np.int64]) -> NDArray[np.bool_]:
+    """Whether i is an ancestor of j: ``(n,) -> (n, n)``.
+
+    Examples
+    --------
+    >>> ancestors(np.array([-1, 0, 1])).astype(int).tolist()
+    [[0, 1, 1], [0, 0, 1], [0, 0, 0]]
+    """
+    found = np.zeros((len(forest), len(forest)), dtype=bool)
+    for child in range(len(forest)):
+        above = int(forest[child])
+        while above >= 0:
+            found[above, child] = True
+            above = int(forest[above])
+    return found
+
+
+def _report(
+    chosen: Sequence[Evidence], left_out: Sequence[Evidence], compared: Mapping[str, Weights], names: Sequence[str]
+) -> str:
+    final, shipped = compared["the new weights"], compared["the weights that ship"]
     rows = []
-    halves = chosen[::2], chosen[1::2]
-    for number, (half, other) in enumerate((halves, halves[::-1]), start=1):
-        exact = fitted_weights(half, odds)
-        both = with_weak(half, exact)
-        for name, weights in (
-            ("the detector alone", silent),
-            ("stated odds", stated),
-            ("exact features, fitted on the other half", exact),
-            ("and weak evidence, chosen on the other half", both),
-            ("the weights that ship", factors()),
-        ):
-            figures = negative_log_likelihood(other, weights), right_parents(other, weights)
-            rows.append([f"{name}, half {number}", *(f"{figure:.4f}" for figure in figures)])
-    for name, weights in (("new weights, all families", final), ("the weights that ship, all families", factors())):
-        figures = negative_log_likelihood(chosen, weights), right_parents(chosen, weights)
-        rows.append([name, *(f"{figure:.4f}" for figure in figures)])
+    for title, weights in compared.items():
+        found = figures(left_out, weights)
+        rows.append([title, *(f"{figure:.4f}" for figure in found.values())])
     grids = [
-        [f"{name} at {weight}", f"{right_parents(chosen, {**final, name: weight}):.4f}"]
+        [f"{name} at {weight}", *(f"{right_parents(some, {**final, name: weight}):.4f}" for some in (chosen, left_out))]
         for name, grid in WEAK.items()
         for weight in grid
     ]
-    compared = [[name, f"{final.get(name, 1.0):.3f}", f"{factors().get(name, 1.0):.3f}"] for name in (*odds, *WEAK)]
+    both = [[name, f"{final.get(name, 1.0):.3f}", f"{shipped.get(name, 1.0):.3f}"] for name in names]
     return "\n\n".join(
         [
-            f"{len(chosen)} families of {sum(len(one.truth) for one in chosen)} models.",
-            table(["evidence", "new weight", "weight that ships"], compared),
-            table(["weights", "negative log-likelihood", "right parents"], rows),
-            table(["weak evidence, the others as fitted", "right parents, all families"], grids),
+            f"Fitted on {len(chosen)} families of {_models(chosen)} models; left out: {len(left_out)} of "
+            f"{_models(left_out)}.",
+            table(["evidence", "new weight", "weight that ships"], both),
+            table(["on left-out families", *found], rows),
+            table(["right parents with weak evidence, the others as fitted", "fitted", "left out"], grids),
         ]
     )

@@ -2,7 +2,7 @@
 
 Siblings are members of batches whose root was lost, or is left out here. Strangers of one initialisation are roots of
 trees that share it, and whole families of such, of the prior ``strangers``: trained with one recipe in another order,
-with recipes of their own, or on other tasks. Of the latter every fifth batch is for testing alone.
+with recipes of their own, or on other tasks.
 """
 
 from __future__ import annotations
@@ -18,14 +18,11 @@ from numpy.typing import NDArray
 from neural_phylogeny.detector.initialisation import FEATURES, InitialisationTest, features, initialisation_test
 from neural_phylogeny.detector.measurements import Measurements
 from neural_phylogeny.lab.bench.cached import CachedCollection
-from neural_phylogeny.lab.families.batches import KnownFamily, batch_number, read_batch
-from neural_phylogeny.lab.fitting.parameters import Fitted
+from neural_phylogeny.lab.families.batches import KnownFamily, batch_number, is_left_out, read_batch
+from neural_phylogeny.lab.fitting.parameters import Fitted, recipe
 from neural_phylogeny.lab.markdown import table
 
 Array = NDArray[np.float64]
-
-TESTED = 5
-"""Every n-th of batches of strangers are for testing."""
 
 LOST = 0.05
 """Share of training siblings that may be called strangers: it sets the lower threshold.
@@ -101,32 +98,27 @@ def rows_of(paths: Iterable[Path]) -> Iterator[tuple[Array, bool, str]]:
                     yield features(Measurements.of(known.statistics, some.tolist())), ancestor, kind
 
 
-def is_tested(path: Path) -> bool:
-    """Whether a batch of strangers is for testing alone."""
-    return batch_number(path) % TESTED == 0
-
-
 def fit(batches: Sequence[Path], strangers: Sequence[Path]) -> Fitted:
-    """The content of ``initialisation.json``, and how the test does on the strangers that are left out.
+    """The content of ``initialisation.json``, and how the test does on the batches that are left out of the fit.
 
     Parameters
     ----------
     batches : sequence of paths
         Batches of families.
     strangers : sequence of paths
-        Batches of the prior ``strangers``, of which every fifth is left out.
+        Batches of the prior ``strangers``.
 
     Notes
     -----
     A second for each batch.
     """
-    found = list(rows_of(batches))
-    groups = Groups.of([*found, *rows_of(path for path in strangers if not is_tested(path))])
+    used = [path for path in (*batches, *strangers) if not is_left_out(path)]
+    groups = Groups.of([*rows_of(used)])
     test = fitted_test(groups)
     n_siblings = int(groups.ancestor.sum())
+    counts = {"siblings": n_siblings, "strangers": len(groups.ancestor) - n_siblings}
     parameters = {
-        "provenance": f"nphylo lab fit initialisation: {n_siblings} groups of siblings without their parent, "
-        f"{len(groups.ancestor) - n_siblings} of strangers of one initialisation",
+        "recipe": recipe("initialisation", used, groups=counts),
         **{
             name: dict(zip(FEATURES, np.round(values, 4).tolist(), strict=True))
             for name, values in (("mean", test.mean), ("deviation", test.deviation), ("weights", test.weights))
@@ -135,9 +127,9 @@ def fit(batches: Sequence[Path], strangers: Sequence[Path]) -> Fitted:
         "initialisation": round(test.initialisation, 3),
         "ancestor": round(test.ancestor, 3),
     }
-    left = Groups.of([*found, *rows_of(path for path in strangers if is_tested(path))])
+    left = Groups.of([*rows_of(path for path in (*batches, *strangers) if is_left_out(path))])
     titles = (("the test that ships", initialisation_test()), ("the new test", test))
-    pages = [f"### {title}, on strangers that are left out\n\n{report(left, one)}" for title, one in titles]
+    pages = [f"### {title}, on batches that are left out\n\n{report(left, one)}" for title, one in titles]
     return Fitted(parameters, "\n\n".join(pages))
 
 

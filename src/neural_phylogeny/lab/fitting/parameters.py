@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+import subprocess
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
+import neural_phylogeny
 from neural_phylogeny.atomic_files import replacing
 
 SHIPPED = {
@@ -30,6 +32,40 @@ def shipped_path(name: str) -> Path:
     """The file that a fit writes in this installation; an editable one is the repository."""
     package, file = SHIPPED[name]
     return Path(str(files(package))) / file
+
+
+def recipe(name: str, batches: Sequence[Path], **facts: Any) -> dict[str, Any]:
+    """How a parameter file was made, for itself: the command, the code, the batches that it was fitted on.
+
+    Parameters
+    ----------
+    name : str
+        Of the fit.
+    batches : sequence of path
+        By number; those of each prior are consecutive but for the ones left out.
+    facts
+        Further entries.
+    """
+    numbers: dict[str, list[str]] = {}
+    for path in batches:
+        numbers.setdefault(path.parent.name, []).append(path.stem.rpartition("-")[2].lstrip("0"))
+    return {
+        "command": f"nphylo lab fit {name}",
+        "code": revision(),
+        "batches": {prior: " ".join(found) for prior, found in numbers.items()},
+        **facts,
+    }
+
+
+def revision() -> str:
+    """The version of the package and, in a clone, the commit and whether files under version control differ from it."""
+    folder = Path(neural_phylogeny.__file__).parent
+    command = ["git", "-C", str(folder), "describe", "--always", "--dirty", "--abbrev=12", "--exclude=*"]
+    try:
+        found = subprocess.run(command, capture_output=True, text=True, check=True).stdout.strip()
+    except (OSError, subprocess.CalledProcessError):
+        return neural_phylogeny.__version__
+    return f"{neural_phylogeny.__version__}, {found}"
 
 
 def write(name: str, fitted: Fitted, folder: Path | None = None) -> Path:

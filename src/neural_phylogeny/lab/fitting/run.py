@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from neural_phylogeny.errors import UnknownChoiceError
-from neural_phylogeny.lab.families.batches import batch_path, read_batches
+from neural_phylogeny.lab.families.batches import batch_path
 from neural_phylogeny.lab.families.make import make_batches
 from neural_phylogeny.lab.families.prior import read_prior
 from neural_phylogeny.lab.fitting import fusion, initialisation
@@ -26,7 +26,7 @@ class Share:
 
 
 SHARES = {"tiny": Share(2000, 100), "wide": Share(5100, 16), "strangers": Share(9000, 60)}
-"""Numbers that the shipped detector was not trained on: it saw 0 to 863."""
+"""Numbers that the shipped detector was not trained on: it saw 0 to 863. The odd ones are left out of the fits."""
 
 NEEDS = {"fusion": ("tiny", "wide"), "initialisation": ("tiny", "strangers")}
 """What each fit is made of."""
@@ -57,7 +57,7 @@ def make_missing(
 
 
 def fit(name: str, batches: Mapping[str, Sequence[Path]]) -> Fitted:
-    """One of the parameter files from batches by prior.
+    """One of the parameter files from batches by prior, half of which are left out and reported on.
 
     Raises
     ------
@@ -68,8 +68,7 @@ def fit(name: str, batches: Mapping[str, Sequence[Path]]) -> Fitted:
         raise UnknownChoiceError("fit", name, SHIPPED)
     if name == "initialisation":
         return initialisation.fit(batches["tiny"], batches["strangers"])
-    paths = [path for prior in NEEDS[name] for path in batches[prior]]
-    return fusion.fit(read_batches(paths), [f"{path.parent.name}/{path.stem}" for path in paths])
+    return fusion.fit([path for prior in NEEDS[name] for path in batches[prior]])
 
 
 def fit_all(

@@ -14,19 +14,11 @@ from neural_phylogeny.detector.features import groups as feature_groups
 from neural_phylogeny.detector.features import names
 from neural_phylogeny.detector.network import TrainedDetector, forward, softmax
 from neural_phylogeny.errors import SavedFileError
-from neural_phylogeny.lab.families.batches import batch_number, batch_paths
+from neural_phylogeny.lab.families.batches import LEFT_OUT, batch_paths, is_left_out
 from neural_phylogeny.lab.training.assessment import assess
 from neural_phylogeny.lab.training.examples import Example, Losses, read_examples
 
-LEFT_OUT = 25
-"""One batch in this many is never trained on."""
-
 Report = Callable[[str], None]
-
-
-def is_left_out(path: Path) -> bool:
-    """Whether a batch is never trained on, by its number."""
-    return batch_number(path) % LEFT_OUT == 0
 
 
 def divided(folder: Path) -> tuple[list[Path], list[Path]]:

@@ -45,7 +45,7 @@ class KMeansPhylogeny(ClusterEstimator):
 
     References
     ----------
-    R. Yu and X. Wang, *Neural PhylogenyEstimator*, ICLR 2025.
+    R. Yu and X. Wang, *Neural Phylogeny*, ICLR 2025.
 
     Examples
     --------

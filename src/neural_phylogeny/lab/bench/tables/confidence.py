@@ -1,6 +1,6 @@
 """Do probabilities mean what they say, and is a missing parent noticed?
 
-From batches that the detector was not trained on (every 25th of ``--batches``, all of ``--wide``) and the cached
+From batches that the detector was not trained on (of ``--batches`` and ``--wide`` those for reports) and the cached
 suites. Every probability is that of ``auto``, computed from cached statistics by the code that answers.
 """
 
@@ -20,9 +20,8 @@ from neural_phylogeny.lab.bench.cached import CachedCollection
 from neural_phylogeny.lab.bench.plots import reliability
 from neural_phylogeny.lab.bench.runs import ALPHA
 from neural_phylogeny.lab.bench.tables.base import Page, Sources
-from neural_phylogeny.lab.families.batches import KnownFamily, batch_paths, read_batches
+from neural_phylogeny.lab.families.batches import KnownFamily, batch_paths, is_left_out, read_batches
 from neural_phylogeny.lab.markdown import table
-from neural_phylogeny.lab.training.ensemble import is_left_out
 from neural_phylogeny.reconstruction.claim import UNDECIDED
 from neural_phylogeny.reconstruction.decide import phylogeny
 from neural_phylogeny.reconstruction.examine import examine
@@ -206,7 +205,7 @@ def page(sources: Sources) -> Page:
     if sources.batches is not None:
         unseen["left-out families"] = [path for path in batch_paths(sources.batches) if is_left_out(path)]
     if sources.wide is not None:
-        unseen["larger networks"] = batch_paths(sources.wide)
+        unseen["larger networks"] = [path for path in batch_paths(sources.wide) if is_left_out(path)]
     claims: dict[str, Claims] = {}
     groups: dict[str, list[KnownFamily]] = {}
     for name, paths in unseen.items():
