@@ -34,6 +34,33 @@ def test_edges_of_a_pruned_family_stand_among_more_than_two_hundred_models(wild)
     assert alone <= claims(joined)
 
 
+@pytest.mark.wild
+@pytest.mark.slow
+def test_groups_of_all_public_models_give_the_answer_of_one_pass(wild, monkeypatch):
+    """More than 200 models: every edge, number, family and remark."""
+    from neural_phylogeny.reconstruction import passes
+
+    grouped = reconstruct([wild])
+    monkeypatch.setattr(passes, "TOGETHER", 1000)
+    whole = reconstruct([wild])
+    assert len(whole.models) > 200
+    assert {(m.name, m.remark) for m in grouped.models} == {(m.name, m.remark) for m in whole.models}
+    assert edges_with_numbers(grouped).keys() == edges_with_numbers(whole).keys()
+    for edge, numbers in edges_with_numbers(whole).items():
+        np.testing.assert_allclose(edges_with_numbers(grouped)[edge], numbers, atol=1e-6, err_msg=str(edge))
+
+
+def edges_with_numbers(answer):
+    names = {m.name for m in answer.models}
+    edges = {
+        (e.parent if e.parent in names else "missing", e.child, e.kind): [
+            number or 0.0 for number in (e.p_parent, e.p_direction, e.p_value, e.similarity, e.coverage)
+        ]
+        for e in answer.edges
+    }
+    return edges | {(p.a, p.b): [p.p_value or 0.0, p.similarity, p.coverage] for p in answer.undirected}
+
+
 def test_what_cannot_be_judged_is_said_so_in_large_collections_too(monkeypatch):
     from neural_phylogeny.reconstruction import passes
 

@@ -67,6 +67,18 @@ def test_one_huge_unit_does_not_make_kin(measured, rng):
     assert not existence(measured(*models)).related.any()
 
 
+def test_a_new_head_of_two_classes_does_not_outweigh_the_layers_that_match(measured):
+    """Two units permute in two ways only: their products can be near zero by chance, which is no precision."""
+    shapes = {"0.weight": (64, 64), "2.weight": (48, 64), "4.weight": (10, 48)}
+    for seed in range(40):
+        rng = np.random.default_rng(seed)
+        base = {name: rng.normal(size=shape) for name, shape in shapes.items()}
+        child = {name: w + 0.5 * rng.normal(size=w.shape) for name, w in base.items()}
+        child["4.weight"] = rng.normal(size=(2, 48))
+        pair = ({name: w.astype(np.float32) for name, w in model.items()} for model in (base, child))
+        assert existence(measured(*pair)).log_p[0, 1] < -40, seed
+
+
 def test_an_identical_matrix_proves_kinship_whatever_the_rest(measured, rng):
     frozen = rng.normal(size=(12, 12)).astype(np.float32)
     models = [{"frozen": frozen, "w": rng.normal(size=(200, 200)).astype(np.float32)} for _ in range(2)]

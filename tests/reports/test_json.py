@@ -221,4 +221,5 @@ def test_a_comparison_is_plain_data():
     parsed = json.loads(comparison_to_json(found))
     assert parsed["format"] == "neural-phylogeny-comparison"
     assert parsed["verdict"] == "parent"
-    assert parsed["tensors"] == [{"name": "w", "name_in_b": "v", "role": "kernel", "cosine": None, "coverage": 0.5}]
+    tensor = {"name": "w", "name_in_b": "v", "role": "kernel", "cosine": None, "coverage": 0.5}
+    assert parsed["tensors"] == [tensor | {"matched_by": "name", "layout": ""}]

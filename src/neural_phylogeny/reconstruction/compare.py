@@ -25,6 +25,7 @@ from neural_phylogeny.records import (
 )
 from neural_phylogeny.relations.existence import ENOUGH
 from neural_phylogeny.statistics.results import Statistics
+from neural_phylogeny.tensors.correspondence import summary
 from neural_phylogeny.trees.methods import Method
 
 
@@ -44,6 +45,7 @@ def comparison(collection: Collection, method: Method, alpha: float, seed: int) 
     known = (p_value, alpha, collection.share_read())
     reasons, changes = _reasons(verdict, claim, evidence, known)
     edge = claim if isinstance(claim, Edge) else None
+    tensors = tuple(_tensor_comparisons(found.statistics))
     return Comparison(
         a=a,
         b=b,
@@ -59,7 +61,8 @@ def comparison(collection: Collection, method: Method, alpha: float, seed: int) 
         evidence=evidence,
         reasons=reasons,
         what_would_change=changes,
-        tensors=tuple(_tensor_comparisons(found.statistics)),
+        tensors=tensors,
+        matching=_matching(tensors),
         skipped=answer.skipped,
     )
 
@@ -133,5 +136,19 @@ def _tensor_comparisons(statistics: Statistics) -> Iterator[TensorComparison]:
         larger = max(source.size for source in tensor.sources)
         a, b = tensor.sources
         yield TensorComparison(
-            name=a.name, name_in_b=b.name, role=str(tensor.role), cosine=cosine, coverage=tensor.size / larger
+            name=a.name,
+            name_in_b=b.name,
+            role=str(tensor.role),
+            cosine=cosine,
+            coverage=tensor.size / larger,
+            matched_by=tensor.matched_by,
+            layout=tensor.layout,
         )
+
+
+def _matching(tensors: Sequence[TensorComparison]) -> str:
+    """How tensors were matched, as a clause; empty where all are as stored and by name."""
+    ways = [(tensor.matched_by, tensor.layout) for tensor in tensors]
+    if all(way == ("name", "") for way in ways):
+        return ""
+    return f"matched {len(ways)} tensors: {summary(ways)}"

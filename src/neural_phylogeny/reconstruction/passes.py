@@ -13,6 +13,7 @@ from dataclasses import replace
 from functools import partial
 
 import numpy as np
+from numpy.typing import NDArray
 
 from neural_phylogeny.graphs import components
 from neural_phylogeny.reconstruction.options import Reading
@@ -42,7 +43,8 @@ def measured_groups(opened: Sequence[Opened], alignment: Alignment, reading: Rea
         found = [np.flatnonzero(labels == label).tolist() for label in np.unique(labels)]
         layouts = [Layout.of(checkpoint.tensors) for checkpoint in checkpoints]
         members = [group for group in found if len(group) > 1]
-        members += _of_single([group[0] for group in found if len(group) == 1], layouts)
+        single = [group[0] for group in found if len(group) == 1]
+        members += _of_single(single, layouts, alignment.common())
     return tuple(
         Group(tuple(group), _measured(opened, group, reading, planned(opened, group, reading, is_family=False)))
         for group in members
@@ -50,21 +52,21 @@ def measured_groups(opened: Sequence[Opened], alignment: Alignment, reading: Rea
     )
 
 
-def _of_single(single: Sequence[int], layouts: Sequence[Layout]) -> Iterator[list[int]]:
+def _of_single(single: Sequence[int], layouts: Sequence[Layout], common: NDArray[np.int64]) -> Iterator[list[int]]:
     """Models without a candidate, in groups by layout: the full test says that they are unrelated, or cannot be judged.
 
-    One that is alone of its layout is measured beside another of that layout, wherever that is.
+    Each is measured beside the model that it has most weights in ``common`` with, ``(n, n)``: what cannot be judged
+    there could not be judged anywhere.
     """
-    kinds = [[k for k in kind if k in set(single)] for kind in kinds_of(layouts)]
-    ordered = [k for kind in kinds for k in kind]
+    others = np.where(np.eye(len(common), dtype=bool), -1, common)
+    ordered = [k for kind in kinds_of(layouts) for k in kind if k in set(single)]
     for start in range(0, len(ordered), TOGETHER):
         chunk = ordered[start : start + TOGETHER]
+        most = others[chunk].max(axis=1)
         beside = [
-            next((other for other in kind if other not in chunk), None)
-            for kind in kinds_of(layouts)
-            if len(set(kind) & set(chunk)) == 1
+            int(np.argmax(others[k])) for k, best in zip(chunk, most, strict=True) if best > others[k, chunk].max()
         ]
-        yield [*chunk, *(k for k in beside if k is not None)]
+        yield [*chunk, *dict.fromkeys(beside)]
 
 
 def remeasured(

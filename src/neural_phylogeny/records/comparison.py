@@ -33,7 +33,9 @@ Verdict = Literal[
 class TensorComparison:
     """One tensor of two models side by side; ``coverage`` is the share of the larger one that was compared.
 
-    ``cosine`` is None where the tensor has no direction (all zero) or no finite values.
+    ``cosine`` is None where the tensor has no direction (all zero) or no finite values. ``matched_by`` is what pairs
+    the two, ``"name"``, ``"role"``, ``"order"`` or ``"values"``; ``layout`` is how they are read where that is not as
+    stored, such as ``"transposed"``.
     """
 
     name: str
@@ -41,6 +43,8 @@ class TensorComparison:
     role: str
     cosine: float | None
     coverage: float
+    matched_by: str = "name"
+    layout: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, repr=False)
@@ -70,6 +74,8 @@ class Comparison(Measured):
         The compared tensors, side by side.
     skipped : tuple of Skipped
         What was left out, with the reason.
+    matching : str
+        How many tensors were matched by what, and read in which layouts; empty where all names agree.
 
     Examples
     --------
@@ -90,6 +96,7 @@ class Comparison(Measured):
     what_would_change: tuple[str, ...] = ()
     tensors: tuple[TensorComparison, ...] = ()
     skipped: tuple[Skipped, ...] = ()
+    matching: str = ""
 
     def __str__(self) -> str:
         return self.to_text()

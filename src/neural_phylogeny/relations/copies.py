@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+from neural_phylogeny.relations.converted import converted
 from neural_phylogeny.statistics.results import Statistics
 
 ALMOST_ALL = 0.9
@@ -18,14 +19,16 @@ def copies(statistics: Statistics) -> list[list[int]]:
     change of a few values may lie elsewhere.
 
     Values are compared as float32, so that an export to another format counts as a copy, even one that folded the
-    vectors of a normalisation away; a new head or a changed bias makes another model.
+    vectors of a normalisation away; a new head or a changed bias makes another model. Where names or layouts differ,
+    values may also differ by what folding a normalisation in single precision leaves, see ``converted``.
     """
     n = statistics.alignment.n_models
     differ, compared = np.zeros((n, n), dtype=bool), np.zeros((n, n), dtype=bool)
     for tensor, arrays in statistics:
         label = arrays["equality.label"]
         at = np.ix_(tensor.members, tensor.members)
-        differ[at] |= (label[:, None] != label[None, :]) & tensor.pairs
+        equal = (label[:, None] == label[None, :]) | converted(tensor, arrays)
+        differ[at] |= ~equal & tensor.pairs
         compared[at] |= tensor.pairs
     alignment = statistics.alignment
     equal = compared & ~differ & (alignment.matrix_coverage() == 1.0) & (alignment.coverage() >= ALMOST_ALL)

@@ -26,7 +26,7 @@ from numpy.typing import NDArray
 from neural_phylogeny.statistics.base import Arrays
 from neural_phylogeny.statistics.results import Statistics
 from neural_phylogeny.tensors.alignment import AlignedTensor
-from neural_phylogeny.tensors.roles import Role
+from neural_phylogeny.tensors.roles import Role, matrix_shape
 
 Matrix = NDArray[np.float64]
 Mask = NDArray[np.bool_]
@@ -36,8 +36,14 @@ Keep = Callable[[AlignedTensor, Arrays], Mask]
 ENOUGH = 0.1
 """Share of the smaller model's weights that must be compared before two models are called unrelated."""
 
+NEARLY_ALL = 0.9
+"""Share of its own weights on which a model is compared with one of the same layout."""
+
 DISTINCT = 64
 """Different values a matrix must have before its equality in two models proves anything."""
+
+MOST_UNITS, MOST_INPUTS = 512, 128
+"""Of a matrix, so much is sampled for the test; see ``statistics.plan``."""
 
 REVERSED = 0.01
 """Share of the level that is kept for the test with free signs."""
@@ -65,7 +71,8 @@ class Existence:
         Whether some trained matrix is equal in both to the last bit, in all that was read of it, which chance does
         not do.
     large_enough : array of bool, (n_models,)
-        Whether a perfect copy of the model would have been found on all of its own matrices.
+        Whether a perfect copy of the model would have been found: on all of its compared matrices, and on those that it
+        shares with any model that has ``NEARLY_ALL`` of its weights. Third models do not matter then.
     """
 
     log_p: Matrix
@@ -123,7 +130,10 @@ def existence(statistics: Statistics, alpha: float = 1e-3, n_pairs: int | None =
     enough = statistics.alignment.coverage_of_smaller() >= ENOUGH
     conclusive = (comparable & enough & copy_found & copy_found.T) | related
     cosine = matrix_cosine(statistics)
-    return Existence(log_p, related, cosine, matched, conclusive, identical, np.diag(copy_found).copy())
+    own = statistics.alignment.common() >= NEARLY_ALL * statistics.alignment.parameters[:, None]
+    too_small = comparable & own & ~copy_found
+    large_enough = np.diag(copy_found) & ~too_small.any(axis=1)
+    return Existence(log_p, related, cosine, matched, conclusive, identical, large_enough)
 
 
 def log_p_of(of_pair: Mapping[str, Matrix], statistics: Statistics) -> Matrix:
@@ -152,7 +162,9 @@ class TestedMatrix:
     """The parts of the test in one matrix of k members, ``(k, k)`` each; zeros for pairs of which it says nothing.
 
     Those are pairs with a constant or not finite matrix, and pairs for which the box does not count. ``weight`` is what
-    a relation of any strength is expected to add, over the variance: norms / variance.
+    a relation of any strength is expected to add, over the variance: norms / variance. The variance counts for at least
+    what it is for matrices of independent values: two or three units can be nearly orthogonal to those of the other
+    model by chance, and a matrix that says next to nothing must not outweigh all others.
     """
 
     members: NDArray[np.int64]
@@ -177,8 +189,17 @@ class TestedMatrix:
             np.where(usable, variance, 0.0),
             np.where(usable, np.outer(strongest, strongest), 0.0),
             np.where(usable, norms, 0.0),
-            np.divide(norms, variance, out=np.zeros_like(norms), where=usable),
+            np.divide(
+                norms, np.maximum(variance, _least_variance(tensor, norms)), out=np.zeros_like(norms), where=usable
+            ),
         )
+
+
+def _least_variance(tensor: AlignedTensor, norms: Matrix) -> Matrix:
+    """Expected variance of S for matrices of independent values: norms^2 / (inputs (units - 1)), of the sample."""
+    units, inputs = matrix_shape(tensor.shape, tensor.output_axis or 0)
+    units, inputs = min(units, MOST_UNITS), min(inputs, MOST_INPUTS)
+    return norms**2 / (max(inputs, 1) * max(units - 1, 1))
 
 
 def _statistic(matrix: TestedMatrix) -> Matrix:

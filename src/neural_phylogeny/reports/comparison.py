@@ -22,6 +22,8 @@ def render_comparison(comparison: Comparison) -> RenderableType:
         parts.append(Text(shared))
     if comparison.share_read < 1.0:
         parts.append(Text(f"read: {small_share(comparison.share_read)} of the weights compared"))
+    if comparison.matching:
+        parts.append(Text(safe(comparison.matching)))
     parts.append(Text(""))
     for model in (a, b):
         parts.append(Text.assemble((safe(model.name), NAME), (f"  {size_of(model)}", DIM)))
@@ -82,6 +84,7 @@ def _table(comparison: Comparison) -> Table:
         table.add_column(title, justify="right", no_wrap=True)
     for tensor in comparison.tensors:
         other = "" if tensor.name_in_b == tensor.name else safe(tensor.name_in_b)
+        other = f"{other or '='} ({safe(tensor.layout)})" if tensor.layout else other
         cosine = "-" if tensor.cosine is None else f"{tensor.cosine:.4f}"
         cells = (safe(tensor.name), other, safe(tensor.role), cosine, percent(tensor.coverage))
         table.add_row(*map(Text, cells))

@@ -26,8 +26,10 @@ FEWEST = 256
 STRETCHES = 4
 """Places of a matrix that they are taken from: rows that were pruned leave zeros in some of them."""
 
-NOISE = 4.0
-"""Standard deviations of the cosine of unrelated values that a candidate must exceed, over all matrices."""
+NOISE = 6.0
+"""Standard deviations of the cosine of unrelated values that a candidate must exceed, over all matrices. The weakest
+of 7,486 related pairs reaches 11.9. At 3, independent trainings on the same data join into groups that hold half of all
+pairs, at 6 a twelfth (``docs/tables/candidates.md``)."""
 
 ONE_MATRIX = 0.5
 """Cosine in a single matrix from which on a pair is a candidate, whatever the others say: one identical kernel among

@@ -13,7 +13,7 @@ from itertools import pairwise
 from neural_phylogeny.formats.keras import output_axis
 from neural_phylogeny.inputs import TensorInfo
 from neural_phylogeny.tensors.names import canonical_names
-from neural_phylogeny.tensors.neutral import PARTS_OF, neutral_names
+from neural_phylogeny.tensors.neutral import BIAS, PARTS_OF, WEIGHT, neutral_names
 from neural_phylogeny.tensors.norms import Norm, norms_of
 from neural_phylogeny.tensors.roles import Role, is_float, matrix_shape, role_of
 
@@ -56,9 +56,17 @@ class Layout:
         return {path: key for key, path in self.paths.items()}
 
     @cached_property
-    def next_to(self) -> dict[str, str]:
-        """The tensor that is stored after each."""
-        return dict(pairwise(self.tensors))
+    def biases(self) -> dict[str, str]:
+        """The bias of each matrix: by its name, or the vector stored next where names say nothing."""
+        found, after = {}, dict(pairwise(self.tensors))
+        for key, tensor in self.tensors.items():
+            bias = self.by_path.get((*self.paths[key][:-1], BIAS))
+            if bias is None and key in after and self.paths[after[key]][-1] not in (WEIGHT, BIAS):
+                bias = after[key]
+            units = tensor.shape[tensor.output_axis] if len(tensor.shape) > 1 else 0
+            if bias is not None and self.tensors[bias].shape == (units,):
+                found[key] = bias
+        return found
 
     @cached_property
     def units_last(self) -> bool:

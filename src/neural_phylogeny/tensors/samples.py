@@ -67,7 +67,8 @@ class Sampler:
 
     def scales(self, name: str, tensor: TensorInfo) -> Sample | None:
         """Values of a vector for the units that are sampled of a matrix; None where there is none to be read."""
-        units = _middle(tensor.shape[tensor.output_axis], ROWS)
+        n_units = tensor.shape[tensor.output_axis]
+        units = _middle(n_units, VECTOR if tensor.size == n_units else ROWS)
         try:
             return self._read(TensorInfo(name=name, shape=(len(units),), dtype="float32"), units) if name else None
         except CheckpointError:

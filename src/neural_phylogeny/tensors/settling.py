@@ -10,10 +10,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from neural_phylogeny.inputs import Fold, TensorInfo, View
-from neural_phylogeny.tensors.correspondence import BY_VALUES, Correspondence, Match
+from neural_phylogeny.tensors.correspondence import BY_ORDER, BY_VALUES, Correspondence, Match
 from neural_phylogeny.tensors.drafts import Draft, Way, ways_of
 from neural_phylogeny.tensors.layouts import Layout
-from neural_phylogeny.tensors.neutral import BIAS
 from neural_phylogeny.tensors.norms import Norm
 from neural_phylogeny.tensors.samples import CLEAR, Sample, Sampler, deviations
 
@@ -93,7 +92,9 @@ def settled(draft: Draft, first: Layout, second: Layout, samples: tuple[Sampler,
         else:
             best, score = _best(state, ways)
             state.take(best if score >= CLEAR else ways[0], len(ways), score < CLEAR or best is ways[0])
-    for keys, others in draft.pools:
+    for keys, others in sorted(draft.pools, key=lambda pool: len(first.tensors[pool[0][0]].shape) < 2):
+        if len(first.tensors[keys[0]].shape) < 2:
+            expected |= _beside(state, set(keys), set(others))
         _settle_pool(state, keys, others, expected)
     if draft.folds:
         state.matches = _with_folds(state)
@@ -148,6 +149,16 @@ def _settle_pool(
 
 def _by_score(found: tuple[float, Way, int]) -> tuple[float, str, str]:
     return -found[0], found[1][0].key, found[1][0].other
+
+
+def _beside(state: _Settling, keys: set[str], others: set[str]) -> dict[str, tuple[Way, ...]]:
+    """The biases of matched matrices with each other, whatever the order of all vectors says."""
+    found = {}
+    for match in state.matches:
+        key, other = state.first.biases.get(match.key), state.second.biases.get(match.other)
+        if key is not None and other is not None and key in keys and other in others:
+            found[key] = ways_of(state.first, state.second, key, other, BY_ORDER)
+    return {key: ways for key, ways in found.items() if ways}
 
 
 def _clear(
@@ -234,7 +245,10 @@ def _folded(match: Match, norm: Norm, samples: tuple[Sampler, Sampler]) -> Match
         return None
     with np.errstate(all="ignore"):
         scales = {e: (1.0 if gamma is None else gamma) / np.sqrt(variance + np.float32(e)) for e in EPSILONS}
-        errors = {epsilon: _distance(plain * scale[:, None], other) for epsilon, scale in scales.items()}
+        errors = {
+            epsilon: _distance((plain.T * scale).T if len(plain) > 1 else plain * scale, other)
+            for epsilon, scale in scales.items()
+        }
     epsilon = min(EPSILONS, key=lambda e: (errors[e] > 1.001 * min(errors.values()), EPSILONS.index(e)))
     if not errors[epsilon] < FOLDED * min(_distance(plain, other), float(np.linalg.norm(other))):
         return None
@@ -254,19 +268,16 @@ def _output_axis_of(tensor: TensorInfo) -> int | None:
 
 def _folded_bias(match: Match, norm: Norm, first: Layout, second: Layout) -> Iterator[Match]:
     """The bias that a folded norm leaves, as the second model holds it."""
-    units = match.first.shape[match.first.output_axis]
-    beside = second.by_path.get((*second.paths[match.other][:-1], BIAS))
-    for key in (beside, second.next_to.get(match.other)):
-        if key is not None and second.tensors[key].shape == (units,) and norm.beta in first.tensors:
-            own = first.by_path.get((*first.paths[match.key][:-1], BIAS))
-            bias = first.tensors[own].name if own is not None and own != norm.beta else ""
-            assert match.first.view is not None
-            assert match.first.view.fold is not None
-            fold = replace(match.first.view.fold, axis=0, is_bias=True, bias=bias)
-            view = View(split=(units,), axes=(0,), layout="folded norm", fold=fold)
-            beta = replace(first.tensors[norm.beta], view=view)
-            yield Match(norm.beta, key, beta, second.tensors[key], match.by)
-            return
+    key, view = second.biases.get(match.other), match.first.view
+    if key is None or norm.beta not in first.tensors or view is None or view.fold is None:
+        return
+    own = first.biases.get(match.key)
+    bias = first.tensors[own].name if own is not None and own != norm.beta else ""
+    fold = replace(view.fold, axis=0, is_bias=True, bias=bias)
+    beta = first.tensors[norm.beta]
+    beta = replace(beta, view=View(split=beta.shape, axes=(0,), layout="folded norm", fold=fold))
+    if second.tensors[key].shape == beta.shape:
+        yield Match(norm.beta, key, beta, second.tensors[key], match.by)
 
 
 def _distance(values: Sample, others: Sample) -> float:

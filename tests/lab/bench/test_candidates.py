@@ -25,4 +25,4 @@ def test_no_related_pair_is_skipped(tmp_path):
     assert row.related >= 9
     assert row.skipped == 0
     assert row.measured < 0.05
-    assert "| 32,768 | 4 (default) |" in text_of(rows, n)
+    assert "| 32,768 | 6 (default) |" in text_of(rows, n)

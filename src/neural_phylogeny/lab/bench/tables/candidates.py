@@ -29,7 +29,7 @@ from neural_phylogeny.statistics.products import Equality, Gram
 from neural_phylogeny.tensors.alignment import Alignment, align_pairs
 
 SAMPLES = (1 << 13, SAMPLE, 1 << 17)
-NOISES = (2.0, 3.0, NOISE, 6.0, 10.0)
+NOISES = (3.0, 4.0, NOISE, 8.0, 10.0)
 
 
 @dataclass(frozen=True)
