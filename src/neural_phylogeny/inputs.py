@@ -55,7 +55,8 @@ class TensorInfo:
     ``dtype`` is the NumPy or ml_dtypes name of the values that ``read`` returns, and ``output_axis`` the axis
     of the output units: 0 in PyTorch and ONNX convolutions, -1 in Keras. ``codes`` is the scheme of codes that the
     values are stored as, such as ``"gptq"``, and ``code_bits`` the bits of a code; empty and 0 for plain numbers.
-    Where ``view`` is given, ``shape`` is that of the tensor as it is read through it.
+    Where ``view`` is given, ``shape`` is that of the tensor as it is read through it. ``is_trained``: the values are
+    known to be no table that a formula gives, whatever the name says.
     """
 
     name: str
@@ -65,6 +66,7 @@ class TensorInfo:
     codes: str = ""
     code_bits: int = 0
     view: View | None = None
+    is_trained: bool = False
 
     @property
     def size(self) -> int:

@@ -1,6 +1,11 @@
+import time
+
 import pytest
 
+from neural_phylogeny.inputs import TensorInfo
 from neural_phylogeny.tensors.names import canonical_names
+from neural_phylogeny.tensors.neutral import neutral_names
+from neural_phylogeny.tensors.roles import role_of
 
 
 @pytest.mark.parametrize(
@@ -26,3 +31,22 @@ def test_names_stay_distinct_even_if_a_wrapper_must_stay():
 
 def test_torch_numbers_are_positions_and_stay():
     assert canonical_names(["layers.0.w", "layers.1.w"]) == ["layers.0.w", "layers.1.w"]
+
+
+HOSTILE = (
+    "_" * 100_000,
+    "position_emb" * 10_000,
+    "a_1" * 33_000,
+    "embed." * 17_000,
+    "x" * 100_000 + "/kernel",
+    "_1/" * 33_000,
+)
+
+
+@pytest.mark.parametrize("name", HOSTILE, ids=lambda name: name[:12])
+def test_a_name_of_any_length_costs_its_length(name):
+    start = time.process_time()
+    assert canonical_names([name, "fc.weight"])[1] == "fc.weight"
+    assert neutral_names([name, "fc.weight"])[1] == ("fc", "weight")
+    role_of(TensorInfo(name=name, shape=(8, 8), dtype="float32"))
+    assert time.process_time() - start < 2.0

@@ -1,6 +1,9 @@
+import numpy as np
 import pytest
 
+from neural_phylogeny.formats.memory import MemoryCheckpoint
 from neural_phylogeny.inputs import TensorInfo
+from neural_phylogeny.statistics.tables import mark_trained
 from neural_phylogeny.tensors.roles import Role, matrix_shape, role_of
 
 
@@ -31,3 +34,12 @@ def test_units_come_from_the_output_axis():
     assert matrix_shape((3, 3, 16, 32), -1) == (32, 144)
     assert matrix_shape((3, 3, 16, 2), -2) == (16, 18)
     assert matrix_shape((0, 5), 0) == (0, 0)
+
+
+def test_a_trained_position_table_is_no_computed_one(rng):
+    angles = np.arange(64)[:, None] / 10_000 ** (np.arange(32)[None, :] / 32)
+    computed = np.concatenate([np.sin(angles), np.cos(angles)], axis=1)
+    for values, role in ((rng.normal(size=(64, 64)), Role.BOUNDARY), (computed, Role.BUFFER)):
+        checkpoint = MemoryCheckpoint({"pos_emb.weight": values.astype(np.float32)})
+        mark_trained(checkpoint)
+        assert role_of(checkpoint.tensors["pos_emb.weight"]) is role

@@ -21,6 +21,7 @@ from neural_phylogeny.sources import Models, open_given
 from neural_phylogeny.sources.opening import Opened, format_of
 from neural_phylogeny.statistics.cache import CachedStatistics, Group, load, reuse, save
 from neural_phylogeny.statistics.fingerprint import fingerprint
+from neural_phylogeny.statistics.tables import mark_trained
 from neural_phylogeny.tensors.alignment import align_pairs
 from neural_phylogeny.tensors.samples import sampler_of
 
@@ -100,6 +101,8 @@ def gather(models: Models, reading: Reading) -> Collection:
     """
     opened, skipped = open_given(models, include=reading.include, exclude=reading.exclude, component=reading.component)
     try:
+        for _, checkpoint in opened:
+            mark_trained(checkpoint)
         names = [ref.name for ref, _ in opened]
         samples = [sampler_of(checkpoint) for _, checkpoint in opened] if len(opened) <= TOGETHER else None
         alignment = align_pairs([checkpoint.tensors for _, checkpoint in opened], names, samples)

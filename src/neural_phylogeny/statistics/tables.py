@@ -14,6 +14,7 @@ from dataclasses import replace
 import numpy as np
 from numpy.typing import NDArray
 
+from neural_phylogeny.errors import CheckpointError
 from neural_phylogeny.formats import Checkpoint
 from neural_phylogeny.graphs import components
 from neural_phylogeny.statistics.base import Arrays
@@ -21,6 +22,7 @@ from neural_phylogeny.statistics.blocks import BLOCK, Block, read_block
 from neural_phylogeny.statistics.sampling import Part
 from neural_phylogeny.statistics.sketch import leading_matrix
 from neural_phylogeny.tensors.alignment import AlignedTensor
+from neural_phylogeny.tensors.roles import is_float, names_a_table
 
 Matrix = NDArray[np.float64]
 
@@ -29,6 +31,9 @@ ROWS, COLUMNS = 128, 512
 
 SMALLEST = 8
 """Rows and columns below which structure among rows is not looked for."""
+
+DISTINCT = 64
+"""Different values that a trained table has at least."""
 
 FEWEST = 64
 """Values below which no pattern is looked for: so few prove no relation either."""
@@ -116,6 +121,25 @@ def _examined(tensor: AlignedTensor, row: int, checkpoints: Sequence[Checkpoint]
     block = Block(0, 0, min(seen.size, BLOCK))
     values = read_block(one, block, checkpoints, np.empty(block.size, dtype=np.float32), {}, part)[0]
     return rule_in(values, seen)
+
+
+def mark_trained(checkpoint: Checkpoint) -> None:
+    """Note of each matrix that is called a table, such as ``pos_emb.weight``, whether its values are trained.
+
+    Reads the first block of each such matrix. What cannot be read stays a table.
+    """
+    for name, tensor in checkpoint.tensors.items():
+        if len(tensor.shape) > 1 and tensor.size and is_float(tensor.dtype) and names_a_table(name):
+            values = np.empty(min(tensor.size, BLOCK), dtype=np.float32)
+            try:
+                checkpoint.read_into(name, 0, values)
+            except CheckpointError:
+                continue
+            matrix = leading_matrix(values, tensor.shape, 0)
+            rows = values[: len(values) // tensor.shape[-1] * tensor.shape[-1]].reshape(-1, tensor.shape[-1])
+            looks_computed = rule_of(matrix) or rule_of(rows) or not np.isfinite(values).all()
+            if not looks_computed and len(np.unique(values)) >= DISTINCT:
+                checkpoint.tensors[name] = replace(tensor, is_trained=True)
 
 
 def rule_in(values: NDArray[np.float32], tensor: AlignedTensor) -> int:

@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Sequence
 
 WRAPPERS = frozenset(
     {"module", "_orig_mod", "_fsdp_wrapped_module", "model", "base_model", "state_dict", "transformer", "default"}
 )
 """Name components that say how a model was wrapped, not what is in it."""
-
-_COUNTER = re.compile(r"^(?P<stem>.*[A-Za-z])_(?P<count>\d+)$")
 
 
 def canonical_names(names: Sequence[str]) -> list[str]:
@@ -42,15 +39,34 @@ def _unwrapped(name: str) -> str:
 def _keras_name(name: str, ranks: dict[str, str]) -> str:
     """``lstm_4/lstm_4_1/kernel:0`` -> ``lstm#0/kernel``; an inner scope named after its layer is dropped."""
     layer, *inner = name.removesuffix(":0").split("/")
-    scope = re.compile(rf"{re.escape(layer)}(_\d+)?")
-    kept = [ranks.get(component, component) for component in inner if not scope.fullmatch(component)]
+    kept = [ranks.get(component, component) for component in inner if not _is_scope(component, layer)]
     return "/".join([ranks[layer], *kept])
+
+
+def _is_scope(component: str, layer: str) -> bool:
+    """Whether an inner scope is named after its layer, perhaps with a counter."""
+    counter = component[len(layer) :]
+    if not component.startswith(layer):
+        return False
+    return not counter or (counter[0] == "_" and counter[1:].isdecimal())
+
+
+def _stem(layer: str) -> str:
+    """A layer's name without its automatic counter, which follows a letter.
+
+    Examples
+    --------
+    >>> _stem("lstm_4"), _stem("conv_2d"), _stem("conv2_4")
+    ('lstm', 'conv_2d', 'conv2_4')
+    """
+    stem, _, count = layer.rpartition("_")
+    is_counted = count.isdecimal() and stem[-1:].isascii() and stem[-1:].isalpha()
+    return stem if is_counted else layer
 
 
 def _layer_ranks(layers: Iterable[str]) -> dict[str, str]:
     """Give each automatically numbered layer its rank among those of its stem, in stored order."""
     by_stem: dict[str, list[str]] = {}
     for layer in dict.fromkeys(layers):
-        counted = _COUNTER.match(layer)
-        by_stem.setdefault(counted["stem"] if counted else layer, []).append(layer)
+        by_stem.setdefault(_stem(layer), []).append(layer)
     return {layer: f"{stem}#{rank}" for stem, layers in by_stem.items() for rank, layer in enumerate(layers)}

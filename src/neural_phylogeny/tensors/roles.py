@@ -22,18 +22,22 @@ class Role(StrEnum):
     """Not trained: running statistics, counters, masks, tables that are computed and so alike in all models."""
 
 
-_BUFFER = re.compile(
-    r"(num_batches_tracked|running_mean|running_var|moving_mean|moving_variance|position_ids|inv_freq"
-    r"|relative_position_index|attn_mask|masked_bias|total_ops|total_params)$"
+BUFFERS = (
+    *("num_batches_tracked", "running_mean", "running_var", "moving_mean", "moving_variance", "position_ids"),
+    *("inv_freq", "relative_position_index", "attn_mask", "masked_bias", "total_ops", "total_params"),
 )
+"""Endings of the names of what is not trained."""
+
+LONGEST = 128
+"""Longer components of a name are no known word; so the patterns below cost no more than the length of the name."""
+
 _TABLE = re.compile(
-    r"(^|[._/])(pe|pos_?(enc|emb)\w*|\w*position(al)?_?(enc\w*|emb\w*|table)?|freqs?(_cis)?|rope\w*|rotary\w*"
-    r"|(cos|sin)_cached|mel_\w*|fbank|filter_?bank\w*|stft\w*|dct\w*|window|anchors?|anchor_grid)(\.weight)?$"
+    r"(^|_)(pe|pos_?(enc|emb)\w*|\w*position(al)?_?(enc\w*|emb\w*|table)?|freqs?(_cis)?|rope\w*|rotary\w*"
+    r"|(cos|sin)_cached|mel_\w*|fbank|filter_?bank\w*|stft\w*|dct\w*|window|anchors?|anchor_grid)$"
 )
 _BOUNDARY = re.compile(
-    r"(^|[._/])(embed\w*|\w*embeddings?|wte|wpe|lm_head|classifier|head|logits|score|predictions|out(put)?)\b"
+    r"(^|_)(embed\w*|\w*embeddings?|wte|wpe|lm_head|classifier|head|logits|score|predictions|out(put)?)\b"
 )
-
 
 STATES = "batch_stats"
 """The collection in which Flax keeps what a batch norm has seen; its names alone are those of weights."""
@@ -49,13 +53,23 @@ def role_of(tensor: TensorInfo) -> Role:
     >>> role_of(TensorInfo(name="bn1.num_batches_tracked", shape=(), dtype="int64")).value
     'buffer'
     """
-    if STATES in tensor.name.replace("/", ".").split("."):
+    components = tensor.name.replace("/", ".").split(".")
+    is_table = names_a_table(tensor.name)
+    if not is_float(tensor.dtype) or tensor.name.endswith(BUFFERS) or STATES in components:
         return Role.BUFFER
-    if not is_float(tensor.dtype) or _BUFFER.search(tensor.name) or _TABLE.search(tensor.name):
+    if is_table and not tensor.is_trained:
         return Role.BUFFER
     if min(matrix_shape(tensor.shape, tensor.output_axis)) < 2:
         return Role.VECTOR
-    return Role.BOUNDARY if _BOUNDARY.search(tensor.name) else Role.KERNEL
+    words = (component for component in components if len(component) <= LONGEST)
+    return Role.BOUNDARY if is_table or any(_BOUNDARY.search(word) for word in words) else Role.KERNEL
+
+
+def names_a_table(name: str) -> bool:
+    """Whether a tensor is called what positions, filter banks and windows are called, whether computed or trained."""
+    plain = name.removesuffix(".weight").replace("/", ".")
+    last = plain[plain.rfind(".") + 1 :]
+    return len(last) <= LONGEST and _TABLE.search(last) is not None
 
 
 def is_float(dtype: str) -> bool:
