@@ -37,7 +37,7 @@ def comparison(collection: Collection, method: Method, alpha: float, seed: int) 
     names = (a.name, b.name)
     claim = _claim(answer, found, names)
     verdict = _verdict(answer, claim, found)
-    p_value, evidence = found.p_value(0, 1), found.evidence(0, 1, names) if claim is None else claim.evidence
+    p_value, evidence = found.p_value(0, 1), _of_relatedness(found, names) if claim is None else claim.evidence
     known = (p_value, alpha, collection.share_read())
     reasons, changes = _reasons(verdict, claim, evidence, known)
     edge = claim if isinstance(claim, Edge) else None
@@ -68,6 +68,11 @@ def _findings(examined: Examined) -> Findings:
         return examined.families[0][1]
     both = next(relations for group, relations in examined.tested.groups if len(group.members) == 2)
     return Findings.of(both.statistics, both.existence)
+
+
+def _of_relatedness(found: Findings, names: tuple[str, str]) -> tuple[Evidence, ...]:
+    """The evidence on whether the two are related; who came first is no question where no descent is claimed."""
+    return tuple(each for each in found.evidence(0, 1, names) if each.favours in ("related", "unrelated"))
 
 
 def _claim(answer: Phylogeny, found: Findings, names: tuple[str, str]) -> Edge | RelatedPair | None:

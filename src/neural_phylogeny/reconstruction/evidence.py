@@ -13,7 +13,7 @@ from neural_phylogeny.relations.direction import RELIABILITY
 from neural_phylogeny.relations.exact import COUNTED, EMPTIED, FOLDED, LONGER, OBSERVED, PRUNED, ROUNDED
 from neural_phylogeny.relations.existence import Existence
 from neural_phylogeny.relations.odds import probability
-from neural_phylogeny.wording import p_value
+from neural_phylogeny.wording import p_value, percent
 
 Matrix = NDArray[np.float64]
 
@@ -36,15 +36,15 @@ _ORDERED_STATEMENTS = {
 }
 
 _DIRECTION_STATEMENTS = {
-    "fake-initialisation": "is nearer to a random initialisation ({share:.0%} of the matrices, by their difference)",
-    "kurtosis": "has lighter tails in {share:.0%} of the matrices",
-    "largest-weight": "has a smaller largest weight, relative to its scale, in {share:.0%} of the matrices",
-    "uniform-distance": "is nearer to a uniform initialisation of any scale in {share:.0%} of the matrices",
-    "outside-bounds": "has fewer weights outside the bounds of an initialisation in {share:.0%} of the matrices",
-    "spectrum": "has more even singular values in {share:.0%} of the matrices",
-    "unit-norms": "has units of more even norm in {share:.0%} of the matrices",
-    "input-norms": "has inputs of more even norm in {share:.0%} of the matrices",
-    "independent-step": "leads to the other by a step that depends less on its start in {share:.0%} of the matrices",
+    "fake-initialisation": "is nearer to a random initialisation ({share} of the matrices, by their difference)",
+    "kurtosis": "has lighter tails in {share} of the matrices",
+    "largest-weight": "has a smaller largest weight, relative to its scale, in {share} of the matrices",
+    "uniform-distance": "is nearer to a uniform initialisation of any scale in {share} of the matrices",
+    "outside-bounds": "has fewer weights outside the bounds of an initialisation in {share} of the matrices",
+    "spectrum": "has more even singular values in {share} of the matrices",
+    "unit-norms": "has units of more even norm in {share} of the matrices",
+    "input-norms": "has inputs of more even norm in {share} of the matrices",
+    "independent-step": "leads to the other by a step that depends less on its start in {share} of the matrices",
 }
 
 
@@ -126,7 +126,7 @@ def _direction(feature: str, score: float, names: tuple[str, str]) -> Evidence:
             feature=feature, value=0.0, favours="neither", strength=0.0, statement="the matrices are evenly divided"
         )
     favoured = names[0] if score > 0 else names[1]
-    statement = f"{favoured} {_DIRECTION_STATEMENTS[feature].format(share=(1.0 + abs(score)) / 2.0)}"
+    statement = f"{favoured} {_DIRECTION_STATEMENTS[feature].format(share=percent((1.0 + abs(score)) / 2.0))}"
     return _parent(feature, score, favoured, STRONGEST * abs(score), statement)
 
 

@@ -133,8 +133,10 @@ def load(path: str | os.PathLike[str]) -> Phylogeny:
 
 
 def _phylogeny(content: Fields) -> Phylogeny:
-    if content.text("format") != FORMAT:
-        raise SavedFileError(f"not a result file: its format is {content.text('format')!r}, expected {FORMAT!r}")
+    form = content.text("format", default="")
+    if form != FORMAT:
+        named = f"its format is {form!r}" if form else "it names no format"
+        raise SavedFileError(f"not a result file: {named}, expected {FORMAT!r}")
     root = migrated(content, VERSION)
     found = Phylogeny(
         models=tuple(_model(item) for item in root.objects("models")),

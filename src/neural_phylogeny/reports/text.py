@@ -10,7 +10,7 @@ from rich.padding import Padding
 from rich.text import Text
 
 from neural_phylogeny.records import Edge, ModelRecord, Phylogeny, RelatedPair
-from neural_phylogeny.reports.drawing import FamilyTree, Style
+from neural_phylogeny.reports.drawing import FamilyTree, Style, has_run
 from neural_phylogeny.reports.families import copies_of, families, is_related, not_compared, summary, undecided
 from neural_phylogeny.reports.labels import DIM, NAME, size_of
 from neural_phylogeny.reports.names import safe
@@ -125,6 +125,7 @@ def legend(phylogeny: Phylogeny, coverage: str = COVERAGE) -> Iterator[str]:
             "support: share of resamples of the matrices that recover the edge",
             any(edge.support is not None for edge in phylogeny.edges),
         ),
+        ("then: made from the model above", any(map(has_run, families(phylogeny)))),
         ("?: less likely than not", any(edge.is_weak for edge in phylogeny.edges)),
         ("~ related, direction undecided; p: p-value of the relatedness test", bool(phylogeny.undirected)),
         (
