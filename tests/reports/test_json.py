@@ -47,6 +47,7 @@ def test_keys_and_their_order(everything):
             "undirected",
             "missing",
             "undecided",
+            "components",
             "copies",
             "skipped",
             "provenance",

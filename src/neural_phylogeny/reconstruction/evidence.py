@@ -8,7 +8,7 @@ from collections.abc import Mapping
 import numpy as np
 from numpy.typing import NDArray
 
-from neural_phylogeny.records import Evidence
+from neural_phylogeny.records import Evidence, SharedComponent
 from neural_phylogeny.relations.direction import RELIABILITY
 from neural_phylogeny.relations.exact import COUNTED, EMPTIED, FOLDED, LONGER, OBSERVED, PRUNED, ROUNDED
 from neural_phylogeny.relations.existence import Existence
@@ -38,8 +38,6 @@ _ORDERED_STATEMENTS = {
 _DIRECTION_STATEMENTS = {
     "fake-initialisation": "is nearer to a random initialisation ({share} of the matrices, by their difference)",
     "kurtosis": "has lighter tails in {share} of the matrices",
-    "largest-weight": "has a smaller largest weight, relative to its scale, in {share} of the matrices",
-    "uniform-distance": "is nearer to a uniform initialisation of any scale in {share} of the matrices",
     "outside-bounds": "has fewer weights outside the bounds of an initialisation in {share} of the matrices",
     "spectrum": "has more even singular values in {share} of the matrices",
     "unit-norms": "has units of more even norm in {share} of the matrices",
@@ -79,6 +77,24 @@ def existence_evidence(found: Existence, i: int, j: int) -> Evidence:
             f"the hidden units of the two models {match} one to one (cosine {cosine:.2f} of the centred matrices, "
             f"{p_value(10.0 ** max(log10_p, -300.0))} for unrelated models)"
         ),
+    )
+
+
+def component_evidence(shared: SharedComponent) -> Evidence:
+    """What a component that two models share says of them: where they have it from, and nothing else."""
+    name = shared.component_in_b if shared.contained else shared.component
+    rest = (
+        f"; all other matrices look like those of unrelated models ({p_value(shared.p_value)})"
+        if shared.p_value is not None
+        else "; nothing else that would show descent could be compared"
+    )
+    statement = (
+        f"{name or 'a part'} is the same in both, {percent(shared.share_of_a)} of the weights of {shared.a} and "
+        f"{percent(shared.share_of_b)} of those of {shared.b}{rest}"
+    )
+    strength = 1.0 if shared.p_value is None else shared.p_value
+    return Evidence(
+        feature="shared-component", value=shared.share_of_a, favours="unrelated", strength=strength, statement=statement
     )
 
 
