@@ -19,7 +19,7 @@ from neural_phylogeny.tensors.samples import CLEAR, Sample, Sampler, deviations
 WINDOW = 32
 """Of very many tensors of one size, those within so many places of the expected one are tried."""
 
-EVERY = 1 << 12
+EVERY = 1 << 16
 """Pairs of one size up to which all are tried."""
 
 EPSILONS = (1e-5, 1e-3, 1e-4, 1e-6, 1e-8, 0.0)
@@ -129,7 +129,7 @@ def _settle_pool(
     for key in keys:
         ways = expected.get(key, ())
         best, score = _best(state, ways) if ways else ((), -math.inf)
-        if score >= CLEAR:
+        if score >= CLEAR and best[0].other in free_others:
             state.take(best, 2 * len(ways), is_likely=best is ways[0])
             free_others.discard(best[0].other)
         else:
@@ -145,6 +145,7 @@ def _settle_pool(
     for key in left:
         if key in expected and expected[key][0][0].other in free_others:
             state.take(expected[key][0], 1, is_likely=True)
+            free_others.discard(expected[key][0][0].other)
 
 
 def _by_score(found: tuple[float, Way, int]) -> tuple[float, str, str]:
