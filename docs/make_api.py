@@ -27,7 +27,16 @@ SECTIONS = (
     ("Functions", ("reconstruct", "compare")),
     (
         "Results",
-        ("Phylogeny", "ModelRecord", "Edge", "RelatedPair", "MissingAncestor", "UndecidedGroup", "Skipped"),
+        (
+            "Phylogeny",
+            "ModelRecord",
+            "Edge",
+            "RelatedPair",
+            "MissingAncestor",
+            "SharedComponent",
+            "UndecidedGroup",
+            "Skipped",
+        ),
     ),
     ("Comparison and explanation", ("Comparison", "TensorComparison", "Explanation", "ExplainedClaim")),
     ("Evidence", ("Evidence", "Reasons")),

@@ -28,6 +28,7 @@ def test_the_public_surface():
     assert set(neural_phylogeny.__all__) == {
         *("compare", "reconstruct", "METHODS", "Method", "Family", "Forest"),
         *("Phylogeny", "ModelRecord", "Edge", "RelatedPair", "MissingAncestor", "UndecidedGroup", "Skipped"),
+        "SharedComponent",
         *("Comparison", "TensorComparison", "Explanation", "ExplainedClaim", "Evidence", "Reasons"),
         *(name for name, kind in vars(errors).items() if isinstance(kind, type) and kind.__module__ == errors.__name__),
     }

@@ -37,6 +37,7 @@ if TYPE_CHECKING:
         Phylogeny,
         Reasons,
         RelatedPair,
+        SharedComponent,
         TensorComparison,
         UndecidedGroup,
     )
@@ -72,6 +73,7 @@ _HOMES = {
     "SavedFileError": "errors",
     "Skipped": "inputs",
     "TensorComparison": "records",
+    "SharedComponent": "records",
     "UndecidedGroup": "records",
     "UnknownChoiceError": "errors",
     "UnreadableFileError": "errors",
@@ -105,6 +107,7 @@ __all__ = [
     "Reasons",
     "RelatedPair",
     "SavedFileError",
+    "SharedComponent",
     "Skipped",
     "TensorComparison",
     "UndecidedGroup",

@@ -77,6 +77,14 @@ def test_compare_as_json(run, folder, tmp_path):
     assert any("odds" in sentence for sentence in found["what_would_change"])
 
 
+def test_compare_takes_a_folder_of_two(run, folder, tmp_path):
+    for name in ("base.npz", "child[red].npz"):
+        (tmp_path / "two").mkdir(exist_ok=True)
+        (tmp_path / "two" / name).write_bytes((folder / name).read_bytes())
+    assert "child[red].npz was made from base.npz" in run("compare", tmp_path / "two").stdout
+    assert "3 readable models instead of two" in run("compare", folder, code=1).stderr
+
+
 def test_compare_what_cannot_be_compared(run, folder, tmp_path):
     assert "no such file" in run("compare", folder / "base.npz", tmp_path / "none", code=2).stderr
     np.savez(tmp_path / "other.npz", w=np.ones((2, 2), np.float32))
@@ -105,7 +113,7 @@ def test_score(run, folder, tmp_path):
     text = run("score", tmp_path / "r.json", tmp_path / "truth.json").stdout
     assert text.splitlines()[0] == "g: 3 models, copies counted once"
     assert ["overall", "accuracy", "0.333", "(1", "of", "3)"] in [line.split() for line in text.splitlines()]
-    assert "  reversed edge: base.npz -> child[red].npz instead of child[red].npz -> base.npz" in text
+    assert "  reversed edge: base.npz -> child[red].npz; truth: child[red].npz -> base.npz" in text
     found = json.loads(run("score", tmp_path / "r.json", tmp_path / "truth.json", "--format", "json").stdout)
     assert found["metrics"]["overall"] == {"value": 1 / 3, "right": 1, "total": 3}
 

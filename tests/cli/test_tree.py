@@ -86,7 +86,7 @@ def test_nothing_to_compare_still_writes_the_file(run, tmp_path):
     found = json.loads((tmp_path / "r.json").read_text())
     assert found["models"] == found["edges"] == found["copies"] == []
     assert len(found["skipped"]) == 1
-    assert "nothing could be compared: 0 readable model(s)" in result.stderr
+    assert "nothing could be compared: 0 readable models" in result.stderr
 
 
 def test_one_model_is_nothing_to_compare(run, folder):

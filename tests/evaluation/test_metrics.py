@@ -62,7 +62,7 @@ def test_a_chain_told_as_a_star(answer):
     assert found.whole.ancestors.f1 == pytest.approx(0.8)
     assert found.whole.roots == Proportion(1, 1)
     assert not found.whole.exact
-    assert [str(mistake) for mistake in found.mistakes] == ["wrong parent: a -> c instead of b -> c"]
+    assert [str(mistake) for mistake in found.mistakes] == ["wrong parent: a -> c; truth: b -> c"]
 
 
 def test_a_chain_skipping_one_has_the_right_direction(answer):

@@ -41,25 +41,25 @@ def told(result: Phylogeny, known: Truth) -> list[str]:
             ["abc"],
             {"edges": "ab bc"},
             {"edges": "ab ac"},
-            ["siblings drawn as parent and child: b -> c instead of a -> c"],
+            ["siblings drawn as parent and child: b -> c; truth: a -> c"],
         ),
         (["a", "b"], {}, {"siblings": "ab"}, ["related models separated: a and b, which are siblings"]),
-        (["ab"], {"edges": "ba"}, {"edges": "ab"}, ["reversed edge: b -> a instead of a -> b"]),
-        (["ab"], {"edges": "ba"}, {"edges": "ab", "complete": True}, ["reversed edge: b -> a instead of a -> b"]),
+        (["ab"], {"edges": "ba"}, {"edges": "ab"}, ["reversed edge: b -> a; truth: a -> b"]),
+        (["ab"], {"edges": "ba"}, {"edges": "ab", "complete": True}, ["reversed edge: b -> a; truth: a -> b"]),
         (["abc"], {"edges": "bc ca"}, {"edges": "ab bc", "complete": True}, [
-            "reversed edge: c -> a instead of a -> b -> c",
-            "missed edge: b has no parent instead of a -> b",
+            "reversed edge: c -> a; truth: a -> b -> c",
+            "missed edge: b has no parent; truth: a -> b",
         ]),
-        (["abc"], {"edges": "ab ac"}, {"edges": "ab bc"}, ["wrong parent: a -> c instead of b -> c"]),
-        (["ab"], {}, {"edges": "ab"}, ["missed edge: b has no parent instead of a -> b"]),
-        (["a", "b"], {}, {"edges": "ab"}, ["missed edge: a and b are unrelated instead of a -> b"]),
+        (["abc"], {"edges": "ab ac"}, {"edges": "ab bc"}, ["wrong parent: a -> c; truth: b -> c"]),
+        (["ab"], {}, {"edges": "ab"}, ["missed edge: b has no parent; truth: a -> b"]),
+        (["a", "b"], {}, {"edges": "ab"}, ["missed edge: a and b are unrelated; truth: a -> b"]),
         (
             ["abH"],
             {"edges": "Ha Hb", "hidden": "H"},
             {"edges": "ab"},
-            ["missed edge: a and b are siblings instead of a -> b"],
+            ["missed edge: a and b are siblings; truth: a -> b"],
         ),
-        (["ab"], {"undirected": "ab"}, {"edges": "ab"}, ["undecided direction: a ~ b instead of a -> b"]),
+        (["ab"], {"undirected": "ab"}, {"edges": "ab"}, ["undecided direction: a ~ b; truth: a -> b"]),
         (["ab"], {"edges": "ab"}, {"unrelated": "ab"}, ["unrelated models joined: a and b"]),
         (
             ["ab"],
@@ -67,11 +67,11 @@ def told(result: Phylogeny, known: Truth) -> list[str]:
             {"complete": True, "unrelated": "ab"},
             ["wrong parent: a -> b, which has no parent", "unrelated models joined: a and b"],
         ),
-        (["ab"], {"edges": "ab"}, {"copies": "ab"}, ["missed copies: a -> b instead of a = b"]),
-        (["ab"], {"undirected": "ab"}, {"copies": "ab"}, ["missed copies: a ~ b instead of a = b"]),
-        (["a", "b"], {}, {"copies": "ab"}, ["missed copies: a and b are unrelated instead of a = b"]),
+        (["ab"], {"edges": "ab"}, {"copies": "ab"}, ["missed copies: a -> b; truth: a = b"]),
+        (["ab"], {"undirected": "ab"}, {"copies": "ab"}, ["missed copies: a ~ b; truth: a = b"]),
+        (["a", "b"], {}, {"copies": "ab"}, ["missed copies: a and b are unrelated; truth: a = b"]),
         (["abc"], {"edges": "ca", "copies": "ab"}, {"edges": "cb", "copies": "ab"}, []),
-        (["ab"], {"copies": "ab"}, {"edges": "ab"}, ["false copies: a = b instead of a -> b"]),
+        (["ab"], {"copies": "ab"}, {"edges": "ab"}, ["false copies: a = b; truth: a -> b"]),
         (["ab"], {"copies": "ab"}, {"siblings": "ab"}, ["false copies: a = b, which are siblings"]),
         (["ab"], {"copies": "ab"}, {"edges": "ac", "complete": True, "unrelated": "ab"}, [
             "false copies: a = b, which are unrelated", "unrelated models joined: a and b"]),
@@ -85,7 +85,7 @@ def test_each_kind(answer, families, result, known, mistakes):
 
 
 def test_a_model_that_could_not_be_read(answer):
-    assert told(answer(["a"], skipped="b"), truth("ab")) == ["not read: b instead of a -> b"]
+    assert told(answer(["a"], skipped="b"), truth("ab")) == ["not read: b; truth: a -> b"]
 
 
 def test_inferred_edges_are_no_mistakes_where_the_truth_is_not_complete(answer):
@@ -94,4 +94,4 @@ def test_inferred_edges_are_no_mistakes_where_the_truth_is_not_complete(answer):
 
 def test_models_of_no_family_are_no_mistakes_twice():
     models = tuple(ModelRecord(name=n, path=n, format="npz", parameters=1, family=None) for n in "ab")
-    assert told(Phylogeny(models=models), truth("ab")) == ["missed edge: a and b were not compared instead of a -> b"]
+    assert told(Phylogeny(models=models), truth("ab")) == ["missed edge: a and b were not compared; truth: a -> b"]

@@ -19,7 +19,7 @@ def test_rows_have_unique_keys_and_their_counts(answer):
 def test_plain_data(answer):
     data = as_dict(score(answer(["ab"], "ba"), parse_truth(TEXT % "false")))
     assert json.loads(json.dumps(data))["mistakes"] == [
-        {"kind": "reversed edge", "models": ["b", "a"], "statement": "b -> a instead of a -> b"},
+        {"kind": "reversed edge", "models": ["b", "a"], "statement": "b -> a; truth: a -> b"},
     ]
     assert not data["complete"]
     assert "overall" not in data["metrics"]

@@ -82,11 +82,12 @@ def test_one_identical_layer_among_many_new_ones_is_found_in_large_collections_t
         f"s{k}": {f"l{t}.weight": rng.normal(size=(32, 24)).astype(np.float32) for t in range(100)} for k in range(9)
     }
     models["s7"]["l30.weight"] = models["s2"]["l30.weight"]
-    small = {m.name: m.family for m in reconstruct(models).models}
+    small = reconstruct(models)
     monkeypatch.setattr(passes, "TOGETHER", 3)
-    large = {m.name: m.family for m in reconstruct(models).models}
-    assert small["s2"] == small["s7"]
-    assert large == small
+    large = reconstruct(models)
+    assert [{one.a, one.b} for one in small.components] == [{"s2", "s7"}]
+    assert large.models == small.models
+    assert large.components == small.components
 
 
 def test_units_pruned_in_the_middle_of_every_matrix_do_not_hide_a_family(monkeypatch):

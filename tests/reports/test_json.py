@@ -47,6 +47,7 @@ def test_keys_and_their_order(everything):
             "undirected",
             "missing",
             "undecided",
+            "components",
             "copies",
             "skipped",
             "provenance",
@@ -155,7 +156,7 @@ def test_damage_in_a_file_of_version_1_is_named_with_its_place():
         ("", "not a result file: no valid JSON"),
         ("[" * 100_000, "not a result file: no valid JSON"),
         ("[]", "not a result file: the whole is not a JSON object"),
-        ("{}", "a damaged result file: the whole lacks 'format'"),
+        ("{}", "not a result file: it names no format, expected 'neural-phylogeny'"),
         ('{"format": "onnx"}', "not a result file: its format is 'onnx', expected 'neural-phylogeny'"),
         (
             '{"format": "neural-phylogeny", "version": 3}',

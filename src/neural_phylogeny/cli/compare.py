@@ -13,13 +13,14 @@ from neural_phylogeny.cli.options import output_options, reading_options
 
 @click.command("compare")
 @click.argument("a")
-@click.argument("b")
+@click.argument("b", required=False)
 @output_options("text", "json")
 @reading_options
-def command(a: str, b: str, form: str, output: str | None, **reading: Any) -> int:
+def command(a: str, b: str | None, form: str, output: str | None, **reading: Any) -> int:
     """Compare two models.
 
-    Whether they are related, which is the parent and why, and their similarity tensor by tensor.
+    Whether they are related, which is the parent and why, and their similarity tensor by tensor. A alone may be a
+    folder, a glob in quotes or a manifest with two models.
 
     \b
     Example:

@@ -129,15 +129,14 @@ def code_of(answer: Phylogeny) -> int:
 
 def _remark(answer: Phylogeny, code: int, is_drawn: bool) -> None:
     """Summary, skipped inputs and warnings on stderr; a drawing on the screen holds them already."""
-    if not is_drawn:
-        from neural_phylogeny.reports.families import summary
+    from neural_phylogeny.reports.families import count, summary
 
+    if not is_drawn:
         exits.talk(summary(answer))
         for skipped in answer.skipped:
             exits.talk(f"skipped {skipped.path}: {skipped.reason}")
     if code == exits.NOTHING_COMPARED:
-        exits.talk(
-            f"nothing could be compared: {len(answer.models)} readable model(s), and at least two must share weights"
-        )
+        found = count(len(answer.models), "readable model")
+        exits.talk(f"nothing could be compared: {found}, and at least two must share weights")
     elif code == exits.SOME_UNREADABLE:
         exits.talk(f"{sum(skipped.is_model for skipped in answer.skipped)} of the inputs could not be used in full")

@@ -104,7 +104,7 @@ class _Search:
         for parent, child in sorted(self.matching.claimed.edges):
             if parent in known and child in known and nx.has_path(known, child, parent):
                 path = nx.shortest_path(known, child, parent)
-                statement = f"{self._edge(parent, child)} instead of {self._edge(*path)}"
+                statement = f"{self._edge(parent, child)}; truth: {self._edge(*path)}"
                 yield self._mistake(Kind.REVERSED, (parent, child), statement)
 
     def _parent(self, model: Unit) -> Iterator[Mistake]:
@@ -114,7 +114,7 @@ class _Search:
             return
         parents, named = sorted(matching.true_parents(model)), matching.named_parent(model)
         expected = " or ".join(self._edge(parent, model) for parent in parents)
-        instead = f" instead of {expected}" if expected else ""
+        instead = f"; truth: {expected}" if expected else ""
         if model in matching.unread:
             yield self._mistake(Kind.NOT_READ, (model,), self._name(model) + instead)
         elif named is not None:
@@ -193,7 +193,7 @@ class _Search:
                 found = f"{a} and {b} were not compared"
             else:
                 found = f"{a} and {b} are {'related' if family[a] == family[b] else 'unrelated'}"
-            yield Mistake(Kind.MISSED_COPIES, (a, b), f"{found} instead of {a} = {b}")
+            yield Mistake(Kind.MISSED_COPIES, (a, b), f"{found}; truth: {a} = {b}")
 
     def _false_copies(self, unrelated: set[frozenset[Unit]]) -> Iterator[Mistake]:
         """Copies by the result that the truth knows to be two models."""
@@ -205,7 +205,7 @@ class _Search:
             copies = f"{self._name(a)} = {self._name(b)}"
             if (a, b) in self.edges or (b, a) in self.edges:
                 edge = (a, b) if (a, b) in self.edges else (b, a)
-                yield self._mistake(Kind.FALSE_COPIES, pair, f"{copies} instead of {self._edge(*edge)}")
+                yield self._mistake(Kind.FALSE_COPIES, pair, f"{copies}; truth: {self._edge(*edge)}")
             elif self._are_siblings(a, b):
                 yield self._mistake(Kind.FALSE_COPIES, pair, f"{copies}, which are siblings")
             elif frozenset(pair) in unrelated:

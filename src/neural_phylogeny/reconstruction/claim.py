@@ -19,9 +19,11 @@ from neural_phylogeny.records import (
     Evidence,
     MissingAncestor,
     RelatedPair,
+    SharedComponent,
     UndecidedGroup,
     UndecidedReason,
 )
+from neural_phylogeny.relations.components import SharedPart, component_name
 from neural_phylogeny.relations.odds import probability
 from neural_phylogeny.statistics.cache import Group
 from neural_phylogeny.trees.forest import Forest
@@ -34,6 +36,23 @@ UNDECIDED = 0.05
 
 SURE_OF_MERGE = float(probability(MERGED))
 """How sure an exact mean is to have been made from its parts."""
+
+
+def shared_components(names: Sequence[str], parts: Sequence[SharedPart]) -> list[SharedComponent]:
+    """The models that share a component and nothing else, by their positions in ``names``."""
+    return [
+        SharedComponent(
+            a=names[part.i],
+            b=names[part.j],
+            component=component_name(part.names),
+            component_in_b=component_name(part.names_in_j),
+            contained=part.contained,
+            p_value=math.exp(part.log_p) if part.is_tested else None,
+            share_of_a=part.share_of_i,
+            share_of_b=part.share_of_j,
+        )
+        for part in parts
+    ]
 
 
 @dataclass(frozen=True)

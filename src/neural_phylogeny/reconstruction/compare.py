@@ -9,6 +9,7 @@ import numpy as np
 from neural_phylogeny.reconstruction.claim import measured
 from neural_phylogeny.reconstruction.collect import Collection
 from neural_phylogeny.reconstruction.decide import phylogeny
+from neural_phylogeny.reconstruction.evidence import component_evidence
 from neural_phylogeny.reconstruction.examine import Examined, examine
 from neural_phylogeny.reconstruction.findings import Findings
 from neural_phylogeny.reconstruction.reasons import reasons_for, verdict_would_change, weigh, what_would_change
@@ -37,7 +38,10 @@ def comparison(collection: Collection, method: Method, alpha: float, seed: int) 
     names = (a.name, b.name)
     claim = _claim(answer, found, names)
     verdict = _verdict(answer, claim, found)
-    p_value, evidence = found.p_value(0, 1), found.evidence(0, 1, names) if claim is None else claim.evidence
+    component = answer.components[0] if verdict == "shares a component" else None
+    p_value, evidence = found.p_value(0, 1), _of_relatedness(found, names) if claim is None else claim.evidence
+    if component is not None:
+        p_value, evidence = component.p_value, (component_evidence(component),)
     known = (p_value, alpha, collection.share_read())
     reasons, changes = _reasons(verdict, claim, evidence, known)
     edge = claim if isinstance(claim, Edge) else None
@@ -47,6 +51,7 @@ def comparison(collection: Collection, method: Method, alpha: float, seed: int) 
         b=b,
         verdict=verdict,
         undecided=answer.undecided[0].reason if verdict == "undecided" else None,
+        component=component,
         p_parent=edge.p_parent if edge else None,
         p_direction=edge.p_direction if edge else None,
         p_value=p_value,
@@ -68,6 +73,11 @@ def _findings(examined: Examined) -> Findings:
         return examined.families[0][1]
     both = next(relations for group, relations in examined.tested.groups if len(group.members) == 2)
     return Findings.of(both.statistics, both.existence)
+
+
+def _of_relatedness(found: Findings, names: tuple[str, str]) -> tuple[Evidence, ...]:
+    """The evidence on whether the two are related; who came first is no question where no descent is claimed."""
+    return tuple(each for each in found.evidence(0, 1, names) if each.favours in ("related", "unrelated"))
 
 
 def _claim(answer: Phylogeny, found: Findings, names: tuple[str, str]) -> Edge | RelatedPair | None:
@@ -93,6 +103,8 @@ def _verdict(answer: Phylogeny, claim: Edge | RelatedPair | None, found: Finding
         return "copies"
     if answer.undecided:
         return "undecided"
+    if answer.components:
+        return "shares a component"
     if a.family is not None and b.family is not None:
         return "unrelated"
     share = found.statistics.alignment.coverage_of_smaller()[0, 1]
@@ -113,6 +125,7 @@ def _reasons(
         return reasons_for(claim), what_would_change(claim, 2)
     supporting, opposing = {
         "unrelated": ("unrelated", "related"),
+        "shares a component": ("unrelated", "related"),
         "copies": ("related", "unrelated"),
         "undecided": ("related", "unrelated"),
     }.get(verdict, ("", ""))

@@ -11,7 +11,14 @@ from numpy.typing import NDArray
 
 import neural_phylogeny
 from neural_phylogeny.graphs import components
-from neural_phylogeny.reconstruction.claim import Answer, claims, common_remarks, missing_ancestors, undecided_groups
+from neural_phylogeny.reconstruction.claim import (
+    Answer,
+    claims,
+    common_remarks,
+    missing_ancestors,
+    shared_components,
+    undecided_groups,
+)
 from neural_phylogeny.reconstruction.collect import Collection
 from neural_phylogeny.reconstruction.examine import Examined, examine
 from neural_phylogeny.reconstruction.family_data import families_of
@@ -63,6 +70,7 @@ def phylogeny(
         undirected=tuple(undirected),
         missing=tuple(missing),
         undecided=tuple(undecided),
+        components=tuple(shared_components(names, found.tested.components)),
         copies=tuple(tuple(names[model] for model in same) for same in found.copies),
         skipped=collection.left_out(),
         provenance=_provenance(collection, method, alpha, seed),

@@ -8,12 +8,12 @@ from collections.abc import Mapping
 import numpy as np
 from numpy.typing import NDArray
 
-from neural_phylogeny.records import Evidence
+from neural_phylogeny.records import Evidence, SharedComponent
 from neural_phylogeny.relations.direction import RELIABILITY
 from neural_phylogeny.relations.exact import COUNTED, EMPTIED, FOLDED, LONGER, OBSERVED, PRUNED, ROUNDED
 from neural_phylogeny.relations.existence import Existence
 from neural_phylogeny.relations.odds import probability
-from neural_phylogeny.wording import p_value
+from neural_phylogeny.wording import p_value, percent
 
 Matrix = NDArray[np.float64]
 
@@ -36,15 +36,13 @@ _ORDERED_STATEMENTS = {
 }
 
 _DIRECTION_STATEMENTS = {
-    "fake-initialisation": "is nearer to a random initialisation ({share:.0%} of the matrices, by their difference)",
-    "kurtosis": "has lighter tails in {share:.0%} of the matrices",
-    "largest-weight": "has a smaller largest weight, relative to its scale, in {share:.0%} of the matrices",
-    "uniform-distance": "is nearer to a uniform initialisation of any scale in {share:.0%} of the matrices",
-    "outside-bounds": "has fewer weights outside the bounds of an initialisation in {share:.0%} of the matrices",
-    "spectrum": "has more even singular values in {share:.0%} of the matrices",
-    "unit-norms": "has units of more even norm in {share:.0%} of the matrices",
-    "input-norms": "has inputs of more even norm in {share:.0%} of the matrices",
-    "independent-step": "leads to the other by a step that depends less on its start in {share:.0%} of the matrices",
+    "fake-initialisation": "is nearer to a random initialisation ({share} of the matrices, by their difference)",
+    "kurtosis": "has lighter tails in {share} of the matrices",
+    "outside-bounds": "has fewer weights outside the bounds of an initialisation in {share} of the matrices",
+    "spectrum": "has more even singular values in {share} of the matrices",
+    "unit-norms": "has units of more even norm in {share} of the matrices",
+    "input-norms": "has inputs of more even norm in {share} of the matrices",
+    "independent-step": "leads to the other by a step that depends less on its start in {share} of the matrices",
 }
 
 
@@ -79,6 +77,24 @@ def existence_evidence(found: Existence, i: int, j: int) -> Evidence:
             f"the hidden units of the two models {match} one to one (cosine {cosine:.2f} of the centred matrices, "
             f"{p_value(10.0 ** max(log10_p, -300.0))} for unrelated models)"
         ),
+    )
+
+
+def component_evidence(shared: SharedComponent) -> Evidence:
+    """What a component that two models share says of them: where they have it from, and nothing else."""
+    name = shared.component_in_b if shared.contained else shared.component
+    rest = (
+        f"; all other matrices look like those of unrelated models ({p_value(shared.p_value)})"
+        if shared.p_value is not None
+        else "; nothing else that would show descent could be compared"
+    )
+    statement = (
+        f"{name or 'a part'} is the same in both, {percent(shared.share_of_a)} of the weights of {shared.a} and "
+        f"{percent(shared.share_of_b)} of those of {shared.b}{rest}"
+    )
+    strength = 1.0 if shared.p_value is None else shared.p_value
+    return Evidence(
+        feature="shared-component", value=shared.share_of_a, favours="unrelated", strength=strength, statement=statement
     )
 
 
@@ -126,7 +142,7 @@ def _direction(feature: str, score: float, names: tuple[str, str]) -> Evidence:
             feature=feature, value=0.0, favours="neither", strength=0.0, statement="the matrices are evenly divided"
         )
     favoured = names[0] if score > 0 else names[1]
-    statement = f"{favoured} {_DIRECTION_STATEMENTS[feature].format(share=(1.0 + abs(score)) / 2.0)}"
+    statement = f"{favoured} {_DIRECTION_STATEMENTS[feature].format(share=percent((1.0 + abs(score)) / 2.0))}"
     return _parent(feature, score, favoured, STRONGEST * abs(score), statement)
 
 

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from neural_phylogeny.reconstruction.collect import Collection
 from neural_phylogeny.reconstruction.findings import Findings
 from neural_phylogeny.reconstruction.relate import Tested
+from neural_phylogeny.relations.copies import conversion
 from neural_phylogeny.statistics.cache import Group
 
 
@@ -64,12 +65,28 @@ def examine(collection: Collection, alpha: float) -> Examined:
         for row, model in enumerate(group.members):
             if model not in judged:
                 remarks[model], notes[model] = relations.remark(row), relations.note(row)
+        for first, *rows in relations.copies:
+            for row in rows:
+                if (model := group.members[row]) not in judged:
+                    notes[model] = "; ".join(filter(None, (notes[model], _converted(collection, group, first, row))))
         copied = ([group.members[row] for row in rows] for rows in relations.copies)
         same += [models for models in copied if not judged.issuperset(models)]
         judged |= set(group.members)
     return Examined(
         tested.kin, remarks, notes, same, [_family(collection, tested, models) for models in tested.families], tested
     )
+
+
+def _converted(collection: Collection, group: Group, first: int, row: int) -> str:
+    """How a copy is stored otherwise than the first of its copies; empty where it is not."""
+    a, b = group.members[first], group.members[row]
+    found = conversion(group.statistics, first, row)
+    formats = collection.formats[a], collection.formats[b]
+    how = [f"{formats[1]} instead of {formats[0]}"] if formats[0] != formats[1] else []
+    counts = {"under other names": found.renamed, **found.layouts, "of another type": found.retyped}
+    counts["equal up to rounding"] = found.rounded
+    how += [f"{number} tensor{'s' * (number > 1)} {what}" for what, number in counts.items() if number]
+    return f"converted: the values of {collection.refs[a].name}, stored otherwise ({', '.join(how)})" if how else ""
 
 
 def _family(collection: Collection, tested: Tested, models: list[int]) -> tuple[Group, Findings]:

@@ -38,6 +38,7 @@ def explain(phylogeny: Phylogeny, name: str) -> Explanation:
     claims += [_pair(pair, representative, size) for pair in phylogeny.undirected if representative in (pair.a, pair.b)]
     warnings = (
         *_copies(phylogeny, name, representative),
+        *_shared(phylogeny, representative),
         *_siblings(phylogeny, representative, missing),
         *_root(phylogeny, representative),
         *_remark(models[name]),
@@ -108,6 +109,21 @@ def _remark(model: ModelRecord) -> list[str]:
 def _sampled(phylogeny: Phylogeny) -> list[str]:
     read = phylogeny.share_read
     return [] if read == 1.0 else [f"{small_share(read)} of the weights were read; the others may change the answer."]
+
+
+def _shared(phylogeny: Phylogeny, name: str) -> list[str]:
+    """With whom a model shares a component, which is no descent."""
+    family = set(phylogeny.family_of(name))
+    found = []
+    for one in phylogeny.components:
+        if one.contained and name in (one.a, one.b):
+            found.append(f"{one.b} contains {one.a} as its component {one.component_in_b}.")
+        elif not one.contained and family & {one.a, one.b}:
+            found.append(
+                f"{one.a} and {one.b} share the component {one.component or 'of equal weights'} and are otherwise "
+                "unrelated: nothing follows for their descent."
+            )
+    return found
 
 
 def _siblings(phylogeny: Phylogeny, name: str, missing: set[str]) -> list[str]:

@@ -64,6 +64,11 @@ def orphan_would_change(edge: Edge) -> tuple[str, ...]:
 
 def verdict_would_change(verdict: Verdict, p: float | None, alpha: float, share_read: float = 1.0) -> tuple[str, ...]:
     """The same for two models that are unrelated, copies, or cannot be judged; ``p`` is the p-value of the test."""
+    if verdict == "shares a component":
+        return (
+            "Weights outside the component that match would make them related.",
+            "A model that froze this component and trained all else from a random start would look the same.",
+        )
     if verdict == "unrelated":
         return (
             f"A p-value below {alpha:g} would make them related; it is {1.0 if p is None else p:.2g}.",

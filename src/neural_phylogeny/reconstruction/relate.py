@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Self
 
@@ -11,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from neural_phylogeny.graphs import components
+from neural_phylogeny.relations.components import SharedPart, apart_from, shared_parts
 from neural_phylogeny.relations.computed import ComputedTable, without_tables
 from neural_phylogeny.relations.copies import copies
 from neural_phylogeny.relations.existence import ENOUGH, Existence, existence
@@ -45,12 +47,16 @@ class Relations:
     copies: list[list[int]]
     tables: Mapping[int, tuple[ComputedTable, ...]] = field(default_factory=dict)
     """Computed tables of each row that has any; they are not compared."""
+    components: Sequence[SharedPart] = ()
+    """Pairs that share a component and are otherwise unrelated."""
 
     @classmethod
     def of(cls, statistics: Statistics, alpha: float, n_pairs: int) -> Self:
         """Test all pairs of a group at level ``alpha`` for ``n_pairs`` pairs in all."""
         trained, tables = without_tables(statistics)
-        return cls(trained, existence(trained, alpha, n_pairs), copies(trained), tables)
+        found = existence(trained, alpha, n_pairs)
+        parts = shared_parts(trained, found, math.log(alpha) - math.log(max(n_pairs, 1)))
+        return cls(trained, apart_from(found, parts), copies(trained), tables, parts)
 
     @cached_property
     def pairs(self) -> NDArray[np.bool_]:
@@ -121,6 +127,22 @@ class Tested:
             kin[at] |= relations.pairs & ~judged[at]
             judged[at] = True
         return kin
+
+    @cached_property
+    def components(self) -> list[SharedPart]:
+        """Pairs of models that share a component only: as many as join the families that hold it."""
+        labels, judged = components(self.kin), np.zeros((self.n, self.n), dtype=bool)
+        joined: dict[tuple[str, ...], NDArray[np.int64]] = {}
+        found: list[SharedPart] = []
+        for group, relations in self.groups:
+            for part in relations.components:
+                i, j = group.members[part.i], group.members[part.j]
+                holders = joined.setdefault(part.names, labels.copy())
+                if not judged[i, j] and holders[i] != holders[j]:
+                    holders[holders == holders[j]] = holders[i]
+                    found.append(replace(part, i=i, j=j))
+            judged[np.ix_(group.members, group.members)] = True
+        return found
 
     @cached_property
     def families(self) -> list[list[int]]:

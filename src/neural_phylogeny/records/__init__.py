@@ -17,6 +17,7 @@ from neural_phylogeny.records.claims import (
     ModelRecord,
     Reasons,
     RelatedPair,
+    SharedComponent,
     UndecidedGroup,
     UndecidedReason,
 )
@@ -42,6 +43,7 @@ __all__ = [
     "Reasons",
     "RelatedPair",
     "Relation",
+    "SharedComponent",
     "Table",
     "TensorComparison",
     "UndecidedGroup",

@@ -151,6 +151,32 @@ class RelatedPair:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class SharedComponent:
+    """``a`` and ``b`` carry the same component, such as a frozen helper, and are otherwise unrelated; no descent.
+
+    Attributes
+    ----------
+    component, component_in_b : str
+        What ``a`` and ``b`` call it: the common prefix of its tensors, empty where they have none.
+    contained : bool
+        Whether ``a`` is nothing but the component: ``b`` contains it.
+    p_value : float, optional
+        p-value of the relatedness test on everything but the component; None where nothing else could be compared.
+    share_of_a, share_of_b : float
+        Share of either's weights that the component is.
+    """
+
+    a: str
+    b: str
+    component: str
+    component_in_b: str
+    contained: bool = False
+    p_value: float | None = None
+    share_of_a: float
+    share_of_b: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Reasons:
     """The evidence of a claim by which way it points, the strongest first."""
 

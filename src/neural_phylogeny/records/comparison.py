@@ -6,10 +6,25 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 from neural_phylogeny.inputs import Skipped
-from neural_phylogeny.records.claims import Evidence, Measured, ModelRecord, Reasons, UndecidedReason
+from neural_phylogeny.records.claims import (
+    Evidence,
+    Measured,
+    ModelRecord,
+    Reasons,
+    SharedComponent,
+    UndecidedReason,
+)
 
 Verdict = Literal[
-    "parent", "child", "related", "undecided", "unrelated", "copies", "not enough in common", "not comparable"
+    "parent",
+    "child",
+    "related",
+    "undecided",
+    "shares a component",
+    "unrelated",
+    "copies",
+    "not enough in common",
+    "not comparable",
 ]
 """What a comparison of two models found; see ``Comparison``."""
 
@@ -41,11 +56,14 @@ class Comparison(Measured):
     verdict : Verdict
         ``"parent"``: a is the parent of b. ``"child"``: b is the parent of a. ``"related"``: they are related, the
         direction is not determined. ``"undecided"``: they share an initialisation, or perhaps a missing ancestor, see
-        ``undecided``. ``"unrelated"``. ``"copies"``: all compared weights are equal. ``"not enough in common"``: too
+        ``undecided``. ``"shares a component"``: a part is the same in both, all else is unrelated, see ``component``.
+        ``"unrelated"``. ``"copies"``: all compared weights are equal. ``"not enough in common"``: too
         small a share could be compared. ``"not comparable"``: too few finite matrices; the remarks on the models say
         why.
     undecided : UndecidedReason, optional
         Why no descent is claimed, where the verdict is ``"undecided"``.
+    component : SharedComponent, optional
+        The part that both hold, where the verdict is ``"shares a component"``.
     share_read : float
         Share of the compared weights that was read; below 1, copies are equal in all that was read.
     reasons : Reasons
@@ -71,6 +89,7 @@ class Comparison(Measured):
     b: ModelRecord
     verdict: Verdict
     undecided: UndecidedReason | None = None
+    component: SharedComponent | None = None
     share_read: float = 1.0
     evidence: tuple[Evidence, ...] = ()
     reasons: Reasons = field(default_factory=Reasons)

@@ -9,7 +9,14 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from neural_phylogeny.errors import UnknownChoiceError
 from neural_phylogeny.inputs import Skipped
-from neural_phylogeny.records.claims import Edge, MissingAncestor, ModelRecord, RelatedPair, UndecidedGroup
+from neural_phylogeny.records.claims import (
+    Edge,
+    MissingAncestor,
+    ModelRecord,
+    RelatedPair,
+    SharedComponent,
+    UndecidedGroup,
+)
 from neural_phylogeny.records.explanation import Explanation
 
 if TYPE_CHECKING:
@@ -38,6 +45,8 @@ class Phylogeny:
         Common parents that are not in the collection; edges name them as parents.
     undecided : tuple of UndecidedGroup
         Models that share an initialisation, or perhaps a missing ancestor.
+    components : tuple of SharedComponent
+        Models that carry the same component, such as a frozen helper, and are otherwise unrelated; no descent.
     copies : tuple of tuple of str
         Names of models whose compared weights are all equal. Claims name the first of them only.
     skipped : tuple of Skipped
@@ -63,6 +72,7 @@ class Phylogeny:
     undirected: tuple[RelatedPair, ...] = ()
     missing: tuple[MissingAncestor, ...] = ()
     undecided: tuple[UndecidedGroup, ...] = ()
+    components: tuple[SharedComponent, ...] = ()
     copies: tuple[tuple[str, ...], ...] = ()
     skipped: tuple[Skipped, ...] = ()
     provenance: Mapping[str, Any] = field(default_factory=dict)

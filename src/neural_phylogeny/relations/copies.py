@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from dataclasses import dataclass
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -34,6 +37,49 @@ def copies(statistics: Statistics) -> list[list[int]]:
     equal = compared & ~differ & (alignment.matrix_coverage() == 1.0) & (alignment.coverage() >= ALMOST_ALL)
     np.fill_diagonal(equal, True)
     return _groups(equal)
+
+
+@dataclass(frozen=True, slots=True)
+class Conversion:
+    """How a copy is stored otherwise: numbers of compared tensors.
+
+    Attributes
+    ----------
+    renamed, retyped, rounded : int
+        Under other names; of another type; with values that differ by what arithmetic in single precision leaves.
+    layouts : mapping
+        In another layout, by the layout.
+    """
+
+    renamed: int
+    retyped: int
+    rounded: int
+    layouts: Mapping[str, int]
+
+
+def conversion(statistics: Statistics, i: int, j: int) -> Conversion:
+    """How the storage of j differs from that of its copy i. O(n_tensors)."""
+    found: dict[str, set[str]] = {"renamed": set(), "retyped": set(), "rounded": set()}
+    layouts: dict[str, set[str]] = {}
+    for tensor, arrays in statistics:
+        if not {i, j} <= set(tensor.members):
+            continue
+        a, b = (tensor.members.index(model) for model in (i, j))
+        one, other = tensor.sources[a], tensor.sources[b]
+        if not tensor.pairs[a, b]:
+            continue
+        differs = {
+            "renamed": one.name != other.name,
+            "retyped": one.dtype != other.dtype,
+            "rounded": arrays["equality.label"][a] != arrays["equality.label"][b],
+        }
+        for what in (what for what, holds in differs.items() if holds):
+            found[what].add(other.name)
+        for view in (one.view, other.view) if one.view != other.view else ():
+            if view is not None:
+                layouts.setdefault(view.layout, set()).add(other.name)
+    counts = {what: len(names) for what, names in found.items()}
+    return Conversion(**counts, layouts={layout: len(names) for layout, names in sorted(layouts.items())})
 
 
 def _groups(equal: NDArray[np.bool_]) -> list[list[int]]:

@@ -30,6 +30,8 @@ from neural_phylogeny.tensors.roles import Role, matrix_shape
 
 Matrix = NDArray[np.float64]
 Mask = NDArray[np.bool_]
+Keep = Callable[[AlignedTensor, Arrays], Mask]
+"""For which two members a matrix counts, ``(k, k)``."""
 
 ENOUGH = 0.1
 """Share of the smaller model's weights that must be compared before two models are called unrelated."""
@@ -116,19 +118,10 @@ def existence(statistics: Statistics, alpha: float = 1e-3, n_pairs: int | None =
     the units of one model were permuted, or negated one by one: such a copy is called unrelated.
     """
     n = statistics.alignment.n_models
-    of_pair, of_copy = totals(statistics, PARTS), totals(statistics, PARTS, _of_first)
-    log_p = np.minimum(
-        bernstein_log_tail(of_pair["statistic"], of_pair["variance"], of_pair["bound"]) - np.log1p(-REVERSED),
-        bernstein_log_tail(of_pair["magnitude"], of_pair["variance"], of_pair["bound"])
-        + np.log(2.0) * of_pair["matrices"]
-        - np.log(REVERSED),
-    )
-    choices = statistics.alignment.choices
-    if choices is not None:
-        log_p = log_p + choices
-    log_p = np.minimum(log_p, 0.0)
+    of_pair = totals(statistics, PARTS)
+    log_p = log_p_of(of_pair, statistics)
     level = np.log(alpha) - np.log(max(n * (n - 1) // 2 if n_pairs is None else n_pairs, 1))
-    copy_found = bernstein_log_tail(of_copy["statistic"], of_copy["variance"], of_copy["bound"]) < level
+    copy_found = log_p_of_copies(statistics) < level
     comparable = (of_pair["variance"] > 0) & ~np.eye(n, dtype=bool)
     norms = of_pair["norms"]
     matched = np.divide(of_pair["aligned"], norms, out=np.zeros((n, n)), where=norms > 0)
@@ -141,6 +134,27 @@ def existence(statistics: Statistics, alpha: float = 1e-3, n_pairs: int | None =
     too_small = comparable & own & ~copy_found
     large_enough = np.diag(copy_found) & ~too_small.any(axis=1)
     return Existence(log_p, related, cosine, matched, conclusive, identical, large_enough)
+
+
+def log_p_of(of_pair: Mapping[str, Matrix], statistics: Statistics) -> Matrix:
+    """Natural logarithm of the p-value of each pair from the totals of ``PARTS`` over some of the matrices."""
+    log_p = np.minimum(
+        bernstein_log_tail(of_pair["statistic"], of_pair["variance"], of_pair["bound"]) - np.log1p(-REVERSED),
+        bernstein_log_tail(of_pair["magnitude"], of_pair["variance"], of_pair["bound"])
+        + np.log(2.0) * of_pair["matrices"]
+        - np.log(REVERSED),
+    )
+    choices = statistics.alignment.choices
+    if choices is not None:
+        log_p = log_p + choices
+    found: Matrix = np.minimum(log_p, 0.0)
+    return found
+
+
+def log_p_of_copies(statistics: Statistics, keep: Keep | None = None) -> Matrix:
+    """The same of i and a perfect copy of i, on the matrices that are tested with j: whether a relation would show."""
+    of_copy = totals(statistics, PARTS, _of_first, keep)
+    return bernstein_log_tail(of_copy["statistic"], of_copy["variance"], of_copy["bound"])
 
 
 @dataclass(frozen=True)
@@ -162,10 +176,12 @@ class TestedMatrix:
     weight: Matrix
 
     @classmethod
-    def of(cls, tensor: AlignedTensor, arrays: Arrays) -> Self:
+    def of(cls, tensor: AlignedTensor, arrays: Arrays, kept: Mask | None = None) -> Self:
         aligned, variance, strongest = (arrays[f"matching.{name}"] for name in ("aligned", "variance", "bound"))
         norms = np.sqrt(np.outer(np.diag(aligned), np.diag(aligned)))
         usable = np.isfinite(aligned) & np.isfinite(variance) & (variance > 0) & (norms > 0) & tensor.pairs
+        if kept is not None:
+            usable &= kept
         return cls(
             np.array(tensor.members),
             usable,
@@ -241,15 +257,21 @@ def _of_first(part: _Part) -> _Part:
 
 
 def totals(
-    statistics: Statistics, parts: Mapping[str, _Part], of: Callable[[_Part], _Part] = lambda part: part
+    statistics: Statistics,
+    parts: Mapping[str, _Part],
+    of: Callable[[_Part], _Part] = lambda part: part,
+    keep: Keep | None = None,
 ) -> dict[str, Matrix]:
-    """Sums of the parts over all matrices, of the bound the maximum: ``(n, n)`` each."""
+    """Sums of the parts over all matrices, of the bound the maximum: ``(n, n)`` each.
+
+    ``keep`` gives for which members of a tensor it counts, ``(k, k)``; for all by default.
+    """
     n = statistics.alignment.n_models
     found = {name: np.zeros((n, n)) for name in parts}
     for tensor, arrays in statistics:
         if "matching.aligned" not in arrays:
             continue
-        matrix = TestedMatrix.of(tensor, arrays)
+        matrix = TestedMatrix.of(tensor, arrays, None if keep is None else keep(tensor, arrays))
         at = np.ix_(matrix.members, matrix.members)
         for name, part in parts.items():
             values = of(part)(matrix)

@@ -51,6 +51,7 @@ def verdict(comparison: Comparison) -> str:
         "child": f"{a} {made} from {b}{sure}",
         "related": f"{a} and {b} are related{test}; their weights do not show which came first",
         "undecided": _undecided(comparison, a, b),
+        "shares a component": _component(comparison, a, b),
         "unrelated": f"{a} and {b} are unrelated, as far as their weights show",
         "copies": f"{a} and {b} have the same weights"
         if comparison.share_read == 1.0
@@ -58,6 +59,15 @@ def verdict(comparison: Comparison) -> str:
         "not enough in common": f"{a} and {b} do not have enough in common to be judged",
         "not comparable": f"{a} and {b} cannot be compared",
     }.get(comparison.verdict, f"{a} and {b}: {safe(comparison.verdict)}")
+
+
+def _component(comparison: Comparison, a: str, b: str) -> str:
+    shared = comparison.component
+    if shared is not None and shared.contained:
+        part, whole = safe(shared.a), safe(shared.b)
+        return f"{whole} contains {part} as its component {safe(shared.component_in_b)}"
+    name = f"the component {safe(shared.component)}" if shared is not None and shared.component else "a component"
+    return f"{a} and {b} share {name} and are otherwise unrelated, as far as their weights show"
 
 
 def _undecided(comparison: Comparison, a: str, b: str) -> str:

@@ -25,6 +25,8 @@ INDENT = 4
 RUN = 3
 """This many single children in a row, or more, are drawn straight down."""
 
+RUN_MARK = "then "
+
 WIDEST_NAME = 72
 """Longer names do not push the columns of the others to the right."""
 
@@ -76,7 +78,7 @@ def plan(family: Family) -> Plan:
         for claim, name in reversed(below.get(place.name, [])):
             mark = "~ " if isinstance(claim, RelatedPair) else ""
             if name in straight:
-                stack.append(Place(name, place.depth, place.above, mark or "then ", claim))
+                stack.append(Place(name, place.depth, place.above, mark or RUN_MARK, claim))
             else:
                 stack.append(Place(name, place.depth + 1, index, mark, claim))
     return made
@@ -124,6 +126,11 @@ def _run_from(name: str, below: Branches) -> list[str]:
         name = branches[0][1]
         run.append(name)
     return run if len(run) >= RUN else []
+
+
+def has_run(family: Family) -> bool:
+    """Whether a drawing of a family has models straight below each other."""
+    return any(place.mark == RUN_MARK for place in plan(family).places)
 
 
 class FamilyTree:
@@ -186,7 +193,8 @@ class FamilyTree:
 
     def _further_lines(self, place: Place, loose: list[RelatedPair]) -> Iterator[Text]:
         for copy in self._family.copies.get(place.name, ()):
-            yield Text(f"= {safe(copy)}", style=DIM)
+            remark = self._models[copy].remark if copy in self._models else ""
+            yield Text(f"= {safe(copy)}{f'  {safe(remark)}' if remark else ''}", style=DIM)
         if not self._style.annotated:
             return
         model = self._models.get(place.name)

@@ -29,6 +29,7 @@ from neural_phylogeny.records import (
     Phylogeny,
     Reasons,
     RelatedPair,
+    SharedComponent,
     TensorComparison,
     UndecidedGroup,
 )
@@ -39,7 +40,7 @@ VERSION = 2
 
 _RECORDS = (
     *(Comparison, Edge, Evidence, ExplainedClaim, Explanation, MissingAncestor),
-    *(RelatedPair, ModelRecord, Phylogeny, Reasons, Skipped, TensorComparison, UndecidedGroup),
+    *(RelatedPair, ModelRecord, Phylogeny, Reasons, SharedComponent, Skipped, TensorComparison, UndecidedGroup),
 )
 
 
@@ -133,8 +134,10 @@ def load(path: str | os.PathLike[str]) -> Phylogeny:
 
 
 def _phylogeny(content: Fields) -> Phylogeny:
-    if content.text("format") != FORMAT:
-        raise SavedFileError(f"not a result file: its format is {content.text('format')!r}, expected {FORMAT!r}")
+    form = content.text("format", default="")
+    if form != FORMAT:
+        named = f"its format is {form!r}" if form else "it names no format"
+        raise SavedFileError(f"not a result file: {named}, expected {FORMAT!r}")
     root = migrated(content, VERSION)
     found = Phylogeny(
         models=tuple(_model(item) for item in root.objects("models")),
@@ -147,6 +150,7 @@ def _phylogeny(content: Fields) -> Phylogeny:
             UndecidedGroup(models=item.texts("models"), reason=item.choice("reason", UNDECIDED_REASONS))
             for item in root.objects("undecided", default=())
         ),
+        components=tuple(_component(item) for item in root.objects("components", default=())),
         copies=root.groups("copies"),
         skipped=tuple(_skipped(item) for item in root.objects("skipped")),
         provenance=root.mapping("provenance"),
@@ -163,6 +167,19 @@ def _model(item: Fields) -> ModelRecord:
         parameters=item.integer("parameters"),
         family=item.integer_or_null("family"),
         remark=item.text("remark", default=""),
+    )
+
+
+def _component(item: Fields) -> SharedComponent:
+    return SharedComponent(
+        a=item.text("a"),
+        b=item.text("b"),
+        component=item.text("component"),
+        component_in_b=item.text("component_in_b"),
+        contained=item.flag("contained", default=False),
+        p_value=item.share_or_null("p_value"),
+        share_of_a=item.number("share_of_a"),
+        share_of_b=item.number("share_of_b"),
     )
 
 
@@ -221,6 +238,7 @@ def _check_names(found: Phylogeny) -> None:
         (f"edges[{k}]", (edge.parent, edge.child)) for k, edge in enumerate(found.edges)
     ]
     used += [(f"undirected[{k}]", (pair.a, pair.b)) for k, pair in enumerate(found.undirected)]
+    used += [(f"components[{k}]", (one.a, one.b)) for k, one in enumerate(found.components)]
     used += [(f"undecided[{k}]", group.models) for k, group in enumerate(found.undecided)]
     used += [(f"copies[{k}]", group) for k, group in enumerate(found.copies)]
     for where, group in used:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 
 from rich.console import Group, RenderableType
 from rich.text import Text
@@ -39,8 +40,16 @@ def render_reasons(reasons: Reasons) -> Iterator[RenderableType]:
 
 def grouped(reasons: Reasons) -> list[tuple[str, tuple[Evidence, ...]]]:
     """Headings with their evidence, those that are empty left out."""
-    groups = (("For it", reasons.supporting), ("Against it", reasons.opposing), (NEUTRAL, reasons.neutral))
+    groups = (("For it", reasons.supporting), ("Against it", reasons.opposing), (NEUTRAL, merged(reasons.neutral)))
     return [(title, evidence) for title, evidence in groups if evidence]
+
+
+def merged(evidence: tuple[Evidence, ...]) -> tuple[Evidence, ...]:
+    """Measurements of no strength that say the same as one, with all of their features."""
+    same: dict[object, list[Evidence]] = {}
+    for k, each in enumerate(evidence):
+        same.setdefault(each.statement if each.strength == 0.0 else k, []).append(each)
+    return tuple(replace(some[0], feature=", ".join(each.feature for each in some)) for some in same.values())
 
 
 def render_changes(sentences: tuple[str, ...]) -> Iterator[RenderableType]:

@@ -9,12 +9,12 @@ from rich.console import Console, Group, RenderableType
 from rich.padding import Padding
 from rich.text import Text
 
-from neural_phylogeny.records import Edge, ModelRecord, Phylogeny, RelatedPair
-from neural_phylogeny.reports.drawing import FamilyTree, Style
+from neural_phylogeny.records import Edge, ModelRecord, Phylogeny, RelatedPair, SharedComponent
+from neural_phylogeny.reports.drawing import FamilyTree, Style, has_run
 from neural_phylogeny.reports.families import copies_of, families, is_related, not_compared, summary, undecided
 from neural_phylogeny.reports.labels import DIM, NAME, size_of
 from neural_phylogeny.reports.names import safe
-from neural_phylogeny.wording import small_share
+from neural_phylogeny.wording import percent, small_share
 
 PLAIN_WIDTH = 10_000
 """Plain text is not broken into lines: whoever reads it has a width of their own."""
@@ -85,6 +85,7 @@ def sections(phylogeny: Phylogeny) -> list[tuple[str, Rows]]:
     found = [
         ("Related to no other model here", [(model.name, _about(model)) for model in alone]),
         ("Same initialisation or missing ancestor", [(model.name, _about(model)) for model in undecided(phylogeny)]),
+        ("Shared components, no descent", [(one.a, _shared(one)) for one in phylogeny.components]),
         (
             "Not compared",
             [
@@ -95,6 +96,18 @@ def sections(phylogeny: Phylogeny) -> list[tuple[str, Rows]]:
         ("Skipped", [(skipped.path, skipped.reason) for skipped in phylogeny.skipped]),
     ]
     return [(title, rows) for title, rows in found if rows]
+
+
+def _shared(one: SharedComponent) -> str:
+    if one.contained:
+        share = percent(one.share_of_b)
+        return f"is contained in {one.b} as {one.component_in_b or 'a part'}, {share} of its weights"
+    name = f"the component {one.component}" if one.component else "a component"
+    other = f" ({one.component_in_b} there)" if one.component_in_b != one.component else ""
+    return (
+        f"shares {name} with {one.b}{other}: {percent(one.share_of_a)} and {percent(one.share_of_b)} of their weights; "
+        "otherwise unrelated"
+    )
 
 
 def _about(model: ModelRecord) -> str:
@@ -125,6 +138,7 @@ def legend(phylogeny: Phylogeny, coverage: str = COVERAGE) -> Iterator[str]:
             "support: share of resamples of the matrices that recover the edge",
             any(edge.support is not None for edge in phylogeny.edges),
         ),
+        ("then: made from the model above", any(map(has_run, families(phylogeny)))),
         ("?: less likely than not", any(edge.is_weak for edge in phylogeny.edges)),
         ("~ related, direction undecided; p: p-value of the relatedness test", bool(phylogeny.undirected)),
         (

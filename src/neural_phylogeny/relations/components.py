@@ -1,0 +1,206 @@
+"""Shared components: a frozen network that two otherwise unrelated models carry, such as a perceptual loss.
+
+Descent is a question of what was trained. So where matrices of two related models are equal, relatedness is tested
+again on all others. If those could show it and do not, the two share a component and nothing else.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from itertools import takewhile
+
+import numpy as np
+from numpy.typing import NDArray
+
+from neural_phylogeny.relations.existence import (
+    DISTINCT,
+    PARTS,
+    Existence,
+    Keep,
+    Mask,
+    log_p_of,
+    log_p_of_copies,
+    totals,
+)
+from neural_phylogeny.statistics.base import Arrays
+from neural_phylogeny.statistics.results import Statistics
+from neural_phylogeny.tensors.alignment import AlignedTensor
+from neural_phylogeny.tensors.roles import Role
+
+NAMED = 3
+"""So many parts of a component are named, the others counted."""
+
+ALMOST_ALL = 0.9
+"""Share of a model's matrices that a component must be for the model to be nothing but that."""
+
+SAME = 0.9999
+"""Cosine from which a matrix is the same in both models, up to rounding to bf16."""
+
+KERNELS, SUBSTANTIAL = 3, 0.25
+"""Other matrices, or share of the compared weights in them, that can show descent: more than a new head has."""
+
+HEAD = 3
+"""At most so many matrices on top of at least twice as many frozen ones are a new head."""
+
+HALF = 0.5
+"""A model that is wholly contained in another, and less than this share of it, is a component of that."""
+
+
+@dataclass(frozen=True)
+class SharedPart:
+    """Two rows that share a component only, and the matrices of it: what each of the two calls them.
+
+    ``log_p`` is that of the relatedness test on all other matrices, 0 where too few are compared (not ``is_tested``).
+    ``contained`` where row ``i`` is nothing but the component. The shares are those of either's weights.
+    """
+
+    i: int
+    j: int
+    names: tuple[str, ...]
+    names_in_j: tuple[str, ...]
+    log_p: float
+    share_of_i: float
+    share_of_j: float
+    is_tested: bool
+    contained: bool = False
+
+
+def shared_parts(statistics: Statistics, found: Existence, level: float) -> list[SharedPart]:
+    """Pairs that the relatedness test calls related for a shared component alone, at a level in natural logarithms.
+
+    Three kinds. *Own trunks*: the other matrices that are compared could show descent (at least ``KERNELS`` or the
+    share ``SUBSTANTIAL``, a perfect copy would be found) and do not; a new head on a frozen trunk is left out. *No
+    counterpart*: nothing else can be compared, and both have ``SUBSTANTIAL`` weights of their own. *Contained*: one
+    model is the component, and less than ``HALF`` of the other.
+
+    Costs another relatedness test, only where matrices are equal in related models. Assumes that a descendant keeps
+    more of its parent than what was frozen: a tune that froze its trunk and trained all else from a random start cannot
+    be told from two models with one helper, and is said to share a component.
+    """
+    equal = _values(statistics, _same)
+    candidates = found.related & (equal > 0)
+    if not candidates.any():
+        return []
+    other = _values(statistics, _differs)
+    rest = totals(statistics, PARTS, keep=_differs)
+    log_p, of_copy = log_p_of(rest, statistics), log_p_of_copies(statistics, _differs)
+    shows = np.maximum(of_copy, of_copy.T) < level
+    enough = (rest["matrices"] >= KERNELS) | (other >= SUBSTANTIAL * (equal + other))
+    unrelated = log_p >= level
+    trunks = shows & enough & unrelated
+    whole = np.maximum(statistics.alignment.in_matrices, 1)[:, None]
+    own, share = 1.0 - (equal + other) / whole, equal / whole
+    apart = ~enough & unrelated & (np.minimum(own, own.T) >= SUBSTANTIAL)
+    contained = ~enough & unrelated & (share >= ALMOST_ALL) & (share.T < HALF)
+    parts = []
+    for i, j in np.argwhere(candidates & (contained | np.triu(trunks | apart) & ~contained.T)).tolist():
+        same, different = _tensors(statistics, i, j)
+        if not (trunks[i, j] and _is_head(same, different)):
+            mine, others = ([tensor.sources[rows[k]].name for _, tensor, rows in same] for k in (0, 1))
+            parts.append(
+                SharedPart(
+                    i=i,
+                    j=j,
+                    names=tuple(mine),
+                    names_in_j=tuple(others),
+                    log_p=float(log_p[i, j]) if trunks[i, j] else 0.0,
+                    share_of_i=float(share[i, j]),
+                    share_of_j=float(share[j, i]),
+                    is_tested=bool(trunks[i, j]),
+                    contained=bool(contained[i, j]),
+                )
+            )
+    return sorted(parts, key=lambda part: not part.contained)
+
+
+def apart_from(found: Existence, parts: list[SharedPart]) -> Existence:
+    """The test without what shared components prove: such pairs are unrelated, by the p-value of all else."""
+    if not parts:
+        return found
+    log_p, related, identical = found.log_p.copy(), found.related.copy(), found.identical.copy()
+    for part in parts:
+        for at in ((part.i, part.j), (part.j, part.i)):
+            log_p[at], related[at], identical[at] = part.log_p, False, False
+    return replace(found, log_p=log_p, related=related, identical=identical)
+
+
+def _same(tensor: AlignedTensor, arrays: Arrays) -> Mask:
+    """Whether a matrix of many values is the same in two members, up to rounding."""
+    gram, rich = arrays["gram"], arrays["moments.distinct"] >= DISTINCT
+    length = np.sqrt(np.maximum(np.diag(gram), 0.0))
+    with np.errstate(all="ignore"):
+        cosine = np.nan_to_num(gram / np.outer(length, length), posinf=0.0, neginf=0.0)
+    found: Mask = (cosine >= SAME) & np.outer(rich, rich) & tensor.pairs
+    return found
+
+
+def _differs(tensor: AlignedTensor, arrays: Arrays) -> Mask:
+    """Whether it is another one; of a member and itself, as of one and a perfect copy that is not the same."""
+    found: Mask = ~_same(tensor, arrays) & tensor.pairs
+    np.fill_diagonal(found, True)
+    return found
+
+
+def _values(statistics: Statistics, counts: Keep) -> NDArray[np.int64]:
+    """Values of the matrices that count for each pair: ``(n, n)``, zero on the diagonal."""
+    total = np.zeros((statistics.alignment.n_models,) * 2, dtype=np.int64)
+    for tensor, arrays in statistics:
+        if "matching.aligned" in arrays:
+            total[np.ix_(tensor.members, tensor.members)] += tensor.size * counts(tensor, arrays)
+    np.fill_diagonal(total, 0)
+    return total
+
+
+Compared = tuple[int, AlignedTensor, tuple[int, int]]
+"""A matrix that two models compare: its place in the stored order, the tensor, and the rows of the two in it."""
+
+
+def _tensors(statistics: Statistics, i: int, j: int) -> tuple[list[Compared], list[Compared]]:
+    """The matrices that two models compare, in stored order: those that are the same, and the others."""
+    same: list[Compared] = []
+    different: list[Compared] = []
+    for place, (tensor, arrays) in enumerate(statistics):
+        if "matching.aligned" in arrays and {i, j} <= set(tensor.members):
+            rows = tensor.members.index(i), tensor.members.index(j)
+            if tensor.pairs[rows]:
+                (same if _same(tensor, arrays)[rows] else different).append((place, tensor, rows))
+    return same, different
+
+
+def _is_head(same: list[Compared], different: list[Compared]) -> bool:
+    """Whether few new matrices stand on many frozen ones: they come last and take what the last of those gives."""
+    if not different or len(different) > HEAD or len(same) < 2 * len(different):
+        return False
+    (last, below, _), (first, above, _) = same[-1], different[0]
+    is_last = last < first or any(tensor.role is Role.BOUNDARY for _, tensor, _ in different)
+    units = below.shape[below.output_axis or 0]
+    inputs = above.size // max(above.shape[above.output_axis or 0], 1)
+    return is_last and inputs % units == 0
+
+
+def component_name(names: Sequence[str]) -> str:
+    """What a component is called: the longest dotted prefix of its tensors, or those of a few parts of it.
+
+    Examples
+    --------
+    >>> component_name(["loss.vgg.0.weight", "loss.vgg.2.weight"])
+    'loss.vgg'
+    >>> component_name(["loss.vgg.0.weight", "text.proj.weight", "text.up.weight"])
+    'loss.vgg.0, text'
+    """
+    prefix = _prefix(names)
+    if prefix:
+        return prefix
+    groups: dict[str, list[str]] = {}
+    for name in names:
+        groups.setdefault(name.split(".")[0], []).append(name)
+    found = [_prefix(group) or group[0] for group in groups.values()]
+    more = f" and {len(found) - NAMED} more" if len(found) > NAMED else ""
+    return ", ".join(found[:NAMED]) + more
+
+
+def _prefix(names: Sequence[str]) -> str:
+    parts = [name.split(".")[:-1] for name in names]
+    alike = takewhile(lambda here: len(set(here)) == 1, zip(*parts, strict=False))
+    return ".".join(here[0] for here in alike)
