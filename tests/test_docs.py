@@ -1,16 +1,19 @@
 """The documents name commands, options, files and links that exist, and quote what the program prints."""
 
+import dataclasses
 import re
 import runpy
 import shlex
 from collections.abc import Iterator
 from pathlib import Path
+from typing import get_args
 
 import click
 import pytest
 
 import neural_phylogeny
 from neural_phylogeny.cli.group import nphylo
+from neural_phylogeny.records import Verdict
 
 ROOT = Path(__file__).parents[1]
 HISTORY = {"CHANGELOG.md", "docs/log.md"}
@@ -128,6 +131,13 @@ def test_the_page_of_the_python_interface_is_that_of_the_docstrings():
     assert (ROOT / "docs" / "api.md").read_text(encoding="utf-8") == page, "run: python docs/make_api.py"
     for name in neural_phylogeny.__all__:
         assert f"### {name}\n" in page or name in page.split("## Errors")[1], name
+
+
+def test_the_keys_and_verdicts_of_a_comparison_are_documented():
+    text = (ROOT / "docs" / "result-file.md").read_text(encoding="utf-8")
+    section = text.split("## The comparison of two models")[1].split("\n## ")[0]
+    words = [field.name for field in dataclasses.fields(neural_phylogeny.Comparison)] + list(get_args(Verdict))
+    assert not [word for word in words if f"`{word}`" not in section]
 
 
 def test_the_front_page_quotes_what_the_demo_prints():

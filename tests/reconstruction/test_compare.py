@@ -122,6 +122,8 @@ def verdict_of_tree(answer):
         return {"related"}
     if answer.undecided:
         return {"undecided"}
+    if answer.components:
+        return {"shares a component"}
     families = [model.family for model in answer.models]
     if None in families:
         return {"not enough in common", "not comparable"}

@@ -37,7 +37,6 @@ def test_distances_from_a_family():
 SCORES = [
     matrix_scores.kurtosis_score,
     matrix_scores.largest_score,
-    matrix_scores.uniform_score,
     matrix_scores.outside_score,
     matrix_scores.spectrum_score,
     matrix_scores.unit_score,

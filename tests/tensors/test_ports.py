@@ -1,5 +1,7 @@
 """One model written by two frameworks is compared tensor by tensor; strangers stay strangers."""
 
+import time
+
 import numpy as np
 import pytest
 from tests.tensors import ports
@@ -123,3 +125,32 @@ def test_a_batch_norm_is_folded_before_comparing(model, epsilon, written):
 def test_a_stranger_with_batch_norms_is_not_folded_into_another(model, rng):
     alignment, _ = aligned(model, ports.folded(ports.network(rng)))
     assert not any("folded" in layout for layout, _ in pairs(alignment).values())
+
+
+def test_vectors_of_a_port_follow_their_matrices_whatever_the_order(model):
+    port = dict(sorted(ports.as_keras(model).items()))
+    answer = reconstruct({"torch": model, "port": port})
+    assert answer.copies == (("torch", "port"),)
+
+
+def test_values_do_not_make_strangers_related(rng):
+    """The best of many pairings and layouts is no evidence: p-values are multiplied by the number of choices."""
+    for _ in range(20):
+        one, other = ({f"{k}": rng.laplace(size=(24, 24)) for k in range(8)} for _ in range(2))
+        order = rng.permutation(8)
+        port = {f"x{place}": other[f"{k}"].T.copy() for place, k in enumerate(order)}
+        answer = reconstruct({"one": one, "other": port})
+        assert {record.family for record in answer.models} == {0, 1}
+
+
+def test_many_tensors_are_paired_in_linear_time(rng):
+    def cost(count):
+        model = {f"l.{k}.weight": rng.normal(size=(4, 8)).astype(np.float32) for k in range(count)}
+        port = {f"x{k}": w.T.copy() for k, w in enumerate(model.values())}
+        start = time.process_time()
+        alignment, _ = aligned(model, port, family=False)
+        assert len(alignment.tensors) == count
+        return time.process_time() - start
+
+    cost(50)
+    assert cost(8000) < 16 * cost(2000)

@@ -38,8 +38,6 @@ _ORDERED_STATEMENTS = {
 _DIRECTION_STATEMENTS = {
     "fake-initialisation": "is nearer to a random initialisation ({share} of the matrices, by their difference)",
     "kurtosis": "has lighter tails in {share} of the matrices",
-    "largest-weight": "has a smaller largest weight, relative to its scale, in {share} of the matrices",
-    "uniform-distance": "is nearer to a uniform initialisation of any scale in {share} of the matrices",
     "outside-bounds": "has fewer weights outside the bounds of an initialisation in {share} of the matrices",
     "spectrum": "has more even singular values in {share} of the matrices",
     "unit-norms": "has units of more even norm in {share} of the matrices",

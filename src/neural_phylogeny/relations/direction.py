@@ -76,15 +76,6 @@ DIRECTION_FEATURES = (
         "kurtosis", "tails", "weight of the tails of the weight distribution", growing(matrix_scores.kurtosis_score)
     ),
     DirectionFeature(
-        "largest-weight", "tails", "largest magnitude over the root mean square", growing(matrix_scores.largest_score)
-    ),
-    DirectionFeature(
-        "uniform-distance",
-        "tails",
-        "distance to a uniform distribution of any scale",
-        growing(matrix_scores.uniform_score),
-    ),
-    DirectionFeature(
         "outside-bounds", "tails", "share beyond the bounds of an initialisation", growing(matrix_scores.outside_score)
     ),
     DirectionFeature(

@@ -4,9 +4,6 @@ A network begins with weights from a light-tailed distribution, with units of li
 random matrix. Each number here is smallest there, grows with training, needs no data and does not depend on scale:
 
 - ``kurtosis``: training fattens the tails (after MoTHer, arXiv:2405.18432). Fails on short fine-tunes;
-- ``largest-weight``: the largest magnitude over the root mean square, a tail that decay does not rescale;
-- ``uniform-distance``: distance of the quantiles of magnitudes from those of a uniform distribution. The distance to
-  the nearest of uniform, normal and truncated normal is hardly better than chance: what began uniform becomes normal;
 - ``outside-bounds``: share of the weights beyond twice the median magnitude, where a uniform initialisation ends;
 - ``spectrum``: how far the singular values are from equal (Martin and Mahoney, JMLR 22, 2021), by their entropy;
 - ``unit-norms``, ``input-norms``: how much the lengths of rows and of columns differ.
@@ -48,11 +45,6 @@ def largest_score(statistics: Statistics) -> Table:
     """Largest magnitude over the root mean square of each matrix."""
     square = mean_power(statistics, "square")
     return matrices_only(statistics, ratio(statistics.per_model("moments.largest"), np.sqrt(square)))
-
-
-def uniform_score(statistics: Statistics) -> Table:
-    """Distance from a uniform distribution of each matrix."""
-    return matrices_only(statistics, quantile_distance(_quantiles(statistics), UNIFORM))
 
 
 def outside_score(statistics: Statistics) -> Table:

@@ -21,6 +21,8 @@ def comparison_to_html(comparison: Comparison) -> str:
         if comparison.share_read < 1.0:
             shared += f"; {small_share(comparison.share_read)} of the weights compared were read"
         parts.append(f"<p>{escaped(shared)}</p>")
+    if comparison.matching:
+        parts.append(f"<p>{escaped(comparison.matching)}</p>")
     for model in (comparison.a, comparison.b):
         about = "; ".join(filter(None, (size_of(model), model.remark)))
         parts.append(f"<div><b>{escaped(model.name)}</b> {dim(about)}</div>")

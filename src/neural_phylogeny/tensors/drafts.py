@@ -11,6 +11,7 @@ from neural_phylogeny.inputs import TensorInfo
 from neural_phylogeny.tensors.correspondence import BY_NAME, BY_ORDER, BY_ROLE, Match
 from neural_phylogeny.tensors.fused import fused_pairs, slices
 from neural_phylogeny.tensors.layouts import Layout
+from neural_phylogeny.tensors.neutral import BIAS, WEIGHT
 from neural_phylogeny.tensors.norms import MEAN, VARIANCE
 from neural_phylogeny.tensors.views import views_of
 
@@ -175,12 +176,27 @@ def _by_order(
                 }
                 chosen = {key: shape for key, shape in shapes.items() if (shape[1] == 1) == is_vector}
                 sides.append({key: (u * n, 0) if by_size else (u, n) for key, (u, n) in chosen.items()})
+            if is_vector:
+                sides = _by_leaf(first, second, *sides)
             if not is_vector or len(sides[0]) == len(sides[1]):
                 pairs = _match_sequences(*sides).items()
                 found += [ways for pair in pairs if (ways := ways_of(first, second, *pair, BY_ORDER))]
         if sum(ways[0][0].first.size for ways in found) > sum(ways[0][0].first.size for ways in best):
             best = found
     return best
+
+
+def _by_leaf(
+    first: Layout, second: Layout, left: dict[str, tuple[int, int]], right: dict[str, tuple[int, int]]
+) -> list[dict[str, tuple[int, int]]]:
+    """Vectors with what they are, weight or bias, beside their size, where all names say it."""
+    leaves = [{key: layout.paths[key][-1] for key in side} for layout, side in ((first, left), (second, right))]
+    if not {*leaves[0].values(), *leaves[1].values()} <= {WEIGHT, BIAS}:
+        return [left, right]
+    return [
+        {key: (size, 1 + (of[key] == BIAS)) for key, (size, _) in side.items()}
+        for of, side in zip(leaves, (left, right), strict=True)
+    ]
 
 
 def _match_sequences(left: dict[str, tuple[int, int]], right: dict[str, tuple[int, int]]) -> dict[str, str]:

@@ -36,13 +36,14 @@ class Layout:
     def of(cls, model: Mapping[str, TensorInfo]) -> Layout:
         """From all tensors of a model, in stored order."""
         keys = canonical_names(list(model))
-        named = [(key, tensor, role_of(tensor)) for key, tensor in zip(keys, model.values(), strict=True)]
+        turned = map(_by_convention, model.values())
+        named = [(key, tensor, role_of(tensor)) for key, tensor in zip(keys, turned, strict=True)]
         kept = [
             (key, tensor, role)
             for key, tensor, role in named
             if tensor.size > 0 and role is not Role.BUFFER and is_float(tensor.dtype)
         ]
-        tensors = {key: _by_convention(tensor) for key, tensor, _ in kept}
+        tensors = {key: tensor for key, tensor, _ in kept}
         return cls(tensors, {key: role for key, _, role in kept}, norms_of(keys, list(model.values())))
 
     @cached_property
@@ -54,6 +55,11 @@ class Layout:
     def by_path(self) -> dict[tuple[str, ...], str]:
         """Canonical names by those that no framework shapes."""
         return {path: key for key, path in self.paths.items()}
+
+    @cached_property
+    def by_stored_name(self) -> dict[str, str]:
+        """Canonical names by stored ones."""
+        return {tensor.name: key for key, tensor in self.tensors.items()}
 
     @cached_property
     def biases(self) -> dict[str, str]:

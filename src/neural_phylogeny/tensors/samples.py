@@ -31,6 +31,9 @@ GAP = 64
 CLEAR = 8.0
 """Standard deviations by which a correlation must exceed chance to decide a pairing."""
 
+SAME, FEWEST = 0.9999, 6
+"""Correlation of values that are the same but for arithmetic, and the fewest independent values that can show it."""
+
 Sample = NDArray[np.float32]
 
 
@@ -101,10 +104,16 @@ def sampler_of(checkpoint: Checkpoint) -> Sampler:
     return _KNOWN.setdefault(checkpoint, Sampler(checkpoint))
 
 
-def deviations(correlation: float, shape: tuple[int, ...]) -> float:
-    """A correlation of two centred samples in standard deviations of that of unrelated values."""
+def deviations(correlations: NDArray[np.float64], shape: tuple[int, ...]) -> NDArray[np.float64]:
+    """Correlations of centred samples of a shape in standard deviations of those of unrelated values.
+
+    At least ``CLEAR`` where values are the same: of a few values no other correlation is clear.
+    """
     units, inputs = shape
-    return correlation * math.sqrt(max(units - 1, 1) * (inputs - 1))
+    freedom = max(units - 1, 1) * (inputs - 1)
+    found = correlations * math.sqrt(freedom)
+    same = (correlations >= SAME) & (freedom >= FEWEST)
+    return np.where(same, np.maximum(found, CLEAR), found)
 
 
 def _block(tensor: TensorInfo) -> NDArray[np.int64]:

@@ -19,7 +19,7 @@ from neural_phylogeny.tensors.samples import CLEAR, Sample, Sampler, deviations
 WINDOW = 32
 """Of very many tensors of one size, those within so many places of the expected one are tried."""
 
-EVERY = 1 << 12
+EVERY = 1 << 16
 """Pairs of one size up to which all are tried."""
 
 EPSILONS = (1e-5, 1e-3, 1e-4, 1e-6, 1e-8, 0.0)
@@ -50,7 +50,7 @@ class _Settling:
         pair = self.samples[0].matrix(match.first), self.samples[1].matrix(match.second)
         if pair[0] is None or pair[1] is None or pair[0].shape != pair[1].shape:
             return -math.inf
-        return deviations(float(np.vdot(pair[0], pair[1])), pair[0].shape)
+        return float(deviations(np.array(np.vdot(pair[0], pair[1]), dtype=np.float64), pair[0].shape))
 
     def like_weight(self, ways: tuple[Way, ...]) -> tuple[Way, ...]:
         """The ways to read a fused bias: as the weight beside it was read, where that is known."""
@@ -129,7 +129,7 @@ def _settle_pool(
     for key in keys:
         ways = expected.get(key, ())
         best, score = _best(state, ways) if ways else ((), -math.inf)
-        if score >= CLEAR:
+        if score >= CLEAR and best[0].other in free_others:
             state.take(best, 2 * len(ways), is_likely=best is ways[0])
             free_others.discard(best[0].other)
         else:
@@ -145,6 +145,7 @@ def _settle_pool(
     for key in left:
         if key in expected and expected[key][0][0].other in free_others:
             state.take(expected[key][0], 1, is_likely=True)
+            free_others.discard(expected[key][0][0].other)
 
 
 def _by_score(found: tuple[float, Way, int]) -> tuple[float, str, str]:
@@ -152,13 +153,23 @@ def _by_score(found: tuple[float, Way, int]) -> tuple[float, str, str]:
 
 
 def _beside(state: _Settling, keys: set[str], others: set[str]) -> dict[str, tuple[Way, ...]]:
-    """The biases of matched matrices with each other, whatever the order of all vectors says."""
+    """The biases and batch norms of matched matrices with each other, whatever the order of all vectors says."""
     found = {}
     for match in state.matches:
-        key, other = state.first.biases.get(match.key), state.second.biases.get(match.other)
-        if key is not None and other is not None and key in keys and other in others:
-            found[key] = ways_of(state.first, state.second, key, other, BY_ORDER)
+        sides = _vectors_of(state.first, match.key), _vectors_of(state.second, match.other)
+        for key, other in zip(*sides, strict=True):
+            if key is not None and other is not None and key in keys and other in others:
+                found[key] = ways_of(state.first, state.second, key, other, BY_ORDER)
     return {key: ways for key, ways in found.items() if ways}
+
+
+def _vectors_of(layout: Layout, key: str) -> tuple[str | None, ...]:
+    """The bias of a matrix, and the gain and the bias of the batch norm that follows it."""
+    norm = layout.norms.get(key)
+    if norm is None:
+        return layout.biases.get(key), None, None
+    bias = layout.biases.get(key)
+    return None if bias == norm.beta else bias, layout.by_stored_name.get(norm.gamma), norm.beta or None
 
 
 def _clear(
@@ -214,7 +225,7 @@ def _scores(
             )
             for side in (left, right)
         ]
-        yield (stacked[0] @ stacked[1].T).astype(np.float64) * deviations(1.0, shape)
+        yield deviations((stacked[0] @ stacked[1].T).astype(np.float64), shape)
 
 
 def _with_folds(state: _Settling) -> list[Match]:

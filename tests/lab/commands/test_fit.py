@@ -7,8 +7,11 @@ from pathlib import Path
 import pytest
 
 import neural_phylogeny
+from neural_phylogeny.detector.shipped import HASHES, weights_path
 from neural_phylogeny.errors import SavedFileError
 from neural_phylogeny.lab.bench.tables.base import TABLES, Page, rows_of, write_page
+from neural_phylogeny.lab.fitting.parameters import SHIPPED, shipped_path
+from neural_phylogeny.lab.fitting.run import NEEDS, SHARES
 
 pytestmark = pytest.mark.torch
 
@@ -40,12 +43,30 @@ def test_weights_of_evidence_are_fitted(run, work):
 
 def test_a_parameter_file_tells_how_it_was_made(run, work):
     run("lab", "fit", "--work", work, "--out", work, "--batches", 2, "-q")
-    batches = {"fusion": {"tiny": "2000", "wide": "5100"}, "initialisation": {"tiny": "2000", "strangers": "9000"}}
+    batches = {"fusion": {"tiny": "2000", "wide": "5106"}, "initialisation": {"tiny": "2000", "strangers": "9000"}}
     for name, used in batches.items():
         recipe = json.loads((work / f"{name}.json").read_text())["recipe"]
         assert recipe["command"] == f"nphylo lab fit {name}"
         assert recipe["batches"] == used  # the odd ones are left out
         assert recipe["code"].startswith(neural_phylogeny.__version__)
+
+
+@pytest.mark.parametrize("name", SHIPPED)
+def test_what_ships_tells_how_it_was_made(name):
+    recipe = json.loads(shipped_path(name).read_text(encoding="utf-8"))["recipe"]
+    assert recipe["code"].startswith(neural_phylogeny.__version__)
+    assert recipe["batches"]
+    if "detector" in recipe:
+        assert recipe["detector"] == weights_path().with_name(HASHES).read_text(encoding="ascii").split()[0]
+
+
+def test_the_test_of_initialisations_was_fitted_by_its_command_without_the_odd_batches():
+    recipe = json.loads(shipped_path("initialisation").read_text(encoding="utf-8"))["recipe"]
+    assert recipe["command"] == "nphylo lab fit initialisation"
+    assert recipe["batches"].keys() == set(NEEDS["initialisation"])
+    for prior, numbers in recipe["batches"].items():
+        share = SHARES[prior]
+        assert set(map(int, numbers.split())) <= set(range(share.first, share.first + share.count, 2))
 
 
 def test_an_unknown_fit_names_the_nearest(run, work):

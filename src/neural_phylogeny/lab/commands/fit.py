@@ -17,7 +17,7 @@ from neural_phylogeny.lab.commands.options import DIGITS, data_sets_option, fold
 @click.option("--work", type=folder, required=True, help="Batches of families go here; those that are there stay.")
 @data_sets_option
 @click.option("--out", type=folder, help="Folder for the parameter files; the installed ones are replaced without it.")
-@click.option("--batches", type=click.IntRange(2), help="Of each prior; 100 tiny, 16 wide, 60 of strangers by default.")
+@click.option("--batches", type=click.IntRange(2), help="Of each prior; 74 tiny, 6 wide, 52 of strangers by default.")
 @click.option("--dry", is_flag=True, help="Write no parameter file.")
 @quiet_option
 def command(

@@ -9,7 +9,7 @@ never show keep their odds.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import product
 from pathlib import Path
@@ -66,19 +66,21 @@ class Evidence:
         return fused(self.parent, self.beside, weights)
 
 
-def evidence_of(families: Iterable[KnownFamily]) -> list[Evidence]:
-    """The evidence of all related groups of some families.
+def judged_groups(known: KnownFamily) -> Iterator[KnownFamily]:
+    """The related groups of a family, of two models and more.
 
     A mean of other models has its parts for parents whatever the weights are; the others are judged without it.
     """
-    found = []
-    for known in families:
-        for group in known.related():
-            no_mean = np.logical_not(np.any(group.family.merges, axis=0))
-            judged = group if no_mean.all() else group.kept(no_mean)
-            if len(judged) > 1:
-                found.append(Evidence.of(judged))
-    return found
+    for group in known.related():
+        no_mean = np.logical_not(np.any(group.family.merges, axis=0))
+        judged = group if no_mean.all() else group.kept(no_mean)
+        if len(judged) > 1:
+            yield judged
+
+
+def evidence_of(families: Iterable[KnownFamily]) -> list[Evidence]:
+    """The evidence of all related groups of some families."""
+    return [Evidence.of(group) for known in families for group in judged_groups(known)]
 
 
 def negative_log_likelihood(chosen: Sequence[Evidence], weights: Weights) -> float:

@@ -19,7 +19,9 @@ from neural_phylogeny.evaluation.metrics import score
 from neural_phylogeny.lab.bench.cached import CachedCollection
 from neural_phylogeny.lab.bench.runs import ALPHA, counts_of
 from neural_phylogeny.lab.bench.suites import SUITES, cached_collections, data_folder
+from neural_phylogeny.lab.bench.tables.ablated_families import counts_without
 from neural_phylogeny.lab.bench.tables.base import Page, Sources
+from neural_phylogeny.lab.families.batches import batch_paths, is_left_out
 from neural_phylogeny.lab.markdown import table
 from neural_phylogeny.reconstruction.decide import phylogeny
 from neural_phylogeny.reconstruction.examine import Examined, examine
@@ -70,6 +72,14 @@ def ablation(data: Path, suites: Sequence[str] = tuple(SUITES), seeds: int = 8) 
             yield from _rows(suite, feature.name, auto, _counts(collections, weaker, METHODS["auto"]))
 
 
+def of_batches(title: str, paths: Sequence[Path]) -> Iterator[Row]:
+    """The rows of the families of some batches; costs as much as ``auto`` on them, once."""
+    found = counts_without(paths)
+    _, auto = next(found)
+    for name, counts in found:
+        yield from _rows(title, name, auto, counts)
+
+
 def rows_table(rows: Sequence[Row]) -> str:
     """One line a row: suite, what is taken away, metric, ``auto``, and the difference with its interval."""
     fields = []
@@ -81,11 +91,16 @@ def rows_table(rows: Sequence[Row]) -> str:
 
 def page(sources: Sources) -> Page:
     """The rows of every suite, and what is below noise in all of them; a quarter of an hour."""
-    rows = list(ablation(data_folder(sources.data), seeds=sources.seeds))
+    rows: list[Row] = []
+    for title, folder in (("left-out families", sources.batches), ("larger networks", sources.wide)):
+        if folder is not None:
+            rows += of_batches(title, [path for path in batch_paths(folder) if is_left_out(path)])
+    rows += ablation(data_folder(sources.data), seeds=sources.seeds)
     below = ", ".join(noise(rows)) or "nothing"
     intro = (
-        "`nphylo lab table ablation`. What `auto` loses when one piece of evidence is taken away; in brackets 95 % of "
-        "the paired difference when collections are drawn again."
+        "`nphylo lab table ablation --batches batches/ --wide wide/`. What `auto` loses when one piece of evidence is "
+        "taken away; in brackets 95 % of the paired difference when collections, or families of batches, are drawn "
+        "again. Nothing was chosen or fitted on these batches."
     )
     end = f"Below noise in every suite: {below}."
     return Page("\n\n".join(["### Ablation of auto", intro, rows_table(rows), end]))
@@ -130,7 +145,7 @@ def _counts(collections: Sequence[CachedCollection], examined: Sequence[Examined
 
 
 def _rows(suite: str, name: str, auto: _Counts, ablated: _Counts) -> Iterator[Row]:
-    for metric in METRICS:
+    for metric in auto:
         with_it, without_it = auto[metric], ablated[metric]
         draws = np.random.default_rng(0).integers(len(with_it), size=(DRAWS, len(with_it)))
         if with_it[:, 1].sum() == 0:

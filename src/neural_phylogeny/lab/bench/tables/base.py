@@ -95,7 +95,9 @@ TABLES = {
     table.name: table
     for table in (
         Table(
-            "ablation", "what `auto` loses when one piece of evidence is taken away", "nothing; a quarter of an hour"
+            "ablation",
+            "what `auto` loses when one piece of evidence is taken away",
+            "batches, wide; a quarter of an hour",
         ),
         Table("candidates", "does grouping by a sample lose relatives in large collections?", "checkpoints"),
         Table("confidence", "do probabilities mean what they say, and is a missing parent noticed?", "batches, wide"),

@@ -22,7 +22,7 @@ from neural_phylogeny.lab.families.batches import batch_paths, read_batches
 from neural_phylogeny.lab.markdown import table
 from neural_phylogeny.relations.direction import DIRECTION_FEATURES, RELIABILITY, growing, log_odds
 from neural_phylogeny.relations.exact import DIRECTED, ORDERED, exact_marks
-from neural_phylogeny.relations.matrix_scores import UNIFORM, largest_score, quantile_distance, uniform_score
+from neural_phylogeny.relations.matrix_scores import UNIFORM, largest_score, quantile_distance
 from neural_phylogeny.relations.retained import retained as retained_layers
 from neural_phylogeny.relations.shared import shared_values
 from neural_phylogeny.relations.tables import Differences, Table, differences, matrices_only, mean_sign_of
@@ -106,7 +106,7 @@ def third_moments(statistics: Statistics) -> Differences:
 
 def reinitialised(statistics: Statistics, clear: bool) -> Differences:
     """In layers that one of two models re-initialised: the one that looks more like an initialisation is the child."""
-    scores = uniform_score(statistics)
+    scores = distance_to(UNIFORM)(statistics)
     found = -differences(scores)
     if clear:
         sure = (scores[:, None, :] < INITIAL) & (scores[:, :, None] > TRAINED)
@@ -115,6 +115,8 @@ def reinitialised(statistics: Statistics, clear: bool) -> Differences:
 
 
 DROPPED: dict[str, Callable[[Statistics], Differences]] = {
+    "largest-weight": growing(largest_score),
+    "uniform-distance": growing(distance_to(UNIFORM)),
     "nearest of uniform, normal, truncated normal": growing(nearest_score),
     "normal-distance": growing(distance_to(NORMAL)),
     "truncated-normal-distance": growing(distance_to(TRUNCATED)),

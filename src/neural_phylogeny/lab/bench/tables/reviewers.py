@@ -21,9 +21,11 @@ from neural_phylogeny.lab.markdown import number, table
 from neural_phylogeny.reconstruction.api import METHODS
 from neural_phylogeny.reconstruction.decide import phylogeny
 from neural_phylogeny.reconstruction.examine import examine
-from neural_phylogeny.relations.direction import DIRECTION_FEATURES, norm_score
+from neural_phylogeny.relations.direction import norm_score
 from neural_phylogeny.relations.existence import matrix_gram
 from neural_phylogeny.relations.fake_init import DISTRIBUTIONS, FakeInitialisation, nearer, summed
+from neural_phylogeny.relations.matrix_scores import kurtosis_score, largest_score
+from neural_phylogeny.relations.tables import differences, mean_sign_of, weighted_sign_of
 from neural_phylogeny.statistics.results import Statistics
 from neural_phylogeny.tensors.roles import Role
 
@@ -31,9 +33,6 @@ SUITES = ("paper", "mixed", "generations", "wild")
 
 FEW = 3
 """Seeds of the paper's suite that the slower tables look at."""
-
-THREE = ("fake-initialisation", "kurtosis", "largest-weight")
-"""The features that the paper's reviewers asked about."""
 
 Row = tuple[str, Sequence[float | int]]
 
@@ -110,13 +109,16 @@ def features(statistics: Statistics, parent: int, child: int) -> list[float]:
     pair = statistics.subset([parent, child])
     norms = norm_score(pair)
     body = norms[[tensor.role is not Role.BOUNDARY for tensor in pair.alignment.tensors]]
-    votes = [
-        float(witness.pooled(witness.differences(pair))[0, 1])
-        for witness in DIRECTION_FEATURES
-        if witness.name in THREE
+    signs = [
+        float(pooled(differences(found(pair)))[0, 1])
+        for found, pooled in (
+            (norm_score, weighted_sign_of),
+            (kurtosis_score, mean_sign_of),
+            (largest_score, mean_sign_of),
+        )
     ]
     distances = [float(summed(scores)[0, 1]) for scores in (norms, body)]
-    return [float(nearer(pair)[0, 1]), *votes[1:], sum(votes), *distances]
+    return [float(nearer(pair)[0, 1]), *signs[1:], sum(signs), *distances]
 
 
 def by_distance(collections: Sequence[CachedCollection]) -> Iterator[Row]:
