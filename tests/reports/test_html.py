@@ -32,7 +32,7 @@ class Page(HTMLParser):
         self.tags: list[str] = []
         self.text = ""
         self.folds: list[bool] = []
-        self.deepest = 0
+        self.depth = self.deepest = 0
         self.feed(html)
         self.close()
         assert not self.open
@@ -42,12 +42,14 @@ class Page(HTMLParser):
         assert {name for name, _ in attrs} <= {"class", "open", "title", "colspan"}
         self.open.append(tag)
         self.tags.append(tag)
-        self.deepest = max(self.deepest, self.open.count("details"))
         if tag == "details":
+            self.depth += 1
+            self.deepest = max(self.deepest, self.depth)
             self.folds.append("open" in dict(attrs))
 
     def handle_endtag(self, tag):
         assert self.open.pop() == tag
+        self.depth -= tag == "details"
 
     def handle_data(self, data):
         if self.open[-1:] != ["style"]:
@@ -125,6 +127,15 @@ def test_a_run_of_checkpoints_does_not_march_to_the_right():
     models = tuple(ModelRecord(name=name, path=name, format="npz", parameters=9, family=0) for name in names)
     edges = tuple(Edge(parent=a, child=b, kind="finetune") for a, b in pairwise(names))
     assert Page(Phylogeny(models=models, edges=edges)._repr_html_()).deepest <= 3
+
+
+def test_a_very_deep_tree_is_no_trouble():
+    names = [f"m{k}" for k in range(3000)]
+    models = tuple(ModelRecord(name=name, path=name, format="npz", parameters=9, family=0) for name in names)
+    edges = tuple(Edge(parent=names[max(k - 2 - k % 2, 0)], child=names[k], kind="finetune") for k in range(1, 3000))
+    answer = Phylogeny(models=models, edges=edges)
+    assert Page(answer._repr_html_()).deepest > 1000
+    assert len(answer.to_networkx()) == 3000
 
 
 def shown_lines(html):

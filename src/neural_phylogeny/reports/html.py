@@ -49,7 +49,7 @@ class Drawn:
     family: Family
     models: dict[str, ModelRecord]
     places: list[Place]
-    below: list[list[int]]
+    has_branches: list[bool]
     loose: dict[str, list[RelatedPair]]
     columns: tuple[str, ...]
     sizes: list[int]
@@ -57,19 +57,19 @@ class Drawn:
     @classmethod
     def of(cls, family: Family, models: dict[str, ModelRecord]) -> Drawn:
         made = plan(family)
-        below: list[list[int]] = [[] for _ in made.places]
+        has_branches = [False] * len(made.places)
         sizes = [1] * len(made.places)
         for k in range(len(made.places) - 1, -1, -1):
             above = made.places[k].above
             if above >= 0:
-                below[above].insert(0, k)
+                has_branches[above] = True
                 sizes[above] += sizes[k]
         loose: dict[str, list[RelatedPair]] = {}
         for name, pair in made.loose:
             loose.setdefault(name, []).append(pair)
         cells = [_cells(place.claim) for place in made.places if place.claim is not None]
         used = tuple(heading for heading in HEADINGS if any(row.get(heading) for row in cells))
-        return cls(family, models, made.places, below, loose, used, sizes)
+        return cls(family, models, made.places, has_branches, loose, used, sizes)
 
     @property
     def n_models(self) -> int:
@@ -83,33 +83,49 @@ def _named(name: str, words: str) -> str:
 
 def _family(drawn: Drawn, number: int, is_open: bool) -> str:
     depth = 99 if drawn.family.size <= OPEN_ROWS else 1
-    tops = [k for k, place in enumerate(drawn.places) if place.above < 0]
     cells = "".join(f'<span class="cell">{heading}</span> ' for heading in drawn.columns)
     head = f'<div class="row head leaf"><span class="name"></span> {cells}</div>' if cells else ""
-    body = head + listed("\n".join(_branch(drawn, k, depth) for k in tops), "tree top")
+    body = head + listed(_branches(drawn, depth), "tree top")
     title = f"<b>Family {number}</b> {dim(count(drawn.n_models, 'model'))}"
     return fold(title, body, is_open=is_open)
 
 
-def _branch(drawn: Drawn, k: int, depth: int) -> str:
-    """A model with what was made from it; branches deeper than ``depth`` are folded."""
+def _branches(drawn: Drawn, depth: int) -> str:
+    """The models, each with what was made from it below; branches deeper than ``depth`` are folded. Linear."""
+    parts: list[str] = []
+    above: list[int] = []
+    for k, place in enumerate(drawn.places):
+        while above and above[-1] != place.above:
+            above.pop()
+            parts.append("</ul></details></li>")
+        row, notes = _row(drawn, k, len(above) < depth), _notes_of(drawn, place)
+        if drawn.has_branches[k]:
+            is_open = " open" if len(above) < depth else ""
+            parts.append(f'<li><details{is_open}><summary class="row">{row}</summary>{notes}<ul class="tree">')
+            above.append(k)
+        else:
+            parts.append(f"<li>{leaf(row)}{notes}</li>")
+    parts += ["</ul></details></li>"] * len(above)
+    return "\n".join(parts)
+
+
+def _row(drawn: Drawn, k: int, is_open: bool) -> str:
+    """A model with what is known of the claim that puts it there."""
     place = drawn.places[k]
     name = f"{escaped(place.mark)}<b>{escaped(place.name)}</b>"
     if place.name not in drawn.models:
         name = f"<i>{escaped(place.name)}</i> {dim('(not in the collection)')}"
     elif place.claim is None:
         name += f" {dim(size_of(drawn.models[place.name]))}"
-    known = _cells(place.claim)
-    below = drawn.below[k]
-    if len(below) and depth <= 0:
+    if drawn.has_branches[k] and not is_open:
         name += f" {dim(f'{drawn.sizes[k] - 1:,} below')}"
+    known = _cells(place.claim)
     cells = "".join(f' <span class="cell">{known.get(heading, "")}</span>' for heading in drawn.columns)
-    row = f'<span class="name">{name}</span>{cells}'
-    notes = "".join(f'<div class="note dim">{escaped(line)}</div>' for line in _notes(drawn, place))
-    if not below:
-        return f"<li>{leaf(row)}{notes}</li>"
-    inside = "\n".join(_branch(drawn, child, depth - 1) for child in below)
-    return f"<li>{fold(row, notes + listed(inside), is_open=depth > 0, row=True)}</li>"
+    return f'<span class="name">{name}</span>{cells}'
+
+
+def _notes_of(drawn: Drawn, place: Place) -> str:
+    return "".join(f'<div class="note dim">{escaped(line)}</div>' for line in _notes(drawn, place))
 
 
 def _cells(claim: Edge | RelatedPair | None) -> dict[str, str]:

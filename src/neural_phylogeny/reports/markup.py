@@ -56,10 +56,9 @@ def page(parts: Iterable[str]) -> str:
     return f'<div class="nphylo"><style>\n{STYLE}</style>\n' + "\n".join(parts) + "\n</div>"
 
 
-def fold(summary: str, body: str, *, is_open: bool, row: bool = False) -> str:
+def fold(summary: str, body: str, *, is_open: bool) -> str:
     """What can be folded away below its summary; both are HTML."""
-    marks = ' class="row"' if row else ""
-    return f"<details{' open' if is_open else ''}><summary{marks}>{summary}</summary>\n{body}\n</details>"
+    return f"<details{' open' if is_open else ''}><summary>{summary}</summary>\n{body}\n</details>"
 
 
 def listed(items: str, kind: str = "tree") -> str:
