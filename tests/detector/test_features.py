@@ -46,6 +46,17 @@ def test_rounding_makes_no_features_of_a_model_beside_itself(measured_star):
     np.testing.assert_allclose(np.diagonal(expected[..., moved]), np.log(0.01), rtol=1e-6)
 
 
+def test_rounding_makes_no_features_of_a_matrix_that_two_models_share(star):
+    star[1] = star[1] | {name: star[0][name] for name in list(star[0])[:2]}
+    measured = measurements_of(star)
+    identical = measured.pairs["square"] == 0.0
+    assert identical[:, 0, 1].any()
+    for sign in (1.0, -1.0):
+        third = np.where(identical, measured.pairs["third"] * (1.0 + sign * 1e-15), measured.pairs["third"])
+        noisy = replace(measured, pairs={**measured.pairs, "third": third})
+        np.testing.assert_allclose(pair_features(noisy), pair_features(measured), atol=1e-5)
+
+
 def hostile(rng):
     star = star_of(rng)
     zero = {name: np.zeros_like(w) for name, w in star[0].items()}

@@ -5,7 +5,8 @@ import pytest
 
 from neural_phylogeny.reconstruction.findings import Findings
 from neural_phylogeny.relations.existence import existence
-from neural_phylogeny.relations.shared import FEWEST, shared_values
+from neural_phylogeny.relations.shared import shared_values
+from neural_phylogeny.statistics.moments import FEWEST
 
 
 @pytest.fixture

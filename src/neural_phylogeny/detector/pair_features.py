@@ -1,6 +1,7 @@
 """Numbers of two models' matrices side by side: cosines, distances, slopes, which weights moved; zeros, equal values.
 
-The diagonal, a model beside itself, has the limits of exact arithmetic: cosine 1, distance 0, nothing moved.
+The diagonal, a model beside itself, has the limits of exact arithmetic: cosine 1, distance 0, nothing moved. So has a
+matrix that is identical in two models.
 """
 
 from __future__ import annotations
@@ -65,9 +66,8 @@ class _Pairs:
         """``log E[(w_i - w_j)^2 w_i^2] - log E[(w_i - w_j)^2] E[w_i^2]``: above 0 where large ones moved more."""
         second, third = self.kept.pairs["second"], self.kept.pairs["third"]
         moved = np.einsum("tii->ti", third)[:, :, None] - 2.0 * third + second
-        every = np.arange(moved.shape[1])
-        moved[:, every, every] = 0.0 * self.norm  # rounding would be divided by nothing; NaN where no matrix is
-        return self._log_ratio(moved)
+        identical = self.kept.pairs["square"] == 0.0  # rounding would be divided by nothing
+        return self._log_ratio(np.where(identical, 0.0, moved))
 
     @cached_property
     def moved_back(self) -> Array:

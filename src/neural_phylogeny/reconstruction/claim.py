@@ -24,17 +24,17 @@ from neural_phylogeny.records import (
     UndecidedReason,
 )
 from neural_phylogeny.relations.components import SharedPart, component_name
+from neural_phylogeny.relations.exact import CERTAIN
 from neural_phylogeny.relations.odds import probability
 from neural_phylogeny.statistics.cache import Group
 from neural_phylogeny.trees.forest import Forest
-from neural_phylogeny.trees.merging import MERGED
 from neural_phylogeny.wording import percent
 
 UNDECIDED = 0.05
 """An edge whose direction is less than this far from even odds is reported without a direction."""
 
 
-SURE_OF_MERGE = float(probability(MERGED))
+SURE_OF_MERGE = float(probability(CERTAIN))
 """How sure an exact mean is to have been made from its parts."""
 
 

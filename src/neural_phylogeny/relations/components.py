@@ -14,7 +14,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from neural_phylogeny.relations.existence import (
-    DISTINCT,
     PARTS,
     Existence,
     Keep,
@@ -24,6 +23,7 @@ from neural_phylogeny.relations.existence import (
     totals,
 )
 from neural_phylogeny.statistics.base import Arrays
+from neural_phylogeny.statistics.moments import FEWEST
 from neural_phylogeny.statistics.results import Statistics
 from neural_phylogeny.tensors.alignment import AlignedTensor
 from neural_phylogeny.tensors.roles import Role
@@ -127,7 +127,7 @@ def apart_from(found: Existence, parts: list[SharedPart]) -> Existence:
 
 def _same(tensor: AlignedTensor, arrays: Arrays) -> Mask:
     """Whether a matrix of many values is the same in two members, up to rounding."""
-    gram, rich = arrays["gram"], arrays["moments.distinct"] >= DISTINCT
+    gram, rich = arrays["gram"], arrays["moments.distinct"] >= FEWEST
     length = np.sqrt(np.maximum(np.diag(gram), 0.0))
     with np.errstate(all="ignore"):
         cosine = np.nan_to_num(gram / np.outer(length, length), posinf=0.0, neginf=0.0)

@@ -12,7 +12,8 @@ from neural_phylogeny.relations.converted import converted
 from neural_phylogeny.statistics.results import Statistics
 
 ALMOST_ALL = 0.9
-"""Share of the larger model's parameters that must be compared, vectors included."""
+"""Share of a model's weights on which it counts as compared as a whole: of a copy the parameters of the larger, vectors
+included."""
 
 
 def copies(statistics: Statistics) -> list[list[int]]:

@@ -10,7 +10,8 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from neural_phylogeny.relations.overlap import Matrix, Overlap
+from neural_phylogeny.relations.copies import ALMOST_ALL
+from neural_phylogeny.relations.overlap import NEARLY_ALL, Matrix, Overlap
 from neural_phylogeny.relations.vocabulary import longer
 from neural_phylogeny.statistics.counters import BATCHES, EMPTY, NORMS, OBSERVERS
 from neural_phylogeny.statistics.results import Statistics
@@ -24,16 +25,10 @@ FEW = 0.01
 MANY = 0.1
 """A larger proportion of zeros was made on purpose."""
 
-WHOLE = 0.9
-"""Share of the larger model's matrices of which a pair is compared as a whole."""
-
-KEPT = 0.98
-"""Proportion of zeros or values that a descendant keeps."""
-
 
 def pruned_copy(overlap: Overlap) -> Matrix:
-    """Whether j has i's zeros and more, and its other values are i's: equal - zeros >= KEPT (1 - j's zeros)."""
-    same = overlap.equal - overlap.zeros >= KEPT * (1.0 - overlap.own_zeros.T)
+    """Whether j has i's zeros and more, and its other values are i's: equal - zeros >= NEARLY_ALL (1 - j's zeros)."""
+    same = overlap.equal - overlap.zeros >= NEARLY_ALL * (1.0 - overlap.own_zeros.T)
     return _directed(np.where(_has_more_zeros(overlap) & same, CERTAIN, 0.0))
 
 
@@ -51,7 +46,7 @@ def pruned(overlap: Overlap) -> Matrix:
 def _has_more_zeros(overlap: Overlap) -> NDArray[np.bool_]:
     """Whether j has i's zeros and more."""
     found: NDArray[np.bool_] = (overlap.own_zeros.T > overlap.own_zeros + FEW) & (
-        overlap.zeros >= KEPT * overlap.own_zeros
+        overlap.zeros >= NEARLY_ALL * overlap.own_zeros
     )
     return found
 
@@ -165,7 +160,7 @@ def _counts(statistics: Statistics, name: str) -> NDArray[np.float64]:
 
 def _whole(statistics: Statistics) -> NDArray[np.bool_]:
     """Whether nearly all matrices of the larger model are compared."""
-    found: NDArray[np.bool_] = statistics.alignment.matrix_coverage() >= WHOLE
+    found: NDArray[np.bool_] = statistics.alignment.matrix_coverage() >= ALMOST_ALL
     return found
 
 

@@ -23,7 +23,10 @@ from typing import Self
 import numpy as np
 from numpy.typing import NDArray
 
+from neural_phylogeny.relations.copies import ALMOST_ALL
 from neural_phylogeny.statistics.base import Arrays
+from neural_phylogeny.statistics.moments import FEWEST
+from neural_phylogeny.statistics.plan import SamplingPlan
 from neural_phylogeny.statistics.results import Statistics
 from neural_phylogeny.tensors.alignment import AlignedTensor
 from neural_phylogeny.tensors.roles import Role, matrix_shape
@@ -35,15 +38,6 @@ Keep = Callable[[AlignedTensor, Arrays], Mask]
 
 ENOUGH = 0.1
 """Share of the smaller model's weights that must be compared before two models are called unrelated."""
-
-NEARLY_ALL = 0.9
-"""Share of its own weights on which a model is compared with one of the same layout."""
-
-DISTINCT = 64
-"""Different values a matrix must have before its equality in two models proves anything."""
-
-MOST_UNITS, MOST_INPUTS = 512, 128
-"""Of a matrix, so much is sampled for the test; see ``statistics.plan``."""
 
 REVERSED = 0.01
 """Share of the level that is kept for the test with free signs."""
@@ -72,7 +66,7 @@ class Existence:
         not do.
     large_enough : array of bool, (n_models,)
         Whether a perfect copy of the model would have been found: on all of its compared matrices, and on those that it
-        shares with any model that has ``NEARLY_ALL`` of its weights. Third models do not matter then.
+        shares with any model that has ``ALMOST_ALL`` of its weights. Third models do not matter then.
     """
 
     log_p: Matrix
@@ -130,7 +124,7 @@ def existence(statistics: Statistics, alpha: float = 1e-3, n_pairs: int | None =
     enough = statistics.alignment.coverage_of_smaller() >= ENOUGH
     conclusive = (comparable & enough & copy_found & copy_found.T) | related
     cosine = matrix_cosine(statistics)
-    own = statistics.alignment.common() >= NEARLY_ALL * statistics.alignment.parameters[:, None]
+    own = statistics.alignment.common() >= ALMOST_ALL * statistics.alignment.parameters[:, None]
     too_small = comparable & own & ~copy_found
     large_enough = np.diag(copy_found) & ~too_small.any(axis=1)
     return Existence(log_p, related, cosine, matched, conclusive, identical, large_enough)
@@ -198,7 +192,8 @@ class TestedMatrix:
 def _least_variance(tensor: AlignedTensor, norms: Matrix) -> Matrix:
     """Expected variance of S for matrices of independent values: norms^2 / (inputs (units - 1)), of the sample."""
     units, inputs = matrix_shape(tensor.shape, tensor.output_axis or 0)
-    units, inputs = min(units, MOST_UNITS), min(inputs, MOST_INPUTS)
+    plan = SamplingPlan()
+    units, inputs = min(units, plan.units), min(inputs, plan.inputs)
     return norms**2 / (max(inputs, 1) * max(units - 1, 1))
 
 
@@ -280,7 +275,7 @@ def totals(
 
 
 def identical_matrices(statistics: Statistics) -> Mask:
-    """Pairs with an equal kernel of at least ``DISTINCT`` different values, ``(n_models, n_models)``.
+    """Pairs with an equal kernel of at least ``FEWEST`` different values, ``(n_models, n_models)``.
 
     Constant, binary and coarsely quantised matrices do not count: unrelated models may have those in common.
     """
@@ -288,7 +283,7 @@ def identical_matrices(statistics: Statistics) -> Mask:
     identical = np.zeros((n, n), dtype=bool)
     for tensor, arrays in statistics:
         if tensor.is_matrix and tensor.role is Role.KERNEL:
-            label, rich = arrays["equality.label"], arrays["moments.distinct"] >= DISTINCT
+            label, rich = arrays["equality.label"], arrays["moments.distinct"] >= FEWEST
             equal = (label[:, None] == label[None, :]) & rich
             identical[np.ix_(tensor.members, tensor.members)] |= equal & tensor.pairs
     np.fill_diagonal(identical, False)

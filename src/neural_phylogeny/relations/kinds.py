@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from neural_phylogeny.relations import exact
 from neural_phylogeny.relations.copies import copies
 from neural_phylogeny.relations.overlap import (
+    NEARLY_ALL,
     Overlap,
     SampledMatrix,
     equal_in_both,
@@ -66,7 +67,7 @@ def exact_kinds(statistics: Statistics) -> dict[str, Mask]:
 def unchanged_values(statistics: Statistics) -> Mask:
     """Whether in every compared matrix nearly all of j's values that are not zero are i's: ``(n, n)``.
 
-    In each matrix equal - zeros >= KEPT (count - j's zeros); False where no matrix is compared.
+    In each matrix equal - zeros >= NEARLY_ALL (count - j's zeros); False where no matrix is compared.
     """
     n = statistics.alignment.n_models
     compared, changed = np.zeros((n, n), dtype=bool), np.zeros((n, n), dtype=bool)
@@ -79,7 +80,7 @@ def unchanged_values(statistics: Statistics) -> Mask:
 
 def _unchanged(matrix: SampledMatrix) -> Mask:
     left = matrix.count - zero_in_first(matrix).T
-    found: Mask = equal_in_both(matrix) - zero_in_both(matrix) >= exact.KEPT * left
+    found: Mask = equal_in_both(matrix) - zero_in_both(matrix) >= NEARLY_ALL * left
     return found
 
 

@@ -16,16 +16,11 @@ from numpy.typing import NDArray
 
 from neural_phylogeny.inputs import TensorInfo
 from neural_phylogeny.statistics.base import Arrays
+from neural_phylogeny.statistics.moments import FEWEST, LEVELS
 from neural_phylogeny.statistics.results import Statistics
 
 Matrix = NDArray[np.float64]
 Mask = NDArray[np.bool_]
-
-LEVELS = 256
-"""Levels of a grid of eight bits: an int8 tensor has at most this many different values."""
-
-FEWEST = 64
-"""Fewer differences are not looked at: their mean square is uncertain."""
 
 
 FINE = 16
@@ -43,7 +38,8 @@ BLOCK_LARGEST = 3.0
 
 
 NEARLY_ALL = 0.98
-"""Proportion of values that must be the nearest ones; float16 has fewer bits for the smallest values."""
+"""Proportion of the values of which an exact statement must hold: that they are kept, or the nearest of a grid (float16
+has fewer bits for the smallest values)."""
 
 LEAST_ROUNDING = 1.0 / 48.0
 """Least mean square that rounding moves values by, relative to theirs and to 2^(-2 b): where all lie just below a power

@@ -14,10 +14,8 @@ from collections.abc import Sequence
 import numpy as np
 
 from neural_phylogeny.statistics.base import Arrays
+from neural_phylogeny.statistics.moments import FEWEST
 from neural_phylogeny.statistics.results import Statistics
-
-FEWEST = 64
-"""Fewer values are no evidence."""
 
 BITS = 16
 """Values of fewer mantissa bits meet by chance: trainings in half precision arrive at the same neighbour."""

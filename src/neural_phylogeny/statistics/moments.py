@@ -13,10 +13,10 @@ from neural_phylogeny.statistics.blocks import Block, count_blocks
 from neural_phylogeny.tensors.alignment import AlignedTensor
 
 LEVELS = 256
-"""Most levels of a grid: those of eight bits."""
+"""Most levels of a grid: those of eight bits, as int8 has."""
 
 FEWEST = 64
-"""So few values may lie on a grid by chance."""
+"""Fewer values prove nothing: they may lie on a grid, or be equal, by chance, and their mean square is uncertain."""
 
 OFF_GRID = 0.01
 """Spacings by which rounding may move a value off its level."""

@@ -32,7 +32,7 @@ FIRST = 0.7
 323 trees changes."""
 
 TINY = 1e-12
-"""Guards divisions by zero."""
+"""Least variance: guards divisions and logarithms."""
 
 
 def misfit(correlation: Matrix, child: NDArray[np.bool_], values: float) -> Vector:

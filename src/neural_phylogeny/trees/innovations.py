@@ -20,7 +20,7 @@ from typing import Self
 import numpy as np
 from numpy.typing import NDArray
 
-from neural_phylogeny.trees.common_factors import misfit
+from neural_phylogeny.trees.common_factors import TINY, misfit
 
 Array = NDArray[np.float64]
 
@@ -33,9 +33,6 @@ LEAST_SLOPE = 0.2
 
 PRICE = 0.5 * float(np.log(VALUES))
 """Cost of a slope below one, by the Bayesian information criterion; paid once more by a family that has any."""
-
-TINY = 1e-12
-"""Smallest variance, so that logarithms are finite."""
 
 CHUNK = 1 << 14
 """Trees scored in one batch, which bounds memory."""

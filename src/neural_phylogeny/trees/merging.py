@@ -4,10 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
+from neural_phylogeny.relations.exact import CERTAIN
 from neural_phylogeny.trees.forest import Matrix, Parents
-
-MERGED = 8.0
-"""Log-odds that a model which is an exact mean of others was made from them: as for the other exact features."""
 
 TIE = 1e-6
 """Of parts with equal weights, the one that was more probable before is the main parent: by so much of its weight."""
@@ -31,7 +29,7 @@ def with_merges(parent: Matrix, merges: Matrix) -> Matrix:
     >>> with_merges(parent, np.array([[0, 0, 0.7], [0, 0, 0.3], [0, 0, 0]])).round(2).tolist()
     [[0.67, 0.33, 0.7], [0.33, 0.67, 0.3], [0.0, 0.0, 0.0]]
     """
-    means, odds = merges.any(axis=0), np.exp(-MERGED)
+    means, odds = merges.any(axis=0), np.exp(-CERTAIN)
     others = np.where(merges.T > 0, parent * odds, parent)
     others /= others.sum(axis=0)
     parts = np.where(merges > 0, merges * (1.0 + TIE * parent), 0.0)
