@@ -112,6 +112,7 @@ class Measured(TypedDict):
     p_value: float | None
     similarity: float
     coverage: float
+    part: str
 
 
 def measured(found: Findings, i: int, j: int) -> Measured:
@@ -120,6 +121,7 @@ def measured(found: Findings, i: int, j: int) -> Measured:
         "p_value": found.p_value(i, j),
         "similarity": found.similarity(i, j),
         "coverage": float(found.coverage[i, j]),
+        "part": found.part(i, j),
     }
 
 

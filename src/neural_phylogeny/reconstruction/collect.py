@@ -67,8 +67,8 @@ class Collection:
             (float((read / np.maximum(size, 1))[size > 0].min(initial=1.0)) for size, read in counts), default=1.0
         )
 
-    def record(self, k: int, family: int | None, remark: str) -> ModelRecord:
-        """The k-th model as a result has it."""
+    def record(self, k: int, family: int | None, remark: str, compared: int = 0) -> ModelRecord:
+        """The k-th model as a result has it; ``compared`` of its values were compared with another model's."""
         ref = self.refs[k]
         if self.unread and self.unread[k]:
             remark = "; ".join(filter(None, (remark, self.unread[k])))
@@ -78,6 +78,7 @@ class Collection:
             format=self.formats[k],
             parameters=int(self.parameters[k]),
             family=family,
+            compared=min(1.0, compared / max(int(self.parameters[k]), 1)),
             remark=remark,
         )
 

@@ -57,6 +57,7 @@ def comparison(collection: Collection, method: Method, alpha: float, seed: int) 
         p_value=p_value,
         similarity=found.similarity(0, 1),
         coverage=float(found.coverage[0, 1]),
+        part=found.part(0, 1),
         share_read=collection.share_read(),
         evidence=evidence,
         reasons=reasons,

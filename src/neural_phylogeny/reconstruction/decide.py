@@ -63,7 +63,12 @@ def phylogeny(
     missing, from_missing = missing_ancestors(names, forests, {int(k): families[k] for k in families}, labels)
     return Phylogeny(
         models=tuple(
-            collection.record(k, families[int(labels[k])] if settled[k] and k not in alone else None, remarks[k])
+            collection.record(
+                k,
+                families[int(labels[k])] if settled[k] and k not in alone else None,
+                remarks[k],
+                int(found.compared[k]),
+            )
             for k in range(n)
         ),
         edges=(*edges, *from_missing),

@@ -27,6 +27,8 @@ class Examined:
         Why a model could not be judged, or what of it was left out; empty where all is well.
     notes : list of str
         What of each model was not compared and why, whatever the verdict; empty where all was.
+    compared : array, (n_models,)
+        Values of each model that were compared with another one's.
     copies : list of list of int
         Models that are copies of each other.
     families : list of (Group, Findings)
@@ -38,6 +40,7 @@ class Examined:
     kin: NDArray[np.bool_]
     remarks: list[str]
     notes: list[str]
+    compared: NDArray[np.int64]
     copies: list[list[int]]
     families: list[tuple[Group, Findings]]
     tested: Tested
@@ -59,12 +62,13 @@ def examine(collection: Collection, alpha: float) -> Examined:
     n = len(collection.refs)
     tested = collection.tested(alpha)
     remarks = ["there is no other model to compare it with" if n == 1 else ""] * n
-    notes = [""] * n
+    notes, compared = [""] * n, np.zeros(n, dtype=np.int64)
     same, judged = list[list[int]](), set[int]()
     for group, relations in tested.groups:
         for row, model in enumerate(group.members):
             if model not in judged:
                 remarks[model], notes[model] = relations.remark(row), relations.note(row)
+                compared[model] = relations.compared[row]
         for first, *rows in relations.copies:
             for row in rows:
                 if (model := group.members[row]) not in judged:
@@ -73,7 +77,13 @@ def examine(collection: Collection, alpha: float) -> Examined:
         same += [models for models in copied if not judged.issuperset(models)]
         judged |= set(group.members)
     return Examined(
-        tested.kin, remarks, notes, same, [_family(collection, tested, models) for models in tested.families], tested
+        tested.kin,
+        remarks,
+        notes,
+        compared,
+        same,
+        [_family(collection, tested, models) for models in tested.families],
+        tested,
     )
 
 

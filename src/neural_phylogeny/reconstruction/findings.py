@@ -16,6 +16,7 @@ from neural_phylogeny.reconstruction.evidence import (
 )
 from neural_phylogeny.reconstruction.relate import related_pairs
 from neural_phylogeny.records import KINDS, Evidence, Kind
+from neural_phylogeny.relations.components import HALF, component_name
 from neural_phylogeny.relations.copies import copies
 from neural_phylogeny.relations.direction import log_odds
 from neural_phylogeny.relations.exact import exact_marks
@@ -69,6 +70,14 @@ class Findings:
         """Cosine of the compared matrices, 0 where none are."""
         cosine = float(self.existence.cosine[i, j])
         return cosine if np.isfinite(cosine) else 0.0
+
+    def part(self, i: int, j: int) -> str:
+        """What the larger of two models calls what was compared of it; empty where that is half or more."""
+        if self.coverage[i, j] >= HALF:
+            return ""
+        larger = i if self.statistics.alignment.parameters[i] >= self.statistics.alignment.parameters[j] else j
+        boxes = [tensor for tensor, _ in self.statistics if tensor.is_matrix and {i, j} <= set(tensor.members)]
+        return component_name([box.sources[box.members.index(larger)].name for box in boxes])
 
     def p_value(self, i: int, j: int) -> float | None:
         """p-value of the relatedness test, at least 1e-300; None where a layer is identical, so that none is needed."""

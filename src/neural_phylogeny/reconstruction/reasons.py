@@ -49,7 +49,8 @@ def what_would_change(claim: Edge | RelatedPair, n_models: int) -> tuple[str, ..
     own = _of_edge(claim) if isinstance(claim, Edge) else _of_pair(claim)
     sentences = [*own, *([TWO] if n_models == 2 else ())]
     if claim.coverage is not None and claim.coverage < HALF:
-        sentences.append(f"Only {percent(claim.coverage)} of the larger model's weights could be compared.")
+        part = f" ({claim.part})" if claim.part else ""
+        sentences.append(f"Only {percent(claim.coverage)} of the larger model's weights could be compared{part}.")
     return tuple(sentences)
 
 

@@ -18,9 +18,13 @@ from neural_phylogeny.relations.copies import copies
 from neural_phylogeny.relations.existence import ENOUGH, Existence, existence
 from neural_phylogeny.statistics.cache import Group
 from neural_phylogeny.statistics.results import Statistics
+from neural_phylogeny.wording import percent
 
 PARTLY = "left out:"
 """How the remark on a model begins that was judged all the same."""
+
+WORTH_A_NOTE = 0.1
+"""A smaller share of the weights that could not be compared is not noted."""
 
 NAMED = 3
 """So many tables are named in a note, the others counted."""
@@ -82,8 +86,23 @@ class Relations:
             return NOT_ENOUGH
         return f"{PARTLY} NaN, infinite, too large or unreadable values in {', '.join(broken)}" if broken else ""
 
+    @cached_property
+    def compared(self) -> NDArray[np.int64]:
+        """Values of each row that were compared with another one's."""
+        return self.statistics.alignment.compared()
+
     def note(self, row: int) -> str:
-        """Which tensors of a model are computed tables, and so not compared; empty where none is."""
+        """What of a model was not compared and why: computed tables, weights without a counterpart; empty if nothing.
+
+        A tenth without a counterpart, as a new head is, is not worth a sentence.
+        """
+        trained, compared = int(self.statistics.alignment.parameters[row]), int(self.compared[row])
+        notes = [self._tables_of(row)]
+        if 0 < compared < (1.0 - WORTH_A_NOTE) * trained:
+            notes.append(f"{percent(1.0 - compared / trained)} of its weights have no counterpart in another model")
+        return "; ".join(filter(None, notes))
+
+    def _tables_of(self, row: int) -> str:
         tables = self.tables.get(row, ())
         if not tables:
             return ""

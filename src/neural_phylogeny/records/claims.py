@@ -71,6 +71,8 @@ class ModelRecord:
         Equal numbers mean one family; None for a model that could not be compared or is undecided.
     remark : str
         Why it could not be judged, or what of it was left out; empty where all is well.
+    compared : float, optional
+        Share of its parameters that was compared with another model's; None in result files of older versions.
 
     Examples
     --------
@@ -85,6 +87,7 @@ class ModelRecord:
     parameters: int
     family: int | None
     remark: str = ""
+    compared: float | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -133,6 +136,8 @@ class Edge(Measured):
         How the child was made, see ``docs/result-file.md``.
     support : float, optional
         Bootstrap support: the share of resamples of the matrices that recover the edge.
+    part : str
+        What the larger model calls what was compared, where that is less than half of its weights; else empty.
     evidence : tuple of Evidence
         The measurements, that of relatedness first.
 
@@ -147,6 +152,7 @@ class Edge(Measured):
     child: str
     kind: Kind
     support: float | None = None
+    part: str = ""
     evidence: tuple[Evidence, ...] = ()
 
 
@@ -166,6 +172,7 @@ class RelatedPair:
     p_value: float | None = None
     similarity: float | None = None
     coverage: float | None = None
+    part: str = ""
     evidence: tuple[Evidence, ...] = ()
 
 

@@ -70,6 +70,8 @@ class Comparison(Measured):
         Why no descent is claimed, where the verdict is ``"undecided"``.
     component : SharedComponent, optional
         The part that both hold, where the verdict is ``"shares a component"``.
+    part : str
+        What the larger model calls what was compared, where that is less than half of its weights; else empty.
     share_read : float
         Share of the compared weights that was read; below 1, copies are equal in all that was read.
     reasons : Reasons
@@ -96,6 +98,7 @@ class Comparison(Measured):
     verdict: Verdict
     undecided: UndecidedReason | None = None
     component: SharedComponent | None = None
+    part: str = ""
     share_read: float = 1.0
     evidence: tuple[Evidence, ...] = ()
     reasons: Reasons = field(default_factory=Reasons)

@@ -18,7 +18,8 @@ def render_comparison(comparison: Comparison) -> RenderableType:
     a, b = comparison.a, comparison.b
     parts: list[RenderableType] = [Text(verdict(comparison), style="bold")]
     if comparison.similarity is not None:
-        shared = f"similarity {comparison.similarity:.3f} on {percent(comparison.coverage)} of the weights"
+        named = f" ({safe(comparison.part)})" if comparison.part else ""
+        shared = f"similarity {comparison.similarity:.3f} on {percent(comparison.coverage)} of the weights{named}"
         parts.append(Text(shared))
     if comparison.share_read < 1.0:
         parts.append(Text(f"read: {small_share(comparison.share_read)} of the weights compared"))

@@ -134,7 +134,7 @@ def _cells(claim: Edge | RelatedPair | None) -> dict[str, str]:
         return {}
     found = {"similarity": "" if claim.similarity is None else cosine(claim.similarity)}
     if claim.coverage is not None and claim.coverage < 0.995:
-        found["compared"] = percent(claim.coverage)
+        found["compared"] = percent(claim.coverage) + (f" ({escaped(claim.part)})" if claim.part else "")
     if isinstance(claim, RelatedPair):
         test = "" if claim.p_value is None else p_value(claim.p_value)
         return found | {"kind": "related", "direction": escaped(test)}

@@ -16,7 +16,8 @@ def comparison_to_html(comparison: Comparison) -> str:
     """The verdict, the evidence for and against it, and the tensors, folded. Linear in the number of tensors."""
     parts = [f"<p><b>{escaped(verdict(comparison))}</b></p>"]
     if comparison.similarity is not None:
-        shared = f"similarity {comparison.similarity:.3f} on {percent(comparison.coverage)} of the weights"
+        named = f" ({comparison.part})" if comparison.part else ""
+        shared = f"similarity {comparison.similarity:.3f} on {percent(comparison.coverage)} of the weights{named}"
         if comparison.share_read < 1.0:
             shared += f"; {small_share(comparison.share_read)} of the weights compared were read"
         parts.append(f"<p>{escaped(shared)}</p>")

@@ -167,6 +167,7 @@ def _model(item: Fields) -> ModelRecord:
         parameters=item.integer("parameters"),
         family=item.integer_or_null("family"),
         remark=item.text("remark", default=""),
+        compared=item.share_or_null("compared"),
     )
 
 
@@ -198,6 +199,7 @@ def _edge(item: Fields) -> Edge:
         similarity=item.number_or_null("similarity"),
         coverage=item.number_or_null("coverage"),
         support=item.share_or_null("support"),
+        part=item.text("part", default=""),
         evidence=_evidence(item),
     )
 

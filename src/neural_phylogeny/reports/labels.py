@@ -33,7 +33,8 @@ def columns(claim: Edge | RelatedPair) -> Columns:
     """The columns of an edge or of an undirected pair."""
     similarity = "" if claim.similarity is None else f"similarity {cosine(claim.similarity)}"
     partly = claim.coverage is not None and claim.coverage < 0.995
-    coverage = f"{percent(claim.coverage)} of the weights" if partly else ""
+    named = f" ({safe(claim.part)})" if claim.part else ""
+    coverage = f"{percent(claim.coverage)} of the weights{named}" if partly else ""
     if isinstance(claim, RelatedPair):
         test = "" if claim.p_value is None else p_value(claim.p_value)
         return Columns("related", similarity, test, coverage, "")

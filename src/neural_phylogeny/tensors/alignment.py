@@ -66,6 +66,18 @@ class Alignment:
         np.fill_diagonal(found, self.in_matrices if in_matrices else self.parameters)
         return found
 
+    def compared(self) -> NDArray[np.int64]:
+        """Values of each model that some other model is compared with, ``(n_models,)``; of overlapping boxes one."""
+        largest: dict[tuple[int, str], int] = {}
+        for tensor in self.tensors:
+            for row in np.flatnonzero(tensor.pairs.sum(axis=1) > 1).tolist():
+                key = tensor.members[row], tensor.sources[row].name
+                largest[key] = max(tensor.size, largest.get(key, 0))
+        found = np.zeros(self.n_models, dtype=np.int64)
+        for (model, _), size in largest.items():
+            found[model] += size
+        return np.minimum(found, self.parameters)
+
     @staticmethod
     def _share(common: NDArray[np.int64], sizes: NDArray[np.int64]) -> NDArray[np.float64]:
         return np.divide(common, sizes, out=np.ones(common.shape), where=sizes > 0)

@@ -108,7 +108,7 @@ TABLES = {
         Table("initialisation", "is an ancestor distinguished from a common initialisation?", "batches, strangers"),
         Table("reviewers", "what reviewers of the paper asked of the learning-free methods", "nothing"),
         Table("sampling", "how much of the weights must be read?", "sets, work; trains large networks"),
-        Table("unrelated", "how often are independent networks called related?", "sets; trains 250 networks"),
+        Table("unrelated", "how often are independent networks called related?", "sets; trains 950 small networks"),
     )
 }
 """All tables by name."""
