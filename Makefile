@@ -31,9 +31,10 @@ bench: $(DEV)/installed  ## speed and memory against a plain read; false positiv
 fit: $(DEV)/installed  ## every shipped parameter file but the network, on families that it was not trained on: an hour of a core
 	$(DEV)/bin/nphylo lab fit --work scratch/fits
 
-docs: $(DEV)/installed  ## write docs/cli.md from the help texts, docs/api.md from the docstrings, and the outputs that README.md and the walkthrough quote
+docs: $(DEV)/installed  ## write docs/cli.md from the help texts, docs/api.md and docs/thresholds.md from the docstrings, and the outputs that README.md and the walkthrough quote
 	$(DEV)/bin/python docs/make_cli.py
 	$(DEV)/bin/python docs/make_api.py
+	$(DEV)/bin/python docs/make_thresholds.py
 	$(DEV)/bin/python docs/make_examples.py $(wildcard $(NPHYLO_SHARED)/wild/esl-lenet5)
 
 clean:

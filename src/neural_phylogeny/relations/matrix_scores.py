@@ -26,6 +26,7 @@ UNIFORM = np.sqrt(3.0) * np.array(QUANTILES)
 """Quantiles of magnitudes over their root mean square when weights are uniform."""
 
 MEDIAN = QUANTILES.index(0.5)
+"""Where the median is among the quantiles."""
 
 
 def kurtosis_score(statistics: Statistics) -> Table:
