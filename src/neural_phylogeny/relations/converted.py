@@ -6,7 +6,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from neural_phylogeny.statistics.base import Arrays
-from neural_phylogeny.statistics.results import Statistics
 from neural_phylogeny.tensors.alignment import AlignedTensor
 
 Mask = NDArray[np.bool_]
@@ -40,20 +39,3 @@ def converted(tensor: AlignedTensor, arrays: Arrays) -> Mask:
     with np.errstate(invalid="ignore"):
         found: Mask = other & (square <= least**2 * np.maximum.outer(norms, norms)) & np.isfinite(square)
     return found
-
-
-def conversions(statistics: Statistics) -> Mask:
-    """Pairs of which every compared value agrees, some under another name or in another layout, ``(n, n)``.
-
-    Symmetric: the values do not show which is the conversion. Holds for what was compared; see ``copies`` for models of
-    which that is nearly all.
-    """
-    n = statistics.alignment.n_models
-    differ, some = np.zeros((n, n), dtype=bool), np.zeros((n, n), dtype=bool)
-    for tensor, arrays in statistics:
-        label = arrays["equality.label"]
-        at = np.ix_(tensor.members, tensor.members)
-        equal = (label[:, None] == label[None, :]) | converted(tensor, arrays)
-        differ[at] |= ~equal & tensor.pairs
-        some[at] |= relaid(tensor) & tensor.pairs
-    return some & ~differ

@@ -23,7 +23,7 @@ VECTOR = 4096
 """Values that are sampled of a vector."""
 
 KEPT = 4096
-"""Samples of one model that are kept: at most 48 MiB."""
+"""Samples of one model that are kept, read and centred: at most 96 MiB."""
 
 GAP = 64
 """Values between two wanted ones that are read rather than left out: one read instead of two."""
@@ -46,6 +46,7 @@ class Sampler:
     def __init__(self, checkpoint: Checkpoint) -> None:
         self._checkpoint = weakref.ref(checkpoint)
         self._known: dict[TensorInfo, Sample | None] = {}
+        self._raw: dict[TensorInfo, Sample | None] = {}
         self.settled: weakref.WeakKeyDictionary[Sampler, Any] = weakref.WeakKeyDictionary()
         """What the samples of this and another checkpoint decided, by that one's sampler."""
 
@@ -62,11 +63,15 @@ class Sampler:
 
     def raw(self, tensor: TensorInfo) -> Sample | None:
         """The same values as they are; of a vector ``(1, values)``; None where they cannot be read."""
-        positions = _block(tensor)
-        try:
-            return self._read(tensor, positions.reshape(-1)).reshape(positions.shape)
-        except CheckpointError:
-            return None
+        if tensor not in self._raw:
+            if len(self._raw) >= KEPT:
+                del self._raw[next(iter(self._raw))]
+            positions = _block(tensor)
+            try:
+                self._raw[tensor] = self._read(tensor, positions.reshape(-1)).reshape(positions.shape)
+            except CheckpointError:
+                self._raw[tensor] = None
+        return self._raw[tensor]
 
     def scales(self, name: str, tensor: TensorInfo) -> Sample | None:
         """Values of a vector for the units that are sampled of a matrix; None where there is none to be read."""

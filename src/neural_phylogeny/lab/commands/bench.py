@@ -125,7 +125,7 @@ def run(
             raise UnknownChoiceError("method", name, METHODS)
     chosen = [find_suite(name) for name in ([*suites, "quick"] if quick else suites)]
     if quick:
-        data = _trained(out, quiet) if set(suites) <= {"quick"} else data
+        data = _trained(out, min(seeds, 2), quiet) if set(suites) <= {"quick"} else data
     for suite in chosen:
         collections = cached_collections(suite, data_folder(data), seeds)
         with sink.progress_bar(quiet, suite.name) as progress:
@@ -136,8 +136,8 @@ def run(
     return OK
 
 
-def _trained(out: Path, quiet: bool) -> Path:
-    """Train the quick suite's families and measure them; returns the folder of cached collections."""
+def _trained(out: Path, seeds: int, quiet: bool) -> Path:
+    """Train collections of each cell of the quick suite and measure them; the folder of cached collections."""
     from neural_phylogeny.lab.bench.cached import cache, find_collections
     from neural_phylogeny.lab.bench.suites import SUITES
     from neural_phylogeny.lab.zoo.make import make
@@ -150,7 +150,14 @@ def _trained(out: Path, quiet: bool) -> Path:
     for recipe in SUITES["quick"].recipes:
         with sink.progress_bar(quiet, "training") as progress:
             source = Path(named).resolve() if named else None
-            make(read_recipe(recipe), families, collections=2, jobs=os.cpu_count() or 1, data=source, progress=progress)
+            make(
+                read_recipe(recipe),
+                families,
+                collections=seeds,
+                jobs=os.cpu_count() or 1,
+                data=source,
+                progress=progress,
+            )
     for cell, seed, place in find_collections(families):
         cache(place, out / "quick-cached" / "quick" / cell / f"{seed}.npz")
     return out / "quick-cached"

@@ -33,7 +33,7 @@ FORMAT, VERSION = "neural-phylogeny-batch", 1
 ALPHA = 1e-3
 """Of the existence test, as the tool's default."""
 
-FIRST_OF_FITS, LEFT_OUT = 1000, 25
+FIRST_OF_FITS, LEFT_OUT = 2000, 25
 """Batches of numbers below are for training the detector, without one in so many; those above for fits, without the odd
 ones. What is left out is for reports."""
 

@@ -26,7 +26,8 @@ class Share:
 
 
 SHARES = {"tiny": Share(2000, 74), "wide": Share(5106, 6), "strangers": Share(9000, 52)}
-"""Numbers that the shipped detector was not trained on: it saw 0 to 863. The odd ones are left out of the fits."""
+"""Numbers that the shipped detector was not trained on: it saw 864 of 1001 to 1899.
+The odd ones are left out of the fits."""
 
 NEEDS = {"fusion": ("tiny", "wide"), "initialisation": ("tiny", "strangers")}
 """What each fit is made of."""
