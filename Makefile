@@ -28,7 +28,7 @@ bench: $(DEV)/installed  ## speed and memory against a plain read; false positiv
 	$(DEV)/bin/python benchmarks/methods_speed.py
 	$(DEV)/bin/python benchmarks/collections_speed.py --repeat 3
 
-fit: $(DEV)/installed  ## every shipped parameter file but the network, on families that it was not trained on: an hour of a core
+fit: $(DEV)/installed  ## every shipped parameter file but the network, on families that it was not trained on: half an hour of a core
 	$(DEV)/bin/nphylo lab fit --work scratch/fits
 
 docs: $(DEV)/installed  ## write docs/cli.md from the help texts, docs/api.md and docs/thresholds.md from the docstrings, and the outputs that README.md and the walkthrough quote
