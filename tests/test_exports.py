@@ -71,6 +71,13 @@ def test_a_public_name_is_documented(name):
     assert documentation.split("\n")[0].rstrip().endswith((".", "?"))
 
 
+def test_every_public_thing_but_the_errors_has_an_example():
+    for name in neural_phylogeny.__all__:
+        thing = getattr(neural_phylogeny, name)
+        if name != "METHODS" and not (isinstance(thing, type) and issubclass(thing, Exception)):
+            assert ">>> " in (thing.__doc__ or ""), name
+
+
 @pytest.mark.parametrize("path", MODULES, ids=lambda path: path.relative_to(SRC).as_posix())
 def test_every_public_thing_of_a_module_is_documented(path):
     tree = ast.parse(path.read_text(encoding="utf-8"))

@@ -120,6 +120,11 @@ class Skipped:
     """A path that was looked at and left out, with the reason as a sentence.
 
     ``is_model`` is False for what is certainly no further model: training states, data, a second copy of a model.
+
+    Examples
+    --------
+    >>> Skipped(path="models/a.pt", reason="the file is empty").is_model
+    True
     """
 
     path: str

@@ -37,6 +37,12 @@ class Evidence:
         The measurement in plain words.
     model : str, optional
         Name of the favoured parent; None unless ``favours`` is ``"parent"``.
+
+    Examples
+    --------
+    >>> first = answer.edges[0].evidence[0]
+    >>> first.feature, first.favours, first.strength
+    ('unit-matching', 'related', 1.0)
     """
 
     feature: str
@@ -67,6 +73,12 @@ class ModelRecord:
         Why it could not be judged, or what of it was left out; empty where all is well.
     compared : float, optional
         Share of its parameters that was compared with another model's; None in result files of older versions.
+
+    Examples
+    --------
+    >>> first = answer.models[0]
+    >>> first.name, first.format, first.parameters, first.family
+    ('avocet.safetensors', 'safetensors', 7770, 0)
     """
 
     name: str
@@ -146,7 +158,14 @@ class Edge(Measured):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RelatedPair:
-    """``a`` and ``b`` are related, but the weights do not show which came first. Numbers as those of an ``Edge``."""
+    """``a`` and ``b`` are related, but the weights do not show which came first. Numbers as those of an ``Edge``.
+
+    Examples
+    --------
+    >>> pair = RelatedPair(a="left.pt", b="right.pt", p_value=2e-9, similarity=0.93)
+    >>> pair.a, pair.b, pair.coverage is None
+    ('left.pt', 'right.pt', True)
+    """
 
     a: str
     b: str
@@ -171,6 +190,13 @@ class SharedComponent:
         p-value of the relatedness test on everything but the component; None where nothing else could be compared.
     share_of_a, share_of_b : float
         Share of either's weights that the component is.
+
+    Examples
+    --------
+    >>> shared = SharedComponent(
+    ...     a="one.pt", b="two.pt", component="helper.", component_in_b="helper.", share_of_a=0.3, share_of_b=0.2)
+    >>> shared.component, shared.contained
+    ('helper.', False)
     """
 
     a: str
@@ -185,7 +211,15 @@ class SharedComponent:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Reasons:
-    """The evidence of a claim by which way it points, the strongest first."""
+    """The evidence of a claim by which way it points, the strongest first.
+
+    ``neutral`` is evidence that does not decide.
+
+    Examples
+    --------
+    >>> answer.explain("heron.safetensors").claims[0].reasons.supporting[0].feature
+    'unit-matching'
+    """
 
     supporting: tuple[Evidence, ...] = ()
     opposing: tuple[Evidence, ...] = ()
@@ -194,7 +228,15 @@ class Reasons:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MissingAncestor:
-    """An ancestor that must have existed but is not in the collection; edges name it as a parent."""
+    """An ancestor that must have existed but is not in the collection; edges name it as a parent.
+
+    It is a model, or the initialisation that its children share: the weights do not always show which.
+
+    Examples
+    --------
+    >>> answer.missing
+    ()
+    """
 
     name: str
     family: int
@@ -205,6 +247,12 @@ class UndecidedGroup:
     """Models with common weights of which no descent is claimed: they share an initialisation, or perhaps an ancestor.
 
     Members that are related to no other model by descent have no family.
+
+    Examples
+    --------
+    >>> group = UndecidedGroup(models=("a.pt", "b.pt"), reason="common initialisation")
+    >>> group.models
+    ('a.pt', 'b.pt')
     """
 
     models: tuple[str, ...]

@@ -36,6 +36,12 @@ class TensorComparison:
     ``cosine`` is None where the tensor has no direction (all zero) or no finite values. ``matched_by`` is what pairs
     the two, ``"name"``, ``"role"``, ``"order"`` or ``"values"``; ``layout`` is how they are read where that is not as
     stored, such as ``"transposed"``.
+
+    Examples
+    --------
+    >>> tensor = TensorComparison(name="fc.weight", name_in_b="head.weight", role="boundary", cosine=0.8, coverage=0.5)
+    >>> tensor.matched_by
+    'name'
     """
 
     name: str
@@ -110,14 +116,31 @@ class Comparison(Measured):
         return f"<Comparison: {verdict(self)}>"
 
     def to_text(self) -> str:
-        """The comparison as plain text, as ``nphylo compare`` prints it."""
+        """The comparison as plain text, as ``nphylo compare`` prints it. Linear in the number of tensors.
+
+        Examples
+        --------
+        >>> from neural_phylogeny import compare, demo
+        >>> found = compare(demo.folder() / "godwit.safetensors", demo.folder() / "heron.safetensors")
+        >>> found.to_text().split(" (")[0]
+        'heron.safetensors was made from godwit.safetensors'
+        """
         from neural_phylogeny.reports.comparison import render_comparison
         from neural_phylogeny.reports.text import plain
 
         return plain(render_comparison(self))
 
     def to_json(self) -> str:
-        """The comparison as ``nphylo compare --format json`` prints it, see ``docs/result-file.md``."""
+        """The comparison as ``nphylo compare --format json`` prints it, see ``docs/result-file.md``.
+
+        Examples
+        --------
+        >>> import json
+        >>> from neural_phylogeny import compare, demo
+        >>> found = compare(demo.folder() / "godwit.safetensors", demo.folder() / "heron.safetensors")
+        >>> json.loads(found.to_json())["verdict"]
+        'parent'
+        """
         from neural_phylogeny.reports.json import comparison_to_json
 
         return comparison_to_json(self)

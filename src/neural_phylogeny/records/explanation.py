@@ -17,6 +17,12 @@ class ExplainedClaim(Measured):
 
     ``relation`` is what the model is to ``other``; the numbers are those of the ``Edge`` or ``RelatedPair``;
     ``what_would_change`` are sentences.
+
+    Examples
+    --------
+    >>> claim = answer.explain("heron.safetensors").claims[0]
+    >>> claim.relation, claim.other
+    ('child', 'godwit.safetensors')
     """
 
     relation: Relation
@@ -31,7 +37,13 @@ class Explanation:
     """Every claim about one model with its reasons, what cannot be known, and which models were made from it.
 
     ``representative`` is the model that the claims name: the first of its copies, in most cases the model itself.
-    ``warnings`` are sentences; ``children`` are names.
+    ``warnings`` are sentences; ``children`` are names. Printed, it is the text; in a notebook, a view that folds.
+
+    Examples
+    --------
+    >>> found = answer.explain("kestrel.safetensors")
+    >>> [claim.other for claim in found.claims], found.children
+    (['dunlin.safetensors'], ('avocet.safetensors', 'osprey.safetensors'))
     """
 
     model: ModelRecord
@@ -48,14 +60,27 @@ class Explanation:
         return f"<Explanation: {first}>"
 
     def to_text(self) -> str:
-        """The explanation as plain text, as ``nphylo tree --explain`` prints it."""
+        """The explanation as plain text, as ``nphylo tree --explain`` prints it.
+
+        Examples
+        --------
+        >>> answer.explain("heron.safetensors").to_text().split(" (")[0]
+        'heron.safetensors was made from godwit.safetensors'
+        """
         from neural_phylogeny.reports.reasons import render_explanation
         from neural_phylogeny.reports.text import plain
 
         return plain(render_explanation(self))
 
     def to_json(self) -> str:
-        """The explanation as ``nphylo tree --explain MODEL --format json`` prints it."""
+        """The explanation as ``nphylo tree --explain MODEL --format json`` prints it, see ``docs/result-file.md``.
+
+        Examples
+        --------
+        >>> import json
+        >>> json.loads(answer.explain("heron.safetensors").to_json())["representative"]
+        'heron.safetensors'
+        """
         from neural_phylogeny.reports.json import explanation_to_json
 
         return explanation_to_json(self)

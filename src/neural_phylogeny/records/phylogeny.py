@@ -127,7 +127,13 @@ class Phylogeny:
 
     @property
     def share_read(self) -> float:
-        """The share of the weights that the answer rests on, from its provenance; 1 where that does not say."""
+        """The share of the weights that the answer rests on, from its provenance; 1 where that does not say.
+
+        Examples
+        --------
+        >>> answer.share_read
+        1.0
+        """
         found: Any = self.provenance
         for key in ("parameters", "sample", "read"):
             found = found.get(key) if isinstance(found, Mapping) else None

@@ -101,7 +101,15 @@ class FamilyData(Protocol):
 class Family:
     """The n models of one family: ``len(family)`` is n, and every array follows their order.
 
-    An array is computed when it is first used, and once. See ``family_of`` for a family from arrays that are known.
+    An array is computed when it is first used, and once. ``trees.array_data.family_of`` makes a family from arrays that
+    are known.
+
+    Examples
+    --------
+    >>> from neural_phylogeny.trees.array_data import family_of
+    >>> family = family_of(gram=np.array([[4.0, 3.0], [3.0, 9.0]]))
+    >>> len(family), float(family.cosine[0, 1])
+    (2, 0.5)
     """
 
     def __init__(self, data: FamilyData) -> None:

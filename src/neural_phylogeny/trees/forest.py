@@ -57,6 +57,11 @@ class Forest:
     merged : (n, n), optional
         ``[i, j]``: weight of i in j where j is a weighted mean of other models; ``parents[j]`` is one of them. Other
         columns are zero.
+
+    Examples
+    --------
+    >>> Forest(parents=np.array([-1, 0, 0]), p_direction=np.array([1.0, 0.9, 0.8])).parents.tolist()
+    [-1, 0, 0]
     """
 
     parents: Parents

@@ -62,6 +62,11 @@ class Method:
         ``(families, options) -> Forest`` over all models of the families.
     extra : str, optional
         The extra of this package that it needs.
+
+    Examples
+    --------
+    >>> METHODS["mean-shift"].name, METHODS["mean-shift"].extra
+    ('mean-shift', 'cluster')
     """
 
     name: str
