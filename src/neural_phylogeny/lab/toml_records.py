@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import tomllib
 import types
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import MISSING, fields, is_dataclass
+from pathlib import Path
 from typing import Any, TypeVar, Union, get_args, get_origin, get_type_hints
 
+from neural_phylogeny.errors import SavedFileError, UnknownChoiceError
+
 Record = TypeVar("Record")
+Described = TypeVar("Described")
 
 
 def record(kind: type[Record], content: object, where: str) -> Record:
@@ -90,3 +95,37 @@ def _key(kind: Any, key: str, where: str) -> Any:
         return kind(key)
     except ValueError as error:
         raise ValueError(f"{where}: the key {key!r} is no {kind.__name__}") from error
+
+
+def described(what: str, name: str, folder: Path, read: Callable[[Path], Described]) -> Described:
+    """What a TOML file describes: one of a folder, by its name, or any other, by its path.
+
+    Parameters
+    ----------
+    what : str
+        For messages, such as ``"recipe"``.
+    name : str
+        Name of a file in ``folder`` without its ending, or a path that ends in ``.toml``.
+    read : callable
+        Makes it from the file.
+
+    Raises
+    ------
+    UnknownChoiceError
+        When there is no such file; the message lists those of the folder.
+    SavedFileError
+        When the file describes none; the message says why.
+    """
+    path = Path(name) if name.endswith(".toml") else folder / f"{name}.toml"
+    try:
+        return read(path)
+    except (OSError, UnicodeDecodeError) as error:
+        raise UnknownChoiceError(what, name, named(folder)) from error
+    except (tomllib.TOMLDecodeError, KeyError, TypeError, ValueError, AttributeError) as error:
+        reason = f"{error.args[0]!r} is missing" if isinstance(error, KeyError) else str(error)
+        raise SavedFileError(f"{path}: not a {what} ({reason})") from error
+
+
+def named(folder: Path) -> list[str]:
+    """Names of the TOML files of a folder, in order."""
+    return sorted(path.stem for path in folder.glob("*.toml"))

@@ -15,8 +15,8 @@ from typing import Any, TypeVar
 
 import numpy as np
 
-from neural_phylogeny.errors import SavedFileError, UnknownChoiceError
-from neural_phylogeny.lab.toml_records import record
+from neural_phylogeny.errors import SavedFileError
+from neural_phylogeny.lab.toml_records import described, named, record
 
 FOLDER = Path(__file__).parent / "priors"
 
@@ -275,7 +275,7 @@ class Prior:
 
 def known_priors() -> list[str]:
     """Names of the priors that ship."""
-    return sorted(path.stem for path in FOLDER.glob("*.toml"))
+    return named(FOLDER)
 
 
 def read_prior(name: str) -> Prior:
@@ -288,18 +288,13 @@ def read_prior(name: str) -> Prior:
     SavedFileError
         When the file is not a prior; the message names the place.
     """
-    path = Path(name) if name.endswith(".toml") else FOLDER / f"{name}.toml"
-    try:
-        content = _content(path)
-    except (OSError, UnicodeDecodeError) as error:
-        raise UnknownChoiceError("prior", name, known_priors()) from error
-    except tomllib.TOMLDecodeError as error:
-        raise SavedFileError(f"{path}: not a prior ({error})") from error
+    return described("prior", name, FOLDER, _prior)
+
+
+def _prior(path: Path) -> Prior:
+    content = _content(path)
     digest = hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()[:16]
-    try:
-        found = record(Prior, {**content, "name": path.stem, "digest": digest}, path.stem)
-    except ValueError as error:
-        raise SavedFileError(f"{path}: not a prior ({error})") from error
+    found = record(Prior, {**content, "name": path.stem, "digest": digest}, path.stem)
     if found.version != VERSION:
         raise SavedFileError(f"{path}: a prior of version {found.version}; this package reads version {VERSION}")
     return found

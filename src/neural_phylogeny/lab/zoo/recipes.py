@@ -10,7 +10,7 @@ from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any
 
-from neural_phylogeny.errors import SavedFileError, UnknownChoiceError
+from neural_phylogeny.lab.toml_records import described, named
 
 FOLDER = Path(__file__).parent / "recipes"
 
@@ -100,7 +100,7 @@ class Recipe:
 
 def known_recipes() -> list[str]:
     """Names of the recipes that ship."""
-    return sorted(path.stem for path in FOLDER.glob("*.toml"))
+    return named(FOLDER)
 
 
 def read_recipe(name: str) -> Recipe:
@@ -113,16 +113,7 @@ def read_recipe(name: str) -> Recipe:
     SavedFileError
         When the file is not a recipe; the message names the place.
     """
-    path = Path(name) if name.endswith(".toml") else FOLDER / f"{name}.toml"
-    try:
-        text = path.read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        raise UnknownChoiceError("recipe", name, known_recipes()) from error
-    try:
-        return _recipe(path.stem, text)
-    except (tomllib.TOMLDecodeError, KeyError, TypeError, ValueError, AttributeError) as error:
-        reason = f"{error.args[0]!r} is missing" if isinstance(error, KeyError) else str(error)
-        raise SavedFileError(f"{path}: not a recipe ({reason})") from error
+    return described("recipe", name, FOLDER, lambda path: _recipe(path.stem, path.read_text(encoding="utf-8")))
 
 
 def _recipe(name: str, text: str) -> Recipe:
