@@ -73,8 +73,9 @@ def test_a_frozen_embedding_is_a_component(trained):
     assert not claims(answer)
 
 
-def test_the_helper_itself_is_contained_and_joins_nobody(trained, helper):
-    big = {"encoder.3.weight": (96, 40), "encoder.4.weight": (96, 96)}
+@pytest.mark.parametrize("size", [(96, 96), (12, 40)])
+def test_the_helper_itself_is_contained_and_joins_nobody(size, trained, helper):
+    big = {"encoder.3.weight": size, "encoder.4.weight": size}
     models = {k: trained() | trained(shapes=big) | helper for k in ("a", "b")}
     answer = reconstruct(models | {"helper": {name.removeprefix("loss."): w for name, w in helper.items()}})
     assert not claims(answer)

@@ -17,3 +17,11 @@ def test_every_group_gets_a_forest_and_a_score(run, wild, tmp_path):
         score = json.loads(run("score", saved, truth, "--format", "json").stdout)
         assert score["unread"] == score["absent"] == []
         assert score["false_positives"] == [], truth.parent.name
+
+
+def test_exports_of_one_detector_in_four_formats_are_copies(run, wild, tmp_path):
+    saved = tmp_path / "slim.json"
+    run("tree", wild / "linzaer-slim", "--threads", "2", "-o", saved, code=None)
+    copies = json.loads(saved.read_text())["copies"]
+    names = ("caffe", "simplified.onnx", "pretrained__version-slim-320", "ncnn")
+    assert any(all(any(name in model for model in group) for name in names) for group in copies)

@@ -1,12 +1,13 @@
 """Tables of a result."""
 
 import builtins
+import dataclasses
 import math
 
 import pytest
 
 from neural_phylogeny.errors import MissingExtraError, UnknownChoiceError
-from neural_phylogeny.records import Phylogeny
+from neural_phylogeny.records import Edge, ModelRecord, Phylogeny, RelatedPair
 from neural_phylogeny.reports.frame import COLUMNS, rows
 
 
@@ -29,6 +30,15 @@ def test_pairs_and_models_are_tables_too(everything):
     assert models.loc["copy", "copy_of"] == "ep4"
     assert models["family"].isna().sum() == 1
     assert str(models["family"].dtype) == "Int64"
+
+
+def test_no_field_of_a_record_is_forgotten():
+    def fields(record: type[Edge | RelatedPair | ModelRecord]) -> set[str]:
+        return {field.name for field in dataclasses.fields(record)} - {"evidence"}
+
+    assert set(COLUMNS["edges"]) == fields(Edge) | {"confidence", "is_weak"}
+    assert set(COLUMNS["pairs"]) == fields(RelatedPair)
+    assert set(COLUMNS["models"]) == fields(ModelRecord) | {"copy_of"}
 
 
 def test_an_empty_result_has_the_same_columns():

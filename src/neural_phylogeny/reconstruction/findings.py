@@ -14,9 +14,10 @@ from neural_phylogeny.reconstruction.evidence import (
     existence_evidence,
     shared_evidence,
 )
+from neural_phylogeny.reconstruction.reasons import HALF
 from neural_phylogeny.reconstruction.relate import related_pairs
 from neural_phylogeny.records import KINDS, Evidence, Kind
-from neural_phylogeny.relations.components import HALF, component_name
+from neural_phylogeny.relations.components import component_name
 from neural_phylogeny.relations.copies import copies
 from neural_phylogeny.relations.direction import log_odds
 from neural_phylogeny.relations.exact import exact_marks

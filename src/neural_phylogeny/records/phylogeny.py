@@ -243,8 +243,8 @@ class Phylogeny:
         """The directed claims as a networkx graph, parent to child, that every writer of networkx can write.
 
         Nodes are named as the models, with characters that cannot be printed escaped. All attributes are scalar; what
-        is not known has none. Nodes have ``missing``, ``family``, ``path``, ``format``, ``parameters``, ``remark`` and
-        ``copy_of``, edges ``kind`` and the numbers of an ``Edge``. Evidence is left out. Linear in the size of the
+        is not known has none. Nodes have ``missing``, ``copy_of`` and the fields of a ``ModelRecord``, edges ``kind``,
+        ``part`` and the numbers of an ``Edge``. Evidence is left out. Linear in the size of the
         result.
 
         Parameters

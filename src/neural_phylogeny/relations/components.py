@@ -43,7 +43,7 @@ KERNELS, SUBSTANTIAL = 3, 0.25
 HEAD = 3
 """At most so many matrices on top of at least twice as many frozen ones are a new head."""
 
-HALF = 0.5
+MOST = 0.75
 """A model that is wholly contained in another, and less than this share of it, is a component of that."""
 
 
@@ -72,7 +72,7 @@ def shared_parts(statistics: Statistics, found: Existence, level: float) -> list
     Three kinds. *Own trunks*: the other matrices that are compared could show descent (at least ``KERNELS`` or the
     share ``SUBSTANTIAL``, a perfect copy would be found) and do not; a new head on a frozen trunk is left out. *No
     counterpart*: nothing else can be compared, and both have ``SUBSTANTIAL`` weights of their own. *Contained*: one
-    model is the component, and less than ``HALF`` of the other.
+    model is the component, and less than ``MOST`` of the other.
 
     Costs another relatedness test, only where matrices are equal in related models. Assumes that a descendant keeps
     more of its parent than what was frozen: a tune that froze its trunk and trained all else from a random start cannot
@@ -92,7 +92,7 @@ def shared_parts(statistics: Statistics, found: Existence, level: float) -> list
     whole = np.maximum(statistics.alignment.in_matrices, 1)[:, None]
     own, share = 1.0 - (equal + other) / whole, equal / whole
     apart = ~enough & unrelated & (np.minimum(own, own.T) >= SUBSTANTIAL)
-    contained = ~enough & unrelated & (share >= ALMOST_ALL) & (share.T < HALF)
+    contained = ~enough & unrelated & (share >= ALMOST_ALL) & (share.T < MOST)
     parts = []
     for i, j in np.argwhere(candidates & (contained | np.triu(trunks | apart) & ~contained.T)).tolist():
         same, different = _tensors(statistics, i, j)

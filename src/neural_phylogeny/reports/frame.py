@@ -10,16 +10,16 @@ from neural_phylogeny.records import Phylogeny, Table
 if TYPE_CHECKING:
     import pandas as pd
 
-MEASURED = ("p_value", "similarity", "coverage")
+MEASURED = ("p_value", "similarity", "coverage", "part")
 
 COLUMNS: dict[Table, tuple[str, ...]] = {
     "edges": ("parent", "child", "kind", "confidence", "p_parent", "p_direction", *MEASURED, "support", "is_weak"),
     "pairs": ("a", "b", *MEASURED),
-    "models": ("name", "family", "path", "format", "parameters", "remark", "copy_of"),
+    "models": ("name", "family", "path", "format", "parameters", "compared", "remark", "copy_of"),
 }
 """The columns of each table."""
 
-WORDS = {"parent", "child", "kind", "a", "b", "name", "path", "format", "remark", "copy_of"}
+WORDS = {"parent", "child", "kind", "a", "b", "part", "name", "path", "format", "remark", "copy_of"}
 WHOLE = {"family": "Int64", "parameters": "int64", "is_weak": "bool"}
 
 

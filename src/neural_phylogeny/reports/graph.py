@@ -19,9 +19,8 @@ def to_networkx(phylogeny: Phylogeny, *, pairs: bool = False) -> nx.DiGraph[str]
     """The directed claims as a graph, parent to child, that every writer of networkx can write.
 
     Nodes are named as the models, with characters that cannot be printed escaped. All attributes are scalar; what is
-    not known has none. Those of nodes: ``missing``, ``family``, ``path``, ``format``, ``parameters``, ``remark`` and
-    ``copy_of``; those of edges: ``kind`` and the numbers of an ``Edge``. Evidence is
-    left out. Linear in the size of the result.
+    not known has none. Those of nodes: ``missing``, ``copy_of`` and the fields of a ``ModelRecord``; those of edges:
+    ``kind``, ``part`` and the numbers of an ``Edge``. Evidence is left out. Linear in the size of the result.
 
     Parameters
     ----------
@@ -50,6 +49,7 @@ def to_networkx(phylogeny: Phylogeny, *, pairs: bool = False) -> nx.DiGraph[str]
             "path": safe(model.path),
             "format": safe(model.format),
             "parameters": model.parameters,
+            "compared": model.compared,
             "remark": safe(model.remark),
             "copy_of": nodes.get(copy_of.get(model.name, "")),
         }
@@ -83,7 +83,9 @@ def node_names(phylogeny: Phylogeny) -> dict[str, str]:
 
 
 def _numbers(claim: Edge | RelatedPair, kind: str) -> dict[str, Any]:
-    return _known({"kind": safe(kind)} | {number: getattr(claim, number, None) for number in NUMBERS})
+    return _known(
+        {"kind": safe(kind), "part": safe(claim.part)} | {number: getattr(claim, number, None) for number in NUMBERS}
+    )
 
 
 def _known(fields: Mapping[str, Any]) -> dict[str, Any]:

@@ -28,7 +28,7 @@ STRETCHES = 4
 
 NOISE = 6.0
 """Standard deviations of the cosine of unrelated values that a candidate must exceed, over all matrices. The weakest
-of 7,486 related pairs reaches 11.9. At 3, independent trainings on the same data join into groups that hold half of all
+of 7,407 related pairs reaches 11.9. At 3, independent trainings on the same data join into groups that hold half of all
 pairs, at 6 a twelfth (``docs/tables/candidates.md``)."""
 
 ONE_MATRIX = 0.5
