@@ -1,5 +1,6 @@
 """Models that are stored as codes: made from the float model whose values they round, in every matrix."""
 
+import ml_dtypes
 import numpy as np
 import pytest
 
@@ -23,6 +24,12 @@ def packed(weight, bits):
         "fc.weight_scale": scale.astype(np.float32),
         "fc.weight_shape": np.array([rows, columns]),
     }
+
+
+def scaled_fp8(name, weight):
+    """fp8 with one scale for the matrix; an even grid would have its finest spacing, and not its error."""
+    scale = np.abs(weight).max() / 448
+    return {f"{name}.weight": (weight / scale).astype(ml_dtypes.float8_e4m3fn), f"{name}.scale_weight": scale}
 
 
 def kinds_of(*models):
@@ -55,3 +62,10 @@ def test_what_was_trained_on_beside_the_codes_is_no_mere_quantisation(rng):
     moved = embedding + rng.normal(0, 0.02, embedding.shape).astype(np.float32)
     models = [{"emb.weight": embedding, "fc.weight": weight}, {"emb.weight": moved} | packed(weight, 8)]
     assert kinds_of(*models) == set()
+
+
+def test_scaled_fp8_is_made_from_the_weights_that_it_rounds(rng):
+    weight = rng.normal(0, 0.1, (96, 128)).astype(np.float32)
+    tuned = weight + rng.normal(0, 0.05, weight.shape).astype(np.float32)
+    models = [{"fc.weight": weight}, scaled_fp8("fc", weight), {"fc.weight": tuned}, scaled_fp8("fc", tuned)]
+    assert kinds_of(*models) == {("quantized", 0, 1), ("quantized", 2, 3)}

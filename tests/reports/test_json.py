@@ -67,6 +67,11 @@ def test_edges_below_even_odds_are_marked_and_counted(everything):
     assert parsed["counts"] == {"edges": len(everything.edges), "weak": 1}
 
 
+def test_edges_repeat_their_numbers_under_the_names_of_version_1(everything):
+    for edge, written in zip(everything.edges, content(everything)["edges"], strict=True):
+        assert (written["confidence"], written["direction"]) == (edge.confidence, edge.p_direction)
+
+
 def test_there_and_back(everything):
     assert from_json(to_json(everything)) == everything
     assert from_json(to_json(Phylogeny(models=()))) == Phylogeny(models=())

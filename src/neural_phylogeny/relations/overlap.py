@@ -58,6 +58,8 @@ class SampledMatrix:
         Inputs of each output unit, before the comparison cut the matrix to a common box.
     code_bits : (k,)
         Bits of the codes that the values are stored as; 0 for plain numbers.
+    has_even_codes : (k,) of bool
+        Whether the codes stand for evenly spaced values; those of fp8 do not.
     count : float
         Sampled values of each member.
     """
@@ -65,6 +67,7 @@ class SampledMatrix:
     members: NDArray[np.int64]
     inputs: NDArray[np.int64]
     code_bits: NDArray[np.int64]
+    has_even_codes: Mask
     count: float
     _arrays: Arrays
     _finite: Mask
@@ -97,8 +100,9 @@ def sampled_matrices(statistics: Statistics) -> Iterator[SampledMatrix]:
         finite = np.isfinite(np.diag(arrays["cross.product"]))
         inputs = np.array([_inputs(tensor.sources[k]) for k in np.flatnonzero(finite)], dtype=np.int64)
         bits = np.array([tensor.sources[k].code_bits for k in np.flatnonzero(finite)], dtype=np.int64)
+        even = np.array(["fp8" not in tensor.sources[k].codes for k in np.flatnonzero(finite)], dtype=bool)
         yield SampledMatrix(
-            np.array(tensor.members)[finite], inputs, bits, float(arrays["cross.count"][0]), arrays, finite
+            np.array(tensor.members)[finite], inputs, bits, even, float(arrays["cross.count"][0]), arrays, finite
         )
 
 
@@ -216,7 +220,7 @@ def within_levels(matrix: SampledMatrix) -> Mask:
     eight = matrix.code_bits == 8
     allowed[eight] = np.maximum(allowed, 1.2 * norm * 2.0**-6 / 12.0)[eight]
     near: Mask = squared_distance(matrix) <= allowed[None, :]
-    known = np.isfinite(rounding_error(matrix)) & (matrix.own("distinct") >= FINE)[None, :]
+    known = np.isfinite(rounding_error(matrix)) & (matrix.has_even_codes & (matrix.own("distinct") >= FINE))[None, :]
     found: Mask = np.where(known, is_rounding_error(matrix), near | is_rounding_error(matrix))
     return found
 

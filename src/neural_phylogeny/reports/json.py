@@ -72,7 +72,8 @@ def dumps(content: Any) -> str:
 def _plain(value: Any) -> Any:
     """What ``json`` takes: records become objects, tuples lists, NumPy scalars numbers, anything else its text."""
     if isinstance(value, _RECORDS):
-        return {name: _plain(getattr(value, name)) for name in _names(value)}
+        found = {name: _plain(getattr(value, name)) for name in _names(value)}
+        return found | _derived(value) if isinstance(value, Measured) else found
     if value is None or isinstance(value, bool | str):
         return value
     if isinstance(value, int):
@@ -88,12 +89,17 @@ def _plain(value: Any) -> Any:
     return str(value)
 
 
+def _derived(claim: Measured) -> dict[str, Any]:
+    """What follows from the numbers of a claim; ``confidence`` and ``direction`` are those of version 1."""
+    return {"is_weak": claim.is_weak, "confidence": _plain(claim.confidence), "direction": _plain(claim.p_direction)}
+
+
 def _names(record: Any) -> list[str]:
     """The fields of a record: who and what before the numbers, and what has many parts last."""
     names = [field.name for field in fields(record)]
     if not isinstance(record, Measured):
         return names
-    numbers = [*(field.name for field in fields(Measured)), "is_weak"]
+    numbers = [field.name for field in fields(Measured)]
     required = [field.name for field in fields(record) if field.name not in numbers and field.default is MISSING]
     return [*required, *numbers, *(name for name in names if name not in {*required, *numbers})]
 
