@@ -185,7 +185,7 @@ def test_a_clustering_needs_its_extra_alone():
 @pytest.mark.parametrize(
     "arguments",
     [
-        ("fit", "fusion", "--work", "WORK", "--batches", "1"),
+        ("fit", "fusion", "--work", "WORK", "--batches", "2"),
         ("families", "make", "tiny", "--out", "WORK", "--count", "1"),
         ("zoo", "make", "quick", "--out", "WORK"),
         ("train", "detector", "BATCHES", "--out", "WORK/x.safetensors"),
