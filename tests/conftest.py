@@ -38,7 +38,7 @@ def wild() -> Path:
     return folder
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def measured() -> Callable[..., Statistics]:
     """Measure models given as arrays by name."""
 

@@ -166,8 +166,8 @@ ASSUMED = {
 """Where the tree of innovations is sure by its assumptions: the root is here, and only decay shrinks weights."""
 
 UNCALIBRATED = {"three siblings", "three siblings and strangers"}
-"""Where the spanning tree may be sure: the sum of direction features that roots it is an order, not a probability. Of 200
-draws of three siblings it gives a direction of 0.9 and more in 75."""
+"""Where the spanning tree may be sure: the sum of direction features that roots it is an order, not a probability. Of
+200 draws of three siblings it gives a direction of 0.9 and more in 75."""
 
 
 def check(answer):

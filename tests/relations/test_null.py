@@ -26,15 +26,16 @@ def heavy(rng, units, inputs):
 WEIGHTS = {"gaussian": gaussian, "smooth": smooth, "heavy": heavy}
 
 
-@pytest.fixture(params=list(WEIGHTS))
-def model(request, rng):
-    make = WEIGHTS[request.param]
+@pytest.fixture(scope="module", params=list(WEIGHTS))
+def model(request):
+    make, rng = WEIGHTS[request.param], np.random.default_rng(0)
     return {f"{k}.weight": make(rng, units, 40).astype(np.float32) for k, units in enumerate((48, 24, 64))}
 
 
-@pytest.fixture
-def permuted(measured, model, rng):
+@pytest.fixture(scope="module")
+def permuted(measured, model):
     """The statistics of a model and of itself with the units of every matrix permuted, ``DRAWS`` times."""
+    rng = np.random.default_rng(1)
     return measured(model, *({name: rng.permutation(w) for name, w in model.items()} for _ in range(DRAWS)))
 
 

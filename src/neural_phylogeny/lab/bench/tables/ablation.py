@@ -98,9 +98,9 @@ def page(sources: Sources) -> Page:
     rows += ablation(data_folder(sources.data), seeds=sources.seeds)
     below = ", ".join(noise(rows)) or "nothing"
     intro = (
-        f"`nphylo lab table ablation --seeds {sources.seeds} --batches batches/ --wide wide/`. What `auto` loses when one "
-        "piece of evidence is taken away; in brackets 95 % of the paired difference when collections, or families of batches, are drawn "
-        "again. Nothing was chosen or fitted on these batches."
+        f"`nphylo lab table ablation --seeds {sources.seeds} --batches batches/ --wide wide/`. What `auto` loses when "
+        "one piece of evidence is taken away; in brackets 95 % of the paired difference when collections, or families "
+        "of batches, are drawn again. Nothing was chosen or fitted on these batches."
     )
     end = f"Below noise in every suite: {below}."
     return Page("\n\n".join(["### Ablation of auto", intro, rows_table(rows), end]))
