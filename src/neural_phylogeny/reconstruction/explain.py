@@ -44,13 +44,12 @@ def explain(phylogeny: Phylogeny, name: str) -> Explanation:
         *_remark(models[name]),
         *_sampled(phylogeny),
     )
-    children = tuple(edge.child for edge in phylogeny.edges if edge.parent == representative)
     return Explanation(
         model=models[name],
         representative=representative,
         claims=tuple(claims),
         warnings=warnings,
-        children=children,
+        children=phylogeny.children_of(name),
     )
 
 

@@ -76,9 +76,10 @@ class Findings:
         """What the larger of two models calls what was compared of it; empty where that is half or more."""
         if self.coverage[i, j] >= HALF:
             return ""
-        larger = i if self.statistics.alignment.parameters[i] >= self.statistics.alignment.parameters[j] else j
-        boxes = [tensor for tensor, _ in self.statistics if tensor.is_matrix and {i, j} <= set(tensor.members)]
-        return component_name([box.sources[box.members.index(larger)].name for box in boxes])
+        parameters = self.statistics.alignment.parameters
+        larger, smaller = (i, j) if parameters[i] >= parameters[j] else (j, i)
+        boxes = self.statistics.compared(larger, smaller)
+        return component_name([box.sources[row].name for box, _, row, _ in boxes if box.is_matrix])
 
     def p_value(self, i: int, j: int) -> float | None:
         """p-value of the relatedness test, at least 1e-300; None where a layer is identical, so that none is needed."""

@@ -13,6 +13,7 @@ from itertools import takewhile
 import numpy as np
 from numpy.typing import NDArray
 
+from neural_phylogeny.relations.copies import ALMOST_ALL
 from neural_phylogeny.relations.existence import (
     PARTS,
     Existence,
@@ -30,9 +31,6 @@ from neural_phylogeny.tensors.roles import Role
 
 NAMED = 3
 """So many parts of a component are named, the others counted."""
-
-ALMOST_ALL = 0.9
-"""Share of a model's matrices that a component must be for the model to be nothing but that."""
 
 SAME = 0.9999
 """Cosine from which a matrix is the same in both models, up to rounding to bf16."""
@@ -160,11 +158,9 @@ def _tensors(statistics: Statistics, i: int, j: int) -> tuple[list[Compared], li
     """The matrices that two models compare, in stored order: those that are the same, and the others."""
     same: list[Compared] = []
     different: list[Compared] = []
-    for place, (tensor, arrays) in enumerate(statistics):
-        if "matching.aligned" in arrays and {i, j} <= set(tensor.members):
-            rows = tensor.members.index(i), tensor.members.index(j)
-            if tensor.pairs[rows]:
-                (same if _same(tensor, arrays)[rows] else different).append((place, tensor, rows))
+    for place, (tensor, arrays, a, b) in enumerate(statistics.compared(i, j)):
+        if "matching.aligned" in arrays:
+            (same if _same(tensor, arrays)[a, b] else different).append((place, tensor, (a, b)))
     return same, different
 
 

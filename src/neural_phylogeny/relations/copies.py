@@ -62,13 +62,8 @@ def conversion(statistics: Statistics, i: int, j: int) -> Conversion:
     """How the storage of j differs from that of its copy i. O(n_tensors)."""
     found: dict[str, set[str]] = {"renamed": set(), "retyped": set(), "rounded": set()}
     layouts: dict[str, set[str]] = {}
-    for tensor, arrays in statistics:
-        if not {i, j} <= set(tensor.members):
-            continue
-        a, b = (tensor.members.index(model) for model in (i, j))
+    for tensor, arrays, a, b in statistics.compared(i, j):
         one, other = tensor.sources[a], tensor.sources[b]
-        if not tensor.pairs[a, b]:
-            continue
         differs = {
             "renamed": one.name != other.name,
             "retyped": one.dtype != other.dtype,

@@ -29,11 +29,11 @@ def shared_values(statistics: Statistics, i: int, j: int, others: Sequence[int])
     most those that it shares with either. O(n_others) a matrix.
     """
     derived, seen = np.zeros(len(others)), np.zeros(len(others))
-    for tensor, arrays in statistics:
-        if not {i, j} <= set(tensor.members) or "cross.equal" not in arrays:
+    for tensor, arrays, a, b in statistics.compared(i, j):
+        if "cross.equal" not in arrays:
             continue
         place = {model: k for k, model in enumerate(tensor.members)}
-        a, b, count = place[i], place[j], float(arrays["cross.count"][0])
+        count = float(arrays["cross.count"][0])
         here = np.array([k for k, other in enumerate(others) if other in place], dtype=np.int64)
         seen[here] += count
         if not (_is_fine(arrays, a) and _is_fine(arrays, b)):

@@ -85,6 +85,14 @@ class Statistics:
                 return False
         return True
 
+    def compared(self, i: int, j: int) -> Iterator[tuple[AlignedTensor, Arrays, int, int]]:
+        """The tensors that two models compare, with the rows of the two in each; in stored order. O(n_tensors)."""
+        for tensor, arrays in self:
+            if i in tensor.members and j in tensor.members:
+                a, b = tensor.members.index(i), tensor.members.index(j)
+                if tensor.pairs[a, b]:
+                    yield tensor, arrays, a, b
+
     def subset(self, models: Sequence[int]) -> Statistics:
         """The same statistics for some of the models, in the given order."""
         position = {model: k for k, model in enumerate(models)}
