@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-TOPOLOGIES = ("star", "levels", "random", "chain")
+TOPOLOGIES = ("star", "levels", "random", "chain", "middle")
 
 
 def draw_parents(
@@ -15,7 +15,8 @@ def draw_parents(
     Parameters
     ----------
     topology : str
-        ``star``; ``levels``, a balanced tree of two generations; ``random``, a random recursive tree; ``chain``.
+        ``star``; ``levels``, a balanced tree of two generations; ``random``, a random recursive tree; ``chain``;
+        ``middle``, one child of the root that has all others for children.
     descendants : int
         Models beside the root.
     depth : int
@@ -37,6 +38,8 @@ def draw_parents(
         return [0] * descendants
     if topology == "chain":
         return [min(k, depth - 1) for k in range(descendants)]
+    if topology == "middle":
+        return [0, *[1] * (descendants - 1)][:descendants]
     if topology == "levels":
         first = min(descendants, max(1, round(descendants**0.5))) if middle is None else min(middle, descendants)
         return [0] * first + [1 + k % first for k in range(descendants - first)]

@@ -149,9 +149,9 @@ PLANNERS: dict[str, Callable[[Prior, Architecture, int, Generator, str | None], 
 """What ``Prior.planner`` may be."""
 
 
-def _parents(topology: str, number: int, depth: int, rng: Generator) -> list[int]:
-    """A tree of this many models, the root first."""
-    middle = int(rng.integers(1, max(2, number // 2))) if topology == "levels" else None
+def _parents(topology: str, number: int, depth: int, least: int, rng: Generator) -> list[int]:
+    """A tree of this many models, the root first, with this many middles at least where it has two levels."""
+    middle = int(rng.integers(least, max(least + 1, number // 2))) if topology == "levels" else None
     depth = number if topology == "chain" else depth
     return [-1, *draw_parents(topology, number - 1, rng, depth=depth, middle=middle)]
 
@@ -161,12 +161,14 @@ def _fine_tunes(
 ) -> tuple[list[int], list[Training]]:
     own = prior.fine_tunes
     shape = topology if topology in TOPOLOGIES else draw(rng, own.shapes)
-    parents = _parents(shape, size, own.most_generations, rng)
+    parents = _parents(shape, size, own.most_generations, own.least_middles, rng)
     longer = own.longer if topology == "long" else 1
     root = _root(prior.root, prior.tasks, rng)
     trainings = [replace(root, steps=longer * root.steps)]
     shared = _child(prior, layers, head, rng)
     alike, pool = draw(rng, own.alike), rng.integers(prior.tasks, size=draw(rng, own.tasks))
+    if own.tasks_of_root and rng.random() < own.tasks_of_root:
+        pool = np.array([root.task])
     for parent in parents[1:]:
         child = _child(prior, layers, head, rng)
         if alike != "none":

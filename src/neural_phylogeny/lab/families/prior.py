@@ -157,7 +157,10 @@ class ChildTraining:
 
 @dataclass(frozen=True)
 class FineTunes:
-    """Families of fine-tunes: shapes of trees, what siblings have alike, tasks, long and decayed trainings."""
+    """Families of fine-tunes: shapes of trees, what siblings have alike, tasks, long and decayed trainings.
+
+    ``least_middles`` is of trees of two levels; ``tasks_of_root`` the share of families that go on with the root's.
+    """
 
     shapes: dict[str, float]
     most_generations: int
@@ -166,6 +169,8 @@ class FineTunes:
     rate_of_root: Span
     decayed: Span
     longer: int
+    least_middles: int = 1
+    tasks_of_root: float = 0.0
 
 
 @dataclass(frozen=True)
