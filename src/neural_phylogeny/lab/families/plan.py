@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from neural_phylogeny.lab.families.architectures import Architecture
+from neural_phylogeny.lab.families.architectures import Architecture, NetworkShape
 from neural_phylogeny.lab.families.prior import ChildTraining, Prior, RootTraining, Span, between, draw
 from neural_phylogeny.lab.topologies import TOPOLOGIES, draw_parents
 
@@ -24,11 +24,17 @@ class Training:
     Attributes
     ----------
     task : number of the batch's task
-    rate, last_rate : learning rate at the first and after the last step, linear between
+    optimiser : a key of ``optimisers.OPTIMISERS``
+    rate, last_rate : learning rate at the first and after the last step
     shots : examples of each class; 0 for all
     frozen : this many layers from the input stay as they are
     prune : share of each matrix set to zero before training, and kept there; also by the descendants
     resumes : whether the optimiser goes on with the parent's state
+    schedule : how the rate gets from the first to the last, a key of ``stack.SCHEDULES``
+    warm_up : share of the steps in which the rate rises from nothing
+    clip : largest norm of a gradient, 0 for any
+    exempt : whether vectors do not decay
+    classes : the first outputs that the head has, 0 for all
     """
 
     task: int
@@ -44,6 +50,11 @@ class Training:
     prune: float
     resumes: bool
     seed: int
+    schedule: str = "linear"
+    warm_up: float = 0.0
+    clip: float = 0.0
+    exempt: bool = False
+    classes: int = 0
 
 
 @dataclass(frozen=True)
@@ -58,7 +69,7 @@ class FamilyPlan:
     head : ``kept``, ``new`` (re-initialised by some child) or ``left out`` of the comparison
     """
 
-    architecture: Architecture
+    architecture: NetworkShape
     topology: str
     scheme: str
     gain: float
@@ -154,6 +165,11 @@ def _parents(topology: str, number: int, depth: int, least: int, rng: Generator)
     middle = int(rng.integers(least, max(least + 1, number // 2))) if topology == "levels" else None
     depth = number if topology == "chain" else depth
     return [-1, *draw_parents(topology, number - 1, rng, depth=depth, middle=middle)]
+
+
+def draw_parents_of(topology: str, number: int, rng: Generator) -> list[int]:
+    """A tree of this many models of which none of two levels has a lone middle."""
+    return _parents(topology, number, 6, 2, rng)
 
 
 def _fine_tunes(

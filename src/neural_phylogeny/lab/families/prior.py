@@ -16,6 +16,7 @@ from typing import Any, TypeVar
 import numpy as np
 
 from neural_phylogeny.errors import SavedFileError
+from neural_phylogeny.lab.families.varied_prior import Varied
 from neural_phylogeny.lab.toml_records import described, named, record
 
 FOLDER = Path(__file__).parent / "priors"
@@ -276,6 +277,7 @@ class Prior:
     missing: Missing
     pictures: PictureViews
     strangers: StrangersShape | None = None
+    varied: Varied | None = None
 
 
 def known_priors() -> list[str]:
