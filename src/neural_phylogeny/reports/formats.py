@@ -75,7 +75,7 @@ _ROWS = (
         name="graphml",
         suffixes=(".graphml",),
         writer="exports.graphs:to_graphml",
-        holds="All parents and missing ancestors. An undetermined pair is two edges of kind related. Lost: evidence.",
+        holds="All parents and missing ancestors; an undetermined pair is two edges, related. Lost: evidence.",
     ),
     Format(
         name="node-link",
@@ -94,7 +94,7 @@ _ROWS = (
         name="mermaid",
         suffixes=(".mmd", ".mermaid"),
         writer="exports.mermaid:to_mermaid",
-        holds="A drawing for Markdown pages: all parents, missing ancestors, undetermined pairs dotted. Lost: evidence.",
+        holds="A drawing for Markdown: all parents, missing ancestors, undetermined pairs dotted. Lost: evidence.",
     ),
     Format(
         name="jsonl",
@@ -106,8 +106,8 @@ _ROWS = (
         name="csv",
         suffixes=(".csv",),
         writer="exports.tables:edges_csv",
-        holds="Edges, a row each: a second parent is a second row, a missing ancestor a parent. Lost: undetermined "
-        "pairs, evidence. Cells that a spreadsheet would run begin with an apostrophe.",
+        holds="Edges, a row each: a second parent is a second row, a missing ancestor a parent. Lost: "
+        "undetermined pairs, evidence. Cells that a spreadsheet would run begin with an apostrophe.",
     ),
     Format(
         name="csv-pairs",

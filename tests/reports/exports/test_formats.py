@@ -6,6 +6,7 @@ import shutil
 import subprocess
 from dataclasses import replace
 from io import StringIO
+from itertools import pairwise
 
 import pytest
 from tests.reports.exports.readers import IN_OTHER_TESTS, READERS, biopython
@@ -34,7 +35,7 @@ def family(names=HOSTILE) -> Phylogeny:
     """A chain of models with these names, a missing ancestor above, a merge and a related pair."""
     models = tuple(ModelRecord(name=name, path="", format="npz", parameters=10, family=0) for name in names)
     numbers = {"p_parent": 0.9, "p_direction": 0.95, "p_value": 1e-20, "similarity": 0.75, "coverage": 1.0}
-    edges = [Edge(parent=a, child=b, kind="finetune", **numbers) for a, b in zip(names[:-1], names[1:], strict=True)]
+    edges = [Edge(parent=a, child=b, kind="finetune", **numbers) for a, b in pairwise(names)]
     return Phylogeny(models=models, edges=tuple(edges))
 
 
@@ -90,7 +91,8 @@ def test_second_parents_missing_ancestors_and_pairs():
     full, names = expected(phylogeny, "dot")
     second, weak, of_missing = ("b", "c"), ("c", "d"), ("lost", "a")
     lost = {
-        **dict.fromkeys(("newick", "nexus"), {second}),
+        "newick": {second},
+        "nexus": {second},
         "spdx": {weak},
         "card": {weak, of_missing},
     }

@@ -47,7 +47,7 @@ def card_edges(phylogeny: Phylogeny) -> dict[str, list[Edge]]:
 
 
 def card_fields(edges: list[Edge]) -> dict[str, list[str]]:
-    """The lines of each field of a card by its key: what the parents of one model are, and the relation if it has a word.
+    """The lines of each field of a card by its key: the parents of one model, and the relation if it has a word.
 
     Examples
     --------
