@@ -62,8 +62,8 @@ _ROWS = (
         name="newick",
         suffixes=(".nwk", ".newick", ".tree"),
         writer="newick:to_newick",
-        holds="A tree per family. Lost: second parents and confidences. Missing ancestors are inner nodes; undetermined "
-        "relatives meet in an unnamed root.",
+        holds="A tree per family. Lost: second parents and confidences. Missing ancestors are inner nodes; "
+        "relatives without a direction meet in an unnamed root.",
     ),
     Format(
         name="nexus",
@@ -87,8 +87,7 @@ _ROWS = (
         name="dot",
         suffixes=(".dot", ".gv"),
         writer="exports.dot:to_dot",
-        holds="A drawing for Graphviz: all parents; missing ancestors dashed, undetermined pairs dashed without arrows. "
-        "Lost: evidence.",
+        holds="A drawing for Graphviz: all parents; missing ancestors and undetermined pairs dashed. Lost: evidence.",
     ),
     Format(
         name="mermaid",
