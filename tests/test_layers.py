@@ -13,7 +13,7 @@ PACKAGE = "neural_phylogeny"
 BASE = ("errors", "wording", "inputs", "records", "json_fields", "atomic_files", "file_hashes", "graphs")
 """What every room may import; each knows only those named before it."""
 
-ROOMS = ("formats", "sources", "tensors", "statistics", "relations", "detector", "trees", "reconstruction")
+ROOMS = ("formats", "sources", "tensors", "statistics", "relations", "detector", "trees", "reconstruction", "claims")
 """In the order in which data crosses them: a room knows itself, the base and the rooms before it."""
 
 SIDE = ("reports", "evaluation", "demo")

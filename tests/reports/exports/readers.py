@@ -7,6 +7,7 @@ import re
 import warnings
 from collections.abc import Callable
 from io import StringIO
+from typing import Any
 
 import dendropy
 import networkx as nx
@@ -41,7 +42,8 @@ def _of_trees(trees) -> Read:
 def biopython(text: str, form: str) -> Read:
     edges: set[tuple[str, str]] = set()
     names: set[str] = set()
-    for tree in Phylo.parse(StringIO(text), form):
+    trees: Any = Phylo
+    for tree in trees.parse(StringIO(text), form):
         for clade in tree.find_clades():
             name = _without_quotes(clade.name)
             names |= {name} - {""}
@@ -70,7 +72,8 @@ def _of_graph(graph) -> Read:
 def dot(text: str) -> Read:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", DeprecationWarning)  # pydot calls its parser by old names
-        (graph,) = pydot.graph_from_dot_data(text)
+        graphs: Any = pydot.graph_from_dot_data(text)
+    (graph,) = graphs
     labels = {node.get_name(): _unquoted(node.get_label()) for node in graph.get_nodes() if node.get_label()}
     edges = {
         (labels[edge.get_source()], labels[edge.get_destination()])
@@ -130,9 +133,9 @@ def models_parquet(data: bytes) -> Read:
     return set(), {row["name"] for row in _rows(data)}
 
 
-def _rows(data: bytes) -> list[dict]:
+def _rows(data: bytes) -> list[dict[str, Any]]:
     parquet = pytest.importorskip("pyarrow.parquet", reason="pyarrow is not installed: no Parquet")
-    rows: list[dict] = parquet.read_table(io.BytesIO(data)).to_pylist()
+    rows: list[dict[str, Any]] = parquet.read_table(io.BytesIO(data)).to_pylist()
     return rows
 
 
@@ -146,7 +149,7 @@ def cyclonedx(text: str) -> Read:
 
 
 def spdx(text: str) -> Read:
-    objects = spdx_model.SHACLObjectSet()
+    objects: Any = spdx_model.SHACLObjectSet()
     spdx_model.JSONLDDeserializer().read(io.BytesIO(text.encode()), objects)
     assert not objects.missing_ids
     found = [one for one in objects.foreach_type(spdx_model.Relationship) if _is(one.relationshipType, "descendantOf")]

@@ -7,6 +7,7 @@ import subprocess
 from dataclasses import replace
 from io import StringIO
 from itertools import pairwise
+from typing import Any
 
 import pytest
 from tests.reports.exports.readers import IN_OTHER_TESTS, READERS, biopython
@@ -34,7 +35,13 @@ HOSTILE = (
 def family(names=HOSTILE) -> Phylogeny:
     """A chain of models with these names, a missing ancestor above, a merge and a related pair."""
     models = tuple(ModelRecord(name=name, path="", format="npz", parameters=10, family=0) for name in names)
-    numbers = {"p_parent": 0.9, "p_direction": 0.95, "p_value": 1e-20, "similarity": 0.75, "coverage": 1.0}
+    numbers: dict[str, Any] = {
+        "p_parent": 0.9,
+        "p_direction": 0.95,
+        "p_value": 1e-20,
+        "similarity": 0.75,
+        "coverage": 1.0,
+    }
     edges = [Edge(parent=a, child=b, kind="finetune", **numbers) for a, b in pairwise(names)]
     return Phylogeny(models=models, edges=tuple(edges))
 
@@ -43,7 +50,8 @@ def expected(phylogeny: Phylogeny, name: str) -> tuple[set[tuple[str, str]], set
     """Names as the format shows them: escaped, but for JSON lines, which keep them as the result file does."""
     shown = str if name == "jsonl" else safe
     edges = {(shown(edge.parent), shown(edge.child)) for edge in phylogeny.edges}
-    return edges, {shown(one.name) for one in (*phylogeny.models, *phylogeny.missing)}
+    names = [*(model.name for model in phylogeny.models), *(ancestor.name for ancestor in phylogeny.missing)]
+    return edges, {shown(name) for name in names}
 
 
 def test_every_format_is_read_back():
@@ -67,8 +75,7 @@ def test_hostile_names_are_escaped_and_read_back(name):
 @pytest.mark.parametrize("name", ["newick", "nexus"])
 def test_biopython_reads_the_trees_too(name):
     plain = family(("base", "child 1", "it's", "b-2.pt"))
-    text = FORMATS[name].write(plain)
-    edges, names = biopython(text, name)
+    edges, names = biopython(str(FORMATS[name].write(plain)), name)
     assert edges == expected(plain, name)[0]
     assert len(names) == 4
 
@@ -102,10 +109,10 @@ def test_second_parents_missing_ancestors_and_pairs():
             edges -= {("a", "b")}  # a copy hangs below the model that stands for it
         assert edges in (full - lost.get(name, set()), set()), name
         assert found in (names, names - {"lost"}, set()), name
-    assert "-.-|" in FORMATS["mermaid"].write(phylogeny)
+    assert "-.-|" in str(FORMATS["mermaid"].write(phylogeny))
     properties = json.loads(FORMATS["cyclonedx"].write(phylogeny))["components"][3]["properties"]
     assert {"name": "nphylo:common initialisation", "value": "model-4"} in properties
-    assert FORMATS["card"].write(phylogeny).count("base_model_relation: merge") == 1
+    assert str(FORMATS["card"].write(phylogeny)).count("base_model_relation: merge") == 1
     (pair,) = csv.DictReader(StringIO(str(FORMATS["csv-pairs"].write(phylogeny))))
     assert (pair["a"], pair["b"], pair["p_value"], pair["similarity"]) == ("d", "e", "1e-09", "")
     assert FORMATS["parquet-pairs"].write(phylogeny)[:4] == b"PAR1"

@@ -56,7 +56,7 @@ def _component(model: ModelRecord, names: dict[str, str], ref: str, links: Prope
         "path": safe(model.path),
         "remark": safe(model.remark),
     }
-    found = {"type": "machine-learning-model", "bom-ref": ref, "name": names[model.name]}
+    found: dict[str, Any] = {"type": "machine-learning-model", "bom-ref": ref, "name": names[model.name]}
     hashes = sha256_of(model.path)
     if "" in hashes:
         found |= {"hashes": [_hash(hashes[""])]}
