@@ -3,9 +3,9 @@
 import numpy as np
 import pytest
 from safetensors.numpy import save_file
+from tests.formats.gguf.conftest import gguf_bytes, interleaved, plain, q4_0, q8_0
 
 from neural_phylogeny import compare, reconstruct
-from tests.formats.gguf.conftest import gguf_bytes, interleaved, plain, q4_0, q8_0
 
 WIDTH, HEADS, HIDDEN, LAYERS, VOCABULARY = 64, 4, 96, 2, 80
 METADATA = {"general.architecture": "llama", "llama.attention.head_count": HEADS}

@@ -32,7 +32,9 @@ def test_sizes_of_blocks_are_those_of_the_package():
 
 
 def test_eight_bits_with_a_scale_in_single_precision():
-    block = np.concatenate([np.array([0.5], "<f4").view(np.uint8), np.arange(256, dtype=np.uint8), np.zeros(32, np.uint8)])
+    block = np.concatenate(
+        [np.array([0.5], "<f4").view(np.uint8), np.arange(256, dtype=np.uint8), np.zeros(32, np.uint8)]
+    )
     np.testing.assert_array_equal(
         decode("Q8_K", block[None]), 0.5 * np.arange(256, dtype=np.uint8).view(np.int8)[None].astype(np.float32)
     )

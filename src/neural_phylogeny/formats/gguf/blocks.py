@@ -18,9 +18,7 @@ from neural_phylogeny.errors import MissingExtraError
 Bytes = NDArray[np.uint8]
 Floats = NDArray[np.float32]
 
-NONLINEAR = np.array(
-    [-127, -104, -83, -65, -49, -35, -22, -10, 1, 13, 25, 38, 53, 69, 89, 113], dtype=np.float32
-)
+NONLINEAR = np.array([-127, -104, -83, -65, -49, -35, -22, -10, 1, 13, 25, 38, 53, 69, 89, 113], dtype=np.float32)
 """The levels of IQ4_NL and IQ4_XS."""
 
 HALVES = np.array([0, 1, 2, 3, 4, 6, 8, 12, 0, -1, -2, -3, -4, -6, -8, -12], dtype=np.float32)

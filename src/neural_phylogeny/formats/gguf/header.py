@@ -231,8 +231,6 @@ def _proven(records: list[Entry], start: int, alignment: int, file: SpanFile) ->
             raise damaged(file, "the tensor leaves a gap before it", record.name)
         end = record.offset + record.nbytes
         if start + end > file.file_size:
-            raise damaged(
-                file, f"its values end at byte {start + end:,} of a file of {file.file_size:,}", record.name
-            )
+            raise damaged(file, f"its values end at byte {start + end:,} of a file of {file.file_size:,}", record.name)
         placed[record.name] = Entry(record.name, record.shape, record.kind, start + record.offset)
     return tuple(placed[record.name] for record in records)

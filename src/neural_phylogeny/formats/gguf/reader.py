@@ -111,9 +111,7 @@ class GgufFile(SpanFile):
         else:
             self._stored[name] = stored
 
-    def _heads(
-        self, header: Header, architecture: Architecture, places: Mapping[str, Place | None]
-    ) -> dict[str, int]:
+    def _heads(self, header: Header, architecture: Architecture, places: Mapping[str, Place | None]) -> dict[str, int]:
         """Rows of a head, by the file's name of each matrix whose rows are interleaved."""
         counts = _head_counts(self.metadata)
         if architecture.permuted is False or counts is None:
