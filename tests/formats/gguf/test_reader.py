@@ -113,7 +113,7 @@ def test_a_stack_of_experts_is_a_matrix_for_each(write, rng):
 def test_tensors_without_a_name_in_the_table_keep_theirs(write):
     tensors = {
         "rope_freqs.weight": plain(np.ones(4, np.float32)),
-        "x": plain(np.float32(2).reshape(())),
+        "x": plain(np.full((), 2, np.float32)),
         "e": plain(np.ones((0, 3), np.float32)),
     }
     found = read(write(tensors, LLAMA))
