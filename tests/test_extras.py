@@ -25,6 +25,7 @@ EXTRAS = PROJECT["optional-dependencies"]
 DATA = ROOT / "benchmarks" / "data"
 
 OWNERS = {
+    "gguf": ("formats/gguf/",),
     "keras": ("formats/hdf5.py",),
     "onnx": ("formats/onnx/",),
     "cluster": ("trees/baselines/",),
