@@ -28,7 +28,7 @@ BOUNDARY = re.compile(
 
 PIECES = st.sampled_from(
     "_ - : x 7 pe pos enc emb position al table freqs freq _cis rope rotary cos_cached mel_ fbank filter bank stft dct "
-    "window anchor anchors anchor_grid embed embedding embeddings wte lm_head classifier head logits score out put".split()
+    "window anchor anchors grid embed embedding embeddings wte lm_head classifier head logits score out put".split()
 )
 WORDS = st.lists(PIECES, max_size=8).map("".join)
 
