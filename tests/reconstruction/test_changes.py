@@ -48,7 +48,7 @@ def test_the_similarities_are_those_of_the_claims_and_survive_the_file(family):
         ("w", "w", "w"),
     ],
 )
-def test_layers_are_modules_or_blocks(monkeypatch, name, module, block):
+def test_layers_are_modules_or_blocks(name, module, block):
     assert changes._layers([name]) == {name: module}
     many = [name, *(f"x.0.{k}.weight" for k in range(changes.MOST_LAYERS))]
     assert changes._layers(many)[name] == block

@@ -1,4 +1,4 @@
-"""SHA-256 of the files of models, as ``sha256sum`` prints it, so that anyone can check which files a result is about."""
+"""SHA-256 of the files of models, as ``sha256sum`` prints it: anyone can check which files a result is about."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ TEXT_OF_SEVERAL = "{digest}  {name}\n"
 def file_hashes(refs: Sequence[ModelRef], threads: int | None = None) -> tuple[str, ...]:
     """The SHA-256 of each model's file, 64 hexadecimal digits; reads all bytes once.
 
-    Of a model in several files it is that of the lines ``sha256sum`` prints for their base names, in the order of these.
+    Of a model in several files: that of the lines ``sha256sum`` prints for their base names, in the order of these.
     Empty for a model in memory and where a file is gone.
     """
     paths = list(dict.fromkeys(part.file for ref in refs for part in ref.parts))
