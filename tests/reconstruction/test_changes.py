@@ -35,6 +35,7 @@ def test_the_similarities_are_those_of_the_claims_and_survive_the_file(family):
     assert set(table.models) == set(family)
     for edge in answer.edges:
         a, b = table.models.index(edge.parent), table.models.index(edge.child)
+        assert edge.similarity is not None
         assert table.of(a, b) == table.of(b, a) == round(edge.similarity, 3)
     assert from_json(to_json(answer)) == answer
 

@@ -3,6 +3,7 @@
 import hashlib
 import shutil
 import subprocess
+from typing import Any
 
 import numpy as np
 import pytest
@@ -34,7 +35,7 @@ def test_several_files_have_the_hash_of_what_sha256sum_prints(tmp_path):
 
 def test_a_result_has_hashes_when_asked(rng):
     path = demo.folder() / "heron.safetensors"
-    models = {"heron": path, "in memory": {"w": rng.uniform(-1, 1, (32, 32)).astype(np.float32)}}
+    models: dict[str, Any] = {"heron": path, "in memory": {"w": rng.uniform(-1, 1, (32, 32)).astype(np.float32)}}
     assert [model.sha256 for model in reconstruct(models).models] == ["", ""]
     expected = hashlib.sha256(path.read_bytes()).hexdigest()
     assert [model.sha256 for model in reconstruct(models, hashes=True).models] == [expected, ""]
