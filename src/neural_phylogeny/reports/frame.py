@@ -26,8 +26,8 @@ WHOLE = {"family": "Int64", "parameters": "int64", "is_weak": "bool"}
 def to_frame(phylogeny: Phylogeny, of: Table = "edges") -> pd.DataFrame:
     """A table of a result as a data frame: one row an edge, a related pair or a model.
 
-    Columns are the fields of ``Edge``, ``RelatedPair`` or ``ModelRecord`` without evidence and layers, and ``copy_of``; what
-    is not known is NaN or NA. Linear in the size of the result.
+    Columns are the fields of ``Edge``, ``RelatedPair`` or ``ModelRecord`` without evidence and layers, and ``copy_of``;
+    what is not known is NaN or NA. Linear in the size of the result.
 
     Raises
     ------
