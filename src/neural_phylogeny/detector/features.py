@@ -13,9 +13,8 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from neural_phylogeny.detector import matrix_features, space_features
+from neural_phylogeny.detector import matrix_features, row_features, space_features
 from neural_phylogeny.detector import pair_features as of_pairs
-from neural_phylogeny.detector import row_features
 from neural_phylogeny.detector.feature_table import AnySection, Features, Section
 from neural_phylogeny.detector.measurements import Measurements
 

@@ -212,7 +212,9 @@ def _tokens(config: DetectorConfig, weights: Weights, inputs: Inputs) -> Array:
     step = max(1, CHUNK // (n * config.n_features))
     for start in range(0, n, step):
         rows = slice(start, start + step)
-        x = np.clip((inputs.pairs[rows, :, : config.n_features] - weights["mean"]) / weights["deviation"], -CUT, CUT).astype(np.float32)
+        x = np.clip(
+            (inputs.pairs[rows, :, : config.n_features] - weights["mean"]) / weights["deviation"], -CUT, CUT
+        ).astype(np.float32)
         z[rows] = _linear(weights, "token", np.maximum(_linear(weights, "encoder", x), 0.0))
     return z
 

@@ -30,7 +30,7 @@ def _flat(array: Array) -> Array:
 
 @dataclass(frozen=True)
 class _Rows:
-    """The numbers of ``statistics.rows`` in the retained matrices, ``(k, n, n)``; nothing where they were not measured."""
+    """The numbers of ``statistics.rows`` in the retained matrices, ``(k, n, n)``; none where not measured."""
 
     n: int
     numbers: dict[str, Array]

@@ -25,7 +25,7 @@ SHORTEST, FEWEST = 16, 12
 """Values of a row, and rows of a matrix, below which they say nothing."""
 
 RELATIVE, FLOOR, SURELY = 0.05, 4e-8, 0.05
-"""A row is a multiple of itself where p is below ``RELATIVE |l| + FLOOR`` and below ``SURELY``: rounding leaves so much."""
+"""A row is a multiple where p is below ``RELATIVE |l| + FLOOR`` and below ``SURELY``: rounding leaves so much."""
 
 LEAST, MOST, NEAR, ROUNDING = 2e-7, 0.3, 0.03, 6e-8
 """Growth of a row that only decayed lies between these magnitudes; rows agree within ``NEAR`` of their median."""
@@ -49,17 +49,17 @@ PAIRS_AT_ONCE = 1 << 8
 
 
 class Rows(Statistic):
-    """What rows and columns of a matrix tell of each pair of models, ``(n_members, n_members, 2)``: of rows, of columns.
+    """What rows and columns of a matrix tell of each pair of models: ``(n_members, n_members, 2)``, of rows, of columns.
 
-    Positive where the first model looks like the other's parent: ``grow``, the correlation of p squared and growth times
-    the root of the number of rows; ``indep``, by how much more the slope of a row of the first on the second depends on
-    p squared, by rank, than that of the second on the first. ``step (n_members, n_members)`` is the growth along the
-    strong directions of the step between the two beyond the growth along all of it. NaN where undefined.
+    Positive where the first model looks like the other's parent: ``grow``, the correlation of p squared and growth
+    times the root of the number of rows; ``indep``, by how much more the slope of a row of the first on the second
+    depends on p squared, by rank, than that of the second on the first. ``step (n_members, n_members)`` is the growth
+    along the strong directions of the step between the two beyond the growth along all of it. NaN where undefined.
 
     Of rows that only shrank: ``multiples``, their number, 0 where all rows of a matrix are multiples (that was
-    rescaled); ``factor``, the median of their growth; ``agree``, how many lie near it. ``still``: rows equal to the last
-    bit in a matrix that changed. ``shrunk[i, j]``: rows of two models on one grid of 7 or 10 mantissa bits that are a
-    multiple up to one step, at least ``CHANGED`` values of which differ, all of j's nearer to zero.
+    rescaled); ``factor``, the median of their growth; ``agree``, how many lie near it. ``still``: rows equal to the
+    last bit in a matrix that changed. ``shrunk[i, j]``: rows of two models on one grid of 7 or 10 mantissa bits that
+    are a multiple up to one step, at least ``CHANGED`` values of which differ, all of j's nearer to zero.
 
     At most ``plan.rows`` rows and as many columns of ``plan.row_values`` values each, the same in all models. NaN or 0
     for a model with values that are not finite. Cost: two milliseconds a matrix for 8 models, whatever its size.
@@ -98,7 +98,7 @@ def _within(sample: UnitSample, block: Block, values: NDArray[np.float32]) -> ND
 
 def of_rows(rows: NDArray[np.float32]) -> Arrays:
     """All results for rows ``(n, n_rows, n_values)``, ``(n, n)`` each; see ``Rows``. O(n^2) a row."""
-    n, n_rows, n_values = rows.shape
+    n, _, n_values = rows.shape
     result: Arrays = {key: np.full((n, n), np.nan, dtype=np.float32) for key in ("grow", "indep")}
     result |= {key: np.zeros((n, n), dtype=np.int16) for key in ("multiples", "agree", "still", "shrunk")}
     result["factor"] = np.zeros((n, n), dtype=np.float64)
@@ -189,9 +189,9 @@ def _correlation(x: Array, y: Array, known: NDArray[np.bool_]) -> Array:
 
 
 def _step(values: Array, i: NDArray[np.int64], j: NDArray[np.int64]) -> Array:
-    """Growth along strong directions of the step beyond that along all: D = b - a = U S V', t = diag(U'(a + b) V).
+    r"""Growth along strong directions of the step beyond that along all: D = b - a = U S V', t = diag(U'(a + b) V).
 
-    With weights S^4 for strong ones, :math:`\\sum t S^3 / \\sum S^4 - \\sum t S / \\sum S^2`, as traces; in [-1, 1].
+    With weights S^4 for strong ones, :math:`\sum t S^3 / \sum S^4 - \sum t S / \sum S^2`, as traces; in [-1, 1].
     """
     step, both = values[j] - values[i], values[j] + values[i]
     squared, along = np.matmul(step, step.swapaxes(1, 2)), np.matmul(both, step.swapaxes(1, 2))
