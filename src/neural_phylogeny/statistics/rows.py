@@ -49,7 +49,7 @@ PAIRS_AT_ONCE = 1 << 8
 
 
 class Rows(Statistic):
-    """What rows and columns of a matrix tell of each pair of models: ``(n_members, n_members, 2)``, of rows, of columns.
+    """What rows and columns of a matrix tell of each pair: ``(n_members, n_members, 2)``, of rows, of columns.
 
     Positive where the first model looks like the other's parent: ``grow``, the correlation of p squared and growth
     times the root of the number of rows; ``indep``, by how much more the slope of a row of the first on the second
