@@ -6,7 +6,7 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
-from typing import Self
+from typing import Any, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -195,7 +195,8 @@ class Measurements:
         pairs = {name: named[f"pairs.{name}"] for name in PAIRS}
         models = {name: named[f"models.{name}"] for name in MODELS}
         rows = {name: named[f"rows.{name}"] for name in ROWS if f"rows.{name}" in named}
-        return cls(pairs, models, rows=rows, **{name: named[name] for name in _PLAIN if name in named})
+        plain: dict[str, Any] = {name: named[name] for name in _PLAIN if name in named}
+        return cls(pairs, models, rows=rows, **plain)
 
 
 _PLAIN = ("sketches", "vectors", "sizes", "identical", "shared", "levels", "kinds")

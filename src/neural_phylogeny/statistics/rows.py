@@ -142,9 +142,9 @@ def _pairs(n: int) -> Iterator[tuple[NDArray[np.int64], NDArray[np.int64]]]:
 
 def _equal_rows(rows: NDArray[np.float32]) -> NDArray[np.bool_]:
     """Which rows that are not zero are equal to the last bit in two models: ``(n, n, n_rows)``."""
-    labels = np.array([[hash(row.tobytes()) for row in model] for model in rows])
-    zero = ~rows.any(axis=2)
-    found: NDArray[np.bool_] = (labels[:, None] == labels[None, :]) & ~zero[:, None]
+    labels: NDArray[np.int64] = np.array([[hash(row.tobytes()) for row in model] for model in rows], dtype=np.int64)
+    some = np.abs(rows).max(axis=2, initial=0.0) > 0
+    found: NDArray[np.bool_] = np.equal(labels[:, None], labels[None, :]) & some[:, None]
     return found
 
 
