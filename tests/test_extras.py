@@ -25,6 +25,7 @@ EXTRAS = PROJECT["optional-dependencies"]
 DATA = ROOT / "benchmarks" / "data"
 
 OWNERS = {
+    "gguf": ("formats/gguf/",),
     "keras": ("formats/hdf5.py",),
     "onnx": ("formats/onnx/",),
     "cluster": ("trees/baselines/",),
@@ -100,7 +101,7 @@ def imported(path: Path) -> set[str]:
 
 def test_all_is_every_extra_but_the_laboratory_and_the_laboratory_has_them_too():
     assert EXTRAS.keys() == {*OWNERS, "all"}
-    assert needed("all") == needed("keras") | needed("onnx") | needed("cluster") | needed("pandas")
+    assert needed("all") == needed("gguf") | needed("keras") | needed("onnx") | needed("cluster") | needed("pandas")
     assert needed("all") < needed("lab")
 
 

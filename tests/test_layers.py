@@ -39,6 +39,7 @@ OWNERS = {
     "safetensors": ("lab/",),
     "PIL": ("lab/",),
     "matplotlib": ("lab/",),
+    "gguf": ("formats/gguf/",),
     "h5py": ("formats/",),
     "onnx": ("formats/onnx/",),
     "sklearn": ("trees/baselines/", "lab/"),
