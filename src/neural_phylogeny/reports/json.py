@@ -23,6 +23,7 @@ from neural_phylogeny.records import (
     Evidence,
     ExplainedClaim,
     Explanation,
+    LayerChange,
     Measured,
     MissingAncestor,
     ModelRecord,
@@ -30,6 +31,7 @@ from neural_phylogeny.records import (
     Reasons,
     RelatedPair,
     SharedComponent,
+    SimilarityTable,
     TensorComparison,
     UndecidedGroup,
 )
@@ -39,7 +41,7 @@ FORMAT = "neural-phylogeny"
 VERSION = 2
 
 _RECORDS = (
-    *(Comparison, Edge, Evidence, ExplainedClaim, Explanation, MissingAncestor),
+    *(Comparison, Edge, Evidence, ExplainedClaim, Explanation, LayerChange, MissingAncestor, SimilarityTable),
     *(RelatedPair, ModelRecord, Phylogeny, Reasons, SharedComponent, Skipped, TensorComparison, UndecidedGroup),
 )
 
@@ -158,6 +160,7 @@ def _phylogeny(content: Fields) -> Phylogeny:
         ),
         components=tuple(_component(item) for item in root.objects("components", default=())),
         copies=root.groups("copies"),
+        similarities=tuple(_similarities(item) for item in root.objects("similarities", default=())),
         skipped=tuple(_skipped(item) for item in root.objects("skipped")),
         provenance=root.mapping("provenance"),
     )
@@ -174,6 +177,21 @@ def _model(item: Fields) -> ModelRecord:
         family=item.integer_or_null("family"),
         remark=item.text("remark", default=""),
         compared=item.share_or_null("compared"),
+        sha256=item.text("sha256", default=""),
+    )
+
+
+def _similarities(item: Fields) -> SimilarityTable:
+    models, cosines = item.texts("models"), item.numbers_or_null("cosines")
+    if len(cosines) != len(models) * (len(models) - 1) // 2:
+        raise SavedFileError(f"a damaged result file: {len(cosines)} similarities of {len(models)} models")
+    return SimilarityTable(models=models, cosines=cosines)
+
+
+def _layers(item: Fields) -> tuple[LayerChange, ...]:
+    return tuple(
+        LayerChange(layer=each.text("layer"), change=each.number("change"))
+        for each in item.objects("layers", default=())
     )
 
 
@@ -207,6 +225,7 @@ def _edge(item: Fields) -> Edge:
         support=item.share_or_null("support"),
         part=item.text("part", default=""),
         evidence=_evidence(item),
+        layers=_layers(item),
     )
 
 
@@ -217,7 +236,9 @@ def _pair(item: Fields) -> RelatedPair:
         p_value=item.share_or_null("p_value"),
         similarity=item.number_or_null("similarity"),
         coverage=item.number_or_null("coverage"),
+        part=item.text("part", default=""),
         evidence=_evidence(item),
+        layers=_layers(item),
     )
 
 
@@ -248,6 +269,7 @@ def _check_names(found: Phylogeny) -> None:
     used += [(f"undirected[{k}]", (pair.a, pair.b)) for k, pair in enumerate(found.undirected)]
     used += [(f"components[{k}]", (one.a, one.b)) for k, one in enumerate(found.components)]
     used += [(f"undecided[{k}]", group.models) for k, group in enumerate(found.undecided)]
+    used += [(f"similarities[{k}]", table.models) for k, table in enumerate(found.similarities)]
     used += [(f"copies[{k}]", group) for k, group in enumerate(found.copies)]
     for where, group in used:
         for name in group:
