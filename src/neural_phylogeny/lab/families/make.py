@@ -10,6 +10,7 @@ import numpy as np
 
 from neural_phylogeny.atomic_files import replacing
 from neural_phylogeny.errors import SavedFileError
+from neural_phylogeny.lab.families.apart import apart_family
 from neural_phylogeny.lab.families.architectures import Architecture, NetworkShape, draw_architecture
 from neural_phylogeny.lab.families.batches import KnownFamily, batch_path, write_batch
 from neural_phylogeny.lab.families.composed import Network, draw_network
@@ -52,6 +53,9 @@ def trained_families(
     kind, topology : str, optional
         Only this kind of architecture or topology; any by default.
     """
+    if prior.apart is not None:
+        numbers = range(number * prior.families, (number + 1) * prior.families)[:n_families]
+        return [apart_family(one, pictures, prior.apart) for one in numbers]
     rng = np.random.default_rng(number)
     planned = _planned if prior.varied is None else _planned_varied
     views, batch, plans = planned(prior, pictures, rng, n_families or prior.families, kind, topology)

@@ -16,6 +16,7 @@ from typing import Any, TypeVar
 import numpy as np
 
 from neural_phylogeny.errors import SavedFileError
+from neural_phylogeny.lab.families.apart_prior import Apart
 from neural_phylogeny.lab.families.varied_prior import Varied
 from neural_phylogeny.lab.toml_records import described, named, record
 
@@ -278,6 +279,7 @@ class Prior:
     pictures: PictureViews
     strangers: StrangersShape | None = None
     varied: Varied | None = None
+    apart: Apart | None = None
 
 
 def known_priors() -> list[str]:
