@@ -42,7 +42,7 @@ with 0 its angles drown the others'; with 1 a table of embeddings would be all. 
 
 
 MOST_COMMON = 0.5
-"""Matrices that all models have decide alone from this share of the weight of all matrices of the model that has most."""
+"""Matrices that all models have decide alone from this share of the weight of all of the model that has most."""
 
 
 @dataclass(frozen=True)
