@@ -42,7 +42,7 @@ def test_where_little_is_common_to_all_everything_counts(rng):
 
 def test_features_of_a_family_drawn_from_a_larger_one_mean_the_same(rng):
     shapes = {"0.weight": (160, 128), "1.weight": (144, 160), "2.weight": (128, 144)}
-    large = []
+    large: list[dict[str, np.ndarray]] = []
     for k in range(6):
         start = {name: rng.uniform(-1.0, 1.0, shape) for name, shape in shapes.items()} if not k else large[k // 2]
         large.append({name: w + 0.3 * rng.normal(size=w.shape) * (1.0 + np.abs(w)) for name, w in start.items()})
