@@ -27,6 +27,7 @@ from neural_phylogeny.statistics.moments import Moments
 from neural_phylogeny.statistics.plan import SamplingPlan
 from neural_phylogeny.statistics.products import Equality, Gram
 from neural_phylogeny.statistics.results import Statistics
+from neural_phylogeny.statistics.rows import Rows
 from neural_phylogeny.statistics.sampling import Part, part_of, shares
 from neural_phylogeny.statistics.sketch import Sketch
 from neural_phylogeny.statistics.tables import computed_tables
@@ -41,7 +42,7 @@ AHEAD = 4
 
 def standard_statistics(seed: int = 0) -> tuple[Statistic, ...]:
     """What is measured unless the caller registers something else."""
-    kinds = (Gram, Equality, Moments, UnitMatching, Cross, Sketch)
+    kinds = (Gram, Equality, Moments, UnitMatching, Rows, Cross, Sketch)
     return tuple(kind(SamplingPlan(seed)) for kind in kinds)
 
 
