@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 import torch
@@ -41,7 +42,7 @@ class Perceptron(nn.Module):
         super().__init__()
         widths = [SIDE * SIDE, *(int(rng.choice([40, 56, 72, 100])) for _ in range(int(rng.integers(2, 4))))]
         layers: list[nn.Module] = [nn.Flatten()]
-        for a, b in zip(widths, widths[1:], strict=False):
+        for a, b in pairwise(widths):
             layers += [nn.Linear(a, b), nn.LayerNorm(b), nn.GELU()]
         self.body, self.head = nn.Sequential(*layers), nn.Linear(widths[-1], classes)
 

@@ -12,7 +12,7 @@ from neural_phylogeny.lab.families import parts
 from neural_phylogeny.lab.families.architectures import TensorSpec
 from neural_phylogeny.lab.families.parts import Part
 from neural_phylogeny.lab.families.prior import between, draw
-from neural_phylogeny.lab.families.varied_prior import Inputs, Networks
+from neural_phylogeny.lab.families.varied_prior import Inputs, Networks, Shape
 
 Generator = np.random.Generator
 
@@ -32,7 +32,7 @@ class Network:
     """
 
     kind: str
-    inputs: Inputs
+    inputs: Shape
     classes: int
     activation: str
     described: str
@@ -62,7 +62,7 @@ class _Drawn:
 
     rng: Generator
     own: Networks
-    inputs: Inputs
+    inputs: Shape
     width: int
     depth: int
     activation: str
@@ -113,12 +113,12 @@ def _drawn(rng: Generator, own: Networks, kind: str) -> Network:
     return Network(kind, inputs, classes, drawn.activation, words, whole)
 
 
-def _shaped(rng: Generator, inputs: Inputs) -> Inputs:
+def _shaped(rng: Generator, inputs: Inputs) -> Shape:
     """With one value of every list, and none of 0."""
     shape: list[int] = []
     for one in inputs.shape:
         shape.append((one if isinstance(one, int) else draw(rng, one)) or shape[-1])
-    return Inputs(inputs.what, tuple(shape))
+    return Shape(inputs.what, tuple(shape))
 
 
 def _as_images(shape: tuple[int, ...]) -> Part:
@@ -140,9 +140,7 @@ def _convolutional(drawn: _Drawn, *, residual: bool, depthwise: bool) -> Body:
         name = f"blocks.{k}"
         block = []
         if depthwise:
-            block.append(
-                parts.convolution(f"{name}.dw", width, width, layer, size=size, depthwise=True, bias=bias)
-            )
+            block.append(parts.convolution(f"{name}.dw", width, width, layer, size=size, depthwise=True, bias=bias))
             block.append(drawn.normed(f"{name}.norm", width, layer, images=True))
             one = (1,) * len(size)
             inner = draw(drawn.rng, drawn.own.multiples) * width
@@ -169,7 +167,7 @@ def _convolutional(drawn: _Drawn, *, residual: bool, depthwise: bool) -> Body:
     return [*body, parts.mean_of_images(width)], width
 
 
-def _places(drawn: _Drawn, inputs: Inputs) -> Body:
+def _places(drawn: _Drawn, inputs: Shape) -> Body:
     """Sequences of vectors: tokens from a table, patches of an image, samples of a signal."""
     if inputs.what == "tokens":
         rows, _ = inputs.shape
@@ -188,7 +186,7 @@ def _places(drawn: _Drawn, inputs: Inputs) -> Body:
     return [parts.plain(lambda x: x.view(*x.shape[:2], channels, places).transpose(2, 3))], channels
 
 
-def _number_of_places(inputs: Inputs) -> int:
+def _number_of_places(inputs: Shape) -> int:
     if len(inputs.shape) == 3:
         _, height, width = inputs.shape
         side = next(side for side in (4, 5, 7, 3, 2) if height % side == 0 and width % side == 0)

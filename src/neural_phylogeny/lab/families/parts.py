@@ -1,7 +1,7 @@
 """Parts that networks are composed of, run on stacks: every tensor has the networks as its first dimension.
 
 Sequences are (networks, batch, places, width), vectors (networks, batch, width), images (batch, networks * channels,
-height, width), so that one call convolves those of all networks. Names and shapes are those of the framework's own layers.
+height, width), so that one call convolves those of all networks. Names and shapes are those of the framework's layers.
 """
 
 from __future__ import annotations
@@ -136,12 +136,15 @@ def norm(kind: str, name: str, width: int, layer: int, *, images: bool) -> Part:
         wide = {part: p[f"{name}.{part}"].view(m, *[1] * (x.ndim - 2), width) for part in roles}
         if kind == "batch":
             flat = x.transpose(0, 1).reshape(-1, m, width) if x.ndim == 3 else x.flatten(1, 2).transpose(0, 1)
-            y = _batch(p, name, flat.reshape(len(flat), m * width), seen, *(p[f"{name}.{k}"].reshape(-1) for k in roles))
+            y = _batch(
+                p, name, flat.reshape(len(flat), m * width), seen, *(p[f"{name}.{k}"].reshape(-1) for k in roles)
+            )
             return y.view(len(flat), m, width).transpose(0, 1).reshape(x.shape)
         if kind == "rms":
             return x * torch.rsqrt(x.square().mean(-1, keepdim=True) + EPSILON) * wide["weight"]
         if kind == "group":
-            y = functional.layer_norm(x.unflatten(-1, (groups, -1)), (width // groups,), eps=EPSILON).flatten(-2)
+            parted = x.reshape(*x.shape[:-1], groups, width // groups)
+            y = functional.layer_norm(parted, (width // groups,), eps=EPSILON).flatten(-2)
         else:
             y = functional.layer_norm(x, (width,), eps=EPSILON)
         return torch.addcmul(wide["bias"], y, wide["weight"])
@@ -149,9 +152,7 @@ def norm(kind: str, name: str, width: int, layer: int, *, images: bool) -> Part:
     return Part(specs, of_images if images else of_rows)
 
 
-def _batch(
-    p: Tensors, name: str, x: Tensor, seen: Seen, weight: Tensor, shift: Tensor, *running: Tensor
-) -> Tensor:
+def _batch(p: Tensors, name: str, x: Tensor, seen: Seen, weight: Tensor, shift: Tensor, *running: Tensor) -> Tensor:
     """On (batch, networks * width, ...)."""
     if seen is None:
         mean, variance = (p[f"{name}.{what}"].reshape(-1) for what in ("running_mean", "running_var"))
@@ -194,7 +195,7 @@ def embedding(name: str, rows: int, width: int, layer: int) -> Part:
     spec = TensorSpec(f"{name}.weight", (rows, width), "embedding", width, layer)
 
     def run(p: Tensors, x: Tensor, seen: Seen) -> Tensor:
-        m, b, places = x.shape
+        m = len(x)
         first = (torch.arange(m) * rows).view(m, 1, 1)
         return functional.embedding(x.long() + first, p[spec.name].reshape(m * rows, width))
 

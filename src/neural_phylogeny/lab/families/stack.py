@@ -91,9 +91,19 @@ class Stack:
                 gradient *= (clip / gradient.norm(dim=1, keepdim=True).clamp_min(1e-12)).clamp_max(1.0)
             for name, part in _groups(states):
                 own = None if mask is None else mask[part]
-                remembered = first[part], second[part], moved[t, part]
-                parameters = rates[t, part], decay[part], own, self.layout
-                OPTIMISERS[name](Part(learnt[part], gradient[part], *remembered, *parameters))
+                OPTIMISERS[name](
+                    Part(
+                        weights=learnt[part],
+                        gradient=gradient[part],
+                        first=first[part],
+                        second=second[part],
+                        moved=moved[t, part],
+                        rate=rates[t, part],
+                        decay=decay[part],
+                        mask=own,
+                        layout=self.layout,
+                    )
+                )
         for k, state in enumerate(states):
             state.weights, state.first, state.second = flat[k], first[k], second[k]
             state.at, state.moved = state.at + steps, state.moved + steps

@@ -3,20 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
 from neural_phylogeny.lab.families.pictures import Pictures, View, draw_views
 from neural_phylogeny.lab.families.prior import PictureViews
-from neural_phylogeny.lab.families.varied_prior import Inputs
+from neural_phylogeny.lab.families.varied_prior import Shape
 
 Generator = np.random.Generator
 Examples = tuple[NDArray[np.float32], NDArray[np.int64]]
 
 
 def draw_tasks(
-    inputs: Inputs,
+    inputs: Shape,
     classes: Sequence[int],
     examples: int,
     pictures: Pictures,
@@ -24,7 +25,7 @@ def draw_tasks(
     rng: Generator,
 ) -> list[View]:
     """A task for each number of classes, all with the same inputs."""
-    shape = [int(side) for side in inputs.shape]  # type: ignore[call-overload]
+    shape = inputs.shape
     if inputs.what == "pictures":
         return [draw_views(pictures, shape[-1], number, 1, prior, rng)[0] for number in classes]
     common, views = np.random.default_rng(rng.integers(2**31)), []
@@ -33,6 +34,15 @@ def draw_tasks(
         x, y = world.task(number, examples, rng)
         views.append(View(f"{inputs.what}-{k}", np.ascontiguousarray(x, dtype=np.float32), y))
     return views
+
+
+class World(Protocol):
+    """What the tasks of one batch have in common."""
+
+    def __init__(self, shape: Sequence[int], classes: int, rng: Generator) -> None: ...
+
+    def task(self, classes: int, examples: int, rng: Generator) -> Examples:
+        """Examples (n, values) and their labels (n,)."""
 
 
 class _Vectors:
@@ -119,5 +129,5 @@ class _Tokens:
         return alphabet[x].astype(np.float32), y
 
 
-MAKERS = {"vectors": _Vectors, "textures": _Textures, "signals": _Signals, "tokens": _Tokens}
+MAKERS: dict[str, type[World]] = {"vectors": _Vectors, "textures": _Textures, "signals": _Signals, "tokens": _Tokens}
 """Of each kind of inputs but pictures, what tasks of one batch have in common."""

@@ -1,4 +1,4 @@
-"""Plans of varied families: trees that grow in several ways, trainings with many optimisers; nothing is trained here."""
+"""Plans of varied families: trees that grow in several ways, trainings with many optimisers."""
 
 from __future__ import annotations
 
@@ -6,7 +6,8 @@ from dataclasses import replace
 
 import numpy as np
 
-from neural_phylogeny.lab.families.plan import FamilyPlan, NetworkShape, Training, draw_parents_of
+from neural_phylogeny.lab.families.architectures import NetworkShape
+from neural_phylogeny.lab.families.plan import FamilyPlan, Training, draw_parents_of
 from neural_phylogeny.lab.families.prior import between, draw
 from neural_phylogeny.lab.families.varied_prior import Growth, Optimisers, Span, Varied
 
@@ -55,7 +56,11 @@ def _trainings(
     root = _training(own.optimisers, own.optimisers.of_root, parameters, _log(growth.root_steps, rng), batch, rng)
     root = replace(root, task=int(rng.integers(tasks)))
     found, steps = [root], draw(rng, growth.steps)
-    shared, alike, number = _child(own, layers, batch, parameters, steps, rng), draw(rng, growth.alike), draw(rng, growth.tasks)
+    shared, alike, number = (
+        _child(own, layers, batch, parameters, steps, rng),
+        draw(rng, growth.alike),
+        draw(rng, growth.tasks),
+    )
     pool = rng.integers(tasks, size=number) if number else np.array([root.task])
     for parent in tree[1:]:
         child = _child(own, layers, batch, parameters, steps, rng)

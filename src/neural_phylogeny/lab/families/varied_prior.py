@@ -21,11 +21,19 @@ class Inputs:
 
 
 @dataclass(frozen=True)
+class Shape:
+    """``Inputs`` with one value of each list."""
+
+    what: str
+    shape: tuple[int, ...]
+
+
+@dataclass(frozen=True)
 class Networks:
     """Networks by kind, of ``composed.BUILDERS``.
 
-    ``parameters`` is the range from whose logarithm a size is drawn, ``near`` how far from it in the logarithm a network
-    may be; ``no_bias`` and ``positions`` are shares.
+    ``parameters`` is the range from whose logarithm a size is drawn, ``near`` how far from it in the logarithm a
+    network may be; ``no_bias`` and ``positions`` are shares.
     """
 
     kinds: dict[str, float]
@@ -46,8 +54,8 @@ class Networks:
 class Optimisers:
     """Optimisers and their shares, rates and decays by optimiser, and what may be beside.
 
-    ``warm_up``, ``clipped``, ``exempt`` and ``no_decay`` are shares of trainings; ``clip`` is a range of norms. Rates of
-    networks of more than ``reference`` parameters fall with the square root of their number.
+    ``warm_up``, ``clipped``, ``exempt`` and ``no_decay`` are shares of trainings; ``clip`` is a range of norms. Rates
+    of networks of more than ``reference`` parameters fall with the square root of their number.
     """
 
     of_root: dict[str, float]
@@ -68,9 +76,10 @@ class Optimisers:
 class Growth:
     """Trees, and how trainings of one family resemble each other.
 
-    ``pool`` is the number of tasks of a batch. ``steps`` are ranges, one of which a family has; ``alike`` says what siblings have in common, ``tasks`` how many tasks
-    children have, 0 for the root's own; ``rate`` is a range of factors on the rate of a child. ``longest`` is the most
-    steps from an initialisation on, and ``work`` the most steps times parameters of all models of a family.
+    ``pool`` is the number of tasks of a batch. ``steps`` are ranges, one of which a family has; ``alike`` says what
+    siblings have in common, ``tasks`` how many tasks children have, 0 for the root's own; ``rate`` is a range of
+    factors on the rate of a child. ``longest`` is the most steps from an initialisation on, and ``work`` the most steps
+    times parameters of all models of a family.
     """
 
     pool: int

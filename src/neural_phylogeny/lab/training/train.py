@@ -221,9 +221,7 @@ def _loss(model: Detector, batch: Batch, recipe: TrainingRecipe) -> Tensor:
     return by_parent + recipe.missing_weight * by_missing
 
 
-def _disturbed(
-    batch: Batch, model: Detector, members: Sequence[tuple[Tensor, float]], recipe: TrainingRecipe
-) -> Batch:
+def _disturbed(batch: Batch, model: Detector, members: Sequence[tuple[Tensor, float]], recipe: TrainingRecipe) -> Batch:
     """With noise, and some groups of features at their mean."""
     features, triples, *rest = batch
     features = features + recipe.noise * model.deviation * torch.randn_like(features)
@@ -252,7 +250,7 @@ def _standardise(model: Detector, examples: Sequence[Example], groups: Sequence[
 
 
 def _begin_from(model: Detector, start: Mapping[str, np.ndarray[Any, Any]]) -> None:
-    """Weights of a network that may know fewer features: the others keep what standardises them, with weights of zero."""
+    """Weights of a network that may know fewer features; the others begin at weights of zero."""
     own = model.state_dict()
     for name, array in start.items():
         given, place = torch.from_numpy(np.array(array)), own[name]
