@@ -24,7 +24,8 @@ def write(folder, tensors, cuts=(), change=None):
     """A checkpoint of nested names; tensors in ``cuts`` lie in two halves along that axis, one for each rank."""
     folder.mkdir(exist_ok=True)
     files = {0: io.BytesIO(), 1: io.BytesIO()}
-    described, stored, paths = {}, {}, {}
+    described: dict[str, records.TensorStorageMetadata | records.BytesStorageMetadata] = {}
+    stored, paths = {}, {}
     cuts = dict(cuts)
     for path, values in tensors.items():
         name = ".".join(path)

@@ -10,7 +10,7 @@ import math
 import os
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeGuard
 
 import numpy as np
 
@@ -184,7 +184,7 @@ class DistributedCheckpoint(Checkpoint):
     def _found(self, name: str, info: Inert, sizes: tuple[int, ...]) -> tuple[_Ranked, Span]:
         """The file of a piece and where its values lie in it."""
         place, offset, length = (info.state.get(key) for key in ("relative_path", "offset", "length"))
-        if not isinstance(place, str) or not is_count(offset) or not is_count(length):
+        if not isinstance(place, str) or not _is_int(offset) or not _is_int(length):
             raise self._damaged("a piece has no place in a file", name)
         if info.state.get("transform_descriptors"):
             raise UnsupportedFormatError("pieces that are compressed", path=self.path, tensor=name)
@@ -224,6 +224,10 @@ class SpanFileOf(SpanFile):
     """The metadata file while it is read."""
 
     format = "distributed"
+
+
+def _is_int(value: object) -> TypeGuard[int]:
+    return is_count(value)
 
 
 def _split(key: str) -> list[str]:
