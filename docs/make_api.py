@@ -35,6 +35,8 @@ SECTIONS = (
             "MissingAncestor",
             "SharedComponent",
             "UndecidedGroup",
+            "LayerChange",
+            "SimilarityTable",
             "Skipped",
         ),
     ),

@@ -28,7 +28,7 @@ def test_the_public_surface():
     assert set(neural_phylogeny.__all__) == {
         *("compare", "reconstruct", "METHODS", "Method", "Family", "Forest"),
         *("Phylogeny", "ModelRecord", "Edge", "RelatedPair", "MissingAncestor", "UndecidedGroup", "Skipped"),
-        "SharedComponent",
+        *("SharedComponent", "LayerChange", "SimilarityTable"),
         *("Comparison", "TensorComparison", "Explanation", "ExplainedClaim", "Evidence", "Reasons"),
         *(name for name, kind in vars(errors).items() if isinstance(kind, type) and kind.__module__ == errors.__name__),
     }
@@ -52,7 +52,7 @@ def test_what_results_and_calls_offer():
         assert {member for member in own if not member.startswith("_")} <= set(members.split()), name
     expected = {
         "reconstruct": "models method alpha threads memory seed include exclude component stats save_stats support "
-        "sample progress",
+        "sample hashes progress",
         "compare": "a b alpha threads memory seed include exclude component sample",
     }
     for name, parameters in expected.items():

@@ -128,6 +128,13 @@ class Fields:
         values = self._list(key, default)
         return tuple(values) if all(isinstance(v, str) for v in values) else self._wrong(key, "a list of strings")
 
+    def numbers_or_null(self, key: str) -> tuple[float | None, ...]:
+        """A list of finite numbers, some of which may be null."""
+        values = self._list(key)
+        if not all(v is None or (isinstance(v, int | float) and not isinstance(v, bool)) for v in values):
+            self._wrong(key, "a list of numbers")
+        return tuple(None if value is None else float(value) for value in values)
+
     def groups(self, key: str) -> tuple[tuple[str, ...], ...]:
         """A list of lists of strings."""
         for group in self._list(key):

@@ -34,7 +34,7 @@ def test_pairs_and_models_are_tables_too(everything):
 
 def test_no_field_of_a_record_is_forgotten():
     def fields(record: type[Edge | RelatedPair | ModelRecord]) -> set[str]:
-        return {field.name for field in dataclasses.fields(record)} - {"evidence"}
+        return {field.name for field in dataclasses.fields(record)} - {"evidence", "layers"}
 
     assert set(COLUMNS["edges"]) == fields(Edge) | {"confidence", "is_weak"}
     assert set(COLUMNS["pairs"]) == fields(RelatedPair)

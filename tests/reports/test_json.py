@@ -49,6 +49,7 @@ def test_keys_and_their_order(everything):
             "undecided",
             "components",
             "copies",
+            "similarities",
             "skipped",
             "provenance",
             "counts",
@@ -56,7 +57,16 @@ def test_keys_and_their_order(everything):
     ]
     assert parsed["format"] == "neural-phylogeny"
     assert parsed["version"] == 2
-    assert list(parsed["models"][0]) == ["name", "path", "format", "parameters", "family", "remark", "compared"]
+    assert list(parsed["models"][0]) == [
+        "name",
+        "path",
+        "format",
+        "parameters",
+        "family",
+        "remark",
+        "compared",
+        "sha256",
+    ]
     assert list(parsed["edges"][0])[:4] == ["parent", "child", "kind", "p_parent"]
 
 

@@ -218,10 +218,10 @@ def test_include_and_exclude_match_names_and_paths(write, tmp_path: Path) -> Non
 
 
 def test_nothing_is_said_of_what_was_excluded(write, tmp_path: Path) -> None:
-    for name in ("model.safetensors", "weights.gguf", "optimizer.pt"):
-        write(name, b"GGUF")
+    for name in ("model.safetensors", "weights.ggml", "optimizer.pt"):
+        write(name, b"lmgg")
     assert len(discover([tmp_path])[1]) == 2
-    assert discover([tmp_path], exclude=["*.gguf", "optim*", "*/optim*"])[1] == []
+    assert discover([tmp_path], exclude=["*.ggml", "optim*", "*/optim*"])[1] == []
 
 
 def test_duplicate_names_get_numbers_that_are_free(write) -> None:
@@ -278,7 +278,7 @@ def test_a_pattern_takes_shards_for_one_model(write, tmp_path: Path) -> None:
 def test_what_lies_beside_models_is_listed_once_by_kind_and_count(write, tmp_path: Path) -> None:
     write("a.pt")
     for number in range(5):
-        write(f"run{number}/weights.gguf", b"GGUF" + bytes(20))
+        write(f"run{number}/weights.ggml", b"lmgg" + bytes(20))
         write(f"run{number}/optimizer.pt")
     write("deep/model.tflite", b"\0\0\0\0TFL3" + bytes(20))
     found, skipped = discover([tmp_path])
@@ -294,7 +294,7 @@ def test_what_lies_beside_models_is_listed_once_by_kind_and_count(write, tmp_pat
         (
             ".",
             True,
-            "5 GGUF files: this format is not read yet "
-            "(run0/weights.gguf, run1/weights.gguf, run2/weights.gguf and 2 more)",
+            "5 GGML files: this format is not read yet "
+            "(run0/weights.ggml, run1/weights.ggml, run2/weights.ggml and 2 more)",
         ),
     ]

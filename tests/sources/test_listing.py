@@ -31,8 +31,8 @@ def test_a_checkpoint_of_any_name_is_found_by_its_first_bytes(write, tmp_path: P
 @pytest.mark.parametrize(
     ("name", "content", "one"),
     [
-        ("a.bin.gguf", b"GGUF" + ZEROS, "a GGUF file"),
-        ("sha256-0a1b", b"GGUF" + ZEROS, "a GGUF file"),
+        ("a.bin.ggml", b"lmgg" + ZEROS, "a GGML file"),
+        ("sha256-0a1b", b"lmgg" + ZEROS, "a GGML file"),
         ("a.tflite", b"\0\0\0\0TFL3" + ZEROS, "a TensorFlow Lite model"),
         ("flax_model.msgpack", b"\x81\xa6params" + ZEROS, "a Flax msgpack file"),
         ("a.pth.gz", b"\x1f\x8b\x08" + ZEROS, "a file compressed with gzip"),

@@ -13,16 +13,16 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from neural_phylogeny.detector import matrix_features, space_features
+from neural_phylogeny.detector import matrix_features, row_features, space_features
 from neural_phylogeny.detector import pair_features as of_pairs
 from neural_phylogeny.detector.feature_table import AnySection, Features, Section
 from neural_phylogeny.detector.measurements import Measurements
 
-__all__ = ["GROUPS", "SECTIONS", "groups", "names", "pair_features"]
+__all__ = ["GROUPS", "SECTIONS", "absent", "groups", "names", "pair_features"]
 
 Array = NDArray[np.float64]
 
-GROUPS = ("moments", "norms", "pairs", "triples", "exact", "size")
+GROUPS = ("moments", "norms", "pairs", "triples", "exact", "size", "rows", "vectors")
 """First parts of the names of features; an ablation leaves out one of them."""
 
 LIMIT = 30.0
@@ -66,8 +66,12 @@ SECTIONS: tuple[AnySection, ...] = (
             Features("size", ("lasting",), _share_retained),
         ),
     ),
+    row_features.ROWS,
+    row_features.LEVELS,
 )
-"""All features, in the order in which the network reads them."""
+"""All features, in the order in which the network reads them. New ones come last: a network that was trained with fewer
+reads the first ones, and its file names them.
+"""
 
 _DECLARED = tuple((row.group, name) for section in SECTIONS for row in section.features for name in row.names)
 
@@ -80,6 +84,11 @@ def names() -> tuple[str, ...]:
 def groups() -> tuple[str, ...]:
     """The group of each feature, in order."""
     return tuple(group for group, _ in _DECLARED)
+
+
+def absent(features: NDArray[np.float32], group: str) -> NDArray[np.float32]:
+    """The features as they are where nothing of a group was measured: 0; flags of what is known too."""
+    return np.where(np.array(groups()) == group, np.float32(0.0), features)
 
 
 def pair_features(measured: Measurements) -> NDArray[np.float32]:

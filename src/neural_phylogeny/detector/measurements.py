@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import cached_property
-from typing import Self
+from typing import Any, Self
 
 import numpy as np
 from numpy.typing import NDArray
 
 from neural_phylogeny.detector.geometry import typical
 from neural_phylogeny.relations.retained import RETAINED, least_cosine
+from neural_phylogeny.statistics.base import Arrays
 from neural_phylogeny.statistics.results import Statistics
 from neural_phylogeny.statistics.sketch import QUANTILES
+from neural_phylogeny.tensors.alignment import AlignedTensor
 from neural_phylogeny.tensors.roles import Role
 
 Array = NDArray[np.float64]
@@ -24,9 +27,22 @@ PAIRS = ("product", "second", "third", "square", "fourth", "zeros", "equal")
 MODELS = ("sum", "square", "cube", "fourth", "absolute", "largest", "zeros", "grid", "distinct")
 """Of the values of one model, as ``statistics.moments`` has them; the sums as means, zeros as a share."""
 
+ROWS = ("grow", "indep", "step", "multiples", "factor", "agree", "still")
+"""Of rows and columns of two models, as ``statistics.rows`` has them."""
+
+OTHER, GAIN, BIAS = 0, 1, 2
+"""Kinds of vectors, by their names."""
+
+_GAIN = re.compile(r"(^|[._/])(weight|gamma|scale|gain|g)(_[lv]?\d+)?(:0)?$", re.IGNORECASE)
+_BIAS = re.compile(r"(^|[._/])(\w*bias\w*|beta|offset|shift|b)(:0)?$", re.IGNORECASE)
+
 COUNTS = 2.0 / 3.0
 """Power of its number of values by which a matrix counts. Trainings move the few values of a small matrix alike, and
 with 0 its angles drown the others'; with 1 a table of embeddings would be all. From 0.5 to 1 it matters little."""
+
+
+MOST_COMMON = 0.5
+"""Matrices that all models have decide alone from this share of the weight of all of the model that has most."""
 
 
 @dataclass(frozen=True)
@@ -49,6 +65,12 @@ class Measurements:
         Share of the tensors of a pair, vectors too, that are equal to the last bit.
     shared : (n, n)
         Tensors that a pair shares.
+    rows : dict of (m, n, n, 2) or (m, n, n)
+        Of rows and of columns, by the names in ``ROWS``; empty where the pass did not measure them.
+    levels : (v, n, 2)
+        Mean and mean square of each vector.
+    kinds : (v,)
+        Whether a vector is one of gains, of biases, or of something else.
     """
 
     pairs: Mapping[str, Array]
@@ -58,6 +80,15 @@ class Measurements:
     sizes: Array
     identical: Array
     shared: Array
+    rows: Mapping[str, Array] = field(default_factory=dict)
+    levels: Array = field(default_factory=lambda: np.empty((0, 0, 2)))
+    kinds: NDArray[np.int64] = field(default_factory=lambda: np.empty(0, dtype=np.int64))
+
+    def __post_init__(self) -> None:
+        """Vectors of which nothing but inner products is known have no levels."""
+        if len(self.levels) != len(self.vectors) or self.levels.shape[1] != len(self):
+            object.__setattr__(self, "levels", np.full((len(self.vectors), len(self), 2), np.nan))
+            object.__setattr__(self, "kinds", np.zeros(len(self.vectors), dtype=np.int64))
 
     def __len__(self) -> int:
         return len(self.shared)
@@ -93,6 +124,7 @@ class Measurements:
             sketch = [arrays["sketch.rows"][:, None], arrays["sketch.columns"][:, None]]
             sketch += [arrays["sketch.spectrum"], arrays["sketch.quantiles"]]
             sketches[t, kept] = np.concatenate(sketch, axis=1)[finite]
+        by_row = {name: _of_rows(matrices, name, n) for name in ROWS if any(f"rows.{name}" in a for _, a in matrices)}
         identical, shared = np.zeros((n, n)), np.zeros((n, n))
         for tensor, arrays in chosen:
             label = arrays["equality.label"]
@@ -100,8 +132,9 @@ class Measurements:
             identical[at] += label[:, None] == label[None, :]
             shared[at] += 1.0
         sizes = np.array([tensor.size for tensor, _ in matrices], dtype=np.float64)
-        vectors = _vectors(chosen, n)
-        return cls(pairs, models, sketches, vectors, sizes, identical / np.maximum(shared, 1.0), shared)
+        vectors, levels, kinds = _vectors(chosen, n)
+        share = identical / np.maximum(shared, 1.0)
+        return cls(pairs, models, sketches, vectors, sizes, share, shared, by_row, levels, kinds)
 
     def subset(self, models: Sequence[int], matrices: Sequence[int] | None = None) -> Self:
         """Of some of the models, in the given order, and of some of the matrices."""
@@ -115,6 +148,9 @@ class Measurements:
             self.sizes[chosen],
             self.identical[at],
             self.shared[at],
+            {name: array[chosen][:, at[0], at[1]] for name, array in self.rows.items()},
+            self.levels[:, rows],
+            self.kinds,
         )
 
     @cached_property
@@ -131,7 +167,24 @@ class Measurements:
             return self
         kept = self.subset(range(len(self)), chosen)
         whole = np.isfinite(self.vectors).all(axis=(1, 2)) & (_least_cosines(self.vectors) >= RETAINED)
-        return replace(kept, vectors=self.vectors[whole])
+        return replace(kept, vectors=self.vectors[whole], levels=self.levels[whole], kinds=self.kinds[whole])
+
+    @cached_property
+    def common(self) -> Self:
+        """The retained matrices that all models have, where they are most of what is retained; else ``retained``.
+
+        In a space that only some models have all differences of the others are missing, and distances of pairs that
+        share it and of pairs that do not are no distances of one space: a larger head would count as a step.
+        """
+        kept = self.retained
+        norm = np.einsum("tii->ti", kept.pairs["product"])
+        has = np.isfinite(norm)
+        everywhere = has.all(axis=1)
+        weights = kept.sizes**COUNTS
+        most = weights[everywhere].sum() >= MOST_COMMON * (weights[:, None] * has).sum(axis=0).max(initial=0.0)
+        if everywhere.all() or not most or not everywhere.any():
+            return kept
+        return kept.subset(range(len(kept)), np.flatnonzero(everywhere).tolist())
 
     def even_gram(self) -> Array:
         """Inner products of the models, each matrix scaled to the same length, larger ones counting more: ``(n, n)``.
@@ -154,6 +207,7 @@ class Measurements:
         """Everything by name, to be stored."""
         named = {f"pairs.{name}": array for name, array in self.pairs.items()}
         named |= {f"models.{name}": array for name, array in self.models.items()}
+        named |= {f"rows.{name}": array for name, array in self.rows.items()}
         return named | {name: getattr(self, name) for name in _PLAIN}
 
     @classmethod
@@ -161,10 +215,12 @@ class Measurements:
         """The inverse of ``arrays``."""
         pairs = {name: named[f"pairs.{name}"] for name in PAIRS}
         models = {name: named[f"models.{name}"] for name in MODELS}
-        return cls(pairs, models, **{name: named[name] for name in _PLAIN})
+        rows = {name: named[f"rows.{name}"] for name in ROWS if f"rows.{name}" in named}
+        plain: dict[str, Any] = {name: named[name] for name in _PLAIN if name in named}
+        return cls(pairs, models, rows=rows, **plain)
 
 
-_PLAIN = ("sketches", "vectors", "sizes", "identical", "shared")
+_PLAIN = ("sketches", "vectors", "sizes", "identical", "shared", "levels", "kinds")
 
 
 def _least_cosines(product: Array) -> Array:
@@ -195,12 +251,32 @@ def _filled(inner: Array) -> Array:
     return found
 
 
-def _vectors(statistics: Statistics, n: int) -> Array:
-    """Gram matrices of everything that is not a matrix and no buffer, over the lengths: ``(v, n, n)``."""
-    found = []
+def _of_rows(matrices: Sequence[tuple[AlignedTensor, Arrays]], name: str, n: int) -> Array:
+    """One result of ``statistics.rows`` over all matrices: ``(m, n, n, 2)`` or ``(m, n, n)``; NaN where it lacks."""
+    inner = () if name == "step" else (2,)
+    found = np.full((len(matrices), n, n, *inner), np.nan)
+    for t, (tensor, arrays) in enumerate(matrices):
+        if f"rows.{name}" in arrays:
+            found[t][np.ix_(tensor.members, tensor.members)] = arrays[f"rows.{name}"]
+    return found
+
+
+def _vectors(statistics: Statistics, n: int) -> tuple[Array, Array, NDArray[np.int64]]:
+    """Of everything that is neither a matrix nor a buffer: Gram matrices over the lengths, levels, kinds."""
+    grams, levels, kinds = [], [], []
     for tensor, arrays in statistics:
         if tensor.role is Role.VECTOR:
-            gram = np.full((n, n), np.nan)
+            gram, level = np.full((n, n), np.nan), np.full((n, 2), np.nan)
             gram[np.ix_(tensor.members, tensor.members)] = arrays["gram"] / tensor.size
-            found.append(np.where(np.isfinite(gram), gram, np.nan))
-    return np.array(found).reshape(-1, n, n)
+            for k, key in enumerate(("moments.sum", "moments.square")):
+                if key in arrays:
+                    level[list(tensor.members), k] = arrays[key] / arrays["moments.count"]
+            grams.append(np.where(np.isfinite(gram), gram, np.nan))
+            levels.append(np.where(np.isfinite(level), level, np.nan))
+            kinds.append(GAIN if _GAIN.search(tensor.name) else BIAS if _BIAS.search(tensor.name) else OTHER)
+    v = len(grams)
+    return (
+        np.array(grams).reshape(v, n, n),
+        np.array(levels).reshape(v, n, 2),
+        np.array(kinds, dtype=np.int64),
+    )

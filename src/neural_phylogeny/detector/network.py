@@ -40,7 +40,7 @@ class Inputs:
     Attributes
     ----------
     pairs : (n, n, n_features)
-        ``[i, j]``: is i the parent of j?
+        ``[i, j]``: is i the parent of j? A network reads as many of them as it was trained on, the first ones.
     triples : (n, n, K, n_triples)
         The same question, and a third model.
     thirds : (n, K)
@@ -212,7 +212,9 @@ def _tokens(config: DetectorConfig, weights: Weights, inputs: Inputs) -> Array:
     step = max(1, CHUNK // (n * config.n_features))
     for start in range(0, n, step):
         rows = slice(start, start + step)
-        x = np.clip((inputs.pairs[rows] - weights["mean"]) / weights["deviation"], -CUT, CUT).astype(np.float32)
+        x = np.clip(
+            (inputs.pairs[rows, :, : config.n_features] - weights["mean"]) / weights["deviation"], -CUT, CUT
+        ).astype(np.float32)
         z[rows] = _linear(weights, "token", np.maximum(_linear(weights, "encoder", x), 0.0))
     return z
 

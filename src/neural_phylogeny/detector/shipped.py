@@ -31,7 +31,7 @@ def detector() -> TrainedDetector:
     except (OSError, ValueError, IndexError) as error:
         raise SavedFileError(f"{hashes}: cannot be read ({error}); install the package again") from error
     found = TrainedDetector.load(path, expected)
-    if found.features != names():
+    if not found.features or found.features != names()[: len(found.features)]:
         raise SavedFileError(f"{path}: trained on other features than this version measures; install it again")
     return found
 

@@ -41,6 +41,7 @@ class Format:
 
 FORMATS = (
     Format("safetensors", (".safetensors",)),
+    Format("gguf", (".gguf",)),
     Format("npz", (".npz",)),
     Format("keras", (".h5", ".hdf5", ".keras"), extra="keras"),
     Format("archive", (".zip",)),

@@ -33,7 +33,6 @@ class Foreign:
 
 
 FOREIGN = (
-    Foreign("a GGUF file", "GGUF files", starts=((0, b"GGUF"),), suffixes=(".gguf",)),
     Foreign(
         "a GGML file",
         "GGML files",
@@ -89,8 +88,8 @@ def foreign_format(head: bytes, name: str) -> Foreign | None:
 
     Examples
     --------
-    >>> foreign_format(b"GGUF\3\0\0\0", "weights").one, foreign_format(b"{}", "config.json")
-    ('a GGUF file', None)
+    >>> foreign_format(b"lmgg\1\0\0\0", "weights").one, foreign_format(b"{}", "config.json")
+    ('a GGML file', None)
     """
     return foreign_by_content(head) or (None if is_text(head) else foreign_by_name(name))
 

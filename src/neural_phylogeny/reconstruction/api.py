@@ -35,6 +35,7 @@ def reconstruct(
     save_stats: str | os.PathLike[str] | None = None,
     support: int = 0,
     sample: float | None = None,
+    hashes: bool = False,
     progress: Progress | None = None,
 ) -> Phylogeny:
     """Reconstruct which models were fine-tuned from which, from their weights alone.
@@ -72,6 +73,8 @@ def reconstruct(
     sample : float, optional
         Share of the weights to read, in (0, 1]. By default all of models up to 16,777,216 values and about this many
         of larger ones. Small tensors are read whole whatever the share. ``provenance`` records what was read.
+    hashes : bool
+        Compute the SHA-256 of every file, for ``ModelRecord.sha256``: one further read of all bytes.
     progress : callable, optional
         Called with (values read, values in all).
 
@@ -128,7 +131,9 @@ def reconstruct(
     chosen = find_method(method)
     alpha = checked_alpha(alpha)
     support = checked_count("support", support, 0)
-    reading = Reading(threads, memory, seed, include, exclude, component, stats, save_stats, progress, sample, alpha)
+    reading = Reading(
+        threads, memory, seed, include, exclude, component, stats, save_stats, progress, sample, alpha, bool(hashes)
+    )
     return phylogeny(gather(models, reading), chosen, alpha, reading.seed, draws=support)
 
 

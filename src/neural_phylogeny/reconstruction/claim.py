@@ -10,6 +10,7 @@ from typing import TypedDict
 import numpy as np
 from numpy.typing import NDArray
 
+from neural_phylogeny.reconstruction.changes import layer_changes, similarity_table
 from neural_phylogeny.reconstruction.evidence import merge_evidence
 from neural_phylogeny.reconstruction.findings import Findings
 from neural_phylogeny.reconstruction.reasons import RUNNER_UP
@@ -17,9 +18,11 @@ from neural_phylogeny.records import (
     UNDECIDED_REASONS,
     Edge,
     Evidence,
+    LayerChange,
     MissingAncestor,
     RelatedPair,
     SharedComponent,
+    SimilarityTable,
     UndecidedGroup,
     UndecidedReason,
 )
@@ -113,6 +116,7 @@ class Measured(TypedDict):
     similarity: float
     coverage: float
     part: str
+    layers: tuple[LayerChange, ...]
 
 
 def measured(found: Findings, i: int, j: int) -> Measured:
@@ -122,7 +126,22 @@ def measured(found: Findings, i: int, j: int) -> Measured:
         "similarity": found.similarity(i, j),
         "coverage": float(found.coverage[i, j]),
         "part": found.part(i, j),
+        "layers": layer_changes(found.statistics, i, j),
     }
+
+
+def similarity_tables(
+    names: Sequence[str], forests: Sequence[Answer], labels: NDArray[np.int64]
+) -> list[SimilarityTable]:
+    """The cosines of all pairs of each family; those of one or two models, and very large ones, have no table."""
+    found = []
+    for answer in forests:
+        members = [answer.group.members[row] for row in answer.rows]
+        for label in dict.fromkeys(labels[members].tolist()):
+            rows = [row for row, member in zip(answer.rows, members, strict=True) if labels[member] == label]
+            table = similarity_table([names[answer.group.members[row]] for row in rows], answer.found, rows)
+            found += [table] if table is not None else []
+    return found
 
 
 def _support(answer: Answer, k: int) -> float | None:

@@ -18,6 +18,7 @@ from neural_phylogeny.reconstruction.relate import Tested
 from neural_phylogeny.records import ModelRecord
 from neural_phylogeny.relations.computed import without_tables
 from neural_phylogeny.sources import Models, open_given
+from neural_phylogeny.sources.hashes import file_hashes
 from neural_phylogeny.sources.opening import Opened, format_of
 from neural_phylogeny.statistics.cache import CachedStatistics, Group, load, reuse, save
 from neural_phylogeny.statistics.fingerprint import fingerprint
@@ -44,6 +45,8 @@ class Collection:
     """The share of the weights that was asked for; None for the default."""
     unread: tuple[str, ...] = ()
     """Of each model, which stored weights could not be compared and why; empty where all could."""
+    hashes: tuple[str, ...] = ()
+    """SHA-256 of each model's file; empty where none was asked for."""
     families: tuple[Group, ...] = ()
     """Families with boxes of their own; those of any other are in its group."""
     tests: Mapping[float, Tested] = field(default_factory=dict)
@@ -80,6 +83,7 @@ class Collection:
             family=family,
             compared=min(1.0, compared / max(int(self.parameters[k]), 1)),
             remark=remark,
+            sha256=self.hashes[k] if self.hashes else "",
         )
 
     def left_out(self) -> tuple[Skipped, ...]:
@@ -146,6 +150,7 @@ def gather(models: Models, reading: Reading) -> Collection:
         notes,
         reading.sample,
         unread,
+        file_hashes(refs, reading.threads) if reading.hashes else (),
         families,
         {reading.alpha: tested},
     )

@@ -17,6 +17,7 @@ from neural_phylogeny.reconstruction.claim import (
     common_remarks,
     missing_ancestors,
     shared_components,
+    similarity_tables,
     undecided_groups,
 )
 from neural_phylogeny.reconstruction.collect import Collection
@@ -77,6 +78,7 @@ def phylogeny(
         undecided=tuple(undecided),
         components=tuple(shared_components(names, found.tested.components)),
         copies=tuple(tuple(names[model] for model in same) for same in found.copies),
+        similarities=tuple(similarity_tables(names, forests, labels)),
         skipped=collection.left_out(),
         provenance=_provenance(collection, method, alpha, seed),
     )

@@ -33,6 +33,7 @@ class Reading:
     progress: Progress | None = None
     sample: float | None = None
     alpha: float = 1e-3
+    hashes: bool = False
 
     def __post_init__(self) -> None:
         checked = {

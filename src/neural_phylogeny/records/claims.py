@@ -73,6 +73,9 @@ class ModelRecord:
         Why it could not be judged, or what of it was left out; empty where all is well.
     compared : float, optional
         Share of its parameters that was compared with another model's; None in result files of older versions.
+    sha256 : str
+        SHA-256 of its file, 64 hexadecimal digits, as ``sha256sum`` prints it; of a model in several files that of the
+        lines ``sha256sum`` prints, in the order of their names. Empty unless ``hashes`` was asked for.
 
     Examples
     --------
@@ -88,6 +91,52 @@ class ModelRecord:
     family: int | None
     remark: str = ""
     compared: float | None = None
+    sha256: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LayerChange:
+    """How far a layer moved from one model to another: ``‖child − parent‖ / ‖parent‖`` over its compared weights.
+
+    ``layer`` is what the child calls it: a module, or a block of modules in deep networks.
+
+    Examples
+    --------
+    >>> LayerChange(layer="encoder.layer.3", change=0.02).change
+    0.02
+    """
+
+    layer: str
+    change: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SimilarityTable:
+    """Cosines of the compared matrices of all pairs of one family.
+
+    ``cosines`` holds the lower triangle without the diagonal, row by row: the pair (i, j) of ``models``, j < i, is at
+    ``i (i - 1) / 2 + j``. None where the two could not be compared. Rounded to three digits.
+
+    Examples
+    --------
+    >>> table = SimilarityTable(models=("a", "b", "c"), cosines=(0.9, 0.8, 0.95))
+    >>> table.of(2, 1), table.of(1, 2), table.of(1, 1)
+    (0.95, 0.95, 1.0)
+    """
+
+    models: tuple[str, ...]
+    cosines: tuple[float | None, ...]
+
+    def of(self, i: int, j: int) -> float | None:
+        """The cosine of two models by their positions in ``models``.
+
+        Examples
+        --------
+        >>> answer.similarities[0].of(0, 0)
+        1.0
+        """
+        upper, lower = max(i, j), min(i, j)
+        return 1.0 if i == j else self.cosines[upper * (upper - 1) // 2 + lower]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -140,6 +189,8 @@ class Edge(Measured):
         What the larger model calls what was compared, where that is less than half of its weights; else empty.
     evidence : tuple of Evidence
         The measurements, that of relatedness first.
+    layers : tuple of LayerChange
+        How far each layer moved, in the stored order; empty where the parent is missing and in older files.
 
     Examples
     --------
@@ -154,11 +205,14 @@ class Edge(Measured):
     support: float | None = None
     part: str = ""
     evidence: tuple[Evidence, ...] = ()
+    layers: tuple[LayerChange, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RelatedPair:
     """``a`` and ``b`` are related, but the weights do not show which came first. Numbers as those of an ``Edge``.
+
+    ``layers`` are the changes from ``a`` to ``b``.
 
     Examples
     --------
@@ -174,6 +228,7 @@ class RelatedPair:
     coverage: float | None = None
     part: str = ""
     evidence: tuple[Evidence, ...] = ()
+    layers: tuple[LayerChange, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -15,6 +15,7 @@ from neural_phylogeny.records.claims import (
     ModelRecord,
     RelatedPair,
     SharedComponent,
+    SimilarityTable,
     UndecidedGroup,
 )
 from neural_phylogeny.records.explanation import Explanation
@@ -49,6 +50,8 @@ class Phylogeny:
         Models that carry the same component, such as a frozen helper, and are otherwise unrelated; no descent.
     copies : tuple of tuple of str
         Names of models whose compared weights are all equal. Claims name the first of them only.
+    similarities : tuple of SimilarityTable
+        Cosines of all pairs of each family of up to 200 models; empty in older files.
     skipped : tuple of Skipped
         Paths that were looked at and left out, with the reason.
     provenance : mapping
@@ -74,6 +77,7 @@ class Phylogeny:
     undecided: tuple[UndecidedGroup, ...] = ()
     components: tuple[SharedComponent, ...] = ()
     copies: tuple[tuple[str, ...], ...] = ()
+    similarities: tuple[SimilarityTable, ...] = ()
     skipped: tuple[Skipped, ...] = ()
     provenance: Mapping[str, Any] = field(default_factory=dict)
 

@@ -15,19 +15,19 @@ MEASURED = ("p_value", "similarity", "coverage", "part")
 COLUMNS: dict[Table, tuple[str, ...]] = {
     "edges": ("parent", "child", "kind", "confidence", "p_parent", "p_direction", *MEASURED, "support", "is_weak"),
     "pairs": ("a", "b", *MEASURED),
-    "models": ("name", "family", "path", "format", "parameters", "compared", "remark", "copy_of"),
+    "models": ("name", "family", "path", "format", "parameters", "compared", "sha256", "remark", "copy_of"),
 }
 """The columns of each table."""
 
-WORDS = {"parent", "child", "kind", "a", "b", "part", "name", "path", "format", "remark", "copy_of"}
+WORDS = {"parent", "child", "kind", "a", "b", "part", "name", "path", "format", "sha256", "remark", "copy_of"}
 WHOLE = {"family": "Int64", "parameters": "int64", "is_weak": "bool"}
 
 
 def to_frame(phylogeny: Phylogeny, of: Table = "edges") -> pd.DataFrame:
     """A table of a result as a data frame: one row an edge, a related pair or a model.
 
-    Columns are the fields of ``Edge``, ``RelatedPair`` or ``ModelRecord`` without the evidence, and ``copy_of``; what
-    is not known is NaN or NA. Linear in the size of the result.
+    Columns are the fields of ``Edge``, ``RelatedPair`` or ``ModelRecord`` without evidence and layers, and ``copy_of``;
+    what is not known is NaN or NA. Linear in the size of the result.
 
     Raises
     ------

@@ -23,6 +23,7 @@ from neural_phylogeny.records import (
     Evidence,
     ExplainedClaim,
     Explanation,
+    LayerChange,
     Measured,
     MissingAncestor,
     ModelRecord,
@@ -30,6 +31,7 @@ from neural_phylogeny.records import (
     Reasons,
     RelatedPair,
     SharedComponent,
+    SimilarityTable,
     TensorComparison,
     UndecidedGroup,
 )
@@ -39,7 +41,7 @@ FORMAT = "neural-phylogeny"
 VERSION = 2
 
 _RECORDS = (
-    *(Comparison, Edge, Evidence, ExplainedClaim, Explanation, MissingAncestor),
+    *(Comparison, Edge, Evidence, ExplainedClaim, Explanation, LayerChange, MissingAncestor, SimilarityTable),
     *(RelatedPair, ModelRecord, Phylogeny, Reasons, SharedComponent, Skipped, TensorComparison, UndecidedGroup),
 )
 
@@ -51,28 +53,28 @@ def to_json(phylogeny: Phylogeny) -> str:
     ASCII is escaped, so the text is harmless to show. Linear in the size of the result.
     """
     counts = {"edges": len(phylogeny.edges), "weak": sum(edge.is_weak for edge in phylogeny.edges)}
-    return dumps({"format": FORMAT, "version": VERSION, **_plain(phylogeny), "counts": counts})
+    return dumps({"format": FORMAT, "version": VERSION, **plain(phylogeny), "counts": counts})
 
 
 def comparison_to_json(comparison: Comparison) -> str:
     """What is known of two models, as the JSON that ``nphylo compare --format json`` prints."""
-    return dumps({"format": f"{FORMAT}-comparison", "version": VERSION, **_plain(comparison)})
+    return dumps({"format": f"{FORMAT}-comparison", "version": VERSION, **plain(comparison)})
 
 
 def explanation_to_json(explanation: Explanation) -> str:
     """Why a model stands where it does, as the JSON that ``nphylo tree --explain MODEL --format json`` prints."""
-    return dumps({"format": f"{FORMAT}-explanation", "version": VERSION, **_plain(explanation)})
+    return dumps({"format": f"{FORMAT}-explanation", "version": VERSION, **plain(explanation)})
 
 
 def dumps(content: Any) -> str:
     """JSON text of records, mappings and sequences: indented, ASCII only, null for what is not finite."""
-    return json.dumps(_plain(content), indent=2, allow_nan=False)
+    return json.dumps(plain(content), indent=2, allow_nan=False)
 
 
-def _plain(value: Any) -> Any:
+def plain(value: Any) -> Any:
     """What ``json`` takes: records become objects, tuples lists, NumPy scalars numbers, anything else its text."""
     if isinstance(value, _RECORDS):
-        found = {name: _plain(getattr(value, name)) for name in _names(value)}
+        found = {name: plain(getattr(value, name)) for name in _names(value)}
         return found | _derived(value) if isinstance(value, Measured) else found
     if value is None or isinstance(value, bool | str):
         return value
@@ -81,17 +83,17 @@ def _plain(value: Any) -> Any:
     if isinstance(value, float):
         return float(value) if math.isfinite(value) else None
     if isinstance(value, Mapping):
-        return {str(key): _plain(item) for key, item in value.items()}
+        return {str(key): plain(item) for key, item in value.items()}
     if isinstance(value, Sequence | set | frozenset) and not isinstance(value, bytes | bytearray):
-        return [_plain(item) for item in (sorted(value) if isinstance(value, set | frozenset) else value)]
+        return [plain(item) for item in (sorted(value) if isinstance(value, set | frozenset) else value)]
     if hasattr(value, "item") and getattr(value, "ndim", None) == 0:
-        return _plain(value.item())
+        return plain(value.item())
     return str(value)
 
 
 def _derived(claim: Measured) -> dict[str, Any]:
     """What follows from the numbers of a claim; ``confidence`` and ``direction`` are those of version 1."""
-    return {"is_weak": claim.is_weak, "confidence": _plain(claim.confidence), "direction": _plain(claim.p_direction)}
+    return {"is_weak": claim.is_weak, "confidence": plain(claim.confidence), "direction": plain(claim.p_direction)}
 
 
 def _names(record: Any) -> list[str]:
@@ -158,6 +160,7 @@ def _phylogeny(content: Fields) -> Phylogeny:
         ),
         components=tuple(_component(item) for item in root.objects("components", default=())),
         copies=root.groups("copies"),
+        similarities=tuple(_similarities(item) for item in root.objects("similarities", default=())),
         skipped=tuple(_skipped(item) for item in root.objects("skipped")),
         provenance=root.mapping("provenance"),
     )
@@ -174,6 +177,21 @@ def _model(item: Fields) -> ModelRecord:
         family=item.integer_or_null("family"),
         remark=item.text("remark", default=""),
         compared=item.share_or_null("compared"),
+        sha256=item.text("sha256", default=""),
+    )
+
+
+def _similarities(item: Fields) -> SimilarityTable:
+    models, cosines = item.texts("models"), item.numbers_or_null("cosines")
+    if len(cosines) != len(models) * (len(models) - 1) // 2:
+        raise SavedFileError(f"a damaged result file: {len(cosines)} similarities of {len(models)} models")
+    return SimilarityTable(models=models, cosines=cosines)
+
+
+def _layers(item: Fields) -> tuple[LayerChange, ...]:
+    return tuple(
+        LayerChange(layer=each.text("layer"), change=each.number("change"))
+        for each in item.objects("layers", default=())
     )
 
 
@@ -207,6 +225,7 @@ def _edge(item: Fields) -> Edge:
         support=item.share_or_null("support"),
         part=item.text("part", default=""),
         evidence=_evidence(item),
+        layers=_layers(item),
     )
 
 
@@ -217,7 +236,9 @@ def _pair(item: Fields) -> RelatedPair:
         p_value=item.share_or_null("p_value"),
         similarity=item.number_or_null("similarity"),
         coverage=item.number_or_null("coverage"),
+        part=item.text("part", default=""),
         evidence=_evidence(item),
+        layers=_layers(item),
     )
 
 
@@ -248,6 +269,7 @@ def _check_names(found: Phylogeny) -> None:
     used += [(f"undirected[{k}]", (pair.a, pair.b)) for k, pair in enumerate(found.undirected)]
     used += [(f"components[{k}]", (one.a, one.b)) for k, one in enumerate(found.components)]
     used += [(f"undecided[{k}]", group.models) for k, group in enumerate(found.undecided)]
+    used += [(f"similarities[{k}]", table.models) for k, table in enumerate(found.similarities)]
     used += [(f"copies[{k}]", group) for k, group in enumerate(found.copies)]
     for where, group in used:
         for name in group:

@@ -74,11 +74,11 @@ def summarise(asides: Iterable[tuple[str, Aside]]) -> list[Skipped]:
 
     Examples
     --------
-    >>> gguf = Kind("a GGUF file", "GGUF files", "this format is not read yet", is_model=True)
-    >>> [item.reason for item in summarise([("m", Aside("m/a.gguf", gguf)), ("m", Aside("m/b.gguf", gguf))])]
-    ['2 GGUF files: this format is not read yet (a.gguf, b.gguf)']
-    >>> [(item.path, item.reason) for item in summarise([("m", Aside("m/a.gguf", gguf))])]
-    [('m/a.gguf', 'a GGUF file: this format is not read yet')]
+    >>> ggml = Kind("a GGML file", "GGML files", "this format is not read yet", is_model=True)
+    >>> [item.reason for item in summarise([("m", Aside("m/a.ggml", ggml)), ("m", Aside("m/b.ggml", ggml))])]
+    ['2 GGML files: this format is not read yet (a.ggml, b.ggml)']
+    >>> [(item.path, item.reason) for item in summarise([("m", Aside("m/a.ggml", ggml))])]
+    [('m/a.ggml', 'a GGML file: this format is not read yet')]
     """
     groups: dict[tuple[str, Kind], dict[str, Aside]] = {}
     for root, aside in asides:

@@ -9,7 +9,7 @@ from neural_phylogeny.inputs import ModelRef, Part, Skipped
 from neural_phylogeny.sources.asides import Aside
 from neural_phylogeny.sources.shards import index_of, unnumbered
 
-PREFERENCE = (".safetensors", ".bin", ".pth", ".pt", ".ckpt", ".h5", ".keras", ".npz", ".onnx", ".zip")
+PREFERENCE = (".safetensors", ".bin", ".pth", ".pt", ".ckpt", ".h5", ".keras", ".npz", ".onnx", ".gguf", ".zip")
 """When a folder holds the same model in several formats, the first of these is read."""
 
 

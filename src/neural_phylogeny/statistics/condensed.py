@@ -22,7 +22,7 @@ from neural_phylogeny.statistics.results import Statistics
 
 Matrix = NDArray[np.float64]
 
-SINGLE = ("moments.", "matching.", "sketch.", "cross.square", "cross.fourth")
+SINGLE = ("moments.", "matching.", "rows.", "sketch.", "cross.square", "cross.fourth")
 """Beginnings of the names of results that are stored in single precision as they are."""
 
 _DIAGONAL, _DISTANCE, _SKEWED = ".diagonal", ".distance", "cross.skewed"

@@ -27,6 +27,7 @@ from neural_phylogeny.statistics.moments import Moments
 from neural_phylogeny.statistics.plan import SamplingPlan
 from neural_phylogeny.statistics.products import Equality, Gram
 from neural_phylogeny.statistics.results import Statistics
+from neural_phylogeny.statistics.rows import Rows
 from neural_phylogeny.statistics.sampling import Part, part_of, shares
 from neural_phylogeny.statistics.sketch import Sketch
 from neural_phylogeny.statistics.tables import computed_tables
@@ -41,7 +42,7 @@ AHEAD = 4
 
 def standard_statistics(seed: int = 0) -> tuple[Statistic, ...]:
     """What is measured unless the caller registers something else."""
-    kinds = (Gram, Equality, Moments, UnitMatching, Cross, Sketch)
+    kinds = (Gram, Equality, Moments, UnitMatching, Rows, Cross, Sketch)
     return tuple(kind(SamplingPlan(seed)) for kind in kinds)
 
 
@@ -87,7 +88,7 @@ def measure(
     tensors = [Reach.of(*pair) for pair in zip(alignment.tensors, shares(alignment, sample), strict=True)]
     total = sum(reach.tensor.size * len(reach.tensor.members) for reach in tensors)
     worker = _Worker(checkpoints, statistics, widest)
-    results: list[dict[str, Arrays]] = []
+    pending: list[Future[dict[str, Arrays]]] = []
     done = 0
     # One BLAS thread each: the workers are the parallelism, and the bits must not depend on their number.
     with threadpool_limits(limits=1), ThreadPoolExecutor(threads) as pool:
@@ -100,8 +101,8 @@ def measure(
                 done += block.size * len(tensor.members)
                 if progress:
                     progress(done, total)
-            with np.errstate(all="ignore"):
-                results.append(_combined(statistics, tensors[index], partials))
+            pending.append(pool.submit(_combined, statistics, tensors[index], partials))
+    results = [combined.result() for combined in pending]
     for result, tensor, reach in zip(results, alignment.tensors, tensors, strict=True):
         result |= {"beyond": found} if (found := rows_beyond(tensor, checkpoints)) else {}
         result |= {"tables": found} if (found := computed_tables(tensor, result, checkpoints, reach.part)) else {}
@@ -130,7 +131,8 @@ class Reach:
 
 def _combined(statistics: Sequence[Statistic], reach: Reach, partials: Sequence[Sequence[Arrays]]) -> dict[str, Arrays]:
     """The results of a tensor; those of a part are scaled to the whole, so that tensors keep their weights."""
-    results = {s.name: s.combine(reach.tensor, [parts[k] for parts in partials]) for k, s in enumerate(statistics)}
+    with np.errstate(all="ignore"):
+        results = {s.name: s.combine(reach.tensor, [parts[k] for parts in partials]) for k, s in enumerate(statistics)}
     if reach.part is not None:
         for s in statistics:
             results[s.name] |= {key: results[s.name][key] * reach.scale for key in s.sums}

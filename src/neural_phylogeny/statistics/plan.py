@@ -9,6 +9,7 @@ moments          every block, of a long tensor one in ``moment_stride``; distinc
                  ``probed`` values
 cross moments    blocks that moments see too, one in ``cross_stride``; of those one value in ``cross_step``
 unit matching    ``matched``: some units crossed with some inputs, wherever they lie
+rows             ``rows_and_columns``: a few rows, and a few columns, of some values each
 sketch           the first block: values one in ``sketch_step``, leading rows and columns
 ===============  ===================================================================================================
 
@@ -62,6 +63,8 @@ class SamplingPlan:
         One value in N is taken: a prime that divides no usual width, so that no column is met too often.
     units, inputs : int
         Most units and inputs of a matrix whose units are matched.
+    rows, row_values : int
+        Most rows, and columns, of a matrix that are compared one by one; most values of each.
     sketch_values, sketch_rows, sketch_columns : int
         Most values of the quantiles; size of the sub-matrix whose spectrum is taken.
     """
@@ -76,6 +79,8 @@ class SamplingPlan:
     cross_steps: tuple[int, ...] = (1, 11)
     units: int = 512
     inputs: int = 128
+    rows: int = 64
+    row_values: int = 256
     sketch_values: int = 1 << 13
     sketch_rows: int = 64
     sketch_columns: int = 1024
@@ -135,12 +140,19 @@ class SamplingPlan:
 
     def matched(self, tensor: AlignedTensor) -> UnitSample:
         """The units and inputs whose matching is tested; matrices of one shape give equal samples."""
+        return self._drawn(tensor, self.units, self.inputs)
+
+    def rows_and_columns(self, tensor: AlignedTensor) -> tuple[UnitSample, UnitSample]:
+        """Some units with many inputs, and many units with some inputs; matrices of one shape give equal samples."""
+        return self._drawn(tensor, self.rows, self.row_values), self._drawn(tensor, self.row_values, self.rows)
+
+    def _drawn(self, tensor: AlignedTensor, units: int, inputs: int) -> UnitSample:
         axis = tensor.output_axis or 0
         key = f"{self.seed} {tensor.start} {matrix_shape(tensor.shape, axis)}"
-        return _unit_sample(key, tensor.shape, axis, self.units, self.inputs)
+        return _unit_sample(key, tensor.shape, axis, units, inputs)
 
 
-@lru_cache(maxsize=8)
+@lru_cache(maxsize=24)
 def _unit_sample(key: str, shape: tuple[int, ...], output_axis: int, units: int, inputs: int) -> UnitSample:
     """Draw at most ``units`` units and ``inputs`` inputs of a tensor; equal keys and shapes give equal samples."""
     n_units, n_inputs = matrix_shape(shape, output_axis)

@@ -1,0 +1,71 @@
+"""The clock of weight decay: rows and columns without a gradient only shrink, all by one factor; the shorter is later.
+
+A row of an embedding whose token never occurs, the column of an input that is always zero, the row of a class without
+examples get no gradient. Decoupled or not, weight decay multiplies them by (1 - rate x decay) at each step, so that
+between two models of one lineage they differ by one constant, to the last digits. It says which of two models decayed
+longer, not that one was made from the other.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from neural_phylogeny.statistics.rows import NEAR, ROUNDING
+
+Array = NDArray[np.float64]
+
+ROWS, SHARE = 4, 0.6
+"""So many rows, and such a share of those that only shrank, must agree in the factor."""
+
+
+@dataclass(frozen=True)
+class Clock:
+    """What rows that only shrank tell of n models.
+
+    Attributes
+    ----------
+    later : (n, n)
+        1 where the second model is the later one, -1 where the first is, 0 where the clock is silent.
+    factor : (n, n)
+        Log of the second's length over the first's, in the rows that agree; 0 where silent.
+    rows : (n, n)
+        Rows and columns that agree.
+    still : (n, n)
+        Rows and columns that are equal to the last bit in matrices that changed: they prove that nothing decayed.
+    """
+
+    later: Array
+    factor: Array
+    rows: Array
+    still: Array
+
+    @classmethod
+    def of(cls, multiples: Array, agree: Array, factor: Array, still: Array) -> Clock:
+        """From the numbers of ``statistics.rows`` for k matrices, rows and columns apart, ``(k, n, n)``. O(k log k)."""
+        multiples, agree, still = (np.nan_to_num(x) for x in (multiples, agree, still))
+        factor = np.where(agree > 0, np.nan_to_num(factor), 0.0)
+        middle = _weighted_median(factor, agree)
+        near = np.abs(factor - middle) < NEAR * np.abs(middle) + ROUNDING
+        rows, total = (agree * near).sum(axis=0), multiples.sum(axis=0)
+        together = (rows >= ROWS) & (rows >= SHARE * total)
+        alone = (agree >= ROWS) & (agree >= SHARE * multiples)
+        signs = np.where(alone, np.sign(factor), 0.0)
+        apart = ~together & alone.any(axis=0) & (np.abs(signs.sum(axis=0)) == alone.sum(axis=0))
+        mean = (alone * agree * factor).sum(axis=0) / np.maximum((alone * agree).sum(axis=0), 1.0)
+        found = np.where(together, middle, np.where(apart, mean, 0.0))
+        counted = np.where(together, rows, np.where(apart, (alone * agree).sum(axis=0), 0.0))
+        return cls(-np.sign(found), found, counted, still.sum(axis=0))
+
+
+def _weighted_median(values: Array, weights: Array) -> Array:
+    """Over the first axis; 0 where all weights are."""
+    if not len(values):
+        return np.zeros(values.shape[1:])
+    order = np.argsort(values, axis=0, kind="stable")
+    ordered, weight = (np.take_along_axis(x, order, axis=0) for x in (values, weights))
+    place = np.argmax(2.0 * weight.cumsum(axis=0) >= weight.sum(axis=0), axis=0)
+    found: Array = np.take_along_axis(ordered, place[None], axis=0)[0]
+    return np.where(weights.sum(axis=0) > 0, found, 0.0)
