@@ -10,7 +10,7 @@ D, F, LAYERS = 40, 80, 2
 
 
 def dense_shapes(prefix="model.layers", norms=True):
-    shapes = {"model.embed_tokens.weight": (64, D)}
+    shapes: dict[str, tuple[int, ...]] = {"model.embed_tokens.weight": (64, D)}
     for k in range(LAYERS):
         here = f"{prefix}.{k}"
         shapes |= {f"{here}.self_attn.{part}_proj.weight": (D, D) for part in "qkvo"}
