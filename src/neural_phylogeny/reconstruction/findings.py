@@ -24,7 +24,11 @@ from neural_phylogeny.relations.exact import exact_marks
 from neural_phylogeny.relations.existence import Existence
 from neural_phylogeny.relations.kinds import exact_kinds
 from neural_phylogeny.relations.shared import shared_values
+from neural_phylogeny.relations.upcycled import upcycled
 from neural_phylogeny.statistics.results import Statistics
+
+GROWN = "grown"
+"""The kind of a mixture of experts that was made of a dense model."""
 
 LEAST_LOG_P = -300.0 * np.log(10.0)
 """Smaller p-values are reported as 1e-300: no null distribution is known that far out."""
@@ -91,4 +95,4 @@ class Findings:
 
     @cached_property
     def _kinds(self) -> dict[str, NDArray[np.bool_]]:
-        return exact_kinds(self.statistics)
+        return {**exact_kinds(self.statistics), GROWN: upcycled(self.statistics)}
