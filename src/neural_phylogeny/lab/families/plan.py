@@ -157,7 +157,7 @@ PLANNERS: dict[str, Callable[[Prior, Architecture, int, Generator, str | None], 
     "families": draw_family,
     "strangers": draw_strangers,
 }
-"""What ``Prior.planner`` may be."""
+"""What ``Prior.planner`` may be, beside ``varied`` and ``apart``, which have tables and code of their own."""
 
 
 def _parents(topology: str, number: int, depth: int, least: int, rng: Generator) -> list[int]:
