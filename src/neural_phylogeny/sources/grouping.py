@@ -164,8 +164,8 @@ def _overruled(index: str, error: CheckpointError, complete: Sequence[Numbered],
         items.append(Skipped(path=index, reason=reason))
         return []
     chosen = min(alike, key=lambda group: len(group.name))
-    said = f"{reason} The {chosen.total:,} shards of {chosen.name!r} beside it are complete, and are read instead."
-    items.append(Skipped(path=index, reason=f"out of date: {said}", is_model=False))
+    remark = f"{reason} The {chosen.total:,} shards of {chosen.name!r} beside it are complete, and are read instead."
+    items.append(Skipped(path=index, reason=f"out of date: {remark}", is_model=False))
     return [of_numbered(chosen)]
 
 

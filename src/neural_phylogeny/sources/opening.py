@@ -160,7 +160,7 @@ def open_each(refs: Sequence[ModelRef]) -> tuple[list[Opened], list[Skipped], li
 
 
 def open_all(refs: Sequence[ModelRef]) -> tuple[list[Opened], list[Skipped]]:
-    """As ``open_each``, with what is not a model told once by kind and count."""
+    """As ``open_each``, with what is not a model listed once by kind and count."""
     opened, skipped, asides = open_each(refs)
     return opened, [*skipped, *summarise(asides)]
 
