@@ -6,7 +6,6 @@ import os
 import sys
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
@@ -27,17 +26,8 @@ def write(text: str, output: str | None) -> None:
     if output is None or output == STDOUT:
         _to_stdout(text)
         return
-    target = Path(output)
-    try:
-        if target.exists() and not target.is_file():
-            target.write_text(text, encoding="utf-8")
-            return
-        with replacing(target) as file:
-            file.write(text.encode("utf-8"))
-    except BrokenPipeError:
-        raise
-    except OSError as error:
-        raise click.UsageError(f"cannot write {output}: {error.strerror}") from error
+    with replacing(output) as file:
+        file.write(text.encode("utf-8", "backslashreplace"))
 
 
 def draw(renderable: RenderableType, output: str | None) -> None:
