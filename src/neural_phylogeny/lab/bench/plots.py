@@ -37,7 +37,7 @@ def heat_map(title: str, results: ResultsByMethod, metric: str, target: Path) ->
     axes.set_yticks(range(len(methods)), methods, fontsize=8)
     axes.set_title(f"{title}: {METRICS[metric]}", fontsize=10)
     for row, column in np.argwhere(np.isfinite(table)):
-        colour = figure_colour(image.to_rgba(table[row, column]))
+        colour = figure_colour(tuple(map(float, image.to_rgba(table[row, column]))))
         axes.text(column, row, f"{table[row, column]:.2f}", ha="center", va="center", fontsize=7, color=colour)
     _write(figure, target)
 
