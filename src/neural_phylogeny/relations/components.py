@@ -39,7 +39,7 @@ KERNELS, SUBSTANTIAL = 3, 0.25
 """Other matrices, or share of the compared weights in them, that can show descent: more than a new head has."""
 
 HEAD = 3
-"""At most so many matrices on top of at least twice as many frozen ones are a new head."""
+"""At most this many matrices on top of at least twice as many frozen ones are a new head."""
 
 MOST = 0.75
 """A model that is wholly contained in another, and less than this share of it, is a component of that."""
@@ -74,7 +74,7 @@ def shared_parts(statistics: Statistics, found: Existence, level: float) -> list
 
     Costs another relatedness test, only where matrices are equal in related models. Assumes that a descendant keeps
     more of its parent than what was frozen: a tune that froze its trunk and trained all else from a random start cannot
-    be told from two models with one helper, and is said to share a component.
+    be told from two models with one helper, and is reported to share a component.
     """
     equal = _values(statistics, _same)
     candidates = found.related & (equal > 0)

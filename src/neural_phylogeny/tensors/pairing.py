@@ -129,8 +129,10 @@ def _parted(kinds: list[list[int]], answers: dict[tuple[int, int], Correspondenc
     numbers: dict[object, int] = {}
     for kind, members in enumerate(kinds):
         for model in members:
-            said = tuple((other, numbers.setdefault(answer, len(numbers))) for other, answer in about.get(model, ()))
-            found.setdefault((kind, tuple(sorted(said))), []).append(model)
+            relations = tuple(
+                (other, numbers.setdefault(answer, len(numbers))) for other, answer in about.get(model, ())
+            )
+            found.setdefault((kind, tuple(sorted(relations))), []).append(model)
     return sorted(found.values(), key=lambda members: members[0])
 
 

@@ -17,7 +17,7 @@ from neural_phylogeny.tensors.norms import Norm
 from neural_phylogeny.tensors.samples import CLEAR, Sample, Sampler, deviations
 
 WINDOW = 32
-"""Of very many tensors of one size, those within so many places of the expected one are tried."""
+"""Of very many tensors of one size, those within this many places of the expected one are tried."""
 
 EVERY = 1 << 16
 """Pairs of one size up to which all are tried."""
