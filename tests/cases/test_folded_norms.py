@@ -1,5 +1,7 @@
 """Reported publicly: batch norms folded away, then observers put in. The folded model comes later, or is a copy."""
 
+from typing import Any
+
 import numpy as np
 import pytest
 
@@ -10,7 +12,7 @@ CONVS = {"features.0": (24, 3, 3, 3), "features.3": (32, 24, 3, 3), "features.6"
 
 @pytest.fixture
 def base(rng):
-    found = {}
+    found: dict[str, Any] = {}
     for name, shape in CONVS.items():
         units = shape[0]
         stem, number = name.rsplit(".", 1)

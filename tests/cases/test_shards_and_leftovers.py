@@ -22,7 +22,8 @@ def write(folder, model, pattern, total, index="", dtype=np.float32):
     """Shards of a model as a library numbers them; a config marks the folder as a model."""
     folder.mkdir(parents=True, exist_ok=True)
     (folder / "config.json").write_text("{}")
-    names, home = list(model), {}
+    home: dict[str, str] = {}
+    names = list(model)
     for k in range(total):
         file = pattern.format(f"{k + 1:05d}-of-{total:05d}")
         part = {name: model[name].astype(dtype) for name in names[k::total]}
