@@ -74,7 +74,7 @@ def train(
     folder: Path | None = None,
     report: Callable[[dict[str, float]], None] = lambda row: None,
 ) -> dict[str, np.ndarray[Any, Any]]:
-    """Train a network; returns the weights of the epoch that was best on what is left out.
+    """Train a network; returns the weights of the epoch with most right parents on what is left out.
 
     Parameters
     ----------
@@ -137,7 +137,10 @@ def train(
 
 
 class _Progress:
-    """Where a training stands, and its best epoch so far."""
+    """Where a training stands, and its best epoch so far: most right parents.
+
+    The loss would stop overconfident networks too early: a temperature is fitted to them afterwards.
+    """
 
     def __init__(self) -> None:
         self.epoch, self.step = 0, 0
@@ -145,7 +148,7 @@ class _Progress:
         self.best: dict[str, Tensor] = {}
 
     def note(self, row: dict[str, float], model: torch.nn.Module) -> None:
-        if not self.rows or row["left_out"] <= min(other["left_out"] for other in self.rows):
+        if not self.rows or row["right"] >= max(other["right"] for other in self.rows):
             self.best = {name: tensor.detach().clone() for name, tensor in model.state_dict().items()}
         self.rows.append(row)
 
