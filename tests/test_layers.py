@@ -38,7 +38,7 @@ OWNERS = {
     "torch": ("lab/",),
     "safetensors": ("lab/",),
     "PIL": ("lab/",),
-    "matplotlib": ("lab/",),
+    "matplotlib": ("lab/", "reports/"),
     "gguf": ("formats/gguf/",),
     "h5py": ("formats/",),
     "onnx": ("formats/onnx/",),
@@ -46,6 +46,7 @@ OWNERS = {
     "scipy": ("trees/baselines/", "lab/"),
     "networkx": ("reports/", "evaluation/"),
     **dict.fromkeys(("pandas", "pyarrow"), ("reports/",)),
+    "yaml": ("claims/cards.py",),
     "click": ("cli/", "lab/commands/"),
     "rich": ("reports/", "cli/"),
 }

@@ -11,8 +11,13 @@ import click
 from neural_phylogeny.cli.exits import BROKEN_PIPE, discard_stdout, exit_code
 from neural_phylogeny.cli.lazy import LazyCommands
 
+COMMAND_NAMES = (
+    *("tree", "compare", "derived", "verify", "annotate", "diff"),
+    *("inspect", "show", "score", "methods", "demo"),
+)
+
 COMMANDS = {
-    **{name: f"cli.{name}" for name in ("tree", "compare", "inspect", "show", "score", "methods", "demo")},
+    **{name: f"cli.{name}" for name in COMMAND_NAMES},
     "lab": "lab.commands.group",
 }
 """Modules with a ``command``, by its name, in the order of the help."""
@@ -54,9 +59,10 @@ def nphylo() -> None:
     \b
     Exit codes of all commands:
       0    success
-      1    nothing could be compared
+      1    nothing could be compared, or the answer is no
       2    wrong usage
       3    some inputs could not be read; the result covers the rest
+      4    undetermined: the weights do not decide
       70   a bug in this program, with its traceback
       130  interrupted; no output was left incomplete
       141  the reader of the output closed the pipe

@@ -28,7 +28,11 @@ def write(content: str | bytes, output: str | None) -> None:
     if output is None or output == STDOUT:
         _to_stdout(content)
         return
-    data = content.encode("utf-8") if isinstance(content, str) else content
+    write_whole(content.encode("utf-8") if isinstance(content, str) else content, output)
+
+
+def write_whole(data: bytes, output: str) -> None:
+    """Write bytes in place of a file, complete or not at all. Raises click.UsageError when the system refuses."""
     target = Path(output)
     try:
         if target.exists() and not target.is_file():

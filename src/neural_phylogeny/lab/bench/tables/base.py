@@ -101,6 +101,7 @@ TABLES = {
         ),
         Table("candidates", "does grouping by a sample lose relatives in large collections?", "checkpoints"),
         Table("confidence", "do probabilities mean what they say, and is a missing parent noticed?", "batches, wide"),
+        Table("derived", "how often does `nphylo derived` accuse strangers and siblings?", "data, sets; ten minutes"),
         Table(
             "direction", "every direction feature on every set of edges, those that were dropped too", "batches, wide"
         ),
