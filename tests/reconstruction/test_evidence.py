@@ -58,5 +58,5 @@ def test_every_witness_of_direction_is_told_in_words(measured, root, rng):
     child = {name: w + 0.1 * rng.standard_t(3, size=w.shape).astype(np.float32) for name, w in root.items()}
     _, votes = log_odds(measured(root, child))
     found = direction_evidence(votes, 0, 1, NAMES)
-    assert [one.feature for one in found] == [witness.name for witness in DIRECTION_FEATURES]
+    assert [one.feature for one in found] == [score.name for score in DIRECTION_FEATURES]
     assert all(one.favours == "neither" if one.model is None else one.model in one.statement for one in found)

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from neural_phylogeny.records import Evidence, SharedComponent
 from neural_phylogeny.relations.direction import RELIABILITY
-from neural_phylogeny.relations.exact import COUNTED, EMPTIED, FOLDED, LONGER, OBSERVED, PRUNED, ROUNDED
+from neural_phylogeny.relations.exact import COUNTED, EMPTIED, FOLDED, LONGER, OBSERVED, PRUNED, ROUNDED, UPCYCLED
 from neural_phylogeny.relations.existence import Existence
 from neural_phylogeny.relations.odds import probability
 from neural_phylogeny.wording import p_value, percent
@@ -32,6 +32,7 @@ _ORDERED_STATEMENTS = {
     OBSERVED: "{child} has observers of quantisation-aware training and {parent} has none",
     FOLDED: "{parent} has batch normalisations and {child} has none; folding them into the weights does not go back",
     EMPTIED: "{child} was saved without some of its tensors, so that it cannot be what {parent} was made from",
+    UPCYCLED: "upcycled experts: those of {child} all match the feed-forward networks of {parent}",
     LONGER: "{child} has all rows of {parent} and further rows that still look like an initialisation",
 }
 

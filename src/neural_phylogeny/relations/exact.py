@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from neural_phylogeny.relations.copies import ALMOST_ALL
 from neural_phylogeny.relations.overlap import NEARLY_ALL, Matrix, Overlap
+from neural_phylogeny.relations.upcycled import upcycled
 from neural_phylogeny.relations.vocabulary import longer
 from neural_phylogeny.statistics.counters import BATCHES, EMPTY, NORMS, OBSERVERS
 from neural_phylogeny.statistics.results import Statistics
@@ -174,8 +175,8 @@ DIRECTED = {
 """By name, marks which show that one of two models was made from the other."""
 
 PRUNED, ROUNDED, COUNTED, LONGER = "pruned", "rounded-layer", "batches-seen", "new-rows"
-OBSERVED, FOLDED, EMPTIED = "observers", "folded-norms", "empty-tensors"
-ORDERED = (PRUNED, ROUNDED, COUNTED, LONGER, OBSERVED, FOLDED, EMPTIED)
+OBSERVED, FOLDED, EMPTIED, UPCYCLED = "observers", "folded-norms", "empty-tensors", "upcycled-experts"
+ORDERED = (PRUNED, ROUNDED, COUNTED, LONGER, OBSERVED, FOLDED, EMPTIED, UPCYCLED)
 """Marks which show that one of two models did not come first; they count against it as a parent only."""
 
 UNTOUCHED, RESHAPED = "untouched-values", "other-sizes"
@@ -194,6 +195,7 @@ def exact_marks(statistics: Statistics) -> dict[str, Matrix]:
         OBSERVED: observed(statistics),
         FOLDED: folded(statistics),
         EMPTIED: emptied(statistics),
+        UPCYCLED: np.where(upcycled(statistics).T, -STRONG, 0.0),
         LONGER: np.where(longer(statistics).T, -GOOD, 0.0),
     }
     return found | {UNTOUCHED: untouched(overlap), RESHAPED: reshaped(overlap)}
