@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from neural_phylogeny.reconstruction.evidence import (
+    clock_evidence,
     direction_evidence,
     exact_evidence,
     existence_evidence,
@@ -17,12 +18,14 @@ from neural_phylogeny.reconstruction.evidence import (
 from neural_phylogeny.reconstruction.reasons import HALF
 from neural_phylogeny.reconstruction.relate import related_pairs
 from neural_phylogeny.records import KINDS, Evidence, Kind
+from neural_phylogeny.relations.clock import Clock
 from neural_phylogeny.relations.components import component_name
 from neural_phylogeny.relations.copies import copies
 from neural_phylogeny.relations.direction import log_odds
 from neural_phylogeny.relations.exact import exact_marks
 from neural_phylogeny.relations.existence import Existence
 from neural_phylogeny.relations.kinds import exact_kinds
+from neural_phylogeny.relations.overlap import Overlap
 from neural_phylogeny.relations.shared import shared_values
 from neural_phylogeny.relations.upcycled import upcycled
 from neural_phylogeny.statistics.results import Statistics
@@ -68,8 +71,13 @@ class Findings:
         """All evidence on a pair, existence first."""
         relatives = np.flatnonzero(self.related[i] & self.related[j]).tolist()
         shared = shared_evidence(shared_values(self.statistics, i, j, relatives))
-        exact = exact_evidence(self.exact, i, j, names)
+        exact = exact_evidence(self.exact, i, j, names) + clock_evidence(self.clock, self.exact, i, j, names)
         return (existence_evidence(self.existence, i, j), *shared, *exact, *direction_evidence(self.signs, i, j, names))
+
+    @cached_property
+    def clock(self) -> Clock:
+        """Who decayed longer, see ``relations.clock``."""
+        return Clock.of_statistics(self.statistics, Overlap.of(self.statistics))
 
     def similarity(self, i: int, j: int) -> float:
         """Cosine of the compared matrices, 0 where none are."""
