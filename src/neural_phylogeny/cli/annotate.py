@@ -84,7 +84,7 @@ def command(
     sink.write(text if output not in (None, sink.STDOUT) else exits.safe_lines(text), output)
     if write:
         for change in found.changes:
-            sink.write_whole(change.after.encode("utf-8"), change.path)
+            sink.write(change.after.encode("utf-8"), change.path)
     if not quiet:
         for reason in found.left:
             exits.talk(f"left as it is: {reason}")
