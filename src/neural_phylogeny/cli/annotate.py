@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import os
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -84,7 +85,7 @@ def command(
     sink.write(text if output not in (None, sink.STDOUT) else exits.safe_lines(text), output)
     if write:
         for change in found.changes:
-            sink.write(change.after.encode("utf-8"), change.path)
+            sink.write(change.after.encode("utf-8"), os.path.realpath(change.path))  # a link stays one
     if not quiet:
         for reason in found.left:
             exits.talk(f"left as it is: {reason}")
