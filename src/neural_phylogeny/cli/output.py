@@ -21,19 +21,21 @@ if TYPE_CHECKING:
 STDOUT = "-"
 
 
-def write(text: str, output: str | None) -> None:
+def write(content: str | bytes, output: str | None) -> None:
     """Write data to stdout or a file. A regular file is complete or absent; pipes and devices are written directly."""
-    text = text if text.endswith("\n") or not text else f"{text}\n"
+    if isinstance(content, str):
+        content = content if content.endswith("\n") or not content else f"{content}\n"
     if output is None or output == STDOUT:
-        _to_stdout(text)
+        _to_stdout(content)
         return
+    data = content.encode("utf-8") if isinstance(content, str) else content
     target = Path(output)
     try:
         if target.exists() and not target.is_file():
-            target.write_text(text, encoding="utf-8")
+            target.write_bytes(data)
             return
         with replacing(target) as file:
-            file.write(text.encode("utf-8"))
+            file.write(data)
     except BrokenPipeError:
         raise
     except OSError as error:
@@ -77,7 +79,12 @@ def _bar(doing: str) -> Iterator[Progress]:
         yield lambda done, total: bar.update(task, completed=done, total=total)
 
 
-def _to_stdout(text: str) -> None:
-    """Write text; characters that the encoding lacks are escaped."""
+def _to_stdout(content: str | bytes) -> None:
+    """Write text, with characters that the encoding lacks escaped, or bytes, to a pipe or file only."""
+    if isinstance(content, bytes):
+        if sys.stdout.isatty():
+            raise click.UsageError("this format is binary: write it to a file with -o")
+        click.echo(content, nl=False)
+        return
     encoding = getattr(sys.stdout, "encoding", None) or "utf-8"
-    click.echo(text.encode(encoding, "backslashreplace").decode(encoding), nl=False)
+    click.echo(content.encode(encoding, "backslashreplace").decode(encoding), nl=False)

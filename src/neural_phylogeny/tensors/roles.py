@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-import re
+from collections.abc import Iterator
 from enum import StrEnum
 
 from neural_phylogeny.inputs import TensorInfo
@@ -29,15 +29,16 @@ BUFFERS = (
 """Endings of the names of what is not trained."""
 
 LONGEST = 128
-"""Longer components of a name are no known word; so the patterns below cost no more than the length of the name."""
+"""Longer components of a name are no known word."""
 
-_TABLE = re.compile(
-    r"(^|_)(pe|pos_?(enc|emb)\w*|\w*position(al)?_?(enc\w*|emb\w*|table)?|freqs?(_cis)?|rope\w*|rotary\w*"
-    r"|(cos|sin)_cached|mel_\w*|fbank|filter_?bank\w*|stft\w*|dct\w*|window|anchors?|anchor_grid)$"
+_TABLES = frozenset(
+    "pe freq freqs freq_cis freqs_cis cos_cached sin_cached fbank window anchor anchors anchor_grid".split()
 )
-_BOUNDARY = re.compile(
-    r"(^|_)(embed\w*|\w*embeddings?|wte|wpe|lm_head|classifier|head|logits|score|predictions|out(put)?)\b"
+_TABLES_BEGIN = (
+    *("posenc", "posemb", "pos_enc", "pos_emb", "rope", "rotary", "mel_"),
+    *("filterbank", "filter_bank", "stft", "dct"),
 )
+_HEADS = frozenset("wte wpe lm_head classifier head logits score predictions out output".split())
 
 STATES = "batch_stats"
 """The collection in which Flax keeps what a batch norm has seen; its names alone are those of weights."""
@@ -62,14 +63,67 @@ def role_of(tensor: TensorInfo) -> Role:
     if min(matrix_shape(tensor.shape, tensor.output_axis)) < 2:
         return Role.VECTOR
     words = (component for component in components if len(component) <= LONGEST)
-    return Role.BOUNDARY if is_table or any(_BOUNDARY.search(word) for word in words) else Role.KERNEL
+    return Role.BOUNDARY if is_table or any(map(_is_boundary, words)) else Role.KERNEL
 
 
 def names_a_table(name: str) -> bool:
     """Whether a tensor is called what positions, filter banks and windows are called, whether computed or trained."""
     plain = name.removesuffix(".weight").replace("/", ".")
     last = plain[plain.rfind(".") + 1 :]
-    return len(last) <= LONGEST and _TABLE.search(last) is not None
+    return len(last) <= LONGEST and _is_table(last)
+
+
+def _is_table(word: str) -> bool:
+    """Whether a component ends in a table's word, at its start or after an underscore. Linear in its length."""
+    begin = _begin_of_run(word, len(word))
+    for start in _starts(word, begin, len(word)):
+        if word.startswith(_TABLES_BEGIN, start) or (len(word) - start <= LONGEST and word[start:] in _TABLES):
+            return True
+    place = word.find("position", begin)
+    while place >= 0:
+        rest = word[place + len("position") : place + LONGEST].removeprefix("al").removeprefix("_")
+        if (not rest or rest == "table" or rest.startswith(("enc", "emb"))) and _follows(word, begin, place):
+            return True
+        place = word.find("position", place + 1)
+    return False
+
+
+def _is_boundary(word: str) -> bool:
+    """Whether a component has a word for an embedding or a head in it. Linear in its length."""
+    end = len(word)
+    while end > 0:
+        begin = _begin_of_run(word, end)
+        for start in _starts(word, begin, end):
+            if word.startswith("embed", start, end) or (end - start <= LONGEST and word[start:end] in _HEADS):
+                return True
+        place = word.rfind("embedding", begin, end)
+        if place >= 0 and word[place:end] in ("embedding", "embeddings") and _follows(word, begin, place):
+            return True
+        end = begin - 1
+    return False
+
+
+def _begin_of_run(word: str, end: int) -> int:
+    """Where the letters, digits and underscores begin that end there."""
+    begin = end
+    while begin > 0 and (word[begin - 1].isalnum() or word[begin - 1] == "_"):
+        begin -= 1
+    return begin
+
+
+def _starts(word: str, begin: int, end: int) -> Iterator[int]:
+    """Where a word may start in ``begin:end``: at the start of the component, and after each underscore."""
+    if begin == 0:
+        yield 0
+    place = word.find("_", begin, end)
+    while place >= 0:
+        yield place + 1
+        place = word.find("_", place + 1, end)
+
+
+def _follows(word: str, begin: int, place: int) -> bool:
+    """Whether a word at ``place`` belongs to one that starts the component or follows an underscore."""
+    return begin == 0 or word.find("_", begin, place) >= 0
 
 
 def is_float(dtype: str) -> bool:
