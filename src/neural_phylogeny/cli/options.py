@@ -108,7 +108,7 @@ def output_options(*formats: str) -> Callable[[F], F]:
 
     def choose(ctx: click.Context, _: click.Parameter, output: str | None) -> str | None:
         if output is not None and output != STDOUT:
-            _check_folder(output)
+            check_folder(output)
         if ctx.params.get("form") is None:
             ctx.params["form"] = _format_by_suffix(output, formats)
         return output
@@ -164,7 +164,7 @@ def formats_help() -> str:
     return "\b\nFormats:\n" + "\n".join(rows)
 
 
-def _check_folder(output: str) -> None:
+def check_folder(output: str) -> None:
     """Refuse an output that cannot be written before anything is read. Raises click.BadParameter."""
     target = Path(output)
     if target.is_dir():

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from neural_phylogeny.records import Edge, RelatedPair
 from neural_phylogeny.reports.families import Family, Groups
 
@@ -52,3 +54,14 @@ def run_from(name: str, below: Branches) -> list[str]:
         name = branches[0][1]
         run.append(name)
     return run if len(run) >= RUN else []
+
+
+def subtree_sizes(below: Branches, tops: Sequence[str]) -> dict[str, int]:
+    """By name, the number of models in its subtree, itself included. Linear."""
+    order = list(tops)
+    for name in order:
+        order += [other for _, other in below.get(name, [])]
+    sizes = dict.fromkeys(order, 1)
+    for name in reversed(order):
+        sizes[name] += sum(sizes[other] for _, other in below.get(name, []))
+    return sizes

@@ -5,9 +5,8 @@ from __future__ import annotations
 import heapq
 
 from neural_phylogeny.records import Phylogeny
-from neural_phylogeny.reports.branches import hang_pairs
+from neural_phylogeny.reports.branches import hang_pairs, subtree_sizes
 from neural_phylogeny.reports.families import families, is_related
-from neural_phylogeny.reports.layout import subtree_sizes
 
 MOST_MODELS = 300
 """Above this many models a drawing starts folded."""

@@ -53,6 +53,18 @@ _ROWS = (
         holds="The tree as it is drawn on the terminal.",
     ),
     Format(
+        name="html",
+        suffixes=(".html", ".htm"),
+        writer="page:to_page",
+        holds="The report: one page that works offline, to look at, to search and to print.",
+    ),
+    Format(
+        name="svg",
+        suffixes=(".svg",),
+        writer="svg:to_svg",
+        holds="The family tree as a picture; families are folded above 300 models.",
+    ),
+    Format(
         name="json",
         suffixes=(".json",),
         writer="json:to_json",

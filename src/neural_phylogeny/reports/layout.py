@@ -8,10 +8,11 @@ stand in the middle of their children. A model stands one layer after the last o
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
+from itertools import pairwise
 
 from neural_phylogeny.records import Edge, ModelRecord, Phylogeny, RelatedPair
-from neural_phylogeny.reports.branches import Branches, hang_pairs, run_from
+from neural_phylogeny.reports.branches import hang_pairs, run_from, subtree_sizes
 from neural_phylogeny.reports.families import Family, count, families, is_related, not_compared
 from neural_phylogeny.reports.panels import Joined, joined_families
 from neural_phylogeny.reports.short_names import short_names
@@ -33,7 +34,7 @@ LABEL = 30
 PAD, TITLE, BETWEEN = 18.0, 34.0, 22.0
 """Inside a panel, its title, between panels."""
 
-ASPECT = 1.5
+ASPECT = 1.9
 """Width of the whole drawing over its height, where the panels allow it."""
 
 
@@ -47,6 +48,8 @@ class Node:
     x: float = 0.0
     y: float = 0.0
     width: float = 0.0
+    ahead: float = 0.0
+    """Where the next layer starts."""
     layer: int = 0
     panel: int = 0
     colour: int = 0
@@ -142,19 +145,24 @@ def lay_out(phylogeny: Phylogeny, folded: Sequence[str] = ()) -> Layout:
 
 
 def pack(panels: Sequence[Panel]) -> tuple[float, float]:
-    """Put panels into rows, in their order; the width and height of the whole."""
+    """Put each panel in its turn where it comes to lie highest, then leftmost; the width and height of the whole."""
     if not panels:
         return 0.0, 0.0
     area = sum((panel.width + BETWEEN) * (panel.height + BETWEEN) for panel in panels)
-    widest = max(max(panel.width for panel in panels), (ASPECT * area) ** 0.5)
-    x = y = height = right = 0.0
+    limit = max(max(panel.width for panel in panels) + BETWEEN, (ASPECT * area) ** 0.5)
+    skyline = [(0.0, 0.0)]  # from x on, a panel may start at y
     for panel in panels:
-        if x and x + panel.width > widest:
-            x, y, height = 0.0, y + height + BETWEEN, 0.0
-        panel.x, panel.y = x, y
-        x += panel.width + BETWEEN
-        height, right = max(height, panel.height), max(right, x - BETWEEN)
-    return right, y + height
+        wide = panel.width + BETWEEN
+        panel.y, panel.x = min(
+            (max(y, *(other for at, other in skyline if x < at < x + wide), y), x)
+            for x, y in skyline
+            if x + wide <= limit + 1e-6
+        )
+        right = panel.x + wide
+        after = [y for x, y in skyline if x <= right][-1]
+        kept = [(x, y) for x, y in skyline if x < panel.x or x > right]
+        skyline = sorted([*kept, (panel.x, panel.y + panel.height + BETWEEN), (right, after)])
+    return max(panel.x + panel.width for panel in panels), max(panel.y + panel.height for panel in panels)
 
 
 def _grid(
@@ -197,7 +205,7 @@ def _panel(
         names.append(name)
     for group in joined.groups:
         seen = [name for name in group if name in made.nodes]
-        links += [Link(a, b, None) for a, b in zip(seen, seen[1:], strict=False)]
+        links += [Link(a, b, None) for a, b in pairwise(seen)]
     nodes = [made.nodes[name] for name in names]
     for node in nodes:
         node.panel, node.colour, node.width = number, number, _width(node)
@@ -230,7 +238,7 @@ def _width(node: Node) -> float:
 
 
 def _columns(nodes: Sequence[Node], has_arcs: bool) -> None:
-    """x of each layer: after the widest box of the layer before."""
+    """X of each layer: after the widest box of the layer before."""
     widest: dict[int, float] = {}
     for node in nodes:
         widest[node.layer] = max(widest.get(node.layer, 0.0), node.width)
@@ -239,15 +247,13 @@ def _columns(nodes: Sequence[Node], has_arcs: bool) -> None:
         at[layer] = x
         x += widest.get(layer, 0.0) + GUTTER
     for node in nodes:
-        node.x = at[node.layer]
+        node.x, node.ahead = at[node.layer], at.get(node.layer + 1, x)
 
 
 class _Tree:
     """One family: its nodes with layers and heights, its lines."""
 
-    def __init__(
-        self, family: Family, labels: Mapping[str, str], missing: set[str], folded: frozenset[str]
-    ) -> None:
+    def __init__(self, family: Family, labels: Mapping[str, str], missing: set[str], folded: frozenset[str]) -> None:
         self.below, self.tops, loose = hang_pairs(family)
         self.nodes: dict[str, Node] = {}
         self.links: list[Link] = []
@@ -290,7 +296,7 @@ class _Tree:
         return found
 
     def _runs(self, folded: frozenset[str]) -> dict[str, str]:
-        """By model of a run of single children, the one that it stands below; the first child starts the column."""
+        """By model of a run of single children, the one that it stands below."""
         above: dict[str, str] = {}
         seen: set[str] = set()
         for name in self.nodes:
@@ -298,7 +304,7 @@ class _Tree:
                 continue
             run = [other for other in run_from(name, self.below) if other in self.nodes]
             seen.update(run)
-            above |= dict(zip(run[1:], run, strict=False))
+            above |= dict(zip(run, [name, *run], strict=False))
         return above
 
     def _layers(self, order: Sequence[tuple[str, Edge | RelatedPair | None]]) -> None:
@@ -407,12 +413,25 @@ def _words(node: Node, claim: Edge | RelatedPair | None) -> str:
     return ", ".join(words)
 
 
-def subtree_sizes(below: Branches, tops: Sequence[str]) -> dict[str, int]:
-    """By name, the number of models in its subtree, itself included. Linear."""
-    order = list(tops)
-    for name in order:
-        order += [other for _, other in below.get(name, [])]
-    sizes = dict.fromkeys(order, 1)
-    for name in reversed(order):
-        sizes[name] += sum(sizes[other] for _, other in below.get(name, []))
-    return sizes
+Points = list[tuple[float, float]]
+
+
+def curve(start: Node, end: Node, *, is_directed: bool) -> tuple[Points, Points]:
+    """The points of a line between two models, a segment or a cubic curve and a segment, and those of its arrow.
+
+    A line that passes layers runs straight through them at the height of its end, where the layout leaves a lane.
+    """
+    if end.layer < start.layer:
+        start, end = end, start
+    if end.layer > start.layer:
+        x, stop = start.right, end.x - (5.0 if is_directed else 0.0)
+        turn = stop if end.layer == start.layer + 1 else min(stop, start.ahead)
+        bend = (turn - x) / 2
+        tip = [(end.x, end.y), (end.x - 8, end.y - 4.5), (end.x - 8, end.y + 4.5)] if is_directed else []
+        straight = [(stop, end.y)] if turn < stop else []
+        return [(x, start.y), (x + bend, start.y), (turn - bend, end.y), (turn, end.y), *straight], tip
+    if is_directed:
+        x, stop = start.x + 12, end.y - NODE / 2
+        return [(x, start.y + NODE / 2), (x, stop - 4)], [(x, stop), (x - 4.5, stop - 8), (x + 4.5, stop - 8)]
+    reach, x = min(40.0, 14.0 + abs(end.y - start.y) / 12), start.x
+    return [(x, start.y), (x - reach, start.y), (x - reach, end.y), (x, end.y)], []

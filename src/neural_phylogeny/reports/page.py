@@ -30,7 +30,10 @@ FOLDER = files("neural_phylogeny.reports") / "page_files"
 INPUTS_ON_PAGE_ONE = 14
 """Up to this many inputs the hashes are printed with the summary; of more, on pages of their own."""
 
-POLICY = "default-src 'none'; script-src {script}; style-src {style}; img-src data:; base-uri 'none'; form-action 'none'"
+ROWS = 200
+"""Rows of a table that are shown at first."""
+
+POLICY = "default-src 'none'; script-src {script}; style-src {style}; base-uri 'none'; form-action 'none'"
 
 
 def save_page(phylogeny: Phylogeny, path: str | os.PathLike[str]) -> None:
@@ -54,7 +57,8 @@ def to_page(phylogeny: Phylogeny) -> str:
     style, script = _style(), _script()
     policy = POLICY.format(script=_source(script), style=_source(style))
     names = {name: k for k, name in enumerate(layout.nodes)}
-    folded = [names[name] for name in first_fold(phylogeny)]
+    folded = first_fold(phylogeny)
+    hidden = frozenset(layout.nodes) - frozenset(lay_out(phylogeny, folded).nodes) if folded else frozenset()
     return _template("page.html").substitute(
         policy=policy,
         title=escaped(summary(phylogeny)),
@@ -73,14 +77,14 @@ def to_page(phylogeny: Phylogeny) -> str:
         chips=_chips(phylogeny),
         legend=_legend(phylogeny),
         folder=_folder(layout),
-        drawing=drawn(layout, is_page=True),
+        drawing=drawn(layout, is_page=True, hidden=hidden),
         width=f"{layout.width:.0f}",
         height=f"{layout.height:.0f}",
         claims=_claims(phylogeny, layout),
         models=_models(phylogeny, names),
         aside=_aside(phylogeny),
         data=page_json(phylogeny, layout),
-        folded=json.dumps(folded),
+        folded=json.dumps([names[name] for name in folded]),
     )
 
 
@@ -114,10 +118,12 @@ def _script() -> str:
 
 @cache
 def _licences() -> str:
-    libraries = json.loads(_text("vendor/vendor.json"))
-    named = ", ".join(f"{library['name']} {library['version']}" for library in libraries)
-    licence = _text(f"vendor/{libraries[0]['name']}.LICENSE").strip().replace("--", "- -")
-    return f"This page contains {named} (licence {libraries[0]['license']}):\n{licence}"
+    """Which libraries the page contains, under which licences; each text stands once."""
+    texts: dict[str, list[str]] = {}
+    for library in json.loads(_text("vendor/vendor.json")):
+        licence = _text(f"vendor/{library['name']}.LICENSE").strip().replace("--", "- -")
+        texts.setdefault(licence, []).append(f"{library['name']} {library['version']} ({library['license']})")
+    return "\n\n".join(f"This page contains {', '.join(named)}:\n{licence}" for licence, named in texts.items())
 
 
 def _source(content: str) -> str:
@@ -165,7 +171,7 @@ def _legend(phylogeny: Phylogeny) -> str:
 def _inputs(phylogeny: Phylogeny, found: Record) -> str:
     """The hash of every input, for the record."""
     if not any(model.sha256 for model in phylogeny.models):
-        return "<p>The hashes of the inputs were not recorded; they are with <b>--html</b> and with <b>--hashes</b>.</p>"
+        return "<p>The hashes of the inputs were not recorded; <b>nphylo tree --hashes</b> does.</p>"
     rows = "".join(
         f"<tr><td>{escaped(model.name)}</td><td class=hash>{escaped(model.sha256 or '–')}</td></tr>"
         for model in phylogeny.models
@@ -194,13 +200,17 @@ def _claims(phylogeny: Phylogeny, layout: Layout) -> str:
     }  # the records of a result outlive the page
     rows = []
     claims: tuple[Edge | RelatedPair, ...] = (*phylogeny.edges, *phylogeny.undirected)
-    for claim in claims:
+    for row, claim in enumerate(claims):
         names = (claim.child, claim.parent) if isinstance(claim, Edge) else (claim.a, claim.b)
         kind = claim.kind if isinstance(claim, Edge) else "related"
         cells = [f"<td><button>{escaped(names[0])}</button></td><td>{escaped(names[1])}</td>", _kind(kind)]
         cells += [_number(value, shown) for value, shown in _numbers(claim)]
-        rows.append(f"<tr data-e={at.get(id(claim), -1)}>{''.join(cells)}</tr>")
+        rows.append(f"<tr data-e={at.get(id(claim), -1)}{_later(row)}>{''.join(cells)}</tr>")
     return "".join(rows)
+
+
+def _later(row: int) -> str:
+    return " hidden" if row >= ROWS else ""
 
 
 def _kind(kind: str) -> str:
@@ -229,13 +239,14 @@ def _models(phylogeny: Phylogeny, names: dict[str, int]) -> str:
     """Rows of the table of models."""
     first = {name: group[0] for group in phylogeny.copies for name in group[1:]}
     rows = []
-    for model in phylogeny.models:
+    for row, model in enumerate(phylogeny.models):
         number = names.get(first.get(model.name, model.name), -1)
         note = f"same weights as {first[model.name]}" if model.name in first else ""
         family = "" if model.family is None else str(model.family + 1)
         remark = "; ".join(filter(None, (note, model.remark)))
         rows.append(
-            f"<tr data-n={number}><td><button>{escaped(model.name)}</button></td><td class=n data-v={family or -1}>{family}</td>"
+            f"<tr data-n={number}{_later(row)}><td><button>{escaped(model.name)}</button></td>"
+            f"<td class=n data-v={family or -1}>{family}</td>"
             f"<td>{escaped(model.format)}</td><td class=n data-v={model.parameters}>{magnitude(model.parameters)}</td>"
             f"<td>{escaped(remark)}</td></tr>"
         )

@@ -43,6 +43,7 @@ def page_data(phylogeny: Phylogeny, layout: Layout) -> dict[str, Any]:
                 "x": round(node.x, 1),
                 "y": round(node.y, 1),
                 "w": round(node.width, 1),
+                "ahead": round(node.ahead, 1),
                 "layer": node.layer,
                 "panel": node.panel,
                 "missing": node.is_missing,
@@ -126,4 +127,3 @@ def side(each: Evidence, claim: Edge | RelatedPair) -> int:
     if isinstance(claim, RelatedPair):
         return 0
     return 1 if each.favours == "parent" and each.model == claim.parent else -1
-

@@ -7,8 +7,8 @@ from collections.abc import Mapping
 from neural_phylogeny.records import KINDS
 
 HUES = {
-    "light": ("#2456c9", "#0b7a6f", "#b4460b", "#7434c9", "#b3175b", "#4a6d0c", "#0369a1", "#8f5a06", "#b42318", "#475467"),
-    "dark": ("#7fa7ff", "#45cdbd", "#ff9f68", "#b99bff", "#ff86b6", "#a9cf4f", "#5cc4f5", "#e5b445", "#ff8f83", "#a9b4c4"),
+    "light": tuple("#2456c9 #0b7a6f #b4460b #7434c9 #b3175b #4a6d0c #0369a1 #8f5a06 #b42318 #475467".split()),
+    "dark": tuple("#7fa7ff #45cdbd #ff9f68 #b99bff #ff86b6 #a9cf4f #5cc4f5 #e5b445 #ff8f83 #a9b4c4".split()),
 }
 """Of families, in turn, and of kinds."""
 

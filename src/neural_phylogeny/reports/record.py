@@ -86,7 +86,7 @@ def _open(phylogeny: Phylogeny) -> Iterator[str]:
         yield f"Of {count(len(phylogeny.undirected), 'related pair')} the weights do not show which model came first."
     if unsure := undecided(phylogeny):
         verb = "shares" if len(unsure) == 1 else "share"
-        yield f"{count(len(unsure), 'model')} {verb} an initialisation or perhaps a missing ancestor; no descent is claimed."
+        yield f"{count(len(unsure), 'model')} {verb} an initialisation or a missing ancestor; no descent is claimed."
     left_out, skipped = len(not_compared(phylogeny)), sum(item.is_model for item in phylogeny.skipped)
     if left_out or skipped:
         parts = [f"{left_out:,} could not be compared"] if left_out else []
@@ -113,16 +113,18 @@ def _how_sure(phylogeny: Phylogeny) -> Iterator[str]:
     if known:
         sure = sum(_confidence(edge) >= SURE for edge in known)
         least = min(known, key=_confidence)
+        mean = percent(sum(map(_confidence, known)) / len(known))
         yield (
-            f"{sure:,} of the {count(len(known), 'claim')} of a parent {'has' if sure == 1 else 'have'} a probability of at "
-            f"least {SURE:.0%}; on average it is {percent(sum(map(_confidence, known)) / len(known))}.".replace("%;", " %;")
+            f"{sure:,} of the {count(len(known), 'claim')} of a parent {'has' if sure == 1 else 'have'} a probability "
+            f"of at least {percent(SURE)}; on average it is {mean}."
         )
         yield (
-            f"The least certain claim: {safe(least.child)} was made from {safe(least.parent)}, {percent(least.confidence)}."
+            f"The least certain claim: {safe(least.child)} was made from {safe(least.parent)}, "
+            f"{percent(least.confidence)}."
         )
         weak = sum(edge.is_weak for edge in phylogeny.edges)
         if weak:
-            yield f"{count(weak, 'claim')} {'is' if weak == 1 else 'are'} less likely than not; each is marked with “?”."
+            yield f"{count(weak, 'claim')} {'is' if weak == 1 else 'are'} less likely than not and marked with “?”."
     alpha = _parameters(phylogeny).get("alpha")
     if isinstance(alpha, int | float):
         yield (
@@ -147,17 +149,19 @@ def _method(phylogeny: Phylogeny) -> Iterator[str]:
     method = _parameters(phylogeny).get("method")
     named = f" (method “{safe(str(method))}”)" if method else ""
     yield (
-        f"The weights of the models were compared layer by layer{named}. Names, dates and model cards were not used, and "
+        f"The weights of the models were compared layer by layer{named}. Names, dates and model cards were not used; "
         "nothing in the files was executed."
     )
     yield (
-        "Hidden units of related models match one to one; a permutation test gives the p-value. The direction follows from "
-        "marks of pruning, rounding and averaging that anyone can recompute, and from how training moves weights away from "
-        "their random start. A calibrated network and weaker evidence give the probability of each possible parent; the "
-        "most probable forest is reported."
+        "Hidden units of related models match one to one; a permutation test gives the p-value. The direction follows "
+        "from marks of pruning, rounding and averaging that anyone can recompute, and from how training moves weights "
+        "away from their random start. A calibrated network and weaker evidence give the probability of each possible "
+        "parent; the most probable forest is reported."
     )
     read = phylogeny.share_read
-    yield "All compared weights were read." if read == 1.0 else f"{small_share(read)} of the compared weights were read."
+    yield (
+        "All compared weights were read." if read == 1.0 else f"{small_share(read)} of the compared weights were read."
+    )
 
 
 def _limits(phylogeny: Phylogeny) -> Iterator[str]:
@@ -166,11 +170,12 @@ def _limits(phylogeny: Phylogeny) -> Iterator[str]:
         "calibration is not measured."
     )
     yield (
-        "A parent that is not among the inputs cannot be excluded; where it is missing, a sibling may be shown in its place."
+        "A parent that is not among the inputs cannot be excluded; where it is missing, a sibling may be shown in its "
+        "place."
     )
     yield (
-        "Models that were trained independently from one random initialisation can look like siblings. A copy whose units "
-        "were permuted or rescaled is not recognised."
+        "Models that were trained independently from one random initialisation can look like siblings. A copy whose "
+        "units were permuted or rescaled is not recognised."
     )
     notes = phylogeny.provenance.get("notes")
     if isinstance(notes, list | tuple):

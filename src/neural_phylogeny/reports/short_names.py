@@ -1,8 +1,7 @@
-"""Short names for drawings: what all names share is left out, long names are cut in the middle, and no two get equal."""
+"""Short names for drawings: without what all names share, cut in the middle where long, and never two the same."""
 
 from __future__ import annotations
 
-import os
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
 
@@ -39,8 +38,14 @@ def common_folder(names: Sequence[str]) -> str:
     """The folders that all of several names start with, with the last slash; empty for one name."""
     if len(names) < 2:
         return ""
-    prefix = os.path.commonprefix(list(names))
+    prefix = common_prefix(names)
     return prefix[: prefix.rfind("/") + 1]
+
+
+def common_prefix(names: Sequence[str]) -> str:
+    """The letters that all of several names start with."""
+    first, last = min(names), max(names)
+    return first[: next((k for k, (a, b) in enumerate(zip(first, last, strict=False)) if a != b), len(first))]
 
 
 def common_suffix(names: Sequence[str]) -> str:
@@ -89,8 +94,8 @@ def _alike(labels: Sequence[str], names: Sequence[str]) -> list[list[int]]:
 
 def _told_apart(names: Sequence[str], width: int) -> list[str]:
     """Names that look the same when their middles are cut: the part in which they differ, and what fits around it."""
-    before = len(os.path.commonprefix(list(names)))
-    after = len(os.path.commonprefix([name[:before:-1] for name in names]))
+    before = len(common_prefix(names))
+    after = len(common_prefix([name[:before:-1] for name in names]))
     first, word_before, word_after = names[0], before, after
     while word_before and first[word_before - 1].isalnum():
         word_before -= 1

@@ -9,7 +9,7 @@ from typing import Literal
 from neural_phylogeny.records import Edge, Phylogeny
 from neural_phylogeny.reports.families import summary
 from neural_phylogeny.reports.folding import first_fold
-from neural_phylogeny.reports.layout import NODE, PAD, Layout, Link, Node, Panel, lay_out
+from neural_phylogeny.reports.layout import NODE, PAD, Layout, Link, Node, Panel, curve, lay_out
 from neural_phylogeny.reports.names import safe
 from neural_phylogeny.reports.palette import HUES, KIND_HUES, SURFACES, literal, variables
 
@@ -28,6 +28,7 @@ STYLE = """\
 .nphylo-drawing .node,.nphylo-drawing .edge{color:var(--none)}
 %(hues)s
 .nphylo-drawing .box{fill:currentColor;fill-opacity:.1;stroke:currentColor;stroke-opacity:.65;stroke-width:1.2}
+.nphylo-drawing .ground{fill:var(--panel)}
 .nphylo-drawing .copy{fill:var(--panel);stroke:currentColor;stroke-opacity:.5}
 .nphylo-drawing .dot{fill:currentColor}
 .nphylo-drawing .missing .box{fill:none;stroke-dasharray:4 3;stroke-opacity:1}
@@ -92,20 +93,26 @@ def escaped(text: str) -> str:
     return html.escape(safe(text))
 
 
-def drawn(layout: Layout, *, is_page: bool = False) -> str:
-    """All panels of a drawing; with identifiers and marks to click on for the page."""
+def drawn(layout: Layout, *, is_page: bool = False, hidden: frozenset[str] = frozenset()) -> str:
+    """All panels of a drawing; for the page with identifiers and marks to click on, and what is ``hidden`` at first."""
     numbers = {name: k for k, name in enumerate(layout.nodes)}
     parts, first = [], 0
     for k, panel in enumerate(layout.panels):
         nodes = [layout.nodes[name] for name in panel.names]
-        edges = "".join(_edge(layout, link, first + at, is_page) for at, link in enumerate(panel.links))
+        edges = "".join(
+            _edge(layout, link, first + at, is_page, link.start in hidden or link.end in hidden)
+            for at, link in enumerate(panel.links)
+        )
         first += len(panel.links)
-        boxes = "".join(_node(node, numbers[node.name], is_page) for node in nodes)
+        boxes = "".join(_node(node, numbers[node.name], is_page, node.name in hidden) for node in nodes)
         parts.append(
             f'<g class="panel" id="panel{k}" transform="translate({panel.x:.1f},{panel.y:.1f})">{_card(panel)}'
             f'<g class="edges" aria-hidden="true">{edges}</g><g class="nodes">{boxes}</g></g>'
         )
     return "\n".join(parts)
+
+
+_HIDDEN = ' display="none"'
 
 
 def _card(panel: Panel) -> str:
@@ -127,15 +134,16 @@ def classes(node: Node) -> Iterator[str]:
         yield "weak"
 
 
-def _node(node: Node, number: int, is_page: bool) -> str:
+def _node(node: Node, number: int, is_page: bool, is_hidden: bool) -> str:
     name = " ".join(("node", *classes(node)))
+    size = f'width="{node.width:.1f}" height="{NODE:g}" rx="8"'
     parts = [
-        f'<rect class="copy" x="{3.5 * k:g}" y="{-NODE / 2 + 3.5 * k:g}" width="{node.width:.1f}" height="{NODE:g}" rx="8"/>'
+        f'<rect class="copy" x="{3.5 * k:g}" y="{-NODE / 2 + 3.5 * k:g}" {size}/>'
         for k in range(min(2, len(node.copies)), 0, -1)
     ]
-    if node.copies:
-        parts.append(f'<rect class="copy" y="{-NODE / 2:g}" width="{node.width:.1f}" height="{NODE:g}" rx="8"/>')
-    parts.append(f'<rect class="box" y="{-NODE / 2:g}" width="{node.width:.1f}" height="{NODE:g}" rx="8"/>')
+    if not node.is_missing:
+        parts.append(f'<rect class="ground" y="{-NODE / 2:g}" {size}/>')
+    parts.append(f'<rect class="box" y="{-NODE / 2:g}" {size}/>')
     parts.append('<circle class="dot" cx="12" r="4"/>')
     parts.append(f'<text class="label" x="23" y="4.3">{escaped(node.label)}</text>')
     end = node.width - (17 if node.n_below else 10)
@@ -151,14 +159,19 @@ def _node(node: Node, number: int, is_page: bool) -> str:
             f'<g class="toggle" transform="translate({node.width:.1f},0)"><circle r="{radius:g}"/>'
             f'<text y="3.4">{words}</text></g>'
         )
-    marks = f' id="n{number}" tabindex="{-1 if number else 0}" role="button" aria-label="{escaped(node.words)}"' if is_page else ""
+    marks = (
+        f' id="n{number}" tabindex="{-1 if number else 0}" role="button" aria-label="{escaped(node.words)}"'
+        if is_page
+        else ""
+    )
     return (
-        f'<g class="{name}"{marks} transform="translate({node.x:.1f},{node.y:.1f})"><title>{escaped(node.words)}</title>'
+        f'<g class="{name}"{marks}{_HIDDEN if is_hidden else ""} transform="translate({node.x:.1f},{node.y:.1f})">'
+        f"<title>{escaped(node.words)}</title>"
         f"{''.join(parts)}</g>"
     )
 
 
-def _edge(layout: Layout, link: Link, number: int, is_page: bool) -> str:
+def _edge(layout: Layout, link: Link, number: int, is_page: bool, is_hidden: bool) -> str:
     start, end = layout.nodes[link.start], layout.nodes[link.end]
     names = ["edge", *(name for name in classes(end) if name not in ("missing",))]
     if link.claim is None:
@@ -168,7 +181,7 @@ def _edge(layout: Layout, link: Link, number: int, is_page: bool) -> str:
     width, opacity = stroke(link)
     line, tip = path(start, end, is_directed=isinstance(link.claim, Edge))
     hit = f'<path class="hit" d="{line}"/>' if is_page and link.claim is not None else ""
-    mark = f' id="e{number}"' if is_page else ""
+    mark = f' id="e{number}"{_HIDDEN if is_hidden else ""}' if is_page else ""
     arrow = f'<path class="tip" d="{tip}"/>' if tip else ""
     return (
         f'<g class="{" ".join(names)}"{mark}>{hit}<path class="line" d="{line}" stroke-width="{width:.2f}" '
@@ -186,16 +199,9 @@ def stroke(link: Link) -> tuple[float, float]:
 
 def path(start: Node, end: Node, *, is_directed: bool) -> tuple[str, str]:
     """A line from one model to another and the arrow at its end; the page's script draws them in the same way."""
-    if end.layer < start.layer:
-        start, end = end, start
-    if end.layer > start.layer:
-        x, stop = start.right, end.x - (5.0 if is_directed else 0.0)
-        bend = (stop - x) / 2
-        line = f"M{x:.1f},{start.y:.1f}C{x + bend:.1f},{start.y:.1f} {stop - bend:.1f},{end.y:.1f} {stop:.1f},{end.y:.1f}"
-        return line, f"M{end.x:.1f},{end.y:.1f}l-8,-4.5v9z" if is_directed else ""
-    if is_directed:
-        x, y, stop = start.x + 12, start.y + NODE / 2, end.y - NODE / 2
-        return f"M{x:.1f},{y:.1f}V{stop - 4:.1f}", f"M{x:.1f},{stop:.1f}l-4.5,-8h9z"
-    reach = min(40.0, 14.0 + abs(end.y - start.y) / 12)
-    x = start.x
-    return f"M{x:.1f},{start.y:.1f}C{x - reach:.1f},{start.y:.1f} {x - reach:.1f},{end.y:.1f} {x:.1f},{end.y:.1f}", ""
+    points, tip = curve(start, end, is_directed=is_directed)
+    first, *others = [f"{x:.1f},{y:.1f}" for x, y in points]
+    arrow = "M" + "L".join(f"{x:.1f},{y:.1f}" for x, y in tip) + "z" if tip else ""
+    if len(others) == 1:
+        return f"M{first}L{others[0]}", arrow
+    return f"M{first}C{' '.join(others[:3])}{''.join(f'L{point}' for point in others[3:])}", arrow

@@ -3,7 +3,7 @@
 const $ = (id) => document.getElementById(id);
 const read = (id) => JSON.parse($(id).textContent);
 const { nodes, links, panels, tables, texts } = read("data");
-const HEIGHT = 26, PAD = 18, TITLE = 34, BETWEEN = 22, ASPECT = 1.5, SLICE = 900;  // as in layout.py
+const HEIGHT = 26, PAD = 18, TITLE = 34, BETWEEN = 22, ASPECT = 1.9, SLICE = 900;  // as in layout.py
 const canvas = $("canvas"), view = d3.select("#view"), details = $("details");
 
 // What hangs below each model, and what it hangs from.
@@ -50,16 +50,31 @@ function place() {
     area += (panel.width + BETWEEN) * (panel.h + BETWEEN);
     widest = Math.max(widest, panel.width);
   }
-  const limit = Math.max(widest, Math.sqrt(ASPECT * area));
-  let x = 0, y = 0, high = 0;
-  place.width = 0;
+  // As wide as names stay readable in, rather long than small.
+  pack(Math.max(widest + BETWEEN, Math.min(Math.sqrt(ASPECT * area), (size()[0] - 32) / 0.68 + BETWEEN)));
+}
+
+// Each panel in its turn where it comes to lie highest, then leftmost.
+function pack(limit) {
+  let skyline = [[0, 0]];
+  place.width = place.height = 0;
   for (const panel of panels) {
-    if (x && x + panel.width > limit) { x = 0; y += high + BETWEEN; high = 0; }
-    panel.x = x; panel.y = y;
-    x += panel.width + BETWEEN; high = Math.max(high, panel.h);
-    place.width = Math.max(place.width, x - BETWEEN);
+    const wide = panel.width + BETWEEN;
+    let best;
+    skyline.forEach(([x], k) => {
+      if (x + wide > limit + 1e-6) return;
+      let y = skyline[k][1];
+      for (let at = k + 1; at < skyline.length && skyline[at][0] < x + wide; at++) y = Math.max(y, skyline[at][1]);
+      if (!best || y < best.y) best = { x, y };
+    });
+    Object.assign(panel, best);
+    const right = panel.x + wide, after = skyline.filter(([x]) => x <= right).pop()[1];
+    skyline = skyline.filter(([x]) => x < panel.x || x > right);
+    skyline.push([panel.x, panel.y + panel.h + BETWEEN], [right, after]);
+    skyline.sort((a, b) => a[0] - b[0]);
+    place.width = Math.max(place.width, panel.x + panel.width);
+    place.height = Math.max(place.height, panel.y + panel.h);
   }
-  place.height = y + high;
 }
 
 function path(link) {
@@ -67,8 +82,8 @@ function path(link) {
   if (b.layer < a.layer) [a, b] = [b, a];
   const f = (v) => v.toFixed(1);
   if (b.layer > a.layer) {
-    const x = a.x + a.w, stop = b.x - (link.directed ? 5 : 0), bend = (stop - x) / 2;
-    return [`M${f(x)},${f(a.cy)}C${f(x + bend)},${f(a.cy)} ${f(stop - bend)},${f(b.cy)} ${f(stop)},${f(b.cy)}`, `M${f(b.x)},${f(b.cy)}l-8,-4.5v9z`];
+    const x = a.x + a.w, stop = b.x - (link.directed ? 5 : 0), turn = b.layer === a.layer + 1 ? stop : Math.min(stop, a.ahead), bend = (turn - x) / 2;
+    return [`M${f(x)},${f(a.cy)}C${f(x + bend)},${f(a.cy)} ${f(turn - bend)},${f(b.cy)} ${f(turn)},${f(b.cy)}L${f(stop)},${f(b.cy)}`, `M${f(b.x)},${f(b.cy)}l-8,-4.5v9z`];
   }
   if (link.directed) {
     const x = f(a.x + 12), stop = b.cy - HEIGHT / 2;
@@ -76,6 +91,10 @@ function path(link) {
   }
   const reach = Math.min(40, 14 + Math.abs(b.cy - a.cy) / 12), x = a.x;
   return [`M${f(x)},${f(a.cy)}C${f(x - reach)},${f(a.cy)} ${f(x - reach)},${f(b.cy)} ${f(x)},${f(b.cy)}`, ""];
+}
+
+function appear(el, is) {
+  if (is) el.removeAttribute("display"); else el.setAttribute("display", "none");
 }
 
 function draw() {
@@ -86,7 +105,7 @@ function draw() {
     card.setAttribute("width", panel.width.toFixed(1)); card.setAttribute("height", panel.h.toFixed(1));
   }
   for (const node of nodes) {
-    node.el.style.display = node.shown ? "" : "none";
+    appear(node.el, node.shown);
     if (!node.shown) continue;
     node.el.setAttribute("transform", `translate(${node.x.toFixed(1)},${node.cy.toFixed(1)})`);
     if (!node.below.length) continue;
@@ -100,7 +119,7 @@ function draw() {
   }
   for (const link of links) {
     const is = nodes[link.a].shown && nodes[link.b].shown;
-    link.el.style.display = is ? "" : "none";
+    appear(link.el, is);
     if (!is) continue;
     const [line, tip] = path(link);
     link.el.querySelectorAll(".line,.hit").forEach((el) => el.setAttribute("d", line));
@@ -146,7 +165,7 @@ function fit(target = svg) {
   const [w, h] = size(), m = 16;
   const whole = Math.min((w - 2 * m) / place.width, (h - 2 * m) / place.height, 1.15);
   // Rather readable than complete: a long drawing starts at its top.
-  const k = Math.max(whole, Math.min(0.62, (w - 2 * m) / place.width, 1));
+  const k = Math.max(whole, Math.min(0.68, (w - 2 * m) / place.width));
   const x = (w - place.width * k) / 2, y = Math.max((h - place.height * k) / 2, m);
   target.call(zoom.transform, d3.zoomIdentity.translate(Math.max(x, m), y).scale(k));
 }
@@ -452,10 +471,15 @@ function blend(value, lowest) {
   return `rgb(${stops[k].map((v, c) => Math.round(v + f * (stops[k + 1][c] - v))).join(",")})`;
 }
 
+let isMapSeen = false;
+new IntersectionObserver((entries) => {
+  if (!isMapSeen && entries.some((entry) => entry.isIntersecting)) { isMapSeen = true; paint(); }
+}, { rootMargin: "300px" }).observe($("similarity"));
+
 function paint() {
   const some = [...order.keys()].filter((k) => choice.value === "all" ? several.includes(panels[nodes[k].panel]) : nodes[k].panel === Number(choice.value));
   $("similarity").hidden = some.length < 2;
-  if (some.length < 2) return;
+  if (some.length < 2 || !(isMapSeen || document.documentElement.classList.contains("printing"))) return;
   const n = some.length, room = Math.max(280, Math.min(map.parentElement.clientWidth - 90, 900));
   const names = n <= 60, cell = names ? Math.max(14, Math.min(30, Math.floor((room - 190) / n))) : Math.max(1, Math.floor(room / n)) ;
   const left = names ? 190 : 4, top = 4, ratio = devicePixelRatio || 1, side = n * cell;
@@ -518,18 +542,24 @@ for (const table of [$("claims"), $("models")]) {
     const compare = new Intl.Collator(undefined, { numeric: true }).compare;
     rows.sort((a, b) => (head.classList.contains("n") ? a[0] - b[0] || 0 : compare(a[0], b[0])) * (down ? -1 : 1));
     table.tBodies[0].append(...rows.map((pair) => pair[1]));
+    filter();
   });
 }
+let most = 200;  // rows of a table that are shown at once
 function filter() {
   const words = $("filter").value.trim().toLowerCase(), least = Number($("least").value) / 100, rows = [...$("claims").tBodies[0].rows];
-  let left = 0;
+  let left = 0, models = 0;
   for (const row of rows) {
-    const sure = Number(row.cells[3].dataset.v ?? row.cells[4].dataset.v ?? -1);
-    row.hidden = (words && !row.textContent.toLowerCase().includes(words)) || (least > 0 && sure < least);
-    if (!row.hidden) left += 1;
+    const sure = least > 0 ? Number(row.cells[3].dataset.v ?? row.cells[4].dataset.v ?? -1) : 0;
+    const fits = (!words || row.textContent.toLowerCase().includes(words)) && sure >= least;
+    left += fits;
+    row.hidden = !fits || left > most;
   }
+  for (const row of $("models").tBodies[0].rows) row.hidden = ++models > most;
   $("rows").textContent = left === rows.length ? `${left} rows` : `${left} of ${rows.length} rows`;
+  $("all").hidden = Math.max(left, models) <= most;
 }
+$("all").addEventListener("click", () => { most = Infinity; filter(); });
 $("filter").addEventListener("input", filter);
 $("least").addEventListener("input", filter);
 $("tables").addEventListener("click", (event) => {
@@ -561,8 +591,9 @@ function sheets() {
     }
   }
 }
-window.addEventListener("beforeprint", () => { document.documentElement.classList.add("printing"); sheets(); paint(); });
-window.addEventListener("afterprint", () => { $("sheets").replaceChildren(); document.documentElement.classList.remove("printing"); paint(); });
+let unlimited = most;
+window.addEventListener("beforeprint", () => { document.documentElement.classList.add("printing"); unlimited = most; most = Infinity; filter(); sheets(); paint(); });
+window.addEventListener("afterprint", () => { $("sheets").replaceChildren(); document.documentElement.classList.remove("printing"); most = unlimited; filter(); paint(); });
 
 function resized() { if (canvas.clientWidth) fit(); }
 draw();
