@@ -143,11 +143,11 @@ def test_methods(run):
 
 def test_demo(run):
     text = run("demo").stdout
-    said, made = text.index("RESULT FROM THE WEIGHTS"), text.index("GROUND TRUTH")
-    assert said < made < text.index("tree direction, documented edges") < text.index("mistakes: ")
+    reported, made = text.index("RESULT FROM THE WEIGHTS"), text.index("GROUND TRUTH")
+    assert reported < made < text.index("tree direction, documented edges") < text.index("mistakes: ")
     for file in demo.folder().glob("*.*"):
         if file.name != "truth.json" and file.suffix != ".py":
-            assert text[said:made].count(file.name) >= 1
+            assert text[reported:made].count(file.name) >= 1
             assert text[made:].count(file.name) >= 1
 
 

@@ -45,9 +45,11 @@ def phylogeny(
     """The answer for a collection by one method; ``examined`` avoids computing the relations again for each method."""
     n = len(collection.refs)
     found = examine(collection, alpha) if examined is None else examined
-    kin, remarks = found.kin, list(found.remarks)
-    settled = kin.any(axis=1) | np.array([remark == "" or remark.startswith(PARTLY) for remark in remarks], dtype=bool)
-    labels = components(kin)
+    related, remarks = found.related, list(found.remarks)
+    settled = related.any(axis=1) | np.array(
+        [remark == "" or remark.startswith(PARTLY) for remark in remarks], dtype=bool
+    )
+    labels = components(related)
     answers = found.whole if method.options.clustering != EXISTENCE else found.families
     forests = _forests(answers, labels, settled, method, seed, draws)
     labels = _relabelled(labels, forests)
