@@ -46,7 +46,7 @@ def synthetic(n_models: int, n_families: int, seed: int = 0, n_layers: int = 12)
         models.append(_model(name, n_families + k))
     edges = tuple(edge for part in parts for edge in part.edges)
     pairs = tuple(pair for part in parts for pair in part.undirected)
-    groups = ()
+    groups: tuple[UndecidedGroup, ...] = ()
     if strangers > 4:
         few = [model.name for model in models[-4:]]
         groups = (UndecidedGroup(models=tuple(few), reason="common initialisation"),)

@@ -25,7 +25,7 @@ def joined_families(families: Sequence[Family], groups: Sequence[UndecidedGroup]
     for k, family in enumerate(families):
         near.join(("family", k), ("family", k))
         home |= dict.fromkeys((*family.names, *(copy for some in family.copies.values() for copy in some)), k)
-    keys: list[Hashable] = [("family", k) for k in range(len(families))]
+    keys: list[tuple[str, int]] = [("family", k) for k in range(len(families))]
     for k, group in enumerate(groups):
         keys.append(("group", k))
         for name in group.models:
@@ -33,7 +33,7 @@ def joined_families(families: Sequence[Family], groups: Sequence[UndecidedGroup]
     found: dict[Hashable, Joined] = {}
     for key in keys:
         joined = found.setdefault(near.leader(key), Joined())
-        kind, k = key  # type: ignore[misc]
+        kind, k = key
         if kind == "family":
             joined.families.append(families[k])
         else:
