@@ -7,7 +7,8 @@ from tests.reports.synthetic import synthetic
 
 from neural_phylogeny.records import Edge, Phylogeny, UndecidedGroup
 from neural_phylogeny.reports.folding import SHOWN, first_fold
-from neural_phylogeny.reports.layout import NODE, Layout, lay_out, pack
+from neural_phylogeny.reports.layout import lay_out
+from neural_phylogeny.reports.places import NODE, Layout, pack
 
 
 def overlaps(layout: Layout) -> list[tuple[str, str]]:

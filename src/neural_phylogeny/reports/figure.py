@@ -10,9 +10,10 @@ from neural_phylogeny.atomic_files import replacing
 from neural_phylogeny.errors import MissingExtraError
 from neural_phylogeny.records import Edge, Phylogeny
 from neural_phylogeny.reports.folding import first_fold
-from neural_phylogeny.reports.layout import NODE, PAD, Layout, Link, Node, Panel, curve, lay_out
+from neural_phylogeny.reports.layout import lay_out
 from neural_phylogeny.reports.names import safe
 from neural_phylogeny.reports.palette import HUES, KIND_HUES, SURFACES
+from neural_phylogeny.reports.places import NODE, PAD, Layout, Link, Node, Panel, curve
 from neural_phylogeny.reports.svg import MARGIN, Colour, stroke
 
 if TYPE_CHECKING:

@@ -53,18 +53,6 @@ _ROWS = (
         holds="The tree as it is drawn on the terminal.",
     ),
     Format(
-        name="html",
-        suffixes=(".html", ".htm"),
-        writer="page:to_page",
-        holds="The report: one page that works offline, to look at, to search and to print.",
-    ),
-    Format(
-        name="svg",
-        suffixes=(".svg",),
-        writer="svg:to_svg",
-        holds="The family tree as a picture; families are folded above 300 models.",
-    ),
-    Format(
         name="json",
         suffixes=(".json",),
         writer="json:to_json",
@@ -76,6 +64,18 @@ _ROWS = (
         writer="newick:to_newick",
         holds="A tree per family. Lost: second parents and confidences. Missing ancestors are inner nodes; "
         "relatives without a direction meet in an unnamed root.",
+    ),
+    Format(
+        name="html",
+        suffixes=(".html", ".htm"),
+        writer="page:to_page",
+        holds="The report: one page that works offline, to look at, to search and to print.",
+    ),
+    Format(
+        name="svg",
+        suffixes=(".svg",),
+        writer="svg:to_svg",
+        holds="The family tree as a picture; families are folded above 300 models.",
     ),
     Format(
         name="nexus",

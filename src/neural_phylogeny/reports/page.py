@@ -17,9 +17,10 @@ from neural_phylogeny.records import Edge, Phylogeny, RelatedPair
 from neural_phylogeny.reports.families import summary
 from neural_phylogeny.reports.folding import first_fold
 from neural_phylogeny.reports.labels import cosine, magnitude
-from neural_phylogeny.reports.layout import Layout, lay_out
+from neural_phylogeny.reports.layout import lay_out
 from neural_phylogeny.reports.page_data import page_json
 from neural_phylogeny.reports.palette import KIND_HUES, variables
+from neural_phylogeny.reports.places import Layout
 from neural_phylogeny.reports.record import Record, record
 from neural_phylogeny.reports.svg import drawing_style, drawn, escaped
 from neural_phylogeny.reports.text import sections

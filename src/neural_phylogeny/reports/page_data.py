@@ -9,8 +9,8 @@ from typing import Any
 
 from neural_phylogeny.records import Edge, Evidence, ModelRecord, Phylogeny, RelatedPair
 from neural_phylogeny.reports.labels import cosine, magnitude
-from neural_phylogeny.reports.layout import Layout
 from neural_phylogeny.reports.names import safe
+from neural_phylogeny.reports.places import Layout
 from neural_phylogeny.wording import p_value, percent
 
 _ESCAPES = {"<": "\\u003c", ">": "\\u003e", "&": "\\u0026"}

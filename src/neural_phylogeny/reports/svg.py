@@ -9,9 +9,10 @@ from typing import Literal
 from neural_phylogeny.records import Edge, Phylogeny
 from neural_phylogeny.reports.families import summary
 from neural_phylogeny.reports.folding import first_fold
-from neural_phylogeny.reports.layout import NODE, PAD, Layout, Link, Node, Panel, curve, lay_out
+from neural_phylogeny.reports.layout import lay_out
 from neural_phylogeny.reports.names import safe
 from neural_phylogeny.reports.palette import HUES, KIND_HUES, SURFACES, literal, variables
+from neural_phylogeny.reports.places import NODE, PAD, Layout, Link, Node, Panel, curve
 
 Colour = Literal["family", "kind"]
 Theme = Literal["light", "dark", "auto"]
