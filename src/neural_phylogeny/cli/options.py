@@ -187,7 +187,7 @@ def check_folder(output: str) -> None:
 def checked_output(_ctx: click.Context, _option: click.Parameter, output: str | None) -> str | None:
     """The callback of an option that names a file to write. Raises click.BadParameter before anything is read."""
     if output is not None:
-        _check_folder(output)
+        check_folder(output)
     return output
 
 
