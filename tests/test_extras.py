@@ -31,7 +31,7 @@ OWNERS = {
     "cluster": ("trees/baselines/",),
     "pandas": ("reports/frame.py",),
     "cards": ("claims/cards.py",),
-    "figures": ("reports/difference.py",),
+    "figures": ("reports/figure.py", "reports/difference.py"),
     "parquet": ("reports/exports/tables.py",),
     "lab": ("lab/",),
 }

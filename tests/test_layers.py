@@ -41,7 +41,7 @@ OWNERS = {
     "torch": ("lab/",),
     "safetensors": ("lab/",),
     "PIL": ("lab/",),
-    "matplotlib": ("lab/", "reports/"),
+    "matplotlib": ("lab/", "reports/figure.py", "reports/difference.py"),
     "gguf": ("formats/gguf/",),
     "h5py": ("formats/",),
     "onnx": ("formats/onnx/",),
