@@ -5,6 +5,7 @@ Tests compare them.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -46,6 +47,17 @@ def command_pages() -> dict[str, str]:
     return found
 
 
+def contents() -> str:
+    """``mkdocs.yml`` with the commands and the tables that there are today."""
+    text = CONTENTS.read_text(encoding="utf-8")
+    pages = [(name.removesuffix(".md").replace("-", " "), f"commands/{name}") for name in command_pages()]
+    tables = [(path.stem, f"tables/{path.name}") for path in sorted((CONTENTS.parent / "docs/tables").glob("*.md"))]
+    for folder, found in (("commands", pages), ("tables", tables)):
+        lines = "".join(f"      - {title}: {page}\n" for title, page in found)
+        text = re.sub(rf"(?:^      - [^\n]*: {folder}/[^\n]*\n)+", lines, text, flags=re.MULTILINE)
+    return text
+
+
 def formats_page() -> str:
     """What each format of a result holds, and what is lost."""
     rows = [
@@ -69,7 +81,11 @@ pyarrow, the schema of CycloneDX, the SPDX model, PyYAML.
 """
 
 
+CONTENTS = Path(__file__).parents[1] / "mkdocs.yml"
+
+
 if __name__ == "__main__":
+    CONTENTS.write_text(contents(), encoding="utf-8")
     here = Path(__file__).parent
     (here / "cli.md").write_text(page(), encoding="utf-8")
     (here / "exports.md").write_text(formats_page(), encoding="utf-8")

@@ -18,6 +18,8 @@ DOCS = ROOT / "docs"
 
 
 def test_every_page_is_in_the_contents():
+    made = runpy.run_path(str(DOCS / "make_cli.py"))
+    assert made["contents"]() == (ROOT / "mkdocs.yml").read_text(encoding="utf-8"), "run: python docs/make_cli.py"
     listed = set(re.findall(r": ([\w./-]+\.md)$", (ROOT / "mkdocs.yml").read_text(encoding="utf-8"), re.MULTILINE))
     assert listed == {path.relative_to(DOCS).as_posix() for path in DOCS.rglob("*.md")}
 
