@@ -17,7 +17,12 @@ from neural_phylogeny.reports.formats import FORMATS
 
 F = TypeVar("F", bound=Callable[..., Any])
 
-SUFFIXES: dict[str, tuple[str, ...]] = {name: form.suffixes for name, form in FORMATS.items()}
+SUFFIXES: dict[str, tuple[str, ...]] = {name: form.suffixes for name, form in FORMATS.items()} | {
+    "junit": (".xml",),
+    "sarif": (".sarif",),
+    "svg": (".svg",),
+    "png": (".png",),
+}
 """Suffixes of each format, which ``-o`` goes by when ``--format`` is not given; a name without a suffix gets text."""
 
 FEW = 6
@@ -109,7 +114,7 @@ def output_options(*formats: str) -> Callable[[F], F]:
 
     def choose(ctx: click.Context, _: click.Parameter, output: str | None) -> str | None:
         if output is not None and output != STDOUT:
-            _check_folder(output)
+            check_folder(output)
         if ctx.params.get("form") is None:
             ctx.params["form"] = _format_by_suffix(output, formats)
         return output
@@ -165,7 +170,7 @@ def formats_help() -> str:
     return "\b\nFormats:\n" + "\n".join(rows)
 
 
-def _check_folder(output: str) -> None:
+def check_folder(output: str) -> None:
     """Refuse an output that cannot be written before anything is read. Raises click.BadParameter."""
     target = Path(output)
     try:
@@ -187,10 +192,20 @@ def _check_folder(output: str) -> None:
 def checked_output(_ctx: click.Context, _option: click.Parameter, output: str | None) -> str | None:
     """The callback of an option that names a file to write. Raises click.BadParameter before anything is read."""
     if output is not None:
-        _check_folder(output)
+        check_folder(output)
     return output
 
 
+LOWEST = 0.8
+"""At lower levels strangers of one initialisation seed were called derived, see docs/tables/derived.md."""
+
+at_least_option = click.option(
+    "--at-least",
+    type=click.FloatRange(LOWEST, 1, max_open=True),
+    default=0.95,
+    show_default=True,
+    help="Least probability of a descent that counts, and of what excludes one.",
+)
 component_option = click.option(
     "--component", metavar="NAME", help="Which state dict to take from files that hold several; `inspect` lists them."
 )
