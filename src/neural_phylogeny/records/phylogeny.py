@@ -217,14 +217,14 @@ class Phylogeny:
         return (name,) if family is None else tuple(model.name for model in self.models if model.family == family)
 
     def explain(self, name: str) -> Explanation:
-        """The claims about a model, with the evidence for and against each and what would change it.
+        """The claims about a model or missing ancestor, with the evidence for and against and what would change each.
 
         Near-linear in the size of the result.
 
         Raises
         ------
         UnknownChoiceError
-            When the result has no such model.
+            When the result has neither such a model nor such an ancestor.
 
         Examples
         --------

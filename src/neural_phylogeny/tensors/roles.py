@@ -63,10 +63,11 @@ def role_of(tensor: TensorInfo, rules: Rules = NONE) -> Role:
     >>> role_of(TensorInfo(name="bn1.num_batches_tracked", shape=(), dtype="int64")).value
     'buffer'
     """
-    components = tensor.name.replace("/", ".").split(".")
-    use = rules.use_of(tensor.name)
-    is_table = names_a_table(tensor.name) and use in (None, Use.POSITION)
-    if not is_float(tensor.dtype) or tensor.name.endswith(BUFFERS) or STATES in components or use is Use.BUFFER:
+    name = tensor.name.removesuffix(":0")  # the output of a TensorFlow operation
+    components = name.replace("/", ".").split(".")
+    use = rules.use_of(name)
+    is_table = names_a_table(name) and use in (None, Use.POSITION)
+    if not is_float(tensor.dtype) or name.endswith(BUFFERS) or STATES in components or use is Use.BUFFER:
         return Role.BUFFER
     if is_table and not tensor.is_trained:
         return Role.BUFFER

@@ -9,6 +9,7 @@ import click
 from neural_phylogeny.cli import output as sink
 from neural_phylogeny.cli.exits import OK, talk
 from neural_phylogeny.cli.options import output_options, quiet_option
+from neural_phylogeny.lab.commands.listing import write_list
 from neural_phylogeny.lab.commands.options import DIGITS, data_sets_option, existing_folder, folder
 
 
@@ -48,18 +49,11 @@ def list_priors(form: str, output: str | None) -> int:
     from neural_phylogeny.lab.families.prior import known_priors, read_prior
 
     priors = [read_prior(name) for name in known_priors()]
-    if form == "json":
-        from neural_phylogeny.reports.json import dumps
-
-        rows = [
-            {"name": p.name, "summary": p.summary, "version": p.version, "digest": p.digest, "families": p.families}
-            for p in priors
-        ]
-        sink.write(dumps({"format": "neural-phylogeny-priors", "version": 1, "priors": rows}), output)
-        return OK
-    lines = [f"{p.name}\n  {p.summary}\n  {p.families} families a batch" for p in priors]
-    sink.write("\n\n".join(lines), output)
-    return OK
+    rows = [
+        {"name": p.name, "summary": p.summary, "version": p.version, "digest": p.digest, "families": p.families}
+        for p in priors
+    ]
+    return write_list("priors", rows, [f"{p.families} families a batch" for p in priors], form, output)
 
 
 @command.command("make")
