@@ -92,7 +92,7 @@ def single_file(model):
     for part, word in words.items():
         own = [values for name, values in model.items() if name.startswith(f"{part}.")]
         for number, values in enumerate([*own[::2], *own[1::2]]):
-            found[f"{word}.blocks.{number}.weight"] = values
+            found[f"{word}.block_{'abcdefghijkl'[number]}.weight"] = values
     return found
 
 
