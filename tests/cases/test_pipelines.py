@@ -83,3 +83,20 @@ def test_other_models_are_no_pipelines(rng):
     weights = rng.uniform(-1, 1, (48, 48)).astype(np.float32)
     models = {name: {"transformer.wte.weight": weights + k, "lm_head.weight": weights} for k, name in enumerate("ab")}
     assert all(model.remark == "" for model in reconstruct(models).models)
+
+
+def single_file(model):
+    """The same values in one file of Stable Diffusion, under its names and in another order."""
+    words = {"unet": "model.diffusion_model", "vae": "first_stage_model", "text_encoder": "cond_stage_model"}
+    found = {"betas": np.linspace(0, 1, 10, dtype=np.float32)}
+    for part, word in words.items():
+        own = [values for name, values in model.items() if name.startswith(f"{part}.")]
+        for number, values in enumerate([*own[::2], *own[1::2]]):
+            found[f"{word}.block_{'abcdefghijkl'[number]}.weight"] = values
+    return found
+
+
+def test_a_single_file_beside_its_pipeline_is_a_copy_whatever_its_names(family):
+    found = reconstruct({**family, "a.ckpt": single_file(family["a"]), "a1.ckpt": single_file(family["a1"])})
+    assert set(found.copies) == {("a", "a.ckpt"), ("a1", "a1.ckpt")}
+    assert {(e.parent, e.child) for e in found.edges} == {("a", "a1"), ("a1", "a11"), ("a", "a2"), ("b", "b1")}

@@ -11,13 +11,12 @@ from numpy.typing import NDArray
 
 from neural_phylogeny.atomic_files import replacing
 from neural_phylogeny.errors import SavedFileError
-from neural_phylogeny.formats import Checkpoint
 from neural_phylogeny.formats.quantised import not_compared
-from neural_phylogeny.inputs import ModelRef, Skipped, TensorInfo
+from neural_phylogeny.inputs import ModelRef, Skipped
 from neural_phylogeny.reconstruction.adapters import Adapter, find_adapters
 from neural_phylogeny.reconstruction.options import Reading
 from neural_phylogeny.reconstruction.passes import TOGETHER, compared, measured_groups, planned, remeasured
-from neural_phylogeny.reconstruction.pipelines import pipelines_of, sides
+from neural_phylogeny.reconstruction.pipelines import Component, pipelines_of, sides
 from neural_phylogeny.reconstruction.relate import Tested
 from neural_phylogeny.records import ModelRecord
 from neural_phylogeny.relations.computed import without_tables
@@ -129,16 +128,22 @@ def gather(models: Models, reading: Reading, by_component: bool = False) -> Coll
     try:
         adapters = tuple(find_adapters(opened))
         pipelines = pipelines_of([checkpoint for _, checkpoint in opened]) if by_component else {}
-        whole = {k: opened[k][1].tensors for k in pipelines}
-        for k, components in pipelines.items():
-            _restrict(opened[k][1], whole[k], next(iter(components.values())))
-        found = _measured(opened, skipped, reading, adapters)
+        found = _measured(
+            [
+                (ref, Component(checkpoint, next(iter(pipelines[k].values()))) if k in pipelines else checkpoint)
+                for k, (ref, checkpoint) in enumerate(opened)
+            ],
+            skipped,
+            reading,
+            adapters,
+        )
         apart = replace(reading, stats=None, save_stats=None, progress=None, hashes=False)
         beside = {}
         for name, members in sides(pipelines).items():
-            for k in members:
-                _restrict(opened[k][1], whole[k], pipelines[k][name])
-            beside[name] = Side(tuple(members), _measured([opened[k] for k in members], (), apart, ()))
+            parts = [(opened[k][0], Component(opened[k][1], pipelines[k][name])) for k in members]
+            beside[name] = Side(tuple(members), _measured(parts, (), apart, ()))
+        unread = [("; ".join(not_compared(opened[k][1])) if k in pipelines else "") for k in range(len(opened))]
+        weights = {k: sum(t.size for t in opened[k][1].tensors.values()) for k in pipelines}
     finally:
         for _, checkpoint in opened:
             checkpoint.close()
@@ -146,13 +151,9 @@ def gather(models: Models, reading: Reading, by_component: bool = False) -> Coll
         found,
         pipelines={k: next(iter(components)) for k, components in pipelines.items()},
         sides=beside,
-        weights={k: sum(t.size for t in tensors.values()) for k, tensors in whole.items()},
+        weights=weights,
+        unread=tuple(new or old for new, old in zip(unread, found.unread, strict=True)),
     )
-
-
-def _restrict(checkpoint: Checkpoint, tensors: Mapping[str, TensorInfo], names: Sequence[str]) -> None:
-    """Leave a checkpoint some of its tensors only."""
-    checkpoint.tensors = {name: tensors[name] for name in names}
 
 
 def _measured(

@@ -4,8 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 
+import numpy as np
+from numpy.typing import NDArray
+
 from neural_phylogeny.formats import Checkpoint
+from neural_phylogeny.formats.base import AnyArray
 from neural_phylogeny.records import Phylogeny
+from neural_phylogeny.sources.opening import format_of
 
 MAIN = ("unet", "transformer", "prior", "denoiser")
 """What makes a pipeline that pipeline: the first of these that it has."""
@@ -17,6 +22,15 @@ OTHERS = frozenset(
 )
 """Other components of pipelines."""
 
+SINGLE_FILE = {
+    "model.diffusion_model.": "unet",
+    "first_stage_model.": "vae",
+    "cond_stage_model.": "text_encoder",
+    "conditioner.embedders.0.": "text_encoder",
+    "conditioner.embedders.1.": "text_encoder_2",
+}
+"""Components of a Stable Diffusion checkpoint in one file, by how the names of their tensors begin."""
+
 LEAST = 2
 """Fewest pipelines of one kind that are told of by component."""
 
@@ -24,10 +38,29 @@ WORDS = {"unet": "U-Net", "vae": "VAE", "text_encoder": "text encoder", "image_e
 """Components in words."""
 
 
+class Component(Checkpoint):
+    """Some tensors of an opened model, as a checkpoint of their own; the model is closed by whoever opened it."""
+
+    def __init__(self, inner: Checkpoint, names: Sequence[str]) -> None:
+        self.format = format_of(inner)  # type: ignore[misc]
+        self.tensors = {name: inner.tensors[name] for name in names}
+        self._inner = inner
+
+    def read(self, name: str, start: int = 0, stop: int | None = None) -> AnyArray:
+        return self._inner.read(name, start, stop)
+
+    def read_into(self, name: str, start: int, out: NDArray[np.float32]) -> None:
+        self._inner.read_into(name, start, out)
+
+    def close(self) -> None:
+        """Nothing: the model stays open."""
+
+
 def components_of(names: Iterable[str]) -> dict[str, list[str]]:
     """The tensors of each component of a pipeline, the main one first; empty for any other model.
 
-    A pipeline is known by the first words of its tensors' names: all are those of components, and one is a main one.
+    A pipeline is known by the first words of its tensors' names: all are those of components, and one is a main one. A
+    Stable Diffusion checkpoint in one file is known by its own.
 
     Examples
     --------
@@ -36,9 +69,21 @@ def components_of(names: Iterable[str]) -> dict[str, list[str]]:
     >>> components_of(["transformer.wte.weight", "lm_head.weight"])
     {}
     """
+    names = list(names)
     found: dict[str, list[str]] = {}
+    if any(name.startswith(next(iter(SINGLE_FILE))) for name in names):
+        for name in names:  # what is of no component is a schedule, or an average kept beside
+            component = next((word for prefix, word in SINGLE_FILE.items() if name.startswith(prefix)), None)
+            if component is not None:
+                found.setdefault(component, []).append(name)
+        return _main_first(found)
     for name in names:
         found.setdefault(name.partition(".")[0], []).append(name)
+    return _main_first(found)
+
+
+def _main_first(found: dict[str, list[str]]) -> dict[str, list[str]]:
+    """The same components, the main one first; empty where there is none, or anything else than components."""
     main = next((name for name in MAIN if name in found), None)
     if main is None or len(found) < 2 or any(name not in OTHERS and name not in MAIN for name in found):
         return {}
