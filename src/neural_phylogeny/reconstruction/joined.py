@@ -40,11 +40,11 @@ def _record(
     """A pipeline's record, with all of its components counted."""
     if k not in collection.pipelines:
         return model
-    compared = model.compared * int(collection.parameters[k])
+    compared = (model.compared or 0.0) * int(collection.parameters[k])
     for name, side in collection.sides.items():
         if k in side.members:
             place = side.members.index(k)
-            compared += of_sides[name].models[place].compared * int(side.collection.parameters[place])
+            compared += (of_sides[name].models[place].compared or 0.0) * int(side.collection.parameters[place])
     return replace(
         model,
         compared=min(1.0, compared / max(collection.weights[k], 1)),
