@@ -123,8 +123,6 @@ def _edge(names: Sequence[str], one: Adapter, base: int) -> Edge:
         kind="adapter",
         p_parent=p_parent,
         p_direction=SURE,
-        similarity=0.0,
-        coverage=0.0,
         evidence=tuple(evidence),
     )
 
