@@ -7,9 +7,9 @@ PIP := $(DEV)/bin/python -m pip install --quiet --disable-pip-version-check
 .PHONY: demo test test-all lint bench fit docs clean
 
 demo: .venv/installed  ## install into .venv and run the demo
-	.venv/bin/nphylo demo
-	@echo
 	@echo "nphylo is installed in .venv: run .venv/bin/nphylo, or 'source .venv/bin/activate' and then nphylo."
+	@echo
+	.venv/bin/nphylo demo
 
 test: $(DEV)/installed  ## the fast suite, as CI runs it
 	$(DEV)/bin/python -m pytest -m "not slow"
