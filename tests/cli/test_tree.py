@@ -169,7 +169,7 @@ def test_a_full_disk_is_a_sentence(run, folder, tmp_path, monkeypatch):
         raise OSError(28, "No space left on device")
 
     monkeypatch.setattr(os, "replace", full)
-    result = run("tree", folder, "-o", tmp_path / "r.json", code=2)
+    result = run("tree", folder, "-o", tmp_path / "r.json", code=3)
     assert f"cannot write {tmp_path / 'r.json'}: No space left on device" in result.stderr
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import sys
-from pathlib import Path
 
 import click
 
@@ -21,6 +20,7 @@ from neural_phylogeny.cli.pictures import picture_options, save_pictures
 from neural_phylogeny.cli.tree import check_explain, show
 from neural_phylogeny.errors import SavedFileError
 from neural_phylogeny.records import Phylogeny
+from neural_phylogeny.regular_files import SAVED_LIMIT, read_saved
 from neural_phylogeny.reports.formats import FORMATS
 
 
@@ -71,9 +71,14 @@ def read_result(path: str) -> Phylogeny:
     from neural_phylogeny.reports.json import from_json
 
     try:
-        text = sys.stdin.read() if path == "-" else Path(path).read_text(encoding="utf-8")
-    except OSError as error:
-        raise SavedFileError(f"{path}: the result file cannot be read ({error.strerror})") from error
+        text = _from_stdin() if path == "-" else read_saved(path, "result file").decode("utf-8")
     except UnicodeDecodeError as error:
         raise SavedFileError(f"{path}: not a result file: it is not UTF-8 text") from error
     return from_json(text, path)
+
+
+def _from_stdin() -> str:
+    content = sys.stdin.buffer.read(SAVED_LIMIT + 1)
+    if len(content) > SAVED_LIMIT:
+        raise SavedFileError(f"stdin: longer than the {SAVED_LIMIT:,} bytes that a result file may have")
+    return content.decode("utf-8")

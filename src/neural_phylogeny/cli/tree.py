@@ -9,6 +9,7 @@ import click
 from neural_phylogeny.cli import exits
 from neural_phylogeny.cli import output as sink
 from neural_phylogeny.cli.options import (
+    checked_output,
     depth_option,
     evidence_option,
     explain_option,
@@ -43,11 +44,11 @@ from neural_phylogeny.reports.formats import FORMATS
 @filter_options
 @click.option(
     "--save-stats",
-    type=click.Path(dir_okay=False),
+    callback=checked_output,
     metavar="FILE",
     help="Write the statistics of the pass, to be reused with --stats.",
 )
-@click.option("--stats", type=click.Path(), metavar="FILE", help="Reuse cached statistics of the same models.")
+@click.option("--stats", metavar="FILE", help="Reuse cached statistics of the same models.")
 @click.option(
     "--hashes/--no-hashes",
     default=None,
