@@ -124,7 +124,8 @@ class FamilyTree:
     def _fit(self, screen: int) -> None:
         """Choose names and columns that fit the screen: all in full, else short columns, else short names too."""
         names = [place.name for place in self._plan.places]
-        self._folder, self._labels = "", {name: safe(name) for name in names}
+        copies = [copy for name in names for copy in self._family.copies.get(name, ())]
+        self._folder, self._labels = "", {name: safe(name) for name in (*names, *copies)}
         self._columns = columns
         self._widths_of = self._widths(screen)
         if self._widths_of or not self._style.annotated:
@@ -134,7 +135,7 @@ class FamilyTree:
         self._columns = short_columns
         room = screen - self._column_space() - INDENT * max(place.depth for place in self._plan.places) - len(RUN_MARK)
         if not self._widths(screen):
-            known = [name for name in names if name in self._models]
+            known = [name for name in (*names, *copies) if name in self._models]
             self._folder, short = short_names(known, max(LEAST_NAME, room), suffixes=False)
             self._labels |= short
         self._widths_of = self._widths(screen)
@@ -143,6 +144,8 @@ class FamilyTree:
         self._fit(width)
         n_models = self._family.size - sum(1 for name in self._family.names if name not in self._models)
         heading = Text(f"{self._title}: {count(n_models, 'model')}", style="bold blue")
+        if self._columns is short_columns:
+            heading.append("  (kind, similarity, probability of the parent)", style=DIM)
         if self._folder:
             heading.append(f"  names begin with {self._folder}", style=DIM)
         trees = [Tree(heading, guide_style=DIM, highlight=False)]
@@ -162,7 +165,8 @@ class FamilyTree:
         return [max(column) for column in zip(*cells, strict=True)] if cells else []
 
     def _column_space(self) -> int:
-        return sum(2 + width for width in self._widest() if width)
+        folded = max((place.folded for place in self._plan.places), default=0)
+        return sum(2 + width for width in self._widest() if width) + (len(f"  +{folded:,} below") if folded else 0)
 
     def _widths(self, screen: int) -> tuple[int, ...]:
         """Where the columns start and how wide each is; empty when they do not fit the screen."""
@@ -175,7 +179,7 @@ class FamilyTree:
 
     def _first_line(self, place: Place) -> Text:
         line = self._named_line(place)
-        return line.append(f"  … {count(place.folded, 'model')} below", style=DIM) if place.folded else line
+        return line.append(f"  +{place.folded:,} below", style=DIM) if place.folded else line
 
     def _named_line(self, place: Place) -> Text:
         widths = self._widths_of
@@ -198,7 +202,7 @@ class FamilyTree:
     def _further_lines(self, place: Place, loose: list[RelatedPair]) -> Iterator[Text]:
         for copy in self._family.copies.get(place.name, ()):
             remark = self._models[copy].remark if copy in self._models else ""
-            yield Text(f"= {safe(copy)}{f'  {safe(remark)}' if remark else ''}", style=DIM)
+            yield Text(f"= {self._labels[copy]}{f'  {safe(remark)}' if remark else ''}", style=DIM)
         if not self._style.annotated:
             return
         model = self._models.get(place.name)
@@ -207,13 +211,13 @@ class FamilyTree:
         if self._style.evidence and place.claim is not None:
             yield from map(evidence_line, place.claim.evidence)
         for edge in self._family.further.get(place.name, ()):
-            yield from self._aside(Text(f"also from {safe(edge.parent)}"), edge)
+            yield from self._aside(Text(f"also from {self._labels.get(edge.parent, safe(edge.parent))}"), edge)
         for pair in loose:
             other = pair.b if place.name == pair.a else pair.a
-            yield from self._aside(Text(f"~ {safe(other)}"), pair)
+            yield from self._aside(Text(f"~ {self._labels.get(other, safe(other))}"), pair)
 
     def _aside(self, line: Text, claim: Edge | RelatedPair) -> Iterator[Text]:
-        yield line.append_text(_beside(columns(claim), 0, ()))
+        yield line.append_text(_beside(self._columns(claim), 0, ()))
         if self._style.evidence:
             yield from map(evidence_line, claim.evidence)
 

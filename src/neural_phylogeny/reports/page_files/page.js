@@ -601,5 +601,5 @@ fit();
 themed();
 filter();
 window.addEventListener("resize", () => { paint(); });
-document.documentElement.dataset.ready = "true";
+requestAnimationFrame(() => setTimeout(() => { performance.mark("ready"); document.documentElement.dataset.ready = "true"; }));
 })();
