@@ -1,4 +1,4 @@
-"""How long a report takes to make, how large it is, when it answers in a browser: ``python benchmarks/report_speed.py``.
+"""How long a report takes to make, how large it is, when a browser shows it: ``python benchmarks/report_speed.py``.
 
 Synthetic results of 50 and 2,000 models. The browser is Debian's Chromium, driven by Playwright; times are its own,
 from the start of the navigation until the page has drawn and answers a click.

@@ -23,7 +23,7 @@ from neural_phylogeny import Phylogeny, demo, reconstruct  # noqa: E402
 IMAGES = ROOT / "docs" / "images"
 
 SHOTS = {
-    "report": ("demo", "light", "claim"),
+    "report": (14, "light", "claim"),
     "report-dark": (50, "dark", "model"),
     "report-5": (5, "light", ""),
     "report-50": (50, "light", ""),
@@ -31,6 +31,9 @@ SHOTS = {
     "report-2000": (2000, "light", ""),
 }
 """By name of the picture: which result, which theme, what is chosen."""
+
+DEMO = 14
+"""Models of the demo."""
 
 FAMILIES = {5: 1, 50: 4, 500: 24, 2000: 120}
 
@@ -41,7 +44,7 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as folder, sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=shutil.which("chromium"), args=["--no-sandbox"])
         for name, (which, theme, chosen) in SHOTS.items():
-            result = reconstruct([demo.folder()], hashes=True) if which == "demo" else synthetic(which, FAMILIES[which])
+            result = reconstruct([demo.folder()], hashes=True) if which == DEMO else synthetic(which, FAMILIES[which])
             page = opened(browser, result, Path(folder), theme)
             if chosen:
                 page.locator(f"#{chosen}s tbody tr:nth-child(4) td button").click()
@@ -49,8 +52,8 @@ def main() -> None:
             page.locator("#fit").click()
             page.wait_for_timeout(300)
             save(page.screenshot(), IMAGES / f"{name}.png")
-            if which in ("demo", 50) and theme == "light":
-                printed(page, Path(folder), f"print-{which}")
+            if which in (DEMO, 50) and theme == "light":
+                printed(page, Path(folder), "print-demo" if which == DEMO else "print-50")
             page.close()
         browser.close()
 
