@@ -55,7 +55,7 @@ class Cloud:
         """Count a family; steps are those of the retained matrices."""
         self.families, self.models = self.families + 1, self.models + len(parents)
         self.without += int((parents < 0).sum())
-        self.shapes += [shape for shape in shapes(parents) if shape]
+        self.shapes += shapes(parents)
         kept = Measurements.of(statistics).retained
         sizes = kept.sizes[:, None, None]
         squared = np.nansum(kept.pairs["square"] * sizes, axis=0)
