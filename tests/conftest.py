@@ -51,7 +51,7 @@ def measured() -> Callable[..., Statistics]:
 
 
 class Runner:
-    """Runs a command in this process; exit code 0 is expected unless told otherwise, any where told None."""
+    """Runs a command in this process; exit code 0 is expected by default, any with None."""
 
     def __call__(self, *arguments: object, code: int | None = 0, **extra: Any) -> Result:
         result = CliRunner().invoke(nphylo, [str(argument) for argument in arguments], **extra)

@@ -62,8 +62,8 @@ def siblings(n, strangers=0, step=0.5):
 
     def models(rng):
         parent = base(rng)
-        kin = {f"sibling{k}": tuned(rng, parent, step) for k in range(n)}
-        return {**kin, **{f"stranger{k}": base(rng) for k in range(strangers)}}
+        relatives = {f"sibling{k}": tuned(rng, parent, step) for k in range(n)}
+        return {**relatives, **{f"stranger{k}": base(rng) for k in range(strangers)}}
 
     return models
 

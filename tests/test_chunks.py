@@ -28,8 +28,8 @@ def of_features():
 
 
 def of_network():
-    said = detector().probabilities(Inputs.of(fixed()))
-    return [said.parent, said.missing]
+    reported = detector().probabilities(Inputs.of(fixed()))
+    return [reported.parent, reported.missing]
 
 
 def of_trees():

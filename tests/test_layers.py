@@ -10,10 +10,13 @@ import pytest
 SRC = Path(__file__).parents[1] / "src" / "neural_phylogeny"
 PACKAGE = "neural_phylogeny"
 
-BASE = ("errors", "wording", "inputs", "records", "regular_files", "json_fields", "atomic_files", "graphs")
+BASE = (
+    *("errors", "wording", "inputs", "records", "regular_files", "json_fields", "atomic_files", "file_hashes"),
+    "graphs",
+)
 """What every room may import; each knows only those named before it."""
 
-ROOMS = ("formats", "sources", "tensors", "statistics", "relations", "detector", "trees", "reconstruction")
+ROOMS = ("formats", "sources", "tensors", "statistics", "relations", "detector", "trees", "reconstruction", "claims")
 """In the order in which data crosses them: a room knows itself, the base and the rooms before it."""
 
 SIDE = ("reports", "evaluation", "demo")
@@ -45,7 +48,7 @@ OWNERS = {
     "sklearn": ("trees/baselines/", "lab/"),
     "scipy": ("trees/baselines/", "lab/"),
     "networkx": ("reports/", "evaluation/"),
-    "pandas": ("reports/",),
+    **dict.fromkeys(("pandas", "pyarrow"), ("reports/",)),
     "click": ("cli/", "lab/commands/"),
     "rich": ("reports/", "cli/"),
 }

@@ -12,4 +12,4 @@ def test_the_table_is_that_of_the_source():
 
 
 def test_every_constant_says_what_it_decides():
-    assert [(module, name) for module, name, _, said in TABLE["rows"]() if not said] == []
+    assert [(module, name) for module, name, _, reported in TABLE["rows"]() if not reported] == []

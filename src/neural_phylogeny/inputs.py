@@ -57,6 +57,9 @@ class TensorInfo:
     values are stored as, such as ``"gptq"``, and ``code_bits`` the bits of a code; empty and 0 for plain numbers.
     Where ``view`` is given, ``shape`` is that of the tensor as it is read through it. ``is_trained``: the values are
     known to be no table that a formula gives, whatever the name says.
+
+    A tensor with ``pieces`` is not stored under its name: it is the mean of as many stretches of stored tensors, each
+    given by the stored name and the place of its first value. One piece is an expert of a stack.
     """
 
     name: str
@@ -67,6 +70,7 @@ class TensorInfo:
     code_bits: int = 0
     view: View | None = None
     is_trained: bool = False
+    pieces: tuple[tuple[str, int], ...] = ()
 
     @property
     def size(self) -> int:

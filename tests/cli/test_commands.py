@@ -7,6 +7,7 @@ import numpy as np
 
 from neural_phylogeny import demo
 from neural_phylogeny.reconstruction.api import METHODS
+from neural_phylogeny.reports.formats import FORMATS
 
 
 def test_show_redraws_a_saved_result(run, folder, tmp_path):
@@ -127,7 +128,7 @@ def test_score_names_what_it_cannot_use(run, folder, tmp_path):
 
 def test_a_suffix_of_another_command_is_wrong_usage(run, tmp_path):
     message = run("methods", "-o", tmp_path / "m.nwk", code=2).stderr
-    assert "m.nwk: no format has the suffix .nwk; use .json or .txt, or --format" in message
+    assert "m.nwk: no format has the suffix .nwk; use .txt or .json, or --format" in message
     assert not list(tmp_path.iterdir())
 
 
@@ -142,11 +143,11 @@ def test_methods(run):
 
 def test_demo(run):
     text = run("demo").stdout
-    said, made = text.index("RESULT FROM THE WEIGHTS"), text.index("GROUND TRUTH")
-    assert said < made < text.index("tree direction, documented edges") < text.index("mistakes: ")
+    reported, made = text.index("RESULT FROM THE WEIGHTS"), text.index("GROUND TRUTH")
+    assert reported < made < text.index("tree direction, documented edges") < text.index("mistakes: ")
     for file in demo.folder().glob("*.*"):
         if file.name != "truth.json" and file.suffix != ".py":
-            assert text[said:made].count(file.name) >= 1
+            assert text[reported:made].count(file.name) >= 1
             assert text[made:].count(file.name) >= 1
 
 
@@ -160,3 +161,16 @@ def test_demo_names_every_mistake(run, tmp_path, monkeypatch):
     counted = int(text.split("mistakes: ")[1].split()[0])
     assert text.count("which has no parent") > 0 < text.count("unrelated models joined: ")
     assert text.count("which has no parent") + text.count("unrelated models joined: ") == counted
+
+
+def test_help_lists_every_format_and_each_is_written_by_name_and_by_suffix(run, folder, tmp_path):
+    saved = tmp_path / "r.json"
+    run("tree", folder, "-q", "-o", saved)
+    for command in ("tree", "show"):
+        shown = run(command, "--help").stdout
+        assert all(f"  {form.name}  {' '.join(form.suffixes)}" in shown for form in FORMATS.values())
+    for form in FORMATS.values():
+        printed = run("show", saved, "--format", form.name).stdout_bytes
+        run("show", saved, "-o", tmp_path / f"out{form.suffixes[0]}")
+        if form.name != "spdx":  # it holds the time
+            assert (tmp_path / f"out{form.suffixes[0]}").read_bytes() == printed

@@ -54,3 +54,20 @@ def test_the_demo_stands_beside_the_truth_where_there_is_room():
 def test_a_terminal_gets_a_progress_bar_and_quiet_takes_it_away(folder):
     assert "reading" in on_terminal("tree", str(folder), NO_COLOR="")
     assert "reading" not in on_terminal("tree", str(folder), "--quiet", NO_COLOR="")
+
+
+def test_a_full_disk_leaves_the_old_file(run, folder, tmp_path):
+    """A limit on the size of files stands for the disk; the system refuses the write in the middle."""
+    resource = pytest.importorskip("resource", reason="no limits on file sizes here")
+    saved, target = tmp_path / "r.json", tmp_path / "bom.cdx.json"
+    run("tree", folder, "-q", "-o", saved)
+    target.write_text("old")
+    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (256, limits[1]))
+    try:
+        result = run("show", saved, "-o", target, code=2)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+    assert "cannot write" in result.stderr
+    assert target.read_text() == "old"
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["bom.cdx.json", "models", "r.json"]

@@ -1,4 +1,4 @@
-"""Planted initialisations and planted ancestors are told apart; the features do not see scale or order."""
+"""Planted initialisations and planted ancestors are distinguished; the features do not see scale or order."""
 
 import numpy as np
 import pytest
@@ -44,9 +44,9 @@ def test_strangers_of_one_initialisation_are_no_family_and_say_why(rng):
     assert strangers.models[0].remark == "same random initialisation as b, c, d and 1 more, trained independently"
     assert strangers.models[0].remark in strangers.to_text()
     assert "Related to no other" not in strangers.to_text()
-    kin = reconstruct(dict(zip("abcde", siblings(rng, 0.8, 0.04), strict=True)))
-    assert len(kin.missing) == len({model.family for model in kin.models}) == 1
-    assert {model.remark for model in kin.models} == {""}
+    relatives = reconstruct(dict(zip("abcde", siblings(rng, 0.8, 0.04), strict=True)))
+    assert len(relatives.missing) == len({model.family for model in relatives.models}) == 1
+    assert {model.remark for model in relatives.models} == {""}
 
 
 def test_features_have_the_planted_values(rng):

@@ -34,8 +34,8 @@ def test_numpy_says_what_torch_says_padding_or_not(rng, messages, attends, trian
         logits, hidden = model(torch.from_numpy(batch), torch.from_numpy(triples), torch.from_numpy(real))
     for k, group in enumerate(groups):
         n = sizes[k]
-        said, orphaned = forward(config, weights, group)
-        np.testing.assert_allclose(logits[k, :n, :n].numpy(), said, atol=1e-4, rtol=1e-4)
+        reported, orphaned = forward(config, weights, group)
+        np.testing.assert_allclose(logits[k, :n, :n].numpy(), reported, atol=1e-4, rtol=1e-4)
         np.testing.assert_allclose(hidden[k, :n].numpy(), orphaned, atol=1e-4, rtol=1e-4)
         assert (logits[k, n:, :n] < -1e8).all()
 
@@ -43,11 +43,11 @@ def test_numpy_says_what_torch_says_padding_or_not(rng, messages, attends, trian
 def test_the_order_of_models_is_nothing_to_the_shipped_detector(rng):
     inputs, order = random_inputs(rng, 7), rng.permutation(7)
     at, every = np.ix_(order, order), np.ix_(order, order, order)
-    said = detector().probabilities(inputs)
+    reported = detector().probabilities(inputs)
     moved = detector().probabilities(Inputs(inputs.pairs[at], inputs.triples[every], inputs.thirds))
-    np.testing.assert_allclose(moved.parent, said.parent[np.ix_(order, order)], atol=1e-5)
-    np.testing.assert_allclose(said.parent.sum(axis=0), 1.0, atol=1e-9)
-    assert ((said.missing >= 0) & (said.missing <= 1)).all()
+    np.testing.assert_allclose(moved.parent, reported.parent[np.ix_(order, order)], atol=1e-5)
+    np.testing.assert_allclose(reported.parent.sum(axis=0), 1.0, atol=1e-9)
+    assert ((reported.missing >= 0) & (reported.missing <= 1)).all()
 
 
 @pytest.fixture

@@ -35,13 +35,13 @@ def found_now() -> dict[str, object]:
     sums = np.einsum("ij,ijf->f", weights, inputs.pairs.astype(np.float64))
     cube = np.cos(1.0 + np.arange(n**3, dtype=np.float64)).reshape(n, n, n)
     triples = np.einsum("ijk,ijkf->f", cube, inputs.triples.astype(np.float64))
-    said = detector().probabilities(inputs)
+    reported = detector().probabilities(inputs)
     own = initialisation_features(measured.subset([1, 2, 4]))
     return {
         "features": dict(zip(names(), sums.tolist(), strict=True)),
         "triples": triples.tolist(),
-        "parent": said.parent.tolist(),
-        "missing": said.missing.tolist(),
+        "parent": reported.parent.tolist(),
+        "missing": reported.missing.tolist(),
         "initialisation": [*own.tolist(), float(initialisation_test().log_odds(own))],
     }
 

@@ -25,7 +25,10 @@ def lineage(rng):
         "norm.bias": np.full(32, 0.01, dtype=np.float32),
         "layer.weight": rng.normal(size=(40, 32)).astype(np.float32),
     }
-    child = {name: (w * np.float32(0.99)).astype(np.float32) for name, w in parent.items()}
+    child = {name: w.copy() for name, w in parent.items()}
+    for w in child.values():
+        for _ in range(20):
+            w *= np.float32(0.9995)
     child["embedding.weight"][20:] += 0.1 * rng.normal(size=(40, 32)).astype(np.float32)
     child["layer.weight"] += (0.1 * rng.normal(size=(40, 32))).astype(np.float32)
     child["norm.weight"] += (0.2 * rng.normal(size=32)).astype(np.float32)

@@ -50,9 +50,9 @@ def test_a_right_answer_is_right_everywhere(answer):
 
 
 def test_a_chain_told_as_a_star(answer):
-    # Truth a > b > c, told a > b, a > c. Parents: a (none) and b are right, c is wrong: 2 of 3.
+    # Truth a > b > c, reported a > b, a > c. Parents: a (none) and b are right, c is wrong: 2 of 3.
     # a is an ancestor of b in the answer; b is none of c: 1 of 2 edges. Edges: 1 of 2 claimed, 1 of 2 found, F1 1/2.
-    # Ancestors: true ab bc ac, told ab ac: 2 hits of 2 and of 3, F1 4/5.
+    # Ancestors: true ab bc ac, reported ab ac: 2 hits of 2 and of 3, F1 4/5.
     found = score(answer(["abc"], "ab ac"), truth("ab bc", complete=True, roots="a"))
     assert found.whole is not None
     assert found.documented.tree_direction == Proportion(1, 2)
@@ -66,7 +66,7 @@ def test_a_chain_told_as_a_star(answer):
 
 
 def test_a_chain_skipping_one_has_the_right_direction(answer):
-    # Truth a > c documented; told a > b > c: the parent is wrong, but a is an ancestor of c.
+    # Truth a > c documented; reported a > b > c: the parent is wrong, but a is an ancestor of c.
     found = score(answer(["abc"], "ab bc"), truth("ac"))
     assert found.documented.tree_direction == Proportion(1, 1)
     assert found.documented.exact_parent == Proportion(0, 1)
@@ -86,15 +86,15 @@ def test_a_reversed_edge(answer):
 
 def test_undecided_counts_a_half(answer):
     # a ~ b > c: whether a is above b and c is open. For d ~ e < ... nothing leads from c to a: that is wrong.
-    told = answer(["abc"], "bc", "ab")
-    assert score(told, truth("ab")).documented.tree_direction == Proportion(0.5, 1)
-    assert score(told, truth("ac")).documented.tree_direction == Proportion(0.5, 1)
-    assert score(told, truth("ca")).documented.tree_direction == Proportion(0, 1)
-    assert score(told, truth("ab")).documented.exact_parent == Proportion(0, 1)
+    reported = answer(["abc"], "bc", "ab")
+    assert score(reported, truth("ab")).documented.tree_direction == Proportion(0.5, 1)
+    assert score(reported, truth("ac")).documented.tree_direction == Proportion(0.5, 1)
+    assert score(reported, truth("ca")).documented.tree_direction == Proportion(0, 1)
+    assert score(reported, truth("ab")).documented.exact_parent == Proportion(0, 1)
 
 
 def test_lineage_has_precision_and_recall(answer):
-    # True trees abc | de; told ab | cde. Same-tree pairs: true ab ac bc de, told ab cd ce de.
+    # True trees abc | de; reported ab | cde. Same-tree pairs: true ab ac bc de, told ab cd ce de.
     # Of 10 pairs ac bc cd ce are wrong: 6 right. Both are right in ab de: 2 of 4 and 2 of 4.
     found = score(answer(["ab", "cde"], "ab cd ce"), truth("ab ac de", complete=True))
     assert found.whole is not None
@@ -111,7 +111,7 @@ def test_siblings_are_of_one_tree(answer):
 
 
 def test_false_positives_among_documented_strangers(answer):
-    # Strangers ab ac; told ab in one family, c alone: 1 of 2 false.
+    # Strangers ab ac; reported ab in one family, c alone: 1 of 2 false.
     found = score(answer(["ab", "c"], "ab"), truth(unrelated="ab ac"))
     assert found.false_positives.proportion == Proportion(1, 2)
     assert found.false_positives.pairs == (("a", "b"),)
@@ -135,8 +135,8 @@ def test_inferred_claims_are_apart(answer):
 
 def test_an_edge_to_either_copy_is_right(answer):
     # a and A are one model by the truth. The answer hangs b under A, or calls them copies and hangs b under a.
-    for told in (answer(["aAb"], "aA Ab"), answer(["aAb"], "ab", copies="aA"), answer(["aAb"], "Ab")):
-        found = score(told, truth("ab", copies="aA", complete=True))
+    for reported in (answer(["aAb"], "aA Ab"), answer(["aAb"], "ab", copies="aA"), answer(["aAb"], "Ab")):
+        found = score(reported, truth("ab", copies="aA", complete=True))
         assert found.whole is not None
         assert found.models == 2
         assert found.documented.exact_parent == Proportion(1, 1)
@@ -158,8 +158,8 @@ def test_the_child_of_a_merge_has_several_right_parents(answer):
 
 def test_a_hidden_ancestor_is_no_parent(answer):
     # The truth knows that p, which was not given, is the parent of a and b; the answer says so, or says nothing.
-    for told in (answer(["abH"], "Ha Hb", hidden="H"), answer(["ab"])):
-        found = score(told, truth("pa pb", complete=True))
+    for reported in (answer(["abH"], "Ha Hb", hidden="H"), answer(["ab"])):
+        found = score(reported, truth("pa pb", complete=True))
         assert found.whole is not None
         assert found.documented.exact_parent == Proportion(0, 0)
         assert found.whole.overall == Proportion(2, 2)
@@ -188,12 +188,12 @@ def test_calling_everything_unrelated_finds_no_root(answer):
 
 def test_posteriors_of_parents_are_held_against_the_parents(answer):
     # 0.9 for the parent of b, who is a: 0.01; 0.9 for c's, who is a and not b: 0.81; d is unknown. Mean 0.41.
-    told = answer(["abcd"], "ab bc ad")
-    told = replace(told, edges=tuple(replace(edge, p_parent=0.9) for edge in told.edges))
-    found = score(told, truth("ab ac"))
+    reported = answer(["abcd"], "ab bc ad")
+    reported = replace(reported, edges=tuple(replace(edge, p_parent=0.9) for edge in reported.edges))
+    found = score(reported, truth("ab ac"))
     assert found.calibration_parent.number == 2
     assert found.calibration_parent.brier == pytest.approx(0.41)
-    assert score(told, truth("ab ac", complete=True, roots="ad")).calibration_parent.number == 3
+    assert score(reported, truth("ab ac", complete=True, roots="ad")).calibration_parent.number == 3
 
 
 def test_undirected_pairs_have_no_probability(answer):

@@ -26,7 +26,7 @@ def truth(edges: str = "", *, complete: bool = False, inferred: str = "", **pair
     )
 
 
-def told(result: Phylogeny, known: Truth) -> list[str]:
+def reported(result: Phylogeny, known: Truth) -> list[str]:
     return [str(mistake) for mistake in score(result, known).mistakes]
 
 
@@ -81,17 +81,17 @@ def told(result: Phylogeny, known: Truth) -> list[str]:
 def test_each_kind(answer, families, result, known, mistakes):
     given = dict(result)
     built = answer(families, given.pop("edges", ""), given.pop("undirected", ""), **given)
-    assert told(built, truth(**known)) == mistakes
+    assert reported(built, truth(**known)) == mistakes
 
 
 def test_a_model_that_could_not_be_read(answer):
-    assert told(answer(["a"], skipped="b"), truth("ab")) == ["not read: b; truth: a -> b"]
+    assert reported(answer(["a"], skipped="b"), truth("ab")) == ["not read: b; truth: a -> b"]
 
 
 def test_inferred_edges_are_no_mistakes_where_the_truth_is_not_complete(answer):
-    assert told(answer(["ab"], "ba"), truth(inferred="ab")) == []
+    assert reported(answer(["ab"], "ba"), truth(inferred="ab")) == []
 
 
 def test_models_of_no_family_are_no_mistakes_twice():
     models = tuple(ModelRecord(name=n, path=n, format="npz", parameters=1, family=None) for n in "ab")
-    assert told(Phylogeny(models=models), truth("ab")) == ["missed edge: a and b were not compared; truth: a -> b"]
+    assert reported(Phylogeny(models=models), truth("ab")) == ["missed edge: a and b were not compared; truth: a -> b"]

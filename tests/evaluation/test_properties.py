@@ -28,7 +28,7 @@ def trees(parents):
     return [root(k) for k in range(len(NAMES))]
 
 
-def told(parents):
+def reported(parents):
     families = trees(parents)
     return Phylogeny(
         models=tuple(
@@ -55,7 +55,7 @@ def known(parents):
 @settings(deadline=None, max_examples=60)
 @given(forests(), forests())
 def test_every_score_is_a_share_and_only_the_truth_is_exact(truth, answer):
-    found = score(told(answer), known(truth))
+    found = score(reported(answer), known(truth))
     counts = counts_of(found)
     assert (not found.mistakes) == (truth == answer)
     for name, (right, total) in counts.items():

@@ -21,7 +21,16 @@ def test_the_first_bytes_decide_and_not_the_name(tmp_path: Path, name: str) -> N
 
 
 def test_every_format_says_which_suffixes_it_has() -> None:
-    assert [row.name for row in FORMATS] == ["safetensors", "gguf", "npz", "keras", "archive", "pytorch", "onnx"]
+    assert [row.name for row in FORMATS] == [
+        "safetensors",
+        "gguf",
+        "npz",
+        "keras",
+        "archive",
+        "distributed",
+        "pytorch",
+        "onnx",
+    ]
     assert {
         ".safetensors",
         ".gguf",

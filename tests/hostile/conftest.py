@@ -1,4 +1,4 @@
-"""What is said of files that must be refused."""
+"""Errors of files that must be refused."""
 
 import contextlib
 from collections.abc import Callable

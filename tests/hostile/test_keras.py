@@ -98,8 +98,8 @@ def test_a_filter_that_would_be_loaded_is_refused(refused: Refused) -> None:
 
 def test_values_that_were_never_written_are_not_made_up(refused: Refused) -> None:
     size = 2**40
-    said = refused(built(lambda file: file.create_dataset("w", (size,), "f4", chunks=(1024,))), NAME)
-    assert said == f"tensor 'w': it claims {size} values but stores 0 bytes. {AGAIN}"
+    reported = refused(built(lambda file: file.create_dataset("w", (size,), "f4", chunks=(1024,))), NAME)
+    assert reported == f"tensor 'w': it claims {size} values but stores 0 bytes. {AGAIN}"
 
 
 def test_groups_that_contain_themselves(tmp_path: Path) -> None:
@@ -216,8 +216,8 @@ def whole(file: h5py.File) -> None:
 @pytest.mark.parametrize("share", [0.01, 0.3, 0.7, 0.99])
 def test_a_truncated_file(refused: Refused, share: float) -> None:
     content = built(whole)
-    said = refused(content[: int(len(content) * share)], NAME)
-    assert said.startswith("its HDF5 structure cannot be read (")
+    reported = refused(content[: int(len(content) * share)], NAME)
+    assert reported.startswith("its HDF5 structure cannot be read (")
 
 
 @given(st.data())

@@ -50,8 +50,8 @@ def test_an_array_of_objects_is_never_unpickled(
 
 
 def test_a_pickle_named_as_an_array(refused: Refused, capsys: pytest.CaptureFixture[str]) -> None:
-    said = refused(archive({"w.npy": pickle.dumps(Payload())}), NAME)
-    assert said.startswith("tensor 'w': its header cannot be read (the magic string is not correct")
+    reported = refused(archive({"w.npy": pickle.dumps(Payload())}), NAME)
+    assert reported.startswith("tensor 'w': its header cannot be read (the magic string is not correct")
     assert capsys.readouterr().out == ""
 
 
@@ -68,10 +68,10 @@ def test_a_pickle_named_as_an_array(refused: Refused, capsys: pytest.CaptureFixt
     ],
 )
 def test_a_header_that_lies(refused: Refused, member: bytes, expected: str | None) -> None:
-    said = refused(archive({"w.npy": member}), NAME)
+    reported = refused(archive({"w.npy": member}), NAME)
     if expected is not None:
-        assert said == f"{expected}. {AGAIN}"
-    assert said.startswith("tensor 'w': ")
+        assert reported == f"{expected}. {AGAIN}"
+    assert reported.startswith("tensor 'w': ")
 
 
 @pytest.mark.parametrize(
@@ -116,9 +116,9 @@ def claimed(content: bytes, size: int) -> bytes:
 def test_a_zip_bomb_is_not_unpacked(refused: Refused) -> None:
     shape = f"({2**29},)"
     bomb = claimed(archive({"w.npy": npy(shape=shape)}, zipfile.ZIP_DEFLATED), 2**31)
-    said = refused(bomb, NAME)
-    assert said.startswith("tensor 'w': it claims to grow from ")
-    assert said.endswith(f" to {2**31} bytes. This is a zip bomb, or damaged; do not unpack it.")
+    reported = refused(bomb, NAME)
+    assert reported.startswith("tensor 'w': it claims to grow from ")
+    assert reported.endswith(f" to {2**31} bytes. This is a zip bomb, or damaged; do not unpack it.")
 
 
 def test_a_member_shorter_than_it_claims(refused: Refused) -> None:

@@ -124,10 +124,10 @@ def test_the_scale_of_a_weight_may_not_lie_outside_either(refused: Refused) -> N
     ],
 )
 def test_a_tensor_that_contradicts_itself(refused: Refused, fields: dict[str, Any], expected: str | None) -> None:
-    said = refused(content(tensor(**fields)), NAME)
-    assert said.startswith("tensor 'w': ")
+    reported = refused(content(tensor(**fields)), NAME)
+    assert reported.startswith("tensor 'w': ")
     if expected is not None:
-        assert said == f"tensor 'w': {expected}. {AGAIN}"
+        assert reported == f"tensor 'w': {expected}. {AGAIN}"
 
 
 @pytest.mark.parametrize("data_type", [0, 27, 99, -1])

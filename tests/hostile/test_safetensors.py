@@ -59,11 +59,11 @@ def file_of(header: bytes | dict[str, Any], data: bytes = bytes(8), length: int 
     ],
 )
 def test_a_header_that_contradicts_itself(refused: Refused, header: dict[str, Any], expected: str) -> None:
-    said = refused(file_of(header), NAME)
+    reported = refused(file_of(header), NAME)
     if expected.startswith("the header describes"):
         size = 8 + len(json.dumps(header))
         expected = f"the header describes {size + 4} bytes but the file has {size + 8}"
-    assert said == f"{expected}. Copy or download the file again."
+    assert reported == f"{expected}. Copy or download the file again."
 
 
 @pytest.mark.parametrize(
@@ -102,20 +102,20 @@ def test_bytes_that_are_no_header(refused: Refused, content: bytes, expected: st
 
 @pytest.mark.parametrize("opening", [b"[", b'{"a":'])
 def test_a_nested_bomb(refused: Refused, opening: bytes) -> None:
-    said = refused(file_of(opening * 200_000), NAME)
-    assert said.startswith("the header is not JSON (maximum recursion depth exceeded")
+    reported = refused(file_of(opening * 200_000), NAME)
+    assert reported.startswith("the header is not JSON (maximum recursion depth exceeded")
 
 
 def test_a_number_too_long_to_parse(refused: Refused) -> None:
-    said = refused(file_of(b'{"a": {"shape": [' + b"9" * 5000 + b"]}}"), NAME)
-    assert said.startswith("the header is not JSON (Exceeds the limit (4300 digits) for integer string conversion")
+    reported = refused(file_of(b'{"a": {"shape": [' + b"9" * 5000 + b"]}}"), NAME)
+    assert reported.startswith("the header is not JSON (Exceeds the limit (4300 digits) for integer string conversion")
 
 
 def test_trailing_and_missing_bytes(refused: Refused) -> None:
     whole = save({"w": np.ones(4, np.float32)})
-    said = "the header describes {} bytes but the file has {}. Copy or download the file again."
-    assert refused(whole + b"\0", NAME) == said.format(len(whole), len(whole) + 1)
-    assert refused(whole[:-1], NAME) == said.format(len(whole), len(whole) - 1)
+    reported = "the header describes {} bytes but the file has {}. Copy or download the file again."
+    assert refused(whole + b"\0", NAME) == reported.format(len(whole), len(whole) + 1)
+    assert refused(whole[:-1], NAME) == reported.format(len(whole), len(whole) - 1)
 
 
 @pytest.mark.parametrize("code", ["F4", "F6_E2M3", "F6_E3M2"])
@@ -126,8 +126,8 @@ def test_values_narrower_than_a_byte_are_not_read(refused: Refused, code: str) -
 
 
 def test_an_unknown_dtype_lists_the_known_ones(refused: Refused) -> None:
-    said = refused(file_of({"a": entry(0, 8, [2], "Q" * 99)}), NAME, UnsupportedFormatError)
-    assert said.startswith(f"tensor 'a': unknown dtype '{'Q' * 20}'. Known: BOOL, U8, I8,")
+    reported = refused(file_of({"a": entry(0, 8, [2], "Q" * 99)}), NAME, UnsupportedFormatError)
+    assert reported.startswith(f"tensor 'a': unknown dtype '{'Q' * 20}'. Known: BOOL, U8, I8,")
 
 
 def test_a_file_that_shrinks_while_it_is_read(tmp_path: Path) -> None:

@@ -119,8 +119,12 @@ def test_a_row_with_other_options_is_a_method_and_says_so(family):
     varied = replace(row, options=replace(row.options, alpha=0.3, metric=FakeInitialisation("orthogonal", 2.0, 4)))
     answer = reconstruct(family, method=varied)
     assert edges(answer) == {("root", "kid")}
-    told = json.loads(answer.to_json())["provenance"]["parameters"]["options"]
-    assert (told["alpha"], told["metric"]["distribution"], told["metric"]["n_draws"]) == (0.3, "orthogonal", 4)
+    reported = json.loads(answer.to_json())["provenance"]["parameters"]["options"]
+    assert (reported["alpha"], reported["metric"]["distribution"], reported["metric"]["n_draws"]) == (
+        0.3,
+        "orthogonal",
+        4,
+    )
     assert "options" not in reconstruct(family, method=row).provenance["parameters"]
 
 
@@ -346,9 +350,9 @@ class TestASampleOfTheWeights:
         assert {("root", "kid"), ("kid", "grandchild")} <= edges(some)
         assert families(some) == families(whole)
         assert whole.provenance["parameters"]["sample"] == {"asked": "auto", "read": 1.0}
-        told = some.provenance["parameters"]["sample"]
-        assert told["asked"] == 0.03
-        assert told["read"] < 0.05
+        reported = some.provenance["parameters"]["sample"]
+        assert reported["asked"] == 0.03
+        assert reported["read"] < 0.05
         assert any("equal in all that was read" in note for note in some.provenance["notes"])
         assert not whole.provenance["notes"]
 

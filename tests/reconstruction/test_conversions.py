@@ -1,4 +1,4 @@
-"""A copy that is stored otherwise is said to be converted, and how; a plain copy is not."""
+"""A copy that is stored otherwise is reported as converted, and how; a plain copy is not."""
 
 import ml_dtypes
 import numpy as np
@@ -34,13 +34,13 @@ def test_other_names_are_told(model):
 
 def test_other_layouts_are_told(model):
     turned = {"conv.weight": (2, 3, 1, 0), "fc.weight": (1, 0), "fc.bias": (0,)}
-    told = remark(model, {name: w.transpose(turned[name]) for name, w in model.items()})
-    assert told == "converted: the values of base, stored otherwise (1 tensor HWIO, 1 tensor transposed)"
+    reported = remark(model, {name: w.transpose(turned[name]) for name, w in model.items()})
+    assert reported == "converted: the values of base, stored otherwise (1 tensor HWIO, 1 tensor transposed)"
 
 
 def test_another_type_is_told_where_no_value_changed(model):
-    told = remark(model, {name: w.astype(ml_dtypes.bfloat16) for name, w in model.items()})
-    assert told == "converted: the values of base, stored otherwise (3 tensors of another type)"
+    reported = remark(model, {name: w.astype(ml_dtypes.bfloat16) for name, w in model.items()})
+    assert reported == "converted: the values of base, stored otherwise (3 tensors of another type)"
 
 
 def test_another_format_is_told(model, tmp_path):

@@ -3,10 +3,17 @@
 import numpy as np
 import pytest
 
-from neural_phylogeny.reconstruction.evidence import direction_evidence, exact_evidence, existence_evidence
+from neural_phylogeny.reconstruction.evidence import (
+    clock_evidence,
+    direction_evidence,
+    exact_evidence,
+    existence_evidence,
+)
+from neural_phylogeny.relations.clock import Clock
 from neural_phylogeny.relations.direction import DIRECTION_FEATURES, log_odds
 from neural_phylogeny.relations.exact import exact_marks
 from neural_phylogeny.relations.existence import existence
+from neural_phylogeny.relations.overlap import Overlap
 
 NAMES = ("first", "second")
 
@@ -58,5 +65,23 @@ def test_every_witness_of_direction_is_told_in_words(measured, root, rng):
     child = {name: w + 0.1 * rng.standard_t(3, size=w.shape).astype(np.float32) for name, w in root.items()}
     _, votes = log_odds(measured(root, child))
     found = direction_evidence(votes, 0, 1, NAMES)
-    assert [one.feature for one in found] == [witness.name for witness in DIRECTION_FEATURES]
+    assert [one.feature for one in found] == [score.name for score in DIRECTION_FEATURES]
     assert all(one.favours == "neither" if one.model is None else one.model in one.statement for one in found)
+
+
+def test_decay_is_told_as_a_factor_and_still_rows_as_its_absence(measured, root, rng):
+    root = {"a": rng.normal(size=(80, 30)).astype(np.float32)}
+    child = {"a": root["a"].copy()}
+    for _ in range(20):
+        child["a"] *= np.float32(0.9995)
+    child["a"][20:] += 0.1 * rng.normal(size=(60, 30)).astype(np.float32)
+    statistics = measured(child, root)
+    clock, odds = Clock.of_statistics(statistics, Overlap.of(statistics)), exact_marks(statistics)
+    (found,) = clock_evidence(clock, odds, 0, 1, NAMES)
+    assert (found.feature, found.favours, found.model) == ("decayed-rows", "parent", "second")
+    assert "rows and columns first is second times 0.99004" in found.statement
+    moved = {"a": np.where(np.arange(80)[:, None] < 20, root["a"], child["a"])}
+    statistics = measured(moved, root)
+    clock, odds = Clock.of_statistics(statistics, Overlap.of(statistics)), exact_marks(statistics)
+    (found,) = clock_evidence(clock, odds, 0, 1, NAMES)
+    assert (found.feature, found.favours, found.strength) == ("still-rows", "neither", 0.0)

@@ -32,18 +32,18 @@ def rival(name, probability):
     )
 
 
-def said(claim, n_models=5):
+def reported(claim, n_models=5):
     return " ".join(what_would_change(claim, n_models))
 
 
 @pytest.mark.parametrize(("direction", "words"), [(0.84, "odds of 5:1"), (0.6, "odds of 1.5:1"), (1.0, "more than")])
 def test_the_odds_of_the_direction(direction, words):
-    assert words in said(edge(direction=direction))
+    assert words in reported(edge(direction=direction))
 
 
 def test_an_unknown_direction_has_no_odds():
-    assert "odds of" not in said(edge(direction=None))
-    assert "odds of" not in said(edge(sure=None, direction=None))
+    assert "odds of" not in reported(edge(direction=None))
+    assert "odds of" not in reported(edge(sure=None, direction=None))
 
 
 @pytest.mark.parametrize(
@@ -60,8 +60,8 @@ def test_an_unknown_direction_has_no_odds():
     ],
 )
 def test_the_runner_up(evidence, words):
-    assert words in said(edge(evidence))
-    assert "No measurement opposes it" in said(edge(evidence))
+    assert words in reported(edge(evidence))
+    assert "No measurement opposes it" in reported(edge(evidence))
 
 
 def test_the_strongest_evidence_against():
@@ -69,14 +69,16 @@ def test_the_strongest_evidence_against():
         Evidence(feature=name, value=-0.5, favours="parent", model="b", strength=sure, statement="b is older")
         for name, sure in (("weak", 0.1), ("strong", 0.5))
     )
-    assert "The strongest evidence against it is strong (strength 0.50 of 1): b is older." in said(edge(weak, strong))
+    assert "The strongest evidence against it is strong (strength 0.50 of 1): b is older." in reported(
+        edge(weak, strong)
+    )
 
 
 def test_a_family_of_two_little_coverage_and_support():
-    assert TWO in said(edge(), 2)
-    assert TWO not in said(edge(), 3)
-    assert "Only 40 %" in said(edge(coverage=0.4))
-    assert "70 % of the resamples of the matrices recover it" in said(edge(support=0.7))
+    assert TWO in reported(edge(), 2)
+    assert TWO not in reported(edge(), 3)
+    assert "Only 40 %" in reported(edge(coverage=0.4))
+    assert "70 % of the resamples of the matrices recover it" in reported(edge(support=0.7))
 
 
 def test_a_pair_without_a_direction_names_the_evidencees_of_both():
@@ -84,9 +86,9 @@ def test_a_pair_without_a_direction_names_the_evidencees_of_both():
         Evidence(feature="kurtosis", value=0.5, favours="parent", model="a", strength=0.5, statement=""),
         Evidence(feature="largest-weight", value=-0.5, favours="parent", model="b", strength=0.5, statement=""),
     )
-    text = said(RelatedPair(a="a", b="b", p_value=1e-20, similarity=0.9, coverage=1.0, evidence=(KIN, *votes)))
+    text = reported(RelatedPair(a="a", b="b", p_value=1e-20, similarity=0.9, coverage=1.0, evidence=(KIN, *votes)))
     assert "kurtosis for a; largest-weight for b as the parent" in text
-    assert "No feature gives a direction" in said(
+    assert "No feature gives a direction" in reported(
         RelatedPair(a="a", b="b", p_value=1e-20, similarity=0.9, coverage=1.0, evidence=(KIN,))
     )
 

@@ -37,7 +37,7 @@ def family(rng, shapes=SHAPES, prefix="", **other):
     return {f"{prefix}{k}": m for k, m in enumerate((base, first, second, trained(first, rng)))}
 
 
-def said(answer, models):
+def claims_on(answer, models):
     """All claims on some models, with their numbers."""
     edges = {(e.parent, e.child, e.kind): numbers_of(e) for e in answer.edges}
     pairs = {(*sorted((p.a, p.b)), "undirected"): numbers_of(p) for p in answer.undirected}
@@ -81,7 +81,7 @@ def test_unrelated_models_change_nothing(kind, head):
     own = family(rng, **{"head.weight": head})
     joined = STRANGERS[kind](rng) | own
     for method in METHODS_OF_FAMILIES if head == (5, 32) else [METHODS["auto"]]:
-        same_claims(said(reconstruct(own, method=method), own), said(reconstruct(joined, method=method), own))
+        same_claims(claims_on(reconstruct(own, method=method), own), claims_on(reconstruct(joined, method=method), own))
 
 
 def same_claims(alone, joined):
@@ -98,7 +98,9 @@ def test_a_crowd_of_unrelated_models_changes_nothing():
     own = family(rng, shapes)
     crowd = {f"s{k}": begun(rng, shapes) for k in range(60)}
     for method in METHODS_OF_FAMILIES:
-        same_claims(said(reconstruct(own, method=method), own), said(reconstruct(crowd | own, method=method), own))
+        same_claims(
+            claims_on(reconstruct(own, method=method), own), claims_on(reconstruct(crowd | own, method=method), own)
+        )
 
 
 def test_a_memory_limit_that_a_crowd_exceeds_changes_nothing():
@@ -108,7 +110,7 @@ def test_a_memory_limit_that_a_crowd_exceeds_changes_nothing():
     crowd = {f"s{k}": begun(rng, shapes) for k in range(40)}
     joined = reconstruct(crowd | own, memory=1 << 20)
     assert any("to stay within the memory limit" in note for note in joined.provenance["notes"])
-    same_claims(said(reconstruct(own, memory=1 << 20), own), said(joined, own))
+    same_claims(claims_on(reconstruct(own, memory=1 << 20), own), claims_on(joined, own))
 
 
 def test_two_models_are_judged_alike_alone_and_side_by_side(tmp_path):

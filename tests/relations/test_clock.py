@@ -1,9 +1,13 @@
 """The clock speaks where enough rows agree in one factor, and is silent elsewhere."""
 
+import warnings
+
+import ml_dtypes
 import numpy as np
 import pytest
 
 from neural_phylogeny.relations.clock import Clock
+from neural_phylogeny.relations.exact import CERTAIN, DECAYED, exact_marks
 
 
 def clock_of(*matrices):
@@ -45,3 +49,64 @@ def test_unknown_numbers_say_nothing():
     clock = Clock.of(*(np.full((3, 4, 4), np.nan) for _ in range(4)))
     assert not clock.later.any()
     assert not clock.rows.any()
+
+
+@pytest.fixture
+def lineage(rng):
+    """A model, and its child: the first 30 rows of an embedding shrank in steps, all else moved."""
+    parent = {
+        "embedding.weight": rng.normal(size=(80, 32)).astype(np.float32),
+        "layer.weight": rng.normal(size=(40, 32)).astype(np.float32),
+    }
+    child = {name: w.copy() for name, w in parent.items()}
+    for w in child.values():
+        for _ in range(30):
+            w *= np.float32(1.0 - 5e-4)
+    child["embedding.weight"][30:] += 0.1 * rng.normal(size=(50, 32)).astype(np.float32)
+    child["layer.weight"] += (0.1 * rng.normal(size=(40, 32))).astype(np.float32)
+    return parent, child
+
+
+def marked(measured, *models):
+    """Log-odds of the clock for the first of two models as the parent."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        odds = exact_marks(measured(*models))[DECAYED]
+    return float(odds[0, 1] - odds[1, 0])
+
+
+def test_the_model_that_decayed_is_not_the_parent(measured, lineage):
+    assert marked(measured, *lineage) == CERTAIN
+    assert marked(measured, *lineage[::-1]) == -CERTAIN
+
+
+@pytest.mark.parametrize("dtype", [ml_dtypes.bfloat16, np.float16])
+def test_both_on_a_grid_still_show_it(measured, lineage, dtype):
+    wide = [{name: np.tile(w, (1, 8)).astype(dtype) for name, w in model.items()} for model in lineage]
+    assert marked(measured, *wide) == CERTAIN
+
+
+def altered():
+    """What happens to a model where nothing decayed, or what hides the decay; the clock must be silent."""
+    return {
+        "a cast to the grid of the base": lambda p, c: (c, {n: w.astype(ml_dtypes.bfloat16) for n, w in p.items()}),
+        "a cast": lambda p, c: (c, {n: w.astype(ml_dtypes.bfloat16) for n, w in c.items()}),
+        "a multiple": lambda p, c: (p, {n: w * np.float32(0.9) for n, w in p.items()}),
+        "zeros": lambda p, c: (p, {n: np.zeros_like(w) for n, w in p.items()}),
+        "tiny values": lambda p, c: (p, {n: w * np.float32(1e-38) for n, w in c.items()}),
+        "one row": lambda p, c: ({n: w[:1] for n, w in p.items()}, {n: w[:1] for n, w in c.items()}),
+        "decay of zero": lambda p, c: (
+            p,
+            {n: np.where(np.arange(len(w))[:, None] < 30, p[n], w) for n, w in c.items()},
+        ),
+        "folded norms": lambda p, c: (
+            p,
+            {n: w * np.random.default_rng(0).uniform(0.8, 1.0, w.shape[1]).astype(np.float32) for n, w in p.items()},
+        ),
+        "infinite values": lambda p, c: (p, c | {"embedding.weight": np.full_like(c["embedding.weight"], np.inf)}),
+    }
+
+
+@pytest.mark.parametrize("name", altered())
+def test_the_clock_is_silent_where_something_else_explains_lengths(measured, lineage, name):
+    assert marked(measured, *altered()[name](*lineage)) == 0.0

@@ -1,4 +1,4 @@
-"""Exact witnesses speak where something was pruned, rounded or left alone, and are silent elsewhere."""
+"""Exact marks are present where something was pruned, rounded or left unchanged, and absent elsewhere."""
 
 import ml_dtypes
 import numpy as np

@@ -39,7 +39,7 @@ def test_of_strangers_everything_is_left(measured, root, rng):
 
 
 def test_a_fresh_head_has_no_vote(measured, root, rng):
-    """The parent's head is long trained, the child's fresh one looks like an initialisation."""
+    """The parent's head is long trained, the child's re-initialised one looks like an initialisation."""
     parent = root | {"head": 5 * rng.standard_t(3, size=(10, 40)).astype(np.float32)}
     child = moved(root, rng) | {"head": rng.uniform(-1, 1, size=(10, 40)).astype(np.float32)}
     direction, by_witness = log_odds(measured(parent, child))

@@ -63,14 +63,14 @@ def test_it_is_told_as_evidence_of_kinship(measured, root, rng):
     child = trained(root, rng)
     statistics = measured(root, child, trained(child, rng, frozen=("a",)))
     found = Findings.of(statistics, existence(statistics, 1e-3, 3))
-    told = {one.feature: one for one in found.evidence(1, 2, ("child", "grandchild"))}
-    assert told["shared-values"].favours == "related"
-    assert told["shared-values"].statement.startswith("at least 60.0% of the values")
+    reported = {one.feature: one for one in found.evidence(1, 2, ("child", "grandchild"))}
+    assert reported["shared-values"].favours == "related"
+    assert reported["shared-values"].statement.startswith("at least 60.0% of the values")
     assert "shared-values" not in {one.feature for one in found.evidence(0, 1, ("root", "child"))}
 
 
 def test_siblings_that_one_decay_took_down_alike_are_told_as_kin_alone(measured, root, rng):
-    """What has no gradient is the same in both and not their parent's; hence nothing is said of a common ancestor."""
+    """What has no gradient is the same in both and not their parent's; so it is no evidence of a common ancestor."""
     models = [root]
     for _ in range(2):
         child = trained(root, rng)
@@ -78,5 +78,5 @@ def test_siblings_that_one_decay_took_down_alike_are_told_as_kin_alone(measured,
         models.append(child)
     statistics = measured(*models)
     found = Findings.of(statistics, existence(statistics, 1e-3, 3))
-    told = {one.feature: one.favours for one in found.evidence(1, 2, ("first", "second"))}
-    assert told["shared-values"] == "related"
+    reported = {one.feature: one.favours for one in found.evidence(1, 2, ("first", "second"))}
+    assert reported["shared-values"] == "related"

@@ -25,8 +25,8 @@ def test_who_has_fresh_rows_came_later(measured, root, rng):
     assert longer(statistics).tolist() == [[False, True], [False, False]]
     odds = exact_marks(statistics)
     assert odds["new-rows"].tolist() == [[0.0, 0.0], [-GOOD, 0.0]]
-    told = {one.feature: one.model for one in exact_evidence(odds, 0, 1, ("root", "child"))}
-    assert told == {"new-rows": "root"}
+    reported = {one.feature: one.model for one in exact_evidence(odds, 0, 1, ("root", "child"))}
+    assert reported == {"new-rows": "root"}
 
 
 def test_rows_that_were_trained_say_nothing(measured, root, rng):

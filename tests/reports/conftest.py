@@ -16,7 +16,7 @@ def model(name: str, family: int | None, remark: str = "") -> ModelRecord:
 
 @pytest.fixture
 def everything() -> Phylogeny:
-    """A phylogeny with one of each: merge, run, copy, hidden ancestor, undirected pairs, stranger, nasty name."""
+    """A phylogeny with one of each: merge, run, copy, missing ancestor, undirected pair, unrelated, nasty name."""
     evidence = Evidence(
         feature="kurtosis",
         value=0.5,

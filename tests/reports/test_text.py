@@ -1,4 +1,4 @@
-"""The drawing: everything is said, nothing a name holds takes effect."""
+"""The drawing: everything is reported, nothing a name holds takes effect."""
 
 import io
 from itertools import pairwise

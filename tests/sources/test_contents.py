@@ -1,4 +1,4 @@
-"""What is no model, told by content."""
+"""Files that are not models are recognised by their content."""
 
 import numpy as np
 import pytest

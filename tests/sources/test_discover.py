@@ -298,3 +298,19 @@ def test_what_lies_beside_models_is_listed_once_by_kind_and_count(write, tmp_pat
             "(run0/weights.ggml, run1/weights.ggml, run2/weights.ggml and 2 more)",
         ),
     ]
+
+
+def test_what_a_shell_s_glob_names_beside_the_weights_is_no_manifest(write) -> None:
+    paths = [
+        write(f"run/checkpoint-{k}/{name}", content)
+        for k in (1, 2)
+        for name, content in (
+            ("model.safetensors", None),
+            ("config.json", {"architectures": ["X"]}),
+            ("tokenizer.json", {"a": {}}),
+        )
+    ]
+    found, skipped = discover(paths)
+    assert [ref.name for ref in found] == ["checkpoint-1/model.safetensors", "checkpoint-2/model.safetensors"]
+    assert {item.is_model for item in skipped} == {False}
+    assert all("is not a manifest" in item.reason for item in skipped)

@@ -166,7 +166,7 @@ def test_a_hubs_cache_is_read_through_its_snapshots(write, walked, tmp_path: Pat
     assert found.kinds == {"hub/models--org--net/blobs/0c.incomplete": kind_of(unfinished)}
 
 
-def test_revisions_with_the_same_weights_count_once(write, tmp_path: Path) -> None:
+def test_every_revision_is_kept_also_where_two_link_to_one_file(write, tmp_path: Path) -> None:
     write("hub/models--org--net/blobs/0a", None)
     write("hub/models--org--net/blobs/0b", "{}")
     write("hub/models--org--net/blobs/0c", None)
@@ -174,7 +174,7 @@ def test_revisions_with_the_same_weights_count_once(write, tmp_path: Path) -> No
         hub(tmp_path, "models--org--net", revision, model__safetensors=weights, config__json="0b")
     for root in ("hub", "hub/models--org--net", "hub/models--org--net/snapshots"):
         models, skipped = discover([tmp_path / root])
-        assert [ref.name for ref in models] == ["org/net@11111111", "org/net@33333333"]
+        assert [ref.name for ref in models] == [f"org/net@{digit * 8}" for digit in "123"]
         assert skipped == []
 
 
@@ -198,3 +198,38 @@ def test_folders_with_a_file_of_that_name_are_no_universal_checkpoint(write, wal
     for run in ("run1", "run2"):
         write(f"{run}/fp32.pt")
     assert list(walked().files) == ["run1/fp32.pt", "run2/fp32.pt"]
+
+
+def test_the_modules_of_sentence_transformers_are_one_model(write, walked) -> None:
+    rows = [{"idx": k, "name": str(k), "path": path} for k, path in enumerate(("", "1_Pooling", "2_Dense"))]
+    write("st/modules.json", rows)
+    write("st/config.json", {})
+    write("st/model.safetensors")
+    write("st/1_Pooling/config.json", {})
+    write("st/2_Dense/model.safetensors")
+    write("st/2_Dense/config.json", {})
+    found = walked()
+    assert found.files == {"st": ["st/model.safetensors", "st/2_Dense/model.safetensors"]}
+    assert found.prefixes == {"st": ["", "2_Dense."]}
+
+
+def test_a_transformer_whose_other_modules_have_no_weights_is_read_as_such(write, walked) -> None:
+    write("st/modules.json", [{"path": "0_Transformer"}, {"path": "1_Pooling"}])
+    write("st/0_Transformer/model.safetensors")
+    write("st/0_Transformer/config.json", {})
+    write("bad/modules.json", {"path": "x"})
+    write("bad/a.pt")
+    found = walked()
+    assert found.files == {"bad/a.pt": ["bad/a.pt"], "st/0_Transformer": ["st/0_Transformer/model.safetensors"]}
+    assert found.is_model == {"bad/modules.json": False}
+
+
+def test_another_precision_beside_a_model_is_one_line(write, walked, arrays) -> None:
+    weights = np.linspace(-1, 1, 60, dtype=np.float32).reshape(6, 10)
+    write("m/config.json", {})
+    write("m/model.safetensors", arrays(w=weights))
+    write("m/model.fp16.safetensors", arrays(w=weights.astype(np.float16)))
+    found = walked()
+    assert found.files == {"m": ["m/model.safetensors"]}
+    assert found.is_model == {"m/model.fp16.safetensors": False}
+    assert "the same weights as 'model.safetensors' but for rounding" in found.skipped["m/model.fp16.safetensors"]

@@ -12,7 +12,9 @@ from neural_phylogeny.statistics.rows import of_rows, steps_of
 def decayed(rng, n_still=20, factor=0.99, n_rows=40, n_values=64):
     """A matrix and its child: some rows shrank by one factor, the others also moved."""
     parent = rng.normal(size=(n_rows, n_values)).astype(np.float32)
-    child = (parent * np.float32(factor)).astype(np.float32)
+    child = parent.copy()
+    for _ in range(50):
+        child *= np.float32(factor ** (1.0 / 50.0))
     child[n_still:] += 0.1 * rng.normal(size=(n_rows - n_still, n_values)).astype(np.float32)
     return np.stack([parent, child])
 
@@ -28,6 +30,11 @@ def test_rows_that_only_shrank_are_counted_with_their_factor(rng):
 @pytest.mark.parametrize("n_still", [0, 40])
 def test_a_matrix_whose_rows_all_shrank_was_rescaled(rng, n_still):
     assert not of_rows(decayed(rng, n_still))["multiples"].any()
+
+
+def test_rows_that_were_multiplied_once_did_not_decay(rng):
+    parent, child = decayed(rng, factor=1.0)
+    assert not of_rows(np.stack([parent, (child * np.float32(0.9)).astype(np.float32)]))["multiples"].any()
 
 
 def test_rows_that_all_are_multiples_with_factors_of_their_own_say_nothing(rng):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import textwrap
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, TypeVar
@@ -12,11 +13,15 @@ import click
 
 from neural_phylogeny.cli.output import STDOUT
 from neural_phylogeny.errors import shortened
+from neural_phylogeny.reports.formats import FORMATS
 
 F = TypeVar("F", bound=Callable[..., Any])
 
-FORMATS_BY_SUFFIX = {".json": "json", ".nwk": "newick", ".newick": "newick", ".tree": "newick", ".txt": "text"}
-"""Format of a file named with ``-o`` when ``--format`` is not given; a name without a suffix gets text."""
+SUFFIXES: dict[str, tuple[str, ...]] = {name: form.suffixes for name, form in FORMATS.items()}
+"""Suffixes of each format, which ``-o`` goes by when ``--format`` is not given; a name without a suffix gets text."""
+
+FEW = 6
+"""Up to this many formats are named in the line of the option itself."""
 
 _POWERS = {"": 0, "k": 1, "m": 2, "g": 3, "t": 4}
 
@@ -109,18 +114,22 @@ def output_options(*formats: str) -> Callable[[F], F]:
             ctx.params["form"] = _format_by_suffix(output, formats)
         return output
 
+    is_long = len(formats) > FEW
+    suffixes = "the suffixes are listed below" if is_long else f"suffixes: {_suffixes(formats)}"
+
     def decorate(command: F) -> F:
         command = click.option(
             "-o",
             "--output",
             metavar="FILE",
             callback=choose,
-            help=f"Write to this file instead of stdout, whole or not at all; suffixes: {_suffixes(formats)}.",
+            help=f"Write to this file instead of stdout, whole or not at all; {suffixes}.",
         )(command)
         return click.option(
             "--format",
             "form",
             type=click.Choice(formats),
+            metavar="FORMAT" if is_long else None,
             is_eager=True,
             help="Output format; by default the one of the suffix of -o, else text.",
         )(command)
@@ -129,21 +138,31 @@ def output_options(*formats: str) -> Callable[[F], F]:
 
 
 def _format_by_suffix(output: str | None, formats: Sequence[str]) -> str:
-    """The format of an output file; an unknown suffix is wrong usage, never text under a false name."""
+    """The format of an output file, by the longest suffix; an unknown one is wrong usage, never text in disguise."""
     suffix = Path(output or "").suffix
     if output is None or output == STDOUT or not suffix:
         return "text"
-    found = FORMATS_BY_SUFFIX.get(suffix.lower())
-    if found is None or found not in formats:
-        raise click.BadParameter(
-            f"{output}: no format has the suffix {suffix}; use {_suffixes(formats)}, or --format {'|'.join(formats)}"
-        )
-    return found
+    known = {end: form for form in formats for end in SUFFIXES.get(form, ())}
+    fitting = [end for end in known if output.lower().endswith(end)]
+    if not fitting:
+        choice = f"use {_suffixes(formats)}, or --format {'|'.join(formats)}"
+        choice = choice if len(formats) <= FEW else "`--help` lists the formats"
+        raise click.BadParameter(f"{output}: no format has the suffix {suffix}; {choice}")
+    return known[max(fitting, key=len)]
 
 
 def _suffixes(formats: Sequence[str]) -> str:
-    *first, last = (suffix for suffix, form in FORMATS_BY_SUFFIX.items() if form in formats)
+    *first, last = (suffix for form in formats for suffix in SUFFIXES.get(form, ()))
     return f"{', '.join(first)} or {last}" if first else last
+
+
+def formats_help() -> str:
+    """The formats of a result, what each holds and what is lost, for the end of a help text."""
+    rows = []
+    for form in FORMATS.values():
+        holds = textwrap.wrap(form.holds, 66, initial_indent="      ", subsequent_indent="      ")
+        rows.append("\n".join([f"  {form.name}  {' '.join(form.suffixes)}", *holds]))
+    return "\b\nFormats:\n" + "\n".join(rows)
 
 
 def _check_folder(output: str) -> None:

@@ -20,14 +20,15 @@ if TYPE_CHECKING:
 STDOUT = "-"
 
 
-def write(text: str, output: str | None) -> None:
+def write(content: str | bytes, output: str | None) -> None:
     """Write data to stdout or a file. A regular file is complete or absent; pipes and devices are written directly."""
-    text = text if text.endswith("\n") or not text else f"{text}\n"
+    if isinstance(content, str):
+        content = content if content.endswith("\n") or not content else f"{content}\n"
     if output is None or output == STDOUT:
-        _to_stdout(text)
+        _to_stdout(content)
         return
     with replacing(output) as file:
-        file.write(text.encode("utf-8", "backslashreplace"))
+        file.write(content.encode("utf-8", "backslashreplace") if isinstance(content, str) else content)
 
 
 def draw(renderable: RenderableType, output: str | None) -> None:
@@ -67,7 +68,12 @@ def _bar(doing: str) -> Iterator[Progress]:
         yield lambda done, total: bar.update(task, completed=done, total=total)
 
 
-def _to_stdout(text: str) -> None:
-    """Write text; characters that the encoding lacks are escaped."""
+def _to_stdout(content: str | bytes) -> None:
+    """Write text, with characters that the encoding lacks escaped, or bytes, to a pipe or file only."""
+    if isinstance(content, bytes):
+        if sys.stdout.isatty():
+            raise click.UsageError("this format is binary: write it to a file with -o")
+        click.echo(content, nl=False)
+        return
     encoding = getattr(sys.stdout, "encoding", None) or "utf-8"
-    click.echo(text.encode(encoding, "backslashreplace").decode(encoding), nl=False)
+    click.echo(content.encode(encoding, "backslashreplace").decode(encoding), nl=False)

@@ -7,16 +7,17 @@ import sys
 import click
 
 from neural_phylogeny.cli.exits import OK
-from neural_phylogeny.cli.options import evidence_option, explain_option, output_options
+from neural_phylogeny.cli.options import evidence_option, explain_option, formats_help, output_options
 from neural_phylogeny.cli.tree import check_explain, show
 from neural_phylogeny.errors import SavedFileError
 from neural_phylogeny.records import Phylogeny
 from neural_phylogeny.regular_files import SAVED_LIMIT, read_saved
+from neural_phylogeny.reports.formats import FORMATS
 
 
-@click.command("show")
+@click.command("show", epilog=formats_help())
 @click.argument("result", metavar="RESULT.json")
-@output_options("text", "json", "newick")
+@output_options(*FORMATS)
 @evidence_option
 @explain_option
 def command(result: str, form: str, output: str | None, evidence: bool, explain: str | None) -> int:
@@ -26,6 +27,7 @@ def command(result: str, form: str, output: str | None, evidence: bool, explain:
     Example:
       nphylo show result.json --evidence
       nphylo show result.json --explain child.pth
+      nphylo show result.json -o bom.cdx.json
 
     \b
     Exit codes:

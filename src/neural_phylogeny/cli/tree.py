@@ -13,18 +13,20 @@ from neural_phylogeny.cli.options import (
     evidence_option,
     explain_option,
     filter_options,
+    formats_help,
     method_option,
     output_options,
     quiet_option,
     reading_options,
 )
 from neural_phylogeny.records import Phylogeny
+from neural_phylogeny.reports.formats import FORMATS
 
 
-@click.command("tree")
+@click.command("tree", epilog=formats_help())
 @click.argument("paths", nargs=-1, required=True, metavar="PATH...")
 @method_option
-@output_options("text", "json", "newick")
+@output_options(*FORMATS)
 @evidence_option
 @explain_option
 @click.option(
@@ -87,19 +89,17 @@ def command(
 
 
 def check_explain(form: str, explain: str | None) -> None:
-    """Refuse an explanation in Newick before anything is read. Raises click.UsageError."""
-    if explain is not None and form == "newick":
-        raise click.UsageError("--explain writes text or json, not newick")
+    """Refuse an explanation in a format of results before anything is read. Raises click.UsageError."""
+    if explain is not None and form not in ("text", "json"):
+        raise click.UsageError(f"--explain writes text or json, not {form}")
 
 
 def show(answer: Phylogeny, form: str, output: str | None, evidence: bool, explain: str | None = None) -> None:
     """Write a result, or the explanation of one of its models, in one of the formats."""
     if explain is not None:
         _show_explanation(answer, explain, form, output)
-    elif form == "json":
-        sink.write(answer.to_json(), output)
-    elif form == "newick":
-        sink.write(answer.to_newick(), output)
+    elif form != "text":
+        sink.write(FORMATS[form].write(answer), output)
     else:
         from neural_phylogeny.reports.text import render
 

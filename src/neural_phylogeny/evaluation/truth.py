@@ -54,7 +54,7 @@ class Truth:
     edges : tuple of TrueEdge
         A child of a merge stands in several.
     unrelated, siblings : tuple of TruePair
-        Known strangers; known kin of which neither is the other's parent.
+        Known unrelated pairs; known relatives of which neither is the other's parent.
     copies : tuple of (source, copy)
         The two are one model.
     roots : tuple of str

@@ -45,6 +45,7 @@ FORMATS = (
     Format("npz", (".npz",)),
     Format("keras", (".h5", ".hdf5", ".keras"), extra="keras"),
     Format("archive", (".zip",)),
+    Format("distributed", ()),
     Format("pytorch", (".pt", ".pth", ".bin", ".ckpt")),
     Format("onnx", (".onnx",), extra="onnx"),
 )

@@ -55,7 +55,7 @@ FOREIGN = (
     Foreign(
         "a part of a distributed checkpoint",
         "parts of distributed checkpoints",
-        "convert them with torch.distributed.checkpoint.format_utils.dcp_to_torch_save",
+        "they are read by their folder, with the .metadata in it that says what they hold",
         suffixes=(".distcp",),
     ),
     Foreign(

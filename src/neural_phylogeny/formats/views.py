@@ -41,7 +41,7 @@ def read_view(checkpoint: Checkpoint, tensor: TensorInfo, start: int, out: Value
     Values in order cost no second read. Safe to call from several threads.
     """
     if tensor.view is None:
-        checkpoint.read_into(tensor.name, start, out)
+        read_stored(checkpoint, tensor, start, out)
         return
     lengths = tensor.view.lengths
     inner = math.prod(lengths[1:])
@@ -53,9 +53,7 @@ def read_view(checkpoint: Checkpoint, tensor: TensorInfo, start: int, out: Value
             number, within = divmod(start + done, rows * inner)
             key = (tensor.name, tensor.view, number)
             if kept.key != key:
-                kept.values = _band(
-                    checkpoint, tensor.name, tensor.view, number * rows, min((number + 1) * rows, lengths[0])
-                )
+                kept.values = _band(checkpoint, tensor, number * rows, min((number + 1) * rows, lengths[0]))
                 kept.key = key
             piece = kept.values[within : within + out.size - done]
             out[done : done + piece.size] = piece
@@ -77,8 +75,25 @@ def places(view: View, positions: NDArray[np.int64]) -> NDArray[np.int64]:
     return np.asarray(np.ravel_multi_index(tuple(stored), view.split), dtype=np.int64)
 
 
-def _band(checkpoint: Checkpoint, name: str, view: View, first: int, last: int) -> Values:
+def read_stored(checkpoint: Checkpoint, tensor: TensorInfo, start: int, out: Values) -> None:
+    """The same of a tensor as it is stored, whatever its view; of one with ``pieces`` their mean.
+
+    The mean of equal pieces is equal to each of them: it is summed in double precision. Costs a read of every piece.
+    """
+    if not tensor.pieces:
+        checkpoint.read_into(tensor.name, start, out)
+        return
+    total, piece = np.zeros(out.size), np.empty(out.size, dtype=np.float32)
+    for name, first in tensor.pieces:
+        checkpoint.read_into(name, first + start, piece)
+        total += piece
+    out[:] = total / len(tensor.pieces)
+
+
+def _band(checkpoint: Checkpoint, tensor: TensorInfo, first: int, last: int) -> Values:
     """Rows ``first:last`` of the first axis of a view, flat."""
+    view = tensor.view
+    assert view is not None
     lead = view.axes[0]
     slices = [slice(0, length) for length in view.split]
     if view.stop:
@@ -92,7 +107,7 @@ def _band(checkpoint: Checkpoint, name: str, view: View, first: int, last: int) 
     for low in range(slices[0].start, slices[0].stop, step):
         high = min(low + step, slices[0].stop)
         values = np.empty((high - low, *view.split[1:]), dtype=np.float32)
-        checkpoint.read_into(name, low * inner, values.reshape(-1))
+        read_stored(checkpoint, tensor, low * inner, values.reshape(-1))
         stored_order[low - slices[0].start : high - slices[0].start] = values[(slice(None), *slices[1:])]
     if view.fold is not None:
         _fold(checkpoint, view.fold, band, first)

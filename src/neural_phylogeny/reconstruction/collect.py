@@ -13,6 +13,7 @@ from neural_phylogeny.atomic_files import replacing
 from neural_phylogeny.errors import SavedFileError
 from neural_phylogeny.formats.quantised import not_compared
 from neural_phylogeny.inputs import ModelRef, Skipped
+from neural_phylogeny.reconstruction.adapters import Adapter, find_adapters
 from neural_phylogeny.reconstruction.options import Reading
 from neural_phylogeny.reconstruction.passes import TOGETHER, compared, measured_groups, planned, remeasured
 from neural_phylogeny.reconstruction.relate import Tested
@@ -52,6 +53,8 @@ class Collection:
     """Families with boxes of their own; those of any other are in its group."""
     tests: Mapping[float, Tested] = field(default_factory=dict)
     """Relatedness tests that were made, by their level."""
+    adapters: tuple[Adapter, ...] = ()
+    """The models that are adapters."""
 
     def tested(self, alpha: float) -> Tested:
         """The relatedness test of every pair at level ``alpha`` for all pairs."""
@@ -107,6 +110,7 @@ def gather(models: Models, reading: Reading) -> Collection:
     """
     opened, skipped = open_given(models, include=reading.include, exclude=reading.exclude, component=reading.component)
     try:
+        adapters = tuple(find_adapters(opened))
         for _, checkpoint in opened:
             mark_trained(checkpoint)
         names = [ref.name for ref, _ in opened]
@@ -154,6 +158,7 @@ def gather(models: Models, reading: Reading) -> Collection:
         file_hashes(refs, reading.threads) if reading.hashes else (),
         families,
         {reading.alpha: tested},
+        adapters,
     )
 
 

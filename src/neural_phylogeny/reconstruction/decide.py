@@ -24,6 +24,7 @@ from neural_phylogeny.reconstruction.collect import Collection
 from neural_phylogeny.reconstruction.examine import Examined, examine
 from neural_phylogeny.reconstruction.family_data import families_of
 from neural_phylogeny.reconstruction.findings import Findings
+from neural_phylogeny.reconstruction.hang import hung, remark, without_adapters
 from neural_phylogeny.reconstruction.relate import PARTLY
 from neural_phylogeny.reconstruction.support import support
 from neural_phylogeny.records import Phylogeny
@@ -45,14 +46,23 @@ def phylogeny(
     """The answer for a collection by one method; ``examined`` avoids computing the relations again for each method."""
     n = len(collection.refs)
     found = examine(collection, alpha) if examined is None else examined
-    kin, remarks = found.kin, list(found.remarks)
-    settled = kin.any(axis=1) | np.array([remark == "" or remark.startswith(PARTLY) for remark in remarks], dtype=bool)
-    labels = components(kin)
+    related, remarks = found.related, list(found.remarks)
+    settled = related.any(axis=1) | np.array(
+        [remark == "" or remark.startswith(PARTLY) for remark in remarks], dtype=bool
+    )
+    labels = components(related)
     answers = found.whole if method.options.clustering != EXISTENCE else found.families
     forests = _forests(answers, labels, settled, method, seed, draws)
     labels = _relabelled(labels, forests)
-    families = {label: k for k, label in enumerate(dict.fromkeys(labels[settled].tolist()))}
     names = [ref.name for ref in collection.refs]
+    edges, undirected, bases = hung(names, collection.adapters, *claims(names, forests))
+    for one in collection.adapters:
+        base = bases.get(one.model)
+        remarks[one.model] = remark(names, one, base)
+        if base is not None:
+            labels[labels == labels[one.model]] = labels[base]
+            settled[[one.model, base]] = True
+    families = {label: k for k, label in enumerate(dict.fromkeys(labels[settled].tolist()))}
     undecided = undecided_groups(names, forests)
     common = common_remarks(undecided)
     remarks = [
@@ -60,8 +70,9 @@ def phylogeny(
         for remark, name, note in zip(remarks, names, found.notes, strict=True)
     ]
     alone = {k for k in range(n) if names[k] in common and np.count_nonzero(labels == labels[k]) == 1}
-    edges, undirected = claims(names, forests)
-    missing, from_missing = missing_ancestors(names, forests, {int(k): families[k] for k in families}, labels)
+    missing, from_missing = without_adapters(
+        {names[k] for k in bases}, *missing_ancestors(names, forests, {int(k): families[k] for k in families}, labels)
+    )
     return Phylogeny(
         models=tuple(
             collection.record(

@@ -9,8 +9,19 @@ import numpy as np
 from numpy.typing import NDArray
 
 from neural_phylogeny.records import Evidence, SharedComponent
+from neural_phylogeny.relations.clock import Clock
 from neural_phylogeny.relations.direction import RELIABILITY
-from neural_phylogeny.relations.exact import COUNTED, EMPTIED, FOLDED, LONGER, OBSERVED, PRUNED, ROUNDED
+from neural_phylogeny.relations.exact import (
+    COUNTED,
+    DECAYED,
+    EMPTIED,
+    FOLDED,
+    LONGER,
+    OBSERVED,
+    PRUNED,
+    ROUNDED,
+    UPCYCLED,
+)
 from neural_phylogeny.relations.existence import Existence
 from neural_phylogeny.relations.odds import probability
 from neural_phylogeny.wording import p_value, percent
@@ -32,6 +43,7 @@ _ORDERED_STATEMENTS = {
     OBSERVED: "{child} has observers of quantisation-aware training and {parent} has none",
     FOLDED: "{parent} has batch normalisations and {child} has none; folding them into the weights does not go back",
     EMPTIED: "{child} was saved without some of its tensors, so that it cannot be what {parent} was made from",
+    UPCYCLED: "upcycled experts: those of {child} all match the feed-forward networks of {parent}",
     LONGER: "{child} has all rows of {parent} and further rows that still look like an initialisation",
 }
 
@@ -45,6 +57,9 @@ _DIRECTION_STATEMENTS = {
     "independent-step": "leads to the other by a step that depends less on its start in {share} of the matrices",
 }
 
+
+STILL = "still-rows"
+"""Name of the evidence that nothing decayed."""
 
 CLEAR = 12.0
 """Orders of magnitude of a p-value at which a match has full strength: the strength of unit matching is the negative
@@ -124,6 +139,36 @@ def exact_evidence(odds: Mapping[str, Matrix], i: int, j: int, names: tuple[str,
             parent, child = names if value > 0 else names[::-1]
             statement = (_EXACT_STATEMENTS | _ORDERED_STATEMENTS)[feature].format(parent=parent, child=child)
             found.append(_parent(feature, value, parent, float(probability(abs(value))), statement))
+    return found
+
+
+def clock_evidence(clock: Clock, odds: Mapping[str, Matrix], i: int, j: int, names: tuple[str, str]) -> list[Evidence]:
+    """What weight decay says of the pair (i, j): who decayed longer, or that nothing decayed; empty where silent."""
+    found = []
+    value, rows = float(odds[DECAYED][i, j] - odds[DECAYED][j, i]), int(clock.rows[i, j])
+    if value:
+        parent, child = names if value > 0 else names[::-1]
+        factor = math.exp(-abs(float(clock.factor[i, j])))
+        how = (
+            f"{child} is {parent} times {factor:.7g}"
+            if factor < 1.0
+            else f"all values of {child} that differ from those of {parent} are nearer to zero"
+        )
+        statement = f"in {rows} rows and columns {how}: weight decay shrinks what is not trained, so {child} is later"
+        found.append(_parent(DECAYED, value, parent, float(probability(abs(value))), statement))
+    if still := int(clock.still[i, j]):
+        found.append(
+            Evidence(
+                feature=STILL,
+                value=float(still),
+                favours="neither",
+                strength=0.0,
+                statement=(
+                    f"{still} rows and columns are equal to the last bit in matrices that changed: no weight decay "
+                    "lies between the two"
+                ),
+            )
+        )
     return found
 
 

@@ -21,7 +21,7 @@ class Examined:
 
     Attributes
     ----------
-    kin : (n_models, n_models) of bool
+    related : (n_models, n_models) of bool
         Related pairs.
     remarks : list of str
         Why a model could not be judged, or what of it was left out; empty where all is well.
@@ -37,7 +37,7 @@ class Examined:
         The groups in which the families were found.
     """
 
-    kin: NDArray[np.bool_]
+    related: NDArray[np.bool_]
     remarks: list[str]
     notes: list[str]
     compared: NDArray[np.int64]
@@ -77,7 +77,7 @@ def examine(collection: Collection, alpha: float) -> Examined:
         same += [models for models in copied if not judged.issuperset(models)]
         judged |= set(group.members)
     return Examined(
-        tested.kin,
+        tested.related,
         remarks,
         notes,
         compared,

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from neural_phylogeny.reconstruction.evidence import (
+    clock_evidence,
     direction_evidence,
     exact_evidence,
     existence_evidence,
@@ -17,14 +18,20 @@ from neural_phylogeny.reconstruction.evidence import (
 from neural_phylogeny.reconstruction.reasons import HALF
 from neural_phylogeny.reconstruction.relate import related_pairs
 from neural_phylogeny.records import KINDS, Evidence, Kind
+from neural_phylogeny.relations.clock import Clock
 from neural_phylogeny.relations.components import component_name
 from neural_phylogeny.relations.copies import copies
 from neural_phylogeny.relations.direction import log_odds
 from neural_phylogeny.relations.exact import exact_marks
 from neural_phylogeny.relations.existence import Existence
 from neural_phylogeny.relations.kinds import exact_kinds
+from neural_phylogeny.relations.overlap import Overlap
 from neural_phylogeny.relations.shared import shared_values
+from neural_phylogeny.relations.upcycled import upcycled
 from neural_phylogeny.statistics.results import Statistics
+
+GROWN = "grown"
+"""The kind of a mixture of experts that was made of a dense model."""
 
 LEAST_LOG_P = -300.0 * np.log(10.0)
 """Smaller p-values are reported as 1e-300: no null distribution is known that far out."""
@@ -37,7 +44,7 @@ class Findings:
     statistics: Statistics
     existence: Existence
     direction: NDArray[np.float64]
-    votes: dict[str, NDArray[np.float64]]
+    signs: dict[str, NDArray[np.float64]]
     exact: dict[str, NDArray[np.float64]]
     coverage: NDArray[np.float64]
     copies: list[list[int]]
@@ -45,27 +52,32 @@ class Findings:
     @classmethod
     def of(cls, statistics: Statistics, found: Existence) -> Findings:
         """Ask all questions of one family; who is related to whom is known."""
-        direction, votes = log_odds(statistics)
+        direction, signs = log_odds(statistics)
         exact = exact_marks(statistics)
-        return cls(statistics, found, direction, votes, exact, statistics.alignment.coverage(), copies(statistics))
+        return cls(statistics, found, direction, signs, exact, statistics.alignment.coverage(), copies(statistics))
 
     def redrawn(self, rng: np.random.Generator) -> Findings:
         """The same group by other matrices, drawn with replacement; relatedness is not tested again."""
         statistics = self.statistics.drawn(rng)
-        direction, votes = log_odds(statistics)
-        return replace(self, statistics=statistics, direction=direction, votes=votes, exact=exact_marks(statistics))
+        direction, signs = log_odds(statistics)
+        return replace(self, statistics=statistics, direction=direction, signs=signs, exact=exact_marks(statistics))
 
     @cached_property
-    def kin(self) -> NDArray[np.bool_]:
+    def related(self) -> NDArray[np.bool_]:
         """Related pairs, see ``relate.related_pairs``."""
         return related_pairs(self.statistics, self.existence, self.copies)
 
     def evidence(self, i: int, j: int, names: tuple[str, str]) -> tuple[Evidence, ...]:
         """All evidence on a pair, existence first."""
-        relatives = np.flatnonzero(self.kin[i] & self.kin[j]).tolist()
+        relatives = np.flatnonzero(self.related[i] & self.related[j]).tolist()
         shared = shared_evidence(shared_values(self.statistics, i, j, relatives))
-        exact = exact_evidence(self.exact, i, j, names)
-        return (existence_evidence(self.existence, i, j), *shared, *exact, *direction_evidence(self.votes, i, j, names))
+        exact = exact_evidence(self.exact, i, j, names) + clock_evidence(self.clock, self.exact, i, j, names)
+        return (existence_evidence(self.existence, i, j), *shared, *exact, *direction_evidence(self.signs, i, j, names))
+
+    @cached_property
+    def clock(self) -> Clock:
+        """Who decayed longer, see ``relations.clock``."""
+        return Clock.of_statistics(self.statistics, Overlap.of(self.statistics))
 
     def similarity(self, i: int, j: int) -> float:
         """Cosine of the compared matrices, 0 where none are."""
@@ -91,4 +103,4 @@ class Findings:
 
     @cached_property
     def _kinds(self) -> dict[str, NDArray[np.bool_]]:
-        return exact_kinds(self.statistics)
+        return {**exact_kinds(self.statistics), GROWN: upcycled(self.statistics)}

@@ -138,19 +138,19 @@ class Tested:
         return cls(tuple((group, Relations.of(group.statistics, alpha, n_pairs)) for group in groups), n)
 
     @cached_property
-    def kin(self) -> NDArray[np.bool_]:
+    def related(self) -> NDArray[np.bool_]:
         """Related pairs, ``(n, n)``."""
-        kin, judged = np.zeros((self.n, self.n), dtype=bool), np.zeros((self.n, self.n), dtype=bool)
+        related, judged = np.zeros((self.n, self.n), dtype=bool), np.zeros((self.n, self.n), dtype=bool)
         for group, relations in self.groups:
             at = np.ix_(group.members, group.members)
-            kin[at] |= relations.pairs & ~judged[at]
+            related[at] |= relations.pairs & ~judged[at]
             judged[at] = True
-        return kin
+        return related
 
     @cached_property
     def components(self) -> list[SharedPart]:
         """Pairs of models that share a component only: as many as join the families that hold it."""
-        labels, judged = components(self.kin), np.zeros((self.n, self.n), dtype=bool)
+        labels, judged = components(self.related), np.zeros((self.n, self.n), dtype=bool)
         joined: dict[tuple[str, ...], NDArray[np.int64]] = {}
         found: list[SharedPart] = []
         for group, relations in self.groups:
@@ -166,7 +166,7 @@ class Tested:
     @cached_property
     def families(self) -> list[list[int]]:
         """Models that related pairs join, at least two each; a model that is related to none is in no family."""
-        labels = components(self.kin)
+        labels = components(self.related)
         found = (np.flatnonzero(labels == label).tolist() for label in range(int(labels.max(initial=-1)) + 1))
         return [models for models in found if len(models) > 1]
 

@@ -24,14 +24,30 @@ from neural_phylogeny.records.claims import (
     UndecidedReason,
 )
 from neural_phylogeny.records.comparison import Comparison, TensorComparison, Verdict
+from neural_phylogeny.records.derivation import (
+    CLAIM_VERDICTS,
+    DERIVATION_VERDICTS,
+    CheckedClaim,
+    ClaimVerdict,
+    Declared,
+    Derivation,
+    DerivationVerdict,
+)
 from neural_phylogeny.records.explanation import ExplainedClaim, Explanation, Relation
 from neural_phylogeny.records.phylogeny import Phylogeny, Table
 
 __all__ = [
+    "CLAIM_VERDICTS",
+    "DERIVATION_VERDICTS",
     "FAVOURS",
     "KINDS",
     "UNDECIDED_REASONS",
+    "CheckedClaim",
+    "ClaimVerdict",
     "Comparison",
+    "Declared",
+    "Derivation",
+    "DerivationVerdict",
     "Edge",
     "Evidence",
     "ExplainedClaim",

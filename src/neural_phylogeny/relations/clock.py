@@ -3,7 +3,12 @@
 A row of an embedding whose token never occurs, the column of an input that is always zero, the row of a class without
 examples get no gradient. Decoupled or not, weight decay multiplies them by (1 - rate x decay) at each step, so that
 between two models of one lineage they differ by one constant, to the last digits. It says which of two models decayed
-longer, not that one was made from the other.
+longer, not that one was made from the other. Where both lie on one grid of bfloat16 or float16, such rows are a
+multiple up to one step of the grid, and all values that differ came nearer to zero.
+
+It is silent where something else explains the lengths: all rows of a matrix are multiples (it was rescaled, or a norm
+was folded into it), the rows have factors of their own, they were multiplied at once, or the two lie on different grids
+and a cast may undo the decay. A model that decayed and was then rescaled as a whole would fool it.
 """
 
 from __future__ import annotations
@@ -13,12 +18,22 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from neural_phylogeny.relations.overlap import Overlap
+from neural_phylogeny.statistics.results import Statistics
 from neural_phylogeny.statistics.rows import NEAR, ROUNDING
 
 Array = NDArray[np.float64]
 
 ROWS, SHARE = 4, 0.6
 """So many rows, and such a share of those that only shrank, must agree in the factor."""
+
+GRID_ROWS, GRID_RATIO = 8, 10
+"""On a grid so many rows must have come nearer to zero, and so many times as many as went away from it."""
+
+APART = 2.0
+"""Mantissa bits by which the grids of two models differ; as ``exact.rounded`` has it."""
+
+NAMES = ("multiples", "agree", "factor", "still")
 
 
 @dataclass(frozen=True)
@@ -58,6 +73,42 @@ class Clock:
         found = np.where(together, middle, np.where(apart, mean, 0.0))
         counted = np.where(together, rows, np.where(apart, (alone * agree).sum(axis=0), 0.0))
         return cls(-np.sign(found), found, counted, still.sum(axis=0))
+
+    @classmethod
+    def of_statistics(cls, statistics: Statistics, overlap: Overlap) -> Clock:
+        """Of all matrices that each pair compares, on grids too; silent where ``rows`` were not measured."""
+        shrunk, *numbers = (_all_rows(statistics, name) for name in ("shrunk", *NAMES))
+        clock, toward = cls.of(*numbers), np.nan_to_num(shrunk).sum(axis=0)
+        nearer = (toward >= GRID_ROWS) & (toward >= GRID_RATIO * toward.T)
+        silent = (clock.later == 0)[None] & np.stack([nearer, nearer.T])
+        later = clock.later + silent[0] * 1.0 - silent[1] * 1.0
+        rows = np.where(silent.any(axis=0), np.maximum(toward, toward.T), clock.rows)
+        lost = np.abs(clock.factor) < _rounding(overlap.bits)
+        later, factor, rows = (np.where(lost, 0.0, values) for values in (later, clock.factor, rows))
+        return cls(later, factor, rows, clock.still)
+
+
+def _rounding(bits: Array) -> Array:
+    """How far a cast may move values, relative to them, where one of two models lies on a coarser grid; else 0.
+
+    A cast to the grid on which a base lay takes back all decay that is smaller.
+    """
+    coarser = np.minimum.outer(bits, bits)
+    apart = (coarser > 0) & (np.abs(np.subtract.outer(bits, bits)) > APART)
+    return np.where(apart, 2.0 ** -(coarser + 1.0), 0.0)
+
+
+def _all_rows(statistics: Statistics, name: str) -> Array:
+    """A number of rows and columns of all matrices, NaN where a pair does not compare one: ``(k, n, n)``."""
+    n = statistics.alignment.n_models
+    found = []
+    for tensor, arrays in statistics:
+        if f"rows.{name}" in arrays:
+            both = np.full((2, n, n), np.nan)
+            values = np.where(tensor.pairs[..., None], arrays[f"rows.{name}"], np.nan)
+            both[np.ix_((0, 1), tensor.members, tensor.members)] = np.moveaxis(values, -1, 0)
+            found.append(both)
+    return np.concatenate(found) if found else np.empty((0, n, n))
 
 
 def _weighted_median(values: Array, weights: Array) -> Array:

@@ -39,7 +39,7 @@ KERNELS, SUBSTANTIAL = 3, 0.25
 """Other matrices, or share of the compared weights in them, that can show descent: more than a new head has."""
 
 HEAD = 3
-"""At most so many matrices on top of at least twice as many frozen ones are a new head."""
+"""At most this many matrices on top of at least twice as many frozen ones are a new head."""
 
 MOST = 0.75
 """A model that is wholly contained in another, and less than this share of it, is a component of that."""
@@ -74,7 +74,7 @@ def shared_parts(statistics: Statistics, found: Existence, level: float) -> list
 
     Costs another relatedness test, only where matrices are equal in related models. Assumes that a descendant keeps
     more of its parent than what was frozen: a tune that froze its trunk and trained all else from a random start cannot
-    be told from two models with one helper, and is said to share a component.
+    be told from two models with one helper, and is reported to share a component.
     """
     equal = _values(statistics, _same)
     candidates = found.related & (equal > 0)
@@ -88,7 +88,8 @@ def shared_parts(statistics: Statistics, found: Existence, level: float) -> list
     unrelated = log_p >= level
     trunks = shows & enough & unrelated
     whole = np.maximum(statistics.alignment.in_matrices, 1)[:, None]
-    own, share = 1.0 - (equal + other) / whole, equal / whole
+    equal_of, other_of = _values(statistics, _same, of_first=True), _values(statistics, _differs, of_first=True)
+    own, share = 1.0 - (equal_of + other_of) / whole, equal_of / whole
     apart = ~enough & unrelated & (np.minimum(own, own.T) >= SUBSTANTIAL)
     contained = ~enough & unrelated & (share >= ALMOST_ALL) & (share.T < MOST)
     parts = []
@@ -140,12 +141,16 @@ def _differs(tensor: AlignedTensor, arrays: Arrays) -> Mask:
     return found
 
 
-def _values(statistics: Statistics, counts: Keep) -> NDArray[np.int64]:
-    """Values of the matrices that count for each pair: ``(n, n)``, zero on the diagonal."""
+def _values(statistics: Statistics, counts: Keep, *, of_first: bool = False) -> NDArray[np.int64]:
+    """Values of the matrices that count for each pair: ``(n, n)``, zero on the diagonal.
+
+    With ``of_first`` those of i: the mean of experts stands for all of them.
+    """
     total = np.zeros((statistics.alignment.n_models,) * 2, dtype=np.int64)
     for tensor, arrays in statistics:
         if "matching.aligned" in arrays:
-            total[np.ix_(tensor.members, tensor.members)] += tensor.size * counts(tensor, arrays)
+            size = tensor.size * (tensor.pieces[:, None] if of_first else 1)
+            total[np.ix_(tensor.members, tensor.members)] += size * counts(tensor, arrays)
     np.fill_diagonal(total, 0)
     return total
 

@@ -1,6 +1,6 @@
 """Computed tables are no evidence: masks, filter banks and sines are alike in unrelated models.
 
-They are left out of everything that is asked of two models, and of the parameters that could be compared.
+They are left out of every comparison of two models, and of the parameters that could be compared.
 """
 
 from __future__ import annotations

@@ -10,8 +10,10 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+from neural_phylogeny.relations.clock import Clock
 from neural_phylogeny.relations.copies import ALMOST_ALL
 from neural_phylogeny.relations.overlap import NEARLY_ALL, Matrix, Overlap
+from neural_phylogeny.relations.upcycled import upcycled
 from neural_phylogeny.relations.vocabulary import longer
 from neural_phylogeny.statistics.counters import BATCHES, EMPTY, NORMS, OBSERVERS
 from neural_phylogeny.statistics.results import Statistics
@@ -174,13 +176,25 @@ DIRECTED = {
 """By name, marks which show that one of two models was made from the other."""
 
 PRUNED, ROUNDED, COUNTED, LONGER = "pruned", "rounded-layer", "batches-seen", "new-rows"
-OBSERVED, FOLDED, EMPTIED = "observers", "folded-norms", "empty-tensors"
-ORDERED = (PRUNED, ROUNDED, COUNTED, LONGER, OBSERVED, FOLDED, EMPTIED)
+OBSERVED, FOLDED, EMPTIED, UPCYCLED = "observers", "folded-norms", "empty-tensors", "upcycled-experts"
+DECAYED = "decayed-rows"
+ORDERED = (PRUNED, ROUNDED, COUNTED, LONGER, OBSERVED, FOLDED, EMPTIED, UPCYCLED, DECAYED)
 """Marks which show that one of two models did not come first; they count against it as a parent only."""
 
 UNTOUCHED, RESHAPED = "untouched-values", "other-sizes"
 BESIDE = (UNTOUCHED, RESHAPED)
 """Marks which show who is nearest to whom, not which came first."""
+
+
+def decayed(clock: Clock, others: dict[str, Matrix]) -> Matrix:
+    """Whether j cannot be made from i, whose rows without a gradient decayed longer; silent where another mark speaks.
+
+    A cast, a pruning or a quantisation moves rows too, and shows its direction better.
+    """
+    others = {name: np.abs(others[name]) for name in (*DIRECTED, ROUNDED)}
+    other = sum((table + table.T for table in others.values()), np.zeros_like(clock.later))
+    found: Matrix = np.where((clock.later < 0) & (other == 0), -CERTAIN, 0.0)
+    return found
 
 
 def exact_marks(statistics: Statistics) -> dict[str, Matrix]:
@@ -194,8 +208,10 @@ def exact_marks(statistics: Statistics) -> dict[str, Matrix]:
         OBSERVED: observed(statistics),
         FOLDED: folded(statistics),
         EMPTIED: emptied(statistics),
+        UPCYCLED: np.where(upcycled(statistics).T, -STRONG, 0.0),
         LONGER: np.where(longer(statistics).T, -GOOD, 0.0),
     }
+    found[DECAYED] = decayed(Clock.of_statistics(statistics, overlap), found)
     return found | {UNTOUCHED: untouched(overlap), RESHAPED: reshaped(overlap)}
 
 

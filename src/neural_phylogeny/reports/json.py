@@ -53,28 +53,28 @@ def to_json(phylogeny: Phylogeny) -> str:
     ASCII is escaped, so the text is harmless to show. Linear in the size of the result.
     """
     counts = {"edges": len(phylogeny.edges), "weak": sum(edge.is_weak for edge in phylogeny.edges)}
-    return dumps({"format": FORMAT, "version": VERSION, **_plain(phylogeny), "counts": counts})
+    return dumps({"format": FORMAT, "version": VERSION, **plain(phylogeny), "counts": counts})
 
 
 def comparison_to_json(comparison: Comparison) -> str:
     """What is known of two models, as the JSON that ``nphylo compare --format json`` prints."""
-    return dumps({"format": f"{FORMAT}-comparison", "version": VERSION, **_plain(comparison)})
+    return dumps({"format": f"{FORMAT}-comparison", "version": VERSION, **plain(comparison)})
 
 
 def explanation_to_json(explanation: Explanation) -> str:
     """Why a model stands where it does, as the JSON that ``nphylo tree --explain MODEL --format json`` prints."""
-    return dumps({"format": f"{FORMAT}-explanation", "version": VERSION, **_plain(explanation)})
+    return dumps({"format": f"{FORMAT}-explanation", "version": VERSION, **plain(explanation)})
 
 
 def dumps(content: Any) -> str:
     """JSON text of records, mappings and sequences: indented, ASCII only, null for what is not finite."""
-    return json.dumps(_plain(content), indent=2, allow_nan=False)
+    return json.dumps(plain(content), indent=2, allow_nan=False)
 
 
-def _plain(value: Any) -> Any:
+def plain(value: Any) -> Any:
     """What ``json`` takes: records become objects, tuples lists, NumPy scalars numbers, anything else its text."""
     if isinstance(value, _RECORDS):
-        found = {name: _plain(getattr(value, name)) for name in _names(value)}
+        found = {name: plain(getattr(value, name)) for name in _names(value)}
         return found | _derived(value) if isinstance(value, Measured) else found
     if value is None or isinstance(value, bool | str):
         return value
@@ -83,17 +83,17 @@ def _plain(value: Any) -> Any:
     if isinstance(value, float):
         return float(value) if math.isfinite(value) else None
     if isinstance(value, Mapping):
-        return {str(key): _plain(item) for key, item in value.items()}
+        return {str(key): plain(item) for key, item in value.items()}
     if isinstance(value, Sequence | set | frozenset) and not isinstance(value, bytes | bytearray):
-        return [_plain(item) for item in (sorted(value) if isinstance(value, set | frozenset) else value)]
+        return [plain(item) for item in (sorted(value) if isinstance(value, set | frozenset) else value)]
     if hasattr(value, "item") and getattr(value, "ndim", None) == 0:
-        return _plain(value.item())
+        return plain(value.item())
     return str(value)
 
 
 def _derived(claim: Measured) -> dict[str, Any]:
     """What follows from the numbers of a claim; ``confidence`` and ``direction`` are those of version 1."""
-    return {"is_weak": claim.is_weak, "confidence": _plain(claim.confidence), "direction": _plain(claim.p_direction)}
+    return {"is_weak": claim.is_weak, "confidence": plain(claim.confidence), "direction": plain(claim.p_direction)}
 
 
 def _names(record: Any) -> list[str]:

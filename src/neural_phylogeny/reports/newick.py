@@ -40,7 +40,7 @@ def to_newick(phylogeny: Phylogeny) -> str:
     ('child 1':0.25)base;
     """
     lines = [_family(family) for family in families(phylogeny)]
-    return "\n".join(lines + [f"{_label(model.name)};" for model in (*undecided(phylogeny), *not_compared(phylogeny))])
+    return "\n".join(lines + [f"{label(model.name)};" for model in (*undecided(phylogeny), *not_compared(phylogeny))])
 
 
 def _family(family: Family) -> str:
@@ -64,15 +64,16 @@ def _tree(family: Family, root: str) -> str:
             stack.append((name, True))
             stack += [(edge.child, False) for edge in edges]
             continue
-        branches = [f"{_label(copy)}:0" for copy in family.copies.get(name, ())]
+        branches = [f"{label(copy)}:0" for copy in family.copies.get(name, ())]
         for edge in edges:
             mark = WEAK if edge.is_weak else ""
             branches += ["".join([*below.pop(edge.child), _length(_distance(edge.similarity)), mark])]
-        below[name] = [f"({','.join(branches)})" if branches else "", _label(name)]
+        below[name] = [f"({','.join(branches)})" if branches else "", label(name)]
     return "".join(below[root])
 
 
-def _label(name: str) -> str:
+def label(name: str) -> str:
+    """A name as a label of Newick and NEXUS: in quotes where it is not plain."""
     shown = safe(name)
     return shown if _PLAIN.fullmatch(shown) else "'" + shown.replace("'", "''") + "'"
 

@@ -16,12 +16,15 @@ from neural_phylogeny.sources.folders import models_in
 from neural_phylogeny.sources.found import Found, Item
 from neural_phylogeny.sources.grouping import joined, models_of, of_numbered, why_unusable
 from neural_phylogeny.sources.listing import Listing
-from neural_phylogeny.sources.manifest import is_manifest, read_manifest
-from neural_phylogeny.sources.names import model_names
+from neural_phylogeny.sources.manifest import is_document, is_manifest, read_manifest
+from neural_phylogeny.sources.names import model_names, revision_of
 from neural_phylogeny.sources.shards import is_index, shards
 
 Asides = list[tuple[str, Aside]]
 """(folder or pattern that was searched, file) of what is not a model, or is not read."""
+
+
+NOT_A_MANIFEST = "lies beside weights, by its name, and is not a manifest; give a manifest another name"
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,7 +90,7 @@ def search(
     named: list[_Named] = []
     skipped: dict[Skipped, None] = {}
     asides: Asides = []
-    seen: set[frozenset[tuple[str, str, str]]] = set()
+    seen: set[frozenset[tuple[str, str, str, str]]] = set()
     for item in _shards_joined([(item, root) for path in paths for item, root in _expand(os.fsdecode(path))]):
         if isinstance(item, Skipped):
             skipped[item] = None
@@ -152,6 +155,8 @@ def _from_file(path: str) -> Iterator[tuple[_Named | Skipped | Aside, str]]:
     try:
         if is_index(path):
             yield _Named(Found(path, shards(path), path)), path
+        elif is_document(path):
+            yield Skipped(path=path, reason=NOT_A_MANIFEST, is_model=False), path
         elif is_manifest(path):
             yield from _from_rows(read_manifest(path))
         else:
@@ -197,9 +202,10 @@ def _from_matches(matched: Iterable[str]) -> list[Item]:
     return sorted(items, key=lambda item: item.path)
 
 
-def _files_of(found: Found) -> frozenset[tuple[str, str, str]]:
-    """What makes two finds the same model: the real files and the names they are read under."""
-    return frozenset((os.path.realpath(part.file), part.prefix, part.tensor) for part in found.parts)
+def _files_of(found: Found) -> frozenset[tuple[str, str, str, str]]:
+    """What makes two finds the same model: the real files, the names they are read under, and a hub's revision."""
+    revision = revision_of(found.path)
+    return frozenset((os.path.realpath(part.file), part.prefix, part.tensor, revision) for part in found.parts)
 
 
 def is_chosen(name: str, path: str, include: Sequence[str], exclude: Sequence[str]) -> bool:

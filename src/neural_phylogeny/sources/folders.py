@@ -12,6 +12,7 @@ from neural_phylogeny.sources.found import Item
 from neural_phylogeny.sources.grouping import models_of
 from neural_phylogeny.sources.layouts import PIPELINE_INDEX, in_hub_cache, pipeline, universal
 from neural_phylogeny.sources.listing import Listing
+from neural_phylogeny.sources.trainers import MODULES, distributed, modules
 
 
 def models_in(folder: str) -> Iterator[Item]:
@@ -55,6 +56,10 @@ def _look_into(folder: str) -> list[str | Item]:
         found, components = pipeline(listing)
     elif (whole := universal(listing)) is not None:
         found, components = whole
-    found += models_of(listing)
+    elif MODULES in listing.documents:
+        found, components = modules(listing)
+    ranked, listing = distributed(listing)
+    found += [ranked] if ranked is not None else []
+    found += [] if folder in components else models_of(listing)
     rest = [*found, *(subfolder for subfolder in listing.subfolders if subfolder not in components)]
     return sorted(rest, key=lambda item: item if isinstance(item, str) else item.path)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Iterable, Sequence
 
 from neural_phylogeny.errors import CheckpointError, MissingExtraError, NoModelError, UnsafeFileError
@@ -15,9 +16,11 @@ from neural_phylogeny.sources.found import Found, Item, liking
 from neural_phylogeny.sources.likeness import Likeness, Verdict, likeness
 from neural_phylogeny.sources.listing import Listing
 from neural_phylogeny.sources.opening import open_model
-from neural_phylogeny.sources.shards import Numbered, index_of, numbered, shards
+from neural_phylogeny.sources.shards import Numbered, index_of, numbered, shards, tensor_parallel
 
 HUB_STEMS = {
+    "consolidated": "model",
+    "consolidated.00": "model",
     "model": "model",
     "pytorch_model": "model",
     "tf_model": "model",
@@ -25,6 +28,9 @@ HUB_STEMS = {
     "adapter_model": "adapter",
 }
 """What hubs call the weights, by format: files of one kind beside one config should hold the same model."""
+
+_VARIANT = re.compile(r"\.(fp16|bf16|fp32|fp8|float16|bfloat16|float32|half)$")
+"""What hubs put behind the name of weights in another number type."""
 
 ENOUGH = 2
 """This many readable models make a folder that is not about one model."""
@@ -74,6 +80,12 @@ def compared(a: Found, b: Found, folder: str) -> Likeness:
             return likeness(ours, theirs)
     except (CheckpointError, MissingExtraError):
         return Likeness(Verdict.UNDECIDED)
+
+
+def sentence(found: Likeness, chosen: Found) -> str:
+    """What to say of a second file of the same weights, perhaps rounded."""
+    rounding = " but for rounding" if found.verdict is Verdict.ROUNDED else ""
+    return f"the same weights as {chosen.file_name!r}{rounding}, which is read ({found.extent})"
 
 
 def why_unusable(path: str) -> str:
@@ -136,6 +148,10 @@ def _sharded(listing: Listing) -> tuple[list[Found], list[Item], set[str]]:
         elif group.missing and group.is_usual:
             claimed.update(group.files)
             items += [] if broken else _incomplete(group, bool(listing.indexes))
+    for group in tensor_parallel(path for path in listing.weights if path not in claimed):
+        claimed.update(group.files)
+        models += [] if group.missing else [of_numbered(group)]
+        items += _incomplete(group, has_index=False) if group.missing else []
     return models, items, claimed
 
 
@@ -148,8 +164,8 @@ def _overruled(index: str, error: CheckpointError, complete: Sequence[Numbered],
         items.append(Skipped(path=index, reason=reason))
         return []
     chosen = min(alike, key=lambda group: len(group.name))
-    said = f"{reason} The {chosen.total:,} shards of {chosen.name!r} beside it are complete, and are read instead."
-    items.append(Skipped(path=index, reason=f"out of date: {said}", is_model=False))
+    remark = f"{reason} The {chosen.total:,} shards of {chosen.name!r} beside it are complete, and are read instead."
+    items.append(Skipped(path=index, reason=f"out of date: {remark}", is_model=False))
     return [of_numbered(chosen)]
 
 
@@ -179,7 +195,7 @@ def _settled(models: Sequence[Found], folder: str) -> tuple[list[Found], list[It
     """Candidates of a folder that may be about one model, without those that cannot be read or are there twice."""
     kinds: dict[str, list[Found]] = {}
     for model in models:
-        stem = os.path.splitext(model.weights_name)[0]
+        stem = _VARIANT.sub("", os.path.splitext(model.weights_name)[0])
         kinds.setdefault(HUB_STEMS.get(stem, model.path), []).append(model)
     settled: list[Found] = []
     items: list[Item] = []
@@ -218,7 +234,6 @@ def _twin(model: Found, kept: Sequence[Found], folder: str) -> Skipped | None:
     """What to say of a file that holds the same weights as one that is kept; None where it holds others."""
     for other in kept:
         found = compared(other, model, folder)
-        if found.verdict is Verdict.EQUAL:
-            reason = f"the same weights as {other.file_name!r}, which is read ({found.extent})"
-            return Skipped(path=model.path, reason=reason, is_model=False)
+        if found.verdict in (Verdict.EQUAL, Verdict.ROUNDED):
+            return Skipped(path=model.path, reason=sentence(found, other), is_model=False)
     return None

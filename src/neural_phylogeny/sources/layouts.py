@@ -11,7 +11,7 @@ from neural_phylogeny.regular_files import unreadable
 from neural_phylogeny.sources.asides import TRAINING, Aside
 from neural_phylogeny.sources.documents import read_json, reason_of
 from neural_phylogeny.sources.found import Found, Item, liking
-from neural_phylogeny.sources.grouping import compared, models_of, problem_of
+from neural_phylogeny.sources.grouping import compared, models_of, problem_of, sentence
 from neural_phylogeny.sources.likeness import Verdict
 from neural_phylogeny.sources.listing import Listing
 
@@ -119,10 +119,7 @@ def _beside(model: Found, chosen: Found, folder: str) -> Item:
     found = compared(chosen, model, folder)
     if found.verdict not in (Verdict.EQUAL, Verdict.ROUNDED):
         return model
-    reason = f"{found.verdict.value} as {chosen.file_name!r}, which is read ({found.extent})"
-    if found.verdict is Verdict.ROUNDED:
-        reason = f"the same weights as {chosen.file_name!r} but for rounding, which is read ({found.extent})"
-    return Skipped(path=model.path, reason=reason, is_model=False)
+    return Skipped(path=model.path, reason=sentence(found, chosen), is_model=False)
 
 
 def _files_in(folder: str) -> list[str]:

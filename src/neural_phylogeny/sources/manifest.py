@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import os
+import re
 from typing import Any
 
 from neural_phylogeny.errors import DamagedFileError
@@ -14,14 +15,33 @@ from neural_phylogeny.sources.shards import is_index
 MANIFESTS = (".csv", ".json")
 """Suffixes of manifests; a walk passes over them."""
 
+DOCUMENTS = re.compile(
+    r"(\w+_)?config|params|tokenizer\w*|special_tokens_map|added_tokens|vocab|modules|model_index|trainer_state"
+    r"|(all|train|eval|test|predict)_results|config_sentence_transformers|sentence_\w+|latest_checkpointed_iteration"
+    r"|chat_template|README|\w*_state|training_args|args|dataset_infos?|hyper_?parameters|metrics|scores?"
+)
+"""JSON files that lie beside weights; a shell's glob names them too."""
+
 _COLUMNS = ("name", "path")
 
 _REMEDY = "A manifest is a CSV with the columns name and path, or a JSON list of objects with these keys."
 
 
 def is_manifest(path: str) -> bool:
-    """Whether a file is taken for a manifest, by its suffix; a shard index is none."""
-    return path.lower().endswith(MANIFESTS) and not is_index(path)
+    """Whether a file is taken for a manifest, by its suffix; a shard index is none, nor what lies beside weights."""
+    return path.lower().endswith(MANIFESTS) and not is_index(path) and not is_document(path)
+
+
+def is_document(path: str) -> bool:
+    """Whether a JSON file is called as those that lie beside weights.
+
+    Examples
+    --------
+    >>> [is_document(name) for name in ("m/config.json", "tokenizer_config.json", "family.json", "models.json")]
+    [True, True, False, False]
+    """
+    stem, suffix = os.path.splitext(os.path.basename(path))
+    return suffix.lower() == ".json" and DOCUMENTS.fullmatch(stem) is not None
 
 
 def read_manifest(path: str) -> list[tuple[str, str]]:

@@ -62,6 +62,15 @@ def _place_in_hub(path: Path) -> tuple[str, str, tuple[str, ...]] | None:
     return None
 
 
+def revision_of(path: str) -> str:
+    """The revision of a repository that a path in a hub's cache belongs to; empty elsewhere.
+
+    Two revisions are two models even where they link to one file.
+    """
+    place = _place_in_hub(Path(os.path.abspath(path)))
+    return place[1] if place else ""
+
+
 def _unique(names: list[str]) -> list[str]:
     """The same names, numbered where one occurs twice."""
     taken = set(names)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import os
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
@@ -18,14 +19,14 @@ from neural_phylogeny.errors import (
     UnknownChoiceError,
     UnsupportedFormatError,
 )
-from neural_phylogeny.formats import Checkpoint, open_checkpoint
+from neural_phylogeny.formats import Checkpoint, consolidated, open_checkpoint
 from neural_phylogeny.formats.base import AnyArray
 from neural_phylogeny.formats.memory import MemoryCheckpoint
 from neural_phylogeny.formats.quantised import dequantised
 from neural_phylogeny.inputs import ModelRef, Part, Skipped
 from neural_phylogeny.sources.asides import BY_CONTENT, Aside, summarise
 from neural_phylogeny.sources.contents import refuse_what_is_no_model
-from neural_phylogeny.sources.documents import reason_of
+from neural_phylogeny.sources.documents import read_json, reason_of
 from neural_phylogeny.sources.shards import disagreement
 
 Opened = tuple[ModelRef, Checkpoint]
@@ -98,13 +99,38 @@ def open_model(ref: ModelRef) -> Checkpoint:
     """
     first = ref.parts[0]
     is_single = len(ref.parts) == 1 and not first.prefix and not first.tensor and not ref.index
-    opened = open_checkpoint(first.file, ref.component) if is_single else CompositeCheckpoint(ref)
+    opened: Checkpoint
+    if _is_consolidated(ref):
+        opened = _consolidated(ref)
+    else:
+        opened = open_checkpoint(first.file, ref.component) if is_single else CompositeCheckpoint(ref)
     try:
         notes = refuse_what_is_no_model(opened, first.file if is_single else ref.path, is_named=not ref.found_in)
         opened.notes = (*opened.notes, *notes)
         return dequantised(opened, [(part.prefix, part.file) for part in ref.parts])
     except BaseException:
         opened.close()
+        raise
+
+
+def _is_consolidated(ref: ModelRef) -> bool:
+    """Whether the files are called as Meta and Mistral call the shards of a model."""
+    return all(
+        consolidated.NAME.fullmatch(os.path.basename(part.file)) and not part.prefix and not part.tensor
+        for part in ref.parts
+    )
+
+
+def _consolidated(ref: ModelRef) -> Checkpoint:
+    shards: list[Checkpoint] = []
+    try:
+        shards += (open_checkpoint(part.file, ref.component) for part in ref.parts)
+        settings = os.path.join(os.path.dirname(ref.parts[0].file), "params.json")
+        said = read_json(settings, "Download it again.") if os.path.isfile(settings) else {}
+        return consolidated.Consolidated(shards, said if isinstance(said, dict) else {}, ref.path)
+    except BaseException:
+        for shard in shards:
+            shard.close()
         raise
 
 
@@ -134,7 +160,7 @@ def open_each(refs: Sequence[ModelRef]) -> tuple[list[Opened], list[Skipped], li
 
 
 def open_all(refs: Sequence[ModelRef]) -> tuple[list[Opened], list[Skipped]]:
-    """As ``open_each``, with what is not a model told once by kind and count."""
+    """As ``open_each``, with what is not a model listed once by kind and count."""
     opened, skipped, asides = open_each(refs)
     return opened, [*skipped, *summarise(asides)]
 

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import PurePath
 
 from neural_phylogeny.errors import DamagedFileError, UnreadableFileError, UnsafeFileError
+from neural_phylogeny.formats import consolidated
 from neural_phylogeny.inputs import Part
 from neural_phylogeny.sources.documents import read_json
 
@@ -81,6 +82,35 @@ def numbered(paths: Iterable[str]) -> list[Numbered]:
         key = (folder, name[:begin], name[end:], total)
         groups.setdefault(key, {})[number] = path
     return [_group(*key, files) for key, files in groups.items()]
+
+
+def tensor_parallel(paths: Iterable[str]) -> list[Numbered]:
+    """The groups of ``consolidated.NN`` files of one folder and suffix: shards of one model each.
+
+    How many there are is not said: ``missing`` are numbers below the largest.
+
+    Examples
+    --------
+    >>> group, = tensor_parallel(["m/consolidated.00.pth", "m/consolidated.02.pth", "m/consolidated.safetensors"])
+    >>> group.name, group.total, group.missing
+    ('consolidated.pth', 3, (1,))
+    """
+    groups: dict[tuple[str, str], dict[int, str]] = {}
+    for path in paths:
+        folder, name = os.path.split(path)
+        found = consolidated.NAME.fullmatch(name)
+        if found is not None and found[1]:
+            groups.setdefault((folder, found[2]), {})[int(found[1])] = path
+    return [
+        Numbered(
+            f"consolidated.{suffix}",
+            tuple(files[k] for k in sorted(files)),
+            max(files) + 1,
+            tuple(k for k in range(max(files)) if k not in files),
+            True,
+        )
+        for (_, suffix), files in groups.items()
+    ]
 
 
 def unnumbered(name: str) -> str:

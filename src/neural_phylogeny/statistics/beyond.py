@@ -9,6 +9,7 @@ import numpy as np
 
 from neural_phylogeny.errors import CheckpointError
 from neural_phylogeny.formats import Checkpoint
+from neural_phylogeny.formats.views import read_stored
 from neural_phylogeny.inputs import TensorInfo
 from neural_phylogeny.statistics.base import Arrays
 from neural_phylogeny.statistics.sketch import variation
@@ -46,7 +47,7 @@ def _unevenness(tensor: AlignedTensor, source: TensorInfo, checkpoint: Checkpoin
     rows = min(source.shape[0] - tensor.stop[0], max(FEWEST, VALUES // width))
     values = np.empty(rows * width, dtype=np.float32)
     try:
-        checkpoint.read_into(source.name, tensor.stop[0] * width, values)
+        read_stored(checkpoint, source, tensor.stop[0] * width, values)
     except CheckpointError:
         return math.nan
     with np.errstate(all="ignore"):

@@ -87,12 +87,7 @@ def _fill(
     tensor: AlignedTensor, source: TensorInfo, start: int, stop: int, checkpoint: Checkpoint, out: NDArray[np.float32]
 ) -> None:
     """Read values ``start:stop`` of one member; a box that leaves out columns is cut out of whole rows."""
-    if source.view is not None:
-        _fill_from(lambda first, found: read_view(checkpoint, source, first, found), tensor, source, start, stop, out)
-    else:
-        _fill_from(
-            lambda first, found: checkpoint.read_into(source.name, first, found), tensor, source, start, stop, out
-        )
+    _fill_from(lambda first, found: read_view(checkpoint, source, first, found), tensor, source, start, stop, out)
 
 
 def _fill_from(

@@ -271,7 +271,8 @@ def _source(entry: Mapping[str, Any]) -> TensorInfo:
     if view is not None:
         fold = None if view["fold"] is None else Fold(**view["fold"])
         view = View(**{**view, "split": tuple(view["split"]), "axes": tuple(view["axes"]), "fold": fold})
-    return TensorInfo(**{**entry, "shape": tuple(entry["shape"]), "view": view})
+    pieces = tuple((str(name), int(first)) for name, first in entry.get("pieces", ()))
+    return TensorInfo(**{**entry, "shape": tuple(entry["shape"]), "view": view, "pieces": pieces})
 
 
 def _listed(array: NDArray[np.float64] | None) -> list[list[float]] | None:

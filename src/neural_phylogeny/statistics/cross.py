@@ -59,7 +59,7 @@ class Cross(Statistic):
         step = self.plan.cross_step(block)
         sums: Arrays = {}
         for first in self.plan.cross_offsets(tensor, block):
-            for key, more in cross_sums(values[:, first::step].astype(np.float64)).items():
+            for key, more in cross_sums(values[:, first::step]).items():
                 sums[key] = sums[key] + more if key in sums else more
         return sums
 
@@ -70,9 +70,10 @@ class Cross(Statistic):
         return result | {key: result[key].astype(np.int32) for key in ("zeros", "equal", "rounded") if key in result}
 
 
-def cross_sums(values: NDArray[np.float64]) -> Arrays:
+def cross_sums(single: NDArray[np.float32]) -> Arrays:
     """All sums of ``Cross`` for values ``(n, n_values)``; see there."""
-    n, n_values = values.shape
+    n, n_values = single.shape
+    values = single.astype(np.float64)
     squares = values * values
     zero = (values == 0).astype(np.float32)  # counts are exact in float32 up to 2**24
     square, fourth, equal = np.empty((n, n)), np.empty((n, n)), np.empty((n, n))
@@ -90,14 +91,14 @@ def cross_sums(values: NDArray[np.float64]) -> Arrays:
         "fourth": fourth,
         "zeros": np.dot(zero, zero.T),
         "equal": equal,
-        "rounded": _rounded(values),
+        "rounded": _rounded(single, values),
         "count": np.full(n, n_values),
     }
 
 
-def _rounded(values: NDArray[np.float64]) -> NDArray[np.float64]:
+def _rounded(single: NDArray[np.float32], values: NDArray[np.float64]) -> NDArray[np.float64]:
     """Number of values where j is i rounded to nearest, ties to even, with the mantissa bits that j needs."""
-    bits = mantissa_bits(values.astype(np.float32))
+    bits = mantissa_bits(single)
     found = np.zeros((len(values),) * 2)
     coarse = [j for j in np.flatnonzero((bits > 0) & (bits <= COARSE)) if (bits > bits[j] + FINER).any()]
     if not coarse:

@@ -88,7 +88,7 @@ def measure(
     tensors = [Reach.of(*pair) for pair in zip(alignment.tensors, shares(alignment, sample), strict=True)]
     total = sum(reach.tensor.size * len(reach.tensor.members) for reach in tensors)
     worker = _Worker(checkpoints, statistics, widest)
-    results: list[dict[str, Arrays]] = []
+    pending: list[Future[dict[str, Arrays]]] = []
     done = 0
     # One BLAS thread each: the workers are the parallelism, and the bits must not depend on their number.
     with threadpool_limits(limits=1), ThreadPoolExecutor(threads) as pool:
@@ -101,8 +101,8 @@ def measure(
                 done += block.size * len(tensor.members)
                 if progress:
                     progress(done, total)
-            with np.errstate(all="ignore"):
-                results.append(_combined(statistics, tensors[index], partials))
+            pending.append(pool.submit(_combined, statistics, tensors[index], partials))
+    results = [combined.result() for combined in pending]
     for result, tensor, reach in zip(results, alignment.tensors, tensors, strict=True):
         result |= {"beyond": found} if (found := rows_beyond(tensor, checkpoints)) else {}
         result |= {"tables": found} if (found := computed_tables(tensor, result, checkpoints, reach.part)) else {}
@@ -131,7 +131,8 @@ class Reach:
 
 def _combined(statistics: Sequence[Statistic], reach: Reach, partials: Sequence[Sequence[Arrays]]) -> dict[str, Arrays]:
     """The results of a tensor; those of a part are scaled to the whole, so that tensors keep their weights."""
-    results = {s.name: s.combine(reach.tensor, [parts[k] for parts in partials]) for k, s in enumerate(statistics)}
+    with np.errstate(all="ignore"):
+        results = {s.name: s.combine(reach.tensor, [parts[k] for parts in partials]) for k, s in enumerate(statistics)}
     if reach.part is not None:
         for s in statistics:
             results[s.name] |= {key: results[s.name][key] * reach.scale for key in s.sums}

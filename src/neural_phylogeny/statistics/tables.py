@@ -54,7 +54,7 @@ CLEAR = 14.0
 """Negative log-likelihood from which a single matrix relates two models by itself: a p-value of a millionth."""
 
 IMAGE, SMOOTH, PART = 11, 1e-4, 0.75
-"""Images of so many lines and columns have less than this part of the full rank, to this precision: Gabor filters."""
+"""Images of this many lines and columns have less than this part of the full rank, to this precision: Gabor filters."""
 
 UNEVEN = 0.1
 """A table of low rank is smooth: differences of neighbours have less than this part of the mean square."""

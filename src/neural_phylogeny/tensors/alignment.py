@@ -20,7 +20,7 @@ from neural_phylogeny.tensors.cuts import Form, Held, family_boxes, pair_boxes
 from neural_phylogeny.tensors.layouts import Layout, size_step
 from neural_phylogeny.tensors.notes import notes
 from neural_phylogeny.tensors.pairing import Matched, Samples, matched_kinds
-from neural_phylogeny.tensors.roles import Role
+from neural_phylogeny.tensors.roles import Role, role_of
 from neural_phylogeny.tensors.slots import Slot, family_slots, slots
 
 __all__ = ["AlignedTensor", "Alignment", "align", "align_pairs"]
@@ -47,34 +47,56 @@ class Alignment:
 
     def coverage(self) -> NDArray[np.float64]:
         """Share of the larger model's parameters that each pair is compared on, ``(n_models, n_models)``."""
-        return self._share(self.common(), np.maximum.outer(self.parameters, self.parameters))
+        return self._share(*self._of_larger(self.common(), self.parameters))
 
     def coverage_of_smaller(self) -> NDArray[np.float64]:
         """Share of the smaller model's parameters that each pair is compared on, ``(n_models, n_models)``."""
-        return self._share(self.common(), np.minimum.outer(self.parameters, self.parameters))
+        return self._share(*self._of_larger(self.common(), self.parameters, -1))
 
     def matrix_coverage(self) -> NDArray[np.float64]:
         """The share of the larger model's values in matrices alone, however they are cut; 1 where neither has any."""
-        return self._share(self.common(in_matrices=True), np.maximum.outer(self.in_matrices, self.in_matrices))
+        return self._share(*self._of_larger(self.common(in_matrices=True), self.in_matrices))
 
     def common(self, in_matrices: bool = False) -> NDArray[np.int64]:
-        """Values on which two models are compared, of all or of those in matrices alone, ``(n_models, n_models)``."""
+        """Values of i that are compared with j, of all or of those in matrices alone: ``(n_models, n_models)``.
+
+        Symmetric but where one of the two is compared by the means of its experts: those stand for all of them.
+        """
         found = np.zeros((self.n_models,) * 2, dtype=np.int64)
         for tensor in self.tensors:
             if not in_matrices or tensor.role is not Role.VECTOR:
-                found[np.ix_(tensor.members, tensor.members)] += tensor.size * tensor.pairs
-        np.fill_diagonal(found, self.in_matrices if in_matrices else self.parameters)
-        return found
+                pieces = tensor.pieces
+                counted = tensor.size * pieces[:, None] * tensor.pairs
+                if pieces.max() > 1:  # two mixtures are compared by their experts
+                    counted[np.outer(pieces > 1, pieces > 1)] = 0
+                found[np.ix_(tensor.members, tensor.members)] += counted
+        own = self.in_matrices if in_matrices else self.parameters
+        np.fill_diagonal(found, own)
+        return np.minimum(found, own[:, None])
+
+    @staticmethod
+    def _of_larger(
+        common: NDArray[np.int64], sizes: NDArray[np.int64], sign: int = 1
+    ) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+        """Of each pair what is compared of the larger model (the smaller where ``sign`` is -1), and its size."""
+        order = sign * (sizes[:, None] - sizes[None, :])
+        chosen = np.where(order > 0, common, np.where(order < 0, common.T, np.minimum(common, common.T)))
+        outer = np.maximum.outer if sign > 0 else np.minimum.outer
+        return chosen, outer(sizes, sizes)
 
     def compared(self) -> NDArray[np.int64]:
         """Values of each model that some other model is compared with, ``(n_models,)``; of overlapping boxes one."""
-        largest: dict[tuple[int, str], int] = {}
+        largest: dict[tuple[int, str, int, int], int] = {}
         for tensor in self.tensors:
             for row in np.flatnonzero(tensor.pairs.sum(axis=1) > 1).tolist():
-                key = tensor.members[row], tensor.sources[row].name
-                largest[key] = max(tensor.size, largest.get(key, 0))
+                source = tensor.sources[row]
+                view = source.view
+                part = view.start if view is not None and view.stop else 0
+                for name, first in source.pieces or ((source.name, 0),):
+                    key = tensor.members[row], name, first, part
+                    largest[key] = max(tensor.size, largest.get(key, 0))
         found = np.zeros(self.n_models, dtype=np.int64)
-        for (model, _), size in largest.items():
+        for (model, *_), size in largest.items():
             found[model] += size
         return np.minimum(found, self.parameters)
 
@@ -160,10 +182,11 @@ def _held(slot: Slot, layouts: Sequence[Layout], kinds: Sequence[Sequence[int]])
     forms, read = {}, {}
     for kind, source in slot.sources.items():
         layout = layouts[kinds[kind][0]]
-        forms[kind] = Form(source.shape, source.output_axis, layout.roles[source.key], size_step(layout.parameters))
+        role = layout.roles.get(source.key) or role_of(layout.every[source.key])
+        forms[kind] = Form(source.shape, source.output_axis, role, size_step(layout.parameters))
     for model in models:
         source = slot.sources[kind_of[model]]
-        stored = layouts[model].tensors[source.key]
+        stored = layouts[model].every[source.key]
         is_stored = source.view is None
         read[model] = (
             stored

@@ -59,6 +59,11 @@ class AlignedTensor:
         return " and ".join(sorted({view.layout for view in views if view is not None}))
 
     @property
+    def pieces(self) -> NDArray[np.int64]:
+        """For how many stored tensors each member's one stands: that of a mixture may be the mean of all experts."""
+        return np.array([max(1, len(source.pieces)) for source in self.sources], dtype=np.int64)
+
+    @property
     def pairs(self) -> Pairs:
         """For which two members the box counts, ``(n_members, n_members)``; every member is compared with itself."""
         if not self.links:

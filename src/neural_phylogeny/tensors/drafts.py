@@ -82,10 +82,14 @@ def ways_of(first: Layout, second: Layout, key: str, other: str, by: str) -> tup
 
 
 def _named(match: Match, first: Layout, second: Layout) -> Match:
-    names = first.tensors[match.key].name, second.tensors[match.other].name
-    if names == (match.first.name, match.second.name):
+    stored = first.tensors[match.key], second.tensors[match.other]
+    if all((t.name, t.pieces) == (m.name, m.pieces) for t, m in zip(stored, (match.first, match.second), strict=True)):
         return match
-    return replace(match, first=replace(match.first, name=names[0]), second=replace(match.second, name=names[1]))
+    one, other = (
+        replace(tensor, name=named.name, pieces=named.pieces)
+        for tensor, named in zip((match.first, match.second), stored, strict=True)
+    )
+    return replace(match, first=one, second=other)
 
 
 def _by_name(first: Layout, second: Layout, named: int) -> Draft | None:

@@ -12,6 +12,7 @@ from itertools import pairwise
 
 from neural_phylogeny.formats.keras import output_axis
 from neural_phylogeny.inputs import TensorInfo
+from neural_phylogeny.tensors.experts import Averaged, averages, facing, unstacked
 from neural_phylogeny.tensors.names import canonical_names
 from neural_phylogeny.tensors.neutral import BIAS, PARTS_OF, WEIGHT, neutral_names
 from neural_phylogeny.tensors.norms import Norm, norms_of
@@ -31,13 +32,15 @@ class Layout:
     tensors: Mapping[str, TensorInfo]
     roles: Mapping[str, Role]
     norms: Mapping[str, Norm] = field(default_factory=dict)
+    own_names: Mapping[str, str] = field(default_factory=dict)
+    """What the model itself calls its tensors, where they face another model under other names."""
 
     @classmethod
     def of(cls, model: Mapping[str, TensorInfo]) -> Layout:
         """From all tensors of a model, in stored order."""
         keys = canonical_names(list(model))
-        turned = map(_by_convention, model.values())
-        named = [(key, tensor, role_of(tensor)) for key, tensor in zip(keys, turned, strict=True)]
+        turned = list(map(_by_convention, model.values()))
+        named = [(key, tensor, role_of(tensor)) for key, tensor in unstacked(keys, turned)]
         kept = [
             (key, tensor, role)
             for key, tensor, role in named
@@ -47,9 +50,36 @@ class Layout:
         return cls(tensors, {key: role for key, _, role in kept}, norms_of(keys, list(model.values())))
 
     @cached_property
+    def experts(self) -> list[Averaged]:
+        """The means of experts, see ``tensors.experts``; empty where the model has none."""
+        return averages(self.tensors)
+
+    @cached_property
+    def every(self) -> Mapping[str, TensorInfo]:
+        """All that may be compared: the tensors, and the means of experts."""
+        return {**self.tensors, **{one.key: one.tensor for one in self.experts}}
+
+    def facing(self, other: Layout) -> Layout:
+        """The same as it is compared with another layout: with the means of experts, where that has no experts."""
+        if not self.experts or other.experts:
+            return self
+        if other.digest not in self._facing:
+            names = facing(self.tensors, self.experts, other.tensors)
+            tensors = {name: self.every[key] for name, key in names.items()}
+            self._facing[other.digest] = Layout(
+                tensors, {name: role_of(tensor) for name, tensor in tensors.items()}, self.norms, names
+            )
+        return self._facing[other.digest]
+
+    @cached_property
+    def _facing(self) -> dict[str, Layout]:
+        return {}
+
+    @cached_property
     def paths(self) -> dict[str, tuple[str, ...]]:
         """Names that no framework shapes, by canonical name."""
-        return dict(zip(self.tensors, neutral_names([t.name for t in self.tensors.values()]), strict=True))
+        names = list(self.own_names) or [t.name for t in self.tensors.values()]
+        return dict(zip(self.tensors, neutral_names(names), strict=True))
 
     @cached_property
     def by_path(self) -> dict[tuple[str, ...], str]:

@@ -11,7 +11,7 @@ MEAN, VARIANCE = ("running_mean", "moving_mean"), ("running_var", "moving_varian
 GAMMA, BETA = ("weight", "gamma", "scale"), ("bias", "beta")
 
 REACH = 8
-"""A batch norm follows its convolution within so many tensors of the stored order."""
+"""A batch norm follows its convolution within this many tensors of the stored order."""
 
 
 @dataclass(frozen=True, slots=True)

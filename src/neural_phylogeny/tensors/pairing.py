@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from itertools import combinations
 
-from neural_phylogeny.tensors.correspondence import Correspondence
+from neural_phylogeny.tensors.correspondence import BY_NAME, BY_ROLE, Correspondence
 from neural_phylogeny.tensors.drafts import Draft, draft
 from neural_phylogeny.tensors.layouts import Layout, kinds_of
 from neural_phylogeny.tensors.samples import Sampler
@@ -26,7 +27,8 @@ def correspond(first: Layout, second: Layout, samples: tuple[Sampler, Sampler] |
     if _comes_first(second, first):
         turned = None if samples is None else samples[::-1]
         return correspond(second, first, turned).flipped
-    return _answered(draft(first, second), first, second, samples)
+    one, other = _facing(first, second)
+    return _answered(draft(one, other), one, other, samples)
 
 
 def matched_kinds(layouts: Sequence[Layout], samples: Samples | None) -> tuple[list[list[int]], Matched]:
@@ -60,7 +62,7 @@ def matched_kinds(layouts: Sequence[Layout], samples: Samples | None) -> tuple[l
         else:
             found, is_turned = drafts[min(old), max(old)]
             pair = (layouts[i], layouts[j]) if old[0] < old[1] else (layouts[j], layouts[i])
-            one, other = pair[::-1] if is_turned else pair
+            one, other = _facing(*(pair[::-1] if is_turned else pair))
             answer = _answered(found, one, other, None)
             matched[a, b] = answer.flipped if is_turned != (old[0] > old[1]) else answer
     return kinds, matched
@@ -69,17 +71,36 @@ def matched_kinds(layouts: Sequence[Layout], samples: Samples | None) -> tuple[l
 def _drafted(first: Layout, second: Layout) -> tuple[Draft | None, bool]:
     """The draft of two layouts, and whether it is seen from the second."""
     is_turned = _comes_first(second, first)
-    return draft(*((second, first) if is_turned else (first, second))), is_turned
+    return draft(*_facing(*((second, first) if is_turned else (first, second)))), is_turned
+
+
+def _facing(first: Layout, second: Layout) -> tuple[Layout, Layout]:
+    """Two layouts as they are compared: a mixture with the means of its experts, where the other has no experts."""
+    return first.facing(second), second.facing(first)
 
 
 def _answered(
     found: Draft | None, first: Layout, second: Layout, samples: tuple[Sampler, Sampler] | None
 ) -> Correspondence:
     if found is None:
-        return Correspondence(None, sum(first.tensors[k].size for k, _ in first.named_shapes & second.named_shapes))
-    if samples is None or not found.is_open:
-        return Correspondence(found.likely, found.found)
-    return settled(found, first, second, samples)
+        answer = Correspondence(None, sum(first.tensors[k].size for k, _ in first.named_shapes & second.named_shapes))
+    elif samples is None or not found.is_open:
+        answer = Correspondence(found.likely, found.found)
+    else:
+        answer = settled(found, first, second, samples)
+    return _in_own_names(answer, first, second)
+
+
+def _in_own_names(answer: Correspondence, first: Layout, second: Layout) -> Correspondence:
+    """What two layouts found facing each other, by what either calls its tensors itself."""
+    if not first.own_names and not second.own_names:
+        return answer
+    matches = []
+    for match in answer.pairs(first, second):
+        key, other = first.own_names.get(match.key, match.key), second.own_names.get(match.other, match.other)
+        by = BY_ROLE if match.by == BY_NAME and key != other else match.by
+        matches.append(replace(match, key=key, other=other, by=by))
+    return replace(answer, matches=tuple(matches))
 
 
 def _settled(
@@ -89,9 +110,11 @@ def _settled(
     i, j = pair[::-1] if is_turned else pair
     known = samples[i].settled
     if samples[j] not in known:
-        known[samples[j]] = settled(found.of(layouts[i], layouts[j]), layouts[i], layouts[j], (samples[i], samples[j]))
-    answer: Correspondence = known[samples[j]]
-    return answer.flipped if is_turned else answer
+        pair_of_layouts = _facing(layouts[i], layouts[j])
+        answer = settled(found.of(*pair_of_layouts), *pair_of_layouts, (samples[i], samples[j]))
+        known[samples[j]] = _in_own_names(answer, *pair_of_layouts)
+    found_before: Correspondence = known[samples[j]]
+    return found_before.flipped if is_turned else found_before
 
 
 def _parted(kinds: list[list[int]], answers: dict[tuple[int, int], Correspondence]) -> list[list[int]]:
@@ -106,8 +129,10 @@ def _parted(kinds: list[list[int]], answers: dict[tuple[int, int], Correspondenc
     numbers: dict[object, int] = {}
     for kind, members in enumerate(kinds):
         for model in members:
-            said = tuple((other, numbers.setdefault(answer, len(numbers))) for other, answer in about.get(model, ()))
-            found.setdefault((kind, tuple(sorted(said))), []).append(model)
+            relations = tuple(
+                (other, numbers.setdefault(answer, len(numbers))) for other, answer in about.get(model, ())
+            )
+            found.setdefault((kind, tuple(sorted(relations))), []).append(model)
     return sorted(found.values(), key=lambda members: members[0])
 
 

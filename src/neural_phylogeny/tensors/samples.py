@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from neural_phylogeny.errors import CheckpointError
 from neural_phylogeny.formats.base import Checkpoint
-from neural_phylogeny.formats.views import places, read_view
+from neural_phylogeny.formats.views import places, read_stored, read_view
 from neural_phylogeny.inputs import TensorInfo
 from neural_phylogeny.tensors.roles import matrix_shape
 
@@ -96,7 +96,7 @@ class Sampler:
         cuts = [0, *(np.flatnonzero(np.diff(wanted) > GAP) + 1).tolist(), len(wanted)]
         for low, high in pairwise(cuts):
             run = np.empty(int(wanted[high - 1] - wanted[low]) + 1, dtype=np.float32)
-            checkpoint.read_into(tensor.name, int(wanted[low]), run)
+            read_stored(checkpoint, tensor, int(wanted[low]), run)
             found[low:high] = run[wanted[low:high] - wanted[low]]
         return found[back.reshape(-1)]
 

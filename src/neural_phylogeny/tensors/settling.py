@@ -17,7 +17,7 @@ from neural_phylogeny.tensors.norms import Norm
 from neural_phylogeny.tensors.samples import CLEAR, Sample, Sampler, deviations
 
 WINDOW = 32
-"""Of very many tensors of one size, those within so many places of the expected one are tried."""
+"""Of very many tensors of one size, those within this many places of the expected one are tried."""
 
 EVERY = 1 << 16
 """Pairs of one size up to which all are tried."""
@@ -217,7 +217,8 @@ def _scores(
     left = [state.samples[0].matrix(state.first.tensors[key]) for key in keys]
     for way in ways:
         like = way[0].second
-        right = [state.samples[1].matrix(replace(like, name=state.second.tensors[other].name)) for other in others]
+        named = [state.second.tensors[other] for other in others]
+        right = [state.samples[1].matrix(replace(like, name=t.name, pieces=t.pieces)) for t in named]
         shape = next((sample.shape for sample in (*left, *right) if sample is not None), (1, 1))
         stacked = [
             np.stack([np.zeros(shape, np.float32) if s is None or s.shape != shape else s for s in side]).reshape(

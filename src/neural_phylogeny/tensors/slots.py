@@ -78,6 +78,8 @@ def family_slots(layouts: Sequence[Layout], matched: Matched) -> list[Slot]:
         return slots(layouts, matched)
     plain = _Gathered(layouts)
     for a, b, match in _in_order(layouts, matched):
+        plain.hold(a, Source.of(match.key, layouts[a].every[match.key]))
+        plain.hold(b, Source.of(match.other, layouts[b].every[match.other]))
         if match.first.view is None and match.second.view is None:
             plain.link((a, Source.of(match.key, match.first)), (b, Source.of(match.other, match.second)), match.by)
     groups = [slot for slot in plain.slots() if not slot.is_apart]
@@ -169,6 +171,10 @@ class _Gathered:
             for source in (Source.of(key, tensor),)
         }
         self._apart: list[Slot] = []
+
+    def hold(self, kind: int, source: Source) -> None:
+        """Give a tensor a slot: the mean of experts is none of the layout's own."""
+        self._of.setdefault((kind, source), Slot(source.key, {kind: source}, {}))
 
     def link(self, one: tuple[int, Source], other: tuple[int, Source], by: str) -> None:
         """Compare two tensors, each as it is read: in one slot, or in one of their own."""

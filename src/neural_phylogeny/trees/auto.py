@@ -15,6 +15,7 @@ from neural_phylogeny.trees.fusion import DIRECTION, INNOVATIONS, bounded, fused
 from neural_phylogeny.trees.innovation_tree import tree_log_odds
 from neural_phylogeny.trees.likeliest import forest_of
 from neural_phylogeny.trees.merging import with_merges, without_cycles
+from neural_phylogeny.trees.mixtures import beside_mixtures
 
 
 def detector_forest(family: Family, options: object = None) -> Forest:
@@ -27,7 +28,7 @@ def auto_forest(family: Family, options: object = None, *, without: Collection[s
 
     ``without`` names evidence that is left out, for ablations.
     """
-    known = conditioned_on_merges(family, partial(posterior, without=without))
+    known = conditioned_on_merges(family, partial(beside_mixtures, judge=partial(posterior, without=without)))
     return most_probable_forest(family, known, family.merges)
 
 

@@ -21,7 +21,7 @@ __all__ = ["METHODS", "Method", "MethodName", "Options"]
 PAPER = "Yu and Wang, Neural Phylogeny (ICLR 2025)"
 
 DRAWN = FakeInitialisation(n_draws=16)
-"""The paper's metric as printed: votes over draws of a Gaussian."""
+"""The paper's metric as printed: the majority over draws of a Gaussian."""
 
 
 MethodName = Literal[
@@ -94,7 +94,9 @@ def _paper(clustering: str, title: str, number: str = "") -> tuple[Method, Metho
     """Two rows that do what the paper does, after and along clustering."""
     after = Options(clustering, metric=DRAWN, decides_families=True)
     along = replace(after, alpha="stable")
-    end = f"whose clusters{number} are the families, then one parent each by votes over draws of a fake initialisation"
+    end = (
+        f"whose clusters{number} are the families, then one parent each by majority over draws of a fake initialisation"
+    )
     return (
         _clustered(f"paper-{clustering}", f"{title}, {end}", after),
         _clustered(f"paper-{clustering}-along", f"{title} along directions, {end}", along, cost=ALONG),
@@ -102,7 +104,7 @@ def _paper(clustering: str, title: str, number: str = "") -> tuple[Method, Metho
 
 
 ALONG = "O(n^3) a run after the pass, 31 runs to choose alpha"
-VOTES = "then one parent per cluster by votes on the distance to a fake initialisation"
+MAJORITY = "then one parent per cluster by the majority of matrices on the distance to a fake initialisation"
 ANALOGUE = f"after {PAPER}"
 
 _ROWS = (
@@ -136,7 +138,7 @@ _ROWS = (
     ),
     Method(
         "star",
-        "one parent per family by votes on the distance to a fake initialisation",
+        "one parent per family by the majority of matrices on the distance to a fake initialisation",
         f"{PAPER}, with the relatedness test as clustering",
         "O(n^2) after the pass",
         star_in_clusters,
@@ -151,37 +153,37 @@ _ROWS = (
     ),
     Method(
         "star-sampled",
-        "the same as star, with votes over draws of a Gaussian fake initialisation instead of its closed form",
+        "the same as star, with the majority over draws of a Gaussian fake initialisation instead of its closed form",
         f"{PAPER}, as printed",
         "O(n^3) a matrix after the pass",
         star_in_clusters,
         Options(metric=DRAWN),
     ),
-    _clustered("kmeans", f"KMeans, {VOTES}", Options("kmeans")),
+    _clustered("kmeans", f"KMeans, {MAJORITY}", Options("kmeans")),
     _clustered(
         "kmeans-along",
-        f"KMeans whose centres move to parents with a probability chosen by stability, {VOTES}",
+        f"KMeans whose centres move to parents with a probability chosen by stability, {MAJORITY}",
         Options("kmeans", "stable"),
         cost=ALONG,
     ),
-    _clustered("mean-shift", f"MeanShift, {VOTES}", Options("mean-shift")),
+    _clustered("mean-shift", f"MeanShift, {MAJORITY}", Options("mean-shift")),
     _clustered(
         "mean-shift-along",
-        f"MeanShift whose shifts go to parents with a probability chosen by stability, {VOTES}",
+        f"MeanShift whose shifts go to parents with a probability chosen by stability, {MAJORITY}",
         Options("mean-shift", "stable"),
         cost=ALONG,
     ),
-    _clustered("agglomerative", f"average linkage, {VOTES}", Options("agglomerative"), reference=ANALOGUE),
+    _clustered("agglomerative", f"average linkage, {MAJORITY}", Options("agglomerative"), reference=ANALOGUE),
     _clustered(
         "agglomerative-along",
-        f"average linkage to parents alone with a probability chosen by stability, {VOTES}",
+        f"average linkage to parents alone with a probability chosen by stability, {MAJORITY}",
         Options("agglomerative", "stable"),
         reference=ANALOGUE,
         cost=ALONG,
     ),
-    _clustered("dbscan", f"DBSCAN at the scale of the distances, {VOTES}", Options("dbscan"), reference=ANALOGUE),
-    _clustered("hdbscan", f"HDBSCAN at the scale of the distances, {VOTES}", Options("hdbscan"), reference=ANALOGUE),
-    _clustered("spectral", f"spectral clustering, {VOTES}", Options("spectral"), reference=ANALOGUE),
+    _clustered("dbscan", f"DBSCAN at the scale of the distances, {MAJORITY}", Options("dbscan"), reference=ANALOGUE),
+    _clustered("hdbscan", f"HDBSCAN at the scale of the distances, {MAJORITY}", Options("hdbscan"), reference=ANALOGUE),
+    _clustered("spectral", f"spectral clustering, {MAJORITY}", Options("spectral"), reference=ANALOGUE),
     *_paper("kmeans", "KMeans", ", as many as the relatedness test finds,"),
     *_paper("mean-shift", "MeanShift"),
     Method(

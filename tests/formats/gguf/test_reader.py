@@ -129,8 +129,8 @@ def test_a_split_file_is_one_model_and_has_the_names_of_its_first_part(write, rn
     model = llama(rng)
     parts = list(exported(model).items())
     for number, tensors in enumerate([parts[:1], parts[1:2], parts[2:]]):
-        said = {**(LLAMA if number == 0 else {}), "split.no": number, "split.count": 3}
-        write(dict(tensors), said, name=f"split/m-{number + 1:05}-of-00003.gguf")
+        reported = {**(LLAMA if number == 0 else {}), "split.no": number, "split.count": 3}
+        write(dict(tensors), reported, name=f"split/m-{number + 1:05}-of-00003.gguf")
     opened, skipped = open_models([tmp_path / "split"])
     assert (len(opened), skipped) == (1, [])
     with opened[0][1] as checkpoint:

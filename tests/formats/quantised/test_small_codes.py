@@ -1,4 +1,4 @@
-"""Codes of four bits and their kin, written by hand from the descriptions of their formats."""
+"""Codes of four bits and similar codes, written by hand from the descriptions of their formats."""
 
 import json
 

@@ -32,9 +32,9 @@ def test_the_answer_is_that_of_the_checkpoints(family, tmp_path):
     assert len(kept.truth.edges) == 12
     direct = gather(family, Reading())
     for name in ("auto", "star", "mother"):
-        told, expected = (phylogeny(c, METHODS[name], 1e-3, 0) for c in (kept.collection, direct))
-        assert [(e.parent, e.child) for e in told.edges] == [(e.parent, e.child) for e in expected.edges]
-        assert told.copies == expected.copies
+        reported, expected = (phylogeny(c, METHODS[name], 1e-3, 0) for c in (kept.collection, direct))
+        assert [(e.parent, e.child) for e in reported.edges] == [(e.parent, e.child) for e in expected.edges]
+        assert reported.copies == expected.copies
 
 
 def test_nothing_of_where_it_was_measured_is_kept(family, tmp_path):

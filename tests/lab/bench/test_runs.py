@@ -25,7 +25,7 @@ def test_results_are_the_scores_of_the_answers(kept):
     [auto], [star] = results["spanning-tree"], results["star"]
     assert auto.models == star.models == 14
     assert auto.counts["exact_parent"] == (9, 12)
-    assert auto.counts["tree_direction"] == (9.5, 12)  # of one edge the direction is not told
+    assert auto.counts["tree_direction"] == (9.5, 12)  # of one edge the direction is not reported
     assert auto.counts["false_positives"][0] == 0 < auto.counts["false_positives"][1]
     assert auto.counts["pair_direction"][1] == 12
     assert star.counts["exact_parent"] != auto.counts["exact_parent"]
@@ -41,9 +41,9 @@ def test_a_pair_alone_is_ordered_by_the_metric_of_the_method(kept):
 
 def test_counts_leave_out_what_the_truth_cannot_tell(answer):
     edge = TrueEdge("a", "b", "finetune", "documented")
-    told = answer(["ab", "c"], "ab")
-    assert "overall" not in counts_of(score(told, Truth("g", edges=(edge,))))
-    whole = counts_of(score(told, Truth("g", edges=(edge,), roots=("a", "c"), complete=True)))
+    reported = answer(["ab", "c"], "ab")
+    assert "overall" not in counts_of(score(reported, Truth("g", edges=(edge,))))
+    whole = counts_of(score(reported, Truth("g", edges=(edge,), roots=("a", "c"), complete=True)))
     assert whole["overall"] == (3, 3)
     assert whole["edge_f1"] == (2, 2)
     assert whole["exact_forest"] == (1, 1)

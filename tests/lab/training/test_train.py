@@ -97,13 +97,13 @@ def test_a_detector_that_is_too_sure_is_cooled(trained):
 
 
 def test_counts_of_one_group():
-    # Truth 0 > 1 > 2; told 0 > 1, 0 > 2: two of three right; both edges have their parent above the child but (1, 2).
-    said = np.array([[0.8, 0.7, 0.6], [0.1, 0.2, 0.3], [0.1, 0.1, 0.1]])
+    # Truth 0 > 1 > 2; reported 0 > 1, 0 > 2: two of three are right; edges have the parent above the child, not (1, 2).
+    reported = np.array([[0.8, 0.7, 0.6], [0.1, 0.2, 0.3], [0.1, 0.1, 0.1]])
     example = Example(
         np.zeros((3, 3, 1), np.float16), np.zeros((3, 3, 3, 1), np.float16), np.array([-1, 0, 1]), np.zeros(3, bool), {}
     )
     found = Assessment()
-    found.add(example, Probabilities(said, np.zeros(3)))
+    found.add(example, Probabilities(reported, np.zeros(3)))
     assert (found.models, found.right, found.edges, found.directed, found.exact) == (3, 2, 2, 1, 0)
     assert found.predicted == [0.8, 0.7, 0.6]
     assert found.correct == [True, True, False]
@@ -111,19 +111,19 @@ def test_counts_of_one_group():
 
 
 def test_orphans_that_are_told():
-    said = np.array([[0.9, 0.0], [0.1, 1.0]])
+    reported = np.array([[0.9, 0.0], [0.1, 1.0]])
     example = Example(
         np.zeros((2, 2, 1), np.float16), np.zeros((2, 2, 2, 1), np.float16), np.array([-1, -1]), np.ones(2, bool), {}
     )
     found = Assessment()
-    found.add(example, Probabilities(said, np.array([0.9, 0.8])))
+    found.add(example, Probabilities(reported, np.array([0.9, 0.8])))
     assert (found.orphans, found.found) == (1, 1)
 
 
 def test_calibration_error_by_hand():
-    said, held = np.array([0.9, 0.95, 0.55, 0.51]), np.array([True, False, True, True])
+    reported, held = np.array([0.9, 0.95, 0.55, 0.51]), np.array([True, False, True, True])
     # Bins 0.9-1: mean 0.925, half right; 0.5-0.6: mean 0.53, all right.
-    assert expected_calibration_error(said, held) == pytest.approx(0.5 * 0.425 + 0.5 * 0.47)
+    assert expected_calibration_error(reported, held) == pytest.approx(0.5 * 0.425 + 0.5 * 0.47)
     assert ancestors(np.array([-1, 0, 1])).tolist() == [[False, True, True], [False, False, True], [False] * 3]
 
 
@@ -158,3 +158,13 @@ def test_groups_are_cut_into_related_ones(rng):
     )
     [only] = apart.related()
     assert only.parents.tolist() == [2, 2, -1, 2]
+
+
+def test_a_training_goes_on_from_a_network_that_knows_fewer_features(trained):
+    wider = [replace(e, features=np.concatenate([e.features, e.features[..., :2]], -1)) for e in examples(20)]
+    config = replace(CONFIG, n_features=8)
+    recipe = replace(RECIPE, epochs=1, rate=1e-9)
+    weights = train(wider, {"one": wider[:5]}, config, recipe, [*GROUPS, "rows", "rows"], trained.networks[0])
+    np.testing.assert_array_equal(weights["mean"][6:], 0.0)
+    np.testing.assert_allclose(weights["encoder.weight"][:, 6:], 0.0, atol=1e-6)
+    np.testing.assert_allclose(weights["encoder.weight"][:, :6], trained.networks[0]["encoder.weight"], atol=1e-5)

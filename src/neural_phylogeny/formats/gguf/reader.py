@@ -18,6 +18,7 @@ from neural_phylogeny.formats.base import AnyArray, Checkpoint, convert
 from neural_phylogeny.formats.gguf.blocks import decode, needs_package, package
 from neural_phylogeny.formats.gguf.header import MAGIC, Entry, Header, read_header
 from neural_phylogeny.formats.gguf.names import Architecture, Place, architecture_of, place_of
+from neural_phylogeny.formats.heads import run
 from neural_phylogeny.formats.spans import Span, SpanFile
 from neural_phylogeny.formats.windows import Windows
 from neural_phylogeny.inputs import TensorInfo
@@ -192,7 +193,7 @@ class GgufFile(SpanFile):
         raw = np.empty((last - first, nbytes), dtype=np.uint8)
         done = first
         while done < last:
-            low, stride, count = _run(done, last, stored.head)
+            low, stride, count = run(done, last, stored.head)
             span = np.empty(((count - 1) * stride + 1, nbytes), dtype=np.uint8)
             self._fill(name, stored.start + low * nbytes, span)
             raw[done - first : done - first + count] = span[::stride]
@@ -214,15 +215,6 @@ class GgufFile(SpanFile):
 def place_is_adapter(name: str) -> bool:
     """Whether a tensor is half of a low-rank adapter; its rows are not those of a matrix."""
     return ".lora_" in name
-
-
-def _run(row: int, last: int, head: int) -> tuple[int, int, int]:
-    """Where a row lies in the file, the distance to the next one, and for how many rows this holds."""
-    if not head:
-        return row, 1, last - row
-    number, within = divmod(row, head)
-    half, place = divmod(within, head // 2)
-    return number * head + 2 * place + half, 2, min(last - row, head // 2 - place)
 
 
 def _decoded(stored: Stored, raw: NDArray[np.uint8]) -> AnyArray:

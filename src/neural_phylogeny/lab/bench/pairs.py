@@ -1,4 +1,4 @@
-"""Pair direction: a method asked about the two ends of each true edge alone."""
+"""Pair direction: a method on the two ends of each true edge alone."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ def _true_pairs(kept: CachedCollection, alpha: float) -> Iterator[Pair]:
 def pair_direction(pairs: list[Pair], method: Method, alpha: float, seed: int) -> Proportion:
     """Share of true edges that a method orders rightly when it sees nothing else; a half where it does not say.
 
-    The paper's direction accuracy. Two models are one cluster, so that clusterings are not asked.
+    The paper's direction accuracy. Two models are one cluster, so that clusterings are left out.
     """
     options = replace(method.options, clustering="existence", alpha=None, decides_families=False)
     alone = replace(method, options=options)

@@ -49,7 +49,7 @@ def run_suite(
     seed: int = 0,
     progress: Callable[[int, int], None] | None = None,
 ) -> dict[str, list[Result]]:
-    """Results by method. The relations are asked once a collection, for all methods.
+    """Results by method. The relations are computed once a collection, for all methods.
 
     Seconds are those of a method after that, the making of the answer's records included.
     """

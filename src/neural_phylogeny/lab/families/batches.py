@@ -34,7 +34,7 @@ ALPHA = 1e-3
 """Of the existence test, as the tool's default."""
 
 FIRST_OF_FITS, LEFT_OUT = 2000, 25
-"""Batches of numbers below are for training the detector, without one in so many; those above for fits, without the odd
+"""Batches of numbers below are for training the detector, less one in this many; those above for fits, without the odd
 ones. What is left out is for reports."""
 
 _TRUTH = ("parents", "missing", "trees")

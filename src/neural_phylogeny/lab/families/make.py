@@ -10,8 +10,10 @@ import numpy as np
 
 from neural_phylogeny.atomic_files import replacing
 from neural_phylogeny.errors import SavedFileError
-from neural_phylogeny.lab.families.architectures import Architecture, draw_architecture
+from neural_phylogeny.lab.families.apart import apart_family
+from neural_phylogeny.lab.families.architectures import Architecture, NetworkShape, draw_architecture
 from neural_phylogeny.lab.families.batches import KnownFamily, batch_path, write_batch
+from neural_phylogeny.lab.families.composed import Network, draw_network
 from neural_phylogeny.lab.families.initial import initial
 from neural_phylogeny.lab.families.layout import Layout
 from neural_phylogeny.lab.families.measured import statistics_of
@@ -19,7 +21,9 @@ from neural_phylogeny.lab.families.members import Family, as_family
 from neural_phylogeny.lab.families.pictures import TRAINING_SETS, Pictures, View, draw_views, load_pictures
 from neural_phylogeny.lab.families.plan import FamilyPlan, draw_plan
 from neural_phylogeny.lab.families.prior import Prior, draw
+from neural_phylogeny.lab.families.synthetic import draw_tasks
 from neural_phylogeny.lab.families.training import Job, Trained, train
+from neural_phylogeny.lab.families.varied import draw_varied, with_own_heads
 
 GROWTH, SURE = 30.0, 2.0
 """A network diverged when its weights grew so much; it learnt when this many standard errors better than chance."""
@@ -49,21 +53,52 @@ def trained_families(
     kind, topology : str, optional
         Only this kind of architecture or topology; any by default.
     """
+    if prior.apart is not None:
+        numbers = range(number * prior.families, (number + 1) * prior.families)[:n_families]
+        return [apart_family(one, pictures, prior.apart) for one in numbers]
     rng = np.random.default_rng(number)
-    architecture = draw_architecture(rng, prior.architecture, kind)
-    views = draw_views(pictures, architecture.side, architecture.classes, prior.tasks, prior.pictures, rng)
-    batch = draw(rng, prior.batch[architecture.kind])
-    plans = [draw_plan(prior, architecture, batch, rng, topology) for _ in range(n_families or prior.families)]
+    planned = _planned if prior.varied is None else _planned_varied
+    views, batch, plans = planned(prior, pictures, rng, n_families or prior.families, kind, topology)
+    architecture = plans[0].architecture
     jobs = [job for plan, start in zip(plans, _starts(plans), strict=True) for job in _jobs(plan, start)]
     trained = train(architecture, jobs, views, batch)
     families = []
     for plan, start in zip(plans, _starts(plans), strict=True):
         part = slice(start, start + len(plan.parents))
         own = np.random.default_rng([number, start])
-        if all(map(_is_sound, jobs[part], trained[part])) and _has_learnt(plan, trained[part]):
+        learnt = prior.varied is not None or _has_learnt(plan, trained[part])
+        if learnt and all(map(_is_sound, jobs[part], trained[part])):
             family = _family(prior, plan, trained[part], views, own)
             families += [] if family is None else [family]
     return families
+
+
+Planned = tuple[list[View], int, list[FamilyPlan]]
+"""The tasks of a batch, images of a step, plans of families of one architecture."""
+
+
+def _planned(
+    prior: Prior, pictures: Pictures, rng: np.random.Generator, number: int, kind: str | None, topology: str | None
+) -> Planned:
+    architecture = draw_architecture(rng, prior.architecture, kind)
+    views = draw_views(pictures, architecture.side, architecture.classes, prior.tasks, prior.pictures, rng)
+    batch = draw(rng, prior.batch[architecture.kind])
+    return views, batch, [draw_plan(prior, architecture, batch, rng, topology) for _ in range(number)]
+
+
+def _planned_varied(
+    prior: Prior, pictures: Pictures, rng: np.random.Generator, number: int, kind: str | None, topology: str | None
+) -> Planned:
+    own = prior.varied
+    assert own is not None
+    network = draw_network(rng, own.networks, kind)
+    full, tasks = network.classes, own.growth.pool
+    fewer = rng.random() < own.growth.other_classes
+    classes = [int(rng.integers(max(2, full // 2), full + 1)) if fewer else full for _ in range(tasks)]
+    views = draw_tasks(network.inputs, classes, own.examples, pictures, prior.pictures, rng)
+    batch = draw(rng, own.batch)
+    plans = [draw_varied(own, network, network.parameters, batch, rng, topology) for _ in range(number)]
+    return views, batch, [with_own_heads(plan, classes) for plan in plans] if fewer else plans
 
 
 def make_batches(
@@ -176,10 +211,13 @@ def _family(
     layout = Layout.of(plan.architecture)
     left_out = plan.architecture.head if plan.head == "left out" else frozenset[str]()
     models = [layout.model(t.weights, left_out) for t in trained]
+    for model, training in zip(models, plan.trainings, strict=True):
+        for name in plan.architecture.head & model.keys() if training.classes else ():
+            model[name] = model[name][: training.classes].copy()
     tasks = dict.fromkeys(views[t.task].name for t in plan.trainings)
     about: dict[str, str | float] = {
         "topology": plan.topology,
-        "architecture": _described(plan.architecture),
+        "architecture": described(plan.architecture),
         "kind": plan.architecture.kind,
         "tasks": " ".join(tasks),
         "initialisation": plan.scheme,
@@ -194,7 +232,11 @@ def _family(
     return as_family(prior, plan, models, about, rng)
 
 
-def _described(architecture: Architecture) -> str:
+def described(architecture: NetworkShape) -> str:
+    """Kind, inputs, sizes and activation in a few words."""
+    if isinstance(architecture, Network):
+        return architecture.described
+    assert isinstance(architecture, Architecture)
     widths = "-".join(map(str, architecture.widths))
     how = architecture.cell or architecture.activation
     return f"{architecture.kind} {architecture.side}x{architecture.side} {widths} {architecture.classes} {how}"

@@ -124,7 +124,7 @@ def _train_all(work: Sequence[_Job], jobs: int, progress: Progress | None) -> No
             _train_family(job)
             tell()
         return
-    # A fresh process for each worker: torch does not survive a fork of a process that has used its threads.
+    # A new process for each worker: torch does not survive a fork of a process that has used its threads.
     with ProcessPoolExecutor(min(jobs, len(left)), multiprocessing.get_context("spawn")) as pool:
         waiting = {pool.submit(_train_family, job) for job in left}
         try:

@@ -29,7 +29,7 @@ def merges_along(distance: Matrix, direction: Matrix, alpha: float, seed: int = 
         Positive where i looks like the parent of j.
     alpha : float
         Probability, drawn for each cluster when it is made, that its distances to the other clusters are those of the
-        member with most votes as parent, averaged over the other's members; otherwise over the members of both.
+        member that is most often the parent, averaged over the other's members; otherwise over the members of both.
     seed : int
         Of these draws.
 

@@ -39,7 +39,7 @@ def kmeans_along(
     gram : (n, n)
         Inner products of the models.
     direction : (n, n)
-        Positive where i looks like the parent of j; the parent estimate of a cluster is the member with most votes.
+        Positive where i looks like the parent of j; the parent estimate of a cluster is its most frequent one.
     n_clusters : int
         Most clusters there may be.
     alpha : float
@@ -122,7 +122,7 @@ def mean_shift_along(gram: Matrix, direction: Matrix, bandwidth: float, alpha: f
 
 
 def agglomerative_along(gram: Matrix, direction: Matrix, n_clusters: int, alpha: float, *, seed: int = 0) -> Labels:
-    """Average linkage in which clusters stand for their parent estimate with probability ``alpha``.
+    """Average linkage in which clusters are represented by their parent estimate with probability ``alpha``.
 
     See ``neural_phylogeny.trees.baselines.agglomerative.merges_along``; 0 is average linkage itself. O(n^3).
     """

@@ -19,8 +19,7 @@ def star_in_clusters(families: Families, options: Options) -> Forest:
     """One parent in each cluster, by the distance to a fake initialisation.
 
     Clusters are cut between models that are connected by no compared matrix and, unless they decide what a family is,
-    along the families of the relatedness test. ``p_direction`` of all edges of a cluster is that of the votes for its
-    parent.
+    along the families of the relatedness test. ``p_direction`` of all edges of a cluster is that of its parent.
     """
     metric = families.models.nearer(options.metric)
     labels = _clusters(families, options, metric)

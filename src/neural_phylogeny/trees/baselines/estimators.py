@@ -74,7 +74,7 @@ class KMeansPhylogeny(ClusterEstimator):
 
 
 class MeanShiftPhylogeny(ClusterEstimator):
-    """MeanShift, then a star in each cluster by votes; the number of clusters need not be known.
+    """MeanShift, then a star in each cluster by majority; the number of clusters need not be known.
 
     Without a ``bandwidth`` it is estimated from the distances. O(n^3). References as ``KMeansPhylogeny``; breaks where
     families differ much in width.

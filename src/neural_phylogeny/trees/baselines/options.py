@@ -23,8 +23,8 @@ class Options:
     n_clusters : int or str
         A number, ``existence`` (the number of families), ``silhouette`` or ``eigengap``.
     metric : FakeInitialisation
-        The direction metric of stars. Where it is ``summed``, the parent is the model of least distance, not the one of
-        most votes.
+        The direction metric of stars. Where it is ``summed``, the parent is the model of least distance, not the most
+        frequent one.
     decides_families : bool
         Whether clusters are families, as in the paper; otherwise the families of the relatedness test split them.
     distance : str

@@ -16,7 +16,7 @@ Choice = Callable[[Matrix], int]
 
 
 def parent_by_votes(direction: Matrix) -> int:
-    """The model that is most often the parent in pairwise votes; ties go to the larger sum of log-odds.
+    """The model that is most often the parent by the majority of pairs; ties go to the larger sum of log-odds.
 
     ``direction (n, n)`` is positive where i looks like the parent of j. Source: Neural Phylogeny, ICLR 2025.
     """
@@ -26,13 +26,13 @@ def parent_by_votes(direction: Matrix) -> int:
 def parent_by_total(direction: Matrix) -> int:
     """The model whose row has the largest sum: where rows are differences of a distance, that of the least distance.
 
-    The paper's reviewers proposed it instead of votes.
+    The paper's reviewers proposed it instead of a majority.
     """
     return int(np.argmax(direction.sum(axis=1)))
 
 
 def oldest(groups: NDArray[np.bool_], direction: Matrix) -> NDArray[np.int64]:
-    """The member of each group with most votes, ties going to the larger sum: ``(k, n)``, ``(n, n)`` -> ``(k,)``.
+    """The member of each group that wins most often, ties going to the larger sum: ``(k, n)``, ``(n, n)`` -> ``(k,)``.
 
     O(k n^2), all groups at once; groups may overlap, and an empty one gives 0.
 

@@ -1,7 +1,7 @@
 """Ablation of ``auto`` on families of left-out batches: what each piece of evidence beside the detector is worth there.
 
 The detector's posterior is computed once for each family; what is taken away is taken from the evidence beside it. The
-sum of the direction features, by which the spanning tree and the nearest-neighbour trees are rooted, is asked for the
+sum of the direction features, by which the spanning tree and the nearest-neighbour trees are rooted, is judged by the
 direction of the true edges by itself.
 """
 
@@ -28,7 +28,7 @@ SUM = "direction sum"
 
 
 @dataclass(frozen=True)
-class Asked:
+class JudgedFamily:
     """A family, the evidence on it, and its direction features without some of them, by what was left out."""
 
     evidence: Evidence
@@ -36,7 +36,7 @@ class Asked:
     weaker: Mapping[str, Matrix]
 
     @classmethod
-    def of(cls, known: KnownFamily) -> Asked:
+    def of(cls, known: KnownFamily) -> JudgedFamily:
         """The cost of ``auto``, once, and of each direction feature."""
         features = DIRECTION_FEATURES
         groups = dict.fromkeys(feature.group for feature in features)
@@ -61,24 +61,24 @@ class Asked:
 
 def counts_without(paths: Iterable[Path]) -> Iterator[tuple[str, dict[str, NDArray[np.float64]]]]:
     """What is left out, "" first, and (right, total) by metric for each family ``(families, 2)``."""
-    asked = [Asked.of(group) for known in read_batches(paths) for group in judged_groups(known)]
-    names = sorted({name for one in asked for name, odds in one.evidence.beside.items() if odds.any()})
+    judged = [JudgedFamily.of(group) for known in read_batches(paths) for group in judged_groups(known)]
+    names = sorted({name for one in judged for name, odds in one.evidence.beside.items() if odds.any()})
     weights = factors()
 
     def stacked(found: list[Counts]) -> dict[str, NDArray[np.float64]]:
         return {metric: np.array([counts[metric] for counts in found]) for metric in found[0]}
 
-    yield "", stacked([one.counts(one.evidence.beside, one.direction, weights) for one in asked])
+    yield "", stacked([one.counts(one.evidence.beside, one.direction, weights) for one in judged])
     for name in names:
         found = []
-        for one in asked:
+        for one in judged:
             beside = {other: odds for other, odds in one.evidence.beside.items() if other != name}
             nothing = np.zeros_like(one.direction)
             found.append(one.counts(beside, nothing if name == DIRECTION else one.direction, weights))
         yield name, stacked(found)
-    for name in asked[0].weaker:
+    for name in judged[0].weaker:
         found = []
-        for one in asked:
+        for one in judged:
             beside = {**one.evidence.beside, DIRECTION: bounded(one.weaker[name])}
             found.append(one.counts(beside, one.weaker[name], weights))
         yield name, stacked(found)

@@ -100,8 +100,8 @@ def _outputs(layers: Sequence[torch.Tensor], x: torch.Tensor) -> torch.Tensor:
 
 def tables() -> Model:
     """A causal mask, sines of position, windowed cosines and a bank of triangles."""
-    place, wave = np.arange(96.0)[:, None], np.arange(0, 48, 2) / 48
-    angle = place / 10000.0**wave
+    place, octave = np.arange(96.0)[:, None], np.arange(0, 48, 2) / 48
+    angle = place / 10000.0**octave
     edges = 700.0 * (np.exp(np.linspace(0.0, 2.8, 42)) - 1.0)
     bins = np.linspace(0.0, edges[-1], 129)[:, None]
     up, down = (bins - edges[:-2]) / (edges[1:-1] - edges[:-2]), (edges[2:] - bins) / (edges[2:] - edges[1:-1])

@@ -58,7 +58,7 @@ def shown(header: Sequence[str], rows: Iterable[Row]) -> str:
 
 
 def fake_initialisations(collections: Sequence[CachedCollection]) -> Iterator[Row]:
-    """Rows a distribution, columns a scale: votes of matrices over 16 draws; then closed form and sums."""
+    """Rows a distribution, columns a scale: the majority of matrices over 16 draws; then closed form and sums."""
     for name in DISTRIBUTIONS:
         yield name, [directed(collections, FakeInitialisation(name, scale, 16)) for scale in (0.1, 1.0, 10.0)]
     yield "closed form", [directed(collections, FakeInitialisation())] * 3

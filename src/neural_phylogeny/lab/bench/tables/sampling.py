@@ -137,7 +137,7 @@ def families(answer: Phylogeny) -> set[frozenset[str]]:
 
 
 def bytes_read() -> int:
-    """Bytes that this process has asked of files so far (Linux counts them)."""
+    """Bytes that this process has read from files so far (Linux counts them)."""
     lines = Path(f"/proc/{os.getpid()}/io").read_text(encoding="ascii").splitlines()
     return int(next(line for line in lines if line.startswith("rchar:")).split()[1])
 

@@ -128,7 +128,7 @@ def hard_cases(x: torch.Tensor, y: torch.Tensor, sources: Sources) -> str:
     text = (
         f"{NETWORKS} dense networks of each class. *Judged*: pairs with enough in common for a verdict. *Called "
         "related*: in one collection, whose level allows one such error in a thousand collections; *each pair alone*: "
-        "by `nphylo compare`, whose level allows one in a thousand pairs. *Components*: pairs that are said to share a "
+        "by `nphylo compare`, whose level allows one in a thousand pairs. *Components*: pairs reported as sharing a "
         "component. One initialisation seed is no independent start: such networks are found to have it in common, "
         "which `tree` reports as an undecided group or a missing ancestor."
     )

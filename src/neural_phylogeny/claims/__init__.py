@@ -1,0 +1,1 @@
+"""Claims of descent: what models say of themselves, and what their weights say of it."""
