@@ -17,8 +17,8 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any, NamedTuple
 
-sys.path.insert(0, str(Path(__file__).parent))
-corpus: Any = import_module("corpus")
+sys.path.insert(0, str(Path(__file__).parents[2]))
+corpus: Any = import_module("tests.hostile.corpus")
 
 SECONDS = 60
 """Of the clock: a run that waits for something is killed after it."""
