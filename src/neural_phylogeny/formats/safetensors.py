@@ -110,13 +110,13 @@ class SafetensorsFile(SpanFile):
         check("header", length, self.path)
         try:
             header = parsed_json(self.read_bytes(8, length), self.path, "header")
-            check("tensors", len(header), self.path)
         except LimitError:
             raise
         except (ValueError, RecursionError) as error:
             raise self._damaged(f"the header is not JSON ({str(error)[:200]})") from error
         if not isinstance(header, dict):
             raise self._damaged("the header is not a JSON object")
+        check("tensors", len(header), self.path)
         return header, 8 + length
 
     def _entry(self, name: str, entry: Any) -> tuple[np.dtype, tuple[int, ...], int, int]:
