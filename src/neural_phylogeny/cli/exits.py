@@ -17,6 +17,9 @@ import neural_phylogeny.errors as errors
 
 OK, NOTHING_COMPARED, USAGE, SOME_UNREADABLE, FAULT, INTERRUPTED, BROKEN_PIPE = 0, 1, 2, 3, 70, 130, 141
 
+LONGEST_MESSAGE = 4000
+"""Characters of one message; it may quote what a file says."""
+
 EXIT_CODES: dict[type[errors.NeuralPhylogenyError], int] = {
     errors.NothingToCompareError: NOTHING_COMPARED,
     errors.MissingExtraError: USAGE,
@@ -100,7 +103,7 @@ def _explain(error: click.ClickException) -> None:
 
 def talk(sentence: str) -> None:
     """Write a message to stderr; stdout is for data."""
-    click.echo(f"nphylo: {safe_lines(sentence)}", err=True)
+    click.echo(f"nphylo: {safe_lines(errors.shortened(sentence, LONGEST_MESSAGE))}", err=True)
 
 
 def safe_lines(text: str) -> str:
