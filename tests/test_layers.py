@@ -41,7 +41,7 @@ OWNERS = {
     "torch": ("lab/",),
     "safetensors": ("lab/",),
     "PIL": ("lab/",),
-    "matplotlib": ("lab/",),
+    "matplotlib": ("lab/", "reports/figure.py"),
     "gguf": ("formats/gguf/",),
     "h5py": ("formats/",),
     "onnx": ("formats/onnx/",),

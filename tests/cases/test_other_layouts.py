@@ -70,10 +70,20 @@ def weight_norm(model, style):
     return found
 
 
-def test_two_spellings_of_a_weight_norm(base):
-    answer = reconstruct({"old": weight_norm(base, "old"), "new": weight_norm(base, "new")})
-    assert [set(copies) for copies in answer.copies] == [{"old", "new"}]
-    assert not answer.edges
+@pytest.mark.parametrize("style", ["old", "new"])
+def test_a_weight_norm_is_read_as_the_weight(style, base, rng):
+    """Directions of any length stand for one weight, in whatever spelling."""
+    other = {"old": "new", "new": "old"}[style]
+    normed = {
+        name: (w * rng.uniform(0.5, 2.0, (len(w), 1))).astype(np.float32) if name[-1] in "v1" else w
+        for name, w in weight_norm(base, style).items()
+    }
+    models = {"plain": base, "normed": normed, "spelled": weight_norm(base, other), "tune": trained_on(base, rng)}
+    answer = reconstruct(models)
+    assert [set(copies) for copies in answer.copies] == [{"plain", "normed", "spelled"}]
+    assert any("as weight norm" in model.remark for model in answer.models)
+    assert [e.child for e in answer.edges] == ["tune"]
+    assert {model.parameters for model in answer.models} == {sum(w.size for w in base.values())}
 
 
 @pytest.mark.parametrize("prefix", ["module.", "model.", "backbone.encoder.", "net/"])

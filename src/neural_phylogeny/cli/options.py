@@ -110,7 +110,7 @@ def output_options(*formats: str) -> Callable[[F], F]:
 
     def choose(ctx: click.Context, _: click.Parameter, output: str | None) -> str | None:
         if output is not None and output != STDOUT:
-            _check_folder(output)
+            check_folder(output)
         if ctx.params.get("form") is None:
             ctx.params["form"] = _format_by_suffix(output, formats)
         return output
@@ -166,7 +166,7 @@ def formats_help() -> str:
     return "\b\nFormats:\n" + "\n".join(rows)
 
 
-def _check_folder(output: str) -> None:
+def check_folder(output: str) -> None:
     """Refuse an output that cannot be written before anything is read. Raises click.BadParameter."""
     target = Path(output)
     try:
@@ -188,7 +188,7 @@ def _check_folder(output: str) -> None:
 def checked_output(_ctx: click.Context, _option: click.Parameter, output: str | None) -> str | None:
     """The callback of an option that names a file to write. Raises click.BadParameter before anything is read."""
     if output is not None:
-        _check_folder(output)
+        check_folder(output)
     return output
 
 

@@ -7,7 +7,8 @@ import sys
 import click
 
 from neural_phylogeny.cli.exits import OK
-from neural_phylogeny.cli.options import evidence_option, explain_option, formats_help, output_options
+from neural_phylogeny.cli.options import evidence_option, explain_option, formats_help, output_options, quiet_option
+from neural_phylogeny.cli.pictures import picture_options, save_pictures
 from neural_phylogeny.cli.tree import check_explain, show
 from neural_phylogeny.errors import SavedFileError
 from neural_phylogeny.records import Phylogeny
@@ -20,13 +21,24 @@ from neural_phylogeny.reports.formats import FORMATS
 @output_options(*FORMATS)
 @evidence_option
 @explain_option
-def command(result: str, form: str, output: str | None, evidence: bool, explain: str | None) -> int:
+@picture_options
+@quiet_option
+def command(
+    result: str,
+    form: str,
+    output: str | None,
+    evidence: bool,
+    explain: str | None,
+    quiet: bool,
+    **pictures: str | None,
+) -> int:
     """Show a saved result; `-` reads it from stdin.
 
     \b
     Example:
       nphylo show result.json --evidence
       nphylo show result.json --explain child.pth
+      nphylo show result.json --html report.html
       nphylo show result.json -o bom.cdx.json
 
     \b
@@ -36,7 +48,9 @@ def command(result: str, form: str, output: str | None, evidence: bool, explain:
       3  the file is not a result file of this version
     """
     check_explain(form, explain)
-    show(read_result(result), form, output, evidence, explain)
+    answer = read_result(result)
+    show(answer, form, output, evidence, explain)
+    save_pictures(answer, pictures, quiet)
     return OK
 
 

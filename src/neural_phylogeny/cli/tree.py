@@ -19,6 +19,7 @@ from neural_phylogeny.cli.options import (
     quiet_option,
     reading_options,
 )
+from neural_phylogeny.cli.pictures import PICTURES, picture_options, save_pictures
 from neural_phylogeny.records import Phylogeny
 from neural_phylogeny.reports.formats import FORMATS
 
@@ -44,6 +45,12 @@ from neural_phylogeny.reports.formats import FORMATS
     help="Write the statistics of the pass, to be reused with --stats.",
 )
 @click.option("--stats", metavar="FILE", help="Reuse cached statistics of the same models.")
+@click.option(
+    "--hashes/--no-hashes",
+    default=None,
+    help="Record the SHA-256 of every input, at the cost of reading all bytes; by default with --html alone.",
+)
+@picture_options
 @reading_options
 @quiet_option
 def command(
@@ -53,6 +60,7 @@ def command(
     evidence: bool,
     explain: str | None,
     quiet: bool,
+    hashes: bool | None,
     **reading: Any,
 ) -> int:
     """Reconstruct which models were fine-tuned from which.
@@ -66,6 +74,7 @@ def command(
       nphylo tree models/
       nphylo tree a.safetensors b.pth c.onnx --evidence
       nphylo tree models/ -o result.json
+      nphylo tree models/ --html report.html
       nphylo tree models/ --explain c.onnx
       nphylo tree models/ --explain c.onnx -o why.json
 
@@ -79,9 +88,13 @@ def command(
     from neural_phylogeny.reconstruction.api import reconstruct
 
     check_explain(form, explain)
+    pictures = {name: reading.pop(name) for name in PICTURES}
+    if hashes is None:
+        hashes = pictures["html"] is not None or form == "html"
     with sink.progress_bar(quiet) as progress:
-        answer = reconstruct(list(paths), progress=progress, **reading)
+        answer = reconstruct(list(paths), progress=progress, hashes=hashes, **reading)
     show(answer, form, output, evidence, explain)
+    save_pictures(answer, pictures, quiet)
     code = code_of(answer)
     if not quiet and explain is None:
         _remark(answer, code, is_drawn=form == "text" and output is None)

@@ -26,6 +26,7 @@ from neural_phylogeny.formats.base import AnyArray
 from neural_phylogeny.formats.limits import check
 from neural_phylogeny.formats.memory import MemoryCheckpoint
 from neural_phylogeny.formats.quantised import dequantised
+from neural_phylogeny.formats.weight_norm import weight_normed
 from neural_phylogeny.inputs import ModelRef, Part, Skipped
 from neural_phylogeny.sources.asides import BY_CONTENT, Aside, summarise
 from neural_phylogeny.sources.contents import refuse_what_is_no_model
@@ -111,7 +112,8 @@ def open_model(ref: ModelRef) -> Checkpoint:
         notes = refuse_what_is_no_model(opened, first.file if is_single else ref.path, is_named=not ref.found_in)
         opened.notes = (*opened.notes, *notes)
         check("tensors", len(opened.tensors), ref.path)
-        return with_short_names(dequantised(opened, [(part.prefix, part.file) for part in ref.parts]))
+        places = [(part.prefix, part.file) for part in ref.parts]
+        return with_short_names(dequantised(weight_normed(opened), places))
     except BaseException:
         opened.close()
         raise
@@ -236,7 +238,7 @@ def _in_memory(name: str, model: Any) -> Checkpoint:
             remedy="A torch module is taken too.",
         )
     try:
-        return dequantised(MemoryCheckpoint(arrays))
+        return dequantised(weight_normed(MemoryCheckpoint(arrays)))
     except UnsupportedFormatError as error:
         raise UnsupportedFormatError(error.reason, path=where, tensor=error.tensor, remedy=error.remedy) from error
 

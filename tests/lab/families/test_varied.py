@@ -11,10 +11,11 @@ from torch import nn  # noqa: E402
 
 from neural_phylogeny.errors import SavedFileError  # noqa: E402
 from neural_phylogeny.lab.families import parts  # noqa: E402
+from neural_phylogeny.lab.families.batches import batch_path, read_batch  # noqa: E402
 from neural_phylogeny.lab.families.composed import BUILDERS, draw_network  # noqa: E402
 from neural_phylogeny.lab.families.initial import initial  # noqa: E402
 from neural_phylogeny.lab.families.layout import Layout  # noqa: E402
-from neural_phylogeny.lab.families.make import trained_families  # noqa: E402
+from neural_phylogeny.lab.families.make import measure_weights, trained_families  # noqa: E402
 from neural_phylogeny.lab.families.optimisers import OPTIMISERS, Part  # noqa: E402
 from neural_phylogeny.lab.families.plan import Training  # noqa: E402
 from neural_phylogeny.lab.families.prior import known_priors, read_prior  # noqa: E402
@@ -131,6 +132,10 @@ def test_weights_come_back(tmp_path):
     for one, other in zip(found.models, families[0].models, strict=True):
         for name in one:
             np.testing.assert_array_equal(one[name], other[name])
+    assert measure_weights(tmp_path, tmp_path / "batches") == 1
+    assert measure_weights(tmp_path, tmp_path / "batches") == 0
+    [known] = read_batch(batch_path(tmp_path / "batches", 3))
+    np.testing.assert_array_equal(known.parents, families[0].parents)
     weights_path(tmp_path, 4).write_bytes(b"no")
     with pytest.raises(SavedFileError, match="make them again"):
         read_weights(weights_path(tmp_path, 4))

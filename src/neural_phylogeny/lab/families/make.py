@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
@@ -12,7 +13,7 @@ from neural_phylogeny.atomic_files import replacing
 from neural_phylogeny.errors import SavedFileError
 from neural_phylogeny.lab.families.apart import apart_family
 from neural_phylogeny.lab.families.architectures import Architecture, NetworkShape, draw_architecture
-from neural_phylogeny.lab.families.batches import KnownFamily, batch_path, write_batch
+from neural_phylogeny.lab.families.batches import MADE_OF, KnownFamily, batch_number, batch_path, write_batch
 from neural_phylogeny.lab.families.composed import Network, draw_network
 from neural_phylogeny.lab.families.initial import initial
 from neural_phylogeny.lab.families.layout import Layout
@@ -21,6 +22,7 @@ from neural_phylogeny.lab.families.members import Family, as_family
 from neural_phylogeny.lab.families.pictures import TRAINING_SETS, Pictures, View, draw_views, load_pictures
 from neural_phylogeny.lab.families.plan import FamilyPlan, draw_plan
 from neural_phylogeny.lab.families.prior import Prior, draw
+from neural_phylogeny.lab.families.stored import read_weights, weights_path, write_weights
 from neural_phylogeny.lab.families.synthetic import draw_tasks
 from neural_phylogeny.lab.families.training import Job, Trained, train
 from neural_phylogeny.lab.families.varied import draw_varied, with_own_heads
@@ -108,6 +110,7 @@ def make_batches(
     *,
     data: Path | None = None,
     datasets: Sequence[str] = TRAINING_SETS,
+    weights: Path | None = None,
     made: Callable[[Path, int], None] = lambda path, families: None,
 ) -> None:
     """Train and measure the batches of some numbers, one file each; those that are there stay.
@@ -126,6 +129,8 @@ def make_batches(
         The data folder; the digits of scikit-learn without one.
     datasets : sequence of str
         What tasks are made of; the others are left for tests.
+    weights : path, optional
+        Gets ``weights-000123.npz`` with the families themselves.
     made : callable, optional
         Called with each new file and its number of families.
 
@@ -143,8 +148,27 @@ def make_batches(
             continue
         pictures = pictures or load_pictures(data, datasets)
         families = trained_families(number, pictures, prior)
+        if weights is not None:
+            weights.mkdir(parents=True, exist_ok=True)
+            claim(weights, prior, datasets if data is not None else ("digits",))
+            write_weights(weights_path(weights, number), families)
         write_batch(path, [measured(family) for family in families])
         made(path, len(families))
+
+
+def measure_weights(weights: Path, folder: Path) -> int:
+    """Measure families that were kept in ``weights``, where their batch is not in ``folder`` yet; says how many."""
+    folder.mkdir(parents=True, exist_ok=True)
+    if (weights / MADE_OF).exists() and not (folder / MADE_OF).exists():
+        shutil.copy(weights / MADE_OF, folder)
+    number = 0
+    for stored in sorted(weights.glob("weights-*.npz")):
+        path = batch_path(folder, batch_number(stored))
+        if not path.exists():
+            families = read_weights(stored)
+            write_batch(path, [measured(family) for family in families])
+            number += len(families)
+    return number
 
 
 def claim(folder: Path, prior: Prior, datasets: Sequence[str]) -> None:
@@ -155,7 +179,7 @@ def claim(folder: Path, prior: Prior, datasets: Sequence[str]) -> None:
     SavedFileError
         When the folder is claimed by another prior or other data.
     """
-    path = folder / "prior.json"
+    path = folder / MADE_OF
     ours = {"prior": prior.name, "digest": prior.digest, "version": prior.version, "data": list(datasets)}
     try:
         theirs = json.loads(path.read_text(encoding="utf-8"))
