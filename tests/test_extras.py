@@ -30,7 +30,8 @@ OWNERS = {
     "onnx": ("formats/onnx/",),
     "cluster": ("trees/baselines/",),
     "pandas": ("reports/frame.py",),
-    "figures": ("reports/figure.py",),
+    "cards": ("claims/cards.py",),
+    "figures": ("reports/figure.py", "reports/difference.py"),
     "parquet": ("reports/exports/tables.py",),
     "lab": ("lab/",),
 }
