@@ -109,8 +109,13 @@ def _child(arguments: list[str], out: Path, command: str) -> None:
     os._exit(code if isinstance(code, int) else 0)
 
 
-def main(chosen: list[str]) -> None:
-    """Print a line for each case."""
+def _is_usage(name: str) -> bool:
+    """Whether a case is about an option: it may be refused as a whole, in a sentence."""
+    return any(word in name for word in ("stats", "statistics", "output", "component_missing", "proc_files"))
+
+
+def main(chosen: list[str]) -> int:
+    """Print a line for each case; the number of those that went wrong."""
     import neural_phylogeny.cli.tree
     import neural_phylogeny.reconstruction.api  # noqa: F401  (the children need not import it)
 
@@ -118,7 +123,7 @@ def main(chosen: list[str]) -> None:
     chosen = [name for name in chosen if name != "-v"]
     bad = 0
     for name, write in corpus.CASES.items():
-        if chosen and not any(word in name for word in chosen):
+        if chosen and name not in chosen:
             continue
         work = Path(tempfile.mkdtemp(prefix="hostile-"))
         (work / "in").mkdir()
@@ -129,9 +134,9 @@ def main(chosen: list[str]) -> None:
         finally:
             shutil.rmtree(work, ignore_errors=True)
         faults = list(outcome.faults)
-        if outcome.code in (0, 3) and "-o" not in name and "parent" not in outcome.text:
+        if outcome.code in (0, 3) and not _is_usage(name) and "parent" not in outcome.text:
             faults.append("lost")
-        if outcome.code not in (0, 3) and not faults:
+        if outcome.code not in (0, 3) and not (outcome.code in (1, 2) and _is_usage(name)) and not faults:
             faults.append("code")
         bad += bool(faults)
         print(
@@ -142,7 +147,8 @@ def main(chosen: list[str]) -> None:
         if verbose:
             print(outcome.text[:3000])
     print(f"{bad} bad")
+    return bad
 
 
 if __name__ == "__main__":
-    main(sys.argv[1:])
+    sys.exit(min(1, main(sys.argv[1:])))

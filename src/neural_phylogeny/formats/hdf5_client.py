@@ -23,6 +23,8 @@ _KINDS = {
     for name in ("DamagedFileError", "UnsafeFileError", "UnsupportedFormatError", "UnreadableFileError")
 }
 
+_COMMAND = "from neural_phylogeny.formats.hdf5_server import main; main()"
+
 _LOCK = threading.Lock()
 _CHILD: list[subprocess.Popen[bytes]] = []
 
@@ -91,7 +93,7 @@ def _running() -> subprocess.Popen[bytes]:
     }
     _CHILD.append(
         subprocess.Popen(
-            [sys.executable, "-P", "-c", "from neural_phylogeny.formats.hdf5_server import main; main()"],
+            [sys.executable, "-P", "-c", _COMMAND],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL,

@@ -36,7 +36,6 @@ LIMITS: Mapping[str, Limit] = {
     "buffer": Limit(1 << 27, "bytes held in memory for one tensor"),
     "links": Limit(0, "links that lead outside of the folder"),
     "outside": Limit(0, "rows that lead outside of the manifest's folder"),
-    "models": Limit(10_000, "models in one collection"),
     "rows": Limit(10_000, "rows of a manifest"),
     "entries": Limit(500_000, "entries looked at in folders and patterns"),
     "seconds": Limit(30, "seconds of the processor in a library that parses a file"),
