@@ -8,7 +8,13 @@ import click
 
 from neural_phylogeny.cli import exits
 from neural_phylogeny.cli import output as sink
-from neural_phylogeny.cli.options import component_option, filter_options, limit_option, output_options
+from neural_phylogeny.cli.options import (
+    component_option,
+    filter_options,
+    limit_option,
+    output_options,
+    quiet_option,
+)
 from neural_phylogeny.inputs import ModelRef
 
 if TYPE_CHECKING:
@@ -21,6 +27,7 @@ if TYPE_CHECKING:
 @limit_option
 @output_options("text", "json")
 @filter_options
+@quiet_option
 def command(
     paths: tuple[str, ...],
     component: str | None,
@@ -28,6 +35,7 @@ def command(
     output: str | None,
     include: tuple[str, ...],
     exclude: tuple[str, ...],
+    quiet: bool,
 ) -> int:
     """List the tensors in checkpoints.
 

@@ -149,6 +149,7 @@ def compare(
     exclude: Sequence[str] = (),
     component: str | None = None,
     sample: float | None = None,
+    progress: Progress | None = None,
 ) -> Comparison:
     """Compare two models: whether they are related, which is the parent and why, tensor by tensor.
 
@@ -162,7 +163,7 @@ def compare(
         mapping from two names.
     alpha : float
         False-positive rate of the relatedness test for this one pair.
-    threads, memory, seed, include, exclude, component, sample
+    threads, memory, seed, include, exclude, component, sample, progress
         As in ``reconstruct``.
 
     Raises
@@ -194,7 +195,9 @@ def compare(
     'child'
     """
     alpha = checked_alpha(alpha)
-    reading = Reading(threads, memory, seed, include, exclude, component=component, sample=sample, alpha=alpha)
+    reading = Reading(
+        *(threads, memory, seed, include, exclude), component=component, sample=sample, alpha=alpha, progress=progress
+    )
     collection = gather(_pair(a, b), reading)
     if len(collection.refs) != 2:
         raise NothingToCompareError(_not_two(collection, a, b))
