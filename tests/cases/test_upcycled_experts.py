@@ -104,6 +104,17 @@ def test_experts_that_are_tunes_of_one_base(maker):
     assert {parent for parent, child in found if child == "joined"} & {"base", *tunes}
 
 
+def test_two_models_joined_without_their_base(maker):
+    """The experts are theirs, unchanged: no training leads to the mean of both in every matrix."""
+    base = maker.dense()
+    tunes = {name: maker.tuned(base) for name in ("one", "two")}
+    answer = reconstruct({**tunes, "joined": maker.mixture(list(tunes.values()), base)})
+    [edge] = [edge for edge in answer.edges if edge.child == "joined"]
+    assert edge.parent in tunes
+    assert edge.kind == "grown"
+    assert any(evidence.feature == "joined-experts" for evidence in edge.evidence)
+
+
 def test_made_of_a_tune(maker):
     base = maker.dense()
     tune = maker.tuned(base)
