@@ -17,7 +17,12 @@ from neural_phylogeny.reports.formats import FORMATS
 
 F = TypeVar("F", bound=Callable[..., Any])
 
-SUFFIXES: dict[str, tuple[str, ...]] = {name: form.suffixes for name, form in FORMATS.items()}
+SUFFIXES: dict[str, tuple[str, ...]] = {name: form.suffixes for name, form in FORMATS.items()} | {
+    "junit": (".xml",),
+    "sarif": (".sarif",),
+    "svg": (".svg",),
+    "png": (".png",),
+}
 """Suffixes of each format, which ``-o`` goes by when ``--format`` is not given; a name without a suffix gets text."""
 
 FEW = 6
@@ -191,11 +196,36 @@ def checked_output(_ctx: click.Context, _option: click.Parameter, output: str | 
     return output
 
 
+LOWEST = 0.8
+"""At lower levels strangers of one initialisation seed were called derived, see docs/tables/derived.md."""
+
+at_least_option = click.option(
+    "--at-least",
+    type=click.FloatRange(LOWEST, 1, max_open=True),
+    default=0.95,
+    show_default=True,
+    help="Least probability of a descent that counts, and of what excludes one.",
+)
+
+
+def checked_file(_: click.Context, __: click.Parameter, path: str | None) -> str | None:
+    """The callback of an option that names an output file beside ``-o``."""
+    if path is not None:
+        check_folder(path)
+    return path
+
+
 component_option = click.option(
     "--component", metavar="NAME", help="Which state dict to take from files that hold several; `inspect` lists them."
 )
 method_option = click.option(
     "--method", default="auto", show_default=True, metavar="M", help="One of those that `nphylo methods` lists."
+)
+depth_option = click.option(
+    "--depth", type=click.IntRange(0), metavar="N", help="Draw N generations below the roots; text only."
+)
+family_option = click.option(
+    "--family", metavar="FAMILY", help="Draw one family: its number, or the name of one of its models; text only."
 )
 evidence_option = click.option("--evidence", is_flag=True, help="List the evidence under each edge.")
 explain_option = click.option(

@@ -17,7 +17,11 @@ from neural_phylogeny.records import (
     FAVOURS,
     KINDS,
     UNDECIDED_REASONS,
+    Changes,
+    CheckedClaim,
     Comparison,
+    Declared,
+    Derivation,
     Edge,
     Evidence,
     ExplainedClaim,
@@ -31,6 +35,7 @@ from neural_phylogeny.records import (
     RelatedPair,
     SharedComponent,
     SimilarityTable,
+    TensorChange,
     TensorComparison,
     UndecidedGroup,
 )
@@ -41,6 +46,7 @@ FORMAT = "neural-phylogeny"
 VERSION = 2
 
 _RECORDS = (
+    *(Changes, CheckedClaim, Declared, Derivation, TensorChange),
     *(Comparison, Edge, Evidence, ExplainedClaim, Explanation, LayerChange, MissingAncestor, SimilarityTable),
     *(RelatedPair, ModelRecord, Phylogeny, Reasons, SharedComponent, Skipped, TensorComparison, UndecidedGroup),
 )
