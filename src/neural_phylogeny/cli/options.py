@@ -206,11 +206,26 @@ at_least_option = click.option(
     show_default=True,
     help="Least probability of a descent that counts, and of what excludes one.",
 )
+
+
+def checked_file(_: click.Context, __: click.Parameter, path: str | None) -> str | None:
+    """The callback of an option that names an output file beside ``-o``."""
+    if path is not None:
+        check_folder(path)
+    return path
+
+
 component_option = click.option(
     "--component", metavar="NAME", help="Which state dict to take from files that hold several; `inspect` lists them."
 )
 method_option = click.option(
     "--method", default="auto", show_default=True, metavar="M", help="One of those that `nphylo methods` lists."
+)
+depth_option = click.option(
+    "--depth", type=click.IntRange(0), metavar="N", help="Draw N generations below the roots; text only."
+)
+family_option = click.option(
+    "--family", metavar="FAMILY", help="Draw one family: its number, or the name of one of its models; text only."
 )
 evidence_option = click.option("--evidence", is_flag=True, help="List the evidence under each edge.")
 explain_option = click.option(

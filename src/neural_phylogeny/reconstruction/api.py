@@ -9,7 +9,7 @@ from typing import Any
 from neural_phylogeny.errors import NothingToCompareError
 from neural_phylogeny.reconstruction.collect import Collection, gather
 from neural_phylogeny.reconstruction.compare import comparison
-from neural_phylogeny.reconstruction.decide import phylogeny
+from neural_phylogeny.reconstruction.joined import answered
 from neural_phylogeny.reconstruction.options import Reading, checked_alpha, checked_count
 from neural_phylogeny.records import Comparison, Phylogeny
 from neural_phylogeny.sources import ModelLike, Models
@@ -134,7 +134,7 @@ def reconstruct(
     reading = Reading(
         threads, memory, seed, include, exclude, component, stats, save_stats, progress, sample, alpha, bool(hashes)
     )
-    return phylogeny(gather(models, reading), chosen, alpha, reading.seed, draws=support)
+    return answered(gather(models, reading, by_component=True), chosen, alpha, reading.seed, draws=support)
 
 
 def compare(
@@ -149,6 +149,7 @@ def compare(
     exclude: Sequence[str] = (),
     component: str | None = None,
     sample: float | None = None,
+    progress: Progress | None = None,
 ) -> Comparison:
     """Compare two models: whether they are related, which is the parent and why, tensor by tensor.
 
@@ -162,7 +163,7 @@ def compare(
         mapping from two names.
     alpha : float
         False-positive rate of the relatedness test for this one pair.
-    threads, memory, seed, include, exclude, component, sample
+    threads, memory, seed, include, exclude, component, sample, progress
         As in ``reconstruct``.
 
     Raises
@@ -194,7 +195,9 @@ def compare(
     'child'
     """
     alpha = checked_alpha(alpha)
-    reading = Reading(threads, memory, seed, include, exclude, component=component, sample=sample, alpha=alpha)
+    reading = Reading(
+        *(threads, memory, seed, include, exclude), component=component, sample=sample, alpha=alpha, progress=progress
+    )
     collection = gather(_pair(a, b), reading)
     if len(collection.refs) != 2:
         raise NothingToCompareError(_not_two(collection, a, b))
