@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import platform
-from dataclasses import asdict
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict, replace
 from typing import Any
 
 import numpy as np
@@ -26,9 +27,10 @@ from neural_phylogeny.reconstruction.family_data import families_of
 from neural_phylogeny.reconstruction.findings import Findings
 from neural_phylogeny.reconstruction.relate import PARTLY
 from neural_phylogeny.reconstruction.support import support
-from neural_phylogeny.records import Phylogeny
+from neural_phylogeny.records import CredibleRoots, ModelRecord, Phylogeny
 from neural_phylogeny.statistics.cache import Group
 from neural_phylogeny.trees.methods import METHODS, Method, Options
+from neural_phylogeny.trees.rooting import credible_set
 
 EXISTENCE = "existence"
 """The clustering of methods that take the families of the relatedness test, each on its own."""
@@ -63,17 +65,23 @@ def phylogeny(
     ]
     alone = {k for k in range(n) if names[k] in common and np.count_nonzero(labels == labels[k]) == 1}
     edges, undirected = claims(names, forests)
+    p_root = _p_root(forests)
     missing, from_missing = missing_ancestors(names, forests, {int(k): families[k] for k in families}, labels)
-    return Phylogeny(
-        models=tuple(
+    models = tuple(
+        replace(
             collection.record(
                 k,
                 families[int(labels[k])] if settled[k] and k not in alone else None,
                 remarks[k],
                 int(found.compared[k]),
-            )
-            for k in range(n)
-        ),
+            ),
+            p_root=p_root.get(k),
+        )
+        for k in range(n)
+    )
+    return Phylogeny(
+        models=models,
+        credible_roots=tuple(_credible_roots(models)),
         edges=(*edges, *from_missing),
         undirected=tuple(undirected),
         missing=tuple(missing),
@@ -84,6 +92,31 @@ def phylogeny(
         skipped=collection.left_out(),
         provenance=_provenance(collection, method, alpha, seed),
     )
+
+
+def _p_root(forests: list[Answer]) -> dict[int, float]:
+    """Probability of each model that none here is its parent, where a method gave it."""
+    found = {}
+    for answer in forests:
+        if answer.forest.p_root is not None:
+            for row, p in zip(answer.rows, answer.forest.p_root.tolist(), strict=True):
+                if np.isfinite(p):
+                    found[answer.group.members[row]] = p
+    return found
+
+
+def _credible_roots(models: Sequence[ModelRecord]) -> Iterator[CredibleRoots]:
+    """The models among which the root of each family lies."""
+    for family in dict.fromkeys(model.family for model in models if model.family is not None):
+        members = [model for model in models if model.family == family and model.p_root is not None]
+        if len(members) > 1:
+            p_root = np.array([model.p_root for model in members], dtype=np.float64)
+            chosen = credible_set(p_root)
+            yield CredibleRoots(
+                family=family,
+                models=tuple(members[k].name for k in chosen),
+                p_root=tuple(float(p_root[k]) for k in chosen),
+            )
 
 
 def _forests(
@@ -126,12 +159,20 @@ def _relabelled(labels: NDArray[np.int64], forests: list[Answer]) -> NDArray[np.
 def _provenance(collection: Collection, method: Method, alpha: float, seed: int) -> dict[str, Any]:
     """What made this result: software, parameters, environment; nothing that changes from run to run."""
     usual = METHODS[method.name].options if method.name in METHODS else Options()
+    usual = replace(usual, prior=method.options.prior)
     varied = {} if method.options == usual else {"options": asdict(method.options)}
     sample: dict[str, Any] = {"asked": "auto" if collection.sample is None else collection.sample}
     sample["read"] = collection.share_read()
     return {
         "software": {"name": "neural-phylogeny", "version": neural_phylogeny.__version__},
-        "parameters": {"method": method.name, "alpha": alpha, "seed": seed, "sample": sample} | varied,
+        "parameters": {
+            "method": method.name,
+            "prior": method.options.prior,
+            "alpha": alpha,
+            "seed": seed,
+            "sample": sample,
+        }
+        | varied,
         "environment": {
             "python": platform.python_version(),
             "numpy": np.__version__,
