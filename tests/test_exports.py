@@ -37,7 +37,7 @@ def test_the_public_surface():
 def test_what_results_and_calls_offer():
     offered = {
         "Phylogeny": "__str__ __repr__ _repr_html_ load save parent_of children_of ancestors_of family_of roots "
-        "explain to_text to_json to_newick to_networkx to_frame share_read",
+        "explain to_text to_json save_html to_svg to_newick to_networkx to_frame share_read",
         "Comparison": "__str__ __repr__ _repr_html_ to_text to_json confidence is_weak",
         "Explanation": "__str__ __repr__ _repr_html_ to_text to_json",
         "Edge": "confidence is_weak",

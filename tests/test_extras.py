@@ -30,6 +30,7 @@ OWNERS = {
     "onnx": ("formats/onnx/",),
     "cluster": ("trees/baselines/",),
     "pandas": ("reports/frame.py",),
+    "figures": ("reports/figure.py",),
     "parquet": ("reports/exports/tables.py",),
     "lab": ("lab/",),
 }

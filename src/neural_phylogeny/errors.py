@@ -3,6 +3,7 @@
 NeuralPhylogenyError
 ├── CheckpointError             one checkpoint cannot be used: file, tensor, reason, remedy
 │   ├── DamagedFileError        truncated, a lying header, strides beyond the storage     (ValueError)
+│   ├── LimitError              would cost more than a limit allows, see --limit          (ValueError)
 │   ├── UnsafeFileError         would run code or reach outside its folder                (ValueError)
 │   ├── UnsupportedFormatError  not a checkpoint this package can read                    (ValueError)
 │   │   └── NoModelError        read, and no model: a training state, statistics, data    (ValueError)
@@ -12,7 +13,8 @@ NeuralPhylogenyError
 ├── NothingToCompareError       fewer than two models with weights in common              (ValueError)
 ├── InvalidOptionError          an option outside its range; says which values are allowed   (ValueError)
 ├── UnknownChoiceError          no such method, format or component; names the nearest    (ValueError)
-└── SavedFileError              a saved result or statistics file cannot be used          (ValueError)
+├── SavedFileError              a saved result or statistics file cannot be used          (ValueError)
+└── OutputError                 the system refuses to write a file                        (OSError)
 
 Each class is also the builtin on its right, so that callers who know nothing of this package can catch it.
 """
@@ -20,8 +22,30 @@ Each class is also the builtin on its right, so that callers who know nothing of
 from __future__ import annotations
 
 import difflib
+import hashlib
 from collections.abc import Iterable, Sequence
 from os import PathLike, fspath
+
+LONGEST_NAME = 200
+"""Longer names are shortened in every output."""
+
+_TAIL = 40
+"""Letters kept of a shortened name's end, which says whether it is a weight or a bias."""
+
+
+def shortened(name: str, longest: int = LONGEST_NAME) -> str:
+    """A name of a file as it may be shown: one of more characters is cut, and told apart by a hash of the whole.
+
+    Examples
+    --------
+    >>> shortened("layer.weight"), len(shortened("w" * 20_000_000))
+    ('layer.weight', 200)
+    """
+    if len(name) <= longest:
+        return name
+    digest = hashlib.blake2b(name.encode("utf-8", "surrogatepass"), digest_size=4).hexdigest()
+    middle = f"…[{len(name):,} characters, {digest}]…"
+    return name[: longest - len(middle) - _TAIL] + middle + name[-_TAIL:]
 
 
 class NeuralPhylogenyError(Exception):
@@ -51,13 +75,43 @@ class CheckpointError(NeuralPhylogenyError):
     def __str__(self) -> str:
         where = self.path
         if self.tensor:
-            where = f"{where}: tensor {self.tensor!r}" if where else f"tensor {self.tensor!r}"
+            tensor = repr(shortened(self.tensor))
+            where = f"{where}: tensor {tensor}" if where else f"tensor {tensor}"
         sentence = f"{where}: {self.reason}" if where else self.reason
         return f"{sentence}. {self.remedy}" if self.remedy else sentence
 
 
 class DamagedFileError(CheckpointError, ValueError):
     """The file contradicts itself: truncated, overlapping tensors, impossible sizes."""
+
+
+class LimitError(CheckpointError, ValueError):
+    """Reading the file would cost more memory, time or output than a limit allows.
+
+    Parameters
+    ----------
+    limit : str
+        Name of the limit, as ``--limit`` takes it.
+    value, allowed : int
+        What the file needs, and the limit.
+    counts : str
+        What is counted, as a plural noun.
+    """
+
+    def __init__(
+        self, limit: str, value: int, allowed: int, counts: str, *, path: str | PathLike[str] = "", tensor: str = ""
+    ) -> None:
+        self.limit = limit
+        self.value = value
+        self.allowed = allowed
+        shown = f"{value:,}" if value < 10**18 else f"over {10**18:,}"
+        option = f"--limit {limit}={value if value < 10**18 else 10**18}"
+        super().__init__(
+            f"{shown} {counts}, the limit is {allowed:,}",
+            path=path,
+            tensor=tensor,
+            remedy=f"Raise it with {option} if you trust the file.",
+        )
 
 
 class UnsafeFileError(CheckpointError, ValueError):
@@ -142,10 +196,13 @@ class UnknownChoiceError(NeuralPhylogenyError, ValueError):
         self.what = what
         self.given = given
         self.known = tuple(sorted(known))
-        near = nearest(given, self.known)
+        shown = [shortened(name) for name in self.known]
+        near = nearest(given[:1000], shown)
         hint = f"; did you mean {' or '.join(map(repr, near))}?" if near else "."
         more = f" and {len(self.known) - LISTED:,} more" if len(self.known) > LISTED else ""
-        super().__init__(f"unknown {what} {given!r}{hint} Known: {', '.join(self.known[:LISTED]) or 'none'}{more}")
+        super().__init__(
+            f"unknown {what} {shortened(given)!r}{hint} Known: {', '.join(shown[:LISTED]) or 'none'}{more}"
+        )
 
 
 LISTED = 30
@@ -192,3 +249,20 @@ class InvalidOptionError(NeuralPhylogenyError, ValueError):
 
 class SavedFileError(NeuralPhylogenyError, ValueError):
     """A file this package wrote earlier (a result, statistics) is of another version or damaged."""
+
+
+class OutputError(NeuralPhylogenyError, OSError):
+    """A file cannot be written; what stood there before is unchanged.
+
+    Parameters
+    ----------
+    path : str
+        The file that was to be written.
+    reason : str
+        The system's words.
+    """
+
+    def __init__(self, path: str, reason: str) -> None:
+        self.path = path
+        self.reason = reason
+        super().__init__(f"cannot write {shortened(path)}: {reason}")

@@ -28,6 +28,10 @@ def gabor(n=24, size=21):
     return np.exp(-(x**2 + y**2) / (0.2 + draw[1] / 3)) * np.cos(6 * (1 + draw[2]) * along + 6 * draw[3])[:, None][:, 0]
 
 
+def hadamard(n):
+    return np.ones((1, 1)) if n == 1 else np.kron(hadamard(n // 2), [[1, 1], [1, -1]])
+
+
 CONSTANTS = {
     "att.tril": np.tril(np.ones((T, T))),
     "h.0.bias_mask": np.triu(np.full((T, T), -1e9), 1),
@@ -37,6 +41,13 @@ CONSTANTS = {
     "fb": triangles(),
     "real": np.cos(2 * np.pi * np.outer(np.arange(65), np.arange(128)) / 128) * np.hanning(129)[:-1],
     "gabor.weight": gabor()[:, None],
+    "log_filters": np.log(triangles() + 1e-5),
+    "order": np.eye(64)[np.random.default_rng(3).permutation(64)],
+    "signs": hadamard(64) * np.random.default_rng(1).choice([-1, 1], 64),
+    "slopes": np.array([0.5, 0.25, 0.125])[:, None, None] * -np.abs(np.subtract.outer(np.arange(T), np.arange(T))),
+    "turns": np.cos(np.outer(np.arange(128), 1e4 ** -(np.arange(0, 32, 2) / 32))).repeat(2, 1),
+    "dirac": np.eye(32)[:, :, None, None] * np.eye(9)[4].reshape(3, 3),
+    "blur": np.tile(np.outer([1, 4, 6, 4, 1], [1, 4, 6, 4, 1]) / 256, (48, 1, 1, 1)),
     "distance": -np.abs(np.subtract.outer(np.arange(T), np.arange(T))) * 0.25,
 }
 

@@ -40,7 +40,7 @@ def test_show_refuses_what_is_no_result(run, tmp_path):
     assert message.startswith(
         f"nphylo: {tmp_path / 'x.json'}: a result file of version 9; this program reads versions 1 to 2"
     )
-    assert "No such file or directory" in run("show", tmp_path / "none.json", code=3).stderr
+    assert "no such file or directory" in run("show", tmp_path / "none.json", code=3).stderr
     (tmp_path / "x.json").write_bytes(b"\xff\xfe")
     assert "it is not UTF-8 text" in run("show", tmp_path / "x.json", code=3).stderr
 

@@ -146,7 +146,7 @@ def test_options_reach_the_facade(run, monkeypatch):
     run("tree", "a", "b", *options, "--include", "x", "--component", "ema", "--save-stats", "s", code=1)
     expected = {"method": "star", "alpha": 0.01, "threads": 2, "memory": 512 << 20, "seed": 3, "progress": None}
     expected |= {"include": ("x",), "exclude": (), "component": "ema", "save_stats": "s", "stats": None, "sample": 0.01}
-    expected |= {"support": 7, "prior": "likely"}
+    expected |= {"support": 7, "hashes": False, "prior": "likely"}
     assert seen == expected | {"models": ["a", "b"]}
 
 
@@ -169,7 +169,7 @@ def test_a_full_disk_is_a_sentence(run, folder, tmp_path, monkeypatch):
         raise OSError(28, "No space left on device")
 
     monkeypatch.setattr(os, "replace", full)
-    result = run("tree", folder, "-o", tmp_path / "r.json", code=2)
+    result = run("tree", folder, "-o", tmp_path / "r.json", code=3)
     assert f"cannot write {tmp_path / 'r.json'}: No space left on device" in result.stderr
 
 

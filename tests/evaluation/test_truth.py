@@ -69,7 +69,7 @@ def test_damage_is_named(tmp_path, text, message):
 def test_a_missing_file(tmp_path):
     with pytest.raises(SavedFileError) as caught:
         read_truth(tmp_path / "truth.json")
-    assert str(caught.value).endswith("truth.json: the truth file cannot be read (No such file or directory)")
+    assert str(caught.value).endswith("truth.json: the truth file cannot be read (no such file or directory)")
 
 
 def test_not_text(tmp_path):

@@ -80,7 +80,7 @@ def test_the_evidence_of_an_edge_is_sorted_by_which_way_it_points(answer):
     assert [e.feature for e in claim.reasons.neutral] == ["largest-weight"]
 
 
-def test_whom_a_witness_takes_for_the_parent_says_nothing_of_kinship(answer):
+def test_a_sign_of_the_parent_is_no_evidence_of_relatedness(answer):
     claim = explain(answer, "child").claims[1]
     assert (claim.relation, claim.other) == ("related", "other")
     assert [e.feature for e in claim.reasons.supporting] == ["unit-matching"]
@@ -96,7 +96,7 @@ def test_the_text_of_an_edge(answer):
     assert "child and other are related; the weights do not show which came first" in text
 
 
-def test_an_unlikely_parent_is_told_as_a_lead(answer):
+def test_an_unlikely_parent_may_be_the_parent(answer):
     edge = replace(answer.edges[0], p_parent=0.4)
     assert "child may have been made from base" in text_of(replace(answer, edges=(edge,)), "child")
 
@@ -115,11 +115,21 @@ def test_an_unlikely_parent_is_told_as_a_lead(answer):
         ("left", "left and right appear to have the same missing parent"),
     ],
 )
-def test_what_is_said_of_models_in_other_places(answer, name, words):
+def test_the_text_of_models_in_other_places(answer, name, words):
     assert words in text_of(answer, name)
 
 
-def test_the_remark_on_a_model_is_told(answer):
+def test_a_missing_ancestor_is_explained_by_its_children(answer):
+    found = explain(answer, "lost")
+    assert (found.model.name, found.model.path, found.claims, found.children) == ("lost", "", (), ("left", "right"))
+    text = text_of(answer, "lost")
+    assert "lost is not in the collection. left, right have more in common than any model here accounts for" in text
+    assert "Probability that the parent of each is missing: left 80 %, right 80 %." in text
+    with pytest.raises(UnknownChoiceError, match="los"):
+        explain(answer, "los")
+
+
+def test_the_remark_on_a_model_is_shown(answer):
     noted = [replace(m, remark="left out: values in w") if m.name == "child" else m for m in answer.models]
     assert "On child: left out: values in w." in text_of(replace(answer, models=tuple(noted)), "child")
 

@@ -2,7 +2,8 @@ from pathlib import Path
 
 import pytest
 
-from neural_phylogeny.errors import DamagedFileError, UnreadableFileError
+from neural_phylogeny.errors import DamagedFileError, LimitError, UnreadableFileError
+from neural_phylogeny.formats.limits import raised
 from neural_phylogeny.sources import documents
 
 
@@ -10,13 +11,12 @@ def test_a_byte_order_mark_is_not_part_of_the_text(write) -> None:
     assert documents.read_text(write("a.csv", b"\xef\xbb\xbfname"), "") == "name"
 
 
-def test_a_document_of_any_length_is_not_read_whole(write, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(documents, "SIZE_LIMIT", 10)
-    assert documents.read_text(write("fits.json", "1234567890"), "") == "1234567890"
+def test_a_document_of_any_length_is_not_read_whole(write) -> None:
     path = write("long.json", "12345678901")
-    with pytest.raises(DamagedFileError) as caught:
-        documents.read_text(path, "")
-    assert str(caught.value) == f"{path}: longer than the 10 bytes a text file may have here"
+    with raised({"header": 10}):
+        assert documents.read_text(write("fits.json", "1234567890"), "") == "1234567890"
+        with pytest.raises(LimitError, match=r"11 bytes .* the limit is 10. Raise it with --limit header=11 if"):
+            documents.read_text(path, "")
 
 
 def test_a_missing_document_is_unreadable(tmp_path: Path) -> None:

@@ -77,7 +77,7 @@ def test_a_json_that_is_no_manifest_says_what_is_missing(write, content: object,
 
 def test_a_manifest_that_may_not_be_read_says_so(write, refuse) -> None:
     path = write("m.csv", "name,path\na,x.pt\n")
-    refuse("builtins.open", path)
+    refuse("os.open", path)
     with pytest.raises(UnreadableFileError, match="permission denied"):
         read_manifest(path)
 

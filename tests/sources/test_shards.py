@@ -102,7 +102,7 @@ def test_an_index_that_is_not_json_is_damaged(write, content: bytes, reason: str
 
 def test_an_index_that_may_not_be_read_says_so(write, refuse) -> None:
     index = write("x.index.json", index_of("a.safetensors"))
-    refuse("builtins.open", index)
+    refuse("os.open", index)
     with pytest.raises(UnreadableFileError) as caught:
         shards(index)
     assert str(caught.value) == f"{index}: permission denied. Check the path and its permissions."

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import os
+import signal
 import sys
+import threading
 import traceback
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from typing import Any
 
 import click
@@ -22,6 +25,7 @@ EXIT_CODES: dict[type[errors.NeuralPhylogenyError], int] = {
     errors.NotFoundError: USAGE,
     errors.CheckpointError: SOME_UNREADABLE,
     errors.SavedFileError: SOME_UNREADABLE,
+    errors.OutputError: SOME_UNREADABLE,
 }
 """Exit code of each deliberate error; its message is its own sentence."""
 
@@ -39,10 +43,49 @@ def exit_code(run: Callable[[], Any]) -> int:
     except errors.NeuralPhylogenyError as error:
         talk(str(error))
         return next(code for kind, code in EXIT_CODES.items() if isinstance(error, kind))
+    except Terminated as stopped:
+        talk("terminated; no output was left incomplete")
+        return 128 + stopped.number
+    except MemoryError:
+        talk("not enough memory for these inputs; give fewer models, or a smaller --memory")
+        return SOME_UNREADABLE
+    except OSError as error:  # the system's refusals are no faults of this program
+        where = f"{os.fsdecode(error.filename)}: " if isinstance(error.filename, str | bytes) else ""
+        talk(f"{where}{error.strerror or error}")
+        discard_stdout()
+        return SOME_UNREADABLE
     except Exception:
         traceback.print_exc()
         talk("this is a bug in the program, not in your files; please report it with the lines above")
         return FAULT
+
+
+class Terminated(BaseException):
+    """The process is to end: SIGTERM or SIGHUP, by its number."""
+
+    def __init__(self, number: int) -> None:
+        self.number = number
+        super().__init__(number)
+
+
+@contextmanager
+def ending_cleanly() -> Iterator[None]:
+    """Turn SIGTERM and SIGHUP into ``Terminated`` for a block, so that nothing is left incomplete."""
+    chosen: list[signal.Signals] = []
+    if threading.current_thread() is threading.main_thread():
+        known = [getattr(signal, name) for name in ("SIGTERM", "SIGHUP") if hasattr(signal, name)]
+        chosen = [number for number in known if signal.getsignal(number) is signal.SIG_DFL]  # nohup ignores one
+    for number in chosen:
+        signal.signal(number, _terminate)
+    try:
+        yield
+    finally:
+        for number in chosen:
+            signal.signal(number, signal.SIG_DFL)
+
+
+def _terminate(number: int, _: object) -> None:
+    raise Terminated(number)
 
 
 def _explain(error: click.ClickException) -> None:
@@ -69,6 +112,8 @@ def safe_lines(text: str) -> str:
 
 def discard_stdout() -> None:
     """Redirect stdout to the null device, or the interpreter reports the closed pipe at exit."""
-    nowhere = os.open(os.devnull, os.O_WRONLY)
-    os.dup2(nowhere, sys.stdout.fileno())
-    os.close(nowhere)
+    with suppress(OSError, ValueError):  # stdout may be no file at all
+        target = sys.stdout.fileno()
+        nowhere = os.open(os.devnull, os.O_WRONLY)
+        os.dup2(nowhere, target)
+        os.close(nowhere)

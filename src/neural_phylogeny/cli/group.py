@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import io
 import sys
 from collections.abc import Callable
 from typing import Any
 
 import click
 
-from neural_phylogeny.cli.exits import BROKEN_PIPE, discard_stdout, exit_code
+from neural_phylogeny.cli.exits import BROKEN_PIPE, discard_stdout, ending_cleanly, exit_code
 from neural_phylogeny.cli.lazy import LazyCommands
 
 COMMANDS = {
@@ -33,7 +34,11 @@ class Program(LazyCommands):
 
     def main(self, *args: Any, standalone_mode: bool = True, **extra: Any) -> Any:
         run: Callable[..., Any] = super().main
-        code = exit_code(lambda: run(*args, standalone_mode=False, **extra))
+        for stream in (sys.stdout, sys.stderr):
+            if isinstance(stream, io.TextIOWrapper):  # a name that the terminal cannot show is escaped
+                stream.reconfigure(errors="backslashreplace")
+        with ending_cleanly():
+            code = exit_code(lambda: run(*args, standalone_mode=False, **extra))
         if standalone_mode:
             sys.exit(code)
         return code
@@ -56,8 +61,9 @@ def nphylo() -> None:
       0    success
       1    nothing could be compared
       2    wrong usage
-      3    some inputs could not be read; the result covers the rest
+      3    some inputs could not be read, and the result covers the rest; or an output could not be written
       70   a bug in this program, with its traceback
+      129  hung up, 143 terminated: no output was left incomplete
       130  interrupted; no output was left incomplete
       141  the reader of the output closed the pipe
     """

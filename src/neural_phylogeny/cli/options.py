@@ -12,6 +12,7 @@ from typing import Any, TypeVar
 import click
 
 from neural_phylogeny.cli.output import STDOUT
+from neural_phylogeny.errors import shortened
 from neural_phylogeny.reports.formats import FORMATS
 
 F = TypeVar("F", bound=Callable[..., Any])
@@ -120,7 +121,7 @@ def output_options(*formats: str) -> Callable[[F], F]:
 
     def choose(ctx: click.Context, _: click.Parameter, output: str | None) -> str | None:
         if output is not None and output != STDOUT:
-            _check_folder(output)
+            check_folder(output)
         if ctx.params.get("form") is None:
             ctx.params["form"] = _format_by_suffix(output, formats)
         return output
@@ -176,15 +177,30 @@ def formats_help() -> str:
     return "\b\nFormats:\n" + "\n".join(rows)
 
 
-def _check_folder(output: str) -> None:
+def check_folder(output: str) -> None:
     """Refuse an output that cannot be written before anything is read. Raises click.BadParameter."""
     target = Path(output)
-    if target.is_dir():
-        raise click.BadParameter(f"{output} is a folder")
-    if not target.parent.is_dir():
-        raise click.BadParameter(f"there is no folder {target.parent}")
-    if not os.access(target if target.exists() and not target.is_file() else target.parent, os.W_OK):
-        raise click.BadParameter(f"{output} cannot be written")
+    try:
+        if target.is_dir():
+            raise click.BadParameter(f"{output} is a folder")
+        if not target.parent.is_dir():
+            raise click.BadParameter(f"there is no folder {shortened(str(target.parent))}")
+        target.lstat()
+        if not os.access(target if target.exists() and not target.is_file() else target.parent, os.W_OK):
+            raise click.BadParameter(f"{output} cannot be written")
+    except FileNotFoundError:
+        if not os.access(target.parent, os.W_OK):
+            raise click.BadParameter(f"{output} cannot be written") from None
+    except (OSError, ValueError) as error:
+        reason = error.strerror if isinstance(error, OSError) else str(error)
+        raise click.BadParameter(f"{shortened(output)} cannot be written: {reason}") from error
+
+
+def checked_output(_ctx: click.Context, _option: click.Parameter, output: str | None) -> str | None:
+    """The callback of an option that names a file to write. Raises click.BadParameter before anything is read."""
+    if output is not None:
+        check_folder(output)
+    return output
 
 
 component_option = click.option(

@@ -6,7 +6,6 @@ import os
 import sys
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
@@ -28,18 +27,8 @@ def write(content: str | bytes, output: str | None) -> None:
     if output is None or output == STDOUT:
         _to_stdout(content)
         return
-    data = content.encode("utf-8") if isinstance(content, str) else content
-    target = Path(output)
-    try:
-        if target.exists() and not target.is_file():
-            target.write_bytes(data)
-            return
-        with replacing(target) as file:
-            file.write(data)
-    except BrokenPipeError:
-        raise
-    except OSError as error:
-        raise click.UsageError(f"cannot write {output}: {error.strerror}") from error
+    with replacing(output) as file:
+        file.write(content.encode("utf-8", "backslashreplace") if isinstance(content, str) else content)
 
 
 def draw(renderable: RenderableType, output: str | None) -> None:

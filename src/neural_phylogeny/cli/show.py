@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import sys
-from pathlib import Path
 
 import click
 
 from neural_phylogeny.cli.exits import OK
-from neural_phylogeny.cli.options import evidence_option, explain_option, formats_help, output_options
+from neural_phylogeny.cli.options import evidence_option, explain_option, formats_help, output_options, quiet_option
+from neural_phylogeny.cli.pictures import picture_options, save_pictures
 from neural_phylogeny.cli.tree import check_explain, show
 from neural_phylogeny.errors import SavedFileError
 from neural_phylogeny.records import Phylogeny
+from neural_phylogeny.regular_files import SAVED_LIMIT, read_saved
 from neural_phylogeny.reports.formats import FORMATS
 
 
@@ -20,13 +21,24 @@ from neural_phylogeny.reports.formats import FORMATS
 @output_options(*FORMATS)
 @evidence_option
 @explain_option
-def command(result: str, form: str, output: str | None, evidence: bool, explain: str | None) -> int:
+@picture_options
+@quiet_option
+def command(
+    result: str,
+    form: str,
+    output: str | None,
+    evidence: bool,
+    explain: str | None,
+    quiet: bool,
+    **pictures: str | None,
+) -> int:
     """Show a saved result; `-` reads it from stdin.
 
     \b
     Example:
       nphylo show result.json --evidence
       nphylo show result.json --explain child.pth
+      nphylo show result.json --html report.html
       nphylo show result.json -o bom.cdx.json
 
     \b
@@ -36,7 +48,9 @@ def command(result: str, form: str, output: str | None, evidence: bool, explain:
       3  the file is not a result file of this version
     """
     check_explain(form, explain)
-    show(read_result(result), form, output, evidence, explain)
+    answer = read_result(result)
+    show(answer, form, output, evidence, explain)
+    save_pictures(answer, pictures, quiet)
     return OK
 
 
@@ -45,9 +59,14 @@ def read_result(path: str) -> Phylogeny:
     from neural_phylogeny.reports.json import from_json
 
     try:
-        text = sys.stdin.read() if path == "-" else Path(path).read_text(encoding="utf-8")
-    except OSError as error:
-        raise SavedFileError(f"{path}: the result file cannot be read ({error.strerror})") from error
+        text = _from_stdin() if path == "-" else read_saved(path, "result file").decode("utf-8")
     except UnicodeDecodeError as error:
         raise SavedFileError(f"{path}: not a result file: it is not UTF-8 text") from error
     return from_json(text, path)
+
+
+def _from_stdin() -> str:
+    content = sys.stdin.buffer.read(SAVED_LIMIT + 1)
+    if len(content) > SAVED_LIMIT:
+        raise SavedFileError(f"stdin: longer than the {SAVED_LIMIT:,} bytes that a result file may have")
+    return content.decode("utf-8")

@@ -9,6 +9,7 @@ import click
 from neural_phylogeny.cli import exits
 from neural_phylogeny.cli import output as sink
 from neural_phylogeny.cli.options import (
+    checked_output,
     evidence_option,
     explain_option,
     filter_options,
@@ -18,6 +19,7 @@ from neural_phylogeny.cli.options import (
     quiet_option,
     reading_options,
 )
+from neural_phylogeny.cli.pictures import PICTURES, picture_options, save_pictures
 from neural_phylogeny.records import Phylogeny
 from neural_phylogeny.reports.formats import FORMATS
 
@@ -38,11 +40,17 @@ from neural_phylogeny.reports.formats import FORMATS
 @filter_options
 @click.option(
     "--save-stats",
-    type=click.Path(dir_okay=False),
+    callback=checked_output,
     metavar="FILE",
     help="Write the statistics of the pass, to be reused with --stats.",
 )
-@click.option("--stats", type=click.Path(), metavar="FILE", help="Reuse cached statistics of the same models.")
+@click.option("--stats", metavar="FILE", help="Reuse cached statistics of the same models.")
+@click.option(
+    "--hashes/--no-hashes",
+    default=None,
+    help="Record the SHA-256 of every input, at the cost of reading all bytes; by default with --html alone.",
+)
+@picture_options
 @reading_options
 @quiet_option
 def command(
@@ -52,6 +60,7 @@ def command(
     evidence: bool,
     explain: str | None,
     quiet: bool,
+    hashes: bool | None,
     **reading: Any,
 ) -> int:
     """Reconstruct which models were fine-tuned from which.
@@ -65,6 +74,7 @@ def command(
       nphylo tree models/
       nphylo tree a.safetensors b.pth c.onnx --evidence
       nphylo tree models/ -o result.json
+      nphylo tree models/ --html report.html
       nphylo tree models/ --explain c.onnx
       nphylo tree models/ --explain c.onnx -o why.json
 
@@ -78,9 +88,13 @@ def command(
     from neural_phylogeny.reconstruction.api import reconstruct
 
     check_explain(form, explain)
+    pictures = {name: reading.pop(name) for name in PICTURES}
+    if hashes is None:
+        hashes = pictures["html"] is not None or form == "html"
     with sink.progress_bar(quiet) as progress:
-        answer = reconstruct(list(paths), progress=progress, **reading)
+        answer = reconstruct(list(paths), progress=progress, hashes=hashes, **reading)
     show(answer, form, output, evidence, explain)
+    save_pictures(answer, pictures, quiet)
     code = code_of(answer)
     if not quiet and explain is None:
         _remark(answer, code, is_drawn=form == "text" and output is None)

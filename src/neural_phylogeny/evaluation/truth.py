@@ -10,6 +10,7 @@ from pathlib import Path, PurePath
 from neural_phylogeny.errors import SavedFileError
 from neural_phylogeny.json_fields import Fields, parse
 from neural_phylogeny.records import KINDS, Edge, Phylogeny
+from neural_phylogeny.regular_files import read_saved
 
 DOCUMENTED = "documented"
 """A claim whose certainty starts with this word rests on a source; others were inferred."""
@@ -86,10 +87,11 @@ def read_truth(path: str | Path) -> Truth:
         When it cannot be read or contradicts itself; the message names the file and the place in it.
     """
     try:
-        return parse_truth(Path(path).read_text(encoding="utf-8"), default_group=Path(path).parent.name)
-    except (OSError, UnicodeDecodeError) as error:
-        reason = error.strerror if isinstance(error, OSError) else "it is not UTF-8 text"
-        raise SavedFileError(f"{path}: the truth file cannot be read ({reason})") from error
+        text = read_saved(path, "truth file").decode("utf-8")
+    except UnicodeDecodeError as error:
+        raise SavedFileError(f"{path}: the truth file cannot be read (it is not UTF-8 text)") from error
+    try:
+        return parse_truth(text, default_group=Path(path).parent.name)
     except SavedFileError as error:
         raise SavedFileError(f"{path}: {error}") from error
 

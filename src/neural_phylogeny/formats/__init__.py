@@ -14,7 +14,7 @@ from pathlib import Path
 from neural_phylogeny.errors import MissingExtraError, UnsupportedFormatError
 from neural_phylogeny.formats.base import Checkpoint
 from neural_phylogeny.formats.foreign import foreign_format
-from neural_phylogeny.formats.spans import open_regular, unreadable
+from neural_phylogeny.regular_files import open_regular, unreadable
 
 __all__ = ["FORMATS", "SUFFIXES", "Checkpoint", "Format", "open_checkpoint", "read_head", "reader_of"]
 

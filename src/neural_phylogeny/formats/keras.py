@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, BinaryIO
 from zipfile import ZIP_STORED
 
 import numpy as np
@@ -77,7 +77,9 @@ class KerasFile(WindowedFile):
 
     format = "keras"
 
-    def __init__(self, path: Path, content: bytes | None = None, window: tuple[int, int] | None = None) -> None:
+    def __init__(
+        self, path: Path, content: bytes | BinaryIO | None = None, window: tuple[int, int] | None = None
+    ) -> None:
         from neural_phylogeny.formats.hdf5 import Tree
 
         super().__init__(path, content, window)

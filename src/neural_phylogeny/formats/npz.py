@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import math
 import tokenize
 import warnings
 import zipfile
@@ -21,9 +22,10 @@ from neural_phylogeny.errors import (
     UnsupportedFormatError,
 )
 from neural_phylogeny.formats.base import DIMENSIONS_LIMIT, AnyArray, Checkpoint
-from neural_phylogeny.formats.spans import Span
+from neural_phylogeny.formats.spans import Span, SpanFile
+from neural_phylogeny.formats.strided import window as values_of
 from neural_phylogeny.formats.windows import WindowedFile
-from neural_phylogeny.formats.zips import DAMAGE, INFLATION_LIMIT, directory, stored_offset
+from neural_phylogeny.formats.zips import DAMAGE, INFLATION_LIMIT, directory, inflate, stored_offset
 from neural_phylogeny.inputs import TensorInfo
 
 HEADER_LIMIT = 1 << 16
@@ -67,7 +69,7 @@ class NpzFile(WindowedFile):
     """One ``.npz`` file; arrays of objects are pickles in disguise and refused.
 
     A window of a compressed array costs at most one inflation of what comes before it; going forward, each byte is
-    inflated once. Arrays in Fortran order are held whole while they are read.
+    inflated once. Compressed arrays in Fortran order are unpacked into a temporary file.
     """
 
     format = "npz"
@@ -77,7 +79,7 @@ class NpzFile(WindowedFile):
         self.tensors = {}
         self._others: dict[str, tuple[zipfile.ZipInfo, _Header]] = {}
         self._inflating: tuple[str, IO[bytes]] | None = None
-        self._transposed: tuple[str, AnyArray] | None = None
+        self._unpacked: tuple[str, SpanFile] | None = None
         self._archive: zipfile.ZipFile | None = None
         try:
             members = directory(self.stream(), self.path)
@@ -96,6 +98,8 @@ class NpzFile(WindowedFile):
     def close(self) -> None:
         if self._inflating is not None:
             self._inflating[1].close()
+        if self._unpacked is not None:
+            self._unpacked[1].close()
         if self._archive is not None:
             self._archive.close()
         super().close()
@@ -162,20 +166,37 @@ class NpzFile(WindowedFile):
     def _fetch(self, name: str, start: int, stop: int) -> AnyArray:
         info, header = self._others[name]
         if header.fortran:
-            return self._in_c_order(name)[start:stop]
+            return self._turned(name, start, stop)
         width = header.dtype.itemsize
         content = self._inflate(name, info, header.size + start * width, (stop - start) * width)
         return np.frombuffer(content, dtype=header.dtype)
 
-    def _in_c_order(self, name: str) -> AnyArray:
-        """All values of an array stored in Fortran order; only the latest such array is kept."""
-        if self._transposed is None or self._transposed[0] != name:
-            self._transposed = None
-            info, header = self._others[name]
-            content = self._inflate(name, info, header.size, info.file_size - header.size)
-            stored = np.frombuffer(content, dtype=header.dtype).reshape(header.shape, order="F")
-            self._transposed = (name, np.ascontiguousarray(stored).reshape(-1))
-        return self._transposed[1]
+    def _turned(self, name: str, start: int, stop: int) -> AnyArray:
+        """Values of an array in Fortran order; a compressed one is unpacked first, and the latest of these is kept."""
+        info, header = self._others[name]
+        if info.compress_type == zipfile.ZIP_STORED:
+            home: SpanFile = self
+            offset = stored_offset(self, info) + header.size
+        else:
+            home, offset = self._unpacked_member(info), header.size
+        width = header.dtype.itemsize
+
+        def read(first: int, count: int) -> AnyArray:
+            return np.frombuffer(home.read_bytes(offset + first * width, count * width, name), dtype=header.dtype)
+
+        strides = tuple(math.prod(header.shape[:axis]) for axis in range(len(header.shape)))
+        return values_of(read, 0, header.shape, strides, start, stop)
+
+    def _unpacked_member(self, info: zipfile.ZipInfo) -> SpanFile:
+        if self._unpacked is None or self._unpacked[0] != info.filename:
+            assert self._archive is not None
+            content = inflate(self._archive, info, self.path)
+            if self._unpacked is not None:
+                self._unpacked[1].close()
+            self._unpacked = (info.filename, SpanFile(self.path, content))
+            if not isinstance(content, bytes):
+                content.close()
+        return self._unpacked[1]
 
     def _inflate(self, name: str, info: zipfile.ZipInfo, offset: int, count: int) -> bytes:
         """Exactly ``count`` bytes at ``offset`` of a member; going on where the last call ended costs no more."""

@@ -9,19 +9,17 @@ from __future__ import annotations
 import errno
 import io
 import os
-import stat
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 import ml_dtypes  # noqa: F401  (registers bfloat16 and the float8 types with NumPy)
 import numpy as np
 from numpy.typing import NDArray
 
-from neural_phylogeny.errors import DamagedFileError, UnreadableFileError
+from neural_phylogeny.errors import DamagedFileError
 from neural_phylogeny.formats.base import AnyArray, Checkpoint, convert
-
-_FLAGS = os.O_RDONLY | getattr(os, "O_BINARY", 0) | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_CLOEXEC", 0)
+from neural_phylogeny.regular_files import open_regular, unreadable
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,17 +43,23 @@ class SpanFile(Checkpoint):
     ``window`` only that part of the file (offset and length in bytes, proven to lie in it) is the checkpoint.
     """
 
-    def __init__(self, path: str | Path, content: bytes | None = None, window: tuple[int, int] | None = None) -> None:
+    def __init__(
+        self, path: str | Path, content: bytes | BinaryIO | None = None, window: tuple[int, int] | None = None
+    ) -> None:
         self.path = str(path)
         self._spans: dict[str, Span] = {}
-        self._content = content
+        self._content = content if isinstance(content, bytes) else None
         self._base = 0
         self._descriptor: int | None = None
         if content is None:
             self._descriptor = open_regular(self.path)
             self.file_size = os.fstat(self._descriptor).st_size
-        else:
+        elif isinstance(content, bytes):
             self.file_size = len(content)
+        else:  # an open file, which may be closed elsewhere
+            content.flush()
+            self._descriptor = os.dup(content.fileno())
+            self.file_size = os.fstat(self._descriptor).st_size
         if window is not None:
             self._base, self.file_size = window
 
@@ -159,38 +163,3 @@ class SpanStream(io.BufferedReader):
             return super().read(size)
         left = max(0, self._size - self.tell())
         return super().read(left if size is None or size < 0 else min(size, left))
-
-
-def open_regular(path: str) -> int:
-    """A descriptor of a regular file.
-
-    Raises UnreadableFileError for anything else: a pipe or a device could keep a reader waiting forever, and is not
-    even opened.
-    """
-    try:
-        _refuse_irregular(os.stat(path).st_mode, path)
-        descriptor = os.open(path, _FLAGS)
-    except OSError as error:
-        raise error if isinstance(error, UnreadableFileError) else unreadable(path, error) from error
-    except ValueError as error:
-        raise UnreadableFileError(f"not a path ({error})", path=path, remedy="Check the path.") from error
-    try:  # another file may have taken its place in between
-        _refuse_irregular(os.fstat(descriptor).st_mode, path)
-    except BaseException:
-        os.close(descriptor)
-        raise
-    return descriptor
-
-
-def _refuse_irregular(mode: int, path: str) -> None:
-    if stat.S_ISDIR(mode):
-        raise UnreadableFileError("is a directory", path=path, remedy="Check the path and its permissions.")
-    if not stat.S_ISREG(mode):
-        raise UnreadableFileError("not a regular file", path=path, remedy="Copy what it gives into a file.")
-
-
-def unreadable(path: str, error: OSError) -> UnreadableFileError:
-    """Turn the system's refusal into the package's error, keeping its words."""
-    return UnreadableFileError(
-        (error.strerror or str(error)).lower(), path=path, remedy="Check the path and its permissions."
-    )

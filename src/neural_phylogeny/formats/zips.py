@@ -2,26 +2,36 @@
 
 from __future__ import annotations
 
+import io
 import os
 import struct
+import tempfile
 import zipfile
 import zlib
-from typing import BinaryIO
+from typing import BinaryIO, cast
 
-from neural_phylogeny.errors import DamagedFileError
+from neural_phylogeny.errors import CheckpointError, DamagedFileError, shortened
+from neural_phylogeny.formats.limits import check
+from neural_phylogeny.formats.limits import limit as limit_of
 from neural_phylogeny.formats.spans import SpanFile
 
 INFLATION_LIMIT = 1100
-"""Largest ratio by which a compressed member may grow: a little more than deflate can reach."""
+"""Largest ratio by which compressed bytes may grow: a little more than deflate can reach."""
 
 SMALL_SIZE = 1 << 28
 """Up to this many bytes a member may grow by that ratio, ..."""
 
 LARGE_RATIO = 20
-"""... beyond, only by this one (real weights hardly shrink at all), ..."""
+"""... beyond, only by this one: real weights hardly shrink at all."""
 
-SIZE_LIMIT = 1 << 33
-"""... and never to more than this many bytes: it is unpacked into memory."""
+OTHER_SIZE = 1 << 26
+"""The same limit for methods other than deflate, which are slow and reach any ratio."""
+
+HELD = 1 << 24
+"""A member of more bytes is unpacked into a temporary file."""
+
+_ALL_AT_ONCE = 4096
+"""The library unpacks what other methods made of so many bytes at once, whatever comes of them."""
 
 DAMAGE = (
     zipfile.BadZipFile,
@@ -41,6 +51,9 @@ DAMAGE = (
 _END_BYTES = 22
 """Length of the record that ends a zip archive, without its comment."""
 
+_END_BYTES_64 = 76
+"""The same of the two records that stand before it in a large one."""
+
 _REMEDY = "Copy or download the file again."
 
 
@@ -52,10 +65,13 @@ def directory(file: BinaryIO, path: str) -> dict[str, zipfile.ZipInfo]:
     truncated archive of archives, for one, ends with the directory of a member.
     """
     try:
+        _check_directory(file, path)
         with zipfile.ZipFile(file) as archive:
             members = archive.infolist()
             file.seek(-_END_BYTES - len(archive.comment), os.SEEK_END)
             covered = file.read(4) == b"PK\x05\x06"
+    except CheckpointError:
+        raise
     except DAMAGE as error:
         raise DamagedFileError(f"its zip directory cannot be read ({error})", path=path, remedy=_REMEDY) from error
     by_name = {info.filename: info for info in members}
@@ -64,6 +80,17 @@ def directory(file: BinaryIO, path: str) -> dict[str, zipfile.ZipInfo]:
     if len(by_name) != len(members):
         raise DamagedFileError("its zip directory names a member twice", path=path, remedy=_REMEDY)
     return by_name
+
+
+def _check_directory(file: BinaryIO, path: str) -> None:
+    """Refuse a directory that is too long or names too many members, before any record of one is made."""
+    end = zipfile._EndRecData(file)  # type: ignore[attr-defined]
+    if not end:
+        return
+    size, location = end[5], end[9]
+    check("header", size, path, what="bytes of a zip directory")
+    file.seek(max(0, location - size - _END_BYTES_64))
+    check("members", file.read(size + _END_BYTES_64).count(b"PK\x01\x02"), path)
 
 
 def stored_offset(file: SpanFile, info: zipfile.ZipInfo) -> int:
@@ -79,35 +106,60 @@ def stored_offset(file: SpanFile, info: zipfile.ZipInfo) -> int:
         if honest and local[:4] == b"PK\x03\x04" and offset + info.file_size <= file.file_size:
             return offset
     raise DamagedFileError(
-        f"zip member {info.filename!r} does not lie where the directory says", path=file.path, remedy=_REMEDY
+        f"zip member {shortened(info.filename)!r} does not lie where the directory says", path=file.path, remedy=_REMEDY
     )
 
 
-def inflate(file: BinaryIO, info: zipfile.ZipInfo, path: str, limit: int | None = None) -> bytes:
-    """Decompress a member, or its first ``limit`` bytes, but never further than its directory entry claims.
+def check_inflation(info: zipfile.ZipInfo, path: str) -> None:
+    """Refuse a member that claims to grow beyond what its compressed bytes allow.
 
-    Raises DamagedFileError for a member that claims, or turns out, to be larger than its compressed bytes allow.
+    Raises
+    ------
+    DamagedFileError
+        For a member that claims to be larger than weights ever were.
+    LimitError
+        For one beyond the limit of inflated bytes.
     """
-    believable = max(LARGE_RATIO * info.compress_size, min(SMALL_SIZE, INFLATION_LIMIT * (info.compress_size + 1024)))
-    if info.file_size > min(SIZE_LIMIT, believable):
+    ratio = limit_of("ratio")
+    small = SMALL_SIZE if info.compress_type == zipfile.ZIP_DEFLATED else OTHER_SIZE
+    believable = max(LARGE_RATIO * info.compress_size, min(small, ratio * (info.compress_size + 1024)))
+    if info.file_size > believable and info.compress_type != zipfile.ZIP_STORED:
         raise DamagedFileError(
-            f"zip member {info.filename!r} claims to grow from {info.compress_size} to {info.file_size} bytes",
+            f"zip member {shortened(info.filename)!r} claims to grow from {info.compress_size} to "
+            f"{info.file_size} bytes",
             path=path,
             remedy="This is a zip bomb, or damaged; do not unpack it.",
         )
+    if info.compress_type != zipfile.ZIP_STORED:
+        check("inflated", info.file_size, path)
+
+
+def inflate(file: BinaryIO | zipfile.ZipFile, info: zipfile.ZipInfo, path: str) -> bytes | BinaryIO:
+    """Decompress a member piece by piece, never further than its directory entry claims.
+
+    A small one comes as bytes, a larger one as an unnamed temporary file. Raises DamagedFileError for a member that
+    claims, or turns out, to be larger than its compressed bytes allow.
+    """
+    check_inflation(info, path)
+    whole: BinaryIO = io.BytesIO() if info.file_size <= HELD else cast(BinaryIO, tempfile.TemporaryFile())
+    piece = 1 << 20 if info.compress_type == zipfile.ZIP_DEFLATED else _ALL_AT_ONCE
     try:
-        with zipfile.ZipFile(file) as archive, archive.open(info) as member:
-            if limit is not None:
-                return member.read(limit)
-            content = member.read(info.file_size + 1)
+        archive = file if isinstance(file, zipfile.ZipFile) else zipfile.ZipFile(file)
+        with archive.open(info) as member:
+            left = info.file_size + 1
+            while left and (content := member.read(min(piece, left))):
+                whole.write(content)
+                left -= len(content)
     except DAMAGE as error:
+        whole.close()
         raise DamagedFileError(
-            f"zip member {info.filename!r} cannot be decompressed ({error})", path=path, remedy=_REMEDY
+            f"zip member {shortened(info.filename)!r} cannot be decompressed ({error})", path=path, remedy=_REMEDY
         ) from error
-    if len(content) != info.file_size:
+    if left != 1:
+        whole.close()
         raise DamagedFileError(
-            f"zip member {info.filename!r} does not hold the {info.file_size} bytes it claims",
+            f"zip member {shortened(info.filename)!r} does not hold the {info.file_size} bytes it claims",
             path=path,
             remedy=_REMEDY,
         )
-    return content
+    return whole.getvalue() if isinstance(whole, io.BytesIO) else whole

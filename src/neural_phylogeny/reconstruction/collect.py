@@ -10,8 +10,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from neural_phylogeny.atomic_files import replacing
+from neural_phylogeny.errors import SavedFileError
 from neural_phylogeny.formats.quantised import not_compared
 from neural_phylogeny.inputs import ModelRef, Skipped
+from neural_phylogeny.reconstruction.adapters import Adapter, find_adapters
 from neural_phylogeny.reconstruction.options import Reading
 from neural_phylogeny.reconstruction.passes import TOGETHER, compared, measured_groups, planned, remeasured
 from neural_phylogeny.reconstruction.relate import Tested
@@ -20,7 +22,7 @@ from neural_phylogeny.relations.computed import without_tables
 from neural_phylogeny.sources import Models, open_given
 from neural_phylogeny.sources.hashes import file_hashes
 from neural_phylogeny.sources.opening import Opened, format_of
-from neural_phylogeny.statistics.cache import CachedStatistics, Group, load, reuse, save
+from neural_phylogeny.statistics.cache import DAMAGE, CachedStatistics, Group, load, reuse, save
 from neural_phylogeny.statistics.fingerprint import fingerprint
 from neural_phylogeny.statistics.tables import mark_trained
 from neural_phylogeny.tensors.alignment import align_pairs
@@ -51,6 +53,8 @@ class Collection:
     """Families with boxes of their own; those of any other are in its group."""
     tests: Mapping[float, Tested] = field(default_factory=dict)
     """Relatedness tests that were made, by their level."""
+    adapters: tuple[Adapter, ...] = ()
+    """The models that are adapters."""
 
     def tested(self, alpha: float) -> Tested:
         """The relatedness test of every pair at level ``alpha`` for all pairs."""
@@ -106,6 +110,7 @@ def gather(models: Models, reading: Reading) -> Collection:
     """
     opened, skipped = open_given(models, include=reading.include, exclude=reading.exclude, component=reading.component)
     try:
+        adapters = tuple(find_adapters(opened))
         for _, checkpoint in opened:
             mark_trained(checkpoint)
         names = [ref.name for ref, _ in opened]
@@ -153,6 +158,7 @@ def gather(models: Models, reading: Reading) -> Collection:
         file_hashes(refs, reading.threads) if reading.hashes else (),
         families,
         {reading.alpha: tested},
+        adapters,
     )
 
 
@@ -160,7 +166,16 @@ def _cached(
     opened: Sequence[Opened], prints: Sequence[str], reading: Reading, path: str | os.PathLike[str]
 ) -> tuple[Group, ...] | str:
     """The cached groups of the opened models; or why they must be read again, as a clause."""
-    found = reuse(load(path), prints, seed=reading.seed, sample=reading.sample)
+    try:
+        return _checked(opened, reuse(load(path), prints, seed=reading.seed, sample=reading.sample), reading)
+    except SavedFileError:
+        raise
+    except DAMAGE as error:
+        reason = f"contradicts itself ({type(error).__name__}); measure again"
+        raise SavedFileError(f"{os.fsdecode(path)}: {reason}") from error
+
+
+def _checked(opened: Sequence[Opened], found: tuple[Group, ...] | str, reading: Reading) -> tuple[Group, ...] | str:
     if isinstance(found, str):
         return found
     kept = []

@@ -25,6 +25,7 @@ from neural_phylogeny.reconstruction.collect import Collection
 from neural_phylogeny.reconstruction.examine import Examined, examine
 from neural_phylogeny.reconstruction.family_data import families_of
 from neural_phylogeny.reconstruction.findings import Findings
+from neural_phylogeny.reconstruction.hang import hung, remark, without_adapters
 from neural_phylogeny.reconstruction.relate import PARTLY
 from neural_phylogeny.reconstruction.support import support
 from neural_phylogeny.records import CredibleRoots, ModelRecord, Phylogeny
@@ -55,8 +56,15 @@ def phylogeny(
     answers = found.whole if method.options.clustering != EXISTENCE else found.families
     forests = _forests(answers, labels, settled, method, seed, draws)
     labels = _relabelled(labels, forests)
-    families = {label: k for k, label in enumerate(dict.fromkeys(labels[settled].tolist()))}
     names = [ref.name for ref in collection.refs]
+    edges, undirected, bases = hung(names, collection.adapters, *claims(names, forests))
+    for one in collection.adapters:
+        base = bases.get(one.model)
+        remarks[one.model] = remark(names, one, base)
+        if base is not None:
+            labels[labels == labels[one.model]] = labels[base]
+            settled[[one.model, base]] = True
+    families = {label: k for k, label in enumerate(dict.fromkeys(labels[settled].tolist()))}
     undecided = undecided_groups(names, forests)
     common = common_remarks(undecided)
     remarks = [
@@ -64,9 +72,10 @@ def phylogeny(
         for remark, name, note in zip(remarks, names, found.notes, strict=True)
     ]
     alone = {k for k in range(n) if names[k] in common and np.count_nonzero(labels == labels[k]) == 1}
-    edges, undirected = claims(names, forests)
-    p_root = _p_root(forests)
-    missing, from_missing = missing_ancestors(names, forests, {int(k): families[k] for k in families}, labels)
+    missing, from_missing = without_adapters(
+        {names[k] for k in bases}, *missing_ancestors(names, forests, {int(k): families[k] for k in families}, labels)
+    )
+    p_root = {k: p for k, p in _p_root(forests).items() if k not in bases}
     models = tuple(
         replace(
             collection.record(

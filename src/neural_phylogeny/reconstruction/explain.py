@@ -4,19 +4,30 @@ from __future__ import annotations
 
 from neural_phylogeny.errors import UnknownChoiceError
 from neural_phylogeny.reconstruction.reasons import orphan_would_change, reasons_for, what_would_change
-from neural_phylogeny.records import Edge, ExplainedClaim, Explanation, ModelRecord, Phylogeny, RelatedPair
+from neural_phylogeny.records import (
+    Edge,
+    ExplainedClaim,
+    Explanation,
+    MissingAncestor,
+    ModelRecord,
+    Phylogeny,
+    RelatedPair,
+)
 from neural_phylogeny.wording import percent, small_share
+
+MISSING = "not in the collection"
+"""The remark in the record of a missing ancestor."""
 
 
 def explain(phylogeny: Phylogeny, name: str) -> Explanation:
-    """The claims on one model of a result, what cannot be known of it, and what was made from it.
+    """The claims on one model or missing ancestor, what cannot be known of it, and what was made from it.
 
     Near-linear in the size of the result.
 
     Raises
     ------
     UnknownChoiceError
-        When the result has no such model.
+        When the result has neither such a model nor such an ancestor.
 
     Examples
     --------
@@ -29,11 +40,14 @@ def explain(phylogeny: Phylogeny, name: str) -> Explanation:
     ([('child', 'base', 0.9)], ())
     """
     models = {model.name: model for model in phylogeny.models}
+    lost = {ancestor.name: ancestor for ancestor in phylogeny.missing}
+    if name not in models and name in lost:
+        return _explained_ancestor(phylogeny, lost[name])
     if name not in models:
-        raise UnknownChoiceError("model", name, list(models))
+        raise UnknownChoiceError("model", name, [*models, *lost])
     representative = next((group for group in phylogeny.copies if name in group), (name,))[0]
     size = _family_size(phylogeny, models[name])
-    missing = {ancestor.name for ancestor in phylogeny.missing}
+    missing = set(lost)
     claims = [_edge(edge, size, missing) for edge in phylogeny.edges if edge.child == representative]
     claims += [_pair(pair, representative, size) for pair in phylogeny.undirected if representative in (pair.a, pair.b)]
     warnings = (
@@ -50,6 +64,27 @@ def explain(phylogeny: Phylogeny, name: str) -> Explanation:
         claims=tuple(claims),
         warnings=warnings,
         children=phylogeny.children_of(name),
+    )
+
+
+def _explained_ancestor(phylogeny: Phylogeny, ancestor: MissingAncestor) -> Explanation:
+    """Why an ancestor is claimed of which there is no file; its record has no path, no format and no parameters."""
+    edges = [edge for edge in phylogeny.edges if edge.parent == ancestor.name]
+    known = [f"{edge.child} {percent(edge.p_parent)}" for edge in edges if edge.p_parent is not None]
+    children = tuple(edge.child for edge in edges)
+    likely = f" Probability that the parent of each is missing: {', '.join(known)}." if known else ""
+    record = ModelRecord(name=ancestor.name, path="", format="", parameters=0, family=ancestor.family, remark=MISSING)
+    size, missing = _family_size(phylogeny, record), {other.name for other in phylogeny.missing}
+    return Explanation(
+        model=record,
+        representative=ancestor.name,
+        claims=tuple(_edge(edge, size, missing) for edge in phylogeny.edges if edge.child == ancestor.name),
+        warnings=(
+            f"{ancestor.name} is not in the collection. {', '.join(children)} have more in common than any model here "
+            f"accounts for: a model, or the initialisation that they share.{likely} The weights do not show which of "
+            "the two it is; a file of it, in the collection, would.",
+        ),
+        children=children,
     )
 
 

@@ -17,6 +17,7 @@ from neural_phylogeny.relations.computed import ComputedTable, without_tables
 from neural_phylogeny.relations.copies import copies
 from neural_phylogeny.relations.existence import ENOUGH, Existence, existence
 from neural_phylogeny.statistics.cache import Group
+from neural_phylogeny.statistics.counters import EMPTY
 from neural_phylogeny.statistics.results import Statistics
 from neural_phylogeny.wording import percent
 
@@ -74,6 +75,9 @@ class Relations:
         matrices = [name for name, is_matrix, _ in tensors if is_matrix]
         if not tensors and row in self.tables:
             return "nothing to compare: what it has in common with others are tables that a formula computes"
+        is_empty = row in self.statistics.counts.get(EMPTY, {}) and not self.statistics.alignment.parameters[row]
+        if not tensors and is_empty:
+            return "all tensors are empty: saved without gathering"
         if not tensors:
             return "it has no floating-point tensor in common with any other model"
         if not matrices:
@@ -98,6 +102,9 @@ class Relations:
         """
         trained, compared = int(self.statistics.alignment.parameters[row]), int(self.compared[row])
         notes = [self._tables_of(row)]
+        empty = self.statistics.counts.get(EMPTY, {}).get(row, 0)
+        if empty and trained:
+            notes.append(f"{empty:,} tensors are empty: saved without gathering")
         if 0 < compared < (1.0 - WORTH_A_NOTE) * trained:
             notes.append(f"{percent(1.0 - compared / trained)} of its weights have no counterpart in another model")
         return "; ".join(filter(None, notes))

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal, get_args
 
-Kind = Literal["merge", "grown", "pruned", "cast", "quantized", "shrunk", "finetune", "unknown"]
+Kind = Literal["merge", "adapter", "grown", "pruned", "cast", "quantized", "shrunk", "finetune", "unknown"]
 KINDS: tuple[Kind, ...] = get_args(Kind)
 """Kinds of relation that an edge can claim, the most specific first; documented in ``docs/result-file.md``."""
 

@@ -234,14 +234,14 @@ class Phylogeny:
         return (name,) if family is None else tuple(model.name for model in self.models if model.family == family)
 
     def explain(self, name: str) -> Explanation:
-        """The claims about a model, with the evidence for and against each and what would change it.
+        """The claims about a model or missing ancestor, with the evidence for and against and what would change each.
 
         Near-linear in the size of the result.
 
         Raises
         ------
         UnknownChoiceError
-            When the result has no such model.
+            When the result has neither such a model nor such an ancestor.
 
         Examples
         --------
@@ -323,6 +323,46 @@ class Phylogeny:
         from neural_phylogeny.reports.json import to_json
 
         return to_json(self)
+
+    def save_html(self, path: str | os.PathLike[str]) -> None:
+        """Write a report as one page that works offline; it is complete or absent. Near-linear in the result.
+
+        The page has a summary for the record, the family tree to pan, fold and search, the evidence of every claim,
+        the similarities and tables, in light and dark; it can be printed. Nothing in it comes from outside.
+
+        Raises
+        ------
+        OSError
+            When the system refuses to write.
+
+        Examples
+        --------
+        >>> import tempfile
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     answer.save_html(f"{folder}/report.html")
+        """
+        from neural_phylogeny.reports.page import save_page
+
+        save_page(self, path)
+
+    def to_svg(self, *, colour: Literal["family", "kind"] = "family", theme: Literal["light", "dark"] = "light") -> str:
+        """The family tree as an SVG picture. Near-linear in the size of the result.
+
+        Parameters
+        ----------
+        colour : {"family", "kind"}
+            What the colours mean.
+        theme : {"light", "dark"}
+            The ground.
+
+        Examples
+        --------
+        >>> answer.to_svg().startswith("<svg")
+        True
+        """
+        from neural_phylogeny.reports.svg import to_svg
+
+        return to_svg(self, colour=colour, theme=theme)
 
     def to_newick(self) -> str:
         """One Newick tree per family, a line each; see ``docs/result-file.md``. Linear in the size of the result.

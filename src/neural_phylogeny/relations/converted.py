@@ -19,7 +19,7 @@ OF_VECTORS = 1e-3
 
 def relaid(tensor: AlignedTensor) -> Mask:
     """Of which two members the tensor is called or stored in another way, ``(n_members, n_members)``."""
-    ways = [(source.name, source.view) for source in tensor.sources]
+    ways = [(source.name, source.view, source.codes) for source in tensor.sources]
     label = np.array([ways.index(way) for way in ways])
     found: Mask = label[:, None] != label[None, :]
     return found

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from neural_phylogeny.formats.weight_norm import CODES
 from neural_phylogeny.relations.converted import converted
 from neural_phylogeny.statistics.results import Statistics
 
@@ -71,6 +72,8 @@ def conversion(statistics: Statistics, i: int, j: int) -> Conversion:
         }
         for what in (what for what, holds in differs.items() if holds):
             found[what].add(other.name)
+        if CODES in (one.codes, other.codes) and one.codes != other.codes:
+            layouts.setdefault(f"as {CODES}", set()).add(other.name)
         for view in (one.view, other.view) if one.view != other.view else ():
             if view is not None:
                 layouts.setdefault(view.layout, set()).add(other.name)

@@ -105,8 +105,8 @@ def reshaped(overlap: Overlap) -> Matrix:
 
 
 def untouched(overlap: Overlap) -> Matrix:
-    """Whether i is among the models that share most values with j to the last bit; says nothing of direction."""
-    share = np.where(overlap.equal < 1.0, overlap.equal, 0.0)  # a copy, like the model itself, says nothing
+    """Whether i is among the models that share most values with j, to the last bit or rounded; not who came first."""
+    share = np.where(overlap.kept < 1.0, overlap.kept, 0.0)  # a copy, like the model itself, says nothing
     most = share.max(axis=0, initial=0.0)
     behind = 1.0 - share / np.maximum(most, FEW)[None, :]
     found: Matrix = np.where(most[None, :] > FEW, -GOOD * np.clip(behind, 0.0, 1.0), 0.0)

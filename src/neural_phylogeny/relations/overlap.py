@@ -142,6 +142,13 @@ def equal_in_both(matrix: SampledMatrix) -> Matrix:
     return matrix.pair("equal")
 
 
+def kept_in_both(matrix: SampledMatrix) -> Matrix:
+    """Number of positions where i and j have the same value, of a matrix that one of them holds rounded all of them."""
+    rounded = is_rounded(matrix)
+    found: Matrix = np.where(rounded | rounded.T, matrix.count, equal_in_both(matrix))
+    return found
+
+
 def squared_distance(matrix: SampledMatrix) -> Matrix:
     """Sum of (w_i - w_j)^2."""
     return matrix.pair("square")
@@ -208,7 +215,8 @@ def within_levels(matrix: SampledMatrix) -> Mask:
     Elsewhere ``LEVELS`` levels up to j's largest magnitude m are assumed. With spacing s = 2 m / 255 the mean squared
     error of rounding is s^2 / 12; twice that is allowed. Codes of b bits have 2^b levels; of fewer than 8 bits every
     few inputs have a scale, so that m is at most ``BLOCK_LARGEST`` root mean squares. Codes of 8 bits may be numbers of
-    3 mantissa bits, with a relative squared error of 2^-6 / 12.
+    3 mantissa bits, with a relative squared error of 2^-6 / 12. A grid with more levels than the codes have is that of
+    their scales, in few bits themselves, and says nothing of the codes.
     """
     bits = np.where(matrix.code_bits > 0, np.minimum(matrix.code_bits, 8), 8)
     norm = np.diag(matrix.pair("product"))
@@ -220,7 +228,10 @@ def within_levels(matrix: SampledMatrix) -> Mask:
     eight = matrix.code_bits == 8
     allowed[eight] = np.maximum(allowed, 1.2 * norm * 2.0**-6 / 12.0)[eight]
     near: Mask = squared_distance(matrix) <= allowed[None, :]
-    known = np.isfinite(rounding_error(matrix)) & (matrix.has_even_codes & (matrix.own("distinct") >= FINE))[None, :]
+    with np.errstate(invalid="ignore"):
+        of_codes = (matrix.code_bits == 0) | (2.0 * matrix.own("largest") <= matrix.steps * 2.0**bits)
+    is_even = of_codes & matrix.has_even_codes & (matrix.own("distinct") >= FINE)
+    known = np.isfinite(rounding_error(matrix)) & is_even[None, :]
     found: Mask = np.where(known, is_rounding_error(matrix), near | is_rounding_error(matrix))
     return found
 
@@ -233,6 +244,8 @@ class Overlap:
     ----------
     zeros, equal : (n, n)
         Proportion of the compared values that are zero in both; that are equal in both, zeros included.
+    kept : (n, n)
+        The same as ``equal``, where a matrix that is the other one's, rounded, counts as equal as a whole.
     own_zeros : (n, n)
         Proportion of the values compared with j that are zero in i.
     error : (n, n)
@@ -251,6 +264,7 @@ class Overlap:
 
     zeros: Matrix
     equal: Matrix
+    kept: Matrix
     own_zeros: Matrix
     error: Matrix
     bits: NDArray[np.float64]
@@ -270,6 +284,7 @@ class Overlap:
         return cls(
             zeros=sums.over(zero_in_both) / known,
             equal=sums.over(equal_in_both) / known,
+            kept=sums.over(kept_in_both) / known,
             own_zeros=sums.over(zero_in_first) / known,
             error=np.divide(sums.over(squared_distance), norm, out=unknown, where=norm > 0),
             bits=sums.bits,

@@ -15,17 +15,13 @@ from rich.text import Text
 from rich.tree import Tree
 
 from neural_phylogeny.records import Edge, ModelRecord, RelatedPair
-from neural_phylogeny.reports.families import Family, Groups, count
+from neural_phylogeny.reports.branches import RUN_MARK, hang_pairs, run_from
+from neural_phylogeny.reports.families import Family, count
 from neural_phylogeny.reports.labels import DIM, MISSING, NAME, Columns, columns, evidence_line, size_of
 from neural_phylogeny.reports.names import safe
 
 INDENT = 4
 """Cells that one level of a rich tree takes."""
-
-RUN = 3
-"""This many single children in a row, or more, are drawn straight down."""
-
-RUN_MARK = "then "
 
 WIDEST_NAME = 72
 """Longer names do not push the columns of the others to the right."""
@@ -65,7 +61,7 @@ class Plan:
 
 def plan(family: Family) -> Plan:
     """Where every model of a family is drawn. Linear in the family."""
-    below, tops, loose = _hang_pairs(family)
+    below, tops, loose = hang_pairs(family)
     made = Plan(loose=loose)
     straight: set[str] = set()
     stack = [Place(root, 1, -1) for root in reversed(tops)]
@@ -74,7 +70,7 @@ def plan(family: Family) -> Plan:
         index = len(made.places)
         made.places.append(place)
         if place.name not in straight:
-            straight.update(_run_from(place.name, below))
+            straight.update(run_from(place.name, below))
         for claim, name in reversed(below.get(place.name, [])):
             mark = "~ " if isinstance(claim, RelatedPair) else ""
             if name in straight:
@@ -82,50 +78,6 @@ def plan(family: Family) -> Plan:
             else:
                 stack.append(Place(name, place.depth + 1, index, mark, claim))
     return made
-
-
-Branches = dict[str, list[tuple[Edge | RelatedPair, str]]]
-
-
-def _hang_pairs(family: Family) -> tuple[Branches, list[str], list[tuple[str, RelatedPair]]]:
-    """Branches below each name, the names drawn at the top, and pairs whose ends both have another place.
-
-    A tree hangs under a model of another tree when an undirected pair joins its root to that model; the smaller hangs
-    when both are roots.
-    """
-    below: Branches = {name: [] for name in family.names}
-    trees = Groups()
-    weight = dict.fromkeys(family.names, 0)
-    for parent, edges in family.children.items():
-        for edge in edges:
-            below[parent].append((edge, edge.child))
-            trees.join(parent, edge.child)
-    for name in family.names:
-        weight[str(trees.leader(name))] += 1
-    loose: list[tuple[str, RelatedPair]] = []
-    tops = dict.fromkeys(family.roots)
-    for pair in family.pairs:
-        a, b = pair.a, pair.b
-        if (tops.keys() >= {a, b} and weight[a] < weight[b]) or b not in tops:
-            a, b = b, a
-        upper = str(trees.leader(a))
-        if b not in tops or upper == b:
-            loose.append((a, pair))
-            continue
-        trees.join(a, b)
-        weight[upper] += weight[b]
-        del tops[b]
-        below[a].append((pair, b))
-    return below, list(tops), loose
-
-
-def _run_from(name: str, below: Branches) -> list[str]:
-    """The models of the run of single children that starts below a name; none when it is short."""
-    run = []
-    while len(branches := below.get(name, [])) == 1:
-        name = branches[0][1]
-        run.append(name)
-    return run if len(run) >= RUN else []
 
 
 def has_run(family: Family) -> bool:

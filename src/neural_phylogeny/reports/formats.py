@@ -66,6 +66,18 @@ _ROWS = (
         "relatives without a direction meet in an unnamed root.",
     ),
     Format(
+        name="html",
+        suffixes=(".html", ".htm"),
+        writer="page:to_page",
+        holds="The report: one page that works offline, to look at, to search and to print.",
+    ),
+    Format(
+        name="svg",
+        suffixes=(".svg",),
+        writer="svg:to_svg",
+        holds="The family tree as a picture; families are folded above 300 models.",
+    ),
+    Format(
         name="nexus",
         suffixes=(".nex", ".nexus"),
         writer="exports.nexus:to_nexus",

@@ -7,7 +7,6 @@ import math
 import os
 from collections.abc import Mapping, Sequence
 from dataclasses import MISSING, fields
-from pathlib import Path
 from typing import Any
 
 from neural_phylogeny.atomic_files import replacing
@@ -36,6 +35,7 @@ from neural_phylogeny.records import (
     TensorComparison,
     UndecidedGroup,
 )
+from neural_phylogeny.regular_files import read_saved
 from neural_phylogeny.reports.migrations import migrated
 
 FORMAT = "neural-phylogeny"
@@ -144,9 +144,7 @@ def save(phylogeny: Phylogeny, path: str | os.PathLike[str]) -> None:
 def load(path: str | os.PathLike[str]) -> Phylogeny:
     """A phylogeny from a result file on disk; raises SavedFileError when it is missing or not one."""
     try:
-        text = Path(path).read_text(encoding="utf-8")
-    except OSError as error:
-        raise SavedFileError(f"{path}: the result file cannot be read ({error.strerror})") from error
+        text = read_saved(path, "result file").decode("utf-8")
     except UnicodeDecodeError as error:
         raise SavedFileError(f"{path}: not a result file: it is not UTF-8 text") from error
     return from_json(text, os.fspath(path))

@@ -2,39 +2,44 @@
 
 from __future__ import annotations
 
-import json
 import os
 from typing import Any
 
-from neural_phylogeny.errors import DamagedFileError
-from neural_phylogeny.formats.spans import unreadable
+from neural_phylogeny.errors import DamagedFileError, LimitError, UnreadableFileError
+from neural_phylogeny.formats.limits import check, limit, parsed_json
+from neural_phylogeny.regular_files import open_regular, unreadable
 
-SIZE_LIMIT = 1 << 26
-"""Longest document accepted, in bytes; the shard index of a model with 100,000 tensors takes a tenth of it."""
+
+def read_bytes(path: str) -> bytes:
+    """All bytes of a small regular file. Raises UnreadableFileError, or LimitError for one that is not small."""
+    try:
+        with os.fdopen(open_regular(path), "rb") as file:
+            check("header", os.fstat(file.fileno()).st_size, path)
+            return file.read(limit("header"))
+    except UnreadableFileError:
+        raise
+    except OSError as error:
+        raise unreadable(path, error) from error
 
 
 def read_text(path: str, remedy: str) -> str:
-    """The text of a UTF-8 file. Raises UnreadableFileError, or DamagedFileError with ``remedy``."""
+    """The text of a UTF-8 file. Raises as ``read_bytes``, or DamagedFileError with ``remedy``."""
     try:
-        with open(path, "rb") as file:
-            content = file.read(SIZE_LIMIT + 1)
-    except OSError as error:
-        raise unreadable(path, error) from error
-    if len(content) > SIZE_LIMIT:
-        raise DamagedFileError(f"longer than the {SIZE_LIMIT} bytes a text file may have here", path=path)
-    try:
-        return content.decode("utf-8-sig")
+        return read_bytes(path).decode("utf-8-sig")
     except UnicodeDecodeError as error:
         raise DamagedFileError("not text in UTF-8", path=path, remedy=remedy) from error
 
 
 def read_json(path: str, remedy: str) -> Any:
-    """What a JSON file holds. Raises as ``read_text``, and DamagedFileError for anything that is not JSON."""
-    text = read_text(path, remedy)
+    """What a JSON file holds. Raises as ``read_bytes``, and DamagedFileError for anything that is not JSON."""
     try:
-        return json.loads(text, object_pairs_hook=_unique)
+        return parsed_json(read_bytes(path), path)
+    except LimitError:
+        raise
+    except UnicodeDecodeError as error:
+        raise DamagedFileError("not text in UTF-8", path=path, remedy=remedy) from error
     except (ValueError, RecursionError) as error:
-        raise DamagedFileError(f"not JSON ({error})", path=path, remedy=remedy) from error
+        raise DamagedFileError(f"not JSON ({str(error)[:200]})", path=path, remedy=remedy) from error
 
 
 def reason_of(error: Exception, path: str) -> str:
@@ -46,11 +51,3 @@ def reason_of(error: Exception, path: str) -> str:
     'a.safetensors: truncated'
     """
     return str(error).removeprefix(f"{path}: ").removeprefix(os.path.join(path, ""))
-
-
-def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    """Refuse an object that names a key twice: one of the two would be lost without a word."""
-    found = dict(pairs)
-    if len(found) != len(pairs):
-        raise ValueError("a name occurs twice")
-    return found

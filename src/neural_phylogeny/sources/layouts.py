@@ -6,8 +6,8 @@ import os
 
 from neural_phylogeny.errors import CheckpointError, DamagedFileError
 from neural_phylogeny.formats.moments import is_moment
-from neural_phylogeny.formats.spans import unreadable
 from neural_phylogeny.inputs import Part, Skipped
+from neural_phylogeny.regular_files import unreadable
 from neural_phylogeny.sources.asides import TRAINING, Aside
 from neural_phylogeny.sources.documents import read_json, reason_of
 from neural_phylogeny.sources.found import Found, Item, liking

@@ -23,6 +23,7 @@ from neural_phylogeny.formats import Checkpoint, consolidated, open_checkpoint
 from neural_phylogeny.formats.base import AnyArray
 from neural_phylogeny.formats.memory import MemoryCheckpoint
 from neural_phylogeny.formats.quantised import dequantised
+from neural_phylogeny.formats.weight_norm import weight_normed
 from neural_phylogeny.inputs import ModelRef, Part, Skipped
 from neural_phylogeny.sources.asides import BY_CONTENT, Aside, summarise
 from neural_phylogeny.sources.contents import refuse_what_is_no_model
@@ -107,7 +108,7 @@ def open_model(ref: ModelRef) -> Checkpoint:
     try:
         notes = refuse_what_is_no_model(opened, first.file if is_single else ref.path, is_named=not ref.found_in)
         opened.notes = (*opened.notes, *notes)
-        return dequantised(opened, [(part.prefix, part.file) for part in ref.parts])
+        return dequantised(weight_normed(opened), [(part.prefix, part.file) for part in ref.parts])
     except BaseException:
         opened.close()
         raise
@@ -167,7 +168,9 @@ def open_all(refs: Sequence[ModelRef]) -> tuple[list[Opened], list[Skipped]]:
 
 def _doubts(ref: ModelRef, checkpoint: Checkpoint) -> list[Skipped]:
     """What must be reported of a model that is read all the same: an index that disagrees with the shards."""
-    composite = getattr(checkpoint, "inner", checkpoint)
+    composite = checkpoint
+    while hasattr(composite, "inner"):
+        composite = composite.inner
     reason = composite.disagreement if isinstance(composite, CompositeCheckpoint) else ""
     return [Skipped(path=ref.path, reason=reason)] if reason else []
 
@@ -191,7 +194,7 @@ def _in_memory(name: str, model: Any) -> Checkpoint:
             remedy="A torch module is taken too.",
         )
     try:
-        return dequantised(MemoryCheckpoint(arrays))
+        return dequantised(weight_normed(MemoryCheckpoint(arrays)))
     except UnsupportedFormatError as error:
         raise UnsupportedFormatError(error.reason, path=where, tensor=error.tensor, remedy=error.remedy) from error
 

@@ -6,6 +6,7 @@ arrays. Nothing in it is ever executed.
 
 from __future__ import annotations
 
+import hashlib
 import json
 import math
 import os
@@ -18,8 +19,10 @@ from typing import Any, BinaryIO
 import numpy as np
 from numpy.typing import NDArray
 
-from neural_phylogeny.errors import SavedFileError
+from neural_phylogeny.errors import CheckpointError, SavedFileError
+from neural_phylogeny.formats.zips import check_inflation, directory
 from neural_phylogeny.inputs import Fold, TensorInfo, View
+from neural_phylogeny.regular_files import open_regular
 from neural_phylogeny.statistics.base import Arrays
 from neural_phylogeny.statistics.counters import BATCHES
 from neural_phylogeny.statistics.plan import SamplingPlan
@@ -106,9 +109,11 @@ def reuse(
 def save(file: BinaryIO, saved: CachedStatistics) -> None:
     """Write a pass to a file; a few hundred bytes a tensor and pair of models."""
     joined = [_join(group.statistics) for group in saved.groups]
+    arrays = {f"{g}/{key}": values for g, parts in enumerate(joined) for key, (_, values) in parts.items()}
     header = {
         "format": FORMAT,
         "version": VERSION,
+        "hashes": {key: _hash(values) for key, values in arrays.items()},
         "seed": saved.seed,
         "plan": asdict(SamplingPlan(saved.seed)),
         "fingerprints": saved.fingerprints,
@@ -130,7 +135,6 @@ def save(file: BinaryIO, saved: CachedStatistics) -> None:
             for group, parts in zip(saved.groups, joined, strict=True)
         ],
     }
-    arrays = {f"{g}/{key}": values for g, parts in enumerate(joined) for key, (_, values) in parts.items()}
     text = np.frombuffer(json.dumps(header).encode(), dtype=np.uint8)
     np.savez_compressed(file, allow_pickle=False, header=text, **arrays)
 
@@ -144,10 +148,17 @@ def load(path: str | os.PathLike[str]) -> CachedStatistics:
         When the file is missing, damaged, or of another version.
     """
     try:
-        with open(path, "rb") as file, np.load(file, allow_pickle=False) as data:
+        with os.fdopen(open_regular(os.fsdecode(path)), "rb") as file:
+            for member in directory(file, os.fsdecode(path)).values():
+                check_inflation(member, os.fsdecode(path))
+            file.seek(0)
+            data = np.load(file, allow_pickle=False)
             header = json.loads(bytes(data["header"]))
             if header.get("format") != FORMAT or header.get("version") not in READABLE:
                 raise SavedFileError(f"{path}: not statistics of version {VERSION}; measure the models again")
+            for key, expected in header.get("hashes", {}).items():
+                if _hash(data[key]) != expected:
+                    raise ValueError(f"{key!r} is not what was written")
             groups = tuple(
                 _group(entry, {key: data[f"{g}/{key}"] for key in entry["arrays"]})
                 for g, entry in enumerate(header["groups"])
@@ -157,11 +168,20 @@ def load(path: str | os.PathLike[str]) -> CachedStatistics:
         return CachedStatistics(tuple(header["fingerprints"]), seed, groups, header.get("about", {}), is_current)
     except SavedFileError:
         raise
-    except _DAMAGE as error:
-        raise SavedFileError(f"{path}: cannot be read as cached statistics ({error}); measure again") from error
+    except DAMAGE as error:
+        reason = error.reason if isinstance(error, CheckpointError) else str(error)[:200]
+        raise SavedFileError(f"{path}: cannot be read as cached statistics ({reason}); measure again") from error
 
 
-_DAMAGE = (OSError, ValueError, LookupError, TypeError, AttributeError, EOFError, zipfile.BadZipFile, zlib.error)
+DAMAGE = (
+    *(OSError, ValueError, LookupError, TypeError, AttributeError, EOFError, ArithmeticError, NotImplementedError),
+    *(RuntimeError, AssertionError, zipfile.BadZipFile, zlib.error),
+)
+"""What a damaged file makes the libraries raise."""
+
+
+def _hash(array: NDArray[Any]) -> str:
+    return hashlib.blake2b(np.ascontiguousarray(array).tobytes(), digest_size=16).hexdigest()
 
 
 Pieces = list[tuple[int, tuple[int, ...], bool]]

@@ -17,7 +17,7 @@ BATCHES, OBSERVERS, NORMS, EMPTY = "batches", "observers", "norms", "empty"
 
 _COUNTER = "num_batches_tracked"
 _OBSERVER = re.compile(r"(fake_quant|observer|activation_post_process|quantize_layer|(_amax|min_vals?|max_vals?)$)")
-_RUNNING = re.compile(r"(running_var|moving_variance)$")
+_RUNNING = re.compile(r"(running_var|moving_variance)(:0)?$")
 
 
 def counts_of(checkpoints: Sequence[Checkpoint]) -> dict[str, dict[int, int]]:

@@ -19,6 +19,7 @@ from neural_phylogeny.formats import Checkpoint
 from neural_phylogeny.graphs import components
 from neural_phylogeny.statistics.base import Arrays
 from neural_phylogeny.statistics.blocks import BLOCK, Block, read_block
+from neural_phylogeny.statistics.patterns import on_a_constant, one_magnitude
 from neural_phylogeny.statistics.sampling import Part
 from neural_phylogeny.statistics.sketch import leading_matrix
 from neural_phylogeny.tensors.alignment import AlignedTensor
@@ -381,6 +382,8 @@ RULES: dict[str, Callable[[Matrix], bool]] = {
     "of low rank to machine precision": low_rank,
     "a bank of filters": unimodal_bands,
     "sums of few sines": predictable,
+    "a permutation, or orthogonal in one magnitude": one_magnitude,
+    "a bank of filters on a constant": on_a_constant(unimodal_bands),
 }
 """Rules by what they say of a matrix; any one makes it a table."""
 

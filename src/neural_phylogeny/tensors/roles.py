@@ -54,9 +54,10 @@ def role_of(tensor: TensorInfo) -> Role:
     >>> role_of(TensorInfo(name="bn1.num_batches_tracked", shape=(), dtype="int64")).value
     'buffer'
     """
-    components = tensor.name.replace("/", ".").split(".")
-    is_table = names_a_table(tensor.name)
-    if not is_float(tensor.dtype) or tensor.name.endswith(BUFFERS) or STATES in components:
+    name = tensor.name.removesuffix(":0")  # the output of a TensorFlow operation
+    components = name.replace("/", ".").split(".")
+    is_table = names_a_table(name)
+    if not is_float(tensor.dtype) or name.endswith(BUFFERS) or STATES in components:
         return Role.BUFFER
     if is_table and not tensor.is_trained:
         return Role.BUFFER

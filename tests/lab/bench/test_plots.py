@@ -4,7 +4,7 @@ from neural_phylogeny.lab.bench.runs import Result
 
 pytest.importorskip("matplotlib")
 
-from neural_phylogeny.lab.bench.plots import heat_map
+from neural_phylogeny.lab.bench.plots import figure_colour, heat_map
 
 
 def test_a_picture_has_a_field_for_each_cell_and_method(tmp_path):
@@ -27,3 +27,22 @@ def test_a_picture_has_a_field_for_each_cell_and_method(tmp_path):
     assert (green > 0.15).sum() == pytest.approx(2 * (red > 0.15).sum(), rel=0.3)
     heat_map("suite", found, "overall", tmp_path / "again.png")
     assert (tmp_path / "again.png").read_bytes() == (tmp_path / "suite.png").read_bytes()
+
+
+def test_figures_can_be_read_on_every_colour_of_the_scale():
+    from matplotlib import colormaps
+
+    def luminance(colour):
+        return sum(
+            w * (c / 12.92 if c <= 0.04045 else ((c + 0.055) / 1.055) ** 2.4)
+            for w, c in zip(WEIGHTS, colour, strict=True)
+        )
+
+    for share in range(101):
+        background = colormaps["RdYlGn"](share / 100)
+        light = luminance(background[:3]) + 0.05
+        contrast = 1.05 / light if figure_colour(background) == "white" else light / 0.05
+        assert contrast > 4.5, share
+
+
+WEIGHTS = (0.2126, 0.7152, 0.0722)

@@ -21,13 +21,16 @@ def test_from_families_to_a_detector(run, batches, small_prior, tmp_path, monkey
     assert "| star |" in run("lab", "families", "info", folder).stdout
     short = ("--networks", 1, "--epochs", 1)
     text = run("lab", "train", "detector", folder, "--out", mine, *short, "-q").stdout
-    assert text.startswith("all ")
+    assert text.startswith("batches:\nall ")
     assert "SHA-256" in text
     assert "overall" in run("lab", "train", "assess", folder, "--detector", mine, "--by", "kind").stdout
     found = json.loads(run("lab", "train", "info", mine, "--format", "json").stdout)
     assert found["networks"] == 1
     assert found["about"]["recipe"]["epochs"] == 1
-    run("lab", "train", "detector", folder, "--out", tmp_path / "on.safetensors", *short, "--start", mine)
+    on = ("--out", tmp_path / "on.safetensors", *short)
+    run("lab", "train", "detector", folder, *on, "--start", mine)
+    (folder / "prior.json").write_text('{"prior": "apart"}')
+    assert "for judging only" in run("lab", "train", "detector", folder, *on, code=3).stderr
 
 
 @pytest.mark.torch
@@ -51,7 +54,7 @@ def test_the_shipped_one_is_described(run):
 def test_priors_are_listed(run):
     assert "tiny\n  networks of a few hundred" in run("lab", "families", "list").stdout
     rows = json.loads(run("lab", "families", "list", "--format", "json").stdout)["priors"]
-    assert {"tiny", "wide", "strangers"} == {row["name"] for row in rows}
+    assert {"tiny", "wide", "strangers", "stars", "long", "vision", "apart"} <= {row["name"] for row in rows}
 
 
 @pytest.mark.parametrize(

@@ -15,7 +15,11 @@ from neural_phylogeny.lab.families.prior import known_priors, read_prior
 def test_every_prior_that_ships_can_be_drawn_from(name):
     prior = read_prior(name)
     rng = np.random.default_rng(0)
-    assert prior.planner in PLANNERS
+    assert prior.planner in {*PLANNERS, "varied", "apart"}
+    assert (prior.planner == "varied") == (prior.varied is not None)
+    assert (prior.planner == "apart") == (prior.apart is not None)
+    if prior.planner not in PLANNERS:
+        return
     assert sum(prior.family.topologies.values()) == pytest.approx(1.0)
     assert sum(prior.architecture.kinds.values()) == pytest.approx(1.0)
     for kind in prior.architecture.kinds:

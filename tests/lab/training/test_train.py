@@ -158,3 +158,13 @@ def test_groups_are_cut_into_related_ones(rng):
     )
     [only] = apart.related()
     assert only.parents.tolist() == [2, 2, -1, 2]
+
+
+def test_a_training_goes_on_from_a_network_that_knows_fewer_features(trained):
+    wider = [replace(e, features=np.concatenate([e.features, e.features[..., :2]], -1)) for e in examples(20)]
+    config = replace(CONFIG, n_features=8)
+    recipe = replace(RECIPE, epochs=1, rate=1e-9)
+    weights = train(wider, {"one": wider[:5]}, config, recipe, [*GROUPS, "rows", "rows"], trained.networks[0])
+    np.testing.assert_array_equal(weights["mean"][6:], 0.0)
+    np.testing.assert_allclose(weights["encoder.weight"][:, 6:], 0.0, atol=1e-6)
+    np.testing.assert_allclose(weights["encoder.weight"][:, :6], trained.networks[0]["encoder.weight"], atol=1e-5)

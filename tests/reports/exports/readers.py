@@ -188,4 +188,4 @@ READERS: dict[str, Callable[..., Read]] = {
     "card": card,
 }
 
-IN_OTHER_TESTS = {"text", "json", "csv-pairs", "parquet-pairs"}
+IN_OTHER_TESTS = {"text", "json", "html", "svg", "csv-pairs", "parquet-pairs"}

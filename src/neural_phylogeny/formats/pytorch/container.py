@@ -6,17 +6,16 @@ in the file, and the byte order.
 
 from __future__ import annotations
 
-import io
 import zipfile
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, BinaryIO
 
-from neural_phylogeny.errors import DamagedFileError, NoModelError, UnsupportedFormatError
+from neural_phylogeny.errors import DamagedFileError, NoModelError, UnsupportedFormatError, shortened
 from neural_phylogeny.formats.pytorch import unpickler
 from neural_phylogeny.formats.pytorch.inert import Storage
 from neural_phylogeny.formats.spans import SpanFile, SpanStream
-from neural_phylogeny.formats.zips import directory, inflate, stored_offset
+from neural_phylogeny.formats.zips import check_inflation, directory, inflate, stored_offset
 
 PICKLE_LIMIT = 1 << 28
 """Longest pickle accepted, in bytes; it describes tensors and does not hold them."""
@@ -70,7 +69,11 @@ def _unpack_zip(file: SpanFile) -> Container:
             remedy="Give the weight file inside it.",
         )
     prefix = pickles[0].removesuffix("data.pkl")
-    root = unpickler.load(io.BytesIO(_member(file, members[pickles[0]], PICKLE_LIMIT)), file.path)
+    content = _member(file, members[pickles[0]], PICKLE_LIMIT)
+    with SpanFile(file.path, content) as unpacked:
+        root = unpickler.load(unpacked.stream(), file.path)
+    if not isinstance(content, bytes):
+        content.close()
     order = members.get(f"{prefix}byteorder")
     folder = f"{prefix}data/"
     places = {
@@ -81,14 +84,15 @@ def _unpack_zip(file: SpanFile) -> Container:
 
 def _place(file: SpanFile, info: zipfile.ZipInfo) -> Place:
     if info.compress_type != zipfile.ZIP_STORED:
+        check_inflation(info, file.path)
         return Place(0, info.file_size, info)
     return Place(stored_offset(file, info), info.file_size)
 
 
-def _member(file: SpanFile, info: zipfile.ZipInfo, limit: int) -> bytes:
-    """All bytes of a zip member of at most ``limit`` bytes."""
+def _member(file: SpanFile, info: zipfile.ZipInfo, limit: int) -> bytes | BinaryIO:
+    """All bytes of a zip member of at most ``limit`` bytes, as ``inflate`` gives them."""
     if info.file_size > limit:
-        raise _damaged(file, f"zip member {info.filename!r} claims {info.file_size} bytes")
+        raise _damaged(file, f"zip member {shortened(info.filename)!r} claims {info.file_size} bytes")
     place = _place(file, info)
     if place.member is None:
         return file.read_bytes(place.offset, place.nbytes)
@@ -120,13 +124,13 @@ def _legacy_places(
     places, offset = {}, stream.tell()
     for key in keys:
         if key not in storages:
-            raise _damaged(file, f"storage {key!r} belongs to no tensor")
+            raise _damaged(file, f"storage {shortened(key)!r} belongs to no tensor")
         if offset + 8 > file.file_size:
-            raise _damaged(file, f"the file ends before storage {key!r}")
+            raise _damaged(file, f"the file ends before storage {shortened(key)!r}")
         count = int.from_bytes(file.read_bytes(offset, 8), "little", signed=True)
         nbytes = count * storages[key].dtype.itemsize
         if count < 0 or offset + 8 + nbytes > file.file_size:
-            raise _damaged(file, f"storage {key!r} claims {count} values, more than the file holds")
+            raise _damaged(file, f"storage {shortened(key)!r} claims {count} values, more than the file holds")
         places[key] = Place(offset + 8, nbytes)
         offset += 8 + nbytes
     return places

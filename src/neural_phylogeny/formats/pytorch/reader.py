@@ -9,8 +9,9 @@ from __future__ import annotations
 
 import math
 import threading
+import zipfile
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 import numpy as np
 from numpy.typing import NDArray
@@ -25,6 +26,8 @@ from neural_phylogeny.formats.pytorch.strides import View, is_count, prove
 from neural_phylogeny.formats.quantised.affine import Affine
 from neural_phylogeny.formats.quantised.packing import stream
 from neural_phylogeny.formats.spans import Span, SpanFile
+from neural_phylogeny.formats.strided import window as values_of
+from neural_phylogeny.formats.windows import Windows
 from neural_phylogeny.formats.zips import inflate
 from neural_phylogeny.inputs import TensorInfo
 
@@ -33,6 +36,9 @@ CLAIM_LIMIT = 64
 
 SMALL_CLAIM = 1 << 30
 """... or this many bytes, whichever is more."""
+
+UNPACKED = 4
+"""Compressed members that are kept unpacked."""
 
 DEQUANTISED = "quantised tensors are read as the weights they stand for"
 
@@ -53,8 +59,8 @@ def open_file(path: Path, component: str | None = None) -> Checkpoint:
 class PyTorchFile(SpanFile):
     """One PyTorch checkpoint; ``content`` or ``window`` say where one lies inside an archive.
 
-    Contiguous, uncompressed tensors are read in place by slice. Others are put together when they are first asked
-    for, and the last one is kept for the slices that follow: read one tensor to its end, then the next.
+    Contiguous, uncompressed tensors are read in place by slice. Others are put together in windows; a compressed
+    member is unpacked once, into a temporary file where it is large: read one tensor to its end, then the next.
     """
 
     format = "pytorch"
@@ -63,7 +69,7 @@ class PyTorchFile(SpanFile):
         self,
         path: str | Path,
         component: str | None = None,
-        content: bytes | None = None,
+        content: bytes | BinaryIO | None = None,
         window: tuple[int, int] | None = None,
     ) -> None:
         super().__init__(path, content, window)
@@ -72,7 +78,9 @@ class PyTorchFile(SpanFile):
         self._coded: dict[str, Quantizer] = {}
         self._affine: dict[str, Affine] = {}
         self._packed: dict[str, int] = {}
-        self._last: tuple[str, AnyArray] | None = None
+        self._windows = Windows(self._fetch)
+        self._unpacked: dict[str, SpanFile] = {}
+        self._archive: zipfile.ZipFile | None = None
         self._lock = threading.Lock()
         self.tensors = {}
         try:
@@ -90,11 +98,15 @@ class PyTorchFile(SpanFile):
             return super().read(name, start, stop)
         if name in self._arrays:
             return self._arrays[name][start:stop]
+        size = self.tensors[name].size
+        return self._windows.read(name, start, size if stop is None else min(stop, size), size)
+
+    def close(self) -> None:
         with self._lock:
-            if self._last is None or self._last[0] != name:
-                self._last = (name, self._assemble(name, *self._views[name]))
-            values = self._last[1]
-            return values.reshape(-1)[start:stop] if values.flags.c_contiguous else values.flat[start:stop]
+            for unpacked in self._unpacked.values():
+                unpacked.close()
+            self._unpacked.clear()
+        super().close()
 
     def _choose(self, root: Any, component: str | None) -> Tensors:
         """Pick the state dict; the others become the components that follow it."""
@@ -211,12 +223,15 @@ class PyTorchFile(SpanFile):
             )
         return view.dtype.newbyteorder(">")
 
-    def _assemble(self, name: str, view: View, quantizer: Quantizer | None) -> AnyArray:
-        """A tensor that is strided, compressed or quantised, in its shape."""
-        values = self._shown(name, view)
+    def _fetch(self, name: str, start: int, stop: int) -> AnyArray:
+        """Values of a tensor that is strided, compressed or quantised."""
+        view, quantizer = self._views[name]
+        values = self._shown(name, view, start, stop)
         if quantizer is None:
             return values
-        return self._affine_of(name, view.shape, quantizer).apply(np.ascontiguousarray(values).reshape(-1), 0)
+        if name not in self._affine:
+            self._affine[name] = self._affine_of(name, view.shape, quantizer)
+        return self._affine[name].apply(np.ascontiguousarray(values), start)
 
     def _quantizer(self, name: str) -> Affine:
         """The scales and zero points of a tensor that is read in place."""
@@ -235,18 +250,36 @@ class PyTorchFile(SpanFile):
         scale, zero = np.broadcast_to(scale, channels), np.broadcast_to(zero, channels)
         return Affine(scale, zero, max(1, math.prod(shape[axis + 1 :])))
 
-    def _shown(self, name: str, view: View) -> AnyArray:
-        """What a view shows, over that part of its storage alone."""
+    def _shown(self, name: str, view: View, start: int, stop: int) -> AnyArray:
+        """What a view shows, over that part of its storage alone, flat."""
         place, dtype = self._place(view.storage), self._stored_dtype(name, view)
         assert place is not None  # proven when the file was opened
-        start, extent = view.offset * dtype.itemsize, view.extent * dtype.itemsize
-        if place.content is not None:
-            content = place.content[start : start + extent]
-        elif place.member is not None:
-            content = inflate(self.stream(), place.member, self.path)[start : start + extent]
-        else:
-            content = self.read_bytes(place.offset + start, extent, name)
-        return view.over(np.frombuffer(content, dtype=dtype))
+
+        def read(first: int, count: int) -> AnyArray:
+            begin, nbytes = first * dtype.itemsize, count * dtype.itemsize
+            if place.content is not None:
+                content = place.content[begin : begin + nbytes]
+            elif place.member is not None:
+                content = self._unpacked_member(place.member).read_bytes(begin, nbytes, name)
+            else:
+                content = self.read_bytes(place.offset + begin, nbytes, name)
+            return np.frombuffer(content, dtype=dtype)
+
+        return values_of(read, view.offset, view.shape, view.strides, start, min(stop, view.size))
+
+    def _unpacked_member(self, info: zipfile.ZipInfo) -> SpanFile:
+        """The bytes of a compressed member; the latest few are kept."""
+        with self._lock:
+            if info.filename not in self._unpacked:
+                if self._archive is None:
+                    self._archive = zipfile.ZipFile(self.stream())
+                while len(self._unpacked) >= UNPACKED:
+                    self._unpacked.pop(next(iter(self._unpacked))).close()
+                content = inflate(self._archive, info, self.path)
+                self._unpacked[info.filename] = SpanFile(self.path, content)
+                if not isinstance(content, bytes):
+                    content.close()
+            return self._unpacked[info.filename]
 
     def _parameter(self, name: str, value: Any, channels: int) -> NDArray[np.float32]:
         """A quantiser's scale or zero point: a number, or a tensor with one per channel."""
@@ -254,7 +287,7 @@ class PyTorchFile(SpanFile):
             view, _ = self._prove(name, value)
             if view.size != channels:
                 raise self._damaged(f"it has {view.size} scales or zero points for {channels} channels", name)
-            return self._shown(name, view).astype(np.float32).reshape(-1)
+            return self._shown(name, view, 0, view.size).astype(np.float32)
         if isinstance(value, int | float) and abs(value) < 2**63:
             return np.array(value, dtype=np.float32)
         raise self._damaged("its scale or zero point is not a number", name)

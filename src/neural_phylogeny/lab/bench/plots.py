@@ -1,4 +1,4 @@
-"""Results as pictures: cells against methods, confidence against truth; needs the extra ``bench``."""
+"""Results as pictures: cells against methods, confidence against truth; needs the extra ``lab``."""
 
 from __future__ import annotations
 
@@ -32,17 +32,33 @@ def heat_map(title: str, results: ResultsByMethod, metric: str, target: Path) ->
     FigureCanvasAgg(figure)
     axes = figure.subplots()
     colours = "RdYlGn_r" if metric in LOWER_IS_BETTER else "RdYlGn"
-    axes.imshow(np.ma.masked_invalid(table), cmap=colours, vmin=0.0, vmax=1.0, aspect="auto")
+    image = axes.imshow(np.ma.masked_invalid(table), cmap=colours, vmin=0.0, vmax=1.0, aspect="auto")
     axes.set_xticks(range(len(cells)), cells, rotation=55, ha="right", rotation_mode="anchor", fontsize=8)
     axes.set_yticks(range(len(methods)), methods, fontsize=8)
     axes.set_title(f"{title}: {METRICS[metric]}", fontsize=10)
     for row, column in np.argwhere(np.isfinite(table)):
-        axes.text(column, row, f"{table[row, column]:.2f}", ha="center", va="center", fontsize=7)
+        colour = figure_colour(tuple(map(float, image.to_rgba(table[row, column]))))
+        axes.text(column, row, f"{table[row, column]:.2f}", ha="center", va="center", fontsize=7, color=colour)
     _write(figure, target)
 
 
+def figure_colour(background: tuple[float, ...]) -> str:
+    """Black or white, whichever contrasts more with a colour ``(red, green, blue, ...)`` from 0 to 1.
+
+    By the relative luminance of the Web Content Accessibility Guidelines 2.1.
+
+    Examples
+    --------
+    >>> figure_colour((1.0, 1.0, 0.7)), figure_colour((0.0, 0.4, 0.2))
+    ('black', 'white')
+    """
+    linear = [c / 12.92 if c <= 0.04045 else ((c + 0.055) / 1.055) ** 2.4 for c in background[:3]]
+    luminance = 0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2]
+    return "white" if luminance < 0.179 else "black"
+
+
 def reliability(panels: Mapping[str, Mapping[str, Calibration]], target: Path) -> None:
-    """Write a PNG: a panel each, in it a curve for each set of answers, the size of a point by how many it stands for.
+    """Write a PNG: a panel each, in it a curve for each set of answers, the size of a point by how many it represents.
 
     On the diagonal confidences mean what they say; below it they are too sure.
     """

@@ -9,6 +9,7 @@ import click
 from neural_phylogeny.cli import output as sink
 from neural_phylogeny.cli.exits import OK, talk
 from neural_phylogeny.cli.options import output_options, quiet_option
+from neural_phylogeny.lab.commands.listing import write_list
 from neural_phylogeny.lab.commands.options import DIGITS, data_sets_option, existing_folder, folder
 
 
@@ -48,18 +49,11 @@ def list_priors(form: str, output: str | None) -> int:
     from neural_phylogeny.lab.families.prior import known_priors, read_prior
 
     priors = [read_prior(name) for name in known_priors()]
-    if form == "json":
-        from neural_phylogeny.reports.json import dumps
-
-        rows = [
-            {"name": p.name, "summary": p.summary, "version": p.version, "digest": p.digest, "families": p.families}
-            for p in priors
-        ]
-        sink.write(dumps({"format": "neural-phylogeny-priors", "version": 1, "priors": rows}), output)
-        return OK
-    lines = [f"{p.name}\n  {p.summary}\n  {p.families} families a batch" for p in priors]
-    sink.write("\n\n".join(lines), output)
-    return OK
+    rows = [
+        {"name": p.name, "summary": p.summary, "version": p.version, "digest": p.digest, "families": p.families}
+        for p in priors
+    ]
+    return write_list("priors", rows, [f"{p.families} families a batch" for p in priors], form, output)
 
 
 @command.command("make")
@@ -67,11 +61,21 @@ def list_priors(form: str, output: str | None) -> int:
 @click.option("--out", type=folder, required=True, help="Where batches go, a file each.")
 @click.option("--first", type=click.IntRange(0), default=0, show_default=True, help="Number of the first batch.")
 @click.option("--count", type=click.IntRange(1), default=40, show_default=True, help="How many batches.")
+@click.option("--every", type=click.IntRange(1), default=1, show_default=True, help="From one number to the next.")
+@click.option("--weights", type=folder, help="Weights are kept here, for `measure`; about 10 MB a batch.")
 @data_sets_option
 @click.option("--test-sets", is_flag=True, help="Tasks of the data sets that are never trained on.")
 @quiet_option
 def make_families(
-    prior: str, out: Path, first: int, count: int, data: Path | None, test_sets: bool, quiet: bool
+    prior: str,
+    out: Path,
+    first: int,
+    count: int,
+    every: int,
+    weights: Path | None,
+    data: Path | None,
+    test_sets: bool,
+    quiet: bool,
 ) -> int:
     """Train the families of a prior and store the statistics of a pass over each.
 
@@ -104,11 +108,36 @@ def make_families(
             nonlocal new
             new += families
             if progress:
-                progress(batch_number(path) - first + 1, count)
+                progress((batch_number(path) - first) // every + 1, count)
 
         sets = TEST_SETS if test_sets else TRAINING_SETS
-        make_batches(out, range(first, first + count), chosen, data=data, datasets=sets, made=made)
+        numbers = range(first, first + every * count, every)
+        make_batches(out, numbers, chosen, data=data, datasets=sets, weights=weights, made=made)
     sink.write(f"{out}: {new} families made now, {len(batch_paths(out))} batches there", None)
+    return OK
+
+
+@command.command("measure")
+@click.argument("weights", type=existing_folder)
+@click.option("--out", type=folder, required=True, help="Where batches go, a file each.")
+def measure_again(weights: Path, out: Path) -> int:
+    """Measure families whose weights were kept, by the pass of this version.
+
+    For when the pass reads more than it did when they were made. Batches that are there already stay.
+
+    \b
+    Example:
+      nphylo lab families measure weights/ --out batches/
+
+    \b
+    Exit codes:
+      0  all is well
+      2  wrong usage
+      3  weights are damaged
+    """
+    from neural_phylogeny.lab.families.make import measure_weights
+
+    sink.write(f"{out}: {measure_weights(weights, out)} families measured now", None)
     return OK
 
 

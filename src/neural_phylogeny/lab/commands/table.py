@@ -22,6 +22,8 @@ from neural_phylogeny.lab.commands.options import existing_folder, folder
 @click.option("--wide", type=existing_folder, help="Batches of the prior wide.")
 @click.option("--strangers", type=existing_folder, help="Batches of the prior strangers.")
 @click.option("--tests", type=existing_folder, help="Batches made with --test-sets.")
+@click.option("--generators", type=existing_folder, help="A folder of batches for each generator.")
+@click.option("--judge", type=existing_folder, help="Batches of the prior apart.")
 @click.option("--sets", type=existing_folder, envvar="NPHYLO_DATA", show_envvar=True, help="Data sets, NAME.npz.")
 @click.option("--checkpoints", type=existing_folder, help="Collections of checkpoints, joined into one.")
 @click.option("--work", type=folder, help="Trainings are kept here, so that an interrupted table goes on.")

@@ -33,24 +33,39 @@ def command() -> None:
 
 
 @command.command("detector")
-@click.argument("batches", type=existing_folder)
+@click.argument("batches", type=existing_folder, nargs=-1, required=True)
 @click.option("--out", type=click.Path(dir_okay=False, path_type=Path), required=True, help="The detector's file.")
 @click.option("--networks", type=click.IntRange(1), default=3, show_default=True, help="Of the ensemble.")
 @click.option("--epochs", type=click.IntRange(1), default=16, show_default=True)
+@click.option("--rate", type=click.FloatRange(0.0, min_open=True), help="1.5e-3, and 5e-4 with --start.")
 @click.option("--seed", type=click.IntRange(0), default=0, show_default=True)
-@click.option("--start", type=existing_file, help="A detector to go on from: fine-tuning on families of your own.")
+@click.option("--start", type=existing_file, help="A detector to go on from;")
+@click.option("--shipped", is_flag=True, help="Go on from the detector that ships.")
+@click.option("--without", multiple=True, metavar="NAME", help="A generator to be judged on, not to train on.")
+@click.option("--most", type=click.IntRange(0), default=0, help="Groups of each generator, at most; 0 for all.")
 @quiet_option
 def train_detector(
-    batches: Path, out: Path, networks: int, epochs: int, seed: int, start: Path | None, quiet: bool
+    batches: tuple[Path, ...],
+    out: Path,
+    networks: int,
+    epochs: int,
+    rate: float | None,
+    seed: int,
+    start: Path | None,
+    shipped: bool,
+    without: tuple[str, ...],
+    most: int,
+    quiet: bool,
 ) -> int:
-    """Train a detector on batches of families.
+    """Train a detector on batches of families, a folder for each generator.
 
-    Every 25th batch is left out: the best epoch and the temperature of the probabilities are chosen on those. An
-    interrupted training goes on from OUT.states/, epoch by epoch.
+    Every 25th batch is left out: the best epoch and the temperature of the probabilities are chosen on those, each
+    generator counting alike. An interrupted training goes on from OUT.states/, epoch by epoch.
 
     \b
-    Example:
+    Examples:
       nphylo lab train detector batches/ --out mine.safetensors
+      nphylo lab train detector tiny/ stars/ vision/ --without vision --shipped --epochs 4 --out mine.safetensors
 
     \b
     Exit codes:
@@ -59,23 +74,28 @@ def train_detector(
       3  there are no batches, or too few
     """
     from neural_phylogeny.detector.network import TrainedDetector
-    from neural_phylogeny.lab.training.ensemble import assessment_lines, divided, train_ensemble
-    from neural_phylogeny.lab.training.examples import Losses, read_examples
+    from neural_phylogeny.detector.shipped import detector
+    from neural_phylogeny.lab.training.ensemble import assessment_lines, by_generator, divided, train_ensemble
+    from neural_phylogeny.lab.training.examples import Losses
     from neural_phylogeny.lab.training.train import TrainingRecipe
 
-    begun = None if start is None else TrainedDetector.load(start)
+    begun = detector() if shipped else None if start is None else TrainedDetector.load(start)
     found = train_ensemble(
         batches,
         networks,
-        TrainingRecipe(epochs=epochs, seed=seed),
+        TrainingRecipe(epochs=epochs, seed=seed, rate=rate or (1.5e-3 if begun is None else 5e-4)),
         losses=Losses(),
         start=begun,
+        without=without,
+        most=most,
         states=out.with_name(out.name + ".states"),
         report=(lambda text: None) if quiet else talk,
     )
     digest = found.save(out)
-    examples = read_examples(divided(batches)[1], None)
-    sink.write("\n".join([*assessment_lines(found, examples), f"{out}: SHA-256 {digest}"]), None)
+    lines = []
+    for name, examples in by_generator(divided(batches)[1]).items():
+        lines += [f"{name}:", *assessment_lines(found, examples)]
+    sink.write("\n".join([*lines, f"{out}: SHA-256 {digest}"]), None)
     return OK
 
 

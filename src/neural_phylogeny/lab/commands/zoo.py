@@ -10,6 +10,7 @@ import click
 from neural_phylogeny.cli import output as sink
 from neural_phylogeny.cli.exits import OK, talk
 from neural_phylogeny.cli.options import output_options, quiet_option
+from neural_phylogeny.lab.commands.listing import write_list
 from neural_phylogeny.lab.commands.options import DIGITS, data_sets_option
 
 JOBS = os.cpu_count() or 1
@@ -52,18 +53,12 @@ def list_recipes(form: str, output: str | None) -> int:
     from neural_phylogeny.lab.zoo.recipes import known_recipes, read_recipe
 
     recipes = [read_recipe(name) for name in known_recipes()]
-    if form == "json":
-        from neural_phylogeny.reports.json import dumps
-
-        rows = [
-            {"name": r.name, "summary": r.summary, "families": r.families, "cells": [cell.name for cell in r.cells]}
-            for r in recipes
-        ]
-        sink.write(dumps({"format": "neural-phylogeny-recipes", "version": 1, "recipes": rows}), output)
-        return OK
-    lines = [f"{r.name}\n  {r.summary}\n  {r.families} families; {', '.join(c.name for c in r.cells)}" for r in recipes]
-    sink.write("\n\n".join(lines), output)
-    return OK
+    rows = [
+        {"name": r.name, "summary": r.summary, "families": r.families, "cells": [cell.name for cell in r.cells]}
+        for r in recipes
+    ]
+    details = [f"{r.families} families; {', '.join(cell.name for cell in r.cells)}" for r in recipes]
+    return write_list("recipes", rows, details, form, output)
 
 
 @command.command("make")

@@ -9,7 +9,7 @@ import ml_dtypes
 import numpy as np
 from numpy.typing import NDArray
 
-from neural_phylogeny.lab.families.architectures import Architecture
+from neural_phylogeny.lab.families.architectures import NetworkShape
 
 Model = dict[str, NDArray[np.float32]]
 
@@ -64,13 +64,13 @@ def rescaled(model: Mapping[str, NDArray[np.float32]], factor: float) -> Model:
     return {name: (w * np.float32(factor)) for name, w in model.items()}
 
 
-def can_be_balanced(architecture: Architecture) -> bool:
+def can_be_balanced(architecture: NetworkShape) -> bool:
     """Whether a scale can move from one layer to the next without a change of the function."""
     return architecture.kind in ("dense", "conv") and architecture.activation == "relu"
 
 
 def balanced(
-    model: Mapping[str, NDArray[np.float32]], architecture: Architecture, factors: NDArray[np.float32]
+    model: Mapping[str, NDArray[np.float32]], architecture: NetworkShape, factors: NDArray[np.float32]
 ) -> Model:
     """The same function with each layer's output times a factor (n_layers - 1,), and the next layer's input by it.
 

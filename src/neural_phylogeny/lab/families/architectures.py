@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 from math import prod
+from typing import Protocol
 
 import numpy as np
 
@@ -42,6 +43,30 @@ class TensorSpec:
     def is_learnt(self) -> bool:
         """Whether gradients move it; running statistics are not learnt."""
         return self.role not in ("mean", "var")
+
+
+class NetworkShape(Protocol):
+    """What planning and layout must know of a network."""
+
+    @property
+    def kind(self) -> str:
+        """Its kind."""
+
+    @property
+    def activation(self) -> str:
+        """Of its hidden layers."""
+
+    @property
+    def classes(self) -> int:
+        """Its outputs."""
+
+    @property
+    def tensors(self) -> tuple[TensorSpec, ...]:
+        """All tensors, learnt ones first."""
+
+    @property
+    def head(self) -> frozenset[str]:
+        """Names of the tensors of the last layer."""
 
 
 @dataclass(frozen=True)

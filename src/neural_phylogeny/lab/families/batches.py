@@ -37,6 +37,9 @@ FIRST_OF_FITS, LEFT_OUT = 2000, 25
 """Batches of numbers below are for training the detector, less one in this many; those above for fits, without the odd
 ones. What is left out is for reports."""
 
+MADE_OF = "prior.json"
+"""Says what the batches of a folder are made of."""
+
 _TRUTH = ("parents", "missing", "trees")
 
 About = Mapping[str, str | float]

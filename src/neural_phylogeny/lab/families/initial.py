@@ -7,7 +7,7 @@ from math import sqrt
 import numpy as np
 from numpy.typing import NDArray
 
-from neural_phylogeny.lab.families.architectures import Architecture, TensorSpec
+from neural_phylogeny.lab.families.architectures import NetworkShape, TensorSpec
 
 SCHEMES = (
     "kaiming-normal",
@@ -20,7 +20,7 @@ SCHEMES = (
 """What there is besides ``default``, which is uniform in 1/sqrt(fan-in) for weights and biases."""
 
 
-def initial(architecture: Architecture, scheme: str, gain: float, rng: np.random.Generator) -> NDArray[np.float32]:
+def initial(architecture: NetworkShape, scheme: str, gain: float, rng: np.random.Generator) -> NDArray[np.float32]:
     """All tensors of a network, flattened one after the other.
 
     Parameters
@@ -46,6 +46,8 @@ def _drawn(tensor: TensorSpec, scheme: str, gain: float, rng: np.random.Generato
         return np.zeros(shape)
     if tensor.role == "position":
         return rng.normal(0.0, 0.02, shape)
+    if tensor.role == "embedding":
+        return rng.normal(0.0, 1.0 if scheme == "default" else 0.05 * gain, shape)
     if tensor.role == "bias":
         return rng.uniform(-bound, bound, shape) if scheme == "default" else np.zeros(shape)
     outputs, inputs = shape[0], tensor.size // shape[0]

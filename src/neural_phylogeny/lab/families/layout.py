@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from neural_phylogeny.lab.families.architectures import Architecture, TensorSpec
+from neural_phylogeny.lab.families.architectures import NetworkShape, TensorSpec
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -24,7 +24,7 @@ class Layout:
     head: slice
 
     @classmethod
-    def of(cls, architecture: Architecture) -> Layout:
+    def of(cls, architecture: NetworkShape) -> Layout:
         """The layout of an architecture."""
         specs, start, slices = architecture.tensors, 0, []
         for spec in specs:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
@@ -10,8 +11,10 @@ import numpy as np
 
 from neural_phylogeny.atomic_files import replacing
 from neural_phylogeny.errors import SavedFileError
-from neural_phylogeny.lab.families.architectures import Architecture, draw_architecture
-from neural_phylogeny.lab.families.batches import KnownFamily, batch_path, write_batch
+from neural_phylogeny.lab.families.apart import apart_family
+from neural_phylogeny.lab.families.architectures import Architecture, NetworkShape, draw_architecture
+from neural_phylogeny.lab.families.batches import MADE_OF, KnownFamily, batch_number, batch_path, write_batch
+from neural_phylogeny.lab.families.composed import Network, draw_network
 from neural_phylogeny.lab.families.initial import initial
 from neural_phylogeny.lab.families.layout import Layout
 from neural_phylogeny.lab.families.measured import statistics_of
@@ -19,7 +22,10 @@ from neural_phylogeny.lab.families.members import Family, as_family
 from neural_phylogeny.lab.families.pictures import TRAINING_SETS, Pictures, View, draw_views, load_pictures
 from neural_phylogeny.lab.families.plan import FamilyPlan, draw_plan
 from neural_phylogeny.lab.families.prior import Prior, draw
+from neural_phylogeny.lab.families.stored import read_weights, weights_path, write_weights
+from neural_phylogeny.lab.families.synthetic import draw_tasks
 from neural_phylogeny.lab.families.training import Job, Trained, train
+from neural_phylogeny.lab.families.varied import draw_varied, with_own_heads
 
 GROWTH, SURE = 30.0, 2.0
 """A network diverged when its weights grew so much; it learnt when this many standard errors better than chance."""
@@ -49,21 +55,52 @@ def trained_families(
     kind, topology : str, optional
         Only this kind of architecture or topology; any by default.
     """
+    if prior.apart is not None:
+        numbers = range(number * prior.families, (number + 1) * prior.families)[:n_families]
+        return [apart_family(one, pictures, prior.apart) for one in numbers]
     rng = np.random.default_rng(number)
-    architecture = draw_architecture(rng, prior.architecture, kind)
-    views = draw_views(pictures, architecture.side, architecture.classes, prior.tasks, prior.pictures, rng)
-    batch = draw(rng, prior.batch[architecture.kind])
-    plans = [draw_plan(prior, architecture, batch, rng, topology) for _ in range(n_families or prior.families)]
+    planned = _planned if prior.varied is None else _planned_varied
+    views, batch, plans = planned(prior, pictures, rng, n_families or prior.families, kind, topology)
+    architecture = plans[0].architecture
     jobs = [job for plan, start in zip(plans, _starts(plans), strict=True) for job in _jobs(plan, start)]
     trained = train(architecture, jobs, views, batch)
     families = []
     for plan, start in zip(plans, _starts(plans), strict=True):
         part = slice(start, start + len(plan.parents))
         own = np.random.default_rng([number, start])
-        if all(map(_is_sound, jobs[part], trained[part])) and _has_learnt(plan, trained[part]):
+        learnt = prior.varied is not None or _has_learnt(plan, trained[part])
+        if learnt and all(map(_is_sound, jobs[part], trained[part])):
             family = _family(prior, plan, trained[part], views, own)
             families += [] if family is None else [family]
     return families
+
+
+Planned = tuple[list[View], int, list[FamilyPlan]]
+"""The tasks of a batch, images of a step, plans of families of one architecture."""
+
+
+def _planned(
+    prior: Prior, pictures: Pictures, rng: np.random.Generator, number: int, kind: str | None, topology: str | None
+) -> Planned:
+    architecture = draw_architecture(rng, prior.architecture, kind)
+    views = draw_views(pictures, architecture.side, architecture.classes, prior.tasks, prior.pictures, rng)
+    batch = draw(rng, prior.batch[architecture.kind])
+    return views, batch, [draw_plan(prior, architecture, batch, rng, topology) for _ in range(number)]
+
+
+def _planned_varied(
+    prior: Prior, pictures: Pictures, rng: np.random.Generator, number: int, kind: str | None, topology: str | None
+) -> Planned:
+    own = prior.varied
+    assert own is not None
+    network = draw_network(rng, own.networks, kind)
+    full, tasks = network.classes, own.growth.pool
+    fewer = rng.random() < own.growth.other_classes
+    classes = [int(rng.integers(max(2, full // 2), full + 1)) if fewer else full for _ in range(tasks)]
+    views = draw_tasks(network.inputs, classes, own.examples, pictures, prior.pictures, rng)
+    batch = draw(rng, own.batch)
+    plans = [draw_varied(own, network, network.parameters, batch, rng, topology) for _ in range(number)]
+    return views, batch, [with_own_heads(plan, classes) for plan in plans] if fewer else plans
 
 
 def make_batches(
@@ -73,6 +110,7 @@ def make_batches(
     *,
     data: Path | None = None,
     datasets: Sequence[str] = TRAINING_SETS,
+    weights: Path | None = None,
     made: Callable[[Path, int], None] = lambda path, families: None,
 ) -> None:
     """Train and measure the batches of some numbers, one file each; those that are there stay.
@@ -91,6 +129,8 @@ def make_batches(
         The data folder; the digits of scikit-learn without one.
     datasets : sequence of str
         What tasks are made of; the others are left for tests.
+    weights : path, optional
+        Gets ``weights-000123.npz`` with the families themselves.
     made : callable, optional
         Called with each new file and its number of families.
 
@@ -108,8 +148,27 @@ def make_batches(
             continue
         pictures = pictures or load_pictures(data, datasets)
         families = trained_families(number, pictures, prior)
+        if weights is not None:
+            weights.mkdir(parents=True, exist_ok=True)
+            claim(weights, prior, datasets if data is not None else ("digits",))
+            write_weights(weights_path(weights, number), families)
         write_batch(path, [measured(family) for family in families])
         made(path, len(families))
+
+
+def measure_weights(weights: Path, folder: Path) -> int:
+    """Measure families that were kept in ``weights``, where their batch is not in ``folder`` yet; says how many."""
+    folder.mkdir(parents=True, exist_ok=True)
+    if (weights / MADE_OF).exists() and not (folder / MADE_OF).exists():
+        shutil.copy(weights / MADE_OF, folder)
+    number = 0
+    for stored in sorted(weights.glob("weights-*.npz")):
+        path = batch_path(folder, batch_number(stored))
+        if not path.exists():
+            families = read_weights(stored)
+            write_batch(path, [measured(family) for family in families])
+            number += len(families)
+    return number
 
 
 def claim(folder: Path, prior: Prior, datasets: Sequence[str]) -> None:
@@ -120,7 +179,7 @@ def claim(folder: Path, prior: Prior, datasets: Sequence[str]) -> None:
     SavedFileError
         When the folder is claimed by another prior or other data.
     """
-    path = folder / "prior.json"
+    path = folder / MADE_OF
     ours = {"prior": prior.name, "digest": prior.digest, "version": prior.version, "data": list(datasets)}
     try:
         theirs = json.loads(path.read_text(encoding="utf-8"))
@@ -176,10 +235,13 @@ def _family(
     layout = Layout.of(plan.architecture)
     left_out = plan.architecture.head if plan.head == "left out" else frozenset[str]()
     models = [layout.model(t.weights, left_out) for t in trained]
+    for model, training in zip(models, plan.trainings, strict=True):
+        for name in plan.architecture.head & model.keys() if training.classes else ():
+            model[name] = model[name][: training.classes].copy()
     tasks = dict.fromkeys(views[t.task].name for t in plan.trainings)
     about: dict[str, str | float] = {
         "topology": plan.topology,
-        "architecture": _described(plan.architecture),
+        "architecture": described(plan.architecture),
         "kind": plan.architecture.kind,
         "tasks": " ".join(tasks),
         "initialisation": plan.scheme,
@@ -194,7 +256,11 @@ def _family(
     return as_family(prior, plan, models, about, rng)
 
 
-def _described(architecture: Architecture) -> str:
+def described(architecture: NetworkShape) -> str:
+    """Kind, inputs, sizes and activation in a few words."""
+    if isinstance(architecture, Network):
+        return architecture.described
+    assert isinstance(architecture, Architecture)
     widths = "-".join(map(str, architecture.widths))
     how = architecture.cell or architecture.activation
     return f"{architecture.kind} {architecture.side}x{architecture.side} {widths} {architecture.classes} {how}"

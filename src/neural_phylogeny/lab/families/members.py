@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from neural_phylogeny.lab.families import alter
-from neural_phylogeny.lab.families.architectures import Architecture
+from neural_phylogeny.lab.families.architectures import NetworkShape
 from neural_phylogeny.lab.families.plan import FamilyPlan
 from neural_phylogeny.lab.families.prior import Alterations, Missing, Prior, between, draw
 from neural_phylogeny.lab.families.truth import Indices, reordered, trees, without
@@ -79,7 +79,7 @@ def as_family(
     return Family([group.models[k] for k in where], reordered(parents, order), missing[order], tree, about)
 
 
-def _alter(group: _Group, own: Alterations, architecture: Architecture, rng: Generator) -> None:
+def _alter(group: _Group, own: Alterations, architecture: NetworkShape, rng: Generator) -> None:
     """A few alterations, of some members or as new ones."""
     for kind in rng.choice(list(own.kinds), size=between(rng, own.number), replace=False).tolist():
         number = len(group.models)
@@ -109,7 +109,7 @@ def _altered(
     grid: str,
     share: float,
     own: Alterations,
-    architecture: Architecture,
+    architecture: NetworkShape,
     rng: Generator,
 ) -> alter.Model:
     if kind == "grid":

@@ -8,7 +8,8 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from neural_phylogeny.lab.families.architectures import Architecture
+from neural_phylogeny.lab.families.architectures import Architecture, NetworkShape
+from neural_phylogeny.lab.families.composed import Network
 
 Tensors = Mapping[str, Tensor]
 
@@ -21,7 +22,7 @@ ACTIVATIONS: dict[str, Callable[[Tensor], Tensor]] = {
 EPSILON = 1e-5
 
 
-def forward(architecture: Architecture, p: Tensors, x: Tensor, seen: dict[str, Tensor] | None = None) -> Tensor:
+def forward(architecture: NetworkShape, p: Tensors, x: Tensor, seen: dict[str, Tensor] | None = None) -> Tensor:
     """Logits of all networks.
 
     Parameters
@@ -35,6 +36,9 @@ def forward(architecture: Architecture, p: Tensors, x: Tensor, seen: dict[str, T
     -------
     tensor (n_networks, batch, classes)
     """
+    if isinstance(architecture, Network):
+        return architecture.part.run(p, x, seen)
+    assert isinstance(architecture, Architecture)
     match architecture.kind:
         case "dense":
             return _dense(architecture, p, x)

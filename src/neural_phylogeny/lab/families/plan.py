@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from neural_phylogeny.lab.families.architectures import Architecture
+from neural_phylogeny.lab.families.architectures import Architecture, NetworkShape
 from neural_phylogeny.lab.families.prior import ChildTraining, Prior, RootTraining, Span, between, draw
 from neural_phylogeny.lab.topologies import TOPOLOGIES, draw_parents
 
@@ -24,11 +24,17 @@ class Training:
     Attributes
     ----------
     task : number of the batch's task
-    rate, last_rate : learning rate at the first and after the last step, linear between
+    optimiser : a key of ``optimisers.OPTIMISERS``
+    rate, last_rate : learning rate at the first and after the last step
     shots : examples of each class; 0 for all
     frozen : this many layers from the input stay as they are
     prune : share of each matrix set to zero before training, and kept there; also by the descendants
     resumes : whether the optimiser goes on with the parent's state
+    schedule : how the rate gets from the first to the last, a key of ``stack.SCHEDULES``
+    warm_up : share of the steps in which the rate rises from nothing
+    clip : largest norm of a gradient, 0 for any
+    exempt : whether vectors do not decay
+    classes : the first outputs that the head has, 0 for all
     """
 
     task: int
@@ -44,6 +50,11 @@ class Training:
     prune: float
     resumes: bool
     seed: int
+    schedule: str = "linear"
+    warm_up: float = 0.0
+    clip: float = 0.0
+    exempt: bool = False
+    classes: int = 0
 
 
 @dataclass(frozen=True)
@@ -58,7 +69,7 @@ class FamilyPlan:
     head : ``kept``, ``new`` (re-initialised by some child) or ``left out`` of the comparison
     """
 
-    architecture: Architecture
+    architecture: NetworkShape
     topology: str
     scheme: str
     gain: float
@@ -146,14 +157,19 @@ PLANNERS: dict[str, Callable[[Prior, Architecture, int, Generator, str | None], 
     "families": draw_family,
     "strangers": draw_strangers,
 }
-"""What ``Prior.planner`` may be."""
+"""What ``Prior.planner`` may be, beside ``varied`` and ``apart``, which have tables and code of their own."""
 
 
-def _parents(topology: str, number: int, depth: int, rng: Generator) -> list[int]:
-    """A tree of this many models, the root first."""
-    middle = int(rng.integers(1, max(2, number // 2))) if topology == "levels" else None
+def _parents(topology: str, number: int, depth: int, least: int, rng: Generator) -> list[int]:
+    """A tree of this many models, the root first, with this many middles at least where it has two levels."""
+    middle = int(rng.integers(least, max(least + 1, number // 2))) if topology == "levels" else None
     depth = number if topology == "chain" else depth
     return [-1, *draw_parents(topology, number - 1, rng, depth=depth, middle=middle)]
+
+
+def draw_parents_of(topology: str, number: int, rng: Generator) -> list[int]:
+    """A tree of this many models of which none of two levels has a lone middle."""
+    return _parents(topology, number, 6, 2, rng)
 
 
 def _fine_tunes(
@@ -161,12 +177,14 @@ def _fine_tunes(
 ) -> tuple[list[int], list[Training]]:
     own = prior.fine_tunes
     shape = topology if topology in TOPOLOGIES else draw(rng, own.shapes)
-    parents = _parents(shape, size, own.most_generations, rng)
+    parents = _parents(shape, size, own.most_generations, own.least_middles, rng)
     longer = own.longer if topology == "long" else 1
     root = _root(prior.root, prior.tasks, rng)
     trainings = [replace(root, steps=longer * root.steps)]
     shared = _child(prior, layers, head, rng)
     alike, pool = draw(rng, own.alike), rng.integers(prior.tasks, size=draw(rng, own.tasks))
+    if own.tasks_of_root and rng.random() < own.tasks_of_root:
+        pool = np.array([root.task])
     for parent in parents[1:]:
         child = _child(prior, layers, head, rng)
         if alike != "none":

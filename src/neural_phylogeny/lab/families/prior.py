@@ -16,6 +16,8 @@ from typing import Any, TypeVar
 import numpy as np
 
 from neural_phylogeny.errors import SavedFileError
+from neural_phylogeny.lab.families.apart_prior import Apart
+from neural_phylogeny.lab.families.varied_prior import Varied
 from neural_phylogeny.lab.toml_records import described, named, record
 
 FOLDER = Path(__file__).parent / "priors"
@@ -157,7 +159,10 @@ class ChildTraining:
 
 @dataclass(frozen=True)
 class FineTunes:
-    """Families of fine-tunes: shapes of trees, what siblings have alike, tasks, long and decayed trainings."""
+    """Families of fine-tunes: shapes of trees, what siblings have alike, tasks, long and decayed trainings.
+
+    ``least_middles`` is of trees of two levels; ``tasks_of_root`` the share of families that go on with the root's.
+    """
 
     shapes: dict[str, float]
     most_generations: int
@@ -166,6 +171,8 @@ class FineTunes:
     rate_of_root: Span
     decayed: Span
     longer: int
+    least_middles: int = 1
+    tasks_of_root: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -271,6 +278,8 @@ class Prior:
     missing: Missing
     pictures: PictureViews
     strangers: StrangersShape | None = None
+    varied: Varied | None = None
+    apart: Apart | None = None
 
 
 def known_priors() -> list[str]:

@@ -10,7 +10,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from neural_phylogeny.lab.families.architectures import Architecture
+from neural_phylogeny.lab.families.architectures import NetworkShape
 from neural_phylogeny.lab.families.layout import Layout, pruned
 from neural_phylogeny.lab.families.networks import forward
 from neural_phylogeny.lab.families.pictures import View
@@ -53,7 +53,7 @@ class Trained:
     judged: int
 
 
-def train(architecture: Architecture, jobs: Sequence[Job], views: Sequence[View], batch: int) -> list[Trained]:
+def train(architecture: NetworkShape, jobs: Sequence[Job], views: Sequence[View], batch: int) -> list[Trained]:
     """Train all jobs; every network gets what it would get alone.
 
     Parameters
@@ -132,7 +132,7 @@ def _examples(view: View, training: Training, batch: int) -> NDArray[np.int64]:
 
 @torch.no_grad()
 def _judged(
-    architecture: Architecture, layout: Layout, states: list[State], jobs: Sequence[Job], views: Sequence[View]
+    architecture: NetworkShape, layout: Layout, states: list[State], jobs: Sequence[Job], views: Sequence[View]
 ) -> list[Trained]:
     trained = []
     for start in range(0, len(jobs), AT_ONCE):

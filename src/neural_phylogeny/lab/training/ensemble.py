@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, replace
 from pathlib import Path
@@ -14,49 +15,80 @@ from neural_phylogeny.detector.features import groups as feature_groups
 from neural_phylogeny.detector.features import names
 from neural_phylogeny.detector.network import TrainedDetector, forward, softmax
 from neural_phylogeny.errors import SavedFileError
-from neural_phylogeny.lab.families.batches import LEFT_OUT, batch_paths, is_left_out
+from neural_phylogeny.lab.families.batches import LEFT_OUT, MADE_OF, batch_paths, is_left_out
 from neural_phylogeny.lab.training.assessment import assess
 from neural_phylogeny.lab.training.examples import Example, Losses, read_examples
 
 Report = Callable[[str], None]
 
+JUDGE = "apart"
+"""The prior of families on which a detector is judged, and nothing else."""
 
-def divided(folder: Path) -> tuple[list[Path], list[Path]]:
-    """Batches to train on, and those left out.
+
+def divided(folders: Path | Sequence[Path]) -> tuple[list[Path], list[Path]]:
+    """Batches to train on, and those left out, of one folder or of several, one for each generator.
 
     Raises
     ------
     SavedFileError
         When there are too few.
     """
-    paths = batch_paths(folder)
+    folders = [folders] if isinstance(folders, Path) else folders
+    paths = [path for folder in folders for path in batch_paths(folder)]
     left_out = [path for path in paths if is_left_out(path)]
     chosen = [path for path in paths if not is_left_out(path)]
     if not chosen or not left_out:
+        named = ", ".join(map(str, folders))
         raise SavedFileError(
-            f"{folder}: expected batches with and without numbers that {LEFT_OUT} divides, to train on and to be left "
-            f"out; make more with nphylo lab families make tiny --out {folder}"
+            f"{named}: expected batches with and without numbers that {LEFT_OUT} divides, to train on and to be left "
+            f"out; make more with nphylo lab families make tiny --out {folders[0]}"
         )
     return chosen, left_out
 
 
+def refuse_judge(folders: Sequence[Path]) -> None:
+    """Raise SavedFileError where a folder holds families that no detector may be trained on."""
+    for folder in folders:
+        made_of = folder / MADE_OF
+        if made_of.exists() and json.loads(made_of.read_text(encoding="utf-8")).get("prior") == JUDGE:
+            raise SavedFileError(
+                f"{folder}: families of the prior {JUDGE!r} are for judging only; leave this folder out"
+            )
+
+
+def by_generator(
+    paths: Sequence[Path], losses: Losses | None = None, seed: int = 0, most: int = 0
+) -> dict[str, list[Example]]:
+    """Examples of batches by the name of their folder, the generator; a random ``most`` of each, 0 for all."""
+    found: dict[str, list[Example]] = {}
+    for name in dict.fromkeys(path.parent.name for path in paths):
+        examples = read_examples([path for path in paths if path.parent.name == name], losses, seed)
+        order = np.random.default_rng(seed).permutation(len(examples))
+        found[name] = [examples[k] for k in order[: most or None]]
+    return found
+
+
 def train_ensemble(
-    folder: Path,
+    folders: Path | Sequence[Path],
     networks: int,
     recipe: Any,
     config: DetectorConfig | None = None,
     losses: Losses | None = None,
     start: TrainedDetector | None = None,
+    without: Sequence[str] = (),
+    most: int = 0,
     states: Path | None = None,
     about: Mapping[str, Any] | None = None,
     report: Report = lambda text: None,
 ) -> TrainedDetector:
-    """Train an ensemble on the batches of a folder; needs torch.
+    """Train an ensemble on the batches of folders; needs torch.
+
+    The epoch that is kept, and the temperatures, are the best on what is left out, each generator counting alike.
 
     Parameters
     ----------
-    folder : path
-        Of ``nphylo lab families make``.
+    folders : path or sequence of path
+        Of ``nphylo lab families make``, one for each generator, by whose names they are called.
     networks : int
         Of the ensemble; their seeds follow that of the recipe.
     recipe : TrainingRecipe
@@ -64,7 +96,11 @@ def train_ensemble(
     losses : Losses, optional
         How groups are also shown with members missing; never without.
     start : TrainedDetector, optional
-        Go on from its networks, at a tenth of the rate, instead of from nothing.
+        Go on from its networks instead of from nothing; features that they do not know begin at weights of zero.
+    without : sequence of str
+        Generators to be judged on, not to train on.
+    most : int
+        Groups of each generator to train on, at most; 0 for all.
     states : path, optional
         Folder from which an interrupted training goes on.
     about : dict, optional
@@ -74,12 +110,15 @@ def train_ensemble(
     """
     from neural_phylogeny.lab.training.train import train
 
-    chosen, left_out_files = divided(folder)
-    examples = read_examples(chosen, losses, recipe.seed)
-    left_out = read_examples(left_out_files, losses, recipe.seed)
-    report(f"{len(examples)} groups to train on, {len(left_out)} left out")
-    config = start.config if start is not None else config or DetectorConfig(n_features=len(names()))
-    recipe = recipe if start is None else replace(recipe, rate=recipe.rate / 10.0)
+    refuse_judge([folders] if isinstance(folders, Path) else folders)
+    chosen, left_out_files = divided(folders)
+    seen = by_generator([path for path in chosen if path.parent.name not in without], losses, recipe.seed, most)
+    examples = [example for found in seen.values() for example in found]
+    left_out = by_generator(left_out_files, None, recipe.seed)
+    report("  ".join(f"{name} {len(found)}" for name, found in seen.items()) + " groups to train on")
+    config = config or DetectorConfig(n_features=len(names()))
+    if start is not None:
+        config = replace(start.config, n_features=len(names()))
     groups = feature_groups()
     trained = []
     for k in range(networks):
@@ -91,8 +130,10 @@ def train_ensemble(
         begun = None if start is None else start.networks[k % len(start.networks)]
         own = replace(recipe, seed=recipe.seed + k)
         trained.append(train(examples, left_out, config, own, groups, begun, state, report_epoch))
-    known = {"recipe": asdict(recipe), "groups": len(examples), "batches": len(chosen), **(about or {})}
-    return calibrated(TrainedDetector(config, trained, names(), known), left_out)
+    groups_of = {name: len(found) for name, found in seen.items()}
+    known = {"recipe": asdict(recipe), "groups": len(examples), "generators": groups_of, **(about or {})}
+    whole = TrainedDetector(config, trained, names(), known)
+    return calibrated(whole, [example for found in left_out.values() for example in found])
 
 
 def calibrated(detector: TrainedDetector, examples: Sequence[Example]) -> TrainedDetector:

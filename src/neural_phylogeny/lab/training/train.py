@@ -32,6 +32,8 @@ class TrainingRecipe:
         Standard deviations of Gaussian noise on standardised features.
     drop : float
         Chance of each group of features to be left out of a batch.
+    drop_unmeasured : float
+        The same of those in ``UNMEASURED``.
     missing_weight : float
         Of the loss on missing parents.
     smoothing : float
@@ -48,11 +50,15 @@ class TrainingRecipe:
     tokens: int = 2400
     noise: float = 0.1
     drop: float = 0.1
+    drop_unmeasured: float = 0.28
     missing_weight: float = 0.4
     smoothing: float = 0.0
     average: float = 0.999
     seed: int = 0
 
+
+UNMEASURED = ("rows", "vectors")
+"""Groups of features that cached statistics of earlier versions lack; they are 0 there, and so is their mean here."""
 
 Batch = tuple[Tensor, Tensor, Tensor, Tensor, Tensor]
 """Features, triples, which models are real, parents (a model's own number for none, -100 at padding), missing ones."""
@@ -60,7 +66,7 @@ Batch = tuple[Tensor, Tensor, Tensor, Tensor, Tensor]
 
 def train(
     examples: Sequence[Example],
-    left_out: Sequence[Example],
+    left_out: Sequence[Example] | Mapping[str, Sequence[Example]],
     config: DetectorConfig,
     recipe: TrainingRecipe,
     groups: Sequence[str],
@@ -73,12 +79,14 @@ def train(
     Parameters
     ----------
     examples, left_out : sequences of Example
+        What is left out may be given by generator: each then counts alike.
     config, recipe :
         Of the network and its training.
     groups : sequence of str, (n_features,)
         Group of each feature, to be left out together.
     start : dict of arrays, optional
-        Weights to begin with; otherwise drawn, and features standardised by the examples.
+        Weights to begin with; otherwise drawn, and features standardised by the examples. Features that they do not
+        know begin at weights of zero.
     folder : path, optional
         Gets ``state.pt`` after each epoch, from which an interrupted training goes on, and ``curve.csv``.
     report : callable, optional
@@ -86,10 +94,9 @@ def train(
     """
     torch.manual_seed(recipe.seed)
     model = Detector(config)
-    if start is None:
-        _standardise(model, examples)
-    else:
-        model.load_state_dict({name: torch.from_numpy(np.array(array)) for name, array in start.items()})
+    _standardise(model, examples, groups)
+    if start is not None:
+        _begin_from(model, start)
     averaged = torch.optim.swa_utils.AveragedModel(
         model,
         multi_avg_fn=torch.optim.swa_utils.get_ema_multi_avg_fn(recipe.average),  # type: ignore[no-untyped-call]
@@ -101,7 +108,12 @@ def train(
     if folder is not None:
         folder.mkdir(parents=True, exist_ok=True)
         progress.resume(folder, model, averaged, optimiser, rng, (asdict(config), asdict(recipe)))
-    members = [torch.tensor([g == group for g in groups]) for group in dict.fromkeys(groups) if group != "size"]
+    members = [
+        (torch.tensor([g == group for g in groups]), recipe.drop_unmeasured if group in UNMEASURED else recipe.drop)
+        for group in dict.fromkeys(groups)
+        if group != "size"
+    ]
+    judged = left_out if isinstance(left_out, Mapping) else {"all": left_out}
     while progress.epoch < recipe.epochs:
         total, count = 0.0, 0
         model.train()
@@ -116,7 +128,7 @@ def train(
             progress.step += 1
             total, count = total + loss.item(), count + 1
         progress.epoch += 1
-        row = {"epoch": progress.epoch, "loss": total / max(count, 1), **evaluate(averaged.module, left_out, recipe)}
+        row = {"epoch": progress.epoch, "loss": total / max(count, 1), **_judged(averaged.module, judged, recipe)}
         progress.note(row, averaged.module)
         report(row)
         if folder is not None:
@@ -175,6 +187,15 @@ class _Progress:
         torch.set_rng_state(state["torch"])
 
 
+def _judged(
+    model: torch.nn.Module, left_out: Mapping[str, Sequence[Example]], recipe: TrainingRecipe
+) -> dict[str, float]:
+    """As ``evaluate``, mean over generators, and the share of right parents of each."""
+    found = {name: evaluate(model, examples, recipe) for name, examples in left_out.items() if examples}
+    means = {key: float(np.mean([row[key] for row in found.values()])) for key in ("left_out", "right")}
+    return means | ({f"right {name}": row["right"] for name, row in found.items()} if len(found) > 1 else {})
+
+
 @torch.no_grad()
 def evaluate(model: torch.nn.Module, examples: Sequence[Example], recipe: TrainingRecipe) -> dict[str, float]:
     """Loss and share of right parents (the likeliest of each model, no tree made) on examples."""
@@ -200,12 +221,12 @@ def _loss(model: Detector, batch: Batch, recipe: TrainingRecipe) -> Tensor:
     return by_parent + recipe.missing_weight * by_missing
 
 
-def _disturbed(batch: Batch, model: Detector, members: Sequence[Tensor], recipe: TrainingRecipe) -> Batch:
+def _disturbed(batch: Batch, model: Detector, members: Sequence[tuple[Tensor, float]], recipe: TrainingRecipe) -> Batch:
     """With noise, and some groups of features at their mean."""
     features, triples, *rest = batch
     features = features + recipe.noise * model.deviation * torch.randn_like(features)
-    for group in members:
-        if torch.rand(()) < recipe.drop:
+    for group, chance in members:
+        if torch.rand(()) < chance:
             features = torch.where(group, model.mean, features)
     if torch.rand(()) < recipe.drop:
         triples = torch.zeros_like(triples)
@@ -217,14 +238,30 @@ def _schedule(share: float, warm_up: float) -> float:
     return min(1.0, share / warm_up + 1e-3) * 0.5 * (1.0 + math.cos(math.pi * min(share, 1.0)))
 
 
-def _standardise(model: Detector, examples: Sequence[Example]) -> None:
+def _standardise(model: Detector, examples: Sequence[Example], groups: Sequence[str]) -> None:
     rng = np.random.default_rng(0)
     chosen = rng.choice(len(examples), size=min(len(examples), 1500), replace=False)
-    rows = np.concatenate([examples[k].features.reshape(-1, model.config.n_features) for k in chosen]).astype(
-        np.float32
-    )
-    model.mean.copy_(torch.from_numpy(rows.mean(axis=0)))
-    model.deviation.copy_(torch.from_numpy(np.maximum(rows.std(axis=0), 1e-3)))
+    known = model.config.n_features
+    rows = np.concatenate([examples[k].features[..., :known].reshape(-1, known) for k in chosen]).astype(np.float32)
+    means = np.where(np.isin(np.array(groups), UNMEASURED), np.float32(0.0), rows.mean(axis=0))
+    model.mean.copy_(torch.from_numpy(means))
+    deviation = np.sqrt(((rows - means) ** 2).mean(axis=0))
+    model.deviation.copy_(torch.from_numpy(np.maximum(deviation, 1e-3)))
+
+
+def _begin_from(model: Detector, start: Mapping[str, np.ndarray[Any, Any]]) -> None:
+    """Weights of a network that may know fewer features; the others begin at weights of zero."""
+    own = model.state_dict()
+    for name, array in start.items():
+        given, place = torch.from_numpy(np.array(array)), own[name]
+        if given.shape == place.shape:
+            place.copy_(given)
+        elif name in ("mean", "deviation"):
+            place[: len(given)] = given
+        else:
+            place.zero_()
+            place[:, : given.shape[1]] = given
+    model.load_state_dict(own)
 
 
 def _batches(examples: Sequence[Example], tokens: int, rng: np.random.Generator | None) -> Iterator[Batch]:

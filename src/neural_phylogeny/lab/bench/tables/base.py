@@ -27,6 +27,10 @@ class Sources:
         Batches of the priors of these names; ``batches`` is for ``tiny``.
     tests : path, optional
         Batches of ``tiny`` on data sets that are never trained on.
+    generators : path, optional
+        A folder of batches for each generator of families.
+    judge : path, optional
+        Batches of the prior ``apart``.
     sets : path, optional
         Data sets for what is trained; the digits of scikit-learn by default.
     checkpoints : path, optional
@@ -44,6 +48,8 @@ class Sources:
     wide: Path | None = None
     strangers: Path | None = None
     tests: Path | None = None
+    generators: Path | None = None
+    judge: Path | None = None
     sets: Path | None = None
     checkpoints: Path | None = None
     work: Path | None = None
@@ -106,6 +112,10 @@ TABLES = {
             "direction", "every direction feature on every set of edges, those that were dropped too", "batches, wide"
         ),
         Table("detector", "the detector on families it has not seen, and what it owes to its inputs", "batches, tests"),
+        Table("diversity", "what families of each generator and of each suite are like", "generators"),
+        Table(
+            "generators", "the detector on each generator, those that it was not trained on too", "generators, judge"
+        ),
         Table("initialisation", "is an ancestor distinguished from a common initialisation?", "batches, strangers"),
         Table("reviewers", "what reviewers of the paper asked of the learning-free methods", "nothing"),
         Table("sampling", "how much of the weights must be read?", "sets, work; trains large networks"),

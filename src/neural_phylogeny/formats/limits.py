@@ -1,0 +1,141 @@
+"""What a file may cost, whatever it claims: one table of limits, each with its default and its meaning.
+
+Readers ask ``check`` before they allocate, inflate or walk. ``raised`` changes limits for a block, as ``--limit
+NAME=VALUE`` does for a command; there is one budget for the whole process.
+"""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+from neural_phylogeny.errors import InvalidOptionError, LimitError, UnknownChoiceError
+
+
+@dataclass(frozen=True, slots=True)
+class Limit:
+    """A row of the table: the default, and what is counted, as a plural noun."""
+
+    default: int
+    counts: str
+
+
+LIMITS: Mapping[str, Limit] = {
+    "header": Limit(32_000_000, "bytes of header, graph or JSON document"),
+    "items": Limit(4_000_000, "values in a header or JSON document"),
+    "tensors": Limit(250_000, "tensors in a file"),
+    "members": Limit(250_000, "members of an archive"),
+    "nodes": Limit(200_000, "nodes of a graph"),
+    "name": Limit(65_536, "bytes of a name"),
+    "depth": Limit(64, "levels of groups in a file"),
+    "inflated": Limit(1 << 33, "bytes that an archive inflates to"),
+    "ratio": Limit(1100, "inflated bytes for one that is stored"),
+    "buffer": Limit(1 << 27, "bytes held in memory for one tensor"),
+    "expansion": Limit(64, "values that a tensor stands for, for one that is stored"),
+    "models": Limit(10_000, "models in one collection"),
+    "rows": Limit(20_000, "rows of a manifest"),
+    "entries": Limit(1_000_000, "entries looked at in folders and patterns"),
+    "result": Limit(1 << 28, "bytes of a result, truth or statistics file"),
+    "seconds": Limit(60, "seconds to open one file"),
+}
+"""Every limit by its name in ``--limit``. No known public checkpoint comes near one of them."""
+
+_CURRENT: dict[str, int] = {name: row.default for name, row in LIMITS.items()}
+
+
+def limit(name: str) -> int:
+    """The limit as it stands."""
+    return _CURRENT[name]
+
+
+@contextmanager
+def raised(values: Mapping[str, int]) -> Iterator[None]:
+    """Other limits for a block, in all threads of the process.
+
+    Raises
+    ------
+    UnknownChoiceError, InvalidOptionError
+        For a name that is not in the table, and for a value below 1.
+
+    Examples
+    --------
+    >>> with raised({"rows": 5}):
+    ...     limit("rows")
+    5
+    """
+    for name, value in values.items():
+        if name not in LIMITS:
+            raise UnknownChoiceError("limit", name, LIMITS)
+        if value < 1:
+            raise InvalidOptionError(f"limit {name}", "a whole number of at least 1", value)
+    before = dict(_CURRENT)
+    _CURRENT.update(values)
+    try:
+        yield
+    finally:
+        _CURRENT.update(before)
+
+
+def check(name: str, value: int, path: str, tensor: str = "", what: str = "") -> None:
+    """Refuse a file that needs more than a limit allows.
+
+    Raises
+    ------
+    LimitError
+        With the file, what was counted, the limit and the option that raises it.
+
+    Examples
+    --------
+    >>> check("depth", 65, "a.h5")
+    Traceback (most recent call last):
+    ...
+    neural_phylogeny.errors.LimitError: a.h5: 65 levels of groups in a file, the limit is 64. Raise it with --limit \
+depth=65 if you trust the file.
+    """
+    if value > _CURRENT[name]:
+        raise LimitError(name, value, _CURRENT[name], what or LIMITS[name].counts, path=path, tensor=tensor)
+
+
+class Clock:
+    """The time that one file takes to open; ``tick`` is cheap enough for a loop."""
+
+    def __init__(self, path: str) -> None:
+        self._path = path
+        self._start = time.monotonic()
+        self._ticks = 0
+
+    def tick(self) -> None:
+        """Raise LimitError when too much time has gone; looks at the clock every thousandth time."""
+        self._ticks += 1
+        if self._ticks % 1000 == 0:
+            check("seconds", int(time.monotonic() - self._start), self._path)
+
+
+def parsed_json(content: bytes, path: str, where: str = "") -> Any:
+    """What a JSON text holds; no object in it may name a key twice.
+
+    Values are counted before any is made: an empty list of two bytes takes sixty in memory.
+
+    Raises
+    ------
+    LimitError
+        When it is too long or holds too many values.
+    ValueError, RecursionError
+        When it is not JSON in UTF-8.
+    """
+    check("header", len(content), path, what=f"bytes of {where}" if where else "")
+    check("items", sum(map(content.count, (b",", b"[", b"{"))), path)
+    return json.loads(content.decode("utf-8-sig"), object_pairs_hook=_unique)
+
+
+def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    """Refuse an object that names a key twice: two readers could see two different models."""
+    found = dict(pairs)
+    "".join(found).encode()  # half of a surrogate pair is not a text: nothing could print it
+    if len(found) != len(pairs):
+        raise ValueError("a name occurs twice")
+    return found

@@ -1,0 +1,207 @@
+"""Adapters of a collection: which model each of them fits, and whether a merged model proves it."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+from numpy.typing import NDArray
+
+from neural_phylogeny.errors import CheckpointError
+from neural_phylogeny.formats import Checkpoint
+from neural_phylogeny.relations.adapters import Fit, cosine, fit
+from neural_phylogeny.sources.documents import read_json
+from neural_phylogeny.sources.opening import Opened
+from neural_phylogeny.tensors.low_rank import Factors, factors_of, plain
+
+Floats = NDArray[np.float64]
+
+CONFIG = "adapter_config.json"
+
+MODULES = 4
+"""Adapted matrices whose values are read to look for a merged model."""
+
+ROWS = 64
+"""Rows of each that are read."""
+
+FACTOR_LIMIT = 1 << 24
+"""Largest factor that is read, in values."""
+
+FITTING = 0.9
+"""Share of the adapted matrices that a model must have, in their shapes, to be a base."""
+
+BITS = {"float64": 53, "float32": 24, "float16": 11, "bfloat16": 8}
+"""Mantissa bits by number type."""
+
+ONE_RUN = 0.5
+"""Least cosine of what two adapters add where one continues the other; trainings from one initialisation have less."""
+
+
+@dataclass(frozen=True)
+class Adapter:
+    """One adapter: its model, the models that it fits by names and shapes, and what proves one of them.
+
+    ``merged`` is the model that is ``base`` and the adapter added, where it was found; ``claim`` what the folder's
+    configuration calls the base; ``steps`` are rows of what it adds, by module.
+    """
+
+    model: int
+    rank: int
+    n_matrices: int
+    candidates: tuple[int, ...]
+    base: int | None = None
+    merged: int | None = None
+    fit: Fit | None = None
+    claim: str = ""
+    steps: Mapping[str, Floats] = field(default_factory=dict)
+
+    def likeness(self, other: Adapter) -> float:
+        """Cosine of what two adapters add to the matrices that both change."""
+        common = [
+            key for key, step in self.steps.items() if key in other.steps and other.steps[key].shape == step.shape
+        ]
+        if not common:
+            return 0.0
+        return cosine(*(np.concatenate([one.steps[key].ravel() for key in common]) for one in (self, other)))
+
+
+def find_adapters(opened: Sequence[Opened]) -> list[Adapter]:
+    """The adapters among opened models. What else an adapter's file holds is taken out of its ``tensors``.
+
+    Reads rows of a few matrices of each adapter and of the models that it fits; quadratic in the number of these.
+    """
+    factors = [factors_of(checkpoint.tensors) for _, checkpoint in opened]
+    models = [k for k, found in enumerate(factors) if not found]
+    if len(models) == len(opened):
+        return []
+    plain_names = {k: _matrices(opened[k][1]) for k in models}
+    found = []
+    for k, modules in enumerate(factors):
+        if modules:
+            found.append(_adapter(k, opened, modules, plain_names))
+            stored = {name for one in modules.values() for name in (one.a, one.b)}
+            checkpoint = opened[k][1]
+            checkpoint.tensors = {name: t for name, t in checkpoint.tensors.items() if name in stored}
+    return found
+
+
+def _matrices(checkpoint: Checkpoint) -> dict[str, str]:
+    """Stored names of a model's matrices by the plain names of their modules."""
+    return {
+        plain(name.removesuffix(".weight")): name
+        for name, tensor in checkpoint.tensors.items()
+        if len(tensor.shape) > 1 and name.endswith(".weight")
+    }
+
+
+def _adapter(
+    k: int, opened: Sequence[Opened], modules: Mapping[str, Factors], names: Mapping[int, Mapping[str, str]]
+) -> Adapter:
+    ref, checkpoint = opened[k]
+    candidates = tuple(model for model in names if _fits(modules, opened[model][1], names[model]))
+    ranks = [one.rank for one in modules.values()]
+    steps, base, merged, best = {}, None, None, None
+    try:
+        steps = _steps(checkpoint, modules)
+        base, merged, best = _proof(steps, opened, names, candidates)
+    except CheckpointError:
+        pass  # the model is read as any other, where the error is reported
+    return Adapter(k, max(ranks), len(modules), candidates, base, merged, best, _claim(ref.path), steps)
+
+
+def _fits(modules: Mapping[str, Factors], checkpoint: Checkpoint, names: Mapping[str, str]) -> bool:
+    """Whether a model has nearly all adapted matrices, in their shapes."""
+    fitting = 0
+    for module, one in modules.items():
+        tensor = checkpoint.tensors[names[module]] if module in names else None
+        if tensor is not None:
+            shape = (tensor.shape[0], tensor.size // max(tensor.shape[0], 1))
+            fitting += shape == one.shape or (len(tensor.shape) == 2 and shape == one.shape[::-1])
+    return fitting >= FITTING * len(modules)
+
+
+def _steps(checkpoint: Checkpoint, modules: Mapping[str, Factors]) -> dict[str, Floats]:
+    """Rows of B A of a few matrices, evenly chosen: ``(rows, inputs)`` by module."""
+    keys = list(modules)
+    chosen = [keys[k] for k in np.unique(np.linspace(0, len(keys) - 1, min(len(keys), MODULES)).astype(int))]
+    found = {}
+    for key in chosen:
+        one = modules[key]
+        a, b = (checkpoint.tensors[name] for name in (one.a, one.b))
+        if max(a.size, b.size) > FACTOR_LIMIT:
+            continue
+        inner, outer = (_floats(checkpoint, name, 0, t.size) for name, t in ((one.a, a), (one.b, b)))
+        rows = _rows(one.shape[0])
+        found[key] = outer.reshape(-1, one.rank)[rows] @ inner.reshape(one.rank, -1)
+    return found
+
+
+def _rows(count: int) -> NDArray[np.int64]:
+    return np.unique(np.linspace(0, count - 1, min(count, ROWS)).astype(np.int64))
+
+
+def _floats(checkpoint: Checkpoint, name: str, start: int, count: int) -> Floats:
+    values = np.empty(count, dtype=np.float32)
+    checkpoint.read_into(name, start, values)
+    return values.astype(np.float64)
+
+
+def _proof(
+    steps: Mapping[str, Floats],
+    opened: Sequence[Opened],
+    names: Mapping[int, Mapping[str, str]],
+    candidates: Sequence[int],
+) -> tuple[int | None, int | None, Fit | None]:
+    """Two models whose difference is what the adapter adds, at a positive scale: base, merged, and the fit."""
+    rows = {model: _model_rows(steps, opened[model][1], names[model]) for model in candidates}
+    best: tuple[int | None, int | None, Fit | None] = (None, None, None)
+    for base in candidates:
+        for merged in candidates:
+            keys = [key for key in rows[base] if key in rows[merged]]
+            if base == merged or not keys:
+                continue
+            weights = np.concatenate([rows[merged][key].ravel() for key in keys])
+            difference = weights - np.concatenate([rows[base][key].ravel() for key in keys])
+            product = np.concatenate([steps[key].ravel() for key in keys])
+            bits = min(_bits(opened[model][1], names[model], keys) for model in (base, merged))
+            found = fit(difference, product, weights, bits)
+            if found.is_exact and found.scale > 0 and (best[2] is None or found.left < best[2].left):
+                best = base, merged, found
+    return best
+
+
+def _model_rows(steps: Mapping[str, Floats], checkpoint: Checkpoint, names: Mapping[str, str]) -> dict[str, Floats]:
+    """The rows of a model's matrices that belong to those of the adapter."""
+    found = {}
+    for key, step in steps.items():
+        tensor = checkpoint.tensors.get(names.get(key, ""))
+        if tensor is None or not tensor.size:
+            continue
+        height, width = tensor.shape[0], tensor.size // tensor.shape[0]
+        if width == step.shape[1]:
+            found[key] = np.stack([_floats(checkpoint, tensor.name, int(row) * width, width) for row in _rows(height)])
+        elif height == step.shape[1] and tensor.size <= FACTOR_LIMIT:  # inputs first, as in GPT-2
+            whole = _floats(checkpoint, tensor.name, 0, tensor.size).reshape(height, width)
+            found[key] = np.ascontiguousarray(whole.T[_rows(width)])
+    return {key: values for key, values in found.items() if values.shape == steps[key].shape}
+
+
+def _bits(checkpoint: Checkpoint, names: Mapping[str, str], keys: Sequence[str]) -> int:
+    tensors = [checkpoint.tensors[names[key]] for key in keys]
+    return min(tensor.code_bits or BITS.get(tensor.dtype, 4) for tensor in tensors)
+
+
+def _claim(path: str) -> str:
+    """What the configuration in an adapter's folder calls its base; empty where there is none."""
+    folder = path if os.path.isdir(path) else os.path.dirname(path)
+    config = os.path.join(folder, CONFIG)
+    if not path or not os.path.isfile(config):
+        return ""
+    try:
+        content = read_json(config, "")
+    except CheckpointError:
+        return ""
+    named = content.get("base_model_name_or_path") if isinstance(content, dict) else None
+    return named[:200] if isinstance(named, str) else ""

@@ -1,0 +1,254 @@
+"""A result as one page that works offline: summary, drawing, similarities, tables; nothing in it comes from outside."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import json
+import math
+import os
+from collections.abc import Iterable, Iterator
+from functools import cache
+from importlib.resources import files
+from string import Template
+
+from neural_phylogeny.atomic_files import replacing
+from neural_phylogeny.records import Edge, Phylogeny, RelatedPair
+from neural_phylogeny.reports.families import summary
+from neural_phylogeny.reports.folding import first_fold
+from neural_phylogeny.reports.labels import cosine, magnitude
+from neural_phylogeny.reports.layout import lay_out
+from neural_phylogeny.reports.page_data import page_json
+from neural_phylogeny.reports.palette import KIND_HUES, variables
+from neural_phylogeny.reports.places import Layout
+from neural_phylogeny.reports.record import Record, record
+from neural_phylogeny.reports.svg import drawing_style, drawn, escaped
+from neural_phylogeny.reports.text import sections
+from neural_phylogeny.wording import p_value, percent
+
+FOLDER = files("neural_phylogeny.reports") / "page_files"
+
+INPUTS_ON_PAGE_ONE = 14
+"""Up to this many inputs the hashes are printed with the summary; of more, on pages of their own."""
+
+ROWS = 200
+"""Rows of a table that are shown at first."""
+
+POLICY = "default-src 'none'; script-src {script}; style-src {style}; base-uri 'none'; form-action 'none'"
+
+
+def save_page(phylogeny: Phylogeny, path: str | os.PathLike[str]) -> None:
+    """Write the page; it is complete or absent."""
+    with replacing(path) as file:
+        file.write(to_page(phylogeny).encode("utf-8"))
+
+
+def to_page(phylogeny: Phylogeny) -> str:
+    """The whole page. Near-linear in the size of the result; 2,000 models take a few seconds.
+
+    Scripts and styles are named by their hash in the page's own policy, so that a browser runs nothing else.
+
+    Examples
+    --------
+    >>> to_page(answer).startswith("<!doctype html>")
+    True
+    """
+    layout = lay_out(phylogeny)
+    found = record(phylogeny)
+    style, script = _style(), _script()
+    policy = POLICY.format(script=_source(script), style=_source(style))
+    names = {name: k for k, name in enumerate(layout.nodes)}
+    folded = first_fold(phylogeny)
+    hidden = frozenset(layout.nodes) - frozenset(lay_out(phylogeny, folded).nodes) if folded else frozenset()
+    return _template("page.html").substitute(
+        policy=policy,
+        title=escaped(summary(phylogeny)),
+        style=style,
+        script=script,
+        licences=_licences(),
+        question=escaped(found.question),
+        lead=escaped(found.answer[0]),
+        answer=_paragraphs(found.answer[1:]),
+        how_sure=_paragraphs(found.how_sure),
+        method=_paragraphs(found.method),
+        limits=_listed(found.limits),
+        version=escaped(found.version),
+        inputs=_inputs(phylogeny, found),
+        inputs_class="few" if len(phylogeny.models) <= INPUTS_ON_PAGE_ONE else "many",
+        chips=_chips(phylogeny),
+        legend=_legend(phylogeny),
+        folder=_folder(layout),
+        drawing=drawn(layout, is_page=True, hidden=hidden),
+        width=f"{layout.width:.0f}",
+        height=f"{layout.height:.0f}",
+        claims=_claims(phylogeny, layout),
+        models=_models(phylogeny, names),
+        aside=_aside(phylogeny),
+        data=page_json(phylogeny, layout),
+        folded=json.dumps([names[name] for name in folded]),
+    )
+
+
+@cache
+def _text(name: str) -> str:
+    return (FOLDER / name).read_text(encoding="utf-8")
+
+
+def _template(name: str) -> Template:
+    return Template(_text(name))
+
+
+@cache
+def _style() -> str:
+    light, dark = variables("light"), variables("dark")
+    themes = (
+        f":root{{color-scheme:light;{light}}}\n"
+        f":root[data-theme=dark]{{color-scheme:dark;{dark}}}\n"
+        f"@media (prefers-color-scheme:dark){{:root:not([data-theme=light]){{color-scheme:dark;{dark}}}}}\n"
+        f"@media print{{:root,:root[data-theme]{{color-scheme:light;{light}}}}}\n"
+    )
+    return f"{themes}{drawing_style()}{_text('page.css')}"
+
+
+@cache
+def _script() -> str:
+    libraries = json.loads(_text("vendor/vendor.json"))
+    parts = [_text(f"vendor/{library['name']}.js") for library in libraries]
+    return "\n".join([*parts, _text("page.js")])
+
+
+@cache
+def _licences() -> str:
+    """Which libraries the page contains, under which licences; each text stands once."""
+    texts: dict[str, list[str]] = {}
+    for library in json.loads(_text("vendor/vendor.json")):
+        licence = _text(f"vendor/{library['name']}.LICENSE").strip().replace("--", "- -")
+        texts.setdefault(licence, []).append(f"{library['name']} {library['version']} ({library['license']})")
+    return "\n\n".join(f"This page contains {', '.join(named)}:\n{licence}" for licence, named in texts.items())
+
+
+def _source(content: str) -> str:
+    digest = base64.b64encode(hashlib.sha256(content.encode("utf-8")).digest()).decode("ascii")
+    return f"'sha256-{digest}'"
+
+
+def _sentence(words: str) -> str:
+    return escaped(words).replace(" %", "&nbsp;%")
+
+
+def _paragraphs(sentences: Iterable[str]) -> str:
+    return "".join(f"<p>{_sentence(sentence)}</p>" for sentence in sentences)
+
+
+def _listed(sentences: Iterable[str]) -> str:
+    return f"<ul>{''.join(f'<li>{_sentence(sentence)}</li>' for sentence in sentences)}</ul>"
+
+
+def _chips(phylogeny: Phylogeny) -> str:
+    return "".join(f"<li>{escaped(part)}</li>" for part in summary(phylogeny).split(", "))
+
+
+def _folder(layout: Layout) -> str:
+    return f'<span class="folder">all names begin with <b>{escaped(layout.folder)}</b></span>' if layout.folder else ""
+
+
+def _legend(phylogeny: Phylogeny) -> str:
+    """The marks of the drawing that occur in it."""
+    kinds = dict.fromkeys(edge.kind for edge in phylogeny.edges)
+    entries = [f'<li class="kind edge k{KIND_HUES.get(kind, 0)}"><i></i>{escaped(kind)}</li>' for kind in kinds]
+    if phylogeny.edges:
+        entries.append('<li><i class="thin"></i><i class="thick"></i>less, more certain</li>')
+    if phylogeny.undirected:
+        entries.append('<li><i class="dashed"></i>related, direction undetermined</li>')
+    if phylogeny.undecided:
+        entries.append('<li><i class="dotted"></i>same initialisation</li>')
+    if phylogeny.missing:
+        entries.append('<li><i class="hollow"></i>missing ancestor</li>')
+    if phylogeny.copies:
+        entries.append('<li><b class="stack">×2</b>copies of the same weights</li>')
+    return "".join(entries)
+
+
+def _inputs(phylogeny: Phylogeny, found: Record) -> str:
+    """The hash of every input, for the record."""
+    if not any(model.sha256 for model in phylogeny.models):
+        return "<p>The hashes of the inputs were not recorded; <b>nphylo tree --hashes</b> does.</p>"
+    rows = "".join(
+        f"<tr><td>{escaped(model.name)}</td><td class=hash>{escaped(model.sha256 or '–')}</td></tr>"
+        for model in phylogeny.models
+    )
+    digest = f"<p>SHA-256 of the list of these hashes, a line each: <span class=hash>{found.digest}</span></p>"
+    return (
+        f"{digest if found.digest else ''}<table class=inputs><thead><tr><th>input</th><th>SHA-256</th></tr></thead>"
+        f"<tbody>{rows}</tbody></table>"
+    )
+
+
+def _aside(phylogeny: Phylogeny) -> str:
+    """What is in no family, with the reason."""
+    parts = []
+    for title, rows in sections(phylogeny):
+        items = "".join(f"<li><b>{escaped(name)}</b> <span>{escaped(words)}</span></li>" for name, words in rows)
+        is_open = " open" if len(rows) <= 12 else ""
+        parts.append(f"<details{is_open}><summary>{escaped(title)} · {len(rows):,}</summary><ul>{items}</ul></details>")
+    return "".join(parts)
+
+
+def _claims(phylogeny: Phylogeny, layout: Layout) -> str:
+    """Rows of the table of edges and pairs; each knows its line in the drawing."""
+    at = {
+        id(link.claim): k for k, link in enumerate(link for panel in layout.panels for link in panel.links)
+    }  # the records of a result outlive the page
+    rows = []
+    claims: tuple[Edge | RelatedPair, ...] = (*phylogeny.edges, *phylogeny.undirected)
+    for row, claim in enumerate(claims):
+        names = (claim.child, claim.parent) if isinstance(claim, Edge) else (claim.a, claim.b)
+        kind = claim.kind if isinstance(claim, Edge) else "related"
+        cells = [f"<td><button>{escaped(names[0])}</button></td><td>{escaped(names[1])}</td>", _kind(kind)]
+        cells += [_number(value, shown) for value, shown in _numbers(claim)]
+        rows.append(f"<tr data-e={at.get(id(claim), -1)}{_later(row)}>{''.join(cells)}</tr>")
+    return "".join(rows)
+
+
+def _later(row: int) -> str:
+    return " hidden" if row >= ROWS else ""
+
+
+def _kind(kind: str) -> str:
+    return f"<td class='kind edge k{KIND_HUES.get(kind, 0)}'><i></i>{escaped(kind)}</td>"
+
+
+def _numbers(claim: Edge | RelatedPair) -> Iterator[tuple[float | None, str]]:
+    """The numbers of a claim in the order of the columns, each as it is and as it is shown."""
+    edge = claim if isinstance(claim, Edge) else None
+    for share in (edge.p_parent, edge.p_direction) if edge else (None, None):
+        yield share, percent(share)
+    yield claim.similarity, "" if claim.similarity is None else cosine(claim.similarity)
+    yield claim.p_value, "" if claim.p_value is None else p_value(claim.p_value).removeprefix("p ").removeprefix("= ")
+    yield claim.coverage, percent(claim.coverage)
+    support = edge.support if edge else None
+    yield support, percent(support)
+
+
+def _number(value: float | None, shown: str) -> str:
+    if value is None or not math.isfinite(value):
+        return "<td class=n></td>"
+    return f"<td class=n data-v={value:.6g}>{escaped(shown)}</td>"
+
+
+def _models(phylogeny: Phylogeny, names: dict[str, int]) -> str:
+    """Rows of the table of models."""
+    first = {name: group[0] for group in phylogeny.copies for name in group[1:]}
+    rows = []
+    for row, model in enumerate(phylogeny.models):
+        number = names.get(first.get(model.name, model.name), -1)
+        note = f"same weights as {first[model.name]}" if model.name in first else ""
+        family = "" if model.family is None else str(model.family + 1)
+        remark = "; ".join(filter(None, (note, model.remark)))
+        rows.append(
+            f"<tr data-n={number}{_later(row)}><td><button>{escaped(model.name)}</button></td>"
+            f"<td class=n data-v={family or -1}>{family}</td>"
+            f"<td>{escaped(model.format)}</td><td class=n data-v={model.parameters}>{magnitude(model.parameters)}</td>"
+            f"<td>{escaped(remark)}</td></tr>"
+        )
+    return "".join(rows)

@@ -1,0 +1,122 @@
+"""Low-rank adapters by the names of their tensors: LoRA and DoRA of PEFT, diffusers, kohya and llama.cpp."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from neural_phylogeny.inputs import TensorInfo
+
+ENDINGS = {
+    "lora_A": "a",
+    "lora_B": "b",
+    "lora_embedding_A": "a",
+    "lora_embedding_B": "b",
+    "lora_down": "a",
+    "lora_up": "b",
+    "lora.down": "a",
+    "lora.up": "b",
+    "_lora.down": "a",
+    "_lora.up": "b",
+    "lora_linear_layer.down": "a",
+    "lora_linear_layer.up": "b",
+    "alpha": "alpha",
+    "lora_magnitude_vector": "magnitude",
+}
+"""What stands behind the name of a module: the inner factor, the outer factor, their scale, lengths of the rows."""
+
+LEAVES = ("weight", "default", "default_0")
+"""What may stand behind that."""
+
+WRAPPERS = (
+    *("base_model_model_", "lora_unet_", "lora_te1_", "lora_te2_", "lora_te_", "lora_transformer_"),
+    *("unet_", "text_encoder_2_", "text_encoder_", "model_", "transformer_", "module_", "bert_", "roberta_"),
+)
+"""What may stand before it: how a model is wrapped, or which of a pipeline's components it is."""
+
+
+@dataclass(frozen=True, slots=True)
+class Factors:
+    """One adapted matrix: names of its factors, ``(r, inputs)`` and ``(outputs, r)``, and what goes with them."""
+
+    a: str
+    b: str
+    shape: tuple[int, int]
+    rank: int
+    alpha: str = ""
+    magnitude: str = ""
+
+
+def factors_of(tensors: Mapping[str, TensorInfo]) -> dict[str, Factors]:
+    """The adapted matrices of a checkpoint by the plain names of their modules; empty where it is no adapter.
+
+    It is one where each pair of factors stands without the matrix that it changes.
+
+    Examples
+    --------
+    >>> names = {"base_model.model.h.q.lora_A.weight": (2, 8), "base_model.model.h.q.lora_B.weight": (6, 2)}
+    >>> infos = {name: TensorInfo(name=name, shape=shape, dtype="float32") for name, shape in names.items()}
+    >>> found = factors_of(infos)["h_q"]
+    >>> found.shape, found.rank
+    ((6, 8), 2)
+    """
+    modules: dict[str, dict[str, str]] = {}
+    others = set()
+    for name in tensors:
+        split = _split(name)
+        if split is None:
+            others.add(name)
+        else:
+            modules.setdefault(split[0], {})[split[1]] = name
+    found = {}
+    for module, names in modules.items():
+        if f"{module}.weight" in others or f"{module}.base_layer.weight" in others:
+            return {}
+        if {"a", "b"} <= names.keys():
+            factors = _factors(names, tensors)
+            if factors is not None:
+                found[plain(module)] = factors
+    return found
+
+
+def plain(module: str) -> str:
+    """A module's name without wrappers, as kohya writes it.
+
+    Examples
+    --------
+    >>> plain("base_model.model.model.layers.0.q_proj"), plain("lora_unet_mid_block_to_q"), plain("unet.mid_block.to_q")
+    ('layers_0_q_proj', 'mid_block_to_q', 'mid_block_to_q')
+    """
+    name = module.replace(".", "_")
+    stripped = True
+    while stripped:
+        stripped = False
+        for prefix in WRAPPERS:
+            if name.startswith(prefix):
+                name, stripped = name[len(prefix) :], True
+    return name
+
+
+def _split(name: str) -> tuple[str, str] | None:
+    """The module that a tensor of an adapter belongs to, and what it is; None for any other tensor."""
+    stem = name
+    for _ in range(2):
+        for leaf in LEAVES:
+            stem = stem.removesuffix(f".{leaf}")
+    for ending, part in ENDINGS.items():
+        if stem.endswith(ending if ending.startswith("_") else f".{ending}"):
+            module = stem[: -len(ending)].rstrip(".")
+            return (module.replace(".processor.", "."), part) if module else None
+    return None
+
+
+def _factors(names: Mapping[str, str], tensors: Mapping[str, TensorInfo]) -> Factors | None:
+    a, b = tensors[names["a"]], tensors[names["b"]]
+    if len(a.shape) < 2 or len(b.shape) < 2 or not a.size or not b.size:
+        return None
+    if a.shape[0] != b.shape[1]:  # factors of embeddings are stored the other way round
+        return None
+    shape = (b.shape[0], a.size // a.shape[0])
+    if b.size != b.shape[0] * b.shape[1]:
+        return None
+    return Factors(a.name, b.name, shape, a.shape[0], names.get("alpha", ""), names.get("magnitude", ""))

@@ -1,0 +1,141 @@
+"""Adapters hang below the model that they were made for: proven by a merged model, or by shapes with low confidence."""
+
+import json
+
+import numpy as np
+import pytest
+from safetensors.numpy import save_file
+from tests.cases.test_gguf_families import base, trained
+
+from neural_phylogeny import reconstruct
+
+RANK = 4
+TARGETS = ("self_attn.q_proj", "self_attn.v_proj")
+
+
+def adapter_of(rng, model, targets=TARGETS, scale=0.3):
+    """Factors of PEFT by the names of the adapted modules: the inner one is an initialisation that hardly moved."""
+    found = {}
+    for name, values in model.items():
+        if name.endswith(targets):
+            inner = rng.uniform(-1, 1, (RANK, values.shape[1])) / np.sqrt(values.shape[1])
+            outer = rng.normal(0, scale, (len(values), RANK))
+            found[name] = inner.astype(np.float32), outer.astype(np.float32)
+    return found
+
+
+def merged(model, adapter, scale=2.0):
+    return {
+        name: (values + scale * adapter[name][1] @ adapter[name][0]).astype(np.float32) if name in adapter else values
+        for name, values in model.items()
+    }
+
+
+def save_model(path, model, dtype=np.float32):
+    path.parent.mkdir(parents=True, exist_ok=True)
+    save_file({f"{name}.weight": values.astype(dtype) for name, values in model.items()}, path)
+
+
+def save_peft(folder, adapter, claim="", extra=None):
+    folder.mkdir(parents=True)
+    tensors = {}
+    for name, (inner, outer) in adapter.items():
+        tensors[f"base_model.model.{name}.lora_A.weight"] = inner
+        tensors[f"base_model.model.{name}.lora_B.weight"] = outer
+    save_file(tensors | (extra or {}), folder / "adapter_model.safetensors")
+    content = {"peft_type": "LORA", "r": RANK, "lora_alpha": 8, "base_model_name_or_path": claim}
+    (folder / "adapter_config.json").write_text(json.dumps(content))
+
+
+@pytest.fixture
+def family(rng):
+    first = base(rng)
+    return {"base": first, "chat": trained(rng, first)}
+
+
+def edge_to(found, child):
+    return next(edge for edge in found.edges if edge.child == child)
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float16])
+def test_a_merged_model_proves_the_base_of_an_adapter(family, rng, tmp_path, dtype):
+    for name, model in family.items():
+        save_model(tmp_path / f"{name}.safetensors", model)
+    adapter = adapter_of(rng, family["chat"])
+    save_peft(tmp_path / "lora", adapter, claim="org/base")
+    save_model(tmp_path / "merged.safetensors", merged(family["chat"], adapter), dtype)
+    found = reconstruct([tmp_path])
+    edge = edge_to(found, "lora")
+    assert (edge.parent, edge.kind) == ("chat.safetensors", "adapter")
+    assert (edge.p_parent or 0) > 0.99
+    assert edge.evidence[0].feature == "merged-adapter"
+    assert "is chat.safetensors with 2 times the factors of lora added" in edge.evidence[0].statement
+    assert edge_to(found, "merged.safetensors").parent == "chat.safetensors"
+    assert len({model.family for model in found.models}) == 1
+
+
+def test_shapes_alone_are_of_low_confidence_and_a_claim_is_only_a_claim(family, rng, tmp_path):
+    for name, model in family.items():
+        save_model(tmp_path / f"{name}.safetensors", model)
+    save_peft(tmp_path / "lora", adapter_of(rng, family["chat"]), claim="org/chat")
+    save_peft(tmp_path / "other", adapter_of(rng, family["chat"]))
+    found = reconstruct([tmp_path])
+    claimed, plain = edge_to(found, "lora"), edge_to(found, "other")
+    assert (claimed.parent, plain.parent) == ("chat.safetensors", "base.safetensors")
+    assert claimed.p_parent == plain.p_parent == pytest.approx(1 / 3)
+    assert claimed.evidence[-1].feature == "adapter-config"
+    remarks = {model.name: model.remark for model in found.models}
+    assert "by names and shapes alone; 'org/chat' is its base by its configuration, a claim" in remarks["lora"]
+
+
+def test_adapters_of_one_initialisation_are_siblings(family, rng, tmp_path):
+    save_model(tmp_path / "base.safetensors", family["base"])
+    first = adapter_of(rng, family["base"])
+    for number in range(3):
+        own = {
+            name: (inner, rng.normal(0, 0.3, outer.shape).astype(np.float32)) for name, (inner, outer) in first.items()
+        }
+        save_peft(tmp_path / f"lora{number}", own)
+    found = reconstruct([tmp_path])
+    assert {(edge.parent, edge.child) for edge in found.edges} == {
+        ("base.safetensors", f"lora{number}") for number in range(3)
+    }
+    assert found.missing == ()
+
+
+def test_an_adapter_of_another_model_is_a_sentence(family, tmp_path):
+    for name, model in family.items():
+        save_model(tmp_path / f"{name}.safetensors", model)
+    save_peft(
+        tmp_path / "lora",
+        {"model.layers.0.self_attn.q_proj": (np.ones((4, 99), np.float32), np.ones((7, 4), np.float32))},
+    )
+    found = reconstruct([tmp_path])
+    remark = next(model.remark for model in found.models if model.name == "lora")
+    assert remark.startswith("an adapter of rank 4 on 1 matrices of a model that is not here")
+
+
+def test_what_is_saved_beside_the_factors_makes_no_relative_of_the_base(family, rng, tmp_path):
+    save_model(tmp_path / "base.safetensors", family["base"])
+    extra = {"base_model.model.lm_head.weight": family["base"]["lm_head"]}
+    save_peft(tmp_path / "lora", adapter_of(rng, family["base"]), extra=extra)
+    found = reconstruct([tmp_path])
+    assert [(edge.parent, edge.child, edge.kind) for edge in found.edges] == [("base.safetensors", "lora", "adapter")]
+
+
+def test_files_of_kohya_fit_the_unet_of_a_pipeline(rng, tmp_path):
+    weights = {
+        f"down_blocks.{n}.attentions.0.to_q.weight": rng.normal(size=(48, 32)).astype(np.float32) for n in range(4)
+    }
+    (tmp_path / "pipe" / "unet").mkdir(parents=True)
+    (tmp_path / "pipe" / "model_index.json").write_text(json.dumps({"unet": ["diffusers", "UNet"]}))
+    save_file(weights, tmp_path / "pipe" / "unet" / "diffusion_pytorch_model.safetensors")
+    tensors = {}
+    for n in range(4):
+        stem = f"lora_unet_down_blocks_{n}_attentions_0_to_q"
+        tensors[f"{stem}.lora_down.weight"] = rng.normal(size=(RANK, 32)).astype(np.float32)
+        tensors[f"{stem}.lora_up.weight"] = rng.normal(size=(48, RANK)).astype(np.float32)
+        tensors[f"{stem}.alpha"] = np.full((), RANK, np.float32)
+    save_file(tensors, tmp_path / "style.safetensors")
+    found = reconstruct([tmp_path])
+    assert [(edge.parent, edge.child, edge.kind) for edge in found.edges] == [("pipe", "style.safetensors", "adapter")]
