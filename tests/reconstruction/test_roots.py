@@ -1,6 +1,7 @@
 """Roots have odds, a credible set and a prior, in records, text and JSON."""
 
 import json
+from typing import Any
 
 import pytest
 
@@ -23,12 +24,11 @@ def models(rng):
 def test_each_model_of_a_family_has_a_probability_as_root(models):
     answer = reconstruct(models)
     p_root = {model.name: model.p_root for model in answer.models}
-    assert p_root["base"] > 0.5
-    assert all(p_root[f"child {k}"] < 0.5 for k in range(3))
-    assert p_root["alone"] is None
+    assert p_root.pop("alone") is None
+    assert [name for name, p in p_root.items() if p is not None and p > 0.5] == ["base"]
     (credible,) = answer.credible_roots
     assert credible.models[0] == "base"
-    assert credible.p_root[0] == p_root["base"]
+    assert sum(credible.probabilities) >= 0.95
 
 
 def test_odds_and_prior_come_back_from_the_file(models):
@@ -47,9 +47,9 @@ def test_a_method_without_a_posterior_has_no_odds(models):
 
 
 def test_doubt_about_a_root_is_written_below_its_family():
-    about = {"path": "", "format": "npz", "parameters": 10, "family": 0}
+    about: dict[str, Any] = {"path": "", "format": "npz", "parameters": 10, "family": 0}
     records = tuple(ModelRecord(name=name, **about) for name in "abcdef")
-    doubtful = CredibleRoots(family=0, models=tuple("abcdef"), p_root=(0.4, 0.2, 0.1, 0.1, 0.1, 0.1))
+    doubtful = CredibleRoots(family=0, models=tuple("abcdef"), probabilities=(0.4, 0.2, 0.1, 0.1, 0.1, 0.1))
     text = to_text(Phylogeny(models=records, credible_roots=(doubtful,)))
     assert "root: a 0.40 or b 0.20 or 4 more" in text
 

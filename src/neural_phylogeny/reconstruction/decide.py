@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import platform
-from collections.abc import Iterator, Sequence
+from collections.abc import Container, Iterator, Mapping, Sequence
 from dataclasses import asdict, replace
 from typing import Any
 
@@ -49,9 +49,8 @@ def phylogeny(
     n = len(collection.refs)
     found = examine(collection, alpha) if examined is None else examined
     related, remarks = found.related, list(found.remarks)
-    settled = related.any(axis=1) | np.array(
-        [remark == "" or remark.startswith(PARTLY) for remark in remarks], dtype=bool
-    )
+    judged = [remark == "" or remark.startswith(PARTLY) for remark in remarks]
+    settled = related.any(axis=1) | np.array(judged, dtype=bool)
     labels = components(related)
     answers = found.whole if method.options.clustering != EXISTENCE else found.families
     forests = _forests(answers, labels, settled, method, seed, draws)
@@ -75,22 +74,20 @@ def phylogeny(
     missing, from_missing = without_adapters(
         {names[k] for k in bases}, *missing_ancestors(names, forests, {int(k): families[k] for k in families}, labels)
     )
-    p_root = {k: p for k, p in _p_root(forests).items() if k not in bases}
+    odds = {name: _of_models(forests, name, bases) for name in ("p_root", "p_rooted")}
     models = tuple(
-        replace(
-            collection.record(
-                k,
-                families[int(labels[k])] if settled[k] and k not in alone else None,
-                remarks[k],
-                int(found.compared[k]),
-            ),
-            p_root=p_root.get(k),
+        collection.record(
+            k,
+            families[int(labels[k])] if settled[k] and k not in alone else None,
+            remarks[k],
+            int(found.compared[k]),
+            odds["p_root"].get(k),
         )
         for k in range(n)
     )
     return Phylogeny(
         models=models,
-        credible_roots=tuple(_credible_roots(models)),
+        credible_roots=tuple(_credible_roots(models, odds["p_rooted"])),
         edges=(*edges, *from_missing),
         undirected=tuple(undirected),
         missing=tuple(missing),
@@ -103,28 +100,30 @@ def phylogeny(
     )
 
 
-def _p_root(forests: list[Answer]) -> dict[int, float]:
-    """Probability of each model that none here is its parent, where a method gave it."""
+def _of_models(forests: list[Answer], name: str, children: Container[int]) -> dict[int, float]:
+    """A probability of each model as a root, where a method gave it; known ``children`` are none."""
     found = {}
     for answer in forests:
-        if answer.forest.p_root is not None:
-            for row, p in zip(answer.rows, answer.forest.p_root.tolist(), strict=True):
-                if np.isfinite(p):
+        values = getattr(answer.forest, name)
+        if values is not None:
+            for row, p in zip(answer.rows, values.tolist(), strict=True):
+                if np.isfinite(p) and answer.group.members[row] not in children:
                     found[answer.group.members[row]] = p
     return found
 
 
-def _credible_roots(models: Sequence[ModelRecord]) -> Iterator[CredibleRoots]:
+def _credible_roots(models: Sequence[ModelRecord], rooted: Mapping[int, float]) -> Iterator[CredibleRoots]:
     """The models among which the root of each family lies."""
     for family in dict.fromkeys(model.family for model in models if model.family is not None):
-        members = [model for model in models if model.family == family and model.p_root is not None]
+        members = [k for k, model in enumerate(models) if model.family == family and k in rooted]
         if len(members) > 1:
-            p_root = np.array([model.p_root for model in members], dtype=np.float64)
-            chosen = credible_set(p_root)
+            p = np.array([rooted[k] for k in members])
+            p /= p.sum()
+            chosen = credible_set(p)
             yield CredibleRoots(
                 family=family,
-                models=tuple(members[k].name for k in chosen),
-                p_root=tuple(float(p_root[k]) for k in chosen),
+                models=tuple(models[members[k]].name for k in chosen),
+                probabilities=tuple(float(p[k]) for k in chosen),
             )
 
 

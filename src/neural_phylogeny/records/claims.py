@@ -107,20 +107,20 @@ class CredibleRoots:
     family : int
         As in ``ModelRecord.family``.
     models : tuple of str
-        The fewest that hold 95 % of the expected number of roots, the most probable first.
-    p_root : tuple of float
-        Probability of each that none of the models is its parent.
+        The fewest whose probabilities add up to 0.95, the most probable first.
+    probabilities : tuple of float
+        Probability of each to be the root, given that one of the family's models is.
 
     Examples
     --------
-    >>> found = CredibleRoots(family=0, models=("base.pt", "tuned.pt"), p_root=(0.71, 0.24))
+    >>> found = CredibleRoots(family=0, models=("base.pt", "tuned.pt"), probabilities=(0.71, 0.24))
     >>> found.models[0]
     'base.pt'
     """
 
     family: int
     models: tuple[str, ...]
-    p_root: tuple[float, ...]
+    probabilities: tuple[float, ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

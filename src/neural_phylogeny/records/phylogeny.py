@@ -52,7 +52,7 @@ class Phylogeny:
     copies : tuple of tuple of str
         Names of models whose compared weights are all equal. Claims name the first of them only.
     credible_roots : tuple of CredibleRoots
-        For each family of at least two models those among which its root lies; empty for methods without a posterior.
+        By family those among which its root lies; none where it is missing or a method has no posterior.
     similarities : tuple of SimilarityTable
         Cosines of all pairs of each family of up to 200 models; empty in older files.
     skipped : tuple of Skipped
@@ -157,8 +157,7 @@ class Phylogeny:
         'unknown'
         """
         parameters = self.provenance.get("parameters")
-        found = parameters.get("prior") if isinstance(parameters, Mapping) else None
-        return found if isinstance(found, str) else ""
+        return str(parameters.get("prior", "")) if isinstance(parameters, Mapping) else ""
 
     @property
     def roots(self) -> tuple[str, ...]:

@@ -193,10 +193,11 @@ def _model(item: Fields) -> ModelRecord:
 
 
 def _credible_roots(item: Fields) -> CredibleRoots:
-    models, p_root = item.texts("models"), tuple(p for p in item.numbers_or_null("p_root") if p is not None)
-    if len(models) != len(p_root):
-        raise SavedFileError(f"a damaged result file: {len(p_root)} probabilities of {len(models)} roots")
-    return CredibleRoots(family=item.integer("family"), models=models, p_root=p_root)
+    models = item.texts("models")
+    found = tuple(p for p in item.numbers_or_null("probabilities") if p is not None)
+    if len(models) != len(found):
+        raise SavedFileError(f"a damaged result file: {len(found)} probabilities of {len(models)} roots")
+    return CredibleRoots(family=item.integer("family"), models=models, probabilities=found)
 
 
 def _similarities(item: Fields) -> SimilarityTable:

@@ -51,7 +51,7 @@ def family_trees(phylogeny: Phylogeny, style: Style) -> list[RenderableType]:
 def root_odds(phylogeny: Phylogeny, names: Sequence[str]) -> str:
     """The models among which the root of a family lies, with their odds; empty where there is no doubt."""
     chosen = [one for one in phylogeny.credible_roots if set(one.models) & set(names)]
-    rows = [(name, p) for one in chosen for name, p in zip(one.models, one.p_root, strict=True)]
+    rows = [(name, p) for one in chosen for name, p in zip(one.models, one.probabilities, strict=True)]
     if len(rows) < 2:
         return ""
     named = [f"{safe(name)} {p:.2f}" for name, p in rows[:ROOTS_NAMED]]
@@ -156,7 +156,7 @@ def legend(phylogeny: Phylogeny, coverage: str = COVERAGE) -> Iterator[str]:
             any(edge.p_direction is not None for edge in phylogeny.edges),
         ),
         (
-            "root: probability of having no parent here, of the models that hold 95 % of it",
+            "root: probability of being the root of the family, of those that hold 95 % of it",
             any(len(one.models) > 1 for one in phylogeny.credible_roots),
         ),
         (

@@ -10,15 +10,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from neural_phylogeny.trees.baselines.options import Options
-from neural_phylogeny.trees.family import Family, Posterior
-from neural_phylogeny.trees.forest import Forest, Matrix
+from neural_phylogeny.trees.family import Family, Posterior, groups_of
+from neural_phylogeny.trees.forest import Forest, Matrix, Vector
 from neural_phylogeny.trees.fusion import DIRECTION, INNOVATIONS, bounded, fused
 from neural_phylogeny.trees.innovation_tree import tree_log_odds
 from neural_phylogeny.trees.likeliest import forest_of
 from neural_phylogeny.trees.merging import with_merges, without_cycles
 from neural_phylogeny.trees.mixtures import beside_mixtures
 from neural_phylogeny.trees.prior import DEFAULT, PriorName, with_prior
-from neural_phylogeny.trees.rooting import forest_probabilities
+from neural_phylogeny.trees.rooting import forest_probabilities, root_probabilities
 
 USUAL = Options()
 """What methods do where nothing else is asked for."""
@@ -93,5 +93,19 @@ def most_probable_forest(family: Family, known: Posterior, merges: Matrix) -> Fo
     if not family.comparable.all():
         parent /= parent.sum(axis=0)
     forest = forest_of(replace(known, parent=parent), family.common_origin, merges)
-    p_root = np.diag(forest_probabilities(parent))
-    return replace(forest, merged=without_cycles(merges, forest.parents), p_root=p_root)
+    return replace(
+        forest,
+        merged=without_cycles(merges, forest.parents),
+        p_root=np.diag(forest_probabilities(parent)),
+        p_rooted=_rooted(parent, forest),
+    )
+
+
+def _rooted(parent: Matrix, forest: Forest) -> Vector:
+    """See ``Forest.p_rooted``."""
+    found = np.full(len(parent), np.nan)
+    if forest.families is not None:
+        for members in groups_of(forest.families):
+            if len(members) > 1 and (forest.missing is None or not forest.missing[members].any()):
+                found[members] = root_probabilities(parent[np.ix_(members, members)])
+    return found

@@ -54,6 +54,9 @@ class Forest:
         The next most probable parents.
     p_root : (n,), optional
         Probability that a model has no parent here, over all forests; NaN for a model in no family.
+    p_rooted : (n,), optional
+        Probability that a model is the root of its family, given that the family is one tree of these models; NaN for
+        one in no family and where the root is missing.
     common_initialisations : tuple of CommonInitialisation
         Roots that are related and have no ancestor in common, as far as the weights show.
     merged : (n, n), optional
@@ -73,5 +76,6 @@ class Forest:
     families: NDArray[np.int64] | None = None
     rivals: Rivals | None = None
     p_root: Vector | None = None
+    p_rooted: Vector | None = None
     common_initialisations: tuple[CommonInitialisation, ...] = ()
     merged: Matrix | None = None
