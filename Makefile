@@ -4,7 +4,7 @@ PYTHON ?= python3
 DEV := .venv-dev
 PIP := $(DEV)/bin/python -m pip install --quiet --disable-pip-version-check
 
-.PHONY: demo test test-all lint bench fit docs clean
+.PHONY: demo test test-all lint bench fit docs site clean
 
 demo: .venv/installed  ## install into .venv and run the demo
 	.venv/bin/nphylo demo
@@ -35,7 +35,12 @@ docs: $(DEV)/installed  ## write docs/cli.md from the help texts, docs/api.md an
 	$(DEV)/bin/python docs/make_cli.py
 	$(DEV)/bin/python docs/make_api.py
 	$(DEV)/bin/python docs/make_thresholds.py
+	$(DEV)/bin/python docs/make_tutorial.py
+	$(DEV)/bin/python docs/make_pictures.py
 	$(DEV)/bin/python docs/make_examples.py $(wildcard $(NPHYLO_SHARED)/wild/esl-lenet5)
+
+site: $(DEV)/installed  ## the pages of docs/ as a site in build/site; a warning fails
+	$(DEV)/bin/mkdocs build --strict --quiet
 
 clean:
 	rm -rf .venv $(DEV)

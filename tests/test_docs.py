@@ -13,7 +13,16 @@ import pytest
 
 import neural_phylogeny
 from neural_phylogeny.cli.group import nphylo
-from neural_phylogeny.records import Verdict
+from neural_phylogeny.records import (
+    CLAIM_VERDICTS,
+    DERIVATION_VERDICTS,
+    Changes,
+    CheckedClaim,
+    Declared,
+    Derivation,
+    TensorChange,
+    Verdict,
+)
 
 ROOT = Path(__file__).parents[1]
 HISTORY = {"CHANGELOG.md", "docs/log.md"}
@@ -26,6 +35,8 @@ PAGES = sorted(
 )
 FOLDERS = (ROOT, ROOT / "src" / "neural_phylogeny", ROOT / "docs")
 """Where a path in a document may start."""
+
+VERDICTS = (Derivation, Declared, CheckedClaim, Changes, TensorChange)
 
 REMAKE = "run: python docs/make_examples.py SHARED/wild/esl-lenet5"
 
@@ -138,6 +149,14 @@ def test_the_keys_and_verdicts_of_a_comparison_are_documented():
     section = text.split("## The comparison of two models")[1].split("\n## ")[0]
     words = [field.name for field in dataclasses.fields(neural_phylogeny.Comparison)] + list(get_args(Verdict))
     assert not [word for word in words if f"`{word}`" not in section]
+
+
+def test_the_keys_of_verdicts_and_changes_are_documented():
+    text = (ROOT / "docs" / "result-file.md").read_text(encoding="utf-8")
+    section = text.split("## Verdicts on descent and on claims")[1].split("\n## ")[0]
+    names = {field.name for record in VERDICTS for field in dataclasses.fields(record)} - {"skipped"}
+    words = [*names, *DERIVATION_VERDICTS, *CLAIM_VERDICTS]
+    assert not [word for word in words if f"`{word}`" not in section and f'`"{word}"`' not in section]
 
 
 def test_the_front_page_quotes_what_the_demo_prints():

@@ -16,7 +16,7 @@ import pytest
 
 from neural_phylogeny import demo
 from neural_phylogeny.lab.bench.runs import Result, write_results
-from neural_phylogeny.reconstruction.api import METHODS
+from neural_phylogeny.reconstruction.api import METHODS, reconstruct
 
 ROOT = Path(__file__).parents[1]
 SRC = ROOT / "src" / "neural_phylogeny"
@@ -30,7 +30,8 @@ OWNERS = {
     "onnx": ("formats/onnx/",),
     "cluster": ("trees/baselines/",),
     "pandas": ("reports/frame.py",),
-    "figures": ("reports/figure.py",),
+    "cards": ("claims/cards.py",),
+    "figures": ("reports/figure.py", "reports/difference.py"),
     "parquet": ("reports/exports/tables.py",),
     "lab": ("lab/",),
 }
@@ -166,7 +167,9 @@ def files(tmp_path_factory):
 def test_the_base_alone_answers_on_the_demo():
     done = nphylo(None, "tree", demo.folder(), "--format", "json", "-q")
     assert done.returncode == 0, done.stderr
-    assert len(json.loads(done.stdout)["edges"]) == 12
+    edges = {(edge["parent"], edge["child"]) for edge in json.loads(done.stdout)["edges"]}
+    assert edges == {(edge.parent, edge.child) for edge in reconstruct(demo.folder()).edges}
+    assert len(edges) > 9
 
 
 @pytest.mark.parametrize(("extra", "pattern"), [("keras", "*.h5"), ("onnx", "*.onnx")])

@@ -41,7 +41,7 @@ OWNERS = {
     "torch": ("lab/",),
     "safetensors": ("lab/",),
     "PIL": ("lab/",),
-    "matplotlib": ("lab/", "reports/figure.py"),
+    "matplotlib": ("lab/", "reports/figure.py", "reports/difference.py"),
     "gguf": ("formats/gguf/",),
     "h5py": ("formats/",),
     "onnx": ("formats/onnx/",),
@@ -49,6 +49,7 @@ OWNERS = {
     "scipy": ("trees/baselines/", "lab/"),
     "networkx": ("reports/", "evaluation/"),
     **dict.fromkeys(("pandas", "pyarrow"), ("reports/",)),
+    "yaml": ("claims/cards.py",),
     "click": ("cli/", "lab/commands/"),
     "rich": ("reports/", "cli/"),
 }

@@ -1,5 +1,6 @@
 """Reported publicly: batch norms folded away, then observers put in. The folded model comes later, or is a copy."""
 
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -83,3 +84,24 @@ def test_observers_come_later(base, rng):
     assert (edge.parent, edge.child) == ("base", "a-qat")
     assert (edge.similarity or 0.0) > 0.95
     assert {"folded-norms", "observers"} & {evidence.feature for evidence in edge.evidence}
+
+
+def test_norms_behind_transposed_convolutions(rng):
+    """Their kernels are stored inputs first, so that the norm scales the second axis."""
+    widths = (20, 16, 12, 16)
+    base: dict[str, Any] = {}
+    export: dict[str, Any] = {}
+    for k, (n_inputs, units) in enumerate(pairwise(widths)):
+        kernel = rng.normal(0, 0.1, (n_inputs, units, 4, 4))
+        gain, shift = rng.uniform(0.5, 2.0, units), rng.normal(0, 0.2, units)
+        mean, variance = rng.normal(0, 0.5, units), rng.uniform(0.2, 4.0, units)
+        base |= {f"up.{3 * k}.weight": kernel, f"up.{3 * k + 1}.weight": gain, f"up.{3 * k + 1}.bias": shift}
+        base |= {f"up.{3 * k + 1}.running_mean": mean, f"up.{3 * k + 1}.running_var": variance}
+        scale = gain / np.sqrt(variance + 1e-5)
+        export |= {f"up.{3 * k}.weight": kernel * scale[:, None, None], f"up.{3 * k}.bias": shift - mean * scale}
+    models = {
+        name: {key: np.asarray(w, np.float32) for key, w in model.items()}
+        for name, model in (("base", base), ("export", export))
+    }
+    answer = reconstruct(models)
+    assert [set(copies) for copies in answer.copies] == [{"base", "export"}]

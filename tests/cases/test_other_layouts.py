@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from neural_phylogeny import reconstruct
+from neural_phylogeny import compare, reconstruct
 
 D, F = 48, 96
 
@@ -93,3 +93,12 @@ def test_a_prefix(prefix, base):
         other = {name.replace(".", "/"): w for name, w in other.items()}
     answer = reconstruct({"base": base, "copy": other})
     assert [set(copies) for copies in answer.copies] == [{"base", "copy"}]
+
+
+def test_moving_averages_beside_the_weights_are_not_another_model(base, rng):
+    """A full checkpoint, and the same without its averages: one model, neither contained in the other."""
+    plain = ((name.removeprefix("model.").replace(".", ""), w) for name, w in trained_on(base, rng).items())
+    averages = {f"model_ema.{name}": w for name, w in plain}
+    found = compare({"full": base | averages, "pruned": base})
+    assert found.verdict == "copies"
+    assert found.coverage == 1.0

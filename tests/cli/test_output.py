@@ -65,7 +65,7 @@ def test_a_full_disk_leaves_the_old_file(run, folder, tmp_path):
     limits = resource.getrlimit(resource.RLIMIT_FSIZE)
     resource.setrlimit(resource.RLIMIT_FSIZE, (256, limits[1]))
     try:
-        result = run("show", saved, "-o", target, code=2)
+        result = run("show", saved, "-o", target, code=3)
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, limits)
     assert "cannot write" in result.stderr

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -73,8 +72,3 @@ class Judged:
                 rows = (group.members.index(i), group.members.index(j))
                 return MeasuredFamily.of(found, rows, self.seed).common_origin() is CommonOrigin.ANCESTOR
         return False
-
-
-def models_together(*given: Sequence[str]) -> list[str]:
-    """Paths of several arguments in order, each once."""
-    return list(dict.fromkeys(path for paths in given for path in paths))

@@ -15,7 +15,16 @@ import click
 
 import neural_phylogeny.errors as errors
 
-OK, NOTHING_COMPARED, USAGE, SOME_UNREADABLE, FAULT, INTERRUPTED, BROKEN_PIPE = 0, 1, 2, 3, 70, 130, 141
+OK, NOTHING_COMPARED, USAGE, SOME_UNREADABLE, UNDETERMINED, FAULT, INTERRUPTED, BROKEN_PIPE = (
+    0,
+    1,
+    2,
+    3,
+    4,
+    70,
+    130,
+    141,
+)
 
 EXIT_CODES: dict[type[errors.NeuralPhylogenyError], int] = {
     errors.NothingToCompareError: NOTHING_COMPARED,

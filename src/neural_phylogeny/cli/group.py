@@ -12,8 +12,13 @@ import click
 from neural_phylogeny.cli.exits import BROKEN_PIPE, discard_stdout, ending_cleanly, exit_code
 from neural_phylogeny.cli.lazy import LazyCommands
 
+COMMAND_NAMES = (
+    *("tree", "compare", "derived", "verify", "annotate", "diff"),
+    *("inspect", "show", "score", "methods", "demo"),
+)
+
 COMMANDS = {
-    **{name: f"cli.{name}" for name in ("tree", "compare", "inspect", "show", "score", "methods", "demo")},
+    **{name: f"cli.{name}" for name in COMMAND_NAMES},
     "lab": "lab.commands.group",
 }
 """Modules with a ``command``, by its name, in the order of the help."""
@@ -59,9 +64,10 @@ def nphylo() -> None:
     \b
     Exit codes of all commands:
       0    success
-      1    nothing could be compared
+      1    nothing could be compared, or the answer is no
       2    wrong usage
       3    some inputs could not be read, and the result covers the rest; or an output could not be written
+      4    undetermined: the weights do not decide
       70   a bug in this program, with its traceback
       129  hung up, 143 terminated: no output was left incomplete
       130  interrupted; no output was left incomplete

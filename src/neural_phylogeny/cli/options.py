@@ -17,7 +17,12 @@ from neural_phylogeny.reports.formats import FORMATS
 
 F = TypeVar("F", bound=Callable[..., Any])
 
-SUFFIXES: dict[str, tuple[str, ...]] = {name: form.suffixes for name, form in FORMATS.items()}
+SUFFIXES: dict[str, tuple[str, ...]] = {name: form.suffixes for name, form in FORMATS.items()} | {
+    "junit": (".xml",),
+    "sarif": (".sarif",),
+    "svg": (".svg",),
+    "png": (".png",),
+}
 """Suffixes of each format, which ``-o`` goes by when ``--format`` is not given; a name without a suffix gets text."""
 
 FEW = 6
@@ -203,6 +208,16 @@ def checked_output(_ctx: click.Context, _option: click.Parameter, output: str | 
     return output
 
 
+LOWEST = 0.8
+"""At lower levels strangers of one initialisation seed were called derived, see docs/tables/derived.md."""
+
+at_least_option = click.option(
+    "--at-least",
+    type=click.FloatRange(LOWEST, 1, max_open=True),
+    default=0.95,
+    show_default=True,
+    help="Least probability of a descent that counts, and of what excludes one.",
+)
 component_option = click.option(
     "--component", metavar="NAME", help="Which state dict to take from files that hold several; `inspect` lists them."
 )

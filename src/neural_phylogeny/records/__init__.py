@@ -34,6 +34,7 @@ from neural_phylogeny.records.derivation import (
     Derivation,
     DerivationVerdict,
 )
+from neural_phylogeny.records.difference import Changes, TensorChange
 from neural_phylogeny.records.explanation import ExplainedClaim, Explanation, Relation
 from neural_phylogeny.records.phylogeny import Phylogeny, Table
 
@@ -43,6 +44,7 @@ __all__ = [
     "FAVOURS",
     "KINDS",
     "UNDECIDED_REASONS",
+    "Changes",
     "CheckedClaim",
     "ClaimVerdict",
     "Comparison",
@@ -67,6 +69,7 @@ __all__ = [
     "SharedComponent",
     "SimilarityTable",
     "Table",
+    "TensorChange",
     "TensorComparison",
     "UndecidedGroup",
     "UndecidedReason",

@@ -17,8 +17,12 @@ from neural_phylogeny.records import (
     FAVOURS,
     KINDS,
     UNDECIDED_REASONS,
+    Changes,
+    CheckedClaim,
     Comparison,
     CredibleRoots,
+    Declared,
+    Derivation,
     Edge,
     Evidence,
     ExplainedClaim,
@@ -32,6 +36,7 @@ from neural_phylogeny.records import (
     RelatedPair,
     SharedComponent,
     SimilarityTable,
+    TensorChange,
     TensorComparison,
     UndecidedGroup,
 )
@@ -42,17 +47,8 @@ FORMAT = "neural-phylogeny"
 VERSION = 2
 
 _RECORDS = (
-    *(
-        CredibleRoots,
-        Comparison,
-        Edge,
-        Evidence,
-        ExplainedClaim,
-        Explanation,
-        LayerChange,
-        MissingAncestor,
-        SimilarityTable,
-    ),
+    *(Changes, CheckedClaim, CredibleRoots, Declared, Derivation, TensorChange),
+    *(Comparison, Edge, Evidence, ExplainedClaim, Explanation, LayerChange, MissingAncestor, SimilarityTable),
     *(RelatedPair, ModelRecord, Phylogeny, Reasons, SharedComponent, Skipped, TensorComparison, UndecidedGroup),
 )
 

@@ -13,6 +13,7 @@ Together with each model's own sums in double precision they give everything bac
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -25,6 +26,10 @@ Matrix = NDArray[np.float64]
 SINGLE = ("moments.", "matching.", "rows.", "sketch.", "cross.square", "cross.fourth")
 """Beginnings of the names of results that are stored in single precision as they are."""
 
+ANTISYMMETRIC = ("rows.grow", "rows.indep", "rows.step", "rows.factor")
+"""Results of pairs whose sign alone changes with the order of the two: their upper triangles are stored."""
+
+_UPPER = ".upper"
 _DIAGONAL, _DISTANCE, _SKEWED = ".diagonal", ".distance", "cross.skewed"
 
 
@@ -34,14 +39,14 @@ def condense(statistics: Statistics) -> Statistics:
     Vectors are left out: nothing uses them.
     """
     arrays = tuple(_condensed(found, tensor.is_matrix) for tensor, found in statistics)
-    pairwise = {key for key in statistics.pairwise if key not in _EXPANDED}
+    pairwise = {key + _UPPER if key in ANTISYMMETRIC else key for key in statistics.pairwise if key not in _EXPANDED}
     return replace(statistics, arrays=arrays, pairwise=frozenset(pairwise | {"gram" + _DISTANCE, _SKEWED}))
 
 
 def expand(statistics: Statistics) -> Statistics:
     """The inverse of ``condense``, in double precision."""
     arrays = tuple(_expanded(found) for found in statistics.arrays)
-    pairwise = {key for key in statistics.pairwise if key not in ("gram" + _DISTANCE, _SKEWED)}
+    pairwise = {key.removesuffix(_UPPER) for key in statistics.pairwise if key not in ("gram" + _DISTANCE, _SKEWED)}
     return replace(statistics, arrays=arrays, pairwise=frozenset(pairwise | set(_EXPANDED)))
 
 
@@ -55,6 +60,9 @@ def _condensed(found: Arrays, is_matrix: bool) -> Arrays:
     for key, array in kept.items():
         if key.startswith(SINGLE) and array.dtype == np.float64:
             kept[key] = array.astype(np.float32)
+    for key in ANTISYMMETRIC:
+        if key in kept:
+            kept[key + _UPPER] = upper_triangle(kept.pop(key))
     with np.errstate(all="ignore"):
         if "gram" in found:
             kept["gram" + _DIAGONAL] = np.diag(found["gram"]).copy()
@@ -72,6 +80,10 @@ def _expanded(found: Arrays) -> Arrays:
     for key, array in whole.items():
         if array.dtype == np.float32:
             whole[key] = array.astype(np.float64)
+    for key in ANTISYMMETRIC:
+        if key + _UPPER in whole:
+            upper = whole.pop(key + _UPPER)
+            whole[key] = upper - upper.swapaxes(0, 1)
     with np.errstate(all="ignore"):
         if "gram" + _DISTANCE in found:
             whole["gram"] = _products(found["gram" + _DIAGONAL], found["gram" + _DISTANCE].astype(np.float64))
@@ -82,6 +94,13 @@ def _expanded(found: Arrays) -> Arrays:
             whole["cross.third"] = (own[:, None] + whole["cross.second"] - skewed) / 2.0
             whole["cross.product"] = _products(found["cross.product" + _DIAGONAL], whole["cross.square"])
     return whole
+
+
+def upper_triangle(values: NDArray[Any]) -> NDArray[Any]:
+    """Entries ``[i, j]`` with i <= j of an array ``(n, n, ...)``, zeros elsewhere."""
+    n = len(values)
+    is_upper = np.triu(np.ones((n, n), dtype=bool)).reshape(n, n, *[1] * (values.ndim - 2))
+    return np.where(is_upper, values, np.zeros((), dtype=values.dtype))
 
 
 def _distances(gram: Matrix) -> Matrix:

@@ -13,9 +13,9 @@ from itertools import pairwise
 from neural_phylogeny.formats.keras import output_axis
 from neural_phylogeny.inputs import TensorInfo
 from neural_phylogeny.tensors.experts import Averaged, averages, facing, unstacked
-from neural_phylogeny.tensors.names import canonical_names
+from neural_phylogeny.tensors.names import canonical_names, moving_averages
 from neural_phylogeny.tensors.neutral import BIAS, PARTS_OF, WEIGHT, neutral_names
-from neural_phylogeny.tensors.norms import Norm, norms_of
+from neural_phylogeny.tensors.norms import Norm, norms_of, unit_counts
 from neural_phylogeny.tensors.roles import Role, is_float, matrix_shape, role_of
 
 WHOLE = 1 << 24
@@ -40,11 +40,12 @@ class Layout:
         """From all tensors of a model, in stored order."""
         keys = canonical_names(list(model))
         turned = list(map(_by_convention, model.values()))
+        averaged = moving_averages(keys, turned)
         named = [(key, tensor, role_of(tensor)) for key, tensor in unstacked(keys, turned)]
         kept = [
             (key, tensor, role)
             for key, tensor, role in named
-            if tensor.size > 0 and role is not Role.BUFFER and is_float(tensor.dtype)
+            if tensor.size > 0 and role is not Role.BUFFER and is_float(tensor.dtype) and key not in averaged
         ]
         tensors = {key: tensor for key, tensor, _ in kept}
         return cls(tensors, {key: role for key, _, role in kept}, norms_of(keys, list(model.values())))
@@ -99,8 +100,8 @@ class Layout:
             bias = self.by_path.get((*self.paths[key][:-1], BIAS))
             if bias is None and key in after and self.paths[after[key]][-1] not in (WEIGHT, BIAS):
                 bias = after[key]
-            units = tensor.shape[tensor.output_axis] if len(tensor.shape) > 1 else 0
-            if bias is not None and self.tensors[bias].shape == (units,):
+            units = unit_counts(tensor) if len(tensor.shape) > 1 else ()
+            if bias is not None and self.tensors[bias].shape in {(n,) for n in units}:
                 found[key] = bias
         return found
 

@@ -4,10 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
+from neural_phylogeny.inputs import TensorInfo
+
 WRAPPERS = frozenset(
     {"module", "_orig_mod", "_fsdp_wrapped_module", "model", "base_model", "state_dict", "transformer", "default"}
 )
 """Name components that say how a model was wrapped, not what is in it."""
+
+
+AVERAGES = "model_ema."
+"""Before the names of moving averages of the weights."""
 
 
 def canonical_names(names: Sequence[str]) -> list[str]:
@@ -29,6 +35,19 @@ def canonical_names(names: Sequence[str]) -> list[str]:
     ranks = _layer_ranks(name.split("/")[0] for name in names if "/" in name)
     canonical = [_keras_name(name, ranks) if "/" in name else _unwrapped(name) for name in names]
     return canonical if len(set(canonical)) == len(names) else list(names)
+
+
+def moving_averages(keys: Sequence[str], tensors: Sequence[TensorInfo]) -> set[str]:
+    """The canonical names of moving averages that are kept beside the weights themselves, as latent diffusion does.
+
+    They are one model twice: named after the weights without their dots, below ``model_ema``, and of their shapes.
+    """
+    names = [key for key in keys if key.startswith(AVERAGES)]
+    if not names:
+        return set()
+    shapes = {key.replace(".", ""): tensor.shape for key, tensor in zip(keys, tensors, strict=True)}
+    by_key = dict(zip(keys, tensors, strict=True))
+    return {key for key in names if shapes.get(key.removeprefix(AVERAGES).replace(".", "")) == by_key[key].shape}
 
 
 def _unwrapped(name: str) -> str:

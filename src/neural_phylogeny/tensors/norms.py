@@ -16,12 +16,16 @@ REACH = 8
 
 @dataclass(frozen=True, slots=True)
 class Norm:
-    """The stored names of a batch norm's tensors, empty where it has none; ``beta`` is also a canonical name."""
+    """The stored names of a batch norm's tensors, empty where it has none; ``beta`` is also a canonical name.
+
+    ``units`` is the number of units that it scales.
+    """
 
     gamma: str
     mean: str
     variance: str
     beta: str
+    units: int = 0
 
 
 def norms_of(keys: Sequence[str], tensors: Sequence[TensorInfo]) -> Mapping[str, Norm]:
@@ -45,7 +49,7 @@ def norms_of(keys: Sequence[str], tensors: Sequence[TensorInfo]) -> Mapping[str,
         if kernel is not None:
             scale = "" if gamma is None else tensors[gamma].name
             shift = "" if beta is None else keys[beta]
-            found.setdefault(keys[kernel], Norm(scale, tensors[mean].name, tensor.name, shift))
+            found.setdefault(keys[kernel], Norm(scale, tensors[mean].name, tensor.name, shift, tensor.shape[0]))
     return found
 
 
@@ -66,5 +70,14 @@ def _before(tensors: Sequence[TensorInfo], place: int, units: int) -> int | None
     for k in range(place - 1, max(place - REACH, 0) - 1, -1):
         shape = tensors[k].shape
         if len(shape) > 1:
-            return k if shape[tensors[k].output_axis] == units else None
+            return k if units in unit_counts(tensors[k]) else None
     return None
+
+
+def unit_counts(tensor: TensorInfo) -> tuple[int, ...]:
+    """How many units a matrix may have: along its output axis, or along the second where it may be transposed.
+
+    The kernel of a transposed convolution is stored inputs first, and nothing but what follows it says so.
+    """
+    along = tensor.shape[tensor.output_axis]
+    return (along, tensor.shape[1]) if len(tensor.shape) > 2 and tensor.output_axis == 0 else (along,)

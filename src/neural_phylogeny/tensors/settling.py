@@ -13,7 +13,7 @@ from neural_phylogeny.inputs import Fold, TensorInfo, View
 from neural_phylogeny.tensors.correspondence import BY_ORDER, BY_VALUES, Correspondence, Match
 from neural_phylogeny.tensors.drafts import Draft, Way, ways_of
 from neural_phylogeny.tensors.layouts import Layout
-from neural_phylogeny.tensors.norms import Norm
+from neural_phylogeny.tensors.norms import Norm, unit_counts
 from neural_phylogeny.tensors.samples import CLEAR, Sample, Sampler, deviations
 
 WINDOW = 32
@@ -249,8 +249,27 @@ def _with_folds(state: _Settling) -> list[Match]:
 
 
 def _folded(match: Match, norm: Norm, samples: tuple[Sampler, Sampler]) -> Match | None:
-    """The match with the norm folded into its first tensor; None where that does not explain the second one."""
-    tensor, other = match.first, samples[1].raw(match.second)
+    """The match with the norm folded into its first tensor; None where that does not explain the second one.
+
+    The units lie along the output axis, or along the second one of a transposed convolution.
+    """
+    for axis in (match.first.output_axis, 1):
+        tensor = replace(match.first, output_axis=axis)
+        is_other = axis != match.first.output_axis
+        if is_other and (match.first.view is not None or norm.units not in unit_counts(match.first)[1:]):
+            continue
+        other = replace(match.second, output_axis=axis) if is_other else match.second
+        folded = _folded_along(tensor, other, norm, samples)
+        if folded is not None:
+            return replace(match, first=replace(match.first, view=folded))
+    return None
+
+
+def _folded_along(tensor: TensorInfo, second: TensorInfo, norm: Norm, samples: tuple[Sampler, Sampler]) -> View | None:
+    """The view that folds a norm along the output axis of a tensor; None where the norm does not fit or explain."""
+    if tensor.view is None and tensor.shape[tensor.output_axis] != norm.units:
+        return None
+    other = samples[1].raw(second)
     plain, axis = samples[0].raw(tensor), _output_axis_of(tensor)
     variance, gamma = samples[0].scales(norm.variance, tensor), samples[0].scales(norm.gamma, tensor)
     if plain is None or other is None or plain.shape != other.shape or axis is None or variance is None:
@@ -267,7 +286,7 @@ def _folded(match: Match, norm: Norm, samples: tuple[Sampler, Sampler]) -> Match
     view = tensor.view or View(split=tensor.shape, axes=tuple(range(len(tensor.shape))), layout="")
     fold = Fold(gamma=norm.gamma, mean=norm.mean, variance=norm.variance, epsilon=epsilon, axis=axis)
     layout = ", ".join(filter(None, (view.layout, "folded norm")))
-    return replace(match, first=replace(tensor, view=replace(view, layout=layout, fold=fold)))
+    return replace(view, layout=layout, fold=fold)
 
 
 def _output_axis_of(tensor: TensorInfo) -> int | None:

@@ -1,0 +1,56 @@
+"""From the paths of an audit to the models they stand for."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+
+from neural_phylogeny.claims.judged import Judged
+from neural_phylogeny.errors import InvalidOptionError, UnreadableFileError
+from neural_phylogeny.reconstruction.options import Reading
+from neural_phylogeny.sources import check_paths, discover
+
+
+def one_model(path: str, component: str | None = None) -> str:
+    """The path of the one model behind a path.
+
+    Raises
+    ------
+    NotFoundError
+        When it leads to nothing.
+    InvalidOptionError
+        When it holds several models or none.
+    """
+    check_paths([path])
+    found, skipped = discover([path], component=component)
+    if len(found) == 1:
+        return found[0].path
+    if not found and skipped:
+        raise UnreadableFileError(skipped[0].reason, path=skipped[0].path)
+    raise InvalidOptionError("a model", "the path of one model", f"{path} ({len(found)} models)")
+
+
+def judged_and_named(models: Sequence[str], among: Sequence[str], reading: Reading) -> tuple[Judged, list[str]]:
+    """The judged collection of some models and others of their families, and the names of the models in it.
+
+    Raises
+    ------
+    InvalidOptionError
+        When the same model is given twice.
+    UnreadableFileError
+        When one of the models cannot be read; the message has the reason.
+    """
+    given = [one_model(path, reading.component) for path in models]
+    real = [os.path.realpath(path) for path in given]
+    if len(set(real)) < len(real):
+        again = next(path for path in given if real.count(os.path.realpath(path)) > 1)
+        raise InvalidOptionError("child and parents", "different models", again)
+    judged = Judged.of(list(dict.fromkeys([*given, *among])), reading)
+    by_path = {os.path.realpath(ref.path): ref.name for ref in judged.collection.refs}
+    names = []
+    for path, where in zip(given, real, strict=True):
+        if where not in by_path:
+            reasons = [item.reason for item in judged.answer.skipped if os.path.realpath(item.path) == where]
+            raise UnreadableFileError(reasons[0] if reasons else "it could not be read", path=path)
+        names.append(by_path[where])
+    return judged, names

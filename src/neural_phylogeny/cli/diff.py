@@ -1,0 +1,56 @@
+"""``nphylo diff``."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import click
+
+from neural_phylogeny.cli import exits
+from neural_phylogeny.cli import output as sink
+from neural_phylogeny.cli.options import component_option, output_options, quiet_option
+
+
+@click.command("diff")
+@click.argument("a")
+@click.argument("b")
+@output_options("text", "json", "svg", "png")
+@component_option
+@quiet_option
+def command(a: str, b: str, form: str, output: str | None, quiet: bool, component: str | None) -> int:
+    """Show what changed from model A to model B.
+
+    For each tensor that both have: the relative change, the effective rank of the step, the share of entries that are
+    equal, whether it is frozen, and new rows, as of a larger vocabulary. Every value of both is read. Pictures need
+    the extra `figures`.
+
+    \b
+    Examples:
+      nphylo diff base.safetensors tuned.safetensors
+      nphylo diff base/ tuned/ -o changes.svg
+
+    \b
+    Exit codes:
+      0  done, whatever changed
+      1  they have no tensor in common
+      2  wrong usage
+      3  one of them could not be read
+    """
+    from neural_phylogeny.claims.named import one_model
+    from neural_phylogeny.reconstruction.difference import difference
+    from neural_phylogeny.reconstruction.options import Reading
+    from neural_phylogeny.reports import difference as shown
+
+    paths = [one_model(path, component) for path in (a, b)]
+    with sink.progress_bar(quiet) as progress:
+        found = difference(paths, Reading(component=component, progress=progress))
+    written: Any
+    if form == "json":
+        written = shown.changes_to_json(found)
+    elif form in ("svg", "png"):
+        written = shown.changes_picture(found, form)
+    else:
+        sink.draw(shown.render_changes(found), output)
+        return exits.OK
+    sink.write(written, output)
+    return exits.OK
