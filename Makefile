@@ -7,9 +7,9 @@ PIP := $(DEV)/bin/python -m pip install --quiet --disable-pip-version-check
 .PHONY: demo test test-all lint bench fit docs site clean
 
 demo: .venv/installed  ## install into .venv and run the demo
-	.venv/bin/nphylo demo
-	@echo
 	@echo "nphylo is installed in .venv: run .venv/bin/nphylo, or 'source .venv/bin/activate' and then nphylo."
+	@echo
+	.venv/bin/nphylo demo
 
 test: $(DEV)/installed  ## the fast suite, as CI runs it
 	$(DEV)/bin/python -m pytest -m "not slow"
@@ -27,6 +27,7 @@ bench: $(DEV)/installed  ## speed and memory against a plain read; false positiv
 	$(DEV)/bin/nphylo lab table unrelated
 	$(DEV)/bin/python benchmarks/methods_speed.py
 	$(DEV)/bin/python benchmarks/collections_speed.py --repeat 3
+	$(DEV)/bin/python benchmarks/report_speed.py
 
 fit: $(DEV)/installed  ## every shipped parameter file but the network, on families that it was not trained on: half an hour of a core
 	$(DEV)/bin/nphylo lab fit --work scratch/fits

@@ -53,7 +53,7 @@ def test_what_results_and_calls_offer():
     expected = {
         "reconstruct": "models method alpha threads memory seed include exclude component stats save_stats support "
         "sample hashes progress",
-        "compare": "a b alpha threads memory seed include exclude component sample",
+        "compare": "a b alpha threads memory seed include exclude component sample progress",
     }
     for name, parameters in expected.items():
         assert " ".join(inspect.signature(getattr(neural_phylogeny, name)).parameters) == parameters

@@ -141,8 +141,11 @@ def test_methods(run):
     assert "pip install 'neural-phylogeny[cluster]'" in text
 
 
-def test_demo(run):
+def test_demo(run, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
     text = run("demo").stdout
+    assert text.splitlines()[-1] == "The report is in nphylo-demo.html: open it in a browser."
+    assert "dunlin.safetensors" in (tmp_path / "nphylo-demo.html").read_text()
     reported, made = text.index("RESULT FROM THE WEIGHTS"), text.index("GROUND TRUTH")
     assert reported < made < text.index("tree direction, documented edges") < text.index("mistakes: ")
     for file in demo.folder().glob("*.*"):
@@ -152,6 +155,7 @@ def test_demo(run):
 
 
 def test_demo_names_every_mistake(run, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
     shutil.copytree(demo.folder(), tmp_path / "demo")
     truth = json.loads((tmp_path / "demo" / "truth.json").read_text())
     truth |= {"edges": [], "roots": []}

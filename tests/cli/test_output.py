@@ -52,8 +52,8 @@ def test_the_demo_stands_beside_the_truth_where_there_is_room():
 
 
 def test_a_terminal_gets_a_progress_bar_and_quiet_takes_it_away(folder):
-    assert "reading" in on_terminal("tree", str(folder), NO_COLOR="")
-    assert "reading" not in on_terminal("tree", str(folder), "--quiet", NO_COLOR="")
+    assert "opening models" in on_terminal("tree", str(folder), NO_COLOR="")
+    assert "opening models" not in on_terminal("tree", str(folder), "--quiet", NO_COLOR="")
 
 
 def test_a_full_disk_leaves_the_old_file(run, folder, tmp_path):

@@ -16,6 +16,7 @@ from neural_phylogeny.records import (
     Reasons,
     TensorComparison,
 )
+from neural_phylogeny.reports.html import to_html
 
 EMPTY = {"br", "hr", "img", "input", "meta", "link"}
 ALLOWED = {"div", "style", "details", "summary", "ul", "li", "span", "b", "i", "p", "table", "thead", "tbody"} | {
@@ -72,7 +73,7 @@ def large(n_families, per_family):
 
 
 def test_it_holds_all_that_the_text_holds(everything):
-    page = Page(everything._repr_html_())
+    page = Page(to_html(everything))
     for words in ("14 models, 2 families, 12 edges", "Family 1", "10 models", "lost", "not in the collection"):
         assert words in page.text
     for words in ("also from b", "= copy", "~ u2", "lone", "not enough evidence", "models/bad.pt", "the file is empty"):
@@ -82,7 +83,7 @@ def test_it_holds_all_that_the_text_holds(everything):
 
 
 def test_names_are_data(everything):
-    html = everything._repr_html_()
+    html = to_html(everything)
     assert r"evil\x1b[31m\u202e[bold]x&lt;/code&gt;" in html
     assert html.isprintable() or set(re.findall(r"[^ -~]", html)) <= {"\n", *"▸▾×●–"}
     bad = '"><script>alert(1)</script><img src=x onerror=alert(1)>'
@@ -95,12 +96,12 @@ def test_names_are_data(everything):
     )
     tensor = TensorComparison(name=bad, name_in_b=bad, role=bad, cosine=1.0, coverage=1.0)
     pair = Comparison(a=record, b=other, verdict="related", evidence=(evidence,), tensors=(tensor,))
-    for shown in (answer, answer.explain(bad), answer.explain("b"), pair):
-        assert bad in Page(shown._repr_html_()).text
+    for shown in (to_html(answer), *(one._repr_html_() for one in (answer.explain(bad), answer.explain("b"), pair))):
+        assert bad in Page(shown).text
 
 
 def test_it_takes_the_colours_of_the_notebook(everything):
-    style = re.search(r"<style>(.*?)</style>", everything._repr_html_(), re.DOTALL)
+    style = re.search(r"<style>(.*?)</style>", to_html(everything), re.DOTALL)
     assert style
     assert "background" not in style[1]
     assert not re.search(r"(?<![-\w])color\s*:\s*(?:#|rgb|black|white)", style[1].split("/* dots */")[0])
@@ -110,7 +111,7 @@ def test_it_takes_the_colours_of_the_notebook(everything):
 
 @pytest.mark.parametrize(("n_families", "per_family"), [(20, 10), (1, 200), (100, 2)])
 def test_a_large_collection_is_folded_and_small(n_families, per_family):
-    html = large(n_families, per_family)._repr_html_()
+    html = to_html(large(n_families, per_family))
     page = Page(html)
     assert not all(page.folds)
     assert page.folds[0]
@@ -119,14 +120,14 @@ def test_a_large_collection_is_folded_and_small(n_families, per_family):
 
 
 def test_a_small_one_is_open(everything):
-    assert all(Page(everything._repr_html_()).folds)
+    assert all(Page(to_html(everything)).folds)
 
 
 def test_a_run_of_checkpoints_does_not_march_to_the_right():
     names = [f"step{k:03}" for k in range(60)]
     models = tuple(ModelRecord(name=name, path=name, format="npz", parameters=9, family=0) for name in names)
     edges = tuple(Edge(parent=a, child=b, kind="finetune") for a, b in pairwise(names))
-    assert Page(Phylogeny(models=models, edges=edges)._repr_html_()).deepest <= 3
+    assert Page(to_html(Phylogeny(models=models, edges=edges))).deepest <= 3
 
 
 def test_a_very_deep_tree_is_no_trouble():
@@ -134,7 +135,7 @@ def test_a_very_deep_tree_is_no_trouble():
     models = tuple(ModelRecord(name=name, path=name, format="npz", parameters=9, family=0) for name in names)
     edges = tuple(Edge(parent=names[max(k - 2 - k % 2, 0)], child=names[k], kind="finetune") for k in range(1, 3000))
     answer = Phylogeny(models=models, edges=edges)
-    assert Page(answer._repr_html_()).deepest > 1000
+    assert Page(to_html(answer)).deepest > 1000
     assert len(answer.to_networkx()) == 3000
 
 
@@ -153,7 +154,7 @@ def shown_lines(html):
 
 
 def test_nothing_at_all():
-    assert "0 models, 0 families, 0 edges" in Page(Phylogeny()._repr_html_()).text
+    assert "0 models, 0 families, 0 edges" in Page(to_html(Phylogeny())).text
 
 
 def test_a_comparison_and_an_explanation(everything):

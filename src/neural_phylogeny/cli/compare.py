@@ -8,7 +8,7 @@ import click
 
 from neural_phylogeny.cli import exits
 from neural_phylogeny.cli import output as sink
-from neural_phylogeny.cli.options import output_options, reading_options
+from neural_phylogeny.cli.options import output_options, quiet_option, reading_options
 
 
 @click.command("compare")
@@ -16,7 +16,8 @@ from neural_phylogeny.cli.options import output_options, reading_options
 @click.argument("b", required=False)
 @output_options("text", "json")
 @reading_options
-def command(a: str, b: str | None, form: str, output: str | None, **reading: Any) -> int:
+@quiet_option
+def command(a: str, b: str | None, form: str, output: str | None, quiet: bool, **reading: Any) -> int:
     """Compare two models.
 
     Whether they are related, which is the parent and why, and their similarity tensor by tensor. A alone may be a
@@ -35,7 +36,8 @@ def command(a: str, b: str | None, form: str, output: str | None, **reading: Any
     """
     from neural_phylogeny.reconstruction.api import compare
 
-    found = compare(a, b, **reading)
+    with sink.progress_bar(quiet) as progress:
+        found = compare(a, b, progress=progress, **reading)
     if form == "json":
         from neural_phylogeny.reports.json import comparison_to_json
 

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from neural_phylogeny.cli import exits
 from neural_phylogeny.cli import output as sink
 from neural_phylogeny.cli.options import evidence_option, method_option, quiet_option
 from neural_phylogeny.cli.score import mistake_lines, score_lines
@@ -22,7 +23,8 @@ GAP = 4
 @method_option
 @evidence_option
 @quiet_option
-def command(method: str, evidence: bool, quiet: bool) -> int:
+@click.option("--html", default="nphylo-demo.html", show_default=True, metavar="FILE", help="Where the report goes.")
+def command(method: str, evidence: bool, quiet: bool, html: str) -> int:
     """Run on the families that ship with the package and list the mistakes.
 
     Small networks trained on handwritten digits: two unrelated trees, three generations, several formats. The answer
@@ -47,7 +49,7 @@ def command(method: str, evidence: bool, quiet: bool) -> int:
 
     folder = demo.folder()
     with sink.progress_bar(quiet) as progress:
-        answer = reconstruct([folder], method=find_method(method), progress=progress)
+        answer = reconstruct([folder], method=find_method(method), progress=progress, hashes=True)
     truth = read_truth(folder / "truth.json")
     _draw_both(
         ("RESULT FROM THE WEIGHTS", [render(answer, evidence=evidence)]),
@@ -55,6 +57,12 @@ def command(method: str, evidence: bool, quiet: bool) -> int:
     )
     found = score(answer, truth)
     sink.write("\n".join(["", *score_lines(found), *mistake_lines(found)]), None)
+    try:
+        answer.save_html(html)
+    except OSError as error:
+        exits.talk(f"the report could not be written to {html}: {error.strerror}")
+    else:
+        sink.write(f"\nThe report is in {html}: open it in a browser.", None)
     return code_of(answer)
 
 

@@ -8,7 +8,7 @@ import click
 
 from neural_phylogeny.cli import exits
 from neural_phylogeny.cli import output as sink
-from neural_phylogeny.cli.options import component_option, filter_options, output_options
+from neural_phylogeny.cli.options import component_option, filter_options, output_options, quiet_option
 from neural_phylogeny.inputs import ModelRef
 
 if TYPE_CHECKING:
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 @component_option
 @output_options("text", "json")
 @filter_options
+@quiet_option
 def command(
     paths: tuple[str, ...],
     component: str | None,
@@ -27,6 +28,7 @@ def command(
     output: str | None,
     include: tuple[str, ...],
     exclude: tuple[str, ...],
+    quiet: bool,
 ) -> int:
     """List the tensors in checkpoints.
 

@@ -6,12 +6,13 @@ import click
 
 from neural_phylogeny.cli import output as sink
 from neural_phylogeny.cli.exits import OK
-from neural_phylogeny.cli.options import output_options
+from neural_phylogeny.cli.options import output_options, quiet_option
 
 
 @click.command("methods")
 @output_options("text", "json")
-def command(form: str, output: str | None) -> int:
+@quiet_option
+def command(form: str, output: str | None, quiet: bool) -> int:
     """List the methods of `nphylo tree`.
 
     Each with its description, reference, cost and required extra.

@@ -224,6 +224,12 @@ component_option = click.option(
 method_option = click.option(
     "--method", default="auto", show_default=True, metavar="M", help="One of those that `nphylo methods` lists."
 )
+depth_option = click.option(
+    "--depth", type=click.IntRange(0), metavar="N", help="Draw N generations below the roots; text only."
+)
+family_option = click.option(
+    "--family", metavar="FAMILY", help="Draw one family: its number, or the name of one of its models; text only."
+)
 evidence_option = click.option("--evidence", is_flag=True, help="List the evidence under each edge.")
 explain_option = click.option(
     "--explain", metavar="MODEL", help="Instead of the tree, explain the place of this model; text or JSON."

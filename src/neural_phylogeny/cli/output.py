@@ -53,7 +53,10 @@ def terminal() -> Console | None:
 
 
 def progress_bar(quiet: bool, doing: str = "reading") -> AbstractContextManager[Progress | None]:
-    """A progress bar if stderr is a terminal, otherwise nothing."""
+    """What is being done, how far it is and the time left, if stderr is a terminal; otherwise nothing.
+
+    Before the first value is read the bar says that models are opened, after the last that they are compared.
+    """
     return nullcontext(None) if quiet or not sys.stderr.isatty() else _bar(doing)
 
 
@@ -62,10 +65,23 @@ def _bar(doing: str) -> Iterator[Progress]:
     from rich import progress
     from rich.console import Console
 
-    columns = (progress.BarColumn(), progress.TaskProgressColumn(), progress.TimeRemainingColumn())
-    with progress.Progress(doing, *columns, console=Console(stderr=True), transient=True) as bar:
-        task = bar.add_task(doing, total=None)
-        yield lambda done, total: bar.update(task, completed=done, total=total)
+    from neural_phylogeny.reports.labels import magnitude
+
+    columns = (progress.BarColumn(24), progress.TimeElapsedColumn(), progress.TextColumn("{task.fields[left]}"))
+    words = progress.TextColumn("{task.description}")
+    with progress.Progress(words, *columns, console=Console(stderr=True), transient=True) as bar:
+        task = bar.add_task("opening models", total=None, left="")
+
+        def report(done: int, total: int) -> None:
+            if done >= total:
+                bar.update(task, description="comparing models", total=None, left="")
+                return
+            description = f"{doing} {magnitude(done)} of {magnitude(total)} values"
+            remaining = bar.tasks[task].time_remaining
+            left = "" if remaining is None else f"{int(remaining) // 60}:{int(remaining) % 60:02d} left"
+            bar.update(task, description=description, completed=done, total=total, left=left)
+
+        yield report
 
 
 def _to_stdout(content: str | bytes) -> None:

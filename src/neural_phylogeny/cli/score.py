@@ -8,7 +8,7 @@ import click
 
 from neural_phylogeny.cli import output as sink
 from neural_phylogeny.cli.exits import OK
-from neural_phylogeny.cli.options import output_options
+from neural_phylogeny.cli.options import output_options, quiet_option
 from neural_phylogeny.cli.show import read_result
 
 if TYPE_CHECKING:
@@ -19,7 +19,8 @@ if TYPE_CHECKING:
 @click.argument("result", metavar="RESULT.json")
 @click.argument("truth", metavar="TRUTH.json")
 @output_options("text", "json")
-def command(result: str, truth: str, form: str, output: str | None) -> int:
+@quiet_option
+def command(result: str, truth: str, form: str, output: str | None, quiet: bool) -> int:
     """Compare a result with the known truth.
 
     RESULT.json comes from `nphylo tree --format json`; TRUTH.json lists known edges, unrelated pairs, siblings and

@@ -7,7 +7,15 @@ import sys
 import click
 
 from neural_phylogeny.cli.exits import OK
-from neural_phylogeny.cli.options import evidence_option, explain_option, formats_help, output_options, quiet_option
+from neural_phylogeny.cli.options import (
+    depth_option,
+    evidence_option,
+    explain_option,
+    family_option,
+    formats_help,
+    output_options,
+    quiet_option,
+)
 from neural_phylogeny.cli.pictures import picture_options, save_pictures
 from neural_phylogeny.cli.tree import check_explain, show
 from neural_phylogeny.errors import SavedFileError
@@ -20,6 +28,8 @@ from neural_phylogeny.reports.formats import FORMATS
 @click.argument("result", metavar="RESULT.json")
 @output_options(*FORMATS)
 @evidence_option
+@depth_option
+@family_option
 @explain_option
 @picture_options
 @quiet_option
@@ -28,6 +38,8 @@ def command(
     form: str,
     output: str | None,
     evidence: bool,
+    depth: int | None,
+    family: str | None,
     explain: str | None,
     quiet: bool,
     **pictures: str | None,
@@ -49,7 +61,7 @@ def command(
     """
     check_explain(form, explain)
     answer = read_result(result)
-    show(answer, form, output, evidence, explain)
+    show(answer, form, output, evidence, explain, depth, family)
     save_pictures(answer, pictures, quiet)
     return OK
 

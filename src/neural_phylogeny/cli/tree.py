@@ -10,8 +10,10 @@ from neural_phylogeny.cli import exits
 from neural_phylogeny.cli import output as sink
 from neural_phylogeny.cli.options import (
     checked_output,
+    depth_option,
     evidence_option,
     explain_option,
+    family_option,
     filter_options,
     formats_help,
     method_option,
@@ -29,6 +31,8 @@ from neural_phylogeny.reports.formats import FORMATS
 @method_option
 @output_options(*FORMATS)
 @evidence_option
+@depth_option
+@family_option
 @explain_option
 @click.option(
     "--support",
@@ -58,6 +62,8 @@ def command(
     form: str,
     output: str | None,
     evidence: bool,
+    depth: int | None,
+    family: str | None,
     explain: str | None,
     quiet: bool,
     hashes: bool | None,
@@ -93,7 +99,7 @@ def command(
         hashes = pictures["html"] is not None or form == "html"
     with sink.progress_bar(quiet) as progress:
         answer = reconstruct(list(paths), progress=progress, hashes=hashes, **reading)
-    show(answer, form, output, evidence, explain)
+    show(answer, form, output, evidence, explain, depth, family)
     save_pictures(answer, pictures, quiet)
     code = code_of(answer)
     if not quiet and explain is None:
@@ -107,7 +113,15 @@ def check_explain(form: str, explain: str | None) -> None:
         raise click.UsageError(f"--explain writes text or json, not {form}")
 
 
-def show(answer: Phylogeny, form: str, output: str | None, evidence: bool, explain: str | None = None) -> None:
+def show(
+    answer: Phylogeny,
+    form: str,
+    output: str | None,
+    evidence: bool,
+    explain: str | None = None,
+    depth: int | None = None,
+    family: str | None = None,
+) -> None:
     """Write a result, or the explanation of one of its models, in one of the formats."""
     if explain is not None:
         _show_explanation(answer, explain, form, output)
@@ -116,7 +130,9 @@ def show(answer: Phylogeny, form: str, output: str | None, evidence: bool, expla
     else:
         from neural_phylogeny.reports.text import render
 
-        sink.draw(render(answer, evidence=evidence), output)
+        on_screen = output in (None, sink.STDOUT) and sink.terminal() is not None
+        drawing = render(answer, evidence=evidence, depth=depth, family=family, is_terminal=on_screen)
+        sink.draw(drawing, output)
 
 
 def _show_explanation(answer: Phylogeny, model: str, form: str, output: str | None) -> None:

@@ -158,6 +158,7 @@ def compare(
     exclude: Sequence[str] = (),
     component: str | None = None,
     sample: float | None = None,
+    progress: Progress | None = None,
 ) -> Comparison:
     """Compare two models: whether they are related, which is the parent and why, tensor by tensor.
 
@@ -171,7 +172,7 @@ def compare(
         mapping from two names.
     alpha : float
         False-positive rate of the relatedness test for this one pair.
-    prior, threads, memory, seed, include, exclude, component, sample
+    prior, threads, memory, seed, include, exclude, component, sample, progress
         As in ``reconstruct``.
 
     Raises
@@ -205,7 +206,9 @@ def compare(
     'child'
     """
     alpha = checked_alpha(alpha)
-    reading = Reading(threads, memory, seed, include, exclude, component=component, sample=sample, alpha=alpha)
+    reading = Reading(
+        *(threads, memory, seed, include, exclude), component=component, sample=sample, alpha=alpha, progress=progress
+    )
     collection = gather(_pair(a, b), reading)
     if len(collection.refs) != 2:
         raise NothingToCompareError(_not_two(collection, a, b))

@@ -33,7 +33,7 @@ Table = Literal["edges", "pairs", "models"]
 class Phylogeny:
     """The answer for a collection: which models descend from which, with which probability, and why.
 
-    Printed, it is the tree as text; in a notebook, a view that folds.
+    Printed, it is the tree as text; in a notebook, a drawing with the numbers below it, folded.
 
     Attributes
     ----------
@@ -393,7 +393,7 @@ class Phylogeny:
         return to_text(self, evidence=evidence)
 
     def _repr_html_(self) -> str:
-        """A view for notebooks that folds."""
-        from neural_phylogeny.reports.html import to_html
+        """The family tree as a drawing, and the numbers below it, folded."""
+        from neural_phylogeny.reports.notebook import to_notebook
 
-        return to_html(self)
+        return to_notebook(self)

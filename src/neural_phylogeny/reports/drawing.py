@@ -15,13 +15,26 @@ from rich.text import Text
 from rich.tree import Tree
 
 from neural_phylogeny.records import Edge, ModelRecord, RelatedPair
-from neural_phylogeny.reports.branches import RUN_MARK, hang_pairs, run_from
+from neural_phylogeny.reports.branches import RUN_MARK, hang_pairs, run_from, subtree_sizes
 from neural_phylogeny.reports.families import Family, count
-from neural_phylogeny.reports.labels import DIM, MISSING, NAME, Columns, columns, evidence_line, size_of
+from neural_phylogeny.reports.labels import (
+    DIM,
+    MISSING,
+    NAME,
+    Columns,
+    columns,
+    evidence_line,
+    short_columns,
+    size_of,
+)
 from neural_phylogeny.reports.names import safe
+from neural_phylogeny.reports.short_names import short_names
 
 INDENT = 4
 """Cells that one level of a rich tree takes."""
+
+LEAST_NAME = 16
+"""Cells that a name keeps on the narrowest screen."""
 
 WIDEST_NAME = 72
 """Longer names do not push the columns of the others to the right."""
@@ -29,10 +42,12 @@ WIDEST_NAME = 72
 
 @dataclass(frozen=True)
 class Style:
-    """How much is drawn: evidence under each edge, columns beside each name."""
+    """How much is drawn: evidence under each edge, columns beside each name, how many generations."""
 
     evidence: bool = False
     annotated: bool = True
+    depth: int | None = None
+    """Generations below the roots that are drawn; all where it is None."""
 
 
 @dataclass
@@ -44,11 +59,12 @@ class Place:
     above: int
     mark: str = ""
     claim: Edge | RelatedPair | None = None
+    folded: int = 0
+    """Models below it that are not drawn."""
 
-    @property
-    def end(self) -> int:
-        """The column after the name."""
-        return INDENT * self.depth + cell_len(self.mark + safe(self.name))
+    def end(self, label: str) -> int:
+        """The column after the name, drawn as ``label``."""
+        return INDENT * self.depth + cell_len(self.mark + label)
 
 
 @dataclass
@@ -59,9 +75,10 @@ class Plan:
     loose: list[tuple[str, RelatedPair]] = field(default_factory=list)
 
 
-def plan(family: Family) -> Plan:
-    """Where every model of a family is drawn. Linear in the family."""
+def plan(family: Family, depth: int | None = None) -> Plan:
+    """Where every model of a family is drawn, down to ``depth`` generations below the roots. Linear in the family."""
     below, tops, loose = hang_pairs(family)
+    sizes = subtree_sizes(below, tops) if depth is not None else {}
     made = Plan(loose=loose)
     straight: set[str] = set()
     stack = [Place(root, 1, -1) for root in reversed(tops)]
@@ -69,6 +86,9 @@ def plan(family: Family) -> Plan:
         place = stack.pop()
         index = len(made.places)
         made.places.append(place)
+        if depth is not None and place.depth > depth and below.get(place.name):
+            place.folded = sizes[place.name] - 1
+            continue
         if place.name not in straight:
             straight.update(run_from(place.name, below))
         for claim, name in reversed(below.get(place.name, [])):
@@ -91,7 +111,7 @@ class FamilyTree:
     def __init__(self, family: Family, title: str, models: Mapping[str, ModelRecord], style: Style) -> None:
         self._family = family
         self._models = models
-        self._plan = plan(family)
+        self._plan = plan(family, style.depth)
         self._style = style
         self._title = title
 
@@ -101,33 +121,68 @@ class FamilyTree:
         width = max(options.max_width, needed)
         yield from console.render(self._tree(width), options.update(width=width))
 
+    def _fit(self, screen: int) -> None:
+        """Choose names and columns that fit the screen: all in full, else short columns, else short names too."""
+        names = [place.name for place in self._plan.places]
+        copies = [copy for name in names for copy in self._family.copies.get(name, ())]
+        self._folder, self._labels = "", {name: safe(name) for name in (*names, *copies)}
+        self._columns = columns
+        self._widths_of = self._widths(screen)
+        if self._widths_of or not self._style.annotated:
+            return
+        if not any(place.claim for place in self._plan.places):
+            return
+        self._columns = short_columns
+        room = screen - self._column_space() - INDENT * max(place.depth for place in self._plan.places) - len(RUN_MARK)
+        if not self._widths(screen):
+            known = [name for name in (*names, *copies) if name in self._models]
+            self._folder, short = short_names(known, max(LEAST_NAME, room), suffixes=False)
+            self._labels |= short
+        self._widths_of = self._widths(screen)
+
     def _tree(self, width: int) -> Tree:
+        self._fit(width)
         n_models = self._family.size - sum(1 for name in self._family.names if name not in self._models)
         heading = Text(f"{self._title}: {count(n_models, 'model')}", style="bold blue")
+        if self._columns is short_columns:
+            heading.append("  (kind, similarity, probability of the parent)", style=DIM)
+        if self._folder:
+            heading.append(f"  names begin with {self._folder}", style=DIM)
         trees = [Tree(heading, guide_style=DIM, highlight=False)]
         loose: dict[str, list[RelatedPair]] = {}
         for name, pair in self._plan.loose:
             loose.setdefault(name, []).append(pair)
-        widths = self._widths(width)
         for place in self._plan.places:
-            lines = [self._first_line(place, widths), *self._further_lines(place, loose.get(place.name, []))]
+            lines = [self._first_line(place), *self._further_lines(place, loose.get(place.name, []))]
             label = Text("\n").join(lines)
             trees.append(trees[place.above + 1].add(label))
         return trees[0]
 
+    def _widest(self) -> list[int]:
+        """Cells that each column takes; empty where there are none."""
+        claims = [place.claim for place in self._plan.places if place.claim is not None]
+        cells = [[cell_len(text) for text, _ in self._columns(claim).texts()] for claim in claims]
+        return [max(column) for column in zip(*cells, strict=True)] if cells else []
+
+    def _column_space(self) -> int:
+        folded = max((place.folded for place in self._plan.places), default=0)
+        return sum(2 + width for width in self._widest() if width) + (len(f"  +{folded:,} below") if folded else 0)
+
     def _widths(self, screen: int) -> tuple[int, ...]:
         """Where the columns start and how wide each is; empty when they do not fit the screen."""
-        places = [place for place in self._plan.places if place.claim is not None]
-        cells = [[cell_len(text) for text, _ in columns(p.claim).texts()] for p in places if p.claim is not None]
-        if not cells:
+        widest = self._widest()
+        if not widest:
             return ()
-        widest = [max(column) for column in zip(*cells, strict=True)]
-        ends = [place.end for place in self._plan.places if place.end <= WIDEST_NAME]
-        start = max(ends, default=0)
-        needed = start + sum(2 + width for width in widest if width)
-        return (start, *widest) if needed <= screen else ()
+        ends = [place.end(self._labels[place.name]) for place in self._plan.places]
+        start = max((end for end in ends if end <= WIDEST_NAME), default=0)
+        return (start, *widest) if start + self._column_space() <= screen else ()
 
-    def _first_line(self, place: Place, widths: tuple[int, ...]) -> Text:
+    def _first_line(self, place: Place) -> Text:
+        line = self._named_line(place)
+        return line.append(f"  +{place.folded:,} below", style=DIM) if place.folded else line
+
+    def _named_line(self, place: Place) -> Text:
+        widths = self._widths_of
         line = Text.assemble((place.mark, DIM), self._named(place.name))
         if not self._style.annotated:
             return line
@@ -135,18 +190,19 @@ class FamilyTree:
             model = self._models.get(place.name)
             return line.append(f"  {size_of(model)}", style=DIM) if model else line
         if not widths:
-            return line.append("\n").append_text(_beside(columns(place.claim), 0, ()))
-        return line.append_text(_beside(columns(place.claim), place.end, widths))
+            return line.append("\n").append_text(_beside(self._columns(place.claim), 0, ()))
+        end = place.end(self._labels[place.name])
+        return line.append_text(_beside(self._columns(place.claim), end, widths))
 
     def _named(self, name: str) -> Text:
         if name in self._models:
-            return Text(safe(name), style=NAME)
+            return Text(self._labels[name], style=NAME)
         return Text.assemble((safe(name), MISSING), (" (not in the collection)", DIM))
 
     def _further_lines(self, place: Place, loose: list[RelatedPair]) -> Iterator[Text]:
         for copy in self._family.copies.get(place.name, ()):
             remark = self._models[copy].remark if copy in self._models else ""
-            yield Text(f"= {safe(copy)}{f'  {safe(remark)}' if remark else ''}", style=DIM)
+            yield Text(f"= {self._labels[copy]}{f'  {safe(remark)}' if remark else ''}", style=DIM)
         if not self._style.annotated:
             return
         model = self._models.get(place.name)
@@ -155,13 +211,13 @@ class FamilyTree:
         if self._style.evidence and place.claim is not None:
             yield from map(evidence_line, place.claim.evidence)
         for edge in self._family.further.get(place.name, ()):
-            yield from self._aside(Text(f"also from {safe(edge.parent)}"), edge)
+            yield from self._aside(Text(f"also from {self._labels.get(edge.parent, safe(edge.parent))}"), edge)
         for pair in loose:
             other = pair.b if place.name == pair.a else pair.a
-            yield from self._aside(Text(f"~ {safe(other)}"), pair)
+            yield from self._aside(Text(f"~ {self._labels.get(other, safe(other))}"), pair)
 
     def _aside(self, line: Text, claim: Edge | RelatedPair) -> Iterator[Text]:
-        yield line.append_text(_beside(columns(claim), 0, ()))
+        yield line.append_text(_beside(self._columns(claim), 0, ()))
         if self._style.evidence:
             yield from map(evidence_line, claim.evidence)
 

@@ -45,6 +45,15 @@ def columns(claim: Edge | RelatedPair) -> Columns:
     return Columns(safe(claim.kind), similarity, numbers, coverage, _colour(claim.confidence))
 
 
+def short_columns(claim: Edge | RelatedPair) -> Columns:
+    """The columns for a narrow screen: numbers without their names, which the legend gives."""
+    similarity = "" if claim.similarity is None else cosine(claim.similarity)
+    if isinstance(claim, RelatedPair):
+        return Columns("related", similarity, "~", "", "")
+    share = "" if claim.confidence is None else f"{percent(claim.confidence):>5}{' ?' if claim.is_weak else ''}"
+    return Columns(safe(claim.kind), similarity, share, "", _colour(claim.confidence))
+
+
 def cosine(value: float) -> str:
     """A cosine that never rounds to an equality.
 

@@ -19,6 +19,8 @@ div.nphylo .row{display:flex;gap:.8em;align-items:baseline}
 div.nphylo .row>.name{flex:1 1 auto;min-width:9em;overflow-wrap:anywhere}
 div.nphylo .row>.cell{flex:0 0 5.6em;text-align:right;white-space:nowrap}
 div.nphylo .head,div.nphylo .dim{opacity:.65;font-weight:normal}
+div.nphylo .drawing{max-height:44em;overflow:auto}
+div.nphylo .drawing svg{max-width:none;display:block}
 div.nphylo summary{cursor:pointer;list-style:none}
 div.nphylo summary::-webkit-details-marker{display:none}
 div.nphylo summary::before,div.nphylo .leaf::before{content:'';flex:0 0 .9em;display:inline-block;width:.9em}

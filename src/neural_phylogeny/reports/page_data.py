@@ -43,7 +43,6 @@ def page_data(phylogeny: Phylogeny, layout: Layout) -> dict[str, Any]:
                 "x": round(node.x, 1),
                 "y": round(node.y, 1),
                 "w": round(node.width, 1),
-                "ahead": round(node.ahead, 1),
                 "layer": node.layer,
                 "panel": node.panel,
                 "missing": node.is_missing,

@@ -15,12 +15,15 @@ from neural_phylogeny.reports.palette import HUES, KIND_HUES, SURFACES, literal,
 from neural_phylogeny.reports.places import NODE, PAD, Layout, Link, Node, Panel, curve
 
 Colour = Literal["family", "kind"]
-Theme = Literal["light", "dark", "auto"]
+Theme = Literal["light", "dark", "auto", "notebook"]
 
 FONT = "system-ui,-apple-system,'Segoe UI',Roboto,'Helvetica Neue',Arial,'Noto Sans',sans-serif"
 
 MARGIN = 20.0
 """Around a drawing in a file."""
+
+DARK_NOTEBOOKS = ("[data-jp-theme-light=false]", ".vscode-dark", "html[theme=dark]")
+"""How Jupyter, Visual Studio Code and Colab say that their page is dark."""
 
 STYLE = """\
 .nphylo-drawing{font-family:%(font)s}
@@ -58,7 +61,10 @@ def drawing_style() -> str:
 
 
 def themed_style(theme: Theme) -> str:
-    """The rules of a drawing for a file: of one theme, or of both by what the reader prefers."""
+    """The rules of a drawing for a file: of one theme, or of both by what the reader or the notebook prefers."""
+    if theme == "notebook":
+        dark = ",".join(f"{place} .nphylo-drawing" for place in DARK_NOTEBOOKS)
+        return f".nphylo-drawing{{{variables('light')}}}\n{dark}{{{variables('dark')}}}\n{drawing_style()}"
     if theme != "auto":
         return literal(drawing_style(), theme)
     return (
@@ -80,7 +86,7 @@ def to_svg(phylogeny: Phylogeny, *, colour: Colour = "family", theme: Theme = "l
     layout = lay_out(phylogeny, first_fold(phylogeny))
     width, height = layout.width + 2 * MARGIN, layout.height + 2 * MARGIN
     box = f'x="{-MARGIN:g}" y="{-MARGIN:g}" width="{width:.0f}" height="{height:.0f}"'
-    ground = "" if theme == "auto" else f'<rect {box} fill="{SURFACES[theme]["page"]}"/>'
+    ground = "" if theme in ("auto", "notebook") else f'<rect {box} fill="{SURFACES[theme]["page"]}"/>'
     return (
         f'<svg xmlns="http://www.w3.org/2000/svg" class="nphylo-drawing by-{colour}" width="{width:.0f}" '
         f'height="{height:.0f}" viewBox="{-MARGIN:g} {-MARGIN:g} {width:.0f} {height:.0f}" role="img">'

@@ -9,9 +9,10 @@ from rich.console import Console, Group, RenderableType
 from rich.padding import Padding
 from rich.text import Text
 
+from neural_phylogeny.errors import UnknownChoiceError
 from neural_phylogeny.records import Edge, ModelRecord, Phylogeny, RelatedPair, SharedComponent
 from neural_phylogeny.reports.drawing import FamilyTree, Style, has_run
-from neural_phylogeny.reports.families import copies_of, families, is_related, not_compared, summary, undecided
+from neural_phylogeny.reports.families import Family, copies_of, families, is_related, not_compared, summary, undecided
 from neural_phylogeny.reports.labels import DIM, NAME, size_of
 from neural_phylogeny.reports.names import safe
 from neural_phylogeny.wording import percent, small_share
@@ -20,13 +21,45 @@ PLAIN_WIDTH = 10_000
 """Plain text is not broken into lines: whoever reads it has a width of their own."""
 
 
-def render(phylogeny: Phylogeny, *, evidence: bool = False) -> RenderableType:
+FOLDED = 300
+"""Above this many models a terminal shows the roots of the families and their children, unless asked for more."""
+
+
+def render(
+    phylogeny: Phylogeny,
+    *,
+    evidence: bool = False,
+    depth: int | None = None,
+    family: str | None = None,
+    is_terminal: bool = False,
+) -> RenderableType:
     """A phylogeny for a console: a summary, each family, what stands alone and why, a legend.
 
     Names are data: they are made safe and never read as markup. Near-linear in the size of the result.
+
+    Parameters
+    ----------
+    evidence : bool
+        List the evidence under each edge.
+    depth : int, optional
+        Generations below the roots that are drawn.
+    family : str, optional
+        Draw this family alone: its number, or the name of one of its models.
+    is_terminal : bool
+        Fold large results where no ``depth`` is asked for.
+
+    Raises
+    ------
+    UnknownChoiceError
+        When there is no such family.
     """
-    parts = [*family_trees(phylogeny, Style(evidence)), *_left_over(phylogeny)]
+    folds = is_terminal and depth is None and family is None and len(phylogeny.models) > FOLDED
+    style = Style(evidence, depth=1 if folds else depth)
+    parts = family_trees(phylogeny, style, family)
+    parts += _left_over(phylogeny, folds) if family is None else ()
     parts += [Text(words, style=DIM) for words in legend(phylogeny)]
+    if folds:
+        parts.append(Text("folded: --depth N shows N generations, --family N one family, --html a report", style=DIM))
     spaced: list[RenderableType] = [Text(summary(phylogeny), style=NAME)]
     if phylogeny.share_read < 1.0:
         spaced.append(Text(f"{small_share(phylogeny.share_read)} of the weights were read", style=DIM))
@@ -37,15 +70,25 @@ def render(phylogeny: Phylogeny, *, evidence: bool = False) -> RenderableType:
     return Group(*spaced)
 
 
-def family_trees(phylogeny: Phylogeny, style: Style) -> list[RenderableType]:
-    """The families of more than one model, a renderable each."""
+def family_trees(phylogeny: Phylogeny, style: Style, only: str | None = None) -> list[RenderableType]:
+    """The families of more than one model, a renderable each; that called ``only`` where it is given."""
     models = {model.name: model for model in phylogeny.models}
     related = [family for family in families(phylogeny) if is_related(family)]
+    chosen = list(enumerate(related, start=1))
+    if only is not None:
+        chosen = [(number, family) for number, family in chosen if only == str(number) or only in _members(family)]
+        if not chosen:
+            known = [str(number + 1) for number in range(len(related))]
+            raise UnknownChoiceError("family", only, [*known, *models])
     trees: list[RenderableType] = []
-    for number, family in enumerate(related, start=1):
+    for number, family in chosen:
         tree, odds = FamilyTree(family, f"Family {number}", models, style), root_odds(phylogeny, family.names)
         trees.append(Group(tree, Text(odds, style=DIM)) if odds else tree)
     return trees
+
+
+def _members(family: Family) -> set[str]:
+    return {*family.names, *(copy for copies in family.copies.values() for copy in copies)}
 
 
 def root_odds(phylogeny: Phylogeny, names: Sequence[str]) -> str:
@@ -135,10 +178,16 @@ def _about(model: ModelRecord) -> str:
     return "; ".join(filter(None, (size_of(model), model.remark)))
 
 
-def _left_over(phylogeny: Phylogeny) -> Iterator[RenderableType]:
+SHOWN = 12
+"""Rows of what is in no family that are shown where the rest is folded."""
+
+
+def _left_over(phylogeny: Phylogeny, folds: bool = False) -> Iterator[RenderableType]:
     for title, rows in sections(phylogeny):
         heading = Text(f"{title}: {len(rows):,}", style="bold blue")
-        lines = [Text.assemble((safe(name), NAME), (f"  {safe(words)}", DIM)) for name, words in rows]
+        shown = rows[:SHOWN] if folds else rows
+        lines = [Text.assemble((safe(name), NAME), (f"  {safe(words)}", DIM)) for name, words in shown]
+        lines += [Text(f"… {len(rows) - SHOWN:,} more", style=DIM)] if len(rows) > len(shown) else []
         yield Group(heading, *(Padding(line, (0, 0, 0, 2), expand=False) for line in lines))
 
 

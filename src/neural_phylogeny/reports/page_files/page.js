@@ -3,7 +3,7 @@
 const $ = (id) => document.getElementById(id);
 const read = (id) => JSON.parse($(id).textContent);
 const { nodes, links, panels, tables, texts } = read("data");
-const HEIGHT = 26, PAD = 18, TITLE = 34, BETWEEN = 22, ASPECT = 1.9, SLICE = 900;  // as in layout.py
+const HEIGHT = 26, PAD = 18, TITLE = 34, BETWEEN = 22, GUTTER = 74, ASPECT = 1.9, SLICE = 900;  // as in layout.py
 const canvas = $("canvas"), view = d3.select("#view"), details = $("details");
 
 // What hangs below each model, and what it hangs from.
@@ -32,18 +32,36 @@ function isShown(node) {
   return true;
 }
 
+// Layers of a panel in which anything is seen, each behind the widest box of the one before.
+function columns(panel) {
+  const wide = new Map();
+  panel.start = panel.nodes.reduce((least, node) => Math.min(least, node.x), Infinity);
+  for (const node of panel.nodes) {
+    node.shown = isShown(node);
+    if (node.shown) wide.set(node.layer, Math.max(wide.get(node.layer) || 0, node.w));
+  }
+  const grid = panel.nodes.every((node) => !node.claims.length), starts = new Map();
+  let x = panel.start;
+  [...wide.keys()].sort((a, b) => a - b).forEach((layer, rank) => { starts.set(layer, [x, rank, x + wide.get(layer) + GUTTER]); x += wide.get(layer) + GUTTER; });
+  for (const node of panel.nodes) {
+    if (!node.shown) continue;
+    const [left, rank, ahead] = starts.get(node.layer);
+    Object.assign(node, grid ? { cx: node.x, rank: 0, next: node.x } : { cx: left, rank, next: ahead });
+  }
+}
+
 function place() {
   let area = 0, widest = 0;
   for (const panel of panels) {
     let bottom = PAD + TITLE, shift = 0, right = 0;
+    columns(panel);
     for (const node of panel.nodes) {
-      node.shown = isShown(node);
       if (!node.shown) continue;
       const gap = node.y - HEIGHT / 2 - bottom;
       if (gap > 16 || (bottom === PAD + TITLE && gap > 0)) shift += gap - (bottom === PAD + TITLE ? 0 : 16);
       node.cy = node.y - shift;
       bottom = Math.max(bottom, node.y + HEIGHT / 2);
-      right = Math.max(right, node.x + node.w);
+      right = Math.max(right, node.cx + node.w);
     }
     panel.h = bottom - shift + PAD;
     panel.width = Math.max(right + PAD + 10, panel.title.length * 8.2 + 2 * PAD);
@@ -79,17 +97,17 @@ function pack(limit) {
 
 function path(link) {
   let a = nodes[link.a], b = nodes[link.b];
-  if (b.layer < a.layer) [a, b] = [b, a];
+  if (b.rank < a.rank) [a, b] = [b, a];
   const f = (v) => v.toFixed(1);
-  if (b.layer > a.layer) {
-    const x = a.x + a.w, stop = b.x - (link.directed ? 5 : 0), turn = b.layer === a.layer + 1 ? stop : Math.min(stop, a.ahead), bend = (turn - x) / 2;
-    return [`M${f(x)},${f(a.cy)}C${f(x + bend)},${f(a.cy)} ${f(turn - bend)},${f(b.cy)} ${f(turn)},${f(b.cy)}L${f(stop)},${f(b.cy)}`, `M${f(b.x)},${f(b.cy)}l-8,-4.5v9z`];
+  if (b.rank > a.rank) {
+    const x = a.cx + a.w, stop = b.cx - (link.directed ? 5 : 0), turn = b.rank === a.rank + 1 ? stop : Math.min(stop, a.next), bend = (turn - x) / 2;
+    return [`M${f(x)},${f(a.cy)}C${f(x + bend)},${f(a.cy)} ${f(turn - bend)},${f(b.cy)} ${f(turn)},${f(b.cy)}L${f(stop)},${f(b.cy)}`, `M${f(b.cx)},${f(b.cy)}l-8,-4.5v9z`];
   }
   if (link.directed) {
-    const x = f(a.x + 12), stop = b.cy - HEIGHT / 2;
+    const x = f(a.cx + 12), stop = b.cy - HEIGHT / 2;
     return [`M${x},${f(a.cy + HEIGHT / 2)}V${f(stop - 4)}`, `M${x},${f(stop)}l-4.5,-8h9z`];
   }
-  const reach = Math.min(40, 14 + Math.abs(b.cy - a.cy) / 12), x = a.x;
+  const reach = Math.min(40, 14 + Math.abs(b.cy - a.cy) / 12), x = a.cx;
   return [`M${f(x)},${f(a.cy)}C${f(x - reach)},${f(a.cy)} ${f(x - reach)},${f(b.cy)} ${f(x)},${f(b.cy)}`, ""];
 }
 
@@ -107,7 +125,7 @@ function draw() {
   for (const node of nodes) {
     appear(node.el, node.shown);
     if (!node.shown) continue;
-    node.el.setAttribute("transform", `translate(${node.x.toFixed(1)},${node.cy.toFixed(1)})`);
+    node.el.setAttribute("transform", `translate(${node.cx.toFixed(1)},${node.cy.toFixed(1)})`);
     if (!node.below.length) continue;
     const is = folded.has(node.k), words = is ? String(count(node)) : "−";
     node.el.setAttribute("aria-expanded", String(!is));
@@ -172,7 +190,7 @@ function fit(target = svg) {
 
 function bring(node) {
   const [w, h] = size(), panel = panels[node.panel], now = d3.zoomTransform(canvas), k = Math.max(now.k, 0.8);
-  const x = panel.x + node.x + node.w / 2, y = panel.y + node.cy;
+  const x = panel.x + node.cx + node.w / 2, y = panel.y + node.cy;
   ease().call(zoom.transform, d3.zoomIdentity.translate(w / 2 - x * k, h / 2 - y * k).scale(k));
 }
 
@@ -601,5 +619,5 @@ fit();
 themed();
 filter();
 window.addEventListener("resize", () => { paint(); });
-document.documentElement.dataset.ready = "true";
+requestAnimationFrame(() => setTimeout(() => { performance.mark("ready"); document.documentElement.dataset.ready = "true"; }));
 })();

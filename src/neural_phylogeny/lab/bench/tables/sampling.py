@@ -44,7 +44,7 @@ class Row:
     """One collection read at one share: what was read, how long it took, what came of it."""
 
     collection: str
-    asked: float
+    share: float
     read: float
     n_bytes: int
     seconds: float
@@ -159,14 +159,14 @@ def text_of(rows: Sequence[Row]) -> str:
         f"those with a probability of {SURE:.0%} and more, *other edges* those from the sample alone, *shift* the mean "
         "change of the probability of the same edges."
     )
-    shares = list(dict.fromkeys(r.asked for r in rows))
-    header = ["asked", "read", "MB read", "seconds", "edges as from everything", "sure edges", "other edges", "shift"]
+    shares = list(dict.fromkeys(r.share for r in rows))
+    header = ["share", "read", "MB read", "seconds", "edges as from everything", "sure edges", "other edges", "shift"]
     together = table(
-        [*header, "same families", "exact parents"], (_line([r for r in rows if r.asked == s]) for s in shares)
+        [*header, "same families", "exact parents"], (_line([r for r in rows if r.share == s]) for s in shares)
     )
     by_collection = []
     for share in shares:
-        cells = [next(r for r in rows if (r.asked, r.collection) == (share, name)) for name in names]
+        cells = [next(r for r in rows if (r.share, r.collection) == (share, name)) for name in names]
         by_collection.append([f"{share:.1%}", *(f"{c.kept}/{c.edges}, {c.right}/{c.true}" for c in cells)])
     parts = [
         "# Trees from a sample of the weights",
@@ -174,14 +174,14 @@ def text_of(rows: Sequence[Row]) -> str:
         "![share read against agreement and accuracy](sampling.png)",
         together,
         "The same by collection, share of edges as from everything and exact parents right:",
-        table(["asked", *names], by_collection),
+        table(["share", *names], by_collection),
     ]
     return "\n\n".join(parts)
 
 
 def _line(rows: Sequence[Row]) -> list[str]:
     return [
-        f"{rows[0].asked:.1%}",
+        f"{rows[0].share:.1%}",
         f"{min(r.read for r in rows):.2%} to {max(r.read for r in rows):.2%}",
         f"{sum(r.n_bytes for r in rows) / 1e6:,.1f}",
         f"{sum(r.seconds for r in rows):.1f}",
@@ -201,8 +201,8 @@ def draw(rows: Sequence[Row], target: Path) -> None:
     figure = Figure(figsize=(7.2, 4.2), dpi=120, layout="constrained")
     FigureCanvasAgg(figure)
     axes = figure.subplots()
-    asked = list(dict.fromkeys(r.asked for r in rows))
-    by_share = [[r for r in rows if r.asked == share] for share in asked]
+    shares = list(dict.fromkeys(r.share for r in rows))
+    by_share = [[r for r in rows if r.share == share] for share in shares]
     middle = [float(np.exp(np.mean([np.log(r.read) for r in group]))) for group in by_share]
     for name in dict.fromkeys(r.collection for r in rows):
         own = [r for r in rows if r.collection == name]
@@ -216,7 +216,7 @@ def draw(rows: Sequence[Row], target: Path) -> None:
         axes.plot(middle, values, "o-", color=colour, linewidth=2, label=label)
     axes.axhline(0.98, color="grey", linewidth=0.8, linestyle=":")
     axes.set_xscale("log")
-    axes.set_xticks(asked, [f"{100 * share:g} %" for share in asked])
+    axes.set_xticks(shares, [f"{100 * share:g} %" for share in shares])
     axes.minorticks_off()
     axes.set_ylim(0.5, 1.02)
     axes.set_xlabel("share of the weights read")
