@@ -139,3 +139,17 @@ def test_files_of_kohya_fit_the_unet_of_a_pipeline(rng, tmp_path):
     save_file(tensors, tmp_path / "style.safetensors")
     found = reconstruct([tmp_path])
     assert [(edge.parent, edge.child, edge.kind) for edge in found.edges] == [("pipe", "style.safetensors", "adapter")]
+
+
+def test_the_lengths_of_rows_that_dora_learnt_show_its_base(family, rng, tmp_path):
+    for name, model in family.items():
+        save_model(tmp_path / f"{name}.safetensors", model)
+    adapter = adapter_of(rng, family["chat"], scale=0.01)
+    extra = {}
+    for name in adapter:
+        lengths = np.linalg.norm(family["chat"][name], axis=1) * np.exp(rng.normal(0, 1e-3, len(family["chat"][name])))
+        extra[f"base_model.model.{name}.lora_magnitude_vector"] = lengths.astype(np.float32)
+    save_peft(tmp_path / "dora", adapter, extra=extra)
+    edge = edge_to(reconstruct([tmp_path]), "dora")
+    assert (edge.parent, edge.p_parent) == ("chat.safetensors", 0.5)
+    assert edge.evidence[0].feature == "dora-lengths"

@@ -37,7 +37,8 @@ def test_pictures_hold_hostile_names_as_text(run, tmp_path):
     ET.fromstring(text)
     assert "\x1b" not in text
     assert "\u202e" not in text
-    run("diff", tmp_path / "a.npz", tmp_path / "b.npz", "-o", tmp_path / "c.png")
+    result = run("diff", tmp_path / "a.npz", tmp_path / "b.npz", "--png", tmp_path / "c.png")
+    assert "0 of 3 tensors frozen" in result.stdout
     assert (tmp_path / "c.png").read_bytes().startswith(b"\x89PNG")
 
 

@@ -233,3 +233,14 @@ def test_another_precision_beside_a_model_is_one_line(write, walked, arrays) -> 
     assert found.files == {"m": ["m/model.safetensors"]}
     assert found.is_model == {"m/model.fp16.safetensors": False}
     assert "the same weights as 'model.safetensors' but for rounding" in found.skipped["m/model.fp16.safetensors"]
+
+
+def test_a_component_that_a_pipeline_s_index_names_and_that_is_gone_is_a_sentence(write, walked) -> None:
+    write(
+        "p/model_index.json", {"unet": ["diffusers", "UNet"], "vae": ["diffusers", "VAE"], "s": ["d", "DDIMScheduler"]}
+    )
+    write("p/unet/diffusion_pytorch_model.safetensors")
+    found = walked()
+    assert found.files == {"p": ["p/unet/diffusion_pytorch_model.safetensors"]}
+    (reason,) = found.skipped.values()
+    assert reason == "the pipeline's index names 'vae', which is not there. Download the whole folder again."

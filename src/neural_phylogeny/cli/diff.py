@@ -2,22 +2,31 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import click
 
 from neural_phylogeny.cli import exits
 from neural_phylogeny.cli import output as sink
-from neural_phylogeny.cli.options import component_option, output_options, quiet_option
+from neural_phylogeny.cli.options import checked_file, component_option, output_options, quiet_option
 
 
 @click.command("diff")
 @click.argument("a")
 @click.argument("b")
 @output_options("text", "json", "svg", "png")
+@click.option("--svg", metavar="FILE", callback=checked_file, help="Draw the change of each tensor into this file too.")
+@click.option("--png", metavar="FILE", callback=checked_file, help="The same as a PNG picture.")
 @component_option
 @quiet_option
-def command(a: str, b: str, form: str, output: str | None, quiet: bool, component: str | None) -> int:
+def command(
+    a: str,
+    b: str,
+    form: str,
+    output: str | None,
+    svg: str | None,
+    png: str | None,
+    quiet: bool,
+    component: str | None,
+) -> int:
     """Show what changed from model A to model B.
 
     For each tensor that both have: the relative change, the effective rank of the step, the share of entries that are
@@ -27,7 +36,7 @@ def command(a: str, b: str, form: str, output: str | None, quiet: bool, componen
     \b
     Examples:
       nphylo diff base.safetensors tuned.safetensors
-      nphylo diff base/ tuned/ -o changes.svg
+      nphylo diff base/ tuned/ --svg changes.svg
 
     \b
     Exit codes:
@@ -44,13 +53,13 @@ def command(a: str, b: str, form: str, output: str | None, quiet: bool, componen
     paths = [one_model(path, component) for path in (a, b)]
     with sink.progress_bar(quiet) as progress:
         found = difference(paths, Reading(component=component, progress=progress))
-    written: Any
+    for kind, path in (("svg", svg), ("png", png)):
+        if path is not None:
+            sink.write(shown.changes_picture(found, kind), path)
     if form == "json":
-        written = shown.changes_to_json(found)
+        sink.write(shown.changes_to_json(found), output)
     elif form in ("svg", "png"):
-        written = shown.changes_picture(found, form)
+        sink.write(shown.changes_picture(found, form), output)
     else:
         sink.draw(shown.render_changes(found), output)
-        return exits.OK
-    sink.write(written, output)
     return exits.OK

@@ -65,9 +65,11 @@ def command(
 
 def _described(ref: ModelRef, checkpoint: Checkpoint) -> dict[str, Any]:
     from neural_phylogeny.sources.opening import format_of
+    from neural_phylogeny.tensors.architectures import rules_of
     from neural_phylogeny.tensors.roles import Role, role_of
 
-    roles = {name: role_of(tensor) for name, tensor in checkpoint.tensors.items()}
+    rules = rules_of(checkpoint.tensors)
+    roles = {name: role_of(tensor, rules) for name, tensor in checkpoint.tensors.items()}
     return {
         "name": ref.name,
         "path": ref.path,

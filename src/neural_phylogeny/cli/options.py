@@ -218,6 +218,15 @@ at_least_option = click.option(
     show_default=True,
     help="Least probability of a descent that counts, and of what excludes one.",
 )
+
+
+def checked_file(_: click.Context, __: click.Parameter, path: str | None) -> str | None:
+    """The callback of an option that names an output file beside ``-o``."""
+    if path is not None:
+        check_folder(path)
+    return path
+
+
 component_option = click.option(
     "--component", metavar="NAME", help="Which state dict to take from files that hold several; `inspect` lists them."
 )

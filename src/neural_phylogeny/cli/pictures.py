@@ -9,7 +9,7 @@ from typing import Any, TypeVar
 import click
 
 from neural_phylogeny.cli.exits import talk
-from neural_phylogeny.cli.options import check_folder
+from neural_phylogeny.cli.options import checked_file
 from neural_phylogeny.records import Phylogeny
 
 F = TypeVar("F", bound=Callable[..., Any])
@@ -25,14 +25,8 @@ PICTURES = {
 
 def picture_options(command: F) -> F:
     """Options that name the files to draw into; the command receives one keyword each."""
-
-    def checked(_: click.Context, __: click.Parameter, path: str | None) -> str | None:
-        if path is not None:
-            check_folder(path)
-        return path
-
     for name, words in reversed(PICTURES.items()):
-        command = click.option(f"--{name}", metavar="FILE", callback=checked, help=words)(command)
+        command = click.option(f"--{name}", metavar="FILE", callback=checked_file, help=words)(command)
     return command
 
 

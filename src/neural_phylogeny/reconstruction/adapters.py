@@ -35,6 +35,9 @@ FITTING = 0.9
 BITS = {"float64": 53, "float32": 24, "float16": 11, "bfloat16": 8}
 """Mantissa bits by number type."""
 
+CLEARLY = 0.5
+"""Share of the next model's error in the lengths of rows below which a model is clearly the nearest."""
+
 ONE_RUN = 0.5
 """Least cosine of what two adapters add where one continues the other; trainings from one initialisation have less."""
 
@@ -44,7 +47,8 @@ class Adapter:
     """One adapter: its model, the models that it fits by names and shapes, and what proves one of them.
 
     ``merged`` is the model that is ``base`` and the adapter added, where it was found; ``claim`` what the folder's
-    configuration calls the base; ``steps`` are rows of what it adds, by module.
+    configuration calls the base; ``by_lengths`` the model whose rows have the lengths that DoRA began with; ``steps``
+    are rows of what it adds, by module.
     """
 
     model: int
@@ -55,6 +59,7 @@ class Adapter:
     merged: int | None = None
     fit: Fit | None = None
     claim: str = ""
+    by_lengths: int | None = None
     steps: Mapping[str, Floats] = field(default_factory=dict)
 
     def likeness(self, other: Adapter) -> float:
@@ -102,13 +107,16 @@ def _adapter(
     ref, checkpoint = opened[k]
     candidates = tuple(model for model in names if _fits(modules, opened[model][1], names[model]))
     ranks = [one.rank for one in modules.values()]
-    steps, base, merged, best = {}, None, None, None
+    steps: dict[str, Floats] = {}
+    base, merged, best, by_lengths = None, None, None, None
     try:
         steps = _steps(checkpoint, modules)
-        base, merged, best = _proof(steps, opened, names, candidates)
+        rows = {model: _model_rows(steps, opened[model][1], names[model]) for model in candidates}
+        base, merged, best = _proof(steps, rows, opened, names)
+        by_lengths = _by_lengths(checkpoint, modules, rows)
     except CheckpointError:
         pass  # the model is read as any other, where the error is reported
-    return Adapter(k, max(ranks), len(modules), candidates, base, merged, best, _claim(ref.path), steps)
+    return Adapter(k, max(ranks), len(modules), candidates, base, merged, best, _claim(ref.path), by_lengths, steps)
 
 
 def _fits(modules: Mapping[str, Factors], checkpoint: Checkpoint, names: Mapping[str, str]) -> bool:
@@ -150,15 +158,14 @@ def _floats(checkpoint: Checkpoint, name: str, start: int, count: int) -> Floats
 
 def _proof(
     steps: Mapping[str, Floats],
+    rows: Mapping[int, Mapping[str, Floats]],
     opened: Sequence[Opened],
     names: Mapping[int, Mapping[str, str]],
-    candidates: Sequence[int],
 ) -> tuple[int | None, int | None, Fit | None]:
     """Two models whose difference is what the adapter adds, at a positive scale: base, merged, and the fit."""
-    rows = {model: _model_rows(steps, opened[model][1], names[model]) for model in candidates}
     best: tuple[int | None, int | None, Fit | None] = (None, None, None)
-    for base in candidates:
-        for merged in candidates:
+    for base in rows:
+        for merged in rows:
             keys = [key for key in rows[base] if key in rows[merged]]
             if base == merged or not keys:
                 continue
@@ -170,6 +177,28 @@ def _proof(
             if found.is_exact and found.scale > 0 and (best[2] is None or found.left < best[2].left):
                 best = base, merged, found
     return best
+
+
+def _by_lengths(
+    checkpoint: Checkpoint, modules: Mapping[str, Factors], rows: Mapping[int, Mapping[str, Floats]]
+) -> int | None:
+    """The model whose rows have the lengths that DoRA learnt from, where it is ``CLEARLY`` nearer than any other."""
+    errors = {}
+    for model, matrices in rows.items():
+        found = []
+        for key, values in matrices.items():
+            name = modules[key].magnitude
+            if not name or checkpoint.tensors[name].size != modules[key].shape[0]:
+                continue
+            learnt = _floats(checkpoint, name, 0, modules[key].shape[0])[_rows(modules[key].shape[0])]
+            with np.errstate(all="ignore"):
+                found.append(np.abs(np.log(np.abs(learnt) / np.linalg.norm(values, axis=1))).mean())
+        if found and np.isfinite(found).all():
+            errors[model] = float(np.mean(found))
+    ordered = sorted(errors, key=errors.__getitem__)
+    if len(ordered) < 2 or errors[ordered[0]] > CLEARLY * errors[ordered[1]]:
+        return None
+    return ordered[0]
 
 
 def _model_rows(steps: Mapping[str, Floats], checkpoint: Checkpoint, names: Mapping[str, str]) -> dict[str, Floats]:

@@ -9,7 +9,7 @@ from typing import Any
 from neural_phylogeny.errors import NothingToCompareError
 from neural_phylogeny.reconstruction.collect import Collection, gather
 from neural_phylogeny.reconstruction.compare import comparison
-from neural_phylogeny.reconstruction.decide import phylogeny
+from neural_phylogeny.reconstruction.joined import answered
 from neural_phylogeny.reconstruction.options import Reading, checked_alpha, checked_count, with_prior_of
 from neural_phylogeny.records import Comparison, Phylogeny
 from neural_phylogeny.sources import ModelLike, Models
@@ -142,7 +142,7 @@ def reconstruct(
     reading = Reading(
         threads, memory, seed, include, exclude, component, stats, save_stats, progress, sample, alpha, bool(hashes)
     )
-    return phylogeny(gather(models, reading), chosen, alpha, reading.seed, draws=support)
+    return answered(gather(models, reading, by_component=True), chosen, alpha, reading.seed, draws=support)
 
 
 def compare(

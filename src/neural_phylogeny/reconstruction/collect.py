@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,6 +16,7 @@ from neural_phylogeny.inputs import ModelRef, Skipped
 from neural_phylogeny.reconstruction.adapters import Adapter, find_adapters
 from neural_phylogeny.reconstruction.options import Reading
 from neural_phylogeny.reconstruction.passes import TOGETHER, compared, measured_groups, planned, remeasured
+from neural_phylogeny.reconstruction.pipelines import Component, pipelines_of, sides
 from neural_phylogeny.reconstruction.relate import Tested
 from neural_phylogeny.records import ModelRecord
 from neural_phylogeny.relations.computed import without_tables
@@ -27,6 +28,14 @@ from neural_phylogeny.statistics.fingerprint import fingerprint
 from neural_phylogeny.statistics.tables import mark_trained
 from neural_phylogeny.tensors.alignment import align_pairs
 from neural_phylogeny.tensors.samples import sampler_of
+
+
+@dataclass(frozen=True)
+class Side:
+    """One component of several pipelines as a collection of its own: which models have it, and what was measured."""
+
+    members: tuple[int, ...]
+    collection: Collection
 
 
 @dataclass(frozen=True)
@@ -55,6 +64,12 @@ class Collection:
     """Relatedness tests that were made, by their level."""
     adapters: tuple[Adapter, ...] = ()
     """The models that are adapters."""
+    pipelines: Mapping[int, str] = field(default_factory=dict)
+    """The main component of each pipeline, which alone was measured."""
+    sides: Mapping[str, Side] = field(default_factory=dict)
+    """Other components that several pipelines have."""
+    weights: Mapping[int, int] = field(default_factory=dict)
+    """Values of each pipeline, of all its components."""
 
     def tested(self, alpha: float) -> Tested:
         """The relatedness test of every pair at level ``alpha`` for all pairs."""
@@ -85,7 +100,7 @@ class Collection:
             name=ref.name,
             path=ref.path,
             format=self.formats[k],
-            parameters=int(self.parameters[k]),
+            parameters=self.weights.get(k, int(self.parameters[k])),
             family=family,
             compared=min(1.0, compared / max(int(self.parameters[k]), 1)),
             remark=remark,
@@ -105,47 +120,78 @@ class Collection:
         return (*self.skipped, *partly)
 
 
-def gather(models: Models, reading: Reading) -> Collection:
+def gather(models: Models, reading: Reading, by_component: bool = False) -> Collection:
     """Open models and measure them, or take the cached statistics of an earlier pass.
 
     Costs one read of every compared value; none when ``reading.stats`` holds all of the models as they are now,
-    measured under the same conditions. A note says why they are not used.
+    measured under the same conditions. A note says why they are not used. With ``by_component`` pipelines are measured
+    by their main component, and other components that several have as collections of their own, in ``sides``.
     """
     opened, skipped = open_given(models, include=reading.include, exclude=reading.exclude, component=reading.component)
     try:
         adapters = tuple(find_adapters(opened))
-        for _, checkpoint in opened:
-            mark_trained(checkpoint)
-        names = [ref.name for ref, _ in opened]
-        samples = [sampler_of(checkpoint) for _, checkpoint in opened] if len(opened) <= TOGETHER else None
-        alignment = align_pairs([checkpoint.tensors for _, checkpoint in opened], names, samples)
-        cached: tuple[Group, ...] | None = None
-        notes = alignment.notes
-        keep = reading.stats is not None or reading.save_stats is not None
-        prints = [fingerprint(ref, checkpoint) for ref, checkpoint in opened] if keep else []
-        if reading.stats is not None:
-            found = _cached(opened, prints, reading, reading.stats)
-            if isinstance(found, str):
-                notes = (*notes, f"{reading.stats} {found}, so they were read again")
-            else:
-                cached = found
-        known = cached or ()
-        groups = tuple(group for group in known if not group.is_family)
-        if cached is None:
-            groups = measured_groups(opened, alignment, reading)
-        tested = Tested.of(groups, reading.alpha, len(opened))
-        if in_full := tuple(remeasured(opened, tested, known, reading, is_family=False)):
-            groups = (*in_full, *groups)
-            tested = Tested.of(groups, reading.alpha, len(opened))
-        families = tuple(remeasured(opened, tested, known, reading, is_family=True))
-        if reading.save_stats is not None:
-            with replacing(reading.save_stats) as file:
-                save(file, CachedStatistics(tuple(prints), reading.seed, (*groups, *families)))
-        formats = tuple(format_of(checkpoint) for _, checkpoint in opened)
-        unread = tuple("; ".join(not_compared(checkpoint)) for _, checkpoint in opened)
+        pipelines = pipelines_of([checkpoint for _, checkpoint in opened]) if by_component else {}
+        found = _measured(
+            [
+                (ref, Component(checkpoint, next(iter(pipelines[k].values()))) if k in pipelines else checkpoint)
+                for k, (ref, checkpoint) in enumerate(opened)
+            ],
+            skipped,
+            reading,
+            adapters,
+        )
+        apart = replace(reading, stats=None, save_stats=None, progress=None, hashes=False)
+        beside = {}
+        for name, members in sides(pipelines).items():
+            parts = [(opened[k][0], Component(opened[k][1], pipelines[k][name])) for k in members]
+            beside[name] = Side(tuple(members), _measured(parts, (), apart, ()))
+        unread = [("; ".join(not_compared(opened[k][1])) if k in pipelines else "") for k in range(len(opened))]
+        weights = {k: sum(t.size for t in opened[k][1].tensors.values()) for k in pipelines}
     finally:
         for _, checkpoint in opened:
             checkpoint.close()
+    return replace(
+        found,
+        pipelines={k: next(iter(components)) for k, components in pipelines.items()},
+        sides=beside,
+        weights=weights,
+        unread=tuple(new or old for new, old in zip(unread, found.unread, strict=True)),
+    )
+
+
+def _measured(
+    opened: Sequence[Opened], skipped: Sequence[Skipped], reading: Reading, adapters: tuple[Adapter, ...]
+) -> Collection:
+    """What was measured of opened models, which stay open."""
+    for _, checkpoint in opened:
+        mark_trained(checkpoint)
+    names = [ref.name for ref, _ in opened]
+    samples = [sampler_of(checkpoint) for _, checkpoint in opened] if len(opened) <= TOGETHER else None
+    alignment = align_pairs([checkpoint.tensors for _, checkpoint in opened], names, samples)
+    cached: tuple[Group, ...] | None = None
+    notes = alignment.notes
+    keep = reading.stats is not None or reading.save_stats is not None
+    prints = [fingerprint(ref, checkpoint) for ref, checkpoint in opened] if keep else []
+    if reading.stats is not None:
+        found = _cached(opened, prints, reading, reading.stats)
+        if isinstance(found, str):
+            notes = (*notes, f"{reading.stats} {found}, so they were read again")
+        else:
+            cached = found
+    known = cached or ()
+    groups = tuple(group for group in known if not group.is_family)
+    if cached is None:
+        groups = measured_groups(opened, alignment, reading)
+    tested = Tested.of(groups, reading.alpha, len(opened))
+    if in_full := tuple(remeasured(opened, tested, known, reading, is_family=False)):
+        groups = (*in_full, *groups)
+        tested = Tested.of(groups, reading.alpha, len(opened))
+    families = tuple(remeasured(opened, tested, known, reading, is_family=True))
+    if reading.save_stats is not None:
+        with replacing(reading.save_stats) as file:
+            save(file, CachedStatistics(tuple(prints), reading.seed, (*groups, *families)))
+    formats = tuple(format_of(checkpoint) for _, checkpoint in opened)
+    unread = tuple("; ".join(not_compared(checkpoint)) for _, checkpoint in opened)
     refs = tuple(ref for ref, _ in opened)
     every = [notes, *(group.statistics.alignment.notes for group in (*groups, *families))]
     notes = tuple(dict.fromkeys(note for some in every for note in some))

@@ -13,6 +13,10 @@ from neural_phylogeny.wording import percent
 SURE = float(probability(CERTAIN))
 """How sure an adapter is to belong to a base when a merged model proves it."""
 
+LENGTHS_SHOW = 0.5
+"""How sure a base is by the lengths of its rows alone; not measured, and so no more than even."""
+
+LENGTHS = "dora-lengths"
 ADAPTER, SHAPES, CLAIM = "merged-adapter", "adapter-shapes", "adapter-config"
 """Names of the evidence on an adapter."""
 
@@ -56,7 +60,8 @@ def remark(names: Sequence[str], one: Adapter, base: int | None) -> str:
         return f"{what} of a model that is not here: none has matrices of their names and shapes{claim}"
     if one.fit is not None:
         return what
-    return f"{what}; placed below {names[base]} by names and shapes alone{claim}"
+    why = "the lengths of rows" if one.by_lengths == base else "names and shapes alone"
+    return f"{what}; placed below {names[base]} by {why}{claim}"
 
 
 def _is_one_run(adapters: dict[str, Adapter], a: str | None, b: str) -> bool:
@@ -71,6 +76,8 @@ def _base(names: Sequence[str], one: Adapter, has_parent: set[str]) -> int | Non
     """The model that an adapter hangs below: the one that is proven, the claimed one, or a root that it fits."""
     if one.base is not None or not one.candidates:
         return one.base
+    if one.by_lengths is not None:
+        return one.by_lengths
     claimed = [model for model in one.candidates if _is_called(names[model], one.claim)]
     if len(claimed) == 1:
         return claimed[0]
@@ -99,6 +106,12 @@ def _edge(names: Sequence[str], one: Adapter, base: int) -> Edge:
             f"what is left is {percent(one.fit.left**0.5)} of the difference, as rounding leaves"
         )
         evidence.append(_favouring(parent, ADAPTER, one.fit.left, 1.0, statement))
+    elif one.by_lengths == base:
+        p_parent = max(p_parent, LENGTHS_SHOW)
+        statement = (
+            f"the lengths of rows that {child} learnt are nearest to those of {parent}, at half of the next error"
+        )
+        evidence.append(_favouring(parent, LENGTHS, 1.0, LENGTHS_SHOW, statement))
     statement = f"{parent} has the matrices of {child} in their shapes, as {n_fitting} of the models here have"
     evidence.append(_favouring(parent, SHAPES, float(n_fitting), min(p_parent, 0.5), statement))
     if one.claim and _is_called(parent, one.claim):
@@ -110,8 +123,6 @@ def _edge(names: Sequence[str], one: Adapter, base: int) -> Edge:
         kind="adapter",
         p_parent=p_parent,
         p_direction=SURE,
-        similarity=0.0,
-        coverage=0.0,
         evidence=tuple(evidence),
     )
 

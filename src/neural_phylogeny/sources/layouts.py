@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from typing import Any
 
 from neural_phylogeny.errors import CheckpointError, DamagedFileError
 from neural_phylogeny.formats.moments import is_moment
@@ -16,6 +17,9 @@ from neural_phylogeny.sources.likeness import Verdict
 from neural_phylogeny.sources.listing import Listing
 
 PIPELINE_INDEX = "model_index.json"
+
+WITHOUT_WEIGHTS = ("Scheduler", "Tokenizer", "TokenizerFast", "FeatureExtractor", "Processor", "Guider", "Solver")
+"""How the classes of a pipeline's components end that have no weights."""
 
 BLOBS, SNAPSHOTS = "blobs", "snapshots"
 """Subfolders of a repository in a hub's cache: the contents by hash, and for each revision links to them by name."""
@@ -80,12 +84,29 @@ def pipeline(listing: Listing) -> tuple[list[Item], set[str]]:
         found += others
         if not weights and any(isinstance(item, Skipped) and item.is_model for item in others):
             incomplete.append(name)
+    if gone := _named_and_gone(content, listing):
+        reason = f"the pipeline's index names {', '.join(map(repr, gone))[:200]}, which is not there"
+        found.append(Skipped(path=index, reason=f"{reason}. Download the whole folder again."))
     if incomplete:
         reason = f"the pipeline's component {incomplete[0]!r} cannot be read"
         found.append(Skipped(path=listing.folder, reason=reason))
     elif parts:
         found.append(Found(listing.folder, tuple(parts)))
     return found, set(components)
+
+
+def _named_and_gone(content: dict[str, Any], listing: Listing) -> list[str]:
+    """Components with weights that a pipeline's index names and that have no folder."""
+    there = {os.path.basename(path) for path in listing.subfolders}
+    return [
+        name
+        for name, value in content.items()
+        if isinstance(value, list)
+        and len(value) == 2
+        and all(isinstance(word, str) for word in value)
+        and not value[1].endswith(WITHOUT_WEIGHTS)
+        and name not in there
+    ]
 
 
 def _component(folder: str) -> tuple[tuple[Part, ...], list[Item]]:

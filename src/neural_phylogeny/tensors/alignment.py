@@ -182,7 +182,7 @@ def _held(slot: Slot, layouts: Sequence[Layout], kinds: Sequence[Sequence[int]])
     forms, read = {}, {}
     for kind, source in slot.sources.items():
         layout = layouts[kinds[kind][0]]
-        role = layout.roles.get(source.key) or role_of(layout.every[source.key])
+        role = layout.roles.get(source.key) or role_of(layout.every[source.key], layout.rules)
         forms[kind] = Form(source.shape, source.output_axis, role, size_step(layout.parameters))
     for model in models:
         source = slot.sources[kind_of[model]]

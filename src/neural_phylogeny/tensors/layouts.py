@@ -12,6 +12,7 @@ from itertools import pairwise
 
 from neural_phylogeny.formats.keras import output_axis
 from neural_phylogeny.inputs import TensorInfo
+from neural_phylogeny.tensors.architectures import NONE, Rules, rules_of
 from neural_phylogeny.tensors.experts import Averaged, averages, facing, unstacked
 from neural_phylogeny.tensors.names import canonical_names, moving_averages
 from neural_phylogeny.tensors.neutral import BIAS, PARTS_OF, WEIGHT, neutral_names
@@ -34,21 +35,23 @@ class Layout:
     norms: Mapping[str, Norm] = field(default_factory=dict)
     own_names: Mapping[str, str] = field(default_factory=dict)
     """What the model itself calls its tensors, where they face another model under other names."""
+    rules: Rules = NONE
+    """What its architecture says of its tensors."""
 
     @classmethod
     def of(cls, model: Mapping[str, TensorInfo]) -> Layout:
         """From all tensors of a model, in stored order."""
         keys = canonical_names(list(model))
         turned = list(map(_by_convention, model.values()))
-        averaged = moving_averages(keys, turned)
-        named = [(key, tensor, role_of(tensor)) for key, tensor in unstacked(keys, turned)]
+        rules, averaged = rules_of(model), moving_averages(keys, turned)
+        named = [(key, tensor, role_of(tensor, rules)) for key, tensor in unstacked(keys, turned)]
         kept = [
             (key, tensor, role)
             for key, tensor, role in named
             if tensor.size > 0 and role is not Role.BUFFER and is_float(tensor.dtype) and key not in averaged
         ]
         tensors = {key: tensor for key, tensor, _ in kept}
-        return cls(tensors, {key: role for key, _, role in kept}, norms_of(keys, list(model.values())))
+        return cls(tensors, {key: role for key, _, role in kept}, norms_of(keys, list(model.values())), rules=rules)
 
     @cached_property
     def experts(self) -> list[Averaged]:
@@ -68,7 +71,11 @@ class Layout:
             names = facing(self.tensors, self.experts, other.tensors)
             tensors = {name: self.every[key] for name, key in names.items()}
             self._facing[other.digest] = Layout(
-                tensors, {name: role_of(tensor) for name, tensor in tensors.items()}, self.norms, names
+                tensors,
+                {name: role_of(tensor, self.rules) for name, tensor in tensors.items()},
+                self.norms,
+                names,
+                self.rules,
             )
         return self._facing[other.digest]
 

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from enum import StrEnum
 
 from neural_phylogeny.inputs import TensorInfo
+from neural_phylogeny.tensors.architectures import NONE, Rules, Use
 
 
 class Role(StrEnum):
@@ -40,12 +41,20 @@ _TABLES_BEGIN = (
 )
 _HEADS = frozenset("wte wpe lm_head classifier head logits score predictions out output".split())
 
+BY_USE = {
+    Use.KERNEL: Role.KERNEL,
+    Use.HEAD: Role.BOUNDARY,
+    Use.EMBEDDING: Role.BOUNDARY,
+    Use.POSITION: Role.BOUNDARY,
+}
+"""Roles of matrices by what the table of architectures says of them."""
+
 STATES = "batch_stats"
 """The collection in which Flax keeps what a batch norm has seen; its names alone are those of weights."""
 
 
-def role_of(tensor: TensorInfo) -> Role:
-    """Role of one tensor.
+def role_of(tensor: TensorInfo, rules: Rules = NONE) -> Role:
+    """Role of one tensor; ``rules`` are those of its model's architecture, which decide before its own name does.
 
     Examples
     --------
@@ -56,13 +65,16 @@ def role_of(tensor: TensorInfo) -> Role:
     """
     name = tensor.name.removesuffix(":0")  # the output of a TensorFlow operation
     components = name.replace("/", ".").split(".")
-    is_table = names_a_table(name)
-    if not is_float(tensor.dtype) or name.endswith(BUFFERS) or STATES in components:
+    use = rules.use_of(name)
+    is_table = names_a_table(name) and use in (None, Use.POSITION)
+    if not is_float(tensor.dtype) or name.endswith(BUFFERS) or STATES in components or use is Use.BUFFER:
         return Role.BUFFER
     if is_table and not tensor.is_trained:
         return Role.BUFFER
     if min(matrix_shape(tensor.shape, tensor.output_axis)) < 2:
         return Role.VECTOR
+    if use in BY_USE:
+        return BY_USE[use]
     words = (component for component in components if len(component) <= LONGEST)
     return Role.BOUNDARY if is_table or any(map(_is_boundary, words)) else Role.KERNEL
 

@@ -7,8 +7,8 @@ import uuid
 from typing import Any
 
 import neural_phylogeny
-from neural_phylogeny.file_hashes import sha256_of
 from neural_phylogeny.records import Edge, ModelRecord, Phylogeny
+from neural_phylogeny.reports.exports.hashes import hashes_of
 from neural_phylogeny.reports.graph import node_names
 from neural_phylogeny.reports.names import safe
 
@@ -20,7 +20,8 @@ Properties = list[dict[str, str]]
 def to_cyclonedx(phylogeny: Phylogeny) -> str:
     """The models as components of type ``machine-learning-model``, with their parents as ``pedigree.ancestors``.
 
-    Every file of a model is hashed as it is on disk now; a model that is not there has no hash. Kind, probabilities and
+    The hash of a file is the one of the result, else that of the file as it is on disk now; a model that is not there
+    has none. Kind, probabilities and
     p-value of each edge are properties of the ancestor, undetermined pairs and copies properties of the component.
     Missing ancestors have the property ``nphylo:missing``. The serial number is that of the content: equal results give
     equal files. One read of every file.
@@ -57,7 +58,7 @@ def _component(model: ModelRecord, names: dict[str, str], ref: str, links: Prope
         "remark": safe(model.remark),
     }
     found: dict[str, Any] = {"type": "machine-learning-model", "bom-ref": ref, "name": names[model.name]}
-    hashes = sha256_of(model.path)
+    hashes = hashes_of(model)
     if "" in hashes:
         found |= {"hashes": [_hash(hashes[""])]}
     elif hashes:

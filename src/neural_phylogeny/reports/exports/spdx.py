@@ -9,9 +9,9 @@ import uuid
 from typing import Any
 
 import neural_phylogeny
-from neural_phylogeny.file_hashes import sha256_of
-from neural_phylogeny.records import Edge, Phylogeny
+from neural_phylogeny.records import Edge, ModelRecord, Phylogeny
 from neural_phylogeny.reports.exports.drawn import edge_label
+from neural_phylogeny.reports.exports.hashes import hashes_of
 from neural_phylogeny.reports.graph import node_names
 from neural_phylogeny.reports.json import to_json
 from neural_phylogeny.reports.names import safe
@@ -37,8 +37,8 @@ def to_spdx(phylogeny: Phylogeny) -> str:
     base = f"urn:uuid:{uuid.uuid5(uuid.NAMESPACE_URL, to_json(phylogeny))}"
     names = node_names(phylogeny)
     ids = {name: f"{base}#model-{k}" for k, name in enumerate(names)}
-    paths = {model.name: model.path for model in phylogeny.models}
-    packages = [_package(ids[name], shown, paths.get(name)) for name, shown in names.items()]
+    models = {model.name: model for model in phylogeny.models}
+    packages = [_package(ids[name], shown, models.get(name)) for name, shown in names.items()]
     claims = [edge for edge in phylogeny.edges if not edge.is_weak]
     relations = [_relationship(f"{base}#edge-{k}", edge, ids) for k, edge in enumerate(claims)]
     agent = _element("SoftwareAgent", f"{base}#nphylo", name=f"neural-phylogeny {neural_phylogeny.__version__}")
@@ -61,13 +61,13 @@ def to_spdx(phylogeny: Phylogeny) -> str:
     return json.dumps({"@context": CONTEXT, "@graph": [created, document, *elements]}, indent=2, allow_nan=False)
 
 
-def _package(spdx_id: str, name: str, path: str | None) -> Element:
-    if path is None:
+def _package(spdx_id: str, name: str, model: ModelRecord | None) -> Element:
+    if model is None:
         return _element("software_Package", spdx_id, name=name, comment="missing ancestor: it is not at hand")
     known: Element = {"name": name, "software_primaryPurpose": "model"}
-    if path:
-        known["comment"] = f"path: {safe(path)}"
-    if digest := sha256_of(path).get(""):
+    if model.path:
+        known["comment"] = f"path: {safe(model.path)}"
+    if digest := hashes_of(model).get(""):
         known["verifiedUsing"] = [{"type": "Hash", "algorithm": "sha256", "hashValue": digest}]
     return _element("software_Package", spdx_id, **known)
 

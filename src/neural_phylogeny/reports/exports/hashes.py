@@ -1,0 +1,21 @@
+"""The hashes of a model's files for a bill of materials."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from neural_phylogeny.file_hashes import sha256_of
+from neural_phylogeny.records import ModelRecord
+
+
+def hashes_of(model: ModelRecord) -> dict[str, str]:
+    """By file of a model, its SHA-256, as ``sha256_of``; that of the result where it has one and the model is one file.
+
+    Examples
+    --------
+    >>> hashes_of(ModelRecord(name="a", path="gone.bin", format="npz", parameters=1, family=None, sha256="00" * 32))[""]
+    '0000000000000000000000000000000000000000000000000000000000000000'
+    """
+    if model.sha256 and not (model.path and Path(model.path).is_dir()):
+        return {"": model.sha256}
+    return sha256_of(model.path)
