@@ -51,8 +51,8 @@ def test_what_results_and_calls_offer():
         assert all(hasattr(getattr(neural_phylogeny, name), member) for member in members.split()), name
         assert {member for member in own if not member.startswith("_")} <= set(members.split()), name
     expected = {
-        "reconstruct": "models method prior alpha threads memory seed include exclude component stats save_stats support "
-        "sample hashes progress",
+        "reconstruct": "models method prior alpha threads memory seed include exclude component stats save_stats "
+        "support sample hashes progress",
         "compare": "a b prior alpha threads memory seed include exclude component sample progress",
     }
     for name, parameters in expected.items():

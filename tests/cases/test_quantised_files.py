@@ -112,6 +112,7 @@ def test_codes_that_cannot_be_read_are_named_with_their_share(trained):
 
 
 @pytest.mark.torch
+@pytest.mark.slow
 @pytest.mark.filterwarnings("ignore")
 def test_a_scripted_integer_network_is_read_whole(tmp_path):
     torch = pytest.importorskip("torch")

@@ -71,7 +71,7 @@ def edges(answer):
     return {(edge.parent, edge.child): edge.kind for edge in answer.edges}
 
 
-@pytest.mark.parametrize("style", ["mixtral", "qwen", "stacked"])
+@pytest.mark.parametrize("style", ["mixtral", "stacked", pytest.param("qwen", marks=pytest.mark.slow)])
 def test_upcycled_and_trained_on(style, maker):
     base, stranger = maker.dense(), maker.dense()
     upcycled = maker.mixture([maker.tuned(base, 0.1) for _ in range(4)], maker.tuned(base, 0.1), style)
@@ -102,6 +102,17 @@ def test_experts_that_are_tunes_of_one_base(maker):
     assert ("base", "one") in found
     assert ("base", "two") in found
     assert {parent for parent, child in found if child == "joined"} & {"base", *tunes}
+
+
+def test_two_models_joined_without_their_base(maker):
+    """The experts are theirs, unchanged: no training leads to the mean of both in every matrix."""
+    base = maker.dense()
+    tunes = {name: maker.tuned(base) for name in ("one", "two")}
+    answer = reconstruct({**tunes, "joined": maker.mixture(list(tunes.values()), base)})
+    [edge] = [edge for edge in answer.edges if edge.child == "joined"]
+    assert edge.parent in tunes
+    assert edge.kind == "grown"
+    assert any(evidence.feature == "joined-experts" for evidence in edge.evidence)
 
 
 def test_made_of_a_tune(maker):
@@ -144,20 +155,20 @@ def test_strangers_with_experts_of_equal_layout(maker):
 def test_many_experts_are_no_more_chances_to_be_related(maker):
     """The mean of the experts is one matrix: among strangers p-values are as those of two dense models."""
     p: list[float] = []
-    for _ in range(8):
+    for _ in range(5):
         mixture = maker.mixture([maker.dense() for _ in range(8)], maker.dense())
         found = compare({"dense": maker.dense(), "mixture": mixture})
         assert found.verdict == "unrelated"
         p.append(found.p_value or 0.0)
-    assert sum(value < 0.1 for value in p) <= 3  # one expected, where the bound is tight
+    assert sum(value < 0.1 for value in p) <= 2  # half of one expected, where the bound is tight
     assert min(p) > 1e-3
 
 
 def test_many_experts_weigh_no_more_than_one(maker):
-    """Sixteen copies of a feed-forward network count as one."""
+    """Eight copies of a feed-forward network count as one."""
     base = maker.dense()
     tune = maker.tuned(base)
-    few, many = (maker.mixture([tune] * n, tune) for n in (2, 16))
+    few, many = (maker.mixture([tune] * n, tune) for n in (2, 8))
     similarity = [compare({"base": base, "mixture": mixture}).similarity for mixture in (few, many)]
     assert similarity[0] == pytest.approx(similarity[1], abs=1e-6)
     assert similarity[0] == pytest.approx(compare({"base": base, "tune": tune}).similarity, abs=1e-6)

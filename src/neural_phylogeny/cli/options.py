@@ -108,6 +108,7 @@ def reading_options(command: F) -> F:
             "about that many values of larger ones.",
         ),
         component_option,
+        limit_option,
     )
     for option in reversed(options):
         command = option(command)
@@ -207,6 +208,30 @@ def checked_output(_ctx: click.Context, _option: click.Parameter, output: str | 
         check_folder(output)
     return output
 
+
+def _set_limits(ctx: click.Context, _: click.Parameter, given: tuple[str, ...]) -> None:
+    """Raise the limits for the rest of the command. Raises click.BadParameter for what is not NAME=VALUE."""
+    from neural_phylogeny.formats.limits import raised
+
+    values: dict[str, int] = {}
+    for text in given:
+        name, equals, number = text.partition("=")
+        digits = number.replace("_", "").replace(",", "")
+        if not equals or not digits.isdecimal() or len(digits) > 19:
+            raise click.BadParameter(f"{shortened(text)!r} is not NAME=VALUE, such as header=100000000")
+        values[name] = int(digits)
+    if values:
+        ctx.with_resource(raised(values))
+
+
+limit_option = click.option(
+    "--limit",
+    multiple=True,
+    metavar="NAME=VALUE",
+    callback=_set_limits,
+    expose_value=False,
+    help="Raise a limit on what one file may cost, as the message that refuses it says; may be repeated.",
+)
 
 LOWEST = 0.8
 """At lower levels strangers of one initialisation seed were called derived, see docs/tables/derived.md."""

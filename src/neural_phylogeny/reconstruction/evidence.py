@@ -16,6 +16,7 @@ from neural_phylogeny.relations.exact import (
     DECAYED,
     EMPTIED,
     FOLDED,
+    JOINED,
     LONGER,
     OBSERVED,
     PRUNED,
@@ -33,6 +34,7 @@ _EXACT_STATEMENTS = {
     "rounded": "{child} is {parent} rounded to a coarser grid",
     "quantized": "{child} is {parent} on an even grid of at most 256 levels per matrix",
     "off-grid": "{child} lies around the levels of {parent}, nearer than rounding to them leaves a model",
+    JOINED: "the experts of {child} are the feed-forward networks of {parent} and of others, unchanged",
     "shrunk": "{child} is a part of {parent} with unchanged values",
 }
 

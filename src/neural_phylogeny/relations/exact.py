@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from neural_phylogeny.relations.clock import Clock
 from neural_phylogeny.relations.copies import ALMOST_ALL
 from neural_phylogeny.relations.overlap import NEARLY_ALL, Matrix, Overlap
-from neural_phylogeny.relations.upcycled import upcycled
+from neural_phylogeny.relations.upcycled import joined, upcycled
 from neural_phylogeny.relations.vocabulary import longer
 from neural_phylogeny.statistics.counters import BATCHES, EMPTY, NORMS, OBSERVERS
 from neural_phylogeny.statistics.results import Statistics
@@ -166,6 +166,9 @@ def _whole(statistics: Statistics) -> NDArray[np.bool_]:
     return found
 
 
+JOINED = "joined-experts"
+"""The mark of a mixture whose experts are the feed-forward networks of several models, unchanged."""
+
 DIRECTED = {
     "pruned-copy": pruned_copy,
     "rounded": rounded,
@@ -209,6 +212,7 @@ def exact_marks(statistics: Statistics) -> dict[str, Matrix]:
         FOLDED: folded(statistics),
         EMPTIED: emptied(statistics),
         UPCYCLED: np.where(upcycled(statistics).T, -STRONG, 0.0),
+        JOINED: _directed(np.where(joined(statistics), CERTAIN, 0.0)),
         LONGER: np.where(longer(statistics).T, -GOOD, 0.0),
     }
     found[DECAYED] = decayed(Clock.of_statistics(statistics, overlap), found)

@@ -7,9 +7,12 @@ and no proof that the dense model came first.
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 from numpy.typing import NDArray
 
+from neural_phylogeny.relations.merges import merges
 from neural_phylogeny.relations.retained import RETAINED
 from neural_phylogeny.statistics.results import Statistics
 
@@ -33,4 +36,26 @@ def upcycled(statistics: Statistics) -> NDArray[np.bool_]:
             alike[at] += tensor.size * (counts & (gram >= RETAINED * np.outer(length, length)))
         every[at] += tensor.size * counts
     found: NDArray[np.bool_] = (every > 0) & (alike >= every / 2.0)
+    return found
+
+
+def joined(statistics: Statistics) -> NDArray[np.bool_]:
+    """Whether the experts of j are the feed-forward networks of several models, i among them: ``(n, n)``.
+
+    The mean of j's experts is then a weighted mean of theirs, the same in every matrix, which training does not lead
+    to; see ``relations.merges``. Costs one search for means for each mixture. Mixtures are not looked for as parts.
+    """
+    n = statistics.alignment.n_models
+    found = np.zeros((n, n), dtype=bool)
+    means = [
+        {model for model, pieces in zip(tensor.members, tensor.pieces.tolist(), strict=True) if pieces > 1}
+        for tensor in statistics.alignment.tensors
+    ]
+    mixtures = set[int]().union(*means)
+    for j in sorted(mixtures):
+        chosen = [t for t, of_models in enumerate(means) if j in of_models]
+        alignment = replace(statistics.alignment, tensors=tuple(statistics.alignment.tensors[t] for t in chosen))
+        only = replace(statistics, alignment=alignment, arrays=tuple(statistics.arrays[t] for t in chosen))
+        rows = [model for model in range(n) if model not in mixtures or model == j]
+        found[rows, j] = merges(only, rows)[:, rows.index(j)] > 0
     return found
