@@ -29,6 +29,9 @@ from os import PathLike, fspath
 LONGEST_NAME = 200
 """Longer names are shortened in every output."""
 
+_LONGEST_REASON = 1000
+"""Reasons quote names of files, and are shortened beyond so many characters."""
+
 _TAIL = 40
 """Letters kept of a shortened name's end, which says whether it is a weight or a bias."""
 
@@ -66,7 +69,7 @@ class CheckpointError(NeuralPhylogenyError):
     """
 
     def __init__(self, reason: str, *, path: str | PathLike[str] = "", tensor: str = "", remedy: str = "") -> None:
-        self.reason = reason
+        self.reason = reason = shortened(reason, _LONGEST_REASON)
         self.path = fspath(path)
         self.tensor = tensor
         self.remedy = remedy
@@ -104,6 +107,7 @@ class LimitError(CheckpointError, ValueError):
         self.limit = limit
         self.value = value
         self.allowed = allowed
+        self.counts = counts
         shown = f"{value:,}" if value < 10**18 else f"over {10**18:,}"
         option = f"--limit {limit}={value if value < 10**18 else 10**18}"
         super().__init__(

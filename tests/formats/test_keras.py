@@ -211,7 +211,7 @@ def test_something_written_before_the_file_moves_no_values(tmp_path: Path) -> No
 @pytest.mark.parametrize("name", ["m.h5", "m.keras"])
 def test_a_missing_library_is_one_sentence(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str) -> None:
     path = hdf5(tmp_path / name, legacy_model)
-    monkeypatch.setitem(sys.modules, "neural_phylogeny.formats.hdf5", None)
+    monkeypatch.setitem(sys.modules, "h5py", None)
     with pytest.raises(MissingExtraError) as caught:
         open_checkpoint(path)
     assert str(caught.value) == (f"{path.suffix} files need an optional library: pip install 'neural-phylogeny[keras]'")

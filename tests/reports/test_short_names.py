@@ -19,7 +19,7 @@ def test_short_and_distinct(names, width):
 def test_what_tells_names_apart_is_kept():
     names = [f"org/llama-3-8b-instruct-finetuned-on-everything-seed{k}-lr3e-5-final.safetensors" for k in (1, 2, 3)]
     folder, found = short_names(names, 26)
-    assert folder == "org/"
+    assert folder == "org/llama-3-8b-instruct-finetuned-on-everything-"
     for k, name in enumerate(names, start=1):
         assert f"seed{k}" in found[name]
 

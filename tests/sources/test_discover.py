@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from neural_phylogeny.errors import shortened
 from neural_phylogeny.inputs import ModelRef, Part, Skipped
 from neural_phylogeny.sources import discover, open_all
 
@@ -130,7 +131,7 @@ def test_what_is_no_file_is_told(write, tmp_path: Path) -> None:
 def test_what_no_file_can_be_called_is_told(path: str) -> None:
     found, skipped = discover([path])
     assert found == []
-    assert [item.path for item in skipped] == [path]
+    assert [item.path for item in skipped] == [shortened(path)]
 
 
 def test_a_folder_without_checkpoints_is_told(write, tmp_path: Path) -> None:
@@ -194,7 +195,7 @@ def test_a_manifests_bad_rows_are_told_and_the_rest_goes_on(write) -> None:
     found, skipped = discover([manifest])
     assert [ref.name for ref in found] == ["a"]
     assert [(os.path.basename(item.path), item.reason.split(".")[0]) for item in skipped[:2]] == [
-        ("gone.pt", "no such file or directory"),
+        ("gone.pt", "row 'gone': no such file or directory"),
         ("m.json", "a manifest cannot name another manifest"),
     ]
     assert len(skipped) == 4

@@ -25,9 +25,13 @@ def test_a_shard_may_lie_in_a_subfolder(write) -> None:
 
 def test_a_shard_may_be_a_link_out_of_its_folder_as_in_a_hubs_cache(write, tmp_path: Path) -> None:
     blob = write("blobs/0123abcd")
-    index = write("snapshot/x.index.json", index_of("a.safetensors"))
-    (tmp_path / "snapshot/a.safetensors").symlink_to(blob)
-    assert [part.file for part in shards(index)] == [str(tmp_path / "snapshot/a.safetensors")]
+    index = write("snapshots/x.index.json", index_of("a.safetensors"))
+    (tmp_path / "snapshots/a.safetensors").symlink_to(blob)
+    assert [part.file for part in shards(index)] == [str(tmp_path / "snapshots/a.safetensors")]
+    elsewhere = write("other/x.index.json", index_of("a.safetensors"))
+    (tmp_path / "other/a.safetensors").symlink_to(blob)
+    with pytest.raises(UnsafeFileError, match="a link that leads outside its folder"):
+        shards(elsewhere)
 
 
 @pytest.mark.parametrize("name", ["../a.safetensors", "sub/../../a.safetensors", "..", "..\\a.safetensors", ""])

@@ -26,6 +26,9 @@ OK, NOTHING_COMPARED, USAGE, SOME_UNREADABLE, UNDETERMINED, FAULT, INTERRUPTED, 
     141,
 )
 
+LONGEST_MESSAGE = 4000
+"""Characters of one message; it may quote what a file says."""
+
 EXIT_CODES: dict[type[errors.NeuralPhylogenyError], int] = {
     errors.NothingToCompareError: NOTHING_COMPARED,
     errors.MissingExtraError: USAGE,
@@ -109,7 +112,7 @@ def _explain(error: click.ClickException) -> None:
 
 def talk(sentence: str) -> None:
     """Write a message to stderr; stdout is for data."""
-    click.echo(f"nphylo: {safe_lines(sentence)}", err=True)
+    click.echo(f"nphylo: {safe_lines(errors.shortened(sentence, LONGEST_MESSAGE))}", err=True)
 
 
 def safe_lines(text: str) -> str:

@@ -8,7 +8,13 @@ import click
 
 from neural_phylogeny.cli import exits
 from neural_phylogeny.cli import output as sink
-from neural_phylogeny.cli.options import component_option, filter_options, output_options, quiet_option
+from neural_phylogeny.cli.options import (
+    component_option,
+    filter_options,
+    limit_option,
+    output_options,
+    quiet_option,
+)
 from neural_phylogeny.inputs import ModelRef
 
 if TYPE_CHECKING:
@@ -18,6 +24,7 @@ if TYPE_CHECKING:
 @click.command("inspect")
 @click.argument("paths", nargs=-1, required=True, metavar="PATH...")
 @component_option
+@limit_option
 @output_options("text", "json")
 @filter_options
 @quiet_option

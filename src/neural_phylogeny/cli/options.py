@@ -28,6 +28,9 @@ SUFFIXES: dict[str, tuple[str, ...]] = {name: form.suffixes for name, form in FO
 FEW = 6
 """Up to this many formats are named in the line of the option itself."""
 
+PRIORS = ("likely", "unknown", "unlikely")
+"""The keys of ``trees.prior.PRIORS``, which is not imported for a help text."""
+
 _POWERS = {"": 0, "k": 1, "m": 2, "g": 3, "t": 4}
 
 
@@ -76,6 +79,15 @@ def reading_options(command: F) -> F:
             show_default=True,
             help="Family-wise false-positive rate: probability that any unrelated pair is reported as related.",
         ),
+        click.option(
+            "--parents-present",
+            "prior",
+            type=click.Choice(PRIORS),
+            default="unknown",
+            show_default=True,
+            help="Whether the parents of the models are among them, as far as you know: the odds of no parent here are "
+            "a third, once, or three times those of complete families.",
+        ),
         click.option("--threads", type=click.IntRange(1), help="Workers; all cores by default."),
         click.option(
             "--memory",
@@ -96,6 +108,7 @@ def reading_options(command: F) -> F:
             "about that many values of larger ones.",
         ),
         component_option,
+        limit_option,
     )
     for option in reversed(options):
         command = option(command)
@@ -195,6 +208,30 @@ def checked_output(_ctx: click.Context, _option: click.Parameter, output: str | 
         check_folder(output)
     return output
 
+
+def _set_limits(ctx: click.Context, _: click.Parameter, given: tuple[str, ...]) -> None:
+    """Raise the limits for the rest of the command. Raises click.BadParameter for what is not NAME=VALUE."""
+    from neural_phylogeny.formats.limits import raised
+
+    values: dict[str, int] = {}
+    for text in given:
+        name, equals, number = text.partition("=")
+        digits = number.replace("_", "").replace(",", "")
+        if not equals or not digits.isdecimal() or len(digits) > 19:
+            raise click.BadParameter(f"{shortened(text)!r} is not NAME=VALUE, such as header=100000000")
+        values[name] = int(digits)
+    if values:
+        ctx.with_resource(raised(values))
+
+
+limit_option = click.option(
+    "--limit",
+    multiple=True,
+    metavar="NAME=VALUE",
+    callback=_set_limits,
+    expose_value=False,
+    help="Raise a limit on what one file may cost, as the message that refuses it says; may be repeated.",
+)
 
 LOWEST = 0.8
 """At lower levels strangers of one initialisation seed were called derived, see docs/tables/derived.md."""

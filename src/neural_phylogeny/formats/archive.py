@@ -9,7 +9,7 @@ from __future__ import annotations
 import zipfile
 from pathlib import Path, PurePosixPath
 
-from neural_phylogeny.errors import UnknownChoiceError
+from neural_phylogeny.errors import CheckpointError, UnknownChoiceError
 from neural_phylogeny.formats.base import Checkpoint
 from neural_phylogeny.formats.pytorch.reader import PyTorchFile
 from neural_phylogeny.formats.spans import SpanFile
@@ -32,9 +32,9 @@ def matches(head: bytes, path: Path) -> bool:
     if head[:4] != b"PK\x03\x04":
         return False
     try:
-        with zipfile.ZipFile(path) as archive:
-            names = archive.namelist()
-    except (zipfile.BadZipFile, ValueError, EOFError, OSError, NotImplementedError):
+        with SpanFile(path) as file:
+            names = list(directory(file.stream(), str(path)))
+    except CheckpointError:
         return path.suffix.lower() == ".zip"
     return bool(_weights(names)) and not any(name.split("/")[-1] == "data.pkl" for name in names)
 

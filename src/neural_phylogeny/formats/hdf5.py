@@ -20,10 +20,11 @@ import numpy as np
 
 from neural_phylogeny.errors import CheckpointError, DamagedFileError, UnsafeFileError, UnsupportedFormatError
 from neural_phylogeny.formats.base import AnyArray
+from neural_phylogeny.formats.limits import check
 from neural_phylogeny.formats.zips import INFLATION_LIMIT
 
-NAMES_LIMIT = 1_000_000
-"""Most names accepted in one attribute."""
+ROW = 1 << 20
+"""Rows of more values are read in parts."""
 
 _BUILT_IN_FILTERS = (h5py.h5z.FILTER_DEFLATE, h5py.h5z.FILTER_SHUFFLE, h5py.h5z.FILTER_FLETCHER32)
 
@@ -135,6 +136,8 @@ class Tree:
                 if not isinstance(item, h5py.Group) or (address := h5py.h5o.get_info(item.id).addr) in seen:
                     continue
                 seen.add(address)
+                check("depth", len(path), self._path)
+                check("members", len(seen), self._path)
                 if not all(isinstance(key, str) for key in item):
                     raise self._damaged("a name in this group is not text", "/".join(path))
                 keys = sorted(item, key=_by_count, reverse=True)
@@ -171,10 +174,7 @@ class Tree:
             if dataset.ndim == 0:
                 values = np.asarray(dataset[()]).reshape(1)[start:stop]
             else:
-                width = max(1, dataset.size // max(1, dataset.shape[0]))
-                first = start // width
-                rows = dataset[first : -(-stop // width)].reshape(-1)
-                values = rows[start - first * width : stop - first * width]
+                values = _flat(dataset, (), start, stop)
             return np.ascontiguousarray(values).view(dtype)
 
     def _check_storage(self, dataset: Any, name: str) -> None:
@@ -192,6 +192,9 @@ class Tree:
                     tensor=name,
                     remedy="Save it with gzip, or uncompressed.",
                 )
+        if dataset.chunks is not None:
+            chunk = math.prod(dataset.chunks) * dataset.dtype.itemsize
+            check("buffer", chunk, self._path, name, "bytes in a chunk")
         stored = dataset.id.get_storage_size()
         if dataset.size * dataset.dtype.itemsize > INFLATION_LIMIT * (stored + 1024):
             raise self._damaged(f"it claims {dataset.size} values but stores {stored} bytes", name)
@@ -200,8 +203,8 @@ class Tree:
         stored = group.attrs.get_id(attribute)
         if stored.shape is None or (stored.dtype.kind != "S" and stored.shape != (0,)):
             return None
-        if math.prod(stored.shape) > NAMES_LIMIT:
-            raise self._damaged(f"more than {NAMES_LIMIT} names", attribute)
+        check("tensors", math.prod(stored.shape), self._path, attribute, "names")
+        check("buffer", math.prod(stored.shape) * stored.dtype.itemsize, self._path, attribute, "bytes of names")
         names = np.empty(stored.shape, dtype=stored.dtype)
         stored.read(names)
         return [name.decode() for name in names.reshape(-1).tolist()] if names.size else []
@@ -217,6 +220,23 @@ class Tree:
 
     def _damaged(self, reason: str, tensor: str = "") -> DamagedFileError:
         return DamagedFileError(reason, path=self._path, tensor=tensor, remedy="Copy or download the file again.")
+
+
+def _flat(dataset: Any, place: tuple[int, ...], start: int, stop: int) -> AnyArray:
+    """Values ``start:stop`` of what lies at ``place`` of the first axes, in flat C order; few more are held."""
+    inner = math.prod(dataset.shape[len(place) + 1 :])
+    if len(place) + 1 == dataset.ndim:
+        found: AnyArray = dataset[(*place, slice(start, stop))]
+        return found
+    first, last = start // inner, -(-stop // inner)
+    if inner <= stop - start or inner <= ROW:
+        rows: AnyArray = dataset[(*place, slice(first, last))].reshape(-1)
+        return rows[start - first * inner : stop - first * inner]
+    parts = []
+    for row in range(first, last):
+        low, high = max(start, row * inner), min(stop, (row + 1) * inner)
+        parts.append(_flat(dataset, (*place, row), low - row * inner, high - row * inner))
+    return np.concatenate(parts)
 
 
 def _by_count(key: str) -> list[tuple[bool, int, str]]:

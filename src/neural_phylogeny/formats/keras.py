@@ -5,23 +5,25 @@ Contiguous datasets are read in place, others in windows through h5py. Optimiser
 
 from __future__ import annotations
 
+import importlib.util
+import io
+import os
 import re
-from collections.abc import Iterator
+import shutil
+import tempfile
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, BinaryIO
+from typing import Any, BinaryIO
 from zipfile import ZIP_STORED
 
 import numpy as np
 
-from neural_phylogeny.errors import NoModelError, UnknownChoiceError, UnsupportedFormatError
+from neural_phylogeny.errors import DamagedFileError, NoModelError, UnknownChoiceError, UnsupportedFormatError
 from neural_phylogeny.formats.base import AnyArray, Checkpoint
+from neural_phylogeny.formats.hdf5_client import ask
 from neural_phylogeny.formats.spans import Span, SpanFile
 from neural_phylogeny.formats.windows import WindowedFile
 from neural_phylogeny.formats.zips import directory, inflate, stored_offset
 from neural_phylogeny.inputs import TensorInfo
-
-if TYPE_CHECKING:
-    from neural_phylogeny.formats.hdf5 import Tree
 
 HDF5_MAGIC = b"\x89HDF\r\n\x1a\n"
 
@@ -31,12 +33,6 @@ HDF5_STARTS = (0, 512, 1024, 2048)
 ZIP_MAGIC = b"PK\x03\x04"
 
 WEIGHTS_MEMBER = "model.weights.h5"
-
-NOT_WEIGHTS = ("optimizer", "metrics")
-"""Beginnings of the outermost groups that hold a trainer's state."""
-
-CONTAINERS = frozenset({"layers", "vars", "_layer_checkpoint_dependencies"})
-"""Groups that structure a file and are no part of a weight's name."""
 
 _SEPARABLE = re.compile(r"separable_conv\dd(_\d+)?/0$")
 
@@ -52,24 +48,28 @@ def open_file(path: Path, component: str | None = None) -> Checkpoint:
     """Open a Keras file; costs a read of its groups. Raises ModuleNotFoundError without h5py."""
     if component is not None:
         raise UnknownChoiceError("component", component, ())
-    with path.open("rb") as file:
-        if file.read(4) != ZIP_MAGIC:
+    if importlib.util.find_spec("h5py") is None:
+        raise ModuleNotFoundError("No module named 'h5py'", name="h5py")
+    with SpanFile(path) as archive:
+        if archive.read_bytes(0, min(4, archive.file_size)) != ZIP_MAGIC:
             return KerasFile(path)
-        members = directory(file, str(path))
+        members = directory(archive.stream(), str(path))
         if WEIGHTS_MEMBER not in members:
             raise UnsupportedFormatError(
                 f"a .keras archive without {WEIGHTS_MEMBER}", path=path, remedy="Save the model with Keras 3."
             )
         member = members[WEIGHTS_MEMBER]
-        if member.compress_type != ZIP_STORED:
-            return KerasFile(path, inflate(file, member, str(path)))
-    with SpanFile(path) as archive:
-        window = (stored_offset(archive, member), member.file_size)
-    return KerasFile(path, window=window)
+        if member.compress_type == ZIP_STORED:
+            return KerasFile(path, window=(stored_offset(archive, member), member.file_size))
+        content = inflate(archive.stream(), member, str(path))
+        return UnpackedKerasFile(path, content)
 
 
 class KerasFile(WindowedFile):
-    """One HDF5 file of Keras weights; ``content`` or ``window`` is that of one inside a ``.keras`` archive.
+    """One HDF5 file of Keras weights; ``window`` is that of one inside a ``.keras`` archive.
+
+    The HDF5 library reads it in a process of its own, see ``hdf5_client``; datasets that lie in the file as they are
+    are read here, in place.
 
     Names are ``layer/weight`` as Keras gives them; in files of Keras 3, whose weights have no names, the layer and
     the number of the weight. ``output_axis`` is guessed from the name where a kernel is not of the usual layout.
@@ -77,22 +77,16 @@ class KerasFile(WindowedFile):
 
     format = "keras"
 
-    def __init__(
-        self, path: Path, content: bytes | BinaryIO | None = None, window: tuple[int, int] | None = None
-    ) -> None:
-        from neural_phylogeny.formats.hdf5 import Tree
-
-        super().__init__(path, content, window)
+    def __init__(self, path: Path, window: tuple[int, int] | None = None, unpacked: str = "") -> None:
+        super().__init__(unpacked or path, None, window)
         self.tensors = {}
-        self._tree: Tree | None = None
-        self._apart: SpanFile | None = None
-        self._datasets: dict[str, tuple[Any, np.dtype]] = {}
+        self._window = list(window) if window else None
+        self._shown = str(path)
+        self._datasets: dict[str, tuple[int, np.dtype]] = {}
         try:
-            if content is not None or window is not None:
-                self._apart = SpanFile(path, content, window)
-            self._tree = Tree(self.path, self.file_size, self._apart.stream() if self._apart else None)
-            for name, dataset in _weights(self._tree):
-                self._register(self._tree, name, dataset)
+            found, _ = ask(self._request("list"), self._shown)
+            for number, row in enumerate(found["weights"]):
+                self._register(number, *row)
             if not self.tensors:
                 raise NoModelError(
                     "an HDF5 file without weights",
@@ -104,30 +98,51 @@ class KerasFile(WindowedFile):
             self.close()
             raise
 
-    def close(self) -> None:
-        if self._tree is not None:
-            self._tree.close()
-        if self._apart is not None:
-            self._apart.close()
-        super().close()
+    def _request(self, do: str) -> dict[str, Any]:
+        return {"do": do, "path": os.path.abspath(self.path), "window": self._window}
 
     def _fetch(self, name: str, start: int, stop: int) -> AnyArray:
-        assert self._tree is not None
-        dataset, dtype = self._datasets[name]
-        return self._tree.read(dataset, dtype, start, stop, name)
+        number, dtype = self._datasets[name]
+        request = {**self._request("read"), "weight": number, "start": start, "stop": stop}
+        _, values = ask(request, self._shown)
+        if len(values) != (stop - start) * dtype.itemsize:
+            raise DamagedFileError("it does not hold the values that it claims", path=self._shown, tensor=name)
+        return np.frombuffer(values, dtype=dtype)
 
-    def _register(self, tree: Tree, name: str, dataset: Any) -> None:
-        place = tree.place(dataset, name)
-        if place is None:
-            return
-        dtype, offset = place
-        shape = tuple(int(n) for n in dataset.shape)
+    def _register(self, number: int, name: str, lengths: list[int], code: str, order: str, offset: int | None) -> None:
+        dtype, shape = np.dtype(code), tuple(lengths)
+        if order == ">":
+            dtype = dtype.newbyteorder(">")
+        if name in self.tensors:
+            raise DamagedFileError("two weights have this name", path=self._shown, tensor=name)
         tensor = TensorInfo(name=name, shape=shape, dtype=dtype.name, output_axis=output_axis(name, shape))
         self.tensors[name] = tensor
         if offset is None:
-            self._datasets[name] = (dataset, dtype)
+            self._datasets[name] = (number, dtype)
         else:
             self._spans[name] = Span(offset, dtype, tensor.size)
+
+
+class UnpackedKerasFile(KerasFile):
+    """The same out of a compressed archive, through a temporary file that goes with it."""
+
+    def __init__(self, path: Path, content: bytes | BinaryIO) -> None:
+        self._temporary = tempfile.NamedTemporaryFile(suffix=".h5")
+        with self._temporary_content(content) as file:
+            shutil.copyfileobj(file, self._temporary)
+        self._temporary.flush()
+        super().__init__(path, unpacked=self._temporary.name)
+
+    @staticmethod
+    def _temporary_content(content: bytes | BinaryIO) -> BinaryIO:
+        if isinstance(content, bytes):
+            return io.BytesIO(content)
+        content.seek(0)
+        return content
+
+    def close(self) -> None:
+        super().close()
+        self._temporary.close()
 
 
 def output_axis(name: str, shape: tuple[int, ...]) -> int:
@@ -142,24 +157,3 @@ def output_axis(name: str, shape: tuple[int, ...]) -> int:
         return 0
     turned = "depthwise" in name or "transpose" in name or _SEPARABLE.search(name)
     return -2 if len(shape) > 2 and turned else -1
-
-
-def _weights(tree: Tree) -> Iterator[tuple[str, Any]]:
-    """(name, dataset) in the order of the layers where the file tells it, else by name."""
-    root = tree.child(tree.root, "model_weights") if tree.has(tree.root, "model_weights") else tree.root
-    layers = tree.names(root, "layer_names")
-    if layers is None:
-        for path, dataset in tree.walk(root, NOT_WEIGHTS):
-            yield "/".join([key for key in path[:-1] if key not in CONTAINERS] + [path[-1]]), dataset
-        return
-    if tree.has(root, "top_level_model_weights"):
-        layers = [*layers, "top_level_model_weights"]
-    for layer in dict.fromkeys(layers):
-        group = tree.child(root, layer)
-        weights = tree.names(group, "weight_names")
-        if weights is None:
-            for path, dataset in tree.walk(group):
-                yield "/".join([layer, *path]), dataset
-        else:
-            for weight in weights:
-                yield f"{layer}/{weight}", tree.child(group, weight)

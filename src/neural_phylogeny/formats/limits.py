@@ -7,7 +7,6 @@ NAME=VALUE`` does for a command; there is one budget for the whole process.
 from __future__ import annotations
 
 import json
-import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -26,21 +25,20 @@ class Limit:
 
 LIMITS: Mapping[str, Limit] = {
     "header": Limit(32_000_000, "bytes of header, graph or JSON document"),
-    "items": Limit(4_000_000, "values in a header or JSON document"),
-    "tensors": Limit(250_000, "tensors in a file"),
-    "members": Limit(250_000, "members of an archive"),
+    "items": Limit(2_000_000, "values in a header or JSON document"),
+    "tensors": Limit(150_000, "tensors in a file"),
+    "members": Limit(150_000, "members of an archive"),
     "nodes": Limit(200_000, "nodes of a graph"),
-    "name": Limit(65_536, "bytes of a name"),
-    "depth": Limit(64, "levels of groups in a file"),
+    "fields": Limit(1_500_000, "fields of a protobuf message"),
+    "depth": Limit(10_000, "levels of groups in a file"),
     "inflated": Limit(1 << 33, "bytes that an archive inflates to"),
     "ratio": Limit(1100, "inflated bytes for one that is stored"),
     "buffer": Limit(1 << 27, "bytes held in memory for one tensor"),
-    "expansion": Limit(64, "values that a tensor stands for, for one that is stored"),
-    "models": Limit(10_000, "models in one collection"),
-    "rows": Limit(20_000, "rows of a manifest"),
-    "entries": Limit(1_000_000, "entries looked at in folders and patterns"),
-    "result": Limit(1 << 28, "bytes of a result, truth or statistics file"),
-    "seconds": Limit(60, "seconds to open one file"),
+    "links": Limit(0, "links that lead outside of the folder"),
+    "outside": Limit(0, "rows that lead outside of the manifest's folder"),
+    "rows": Limit(10_000, "rows of a manifest"),
+    "entries": Limit(500_000, "entries looked at in folders and patterns"),
+    "seconds": Limit(30, "seconds of the processor in a library that parses a file"),
 }
 """Every limit by its name in ``--limit``. No known public checkpoint comes near one of them."""
 
@@ -90,29 +88,30 @@ def check(name: str, value: int, path: str, tensor: str = "", what: str = "") ->
 
     Examples
     --------
-    >>> check("depth", 65, "a.h5")
+    >>> check("rows", 10_001, "a.csv")
     Traceback (most recent call last):
     ...
-    neural_phylogeny.errors.LimitError: a.h5: 65 levels of groups in a file, the limit is 64. Raise it with --limit \
-depth=65 if you trust the file.
+    neural_phylogeny.errors.LimitError: a.csv: 10,001 rows of a manifest, the limit is 10,000. Raise it with --limit \
+rows=10001 if you trust the file.
     """
     if value > _CURRENT[name]:
         raise LimitError(name, value, _CURRENT[name], what or LIMITS[name].counts, path=path, tensor=tensor)
 
 
-class Clock:
-    """The time that one file takes to open; ``tick`` is cheap enough for a loop."""
+class Budget:
+    """What one file has used of a limit so far."""
 
-    def __init__(self, path: str) -> None:
+    def __init__(self, name: str, path: str) -> None:
+        self._name = name
         self._path = path
-        self._start = time.monotonic()
-        self._ticks = 0
+        self._spent = 0
+        self._allowed = _CURRENT[name]
 
-    def tick(self) -> None:
-        """Raise LimitError when too much time has gone; looks at the clock every thousandth time."""
-        self._ticks += 1
-        if self._ticks % 1000 == 0:
-            check("seconds", int(time.monotonic() - self._start), self._path)
+    def spend(self, amount: int = 1) -> None:
+        """Use some more. Raises LimitError when it is too much."""
+        self._spent += amount
+        if self._spent > self._allowed:
+            check(self._name, self._spent, self._path)
 
 
 def parsed_json(content: bytes, path: str, where: str = "") -> Any:
@@ -128,7 +127,7 @@ def parsed_json(content: bytes, path: str, where: str = "") -> Any:
         When it is not JSON in UTF-8.
     """
     check("header", len(content), path, what=f"bytes of {where}" if where else "")
-    check("items", sum(map(content.count, (b",", b"[", b"{"))), path)
+    check("items", sum(map(content.count, (b",", b"[", b"{", b":"))), path)
     return json.loads(content.decode("utf-8-sig"), object_pairs_hook=_unique)
 
 

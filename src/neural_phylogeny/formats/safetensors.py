@@ -6,15 +6,15 @@ Reference: https://huggingface.co/docs/safetensors
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import Any
 
 import ml_dtypes
 import numpy as np
 
-from neural_phylogeny.errors import DamagedFileError, UnknownChoiceError, UnsupportedFormatError
+from neural_phylogeny.errors import DamagedFileError, LimitError, UnknownChoiceError, UnsupportedFormatError
 from neural_phylogeny.formats.base import DIMENSIONS_LIMIT, Checkpoint
+from neural_phylogeny.formats.limits import check, parsed_json
 from neural_phylogeny.formats.spans import Span, SpanFile
 from neural_phylogeny.inputs import TensorInfo
 
@@ -107,12 +107,16 @@ class SafetensorsFile(SpanFile):
         length = int.from_bytes(self.read_bytes(0, 8), "little")
         if length > min(HEADER_LIMIT, self.file_size - 8):
             raise self._damaged(f"the header claims {length} bytes in a file of {self.file_size}")
+        check("header", length, self.path)
         try:
-            header = json.loads(self.read_bytes(8, length).decode(), object_pairs_hook=_unique)
+            header = parsed_json(self.read_bytes(8, length), self.path, "header")
+        except LimitError:
+            raise
         except (ValueError, RecursionError) as error:
             raise self._damaged(f"the header is not JSON ({str(error)[:200]})") from error
         if not isinstance(header, dict):
             raise self._damaged("the header is not a JSON object")
+        check("tensors", len(header), self.path)
         return header, 8 + length
 
     def _entry(self, name: str, entry: Any) -> tuple[np.dtype, tuple[int, ...], int, int]:
@@ -144,12 +148,3 @@ class SafetensorsFile(SpanFile):
 def _is_count(value: object) -> bool:
     """A non-negative integer that fits 63 bits; booleans are integers in Python, but not here."""
     return isinstance(value, int) and not isinstance(value, bool) and 0 <= value < 2**63
-
-
-def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    """Refuse a JSON object that names a key twice: two readers could see two different models."""
-    found = dict(pairs)
-    "".join(found).encode()  # half of a surrogate pair is not a text: nothing could print it
-    if len(found) != len(pairs):
-        raise ValueError("a name occurs twice")
-    return found

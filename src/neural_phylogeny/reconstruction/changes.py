@@ -32,7 +32,8 @@ def layer_changes(statistics: Statistics, parent: int, child: int) -> tuple[Laye
         if tensor.role is Role.BUFFER or "gram" not in arrays:
             continue
         gram = arrays["gram"]
-        step, length = float(gram[a, a] + gram[b, b] - 2.0 * gram[a, b]), float(gram[a, a])
+        with np.errstate(all="ignore"):  # a model may hold infinities
+            step, length = float(gram[a, a] + gram[b, b] - 2.0 * gram[a, b]), float(gram[a, a])
         if np.isfinite(step) and np.isfinite(length):
             norms[tensor.sources[b].name] = (max(step, 0.0), length)
     found: dict[str, list[float]] = {}

@@ -9,7 +9,7 @@ from neural_phylogeny.reports.names import safe
 
 CUT = "…"
 
-SUFFIXES = (".safetensors", ".pth", ".pt", ".bin", ".npz", ".h5", ".keras", ".onnx", ".gguf", ".ckpt")
+SUFFIXES = (".safetensors", ".pth", ".pt", ".bin", ".npz", ".h5", ".hdf5", ".keras", ".onnx", ".gguf", ".ckpt")
 """File suffixes that say nothing where all models have the same."""
 
 
@@ -34,12 +34,24 @@ def short_names(names: Iterable[str], width: int, *, suffixes: bool = True) -> t
     return folder, dict(zip(given, _distinct(rest, width), strict=True))
 
 
+LONG = 12
+"""Letters of a common start that are left out up to a mark, beyond the folder."""
+
+
 def common_folder(names: Sequence[str]) -> str:
-    """The folders that all of several names start with, with the last slash; empty for one name."""
+    """The folders that all of several names start with, and a long common start of their last parts; else empty.
+
+    Examples
+    --------
+    >>> common_folder(["m/a.pt", "m/b.pt"]), common_folder(["trained_models_a.pt", "trained_models_b.pt"])
+    ('m/', 'trained_models_')
+    """
     if len(names) < 2:
         return ""
     prefix = common_prefix(names)
-    return prefix[: prefix.rfind("/") + 1]
+    folder = prefix[: prefix.rfind("/") + 1]
+    start = prefix[: max(prefix.rfind(mark) for mark in "/_-.") + 1]
+    return start if len(start) - len(folder) >= LONG else folder
 
 
 def common_prefix(names: Sequence[str]) -> str:

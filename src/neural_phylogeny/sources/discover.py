@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import fnmatch
-import glob
 import os
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
-from neural_phylogeny.errors import CheckpointError
+from neural_phylogeny.errors import CheckpointError, LimitError, shortened
+from neural_phylogeny.formats.limits import Budget, check
 from neural_phylogeny.inputs import ModelRef, Skipped
 from neural_phylogeny.sources.asides import Aside, summarise
 from neural_phylogeny.sources.documents import reason_of
@@ -16,8 +16,9 @@ from neural_phylogeny.sources.folders import models_in
 from neural_phylogeny.sources.found import Found, Item
 from neural_phylogeny.sources.grouping import joined, models_of, of_numbered, why_unusable
 from neural_phylogeny.sources.listing import Listing
-from neural_phylogeny.sources.manifest import is_document, is_manifest, read_manifest
+from neural_phylogeny.sources.manifest import is_document, is_manifest, leaves, read_manifest
 from neural_phylogeny.sources.names import model_names, revision_of
+from neural_phylogeny.sources.patterns import has_magic, matches
 from neural_phylogeny.sources.shards import is_index, shards
 
 Asides = list[tuple[str, Aside]]
@@ -91,7 +92,8 @@ def search(
     skipped: dict[Skipped, None] = {}
     asides: Asides = []
     seen: set[frozenset[tuple[str, str, str, str]]] = set()
-    for item in _shards_joined([(item, root) for path in paths for item, root in _expand(os.fsdecode(path))]):
+    budget = Budget("entries", "these inputs")
+    for item in _shards_joined([(item, root) for path in paths for item, root in _expand(os.fsdecode(path), budget)]):
         if isinstance(item, Skipped):
             skipped[item] = None
         elif isinstance(item, tuple):
@@ -129,58 +131,80 @@ def _shards_joined(
             yield item
 
 
-def _expand(path: str) -> Iterator[tuple[_Named | Skipped | Aside, str]]:
+def _expand(path: str, budget: Budget) -> Iterator[tuple[_Named | Skipped | Aside, str]]:
     """What is behind one argument, with it; at least one item, so that nothing given is lost without a word."""
+    try:
+        yield from _expanded(path, budget)
+    except LimitError as error:
+        yield Skipped(path=shortened(path), reason=reason_of(error, path)), path
+
+
+def _expanded(path: str, budget: Budget) -> Iterator[tuple[_Named | Skipped | Aside, str]]:
     if os.path.isdir(path):
         items = list(models_in(path))
         if not any(isinstance(item, Found | Skipped) for item in items):
             items.append(Skipped(path=path, reason="no checkpoint of a known format in this folder"))
         yield from _searched(items, path)
     elif os.path.isfile(path):
-        yield from _from_file(path)
-    elif not os.path.lexists(path) and (matched := _matched_by(path)):
+        yield from _from_file(path, budget)
+    elif not os.path.lexists(path) and (matched := _matched_by(path, budget)):
         items = _from_matches(matched)
         if not any(isinstance(item, Found | Skipped) for item in items):
             items.append(Skipped(path=path, reason="no checkpoint of a known format matches this pattern"))
         yield from _searched(items, path)
     else:
-        yield Skipped(path=path, reason=why_unusable(path)), path
+        yield Skipped(path=shortened(path), reason=why_unusable(path)), path
 
 
 def _searched(items: Iterable[Item], root: str) -> Iterator[tuple[_Named | Skipped | Aside, str]]:
     return ((_Named(item, None, root) if isinstance(item, Found) else item, root) for item in items)
 
 
-def _from_file(path: str) -> Iterator[tuple[_Named | Skipped | Aside, str]]:
+def _from_file(path: str, budget: Budget) -> Iterator[tuple[_Named | Skipped | Aside, str]]:
     try:
         if is_index(path):
             yield _Named(Found(path, shards(path), path)), path
         elif is_document(path):
             yield Skipped(path=path, reason=NOT_A_MANIFEST, is_model=False), path
         elif is_manifest(path):
-            yield from _from_rows(read_manifest(path))
+            yield from _from_rows(path, read_manifest(path), budget)
         else:
             yield _Named(Found.of_file(path)), path
     except CheckpointError as error:
         yield Skipped(path=path, reason=reason_of(error, path)), path
 
 
-def _from_rows(rows: Sequence[tuple[str, str]]) -> Iterator[tuple[_Named | Skipped | Aside, str]]:
+def _from_rows(
+    manifest: str, rows: Sequence[tuple[str, str]], budget: Budget
+) -> Iterator[tuple[_Named | Skipped | Aside, str]]:
     """A row that stands for one model gives it its name; a folder or pattern of several leaves them theirs."""
+    outside = 0
     for name, target in rows:
         if is_manifest(target):
-            yield Skipped(path=target, reason="a manifest cannot name another manifest"), target
+            yield Skipped(path=shortened(target), reason="a manifest cannot name another manifest"), target
             continue
-        items = list(_expand(target))
+        if leaves(manifest, target):
+            outside += 1
+            try:
+                check("outside", outside, manifest)
+            except LimitError as error:
+                yield Skipped(path=shortened(target), reason=f"row {name!r}: {reason_of(error, manifest)}"), target
+                continue
+        items = [
+            (replace(item, reason=f"row {name!r}: {item.reason}") if isinstance(item, Skipped) else item, root)
+            for item, root in _expand(target, budget)
+        ]
         alone = sum(isinstance(item, _Named) for item, _ in items) == 1
         for item, root in items:
             yield (replace(item, name=name) if alone and isinstance(item, _Named) else item), root
 
 
-def _matched_by(pattern: str) -> list[str]:
+def _matched_by(pattern: str, budget: Budget) -> list[str]:
     try:
-        return sorted(glob.glob(pattern, recursive=True)) if glob.has_magic(pattern) else []
-    except ValueError:  # characters that no path can hold
+        return sorted(matches(pattern, budget)) if has_magic(pattern) else []
+    except ValueError as error:  # characters that no path can hold
+        if isinstance(error, CheckpointError):
+            raise
         return []
 
 

@@ -14,6 +14,8 @@ from neural_phylogeny.sources.layouts import PIPELINE_INDEX, in_hub_cache, pipel
 from neural_phylogeny.sources.listing import Listing
 from neural_phylogeny.sources.trainers import MODULES, distributed, modules
 
+OUTSIDE = "a link that leads outside of the folder; name the file itself, or allow them with --limit links=1"
+
 
 def models_in(folder: str) -> Iterator[Item]:
     """All models below a folder, sorted, and what lies beside them; hidden entries are not entered.
@@ -28,7 +30,7 @@ def models_in(folder: str) -> Iterator[Item]:
             yield item
         elif (identity := _identity(item)) not in seen:
             seen.add(identity)
-            pending.extend(reversed(_look_into(item)))
+            pending.extend(reversed(_look_into(item, folder)))
 
 
 def _identity(folder: str) -> tuple[int, int] | str:
@@ -41,10 +43,10 @@ def _identity(folder: str) -> tuple[int, int] | str:
     return (status.st_dev, status.st_ino) if status.st_ino else os.path.realpath(folder)
 
 
-def _look_into(folder: str) -> list[str | Item]:
+def _look_into(folder: str, root: str) -> list[str | Item]:
     """What one folder holds: first itself where it is a model, then the rest by name; subfolders as paths."""
     try:
-        listing = Listing.of(folder)
+        listing = Listing.of(folder, root)
     except OSError as error:
         return [Skipped(path=folder, reason=reason_of(unreadable(folder, error), folder))]
     cached = in_hub_cache(listing)
@@ -61,5 +63,6 @@ def _look_into(folder: str) -> list[str | Item]:
     ranked, listing = distributed(listing)
     found += [ranked] if ranked is not None else []
     found += [] if folder in components else models_of(listing)
+    found += [Skipped(path=path, reason=OUTSIDE) for path in listing.outside]
     rest = [*found, *(subfolder for subfolder in listing.subfolders if subfolder not in components)]
     return sorted(rest, key=lambda item: item if isinstance(item, str) else item.path)

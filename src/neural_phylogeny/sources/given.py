@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-import glob
 import os
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any, Protocol
 
 from neural_phylogeny.errors import InvalidOptionError, NotFoundError
+from neural_phylogeny.formats.limits import Budget
 from neural_phylogeny.inputs import Skipped
 from neural_phylogeny.sources.asides import summarise
 from neural_phylogeny.sources.discover import is_chosen, search
 from neural_phylogeny.sources.opening import Opened, from_memory, open_each
+from neural_phylogeny.sources.patterns import has_magic, matches
 
 AnyPath = str | os.PathLike[str]
 
@@ -93,8 +94,8 @@ def check_paths(paths: Iterable[AnyPath]) -> None:
         try:
             if os.path.exists(path):
                 continue
-            is_pattern = glob.has_magic(path)
-            if is_pattern and any(glob.iglob(path, recursive=True)):
+            is_pattern = has_magic(path)
+            if is_pattern and any(matches(path, Budget("entries", path))):
                 continue
         except ValueError:  # characters that no path can hold
             is_pattern = False

@@ -14,15 +14,13 @@ from neural_phylogeny.sources.documents import read_json, reason_of
 from neural_phylogeny.sources.found import Found, Item, liking
 from neural_phylogeny.sources.grouping import compared, models_of, problem_of, sentence
 from neural_phylogeny.sources.likeness import Verdict
+from neural_phylogeny.sources.links import BLOBS, SNAPSHOTS
 from neural_phylogeny.sources.listing import Listing
 
 PIPELINE_INDEX = "model_index.json"
 
 WITHOUT_WEIGHTS = ("Scheduler", "Tokenizer", "TokenizerFast", "FeatureExtractor", "Processor", "Guider", "Solver")
 """How the classes of a pipeline's components end that have no weights."""
-
-BLOBS, SNAPSHOTS = "blobs", "snapshots"
-"""Subfolders of a repository in a hub's cache: the contents by hash, and for each revision links to them by name."""
 
 UNIVERSAL_WEIGHTS, UNIVERSAL_FOLDER = "fp32.pt", "zero"
 """In a universal checkpoint each parameter has a folder, with its weights and its moments in a file each."""
@@ -79,7 +77,7 @@ def pipeline(listing: Listing) -> tuple[list[Item], set[str]]:
     incomplete = []
     for component in components:
         name = os.path.basename(component)
-        weights, others = _component(component)
+        weights, others = _component(component, listing.root)
         parts += [Part(file=part.file, prefix=f"{name}.{part.prefix}") for part in weights]
         found += others
         if not weights and any(isinstance(item, Skipped) and item.is_model for item in others):
@@ -109,14 +107,14 @@ def _named_and_gone(content: dict[str, Any], listing: Listing) -> list[str]:
     ]
 
 
-def _component(folder: str) -> tuple[tuple[Part, ...], list[Item]]:
+def _component(folder: str, root: str) -> tuple[tuple[Part, ...], list[Item]]:
     """The weight files of a pipeline's component, and what else lies there.
 
     Of several models the plainest name that can be read is the component; others are models of their own unless they
     hold the same weights, perhaps rounded.
     """
     try:
-        items = models_of(Listing.of(folder))
+        items = models_of(Listing.of(folder, root))
     except OSError as error:
         return (), [Skipped(path=folder, reason=reason_of(unreadable(folder, error), folder))]
     others: list[Item] = [item for item in items if not isinstance(item, Found)]

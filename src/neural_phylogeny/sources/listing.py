@@ -24,6 +24,7 @@ from neural_phylogeny.sources.asides import (
     Aside,
     kind_of,
 )
+from neural_phylogeny.sources.links import leads_outside
 from neural_phylogeny.sources.other_files import (
     CONTAINERS,
     LOGS,
@@ -48,7 +49,8 @@ class Listing:
     """What lies in one folder, by kind, sorted by name.
 
     ``weights`` have a known suffix; ``doubtful`` are files that a reader takes by their first bytes; ``unusable`` are
-    called like weights and are no regular files; ``documents`` are the names of JSON files.
+    called like weights and are no regular files; ``documents`` are the names of JSON files; ``outside`` are links that
+    lead out of ``root``.
     """
 
     folder: str
@@ -58,22 +60,28 @@ class Listing:
     unusable: tuple[str, ...] = ()
     documents: frozenset[str] = frozenset()
     asides: tuple[Aside, ...] = ()
+    outside: tuple[str, ...] = ()
+    root: str = ""
 
     @classmethod
-    def of(cls, folder: str) -> Listing:
-        """List a folder; costs a look at each entry. Raises OSError."""
+    def of(cls, folder: str, root: str = "") -> Listing:
+        """List a folder below ``root``, or a root itself; costs a look at each entry. Raises OSError."""
         with os.scandir(folder) as entries:
-            return cls.from_paths(folder, (os.path.join(folder, entry.name) for entry in entries))
+            paths = [os.path.join(folder, entry.name) for entry in entries]
+        return cls.from_paths(folder, paths, root or folder)
 
     @classmethod
-    def from_paths(cls, folder: str, paths: Iterable[str]) -> Listing:
-        """Class entries of one folder, as if there were no others."""
+    def from_paths(cls, folder: str, paths: Iterable[str], root: str = "") -> Listing:
+        """Class entries of one folder, as if there were no others; with ``root``, no links that lead outside of it."""
         found: dict[str, list[str]] = {"subfolders": [], "weights": [], "doubtful": [], "unusable": []}
         documents: list[str] = []
+        outside: list[str] = []
         asides: list[Aside] = []
         for path in sorted(paths):
             name = os.path.basename(path)
-            if name.startswith("."):
+            if root and leads_outside(path, root):
+                outside += [path] if os.path.isdir(path) or is_weight_file(path) or is_index(path) else []
+            elif name.startswith("."):
                 asides += _hidden(path)
             elif os.path.isdir(path):
                 found["subfolders"].append(path)
@@ -89,6 +97,8 @@ class Listing:
             folder,
             documents=frozenset(documents),
             asides=tuple(asides),
+            outside=tuple(outside),
+            root=root or folder,
             **{place: tuple(members) for place, members in found.items()},
         )
 

@@ -8,7 +8,8 @@ import os
 import re
 from typing import Any
 
-from neural_phylogeny.errors import DamagedFileError
+from neural_phylogeny.errors import DamagedFileError, shortened
+from neural_phylogeny.formats.limits import check
 from neural_phylogeny.sources.documents import read_json, read_text
 from neural_phylogeny.sources.shards import is_index
 
@@ -56,6 +57,7 @@ def read_manifest(path: str) -> list[tuple[str, str]]:
         When it cannot be read, has no rows, or one of them lacks a name or a path.
     """
     rows = _json_rows(path) if path.lower().endswith(".json") else _csv_rows(path)
+    check("rows", len(rows), path)
     if not rows:
         raise DamagedFileError("the manifest has no rows", path=path, remedy=_REMEDY)
     found = []
@@ -63,18 +65,32 @@ def read_manifest(path: str) -> list[tuple[str, str]]:
         name, target = (row.get(column) for column in _COLUMNS) if isinstance(row, dict) else (None, None)
         if not (isinstance(name, str) and name and isinstance(target, str) and target):
             raise DamagedFileError(f"row {number} of the manifest lacks a name or a path", path=path, remedy=_REMEDY)
-        found.append((name, os.path.join(os.path.dirname(path), target)))
+        found.append((shortened(name), os.path.join(os.path.dirname(path), target)))
     return found
+
+
+def leaves(manifest: str, target: str) -> bool:
+    """Whether a row of a manifest leads outside of the manifest's own folder, by its words alone."""
+    folder = os.path.abspath(os.path.dirname(manifest))
+    try:
+        inside = os.path.commonpath([folder, os.path.abspath(target)]) == folder
+    except ValueError:  # another drive
+        return True
+    return not inside
 
 
 def _csv_rows(path: str) -> list[dict[str, Any]]:
     reader = csv.DictReader(io.StringIO(read_text(path, _REMEDY), newline=""))
     try:
         columns = reader.fieldnames or ()
+        repeated = [column for column in _COLUMNS if list(columns).count(column) > 1]
+        if repeated:
+            raise DamagedFileError(f"the manifest has two columns {repeated[0]!r}", path=path, remedy=_REMEDY)
+        shown = [shortened(name) for name in list(columns)[:20]]
         missing = [column for column in _COLUMNS if column not in columns]
         if missing and columns:
             raise DamagedFileError(
-                f"the manifest has no column {missing[0]!r}, only {', '.join(map(repr, columns))}",
+                f"the manifest has no column {missing[0]!r}, only {', '.join(map(repr, shown))}",
                 path=path,
                 remedy=_REMEDY,
             )

@@ -12,15 +12,18 @@ import numpy as np
 from numpy.typing import NDArray
 
 from neural_phylogeny.errors import (
+    LONGEST_NAME,
     CheckpointError,
     DamagedFileError,
     MissingExtraError,
     NoModelError,
     UnknownChoiceError,
     UnsupportedFormatError,
+    shortened,
 )
 from neural_phylogeny.formats import Checkpoint, consolidated, open_checkpoint
 from neural_phylogeny.formats.base import AnyArray
+from neural_phylogeny.formats.limits import check
 from neural_phylogeny.formats.memory import MemoryCheckpoint
 from neural_phylogeny.formats.quantised import dequantised
 from neural_phylogeny.formats.weight_norm import weight_normed
@@ -108,7 +111,9 @@ def open_model(ref: ModelRef) -> Checkpoint:
     try:
         notes = refuse_what_is_no_model(opened, first.file if is_single else ref.path, is_named=not ref.found_in)
         opened.notes = (*opened.notes, *notes)
-        return dequantised(weight_normed(opened), [(part.prefix, part.file) for part in ref.parts])
+        check("tensors", len(opened.tensors), ref.path)
+        places = [(part.prefix, part.file) for part in ref.parts]
+        return with_short_names(dequantised(weight_normed(opened), places))
     except BaseException:
         opened.close()
         raise
@@ -133,6 +138,45 @@ def _consolidated(ref: ModelRef) -> Checkpoint:
         for shard in shards:
             shard.close()
         raise
+
+
+class ShortNames(Checkpoint):
+    """A checkpoint whose longest names are shortened, so that no output is flooded; a hash tells them apart."""
+
+    def __init__(self, inner: Checkpoint) -> None:
+        self.inner = inner
+        self.format = format_of(inner)  # type: ignore[misc]
+        self.path = getattr(inner, "path", "")
+        self._stored = {shortened(name): name for name in inner.tensors}
+        self.tensors = {
+            short: replace(inner.tensors[name], name=short) if short != name else inner.tensors[name]
+            for short, name in self._stored.items()
+        }
+        self.components, self.notes = inner.components, inner.notes
+        self.unread = tuple(replace(item, tensors=tuple(map(shortened, item.tensors))) for item in inner.unread)
+
+    def read(self, name: str, start: int = 0, stop: int | None = None) -> AnyArray:
+        return self.inner.read(self._stored.get(name, name), start, stop)
+
+    def read_into(self, name: str, start: int, out: NDArray[np.float32]) -> None:
+        self.inner.read_into(self._stored.get(name, name), start, out)
+
+    def close(self) -> None:
+        self.inner.close()
+
+
+NOTES = 20
+"""Most notes on one model that are kept."""
+
+
+def with_short_names(opened: Checkpoint) -> Checkpoint:
+    """The same checkpoint, with names, components and notes that fit an output."""
+    if any(len(name) > LONGEST_NAME for name in opened.tensors):
+        opened = ShortNames(opened)
+    opened.components = tuple(map(shortened, opened.components))
+    more = (f"{len(opened.notes) - NOTES:,} more notes",) if len(opened.notes) > NOTES else ()
+    opened.notes = (*(shortened(note, 1000) for note in opened.notes[:NOTES]), *more)
+    return opened
 
 
 def open_each(refs: Sequence[ModelRef]) -> tuple[list[Opened], list[Skipped], list[tuple[str, Aside]]]:
@@ -169,7 +213,7 @@ def open_all(refs: Sequence[ModelRef]) -> tuple[list[Opened], list[Skipped]]:
 def _doubts(ref: ModelRef, checkpoint: Checkpoint) -> list[Skipped]:
     """What must be reported of a model that is read all the same: an index that disagrees with the shards."""
     composite = checkpoint
-    while hasattr(composite, "inner"):
+    while not isinstance(composite, CompositeCheckpoint) and hasattr(composite, "inner"):
         composite = composite.inner
     reason = composite.disagreement if isinstance(composite, CompositeCheckpoint) else ""
     return [Skipped(path=ref.path, reason=reason)] if reason else []

@@ -12,6 +12,7 @@ from neural_phylogeny.errors import DamagedFileError, UnreadableFileError, Unsaf
 from neural_phylogeny.formats import consolidated
 from neural_phylogeny.inputs import Part
 from neural_phylogeny.sources.documents import read_json
+from neural_phylogeny.sources.links import leads_outside
 
 _NUMBER = re.compile(r"(?<!\d)(\d{1,6})(-of-|_of_)(\d{1,6})(?!\d)")
 
@@ -149,8 +150,7 @@ def _group(folder: str, before: str, after: str, total: int, files: Mapping[int,
 def shards(index: str) -> tuple[Part, ...]:
     """The shards that a shard index names, in its order, each proven to be a file inside the index's folder.
 
-    A shard may be a link that leads elsewhere, as in a hub's cache: the folder's owner put it there, the index
-    did not.
+    A shard may be a link to a blob of the same repository in a hub's cache.
 
     Raises
     ------
@@ -168,6 +168,12 @@ def shards(index: str) -> tuple[Part, ...]:
         if not name or os.path.isabs(name) or PurePath(name).drive or ".." in re.split(r"[/\\]", name):
             raise UnsafeFileError(
                 f"the shard index points outside its folder ({shown})", path=index, remedy="Do not trust this folder."
+            )
+        if leads_outside(os.path.join(folder, name), folder or os.curdir):
+            raise UnsafeFileError(
+                f"shard {shown} is a link that leads outside its folder",
+                path=index,
+                remedy="Put the file there, or allow it with --limit links=1.",
             )
         if not os.path.isfile(os.path.join(folder, name)):
             raise UnreadableFileError(

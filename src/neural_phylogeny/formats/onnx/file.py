@@ -18,15 +18,36 @@ from neural_phylogeny.errors import (
     NoModelError,
     UnsafeFileError,
     UnsupportedFormatError,
+    shortened,
 )
 from neural_phylogeny.formats.base import DIMENSIONS_LIMIT, AnyArray
+from neural_phylogeny.formats.limits import Budget, check
 from neural_phylogeny.formats.onnx import protobuf
 from neural_phylogeny.formats.onnx.graph import output_axes
 from neural_phylogeny.formats.spans import Span, SpanFile
 from neural_phylogeny.inputs import TensorInfo
 
 MODEL_GRAPH, GRAPH_NODE, GRAPH_INITIALIZER, GRAPH_SPARSE_INITIALIZER, TENSOR_RAW_DATA = 7, 1, 5, 15, 9
+NODE_ATTRIBUTE, ATTRIBUTE_TENSOR = 5, 5
 """Numbers of the fields that are looked for."""
+
+NODE_KEPT = frozenset({1, 2, 4})
+"""Of a node: inputs, outputs, operator."""
+
+ATTRIBUTE_KEPT = frozenset({1, 3, 8, 20})
+"""Of an attribute: name, number, numbers, type. Texts and graphs are passed over."""
+
+TENSOR_KEPT = frozenset({1, 2, 4, 5, 7, 8, 10, 11, 13, 14})
+"""Of a tensor: all but texts, raw values and remarks."""
+
+PACKED_FLOATS = {4: 1, 10: 11}
+"""Fields of packed float and double values, and the data type that they hold."""
+
+INLINE = 1 << 16
+"""Packed values of more bytes are read in place."""
+
+_VALUE = b"\x0a\x05value"
+"""The name of an attribute, as it is stored."""
 
 DTYPES = {
     1: np.dtype("<f4"),
@@ -105,6 +126,7 @@ class OnnxFile(SpanFile):
         self._packed: dict[str, _Packed] = {}
         self._external: dict[str, _ExternalFile] = {}
         self._homes: dict[str, _ExternalFile] = {}
+        self._fields, self._held = Budget("fields", self.path), Budget("header", self.path)
         try:
             self.nodes, has_sparse = self._scan()
             self.axes = output_axes(self.nodes, {name: tensor.shape for name, tensor in self.tensors.items()})
@@ -152,43 +174,77 @@ class OnnxFile(SpanFile):
         """Find all tensors without reading their raw values; the graph's nodes, and whether it has sparse weights."""
         stream = self.stream()
         nodes: list[Any] = []
+        constants: list[tuple[str, protobuf.Field]] = []
         has_sparse = has_graph = False
-        for graph in protobuf.fields(stream, 0, self.file_size):
+        for graph in protobuf.fields(stream, 0, self.file_size, self._fields):
             if (graph.number, graph.wire_type) != (MODEL_GRAPH, protobuf.BYTES):
                 continue
             has_graph = True
-            for field in protobuf.fields(stream, graph.value, graph.end):
+            for field in protobuf.fields(stream, graph.value, graph.end, self._fields):
                 if field.wire_type != protobuf.BYTES:
                     continue
                 if field.number == GRAPH_NODE:
-                    nodes.append(NodeProto.FromString(self.read_bytes(field.value, field.end - field.value)))
+                    node, value = self._node(field)
+                    nodes.append(node)
+                    check("nodes", len(nodes), self.path)
+                    if value is not None and node.op_type == "Constant" and node.output:
+                        constants.append((node.output[0], value))
                 elif field.number == GRAPH_INITIALIZER:
-                    proto, raw = self._tensor(stream, field)
+                    proto, raw = self._tensor(field)
                     self._register(proto.name, proto, raw)
                 has_sparse = has_sparse or field.number == GRAPH_SPARSE_INITIALIZER
         if not has_graph:
             raise ValueError("no graph in it")
-        for node in nodes:
-            self._register_constant(node)
+        for name, field in constants:
+            proto, raw = self._tensor(field)
+            if proto.data_type in FLOATS and np.prod(proto.dims, dtype=float) > 1:
+                self._register(name, proto, raw)
         return nodes, has_sparse
 
-    def _tensor(self, stream: Any, message: protobuf.Field) -> tuple[Any, tuple[int, int] | None]:
-        """A tensor without its raw values, and where those are."""
-        raw: tuple[int, int] | None = None
-        rest = []
-        for field in protobuf.fields(stream, message.value, message.end):
-            if (field.number, field.wire_type) == (TENSOR_RAW_DATA, protobuf.BYTES):
-                raw = (field.value, field.end - field.value)
-            else:
-                rest.append(self.read_bytes(field.begin, field.end - field.begin))
-        return TensorProto.FromString(b"".join(rest)), raw
+    def _node(self, message: protobuf.Field) -> tuple[Any, protobuf.Field | None]:
+        """A node without its attributes but numbers, and where the tensor called ``value`` is, if there is one."""
+        kept: list[bytes] = []
+        value: protobuf.Field | None = None
+        stream = self.stream()
+        for field in protobuf.fields(stream, message.value, message.end, self._fields):
+            if field.number != NODE_ATTRIBUTE or field.wire_type != protobuf.BYTES:
+                if field.number in NODE_KEPT:
+                    kept.append(self._kept(field))
+                continue
+            parts: list[bytes] = []
+            tensor: protobuf.Field | None = None
+            for part in protobuf.fields(stream, field.value, field.end, self._fields):
+                if part.number in ATTRIBUTE_KEPT:
+                    parts.append(self._kept(part))
+                elif (part.number, part.wire_type) == (ATTRIBUTE_TENSOR, protobuf.BYTES):
+                    tensor = part
+            if tensor is not None and _VALUE in parts:
+                value = tensor
+            kept.append(protobuf.encoded(NODE_ATTRIBUTE, b"".join(parts)))
+        return NodeProto.FromString(b"".join(kept)), value
 
-    def _register_constant(self, node: Any) -> None:
-        if node.op_type != "Constant" or not node.output:
-            return
-        for item in node.attribute:
-            if item.name == "value" and item.t.data_type in FLOATS and np.prod(item.t.dims, dtype=float) > 1:
-                self._register(node.output[0], item.t, None)
+    def _kept(self, field: protobuf.Field) -> bytes:
+        """The bytes of a field that is held in memory; all of them together must stay below a limit."""
+        self._held.spend(field.end - field.begin)
+        return self.read_bytes(field.begin, field.end - field.begin)
+
+    def _tensor(self, message: protobuf.Field) -> tuple[Any, tuple[int, int] | None]:
+        """A tensor without its raw values, and where those are; packed floats lie there as raw ones do."""
+        raw: tuple[int, int] | None = None
+        floats: tuple[int, int, int] | None = None
+        rest = []
+        for field in protobuf.fields(self.stream(), message.value, message.end, self._fields):
+            length = field.end - field.value
+            if (field.number, field.wire_type) == (TENSOR_RAW_DATA, protobuf.BYTES):
+                raw = (field.value, length)
+            elif field.number in PACKED_FLOATS and field.wire_type == protobuf.BYTES and length > INLINE:
+                floats = (field.number, field.value, length)
+            elif field.number in TENSOR_KEPT:
+                rest.append(self._kept(field))
+        proto = TensorProto.FromString(b"".join(rest))
+        if raw is None and floats is not None and PACKED_FLOATS[floats[0]] == proto.data_type:
+            raw = floats[1:]
+        return proto, raw
 
     def _register(self, name: str | bytes, proto: Any, raw: tuple[int, int] | None) -> None:
         if proto.data_type == TensorProto.STRING:
@@ -198,6 +254,7 @@ class OnnxFile(SpanFile):
         if name in self.tensors:
             raise self._damaged("two tensors have this name", name)
         shape = tuple(proto.dims)
+        check("tensors", len(self.tensors) + 1, self.path)
         if any(n < 0 for n in shape) or len(shape) > DIMENSIONS_LIMIT:
             raise self._damaged(f"no tensor has the shape it claims, {str(shape)[:200]}", name)
         if proto.data_type not in DTYPES:
@@ -252,7 +309,8 @@ class OnnxFile(SpanFile):
             raise self._damaged(f"its shape needs {nbytes} bytes but it has {length}", name)
         if offset < 0 or offset + nbytes > home.file_size:
             raise self._damaged(
-                f"it needs bytes {offset} to {offset + nbytes} of {location[:200]!r}, which has {home.file_size}", name
+                f"it needs bytes {offset} to {offset + nbytes} of {shortened(location)!r}, which has {home.file_size}",
+                name,
             )
         return home, offset
 
@@ -261,9 +319,13 @@ class OnnxFile(SpanFile):
         relative = Path(location.replace("\\", "/"))
         target = self._folders[0] / relative
         safe = location and "\0" not in location and not relative.is_absolute() and ".." not in relative.parts
-        if not safe or not any(target.resolve().is_relative_to(folder) for folder in self._folders):
+        try:
+            inside = safe and any(target.resolve().is_relative_to(folder) for folder in self._folders)
+        except (OSError, RuntimeError) as error:  # a loop of links, a name too long
+            raise self._damaged(f"no file can be called {shortened(location)!r}", name) from error
+        if not inside:
             raise UnsafeFileError(
-                f"its values lie outside the model's folder ({location[:200]!r})",
+                f"its values lie outside the model's folder ({shortened(location)!r})",
                 path=self.path,
                 tensor=name,
                 remedy="Export the model with its data beside it.",

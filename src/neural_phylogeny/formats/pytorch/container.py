@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from typing import Any, BinaryIO
 
 from neural_phylogeny.errors import DamagedFileError, NoModelError, UnsupportedFormatError, shortened
+from neural_phylogeny.formats.limits import check
 from neural_phylogeny.formats.pytorch import unpickler
 from neural_phylogeny.formats.pytorch.inert import Storage
 from neural_phylogeny.formats.spans import SpanFile, SpanStream
@@ -93,6 +94,8 @@ def _member(file: SpanFile, info: zipfile.ZipInfo, limit: int) -> bytes | Binary
     """All bytes of a zip member of at most ``limit`` bytes, as ``inflate`` gives them."""
     if info.file_size > limit:
         raise _damaged(file, f"zip member {shortened(info.filename)!r} claims {info.file_size} bytes")
+    if info.compress_type != zipfile.ZIP_STORED:
+        check("buffer", info.file_size, file.path, what="bytes of a compressed pickle")
     place = _place(file, info)
     if place.member is None:
         return file.read_bytes(place.offset, place.nbytes)

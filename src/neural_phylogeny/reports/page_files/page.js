@@ -183,7 +183,7 @@ function fit(target = svg) {
   const [w, h] = size(), m = 16;
   const whole = Math.min((w - 2 * m) / place.width, (h - 2 * m) / place.height, 1.15);
   // Rather readable than complete: a long drawing starts at its top.
-  const k = Math.max(whole, Math.min(0.68, (w - 2 * m) / place.width));
+  const k = Math.max(whole, Math.min(0.68, Math.max(0.6, (w - 2 * m) / place.width)));
   const x = (w - place.width * k) / 2, y = Math.max((h - place.height * k) / 2, m);
   target.call(zoom.transform, d3.zoomIdentity.translate(Math.max(x, m), y).scale(k));
 }
@@ -227,7 +227,7 @@ function jump(k, text) {
 function close() {
   const button = make("button", "×", "close");
   button.type = "button"; button.setAttribute("aria-label", "Close details");
-  button.addEventListener("click", () => { mark([], []); details.replaceChildren(); document.body.classList.remove("has-details"); resized(); });
+  button.addEventListener("click", () => { mark([], []); details.replaceChildren(); document.body.classList.remove("has-details"); });
   return button;
 }
 
@@ -236,7 +236,14 @@ function show(...parts) {
   document.body.classList.add("has-details");
   details.replaceChildren(close(), ...parts);
   details.scrollTop = 0;
-  if (!was) resized();
+  if (!was) requestAnimationFrame(() => keep(current));
+}
+
+// Moves the drawing where the details would hide the model that they are about.
+function keep(k) {
+  if (!nodes[k] || !nodes[k].shown) return;
+  const box = nodes[k].el.getBoundingClientRect(), frame = canvas.getBoundingClientRect();
+  if (box.right > frame.right || box.left < frame.left || box.top < frame.top || box.bottom > frame.bottom) bring(nodes[k]);
 }
 
 function sentence(link) {
@@ -298,6 +305,7 @@ function layersOf(link) {
 function showEdge(k) {
   const link = links[k];
   mark([link.a, link.b], [k]);
+  rove(link.b);
   const list = make("dl");
   for (const [key, name, about] of NUMBERS) if (link.shown && link.shown[key]) term(list, name, link.shown[key], about);
   if (link.part) term(list, "What was compared", link.part);
@@ -363,9 +371,9 @@ function mark(some, lines) {
 }
 
 function select(k, focus = true) {
+  rove(k);
   showNode(k);
   nodes[k].el.classList.add("chosen");
-  rove(k);
   if (focus) nodes[k].el.focus({ preventScroll: true });
 }
 
@@ -613,7 +621,6 @@ let unlimited = most;
 window.addEventListener("beforeprint", () => { document.documentElement.classList.add("printing"); unlimited = most; most = Infinity; filter(); sheets(); paint(); });
 window.addEventListener("afterprint", () => { $("sheets").replaceChildren(); document.documentElement.classList.remove("printing"); most = unlimited; filter(); paint(); });
 
-function resized() { if (canvas.clientWidth) fit(); }
 draw();
 fit();
 themed();

@@ -1,0 +1,112 @@
+"""The command line on hostile inputs beside two sound models, whose answer must survive."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+from tests.hostile.corpus import CASES, sound_models
+
+RUNNER = Path(__file__).with_name("run_corpus.py")
+COMMAND = "from neural_phylogeny.cli import main; main()"
+
+OPEN = frozenset(
+    """two_files_of_20000_tensors two_files_of_20000_vectors two_files_of_20000_shapes two_files_of_fused_parts
+    npz_many_members folder_of_10000_models pickle_of_many_strings pickle_of_many_dicts two_legacy_with_a_hole
+    two_hdf5_huge_row two_npz_c_order zip_of_6000_deflated_counters manifest_of_missing_rows""".split()
+)
+"""Inputs whose cost grows with their length and that still take more than the three seconds that are the goal."""
+
+BEGINNINGS = (
+    *("two_", "torch_zip_", "keras_archive_", "archive_", "json_", "index_of", "manifest_of_60", "name_of_20"),
+    *("onnx_of", "onnx_names", "zip_", "components_of", "class_of", "storage_kind", "manifest_of_globs", "hdf5_many"),
+    *("manifest_of_many", "manifest_of_long_names", "folders_nested", "many_names", "statistics_is_a_zip"),
+)
+LARGE = frozenset(name for name in CASES if name.startswith(BEGINNINGS))
+"""Inputs of many megabytes, which take seconds to write."""
+
+
+def run(names: list[str]) -> None:
+    done = subprocess.run([sys.executable, RUNNER, *names], capture_output=True, text=True, check=False)
+    bad = [line for line in done.stdout.splitlines() if line.startswith("BAD")]
+    assert not bad, "\n".join(bad)
+    assert done.returncode == 0, done.stderr[-2000:]
+
+
+@pytest.mark.parametrize("third", range(3))
+def test_small_inputs(third):
+    run(sorted(CASES.keys() - OPEN - LARGE)[third::3])
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", sorted(LARGE - OPEN))
+def test_large_inputs(name):
+    run([name])
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP])
+def test_a_signal_leaves_no_partial_file(tmp_path, number):
+    """The process is stopped while it writes: a writer that waits stands in for a slow disk."""
+    slow = (
+        "import os, time, neural_phylogeny.atomic_files as f; real = os.replace\n"
+        "def wait(*a): open('ready', 'w').close(); time.sleep(60)\n"
+        "os.replace = wait\n" + COMMAND
+    )
+    models = sound_models(tmp_path)
+    out = tmp_path / "out"
+    out.mkdir()
+    started = subprocess.Popen(
+        [sys.executable, "-c", slow, "tree", *models, "-q", "-o", str(out / "r.json")],
+        cwd=tmp_path,
+        stderr=subprocess.PIPE,
+    )
+    deadline = time.monotonic() + 60
+    while not (tmp_path / "ready").exists() and time.monotonic() < deadline:
+        time.sleep(0.02)
+    started.send_signal(number)
+    _, words = started.communicate(timeout=30)
+    assert started.returncode == 128 + number
+    assert b"terminated; no output was left incomplete" in words
+    assert os.listdir(out) == []
+
+
+@pytest.mark.parametrize("encoding", ["ascii", "latin-1"])
+def test_a_terminal_without_the_letters_of_a_name_gets_them_escaped(tmp_path, encoding):
+    first, _ = sound_models(tmp_path)
+    renamed = tmp_path / "m\u4e2d\u0301.safetensors"
+    os.rename(first, renamed)
+    done = subprocess.run(
+        [sys.executable, "-c", COMMAND, "tree", str(tmp_path)],
+        capture_output=True,
+        check=False,
+        env={**os.environ, "PYTHONIOENCODING": encoding},
+    )
+    assert done.returncode == 0, done.stderr
+    assert b"\\u4e2d" in done.stdout
+
+
+def test_a_limit_is_raised_by_its_option(tmp_path):
+    (tmp_path / "m.csv").write_text("name,path\na,../x.safetensors\n")
+    arguments = [sys.executable, "-c", COMMAND, "inspect", str(tmp_path / "m.csv")]
+    refused = subprocess.run(arguments, capture_output=True, text=True, check=False)
+    assert "Raise it with --limit outside=1 if you trust the file" in " ".join(refused.stdout.split())
+    allowed = subprocess.run([*arguments, "--limit", "outside=1"], capture_output=True, text=True, check=False)
+    assert "no such file" in " ".join(allowed.stdout.split())
+    wrong = subprocess.run([*arguments, "--limit", "rows"], capture_output=True, text=True, check=False)
+    assert wrong.returncode == 2
+    assert "is not NAME=VALUE" in wrong.stderr
+
+
+def test_what_crashes_the_hdf5_library_costs_its_own_file_alone(monkeypatch):
+    from neural_phylogeny.errors import DamagedFileError
+    from neural_phylogeny.formats import hdf5_client
+
+    monkeypatch.setattr(hdf5_client, "_COMMAND", "import os, signal; os.kill(os.getpid(), signal.SIGSEGV)")
+    hdf5_client._end()
+    with pytest.raises(DamagedFileError, match="the HDF5 library crashed on it"):
+        hdf5_client.ask({"do": "list", "path": "x.h5", "window": None}, "x.h5")
+    monkeypatch.undo()
+    hdf5_client._end()
