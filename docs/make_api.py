@@ -37,6 +37,7 @@ SECTIONS = (
             "UndecidedGroup",
             "LayerChange",
             "SimilarityTable",
+            "CredibleRoots",
             "Skipped",
         ),
     ),

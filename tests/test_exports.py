@@ -28,7 +28,7 @@ def test_the_public_surface():
     assert set(neural_phylogeny.__all__) == {
         *("compare", "reconstruct", "METHODS", "Method", "Family", "Forest"),
         *("Phylogeny", "ModelRecord", "Edge", "RelatedPair", "MissingAncestor", "UndecidedGroup", "Skipped"),
-        *("SharedComponent", "LayerChange", "SimilarityTable"),
+        *("SharedComponent", "LayerChange", "SimilarityTable", "CredibleRoots"),
         *("Comparison", "TensorComparison", "Explanation", "ExplainedClaim", "Evidence", "Reasons"),
         *(name for name, kind in vars(errors).items() if isinstance(kind, type) and kind.__module__ == errors.__name__),
     }
@@ -37,7 +37,7 @@ def test_the_public_surface():
 def test_what_results_and_calls_offer():
     offered = {
         "Phylogeny": "__str__ __repr__ _repr_html_ load save parent_of children_of ancestors_of family_of roots "
-        "explain to_text to_json save_html to_svg to_newick to_networkx to_frame share_read",
+        "explain to_text to_json save_html to_svg to_newick to_networkx to_frame share_read prior",
         "Comparison": "__str__ __repr__ _repr_html_ to_text to_json confidence is_weak",
         "Explanation": "__str__ __repr__ _repr_html_ to_text to_json",
         "Edge": "confidence is_weak",
@@ -51,9 +51,9 @@ def test_what_results_and_calls_offer():
         assert all(hasattr(getattr(neural_phylogeny, name), member) for member in members.split()), name
         assert {member for member in own if not member.startswith("_")} <= set(members.split()), name
     expected = {
-        "reconstruct": "models method alpha threads memory seed include exclude component stats save_stats support "
-        "sample hashes progress",
-        "compare": "a b alpha threads memory seed include exclude component sample progress",
+        "reconstruct": "models method prior alpha threads memory seed include exclude component stats save_stats "
+        "support sample hashes progress",
+        "compare": "a b prior alpha threads memory seed include exclude component sample progress",
     }
     for name, parameters in expected.items():
         assert " ".join(inspect.signature(getattr(neural_phylogeny, name)).parameters) == parameters

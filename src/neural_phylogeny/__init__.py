@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from neural_phylogeny.reconstruction.api import compare, reconstruct
     from neural_phylogeny.records import (
         Comparison,
+        CredibleRoots,
         Edge,
         Evidence,
         ExplainedClaim,
@@ -82,6 +83,7 @@ _HOMES = {
     "TensorComparison": "records",
     "SharedComponent": "records",
     "SimilarityTable": "records",
+    "CredibleRoots": "records",
     "UndecidedGroup": "records",
     "UnknownChoiceError": "errors",
     "UnreadableFileError": "errors",
@@ -95,6 +97,7 @@ __all__ = [
     "METHODS",
     "CheckpointError",
     "Comparison",
+    "CredibleRoots",
     "DamagedFileError",
     "Edge",
     "Evidence",

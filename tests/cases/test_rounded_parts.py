@@ -58,3 +58,17 @@ def test_what_is_in_few_bits_on_both_sides_decides_nothing(trained):
     assert len(answer.edges) + len(answer.undirected) == 1
     every = [evidence for edge in answer.edges for evidence in edge.evidence]
     assert not any(evidence.feature == "rounded-layer" for evidence in every)
+
+
+def test_a_component_that_was_not_touched_decides_for_the_whole_pipeline(trained):
+    """Of two tunes with one U-Net, one has the base's text encoder, rounded: the base is its parent, certainly."""
+    unet, text = trained(shapes=UNET), trained(shapes=TEXT)
+    tuned = trained(unet, 0.05)
+    models = {
+        "base": unet | text,
+        "a-both": saved(tuned | trained(text, 0.05), ml_dtypes.bfloat16),
+        "b-unet": saved(tuned | text, ml_dtypes.bfloat16),
+    }
+    found = {(e.parent, e.child): e.p_direction or 0.0 for e in reconstruct(models).edges}
+    assert found["base", "b-unet"] >= 0.95
+    assert not [child for _, child in found if child == "base"]

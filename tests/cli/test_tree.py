@@ -142,11 +142,11 @@ def test_options_reach_the_facade(run, monkeypatch):
 
     monkeypatch.setattr(facade, "reconstruct", reconstruct)
     options = ["--method", "star", "--alpha", "0.01", "--threads", "2", "--memory", "512M", "--seed", "3"]
-    options += ["--sample", "1%", "--support", "7"]
+    options += ["--sample", "1%", "--support", "7", "--parents-present", "likely"]
     run("tree", "a", "b", *options, "--include", "x", "--component", "ema", "--save-stats", "s", code=1)
     expected = {"method": "star", "alpha": 0.01, "threads": 2, "memory": 512 << 20, "seed": 3, "progress": None}
     expected |= {"include": ("x",), "exclude": (), "component": "ema", "save_stats": "s", "stats": None, "sample": 0.01}
-    expected |= {"support": 7, "hashes": False}
+    expected |= {"support": 7, "hashes": False, "prior": "likely"}
     assert seen == expected | {"models": ["a", "b"]}
 
 

@@ -49,6 +49,7 @@ def test_keys_and_their_order(everything):
             "undecided",
             "components",
             "copies",
+            "credible_roots",
             "similarities",
             "skipped",
             "provenance",
@@ -66,6 +67,7 @@ def test_keys_and_their_order(everything):
         "remark",
         "compared",
         "sha256",
+        "p_root",
     ]
     assert list(parsed["edges"][0])[:4] == ["parent", "child", "kind", "p_parent"]
 

@@ -28,6 +28,9 @@ SUFFIXES: dict[str, tuple[str, ...]] = {name: form.suffixes for name, form in FO
 FEW = 6
 """Up to this many formats are named in the line of the option itself."""
 
+PRIORS = ("likely", "unknown", "unlikely")
+"""The keys of ``trees.prior.PRIORS``, which is not imported for a help text."""
+
 _POWERS = {"": 0, "k": 1, "m": 2, "g": 3, "t": 4}
 
 
@@ -75,6 +78,15 @@ def reading_options(command: F) -> F:
             default=1e-3,
             show_default=True,
             help="Family-wise false-positive rate: probability that any unrelated pair is reported as related.",
+        ),
+        click.option(
+            "--parents-present",
+            "prior",
+            type=click.Choice(PRIORS),
+            default="unknown",
+            show_default=True,
+            help="Whether the parents of the models are among them, as far as you know: the odds of no parent here are "
+            "a third, once, or three times those of complete families.",
         ),
         click.option("--threads", type=click.IntRange(1), help="Workers; all cores by default."),
         click.option(

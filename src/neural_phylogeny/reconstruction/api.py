@@ -10,12 +10,14 @@ from neural_phylogeny.errors import NothingToCompareError
 from neural_phylogeny.reconstruction.collect import Collection, gather
 from neural_phylogeny.reconstruction.compare import comparison
 from neural_phylogeny.reconstruction.joined import answered
-from neural_phylogeny.reconstruction.options import Reading, checked_alpha, checked_count
+from neural_phylogeny.reconstruction.options import Reading, checked_alpha, checked_count, with_prior_of
 from neural_phylogeny.records import Comparison, Phylogeny
 from neural_phylogeny.sources import ModelLike, Models
 from neural_phylogeny.statistics.one_pass import Progress
 from neural_phylogeny.trees.functions import FamilyMethod, find_method
 from neural_phylogeny.trees.methods import METHODS, Method, MethodName
+from neural_phylogeny.trees.prior import DEFAULT as PRIOR
+from neural_phylogeny.trees.prior import PriorName
 
 __all__ = ["METHODS", "Method", "MethodName", "compare", "reconstruct"]
 
@@ -24,6 +26,7 @@ def reconstruct(
     models: Models,
     *,
     method: MethodName | Method | FamilyMethod = "auto",
+    prior: PriorName | None = None,
     alpha: float = 1e-3,
     threads: int | None = None,
     memory: int = 1 << 30,
@@ -49,6 +52,10 @@ def reconstruct(
         A name in ``METHODS``, see ``nphylo methods``; a row of that table with other options, as
         ``dataclasses.replace`` makes it; or a function that takes a ``Family`` of n models and returns the parent of
         each, ``(n,)`` with -1 for a root, or a ``Forest``. A parent vector has no probabilities.
+    prior : {"likely", "unknown", "unlikely"}, optional
+        Whether the parents of the models are among them, as far as is known: the odds of "no parent here" are a third,
+        once or three times those of complete families. By default that of the method, "unknown" unless it was changed.
+        ``auto`` and ``detector`` use it.
     alpha : float
         Family-wise false-positive rate: the probability that at least one unrelated pair is reported as related.
     threads : int, optional
@@ -90,7 +97,7 @@ def reconstruct(
     UnsupportedFormatError
         When a model in memory is no mapping of names to arrays of numbers.
     UnknownChoiceError
-        When there is no such method.
+        When there is no such method or prior.
     MissingExtraError
         When the method needs a library that is not installed.
     SavedFileError
@@ -129,6 +136,7 @@ def reconstruct(
     [('b', 'a')]
     """
     chosen = find_method(method)
+    chosen = chosen if prior is None else with_prior_of(chosen, prior)
     alpha = checked_alpha(alpha)
     support = checked_count("support", support, 0)
     reading = Reading(
@@ -141,6 +149,7 @@ def compare(
     a: Models | ModelLike,
     b: ModelLike | None = None,
     *,
+    prior: PriorName = PRIOR,
     alpha: float = 1e-3,
     threads: int | None = None,
     memory: int = 1 << 30,
@@ -163,7 +172,7 @@ def compare(
         mapping from two names.
     alpha : float
         False-positive rate of the relatedness test for this one pair.
-    threads, memory, seed, include, exclude, component, sample, progress
+    prior, threads, memory, seed, include, exclude, component, sample, progress
         As in ``reconstruct``.
 
     Raises
@@ -174,6 +183,8 @@ def compare(
         When there are not exactly two readable models; the message names them, and why others could not be read.
     UnsupportedFormatError
         When a model in memory is no mapping of names to arrays of numbers.
+    UnknownChoiceError
+        When there is no such prior.
     InvalidOptionError
         When an option is outside its range.
 
@@ -201,7 +212,7 @@ def compare(
     collection = gather(_pair(a, b), reading)
     if len(collection.refs) != 2:
         raise NothingToCompareError(_not_two(collection, a, b))
-    return comparison(collection, METHODS["auto"], alpha, reading.seed)
+    return comparison(collection, with_prior_of(METHODS["auto"], prior), alpha, reading.seed)
 
 
 def _pair(a: Any, b: ModelLike | None) -> Models:

@@ -89,7 +89,9 @@ class Collection:
             (float((read / np.maximum(size, 1))[size > 0].min(initial=1.0)) for size, read in counts), default=1.0
         )
 
-    def record(self, k: int, family: int | None, remark: str, compared: int = 0) -> ModelRecord:
+    def record(
+        self, k: int, family: int | None, remark: str, compared: int = 0, p_root: float | None = None
+    ) -> ModelRecord:
         """The k-th model as a result has it; ``compared`` of its values were compared with another model's."""
         ref = self.refs[k]
         if self.unread and self.unread[k]:
@@ -103,6 +105,7 @@ class Collection:
             compared=min(1.0, compared / max(int(self.parameters[k]), 1)),
             remark=remark,
             sha256=self.hashes[k] if self.hashes else "",
+            p_root=p_root,
         )
 
     def left_out(self) -> tuple[Skipped, ...]:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import platform
-from dataclasses import asdict
+from collections.abc import Container, Iterator, Mapping, Sequence
+from dataclasses import asdict, replace
 from typing import Any
 
 import numpy as np
@@ -27,9 +28,10 @@ from neural_phylogeny.reconstruction.findings import Findings
 from neural_phylogeny.reconstruction.hang import hung, remark, without_adapters
 from neural_phylogeny.reconstruction.relate import PARTLY
 from neural_phylogeny.reconstruction.support import support
-from neural_phylogeny.records import Phylogeny
+from neural_phylogeny.records import CredibleRoots, ModelRecord, Phylogeny
 from neural_phylogeny.statistics.cache import Group
 from neural_phylogeny.trees.methods import METHODS, Method, Options
+from neural_phylogeny.trees.rooting import credible_set
 
 EXISTENCE = "existence"
 """The clustering of methods that take the families of the relatedness test, each on its own."""
@@ -47,9 +49,8 @@ def phylogeny(
     n = len(collection.refs)
     found = examine(collection, alpha) if examined is None else examined
     related, remarks = found.related, list(found.remarks)
-    settled = related.any(axis=1) | np.array(
-        [remark == "" or remark.startswith(PARTLY) for remark in remarks], dtype=bool
-    )
+    judged = [remark == "" or remark.startswith(PARTLY) for remark in remarks]
+    settled = related.any(axis=1) | np.array(judged, dtype=bool)
     labels = components(related)
     answers = found.whole if method.options.clustering != EXISTENCE else found.families
     forests = _forests(answers, labels, settled, method, seed, draws)
@@ -73,16 +74,20 @@ def phylogeny(
     missing, from_missing = without_adapters(
         {names[k] for k in bases}, *missing_ancestors(names, forests, {int(k): families[k] for k in families}, labels)
     )
+    odds = {name: _of_models(forests, name, bases) for name in ("p_root", "p_rooted")}
+    models = tuple(
+        collection.record(
+            k,
+            families[int(labels[k])] if settled[k] and k not in alone else None,
+            remarks[k],
+            int(found.compared[k]),
+            odds["p_root"].get(k),
+        )
+        for k in range(n)
+    )
     return Phylogeny(
-        models=tuple(
-            collection.record(
-                k,
-                families[int(labels[k])] if settled[k] and k not in alone else None,
-                remarks[k],
-                int(found.compared[k]),
-            )
-            for k in range(n)
-        ),
+        models=models,
+        credible_roots=tuple(_credible_roots(models, odds["p_rooted"])),
         edges=(*edges, *from_missing),
         undirected=tuple(undirected),
         missing=tuple(missing),
@@ -93,6 +98,33 @@ def phylogeny(
         skipped=collection.left_out(),
         provenance=_provenance(collection, method, alpha, seed),
     )
+
+
+def _of_models(forests: list[Answer], name: str, children: Container[int]) -> dict[int, float]:
+    """A probability of each model as a root, where a method gave it; known ``children`` are none."""
+    found = {}
+    for answer in forests:
+        values = getattr(answer.forest, name)
+        if values is not None:
+            for row, p in zip(answer.rows, values.tolist(), strict=True):
+                if np.isfinite(p) and answer.group.members[row] not in children:
+                    found[answer.group.members[row]] = p
+    return found
+
+
+def _credible_roots(models: Sequence[ModelRecord], rooted: Mapping[int, float]) -> Iterator[CredibleRoots]:
+    """The models among which the root of each family lies."""
+    for family in dict.fromkeys(model.family for model in models if model.family is not None):
+        members = [k for k, model in enumerate(models) if model.family == family and k in rooted]
+        if len(members) > 1:
+            p = np.array([rooted[k] for k in members])
+            p /= p.sum()
+            chosen = credible_set(p)
+            yield CredibleRoots(
+                family=family,
+                models=tuple(models[members[k]].name for k in chosen),
+                probabilities=tuple(float(p[k]) for k in chosen),
+            )
 
 
 def _forests(
@@ -135,12 +167,20 @@ def _relabelled(labels: NDArray[np.int64], forests: list[Answer]) -> NDArray[np.
 def _provenance(collection: Collection, method: Method, alpha: float, seed: int) -> dict[str, Any]:
     """What made this result: software, parameters, environment; nothing that changes from run to run."""
     usual = METHODS[method.name].options if method.name in METHODS else Options()
+    usual = replace(usual, prior=method.options.prior)
     varied = {} if method.options == usual else {"options": asdict(method.options)}
     sample: dict[str, Any] = {"asked": "auto" if collection.sample is None else collection.sample}
     sample["read"] = collection.share_read()
     return {
         "software": {"name": "neural-phylogeny", "version": neural_phylogeny.__version__},
-        "parameters": {"method": method.name, "alpha": alpha, "seed": seed, "sample": sample} | varied,
+        "parameters": {
+            "method": method.name,
+            "prior": method.options.prior,
+            "alpha": alpha,
+            "seed": seed,
+            "sample": sample,
+        }
+        | varied,
         "environment": {
             "python": platform.python_version(),
             "numpy": np.__version__,

@@ -8,8 +8,14 @@ from itertools import pairwise
 from neural_phylogeny.reconstruction.collect import Collection
 from neural_phylogeny.reconstruction.decide import phylogeny
 from neural_phylogeny.reconstruction.pipelines import lines, word
-from neural_phylogeny.records import Evidence, ModelRecord, Phylogeny, RelatedPair, SharedComponent
+from neural_phylogeny.records import Edge, Evidence, ModelRecord, Phylogeny, RelatedPair, SharedComponent
 from neural_phylogeny.trees.methods import Method
+
+EXACT = ("cast", "quantized", "pruned")
+"""Kinds that exact facts prove, and their direction with them."""
+
+SURE = 0.99
+"""Evidence from this strength on is what proves such a kind."""
 
 
 def joined(collection: Collection, answer: Phylogeny, method: Method, alpha: float, seed: int) -> Phylogeny:
@@ -25,13 +31,65 @@ def joined(collection: Collection, answer: Phylogeny, method: Method, alpha: flo
     parents = {edge.child: edge.parent for edge in answer.edges}
     remarks = lines(names, collection.pipelines, parents, of_sides)
     copies, changed = _copies(answer, collection, of_sides)
+    certain = _certain(of_sides)
+    edges, pairs = _directed(answer, changed, certain)
     return replace(
         answer,
+        edges=edges,
         models=tuple(_record(model, k, collection, remarks, of_sides) for k, model in enumerate(answer.models)),
-        undirected=(*answer.undirected, *changed),
+        undirected=pairs,
         components=(*answer.components, *_shared(answer, collection, of_sides)),
         copies=copies,
     )
+
+
+def _certain(of_sides: dict[str, Phylogeny]) -> dict[tuple[str, str], Edge]:
+    """Parents and children by exact facts about a component beside the main one: it is the parent's, only rounded."""
+    edges = [edge for answer in of_sides.values() for edge in answer.edges if edge.kind in EXACT]
+    found = {(edge.parent, edge.child): edge for edge in edges}
+    return {pair: edge for pair, edge in found.items() if pair[::-1] not in found}
+
+
+def _directed(
+    answer: Phylogeny, changed: list[RelatedPair], certain: dict[tuple[str, str], Edge]
+) -> tuple[tuple[Edge, ...], tuple[RelatedPair, ...]]:
+    """The claims of the main component with the directions that other components prove.
+
+    One certain part decides the direction of the model, unless the main component is certain of another. A pipeline
+    whose main component is a copy of a child's has the child's parent where another component proves that.
+    """
+    edges, above = list[Edge](), {edge.child: edge for edge in answer.edges}
+    for edge in answer.edges:
+        pair = edge.parent, edge.child
+        if pair[::-1] in certain and edge.kind not in EXACT and edge.parent not in above:
+            edge = replace(edge, parent=pair[1], child=pair[0], p_parent=None, p_direction=None)
+        proof = certain.get((edge.parent, edge.child))
+        edges.append(edge if proof is None else _proven(edge, proof))
+    pairs: list[RelatedPair] = []
+    for one in (*answer.undirected, *changed):
+        proof = certain.get((one.a, one.b)) or certain.get((one.b, one.a))
+        twin = next((above[a] for a, b in ((one.a, one.b), (one.b, one.a)) if _has_parent(a, b, above, certain)), None)
+        child = one.b if twin is not None and twin.child == one.a else one.a
+        if proof is not None and proof.child not in above:
+            made = Edge(parent=proof.parent, child=proof.child, kind="finetune", similarity=one.similarity)
+            edges.append(_proven(made, proof))
+        elif one in changed and twin is not None:
+            edges.append(_proven(replace(twin, child=child), certain[twin.parent, child]))
+        else:
+            pairs.append(one)
+    return tuple(edges), tuple(pairs)
+
+
+def _has_parent(a: str, b: str, above: dict[str, Edge], certain: dict[tuple[str, str], Edge]) -> bool:
+    """Whether a has a parent here that is certainly that of b, too, and b has none."""
+    return a in above and b not in above and (above[a].parent, b) in certain
+
+
+def _proven(edge: Edge, proof: Edge) -> Edge:
+    """An edge with the direction of a proof, and what proves it."""
+    p_direction = max(edge.p_direction or 0.0, proof.p_direction or 0.0)
+    facts = tuple(e for e in proof.evidence if e.favours == "parent" and e.strength > SURE)
+    return replace(edge, p_direction=p_direction, evidence=(*edge.evidence, *facts))
 
 
 def _record(

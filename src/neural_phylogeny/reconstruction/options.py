@@ -5,11 +5,14 @@ from __future__ import annotations
 import math
 import os
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from numbers import Integral, Real
+from typing import cast
 
-from neural_phylogeny.errors import InvalidOptionError
+from neural_phylogeny.errors import InvalidOptionError, UnknownChoiceError
 from neural_phylogeny.statistics.one_pass import Progress
+from neural_phylogeny.trees.methods import Method
+from neural_phylogeny.trees.prior import PRIORS, PriorName
 
 
 @dataclass(frozen=True)
@@ -54,6 +57,13 @@ def checked_alpha(alpha: float) -> float:
     if not _is_number(alpha) or not 0.0 < alpha < 1.0:
         raise InvalidOptionError("alpha", "a probability above 0 and below 1", alpha)
     return float(alpha)
+
+
+def with_prior_of(method: Method, prior: str) -> Method:
+    """The method with this prior of parents being present; methods without a posterior ignore it."""
+    if prior not in PRIORS:
+        raise UnknownChoiceError("prior", prior, list(PRIORS))
+    return replace(method, options=replace(method.options, prior=cast(PriorName, prior)))
 
 
 def checked_share(sample: float | None) -> float | None:

@@ -73,6 +73,9 @@ class ModelRecord:
         Why it could not be judged, or what of it was left out; empty where all is well.
     compared : float, optional
         Share of its parameters that was compared with another model's; None in result files of older versions.
+    p_root : float, optional
+        Probability that none of the models is its parent, over all forests of its family; None for copies, for a model
+        without a relative and for methods that do not compute it.
     sha256 : str
         SHA-256 of its file, 64 hexadecimal digits, as ``sha256sum`` prints it; of a model in several files that of the
         lines ``sha256sum`` prints, in the order of their names. Empty unless ``hashes`` was asked for.
@@ -92,6 +95,32 @@ class ModelRecord:
     remark: str = ""
     compared: float | None = None
     sha256: str = ""
+    p_root: float | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CredibleRoots:
+    """The models of a family among which its root lies, as far as the weights show: a 95 % credible set.
+
+    Attributes
+    ----------
+    family : int
+        As in ``ModelRecord.family``.
+    models : tuple of str
+        The fewest whose probabilities add up to 0.95, the most probable first.
+    probabilities : tuple of float
+        Probability of each to be the root, given that one of the family's models is.
+
+    Examples
+    --------
+    >>> found = CredibleRoots(family=0, models=("base.pt", "tuned.pt"), probabilities=(0.71, 0.24))
+    >>> found.models[0]
+    'base.pt'
+    """
+
+    family: int
+    models: tuple[str, ...]
+    probabilities: tuple[float, ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

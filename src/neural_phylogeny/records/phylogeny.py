@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from neural_phylogeny.errors import UnknownChoiceError
 from neural_phylogeny.inputs import Skipped
 from neural_phylogeny.records.claims import (
+    CredibleRoots,
     Edge,
     MissingAncestor,
     ModelRecord,
@@ -50,6 +51,8 @@ class Phylogeny:
         Models that carry the same component, such as a frozen helper, and are otherwise unrelated; no descent.
     copies : tuple of tuple of str
         Names of models whose compared weights are all equal. Claims name the first of them only.
+    credible_roots : tuple of CredibleRoots
+        By family those among which its root lies; none where it is missing or a method has no posterior.
     similarities : tuple of SimilarityTable
         Cosines of all pairs of each family of up to 200 models; empty in older files.
     skipped : tuple of Skipped
@@ -77,6 +80,7 @@ class Phylogeny:
     undecided: tuple[UndecidedGroup, ...] = ()
     components: tuple[SharedComponent, ...] = ()
     copies: tuple[tuple[str, ...], ...] = ()
+    credible_roots: tuple[CredibleRoots, ...] = ()
     similarities: tuple[SimilarityTable, ...] = ()
     skipped: tuple[Skipped, ...] = ()
     provenance: Mapping[str, Any] = field(default_factory=dict)
@@ -142,6 +146,18 @@ class Phylogeny:
         for key in ("parameters", "sample", "read"):
             found = found.get(key) if isinstance(found, Mapping) else None
         return float(found) if isinstance(found, int | float) and 0.0 < found < 1.0 else 1.0
+
+    @property
+    def prior(self) -> str:
+        """Whether parents were taken to be present: ``likely``, ``unknown`` or ``unlikely``; empty in older files.
+
+        Examples
+        --------
+        >>> answer.prior
+        'unknown'
+        """
+        parameters = self.provenance.get("parameters")
+        return str(parameters.get("prior", "")) if isinstance(parameters, Mapping) else ""
 
     @property
     def roots(self) -> tuple[str, ...]:

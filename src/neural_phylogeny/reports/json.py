@@ -20,6 +20,7 @@ from neural_phylogeny.records import (
     Changes,
     CheckedClaim,
     Comparison,
+    CredibleRoots,
     Declared,
     Derivation,
     Edge,
@@ -46,7 +47,7 @@ FORMAT = "neural-phylogeny"
 VERSION = 2
 
 _RECORDS = (
-    *(Changes, CheckedClaim, Declared, Derivation, TensorChange),
+    *(Changes, CheckedClaim, CredibleRoots, Declared, Derivation, TensorChange),
     *(Comparison, Edge, Evidence, ExplainedClaim, Explanation, LayerChange, MissingAncestor, SimilarityTable),
     *(RelatedPair, ModelRecord, Phylogeny, Reasons, SharedComponent, Skipped, TensorComparison, UndecidedGroup),
 )
@@ -164,6 +165,7 @@ def _phylogeny(content: Fields) -> Phylogeny:
         ),
         components=tuple(_component(item) for item in root.objects("components", default=())),
         copies=root.groups("copies"),
+        credible_roots=tuple(_credible_roots(item) for item in root.objects("credible_roots", default=())),
         similarities=tuple(_similarities(item) for item in root.objects("similarities", default=())),
         skipped=tuple(_skipped(item) for item in root.objects("skipped")),
         provenance=root.mapping("provenance"),
@@ -181,8 +183,17 @@ def _model(item: Fields) -> ModelRecord:
         family=item.integer_or_null("family"),
         remark=item.text("remark", default=""),
         compared=item.share_or_null("compared"),
+        p_root=item.share_or_null("p_root"),
         sha256=item.text("sha256", default=""),
     )
+
+
+def _credible_roots(item: Fields) -> CredibleRoots:
+    models = item.texts("models")
+    found = tuple(p for p in item.numbers_or_null("probabilities") if p is not None)
+    if len(models) != len(found):
+        raise SavedFileError(f"a damaged result file: {len(found)} probabilities of {len(models)} roots")
+    return CredibleRoots(family=item.integer("family"), models=models, probabilities=found)
 
 
 def _similarities(item: Fields) -> SimilarityTable:
@@ -273,6 +284,7 @@ def _check_names(found: Phylogeny) -> None:
     used += [(f"undirected[{k}]", (pair.a, pair.b)) for k, pair in enumerate(found.undirected)]
     used += [(f"components[{k}]", (one.a, one.b)) for k, one in enumerate(found.components)]
     used += [(f"undecided[{k}]", group.models) for k, group in enumerate(found.undecided)]
+    used += [(f"credible_roots[{k}]", one.models) for k, one in enumerate(found.credible_roots)]
     used += [(f"similarities[{k}]", table.models) for k, table in enumerate(found.similarities)]
     used += [(f"copies[{k}]", group) for k, group in enumerate(found.copies)]
     for where, group in used:

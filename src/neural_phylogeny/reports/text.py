@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from rich.console import Console, Group, RenderableType
 from rich.padding import Padding
@@ -63,6 +63,8 @@ def render(
     spaced: list[RenderableType] = [Text(summary(phylogeny), style=NAME)]
     if phylogeny.share_read < 1.0:
         spaced.append(Text(f"{small_share(phylogeny.share_read)} of the weights were read", style=DIM))
+    if phylogeny.prior not in ("", "unknown"):
+        spaced.append(Text(f"prior: it is {phylogeny.prior} that the parents are among these models", style=DIM))
     for part in parts:
         spaced += [Text(""), part]
     return Group(*spaced)
@@ -78,11 +80,30 @@ def family_trees(phylogeny: Phylogeny, style: Style, only: str | None = None) ->
         if not chosen:
             known = [str(number + 1) for number in range(len(related))]
             raise UnknownChoiceError("family", only, [*known, *models])
-    return [FamilyTree(family, f"Family {number}", models, style) for number, family in chosen]
+    trees: list[RenderableType] = []
+    for number, family in chosen:
+        tree, odds = FamilyTree(family, f"Family {number}", models, style), root_odds(phylogeny, family.names)
+        trees.append(Group(tree, Text(odds, style=DIM)) if odds else tree)
+    return trees
 
 
 def _members(family: Family) -> set[str]:
     return {*family.names, *(copy for copies in family.copies.values() for copy in copies)}
+
+
+def root_odds(phylogeny: Phylogeny, names: Sequence[str]) -> str:
+    """The models among which the root of a family lies, with their odds; empty where there is no doubt."""
+    chosen = [one for one in phylogeny.credible_roots if set(one.models) & set(names)]
+    rows = [(name, p) for one in chosen for name, p in zip(one.models, one.probabilities, strict=True)]
+    if len(rows) < 2:
+        return ""
+    named = [f"{safe(name)} {p:.2f}" for name, p in rows[:ROOTS_NAMED]]
+    more = f" or {len(rows) - ROOTS_NAMED} more" if len(rows) > ROOTS_NAMED else ""
+    return f"root: {' or '.join(named)}{more}"
+
+
+ROOTS_NAMED = 2
+"""So many possible roots are named, the others counted."""
 
 
 def to_text(phylogeny: Phylogeny, *, evidence: bool = False) -> str:
@@ -182,6 +203,10 @@ def legend(phylogeny: Phylogeny, coverage: str = COVERAGE) -> Iterator[str]:
         (
             "direction: probability of this direction, given that one of the two was made from the other",
             any(edge.p_direction is not None for edge in phylogeny.edges),
+        ),
+        (
+            "root: probability of being the root of the family, of those that hold 95 % of it",
+            any(len(one.models) > 1 for one in phylogeny.credible_roots),
         ),
         (
             "support: share of resamples of the matrices that recover the edge",

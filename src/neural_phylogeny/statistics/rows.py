@@ -24,15 +24,15 @@ Array = NDArray[np.float64]
 SHORTEST, FEWEST = 16, 12
 """Values of a row, and rows of a matrix, below which they say nothing."""
 
-RELATIVE, FLOOR, SURELY = 0.05, 4e-8, 0.05
+RELATIVE, FLOOR, SURELY = 0.05, 4e-8, 1e-4
 """A row is a multiple where p is below ``RELATIVE |l| + FLOOR`` and below ``SURELY``: rounding leaves so much."""
 
 LEAST, MOST, NEAR, ROUNDING = 2e-7, 0.3, 0.03, 6e-8
 """Growth of a row that only decayed lies between these magnitudes; rows agree within ``NEAR`` of their median."""
 
-AT_ONCE, ONE_ROUNDING = 0.01, 4e-8
-"""A row that grew or shrank by more than the first in one multiplication is off by one rounding, so that p is below the
-second; decay takes many steps, each of which rounds."""
+AT_ONCE, ONE_ROUNDING, SOME = 0.01, 5e-8, 0.1
+"""Rows that grew or shrank by more than the first in one multiplication are off by one rounding, p below the second;
+decay takes many steps, each of which rounds. Where such a share of them is so near, a matrix was multiplied at once."""
 
 MOVED = 1e-14
 """Rows with a smaller p squared did not move."""
@@ -212,8 +212,10 @@ def _multiples(own_i: Array, own_j: Array, product: Array, equal: NDArray[np.boo
     rest = np.sqrt(new)
     multiple = there & (product > 0) & ((rest < RELATIVE * np.abs(growth) + FLOOR) & (rest < SURELY) | equal)
     some = (multiple.sum(axis=1) < there.sum(axis=1))[:, None]
-    in_steps = (np.abs(growth) < AT_ONCE) | (rest > ONE_ROUNDING)
-    shrank = multiple & some & in_steps & (np.abs(growth) > LEAST) & (np.abs(growth) < MOST)
+    shrank = multiple & some & (np.abs(growth) > LEAST) & (np.abs(growth) < MOST)
+    far = shrank & (np.abs(growth) > AT_ONCE)
+    at_once = (far & (rest < ONE_ROUNDING)).sum(axis=1) > SOME * far.sum(axis=1)
+    shrank &= ~(far & at_once[:, None])
     count = shrank.sum(axis=1)
     ordered = np.sort(np.where(shrank, growth, np.inf), axis=1)
     places = np.stack([np.maximum(count - 1, 0) // 2, count // 2 * (count > 0)], axis=1)

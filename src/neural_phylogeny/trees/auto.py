@@ -9,36 +9,45 @@ from functools import partial
 import numpy as np
 from numpy.typing import NDArray
 
-from neural_phylogeny.trees.family import Family, Posterior
-from neural_phylogeny.trees.forest import Forest, Matrix
+from neural_phylogeny.trees.baselines.options import Options
+from neural_phylogeny.trees.family import Family, Posterior, groups_of
+from neural_phylogeny.trees.forest import Forest, Matrix, Vector
 from neural_phylogeny.trees.fusion import DIRECTION, INNOVATIONS, bounded, fused
 from neural_phylogeny.trees.innovation_tree import tree_log_odds
 from neural_phylogeny.trees.likeliest import forest_of
 from neural_phylogeny.trees.merging import with_merges, without_cycles
 from neural_phylogeny.trees.mixtures import beside_mixtures
+from neural_phylogeny.trees.prior import DEFAULT, PriorName, with_prior
+from neural_phylogeny.trees.rooting import forest_probabilities, root_probabilities
+
+USUAL = Options()
+"""What methods do where nothing else is asked for."""
 
 
-def detector_forest(family: Family, options: object = None) -> Forest:
+def detector_forest(family: Family, options: Options = USUAL) -> Forest:
     """The most probable forest by the learned detector alone."""
-    return most_probable_forest(family, family.detector, np.zeros((len(family), len(family))))
+    known = with_prior(family.detector, options.prior)
+    return most_probable_forest(family, known, np.zeros((len(family), len(family))))
 
 
-def auto_forest(family: Family, options: object = None, *, without: Collection[str] = ()) -> Forest:
+def auto_forest(family: Family, options: Options = USUAL, *, without: Collection[str] = ()) -> Forest:
     """The most probable forest by the detector, exact features, direction features and the innovation tree.
 
     ``without`` names evidence that is left out, for ablations.
     """
-    known = conditioned_on_merges(family, partial(beside_mixtures, judge=partial(posterior, without=without)))
+    judge = partial(posterior, without=without, prior=options.prior)
+    known = conditioned_on_merges(family, partial(beside_mixtures, judge=judge))
     return most_probable_forest(family, known, family.merges)
 
 
-def posterior(family: Family, *, without: Collection[str] = ()) -> Posterior:
+def posterior(family: Family, *, without: Collection[str] = (), prior: PriorName = DEFAULT) -> Posterior:
     """The detector's probabilities of parents, updated by Bayes' rule with everything else that is known.
 
     The weaker evidence, direction features and the innovation tree, enters with small fitted weights.
     """
     known = {name: table for name, table in evidence(family).items() if name not in without}
-    return Posterior(parent=fused(family.detector.parent, known), missing=family.detector.missing)
+    found = Posterior(parent=fused(family.detector.parent, known), missing=family.detector.missing)
+    return with_prior(found, prior)
 
 
 def evidence(family: Family) -> dict[str, Matrix]:
@@ -84,4 +93,19 @@ def most_probable_forest(family: Family, known: Posterior, merges: Matrix) -> Fo
     if not family.comparable.all():
         parent /= parent.sum(axis=0)
     forest = forest_of(replace(known, parent=parent), family.common_origin, merges)
-    return replace(forest, merged=without_cycles(merges, forest.parents))
+    return replace(
+        forest,
+        merged=without_cycles(merges, forest.parents),
+        p_root=np.diag(forest_probabilities(parent)),
+        p_rooted=_rooted(parent, forest),
+    )
+
+
+def _rooted(parent: Matrix, forest: Forest) -> Vector:
+    """See ``Forest.p_rooted``."""
+    found = np.full(len(parent), np.nan)
+    if forest.families is not None:
+        for members in groups_of(forest.families):
+            if len(members) > 1 and (forest.missing is None or not forest.missing[members].any()):
+                found[members] = root_probabilities(parent[np.ix_(members, members)])
+    return found

@@ -52,6 +52,11 @@ class Forest:
         Labels that replace those of the relatedness test.
     rivals : Rivals, optional
         The next most probable parents.
+    p_root : (n,), optional
+        Probability that a model has no parent here, over all forests; NaN for a model in no family.
+    p_rooted : (n,), optional
+        Probability that a model is the root of its family, given that the family is one tree of these models; NaN for
+        one in no family and where the root is missing.
     common_initialisations : tuple of CommonInitialisation
         Roots that are related and have no ancestor in common, as far as the weights show.
     merged : (n, n), optional
@@ -70,5 +75,7 @@ class Forest:
     missing: Vector | None = None
     families: NDArray[np.int64] | None = None
     rivals: Rivals | None = None
+    p_root: Vector | None = None
+    p_rooted: Vector | None = None
     common_initialisations: tuple[CommonInitialisation, ...] = ()
     merged: Matrix | None = None

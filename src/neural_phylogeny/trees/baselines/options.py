@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 
 from neural_phylogeny.relations.fake_init import FakeInitialisation
 from neural_phylogeny.trees.baselines.directed import PENALTY
+from neural_phylogeny.trees.prior import DEFAULT, PriorName
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,6 +32,8 @@ class Options:
         ``l2`` or ``cosine``, for the nearest neighbour.
     penalty : float
         See ``mother``.
+    prior : str
+        How likely it is that parents are present, for methods with a posterior; see ``trees.prior``.
     """
 
     clustering: str = "existence"
@@ -40,3 +43,4 @@ class Options:
     decides_families: bool = False
     distance: str = "l2"
     penalty: float = PENALTY
+    prior: PriorName = DEFAULT
