@@ -30,7 +30,9 @@ def one_model(path: str, component: str | None = None) -> str:
     raise InvalidOptionError("a model", "the path of one model", f"{path} ({len(found)} models)")
 
 
-def judged_and_named(models: Sequence[str], among: Sequence[str], reading: Reading) -> tuple[Judged, list[str]]:
+def judged_and_named(
+    models: Sequence[str], among: Sequence[str], reading: Reading, prior: str = "unknown"
+) -> tuple[Judged, list[str]]:
     """The judged collection of some models and others of their families, and the names of the models in it.
 
     Raises
@@ -45,7 +47,7 @@ def judged_and_named(models: Sequence[str], among: Sequence[str], reading: Readi
     if len(set(real)) < len(real):
         again = next(path for path in given if real.count(os.path.realpath(path)) > 1)
         raise InvalidOptionError("child and parents", "different models", again)
-    judged = Judged.of(list(dict.fromkeys([*given, *among])), reading)
+    judged = Judged.of(list(dict.fromkeys([*given, *among])), reading, prior)
     by_path = {os.path.realpath(ref.path): ref.name for ref in judged.collection.refs}
     names = []
     for path, where in zip(given, real, strict=True):

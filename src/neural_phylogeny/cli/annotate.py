@@ -74,8 +74,9 @@ def command(
     from neural_phylogeny.reconstruction.options import Reading
     from neural_phylogeny.reports.exports.card import card_edges, card_fields
 
+    prior = reading.pop("prior")
     with sink.progress_bar(quiet) as progress:
-        judged = Judged.of(list(dict.fromkeys([*paths, *among])), Reading(progress=progress, **reading))
+        judged = Judged.of(list(dict.fromkeys([*paths, *among])), Reading(progress=progress, **reading), prior)
     lines = {
         child: card_fields([_renamed(edge, ids) for edge in edges])
         for child, edges in card_edges(judged.answer).items()

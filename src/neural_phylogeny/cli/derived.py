@@ -66,8 +66,10 @@ def command(
     from neural_phylogeny.reports import checks
     from neural_phylogeny.reports import derivation as shown
 
+    prior = reading.pop("prior")
     with sink.progress_bar(quiet) as progress:
-        judged, names = judged_and_named((child, *parents, *more), among, Reading(progress=progress, **reading))
+        kept = Reading(progress=progress, **reading)
+        judged, names = judged_and_named((child, *parents, *more), among, kept, prior)
     found = [derivation(judged, names[0], name, at_least) for name in names[1:]]
     point = operating_point(at_least)
     if form == "json":

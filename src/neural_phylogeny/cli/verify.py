@@ -78,8 +78,9 @@ def command(
     from neural_phylogeny.reports import verification as shown
 
     given = listed(claims) if claims != "card" else None
+    prior = reading.pop("prior")
     with sink.progress_bar(quiet) as progress:
-        judged = Judged.of(list(dict.fromkeys([*paths, *among])), Reading(progress=progress, **reading))
+        judged = Judged.of(list(dict.fromkeys([*paths, *among])), Reading(progress=progress, **reading), prior)
     declared, problems = own_claims(judged, paths) if given is None else (given, [])
     problems += [f"{item.path}: {item.reason}" for item in judged.answer.skipped if item.is_model]
     found = checked(judged, declared, at_least)
