@@ -11,6 +11,7 @@ from neural_phylogeny.reconstruction.decide import phylogeny
 from neural_phylogeny.reconstruction.examine import Examined, examine
 from neural_phylogeny.reconstruction.family_data import MeasuredFamily
 from neural_phylogeny.reconstruction.findings import LEAST_LOG_P
+from neural_phylogeny.reconstruction.joined import joined
 from neural_phylogeny.reconstruction.options import Reading, with_prior_of
 from neural_phylogeny.records import Phylogeny
 from neural_phylogeny.relations.existence import Existence
@@ -31,13 +32,14 @@ class Judged:
     @classmethod
     def of(cls, models: Models, reading: Reading, prior: str = "unknown") -> Judged:
         """Read models and reconstruct their forest; one read of every compared value."""
-        return cls.measured(gather(models, reading), reading.alpha, reading.seed, prior)
+        return cls.measured(gather(models, reading, by_component=True), reading.alpha, reading.seed, prior)
 
     @classmethod
     def measured(cls, collection: Collection, alpha: float, seed: int = 0, prior: str = "unknown") -> Judged:
         """The same from what was measured; ``prior`` says whether parents are among the models."""
         examined, method = examine(collection, alpha), with_prior_of(METHODS["auto"], prior)
-        return cls(collection, examined, phylogeny(collection, method, alpha, seed, examined), seed)
+        answer = phylogeny(collection, method, alpha, seed, examined)
+        return cls(collection, examined, joined(collection, answer, method, alpha, seed), seed)
 
     @cached_property
     def names(self) -> list[str]:

@@ -209,7 +209,7 @@ def compare(
     reading = Reading(
         *(threads, memory, seed, include, exclude), component=component, sample=sample, alpha=alpha, progress=progress
     )
-    collection = gather(_pair(a, b), reading)
+    collection = gather(_pair(a, b), reading, by_component=True)
     if len(collection.refs) != 2:
         raise NothingToCompareError(_not_two(collection, a, b))
     return comparison(collection, with_prior_of(METHODS["auto"], prior), alpha, reading.seed)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 import numpy as np
@@ -81,6 +81,11 @@ class Collection:
         own = next((family for family in self.families if family.members == members), None)
         measured = group.statistics.subset(rows) if own is None else own.statistics
         return Group(members, without_tables(measured)[0], is_family=True)
+
+    def pairs_beside(self) -> Iterator[Group]:
+        """What was measured of the other components of two pipelines."""
+        for side in self.sides.values():
+            yield from (group for group in side.collection.groups if len(group.members) == 2)
 
     def share_read(self) -> float:
         """Least share of a model's compared values that was read; 1 where all were."""

@@ -12,6 +12,7 @@ from neural_phylogeny.reconstruction.decide import phylogeny
 from neural_phylogeny.reconstruction.evidence import component_evidence
 from neural_phylogeny.reconstruction.examine import Examined, examine
 from neural_phylogeny.reconstruction.findings import Findings
+from neural_phylogeny.reconstruction.joined import joined
 from neural_phylogeny.reconstruction.reasons import reasons_for, verdict_would_change, weigh, what_would_change
 from neural_phylogeny.records import (
     Comparison,
@@ -32,7 +33,7 @@ from neural_phylogeny.trees.methods import Method
 def comparison(collection: Collection, method: Method, alpha: float, seed: int) -> Comparison:
     """Everything known of the two models of a collection. The verdict is that of the phylogeny of the two."""
     examined = examine(collection, alpha)
-    answer = phylogeny(collection, method, alpha, seed, examined)
+    answer = joined(collection, phylogeny(collection, method, alpha, seed, examined), method, alpha, seed)
     found = _findings(examined)
     a, b = answer.models
     names = (a.name, b.name)
@@ -45,7 +46,8 @@ def comparison(collection: Collection, method: Method, alpha: float, seed: int) 
     known = (p_value, alpha, collection.share_read())
     reasons, changes = _reasons(verdict, claim, evidence, known)
     edge = claim if isinstance(claim, Edge) else None
-    tensors = tuple(_tensor_comparisons(found.statistics))
+    measured_parts = [found.statistics, *(group.statistics for group in collection.pairs_beside())]
+    tensors = tuple(tensor for part in measured_parts for tensor in _tensor_comparisons(part))
     return Comparison(
         a=a,
         b=b,
