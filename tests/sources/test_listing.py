@@ -126,3 +126,15 @@ def test_arrays_alone_are_no_models_but_an_npz_is(tmp_path: Path) -> None:
     np.save(tmp_path / "a.npy", np.ones((3, 3)))
     np.savez(tmp_path / "b.npz", w=np.ones((3, 3)))
     assert [ref.name for ref in discover([tmp_path])[0]] == ["b.npz"]
+
+
+def test_files_linked_into_a_folder_of_models_are_meant_and_those_linked_into_a_model_are_not(tmp_path):
+    target = tmp_path / "elsewhere.npz"
+    np.savez(target, w=np.zeros((2, 2), np.float32))
+    gathered, model = tmp_path / "gathered", tmp_path / "model"
+    for folder in (gathered, model):
+        folder.mkdir()
+        (folder / "a.npz").symlink_to(target)
+    (model / "config.json").write_text("{}")
+    assert Listing.of(str(gathered)).weights == (str(gathered / "a.npz"),)
+    assert Listing.of(str(model)).outside == (str(model / "a.npz"),)

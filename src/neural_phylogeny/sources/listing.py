@@ -72,14 +72,19 @@ class Listing:
 
     @classmethod
     def from_paths(cls, folder: str, paths: Iterable[str], root: str = "") -> Listing:
-        """Class entries of one folder, as if there were no others; with ``root``, no links that lead outside of it."""
+        """Class entries of one folder, as if there were no others; with ``root``, no links that lead outside of it.
+
+        A root that is no model itself was filled by the user: files that are linked there are meant.
+        """
         found: dict[str, list[str]] = {"subfolders": [], "weights": [], "doubtful": [], "unusable": []}
         documents: list[str] = []
         outside: list[str] = []
         asides: list[Aside] = []
-        for path in sorted(paths):
+        paths = sorted(paths)
+        gathered = folder == root and not any(path.endswith(".json") and is_of_a_model(path) for path in paths)
+        for path in paths:
             name = os.path.basename(path)
-            if root and leads_outside(path, root):
+            if root and not (gathered and os.path.isfile(path)) and leads_outside(path, root):
                 outside += [path] if os.path.isdir(path) or is_weight_file(path) or is_index(path) else []
             elif name.startswith("."):
                 asides += _hidden(path)
@@ -111,6 +116,18 @@ class Listing:
     def indexes(self) -> list[str]:
         """The shard indexes."""
         return [os.path.join(self.folder, name) for name in sorted(self.documents) if is_index(name)]
+
+
+def is_of_a_model(path: str) -> bool:
+    """Whether a JSON file says that its folder is one model: a configuration or an index.
+
+    Examples
+    --------
+    >>> [is_of_a_model(name) for name in ("config.json", "model.safetensors.index.json", "truth.json")]
+    [True, True, False]
+    """
+    name = os.path.basename(path)
+    return name in ("config.json", "adapter_config.json", "model_index.json", "modules.json") or is_index(path)
 
 
 def is_training_state(path: str) -> bool:
