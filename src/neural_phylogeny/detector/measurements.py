@@ -41,6 +41,13 @@ COUNTS = 2.0 / 3.0
 with 0 its angles drown the others'; with 1 a table of embeddings would be all. From 0.5 to 1 it matters little."""
 
 
+MOST_COMMON = 0.8
+"""Matrices that all models have decide alone where they are such a share of those of the model that has most.
+
+Of three matrices none can be spared: without one of them the angles of the demo's networks are noise.
+"""
+
+
 @dataclass(frozen=True)
 class Measurements:
     """The pass over a group of n models, as arrays over its m matrices; NaN where a model lacks one.
@@ -164,6 +171,22 @@ class Measurements:
         kept = self.subset(range(len(self)), chosen)
         whole = np.isfinite(self.vectors).all(axis=(1, 2)) & (_least_cosines(self.vectors) >= RETAINED)
         return replace(kept, vectors=self.vectors[whole], levels=self.levels[whole], kinds=self.kinds[whole])
+
+    @cached_property
+    def common(self) -> Self:
+        """The retained matrices that all models have, where they are most of what is retained; else ``retained``.
+
+        In a space that only some models have all differences of the others are missing, and distances of pairs that
+        share it and of pairs that do not are no distances of one space: a larger head would count as a step.
+        """
+        kept = self.retained
+        norm = np.einsum("tii->ti", kept.pairs["product"])
+        has = np.isfinite(norm)
+        everywhere = has.all(axis=1)
+        most = everywhere.sum() >= MOST_COMMON * has.sum(axis=0).max(initial=0)
+        if everywhere.all() or not most or not everywhere.any():
+            return kept
+        return kept.subset(range(len(kept)), np.flatnonzero(everywhere).tolist())
 
     def even_gram(self) -> Array:
         """Inner products of the models, each matrix scaled to the same length, larger ones counting more: ``(n, n)``.

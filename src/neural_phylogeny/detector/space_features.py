@@ -26,16 +26,16 @@ FREE = 64
 
 
 def whole(measured: Measurements) -> Geometry:
-    """The retained matrices as one space, on one scale, so that the numbers stay within reach."""
-    kept = measured.retained
+    """The retained matrices that all models have as one space, on one scale, so that the numbers stay within reach."""
+    kept = measured.common
     product, square = kept.pairs["product"], kept.pairs["square"]
     level = _level(np.einsum("tii->ti", product), kept.sizes)
     return Geometry.pooled(product / level, square / level, kept.sizes)
 
 
 def even(measured: Measurements) -> Geometry:
-    """The retained matrices as one space, each scaled to the same length."""
-    return Geometry.even(measured.retained.pairs["product"], measured.retained.pairs["square"])
+    """The retained matrices that all models have as one space, each scaled to the same length."""
+    return Geometry.even(measured.common.pairs["product"], measured.common.pairs["square"])
 
 
 def _level(norm: Array, sizes: Array) -> float:
@@ -158,7 +158,7 @@ class _ByMatrix:
 
     @classmethod
     def of(cls, measured: Measurements) -> _ByMatrix:
-        kept = measured.retained
+        kept = measured.common
         n, sizes = len(kept), kept.sizes
         chosen = np.argsort(-sizes, kind="stable")[: MATRICES if n > FREE else len(sizes)]
         roots, angles = np.full((len(chosen), n), np.nan), np.full((len(chosen), n, n), np.nan)

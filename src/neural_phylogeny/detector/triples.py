@@ -41,7 +41,7 @@ def thirds(measured: Measurements) -> NDArray[np.int64]:
     n = len(measured)
     if n <= FREE:
         return everyone(n)
-    squared = _whole(measured.retained).squared.copy()
+    squared = _whole(measured.common).squared.copy()
     np.fill_diagonal(squared, np.inf)
     return np.argsort(squared, axis=1, kind="stable")[:, :NEAREST]
 
@@ -54,10 +54,10 @@ def everyone(n: int) -> NDArray[np.int64]:
 def triple_features(measured: Measurements, chosen: NDArray[np.int64]) -> NDArray[np.float16]:
     """Numbers of all triples ``[i, j, chosen[i, k]]``: ``(n, n, K, N_TRIPLES)``, finite.
 
-    Angles at i, j and k and slopes of each on each, of all retained matrices as one space, and their range over them;
-    zeros where two of the three are one. O(n^2 K) a matrix.
+    Angles at i, j and k and slopes of each on each, of the retained matrices that all models have as one space, and
+    their range over them; zeros where two of the three are one. O(n^2 K) a matrix.
     """
-    measured = measured.retained
+    measured = measured.common
     n, (_, k) = len(measured), chosen.shape
     found = np.empty((n, n, k, N_TRIPLES), dtype=np.float16)
     whole, even = _whole(measured), Geometry.even(measured.pairs["product"], measured.pairs["square"])
