@@ -15,7 +15,7 @@ MEASURED = ("p_value", "similarity", "coverage", "part")
 COLUMNS: dict[Table, tuple[str, ...]] = {
     "edges": ("parent", "child", "kind", "confidence", "p_parent", "p_direction", *MEASURED, "support", "is_weak"),
     "pairs": ("a", "b", *MEASURED),
-    "models": ("name", "family", "path", "format", "parameters", "compared", "sha256", "remark", "copy_of"),
+    "models": ("name", "family", "path", "format", "parameters", "compared", "p_root", "sha256", "remark", "copy_of"),
 }
 """The columns of each table."""
 

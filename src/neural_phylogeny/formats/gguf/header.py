@@ -28,7 +28,7 @@ KEPT = 4096
 """Longest arrays of numbers that are kept; longer ones, and those of texts, are passed over."""
 NESTING = 4
 """How deep arrays of arrays may be."""
-CHUNK = 1 << 20
+AT_ONCE = 1 << 20
 
 STRING, ARRAY = 8, 9
 SCALARS = {0: "B", 1: "b", 2: "H", 3: "h", 4: "I", 5: "i", 6: "f", 7: "?", 10: "Q", 11: "q", 12: "d"}
@@ -117,7 +117,7 @@ class _Cursor:
             raise self.short()
         at = self.position - self._start
         if at < 0 or at + count > len(self._chunk):
-            self._chunk = self._file.read_bytes(self.position, max(count, min(CHUNK, self.left)))
+            self._chunk = self._file.read_bytes(self.position, max(count, min(AT_ONCE, self.left)))
             self._start, at = self.position, 0
         return at
 
