@@ -550,6 +550,7 @@ map.addEventListener("keydown", (event) => {
   const moves = { ArrowUp: [-1, 0], ArrowDown: [1, 0], ArrowLeft: [0, -1], ArrowRight: [0, 1] }, move = moves[event.key];
   if (!move) return;
   event.preventDefault();
+  if (!isMapSeen) { isMapSeen = true; paint(); } // a key may come before the map was seen
   tell(shownMap.i + move[0], shownMap.j + move[1]);
 });
 choice.addEventListener("change", paint);
