@@ -10,10 +10,7 @@ import pytest
 SRC = Path(__file__).parents[1] / "src" / "neural_phylogeny"
 PACKAGE = "neural_phylogeny"
 
-BASE = (
-    *("errors", "wording", "inputs", "records", "regular_files", "json_fields", "atomic_files", "file_hashes"),
-    "graphs",
-)
+BASE = ("errors", "wording", "inputs", "records", "files", "json_fields", "graphs")
 """What every room may import; each knows only those named before it."""
 
 ROOMS = ("formats", "sources", "tensors", "statistics", "relations", "detector", "trees", "reconstruction", "claims")
@@ -38,15 +35,12 @@ ALLOWED = {
 }
 
 OWNERS = {
-    "torch": ("lab/",),
-    "safetensors": ("lab/",),
-    "PIL": ("lab/",),
+    **dict.fromkeys(("torch", "safetensors", "PIL"), ("lab/",)),
     "matplotlib": ("lab/", "reports/figure.py", "reports/difference.py"),
     "gguf": ("formats/gguf/",),
     "h5py": ("formats/",),
     "onnx": ("formats/onnx/",),
-    "sklearn": ("trees/baselines/", "lab/"),
-    "scipy": ("trees/baselines/", "lab/"),
+    **dict.fromkeys(("sklearn", "scipy"), ("trees/baselines/", "lab/")),
     "networkx": ("reports/", "evaluation/"),
     **dict.fromkeys(("pandas", "pyarrow"), ("reports/",)),
     "yaml": ("claims/cards.py",),

@@ -51,7 +51,7 @@ def test_large_inputs(name):
 def test_a_signal_leaves_no_partial_file(tmp_path, number):
     """The process is stopped while it writes: a writer that waits stands in for a slow disk."""
     slow = (
-        "import os, time, neural_phylogeny.atomic_files as f; real = os.replace\n"
+        "import os, time, neural_phylogeny.files.atomic as f; real = os.replace\n"
         "def wait(*a): open('ready', 'w').close(); time.sleep(60)\n"
         "os.replace = wait\n" + COMMAND
     )

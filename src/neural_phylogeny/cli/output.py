@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from neural_phylogeny.atomic_files import replacing
+from neural_phylogeny.files.atomic import replacing
 
 if TYPE_CHECKING:
     from rich.console import Console, RenderableType

@@ -48,7 +48,7 @@ def _save(answer: Phylogeny, name: str, path: str) -> None:
         answer.save_html(path)
         return
     if name == "svg":
-        from neural_phylogeny.atomic_files import replacing
+        from neural_phylogeny.files.atomic import replacing
 
         with replacing(Path(path)) as file:
             file.write(answer.to_svg().encode("utf-8"))

@@ -19,8 +19,8 @@ from neural_phylogeny.cli.options import (
 from neural_phylogeny.cli.pictures import picture_options, save_pictures
 from neural_phylogeny.cli.tree import check_explain, show
 from neural_phylogeny.errors import SavedFileError
+from neural_phylogeny.files.regular import SAVED_LIMIT, read_saved
 from neural_phylogeny.records import Phylogeny
-from neural_phylogeny.regular_files import SAVED_LIMIT, read_saved
 from neural_phylogeny.reports.formats import FORMATS
 
 

@@ -12,12 +12,12 @@ from typing import Any, Self
 import numpy as np
 from numpy.typing import NDArray
 
-from neural_phylogeny.atomic_files import replacing
 from neural_phylogeny.detector.config import DetectorConfig
 from neural_phylogeny.detector.features import pair_features
 from neural_phylogeny.detector.measurements import Measurements
 from neural_phylogeny.detector.triples import everyone, thirds, triple_features
 from neural_phylogeny.errors import NeuralPhylogenyError, SavedFileError
+from neural_phylogeny.files.atomic import replacing
 
 Array = NDArray[np.float32]
 Weights = Mapping[str, Array]

@@ -8,9 +8,9 @@ from dataclasses import dataclass, replace
 from pathlib import Path, PurePath
 
 from neural_phylogeny.errors import SavedFileError
+from neural_phylogeny.files.regular import read_saved
 from neural_phylogeny.json_fields import Fields, parse
 from neural_phylogeny.records import KINDS, Edge, Phylogeny
-from neural_phylogeny.regular_files import read_saved
 
 DOCUMENTED = "documented"
 """A claim whose certainty starts with this word rests on a source; others were inferred."""

@@ -12,9 +12,9 @@ from importlib import import_module
 from pathlib import Path
 
 from neural_phylogeny.errors import MissingExtraError, UnsupportedFormatError
+from neural_phylogeny.files.regular import open_regular, unreadable
 from neural_phylogeny.formats.base import Checkpoint
 from neural_phylogeny.formats.foreign import foreign_format
-from neural_phylogeny.regular_files import open_regular, unreadable
 
 __all__ = ["FORMATS", "SUFFIXES", "Checkpoint", "Format", "open_checkpoint", "read_head", "reader_of"]
 

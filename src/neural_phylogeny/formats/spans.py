@@ -18,8 +18,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from neural_phylogeny.errors import DamagedFileError
+from neural_phylogeny.files.regular import open_regular, unreadable
 from neural_phylogeny.formats.base import AnyArray, Checkpoint, convert
-from neural_phylogeny.regular_files import open_regular, unreadable
 
 
 @dataclass(frozen=True, slots=True)

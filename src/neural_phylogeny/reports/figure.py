@@ -6,8 +6,8 @@ import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
-from neural_phylogeny.atomic_files import replacing
 from neural_phylogeny.errors import MissingExtraError
+from neural_phylogeny.files.atomic import replacing
 from neural_phylogeny.records import Edge, Phylogeny
 from neural_phylogeny.reports.folding import first_fold
 from neural_phylogeny.reports.layout import lay_out

@@ -9,8 +9,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import MISSING, fields
 from typing import Any
 
-from neural_phylogeny.atomic_files import replacing
 from neural_phylogeny.errors import SavedFileError
+from neural_phylogeny.files.atomic import replacing
+from neural_phylogeny.files.regular import read_saved
 from neural_phylogeny.inputs import Skipped
 from neural_phylogeny.json_fields import Fields, parse
 from neural_phylogeny.records import (
@@ -40,7 +41,6 @@ from neural_phylogeny.records import (
     TensorComparison,
     UndecidedGroup,
 )
-from neural_phylogeny.regular_files import read_saved
 from neural_phylogeny.reports.migrations import migrated
 
 FORMAT = "neural-phylogeny"

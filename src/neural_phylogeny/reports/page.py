@@ -12,7 +12,7 @@ from functools import cache
 from importlib.resources import files
 from string import Template
 
-from neural_phylogeny.atomic_files import replacing
+from neural_phylogeny.files.atomic import replacing
 from neural_phylogeny.records import Edge, Phylogeny, RelatedPair
 from neural_phylogeny.reports.families import summary
 from neural_phylogeny.reports.folding import first_fold

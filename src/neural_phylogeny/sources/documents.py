@@ -6,8 +6,8 @@ import os
 from typing import Any
 
 from neural_phylogeny.errors import DamagedFileError, LimitError, UnreadableFileError
+from neural_phylogeny.files.regular import open_regular, unreadable
 from neural_phylogeny.formats.limits import check, limit, parsed_json
-from neural_phylogeny.regular_files import open_regular, unreadable
 
 
 def read_bytes(path: str) -> bytes:

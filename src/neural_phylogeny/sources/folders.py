@@ -5,8 +5,8 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator
 
+from neural_phylogeny.files.regular import unreadable
 from neural_phylogeny.inputs import Skipped
-from neural_phylogeny.regular_files import unreadable
 from neural_phylogeny.sources.documents import reason_of
 from neural_phylogeny.sources.found import Item
 from neural_phylogeny.sources.grouping import models_of

@@ -7,9 +7,9 @@ import re
 from collections.abc import Iterable, Sequence
 
 from neural_phylogeny.errors import CheckpointError, MissingExtraError, NoModelError, UnsafeFileError
+from neural_phylogeny.files.regular import unreadable
 from neural_phylogeny.formats.foreign import foreign_by_name
 from neural_phylogeny.inputs import Part, Skipped
-from neural_phylogeny.regular_files import unreadable
 from neural_phylogeny.sources.asides import BY_CONTENT, UNREADABLE, Aside, kind_of
 from neural_phylogeny.sources.documents import reason_of
 from neural_phylogeny.sources.found import Found, Item, liking

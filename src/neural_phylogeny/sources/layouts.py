@@ -6,9 +6,9 @@ import os
 from typing import Any
 
 from neural_phylogeny.errors import CheckpointError, DamagedFileError
+from neural_phylogeny.files.regular import unreadable
 from neural_phylogeny.formats.moments import is_moment
 from neural_phylogeny.inputs import Part, Skipped
-from neural_phylogeny.regular_files import unreadable
 from neural_phylogeny.sources.asides import TRAINING, Aside
 from neural_phylogeny.sources.documents import read_json, reason_of
 from neural_phylogeny.sources.found import Found, Item, liking

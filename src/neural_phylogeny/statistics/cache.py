@@ -20,9 +20,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from neural_phylogeny.errors import CheckpointError, SavedFileError
+from neural_phylogeny.files.regular import open_regular
 from neural_phylogeny.formats.zips import check_inflation, directory
 from neural_phylogeny.inputs import Fold, TensorInfo, View
-from neural_phylogeny.regular_files import open_regular
 from neural_phylogeny.statistics.base import Arrays
 from neural_phylogeny.statistics.counters import BATCHES
 from neural_phylogeny.statistics.plan import SamplingPlan

@@ -9,8 +9,8 @@ import numpy as np
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
-from neural_phylogeny.atomic_files import replacing
 from neural_phylogeny.evaluation.rates import Calibration
+from neural_phylogeny.files.atomic import replacing
 from neural_phylogeny.lab.bench.aggregate import summarise
 from neural_phylogeny.lab.bench.report import LOWER_IS_BETTER, METRICS, ResultsByMethod
 

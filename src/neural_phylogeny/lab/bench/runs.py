@@ -13,9 +13,9 @@ from typing import Any
 import numpy as np
 
 import neural_phylogeny
-from neural_phylogeny.atomic_files import replacing
 from neural_phylogeny.evaluation.metrics import Detection, Scores, score
 from neural_phylogeny.evaluation.rates import Calibration, Proportion
+from neural_phylogeny.files.atomic import replacing
 from neural_phylogeny.json_fields import Fields, parse
 from neural_phylogeny.lab.bench.cached import CachedCollection
 from neural_phylogeny.lab.bench.pairs import pair_direction, true_pairs

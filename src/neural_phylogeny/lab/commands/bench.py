@@ -189,8 +189,8 @@ def report(results: Path, out: Path, methods: str) -> int:
       2  wrong usage
       3  results are missing or damaged
     """
-    from neural_phylogeny.atomic_files import replacing
     from neural_phylogeny.errors import SavedFileError
+    from neural_phylogeny.files.atomic import replacing
     from neural_phylogeny.lab.bench.plots import heat_map
     from neural_phylogeny.lab.bench.report import page
     from neural_phylogeny.lab.bench.runs import read_results

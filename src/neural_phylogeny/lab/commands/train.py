@@ -127,7 +127,7 @@ def paper(suite: str, data: Path | None, seeds: int, runs: int, out: Path | None
     """
     import json
 
-    from neural_phylogeny.atomic_files import replacing
+    from neural_phylogeny.files.atomic import replacing
     from neural_phylogeny.lab.bench.suites import cached_collections, data_folder, find_suite
     from neural_phylogeny.lab.training.protocol import protocol_table, run_protocol
 

@@ -15,9 +15,9 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from neural_phylogeny.atomic_files import replacing
 from neural_phylogeny.detector.measurements import Measurements
 from neural_phylogeny.errors import SavedFileError
+from neural_phylogeny.files.atomic import replacing
 from neural_phylogeny.lab.families.truth import without
 from neural_phylogeny.reconstruction.family_data import MeasuredFamily
 from neural_phylogeny.reconstruction.findings import Findings

@@ -9,8 +9,8 @@ from pathlib import Path
 
 import numpy as np
 
-from neural_phylogeny.atomic_files import replacing
 from neural_phylogeny.errors import SavedFileError
+from neural_phylogeny.files.atomic import replacing
 from neural_phylogeny.lab.families.apart import apart_family
 from neural_phylogeny.lab.families.architectures import Architecture, NetworkShape, draw_architecture
 from neural_phylogeny.lab.families.batches import MADE_OF, KnownFamily, batch_number, batch_path, write_batch

@@ -9,8 +9,8 @@ from pathlib import Path
 
 import numpy as np
 
-from neural_phylogeny.atomic_files import replacing
 from neural_phylogeny.errors import SavedFileError
+from neural_phylogeny.files.atomic import replacing
 from neural_phylogeny.lab.families.members import Family
 
 FORMAT, VERSION = "neural-phylogeny-weights", 1

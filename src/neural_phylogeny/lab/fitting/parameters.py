@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import neural_phylogeny
-from neural_phylogeny.atomic_files import replacing
+from neural_phylogeny.files.atomic import replacing
 
 SHIPPED = {
     "fusion": ("neural_phylogeny.trees", "fusion.json"),

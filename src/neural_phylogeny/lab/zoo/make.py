@@ -21,8 +21,8 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
-from neural_phylogeny.atomic_files import replacing
 from neural_phylogeny.errors import MissingExtraError, SavedFileError
+from neural_phylogeny.files.atomic import replacing
 from neural_phylogeny.lab.zoo.plan import Family, Run, model_names, plan
 from neural_phylogeny.lab.zoo.recipes import Recipe
 from neural_phylogeny.lab.zoo.tasks import substituted, substitutes

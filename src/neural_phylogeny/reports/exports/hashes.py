@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from neural_phylogeny.file_hashes import sha256_of
+from neural_phylogeny.files.hashes import sha256_of
 from neural_phylogeny.records import ModelRecord
 
 

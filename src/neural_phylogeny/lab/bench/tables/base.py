@@ -7,8 +7,8 @@ from dataclasses import dataclass, field
 from importlib import import_module
 from pathlib import Path
 
-from neural_phylogeny.atomic_files import replacing
 from neural_phylogeny.errors import SavedFileError, UnknownChoiceError
+from neural_phylogeny.files.atomic import replacing
 from neural_phylogeny.lab.bench.cached import CachedCollection
 from neural_phylogeny.lab.bench.suites import cached_collections, data_folder, find_suite
 

@@ -12,11 +12,11 @@ from typing import Any
 
 import numpy as np
 
-from neural_phylogeny.atomic_files import replacing
 from neural_phylogeny.claims.derivation import AT_LEAST, derivation
 from neural_phylogeny.claims.judged import Judged
 from neural_phylogeny.evaluation.rates import upper_bound
 from neural_phylogeny.evaluation.truth import match_names
+from neural_phylogeny.files.atomic import replacing
 from neural_phylogeny.inputs import ModelRef
 from neural_phylogeny.lab.bench.cached import CachedCollection, pair_of
 from neural_phylogeny.lab.bench.tables.base import Page, Sources

@@ -10,11 +10,11 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from neural_phylogeny.atomic_files import replacing
 from neural_phylogeny.detector.config import DetectorConfig
 from neural_phylogeny.detector.features import GROUPS, groups, names
 from neural_phylogeny.detector.network import Probabilities, TrainedDetector
 from neural_phylogeny.detector.shipped import detector
+from neural_phylogeny.files.atomic import replacing
 from neural_phylogeny.lab.bench.runs import run_suite
 from neural_phylogeny.lab.bench.tables.base import Page, Sources
 from neural_phylogeny.lab.families.batches import batch_paths

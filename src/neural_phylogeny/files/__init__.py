@@ -1,0 +1,1 @@
+"""Files of any kind: read without waiting, written beside and renamed, hashed."""
