@@ -7,11 +7,10 @@ from dataclasses import dataclass
 from functools import cached_property
 
 from neural_phylogeny.reconstruction.collect import Collection, gather
-from neural_phylogeny.reconstruction.decide import phylogeny
 from neural_phylogeny.reconstruction.examine import Examined, examine
 from neural_phylogeny.reconstruction.family_data import MeasuredFamily
 from neural_phylogeny.reconstruction.findings import LEAST_LOG_P
-from neural_phylogeny.reconstruction.joined import joined
+from neural_phylogeny.reconstruction.joined import answered
 from neural_phylogeny.reconstruction.options import Reading, with_prior_of
 from neural_phylogeny.records import Phylogeny
 from neural_phylogeny.relations.existence import Existence
@@ -38,8 +37,7 @@ class Judged:
     def measured(cls, collection: Collection, alpha: float, seed: int = 0, prior: str = "unknown") -> Judged:
         """The same from what was measured; ``prior`` says whether parents are among the models."""
         examined, method = examine(collection, alpha), with_prior_of(METHODS["auto"], prior)
-        answer = phylogeny(collection, method, alpha, seed, examined)
-        return cls(collection, examined, joined(collection, answer, method, alpha, seed), seed)
+        return cls(collection, examined, answered(collection, method, alpha, seed, examined), seed)
 
     @cached_property
     def names(self) -> list[str]:

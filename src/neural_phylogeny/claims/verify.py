@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 from neural_phylogeny.claims.declared import declared_by, folder_of
 from neural_phylogeny.claims.derivation import AT_LEAST, derivation
@@ -21,14 +20,6 @@ SAME = {
     "adapter": {"adapter", "finetune"},
 }
 """Kinds of edges that fit a word of the hub; other words are not compared."""
-
-
-@dataclass(frozen=True)
-class Verification:
-    """All claims with their verdicts, and what could not be read, a sentence each."""
-
-    claims: tuple[CheckedClaim, ...]
-    problems: tuple[str, ...]
 
 
 def own_claims(judged: Judged, paths: Sequence[str]) -> tuple[list[Declared], list[str]]:

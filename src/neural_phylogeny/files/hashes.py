@@ -27,15 +27,16 @@ def sha256_of(path: str | os.PathLike[str]) -> dict[str, str]:
         return {}
     try:
         if target.is_file():
-            return {"": _digest(target)}
+            return {"": digest_of(target)}
         files = sorted(file for file in target.rglob("*") if file.is_file() and not file.is_symlink())
         if len(files) > MOST_FILES:
             return {}
-        return {file.relative_to(target).as_posix(): _digest(file) for file in files}
+        return {file.relative_to(target).as_posix(): digest_of(file) for file in files}
     except OSError:
         return {}
 
 
-def _digest(path: Path) -> str:
-    with path.open("rb") as file:
+def digest_of(path: str | os.PathLike[str]) -> str:
+    """SHA-256 of one file in hexadecimal digits; reads every byte. Raises OSError where it cannot be read."""
+    with open(path, "rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()

@@ -8,11 +8,10 @@ import numpy as np
 
 from neural_phylogeny.reconstruction.claim import measured
 from neural_phylogeny.reconstruction.collect import Collection
-from neural_phylogeny.reconstruction.decide import phylogeny
 from neural_phylogeny.reconstruction.evidence import component_evidence
 from neural_phylogeny.reconstruction.examine import Examined, examine
 from neural_phylogeny.reconstruction.findings import Findings
-from neural_phylogeny.reconstruction.joined import joined
+from neural_phylogeny.reconstruction.joined import answered
 from neural_phylogeny.reconstruction.reasons import reasons_for, verdict_would_change, weigh, what_would_change
 from neural_phylogeny.records import (
     Comparison,
@@ -33,7 +32,7 @@ from neural_phylogeny.trees.methods import Method
 def comparison(collection: Collection, method: Method, alpha: float, seed: int) -> Comparison:
     """Everything known of the two models of a collection. The verdict is that of the phylogeny of the two."""
     examined = examine(collection, alpha)
-    answer = joined(collection, phylogeny(collection, method, alpha, seed, examined), method, alpha, seed)
+    answer = answered(collection, method, alpha, seed, examined)
     found = _findings(examined)
     a, b = answer.models
     names = (a.name, b.name)

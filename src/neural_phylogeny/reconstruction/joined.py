@@ -7,6 +7,7 @@ from itertools import pairwise
 
 from neural_phylogeny.reconstruction.collect import Collection
 from neural_phylogeny.reconstruction.decide import phylogeny
+from neural_phylogeny.reconstruction.examine import Examined
 from neural_phylogeny.reconstruction.pipelines import lines, word
 from neural_phylogeny.records import Edge, Evidence, ModelRecord, Phylogeny, RelatedPair, SharedComponent
 from neural_phylogeny.trees.methods import Method
@@ -173,7 +174,14 @@ def _share(size: int, collection: Collection, k: int) -> float:
     return size / max(collection.weights[k], 1)
 
 
-def answered(collection: Collection, method: Method, alpha: float, seed: int, draws: int = 0) -> Phylogeny:
-    """The answer for a collection, that of pipelines by component."""
-    answer = phylogeny(collection, method, alpha, seed, draws=draws)
+def answered(
+    collection: Collection,
+    method: Method,
+    alpha: float,
+    seed: int,
+    examined: Examined | None = None,
+    draws: int = 0,
+) -> Phylogeny:
+    """The answer for a collection, that of pipelines by component; ``examined`` where that was done already."""
+    answer = phylogeny(collection, method, alpha, seed, examined, draws)
     return joined(collection, answer, method, alpha, seed)

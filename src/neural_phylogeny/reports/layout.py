@@ -74,7 +74,7 @@ def _grid(
     columns = max(1, min(6, round((len(names) / 2.5) ** 0.5)))
     rows = -(-len(names) // columns)
     x = PAD
-    panel = Panel(title, list(names), [], is_tree=False)
+    panel = Panel(title, list(names), [])
     for first in range(0, len(names), rows):
         column = names[first : first + rows]
         for k, name in enumerate(column):

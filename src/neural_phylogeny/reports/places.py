@@ -75,7 +75,6 @@ class Panel:
     height: float = 0.0
     x: float = 0.0
     y: float = 0.0
-    is_tree: bool = True
 
 
 @dataclass

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
+from neural_phylogeny.files.hashes import digest_of
 from neural_phylogeny.inputs import ModelRef
 
 TEXT_OF_SEVERAL = "{digest}  {name}\n"
@@ -39,7 +40,6 @@ def _of_model(files: Sequence[str], digests: dict[str, str]) -> str:
 
 def _digest(path: str) -> str:
     try:
-        with open(path, "rb") as file:
-            return hashlib.file_digest(file, "sha256").hexdigest()
+        return digest_of(path)
     except OSError:
         return ""
