@@ -45,6 +45,17 @@ class TensorSpec:
         return self.role not in ("mean", "var")
 
 
+def learnt_first(tensors: Sequence[TensorSpec]) -> tuple[TensorSpec, ...]:
+    """The same tensors, learnt ones before buffers."""
+    return *(t for t in tensors if t.is_learnt), *(t for t in tensors if not t.is_learnt)
+
+
+def last_layer(tensors: Sequence[TensorSpec]) -> frozenset[str]:
+    """Names of the tensors of the last layer."""
+    last = max(t.layer for t in tensors)
+    return frozenset(t.name for t in tensors if t.layer == last)
+
+
 class NetworkShape(Protocol):
     """What planning and layout must know of a network."""
 
@@ -98,13 +109,12 @@ class Architecture:
             "attention": self._attention,
             "recurrent": self._recurrent,
         }[self.kind]()
-        return *(t for t in found if t.is_learnt), *(t for t in found if not t.is_learnt)
+        return learnt_first(found)
 
     @property
     def head(self) -> frozenset[str]:
         """Names of the tensors of the last layer."""
-        last = max(t.layer for t in self.tensors)
-        return frozenset(t.name for t in self.tensors if t.layer == last)
+        return last_layer(self.tensors)
 
     @property
     def sides(self) -> tuple[int, ...]:

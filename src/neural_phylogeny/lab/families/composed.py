@@ -9,7 +9,7 @@ import numpy as np
 from torch import Tensor
 
 from neural_phylogeny.lab.families import parts
-from neural_phylogeny.lab.families.architectures import TensorSpec
+from neural_phylogeny.lab.families.architectures import TensorSpec, last_layer, learnt_first
 from neural_phylogeny.lab.families.parts import Part
 from neural_phylogeny.lab.families.prior import between, draw
 from neural_phylogeny.lab.families.varied_prior import Inputs, Networks, Shape
@@ -41,14 +41,12 @@ class Network:
     @property
     def tensors(self) -> tuple[TensorSpec, ...]:
         """All tensors, learnt ones first."""
-        found = self.part.specs
-        return *(t for t in found if t.is_learnt), *(t for t in found if not t.is_learnt)
+        return learnt_first(self.part.specs)
 
     @property
     def head(self) -> frozenset[str]:
         """Names of the tensors of the last layer."""
-        last = max(t.layer for t in self.tensors)
-        return frozenset(t.name for t in self.tensors if t.layer == last)
+        return last_layer(self.tensors)
 
     @property
     def parameters(self) -> int:
