@@ -7,8 +7,8 @@ import pytest
 
 from neural_phylogeny.formats import views
 from neural_phylogeny.formats.memory import MemoryCheckpoint
-from neural_phylogeny.formats.views import places, read_view
 from neural_phylogeny.inputs import Fold, TensorInfo, View
+from neural_phylogeny.tensors.reading import places, read_view
 
 WEIGHT = np.arange(3 * 5 * 4 * 6, dtype=np.float32)
 
