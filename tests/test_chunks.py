@@ -11,7 +11,6 @@ import neural_phylogeny
 from neural_phylogeny.detector import geometry, network, triples
 from neural_phylogeny.detector.network import Inputs
 from neural_phylogeny.detector.shipped import detector
-from neural_phylogeny.formats import views
 from neural_phylogeny.formats.memory import MemoryCheckpoint
 from neural_phylogeny.inputs import View
 from neural_phylogeny.statistics import fingerprint
