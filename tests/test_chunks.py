@@ -56,7 +56,7 @@ LOOPS = {
     "network, one row": (network, 1, of_network),
     "network, few rows": (network, 7 * 7 * 16 * 3, of_network),
     "trees": (innovations, 3, of_trees),
-    "stored rows of a view": (views, 12, of_views),
+    "stored rows of a view": (reading, 12, of_views),
     "values": (fingerprint, 10, of_values),
 }
 
