@@ -14,6 +14,7 @@ from neural_phylogeny.detector.shipped import detector
 from neural_phylogeny.formats.memory import MemoryCheckpoint
 from neural_phylogeny.inputs import View
 from neural_phylogeny.statistics import fingerprint
+from neural_phylogeny.tensors import reading
 from neural_phylogeny.tensors.reading import read_view
 from neural_phylogeny.trees import innovations
 from neural_phylogeny.trees.innovations import Innovations
