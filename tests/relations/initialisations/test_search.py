@@ -64,7 +64,9 @@ def leading(models):
     shapes = ((24, 40), (24,), (16, 24), (16,), (5, 16), (5,))
     fans = ((40, 24), (40, 24), (24, 16), (24, 16), (16, 5), (16, 5))
     return [
-        Leading(f"t{k}", np.array([model[k] for model in models], dtype=np.float32), int(np.prod(shape)), fan, k % 2 == 0)
+        Leading(
+            f"t{k}", np.array([model[k] for model in models], dtype=np.float32), int(np.prod(shape)), fan, k % 2 == 0
+        )
         for k, (shape, fan) in enumerate(zip(shapes, fans, strict=True))
     ]
 

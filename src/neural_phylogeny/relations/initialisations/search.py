@@ -2,8 +2,8 @@ r"""Where in which stream a tensor was drawn: correlation with every place at on
 
 *False alarms.* A uniform or normal number of variance 1 is sub-Gaussian with parameter 1, and so is the sum
 :math:`z = \sum_k x_k s(p + k)` for any fixed x of length 1, however it was trained. So a place that has nothing to do
-with a tensor reaches z with a probability of at most :math:`\exp(-z^2/2)` (Chernoff), and one of N places with at most N
-times that. The threshold makes it 10^-6 for a whole search: 8.1 for 10^8 places.
+with a tensor reaches z with a probability of at most :math:`\exp(-z^2/2)` (Chernoff), and one of N places with at most
+N times that. The threshold makes it 10^-6 for a whole search: 8.0 for 10^8 places.
 """
 
 from __future__ import annotations
