@@ -44,7 +44,7 @@ def words(seed: int, count: int) -> Words:
 def twister(seed: int) -> np.random.MT19937:
     """The Mersenne Twister, seeded as PyTorch, Torch7 and NumPy's legacy functions seed it."""
     bits = np.random.MT19937()
-    bits._legacy_seeding(seed & 0xFFFFFFFF)  # type: ignore[attr-defined]
+    bits._legacy_seeding(seed & 0xFFFFFFFF)
     return bits
 
 
@@ -56,8 +56,7 @@ def standard_uniform(seed_words: Words) -> Values:
     >>> standard_uniform(words(42, 2)).round(4).tolist()
     [0.8823, 0.915]
     """
-    found: Values = (seed_words & np.uint32(LOW_BITS)) * 2.0**-24
-    return found
+    return (seed_words & np.uint32(LOW_BITS)).astype(np.float64) * 2.0**-24
 
 
 def box_muller(lengths: Values, angles: Values) -> tuple[Values, Values]:

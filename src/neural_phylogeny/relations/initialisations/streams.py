@@ -106,11 +106,11 @@ def _normal(seed: int, places: int) -> Parts:
 
 
 def _torch7_uniform(seed: int, places: int) -> Parts:
-    return ((words(seed, places) * 2.0**-32 - 0.5) * np.sqrt(12.0),)
+    return ((words(seed, places).astype(np.float64) * 2.0**-32 - 0.5) * np.sqrt(12.0),)
 
 
 def _torch7_normal(seed: int, places: int) -> Parts:
-    uniform = words(seed, places + 1) * 2.0**-32
+    uniform = words(seed, places + 1).astype(np.float64) * 2.0**-32
     return box_muller(uniform[1:], uniform[:-1])
 
 
