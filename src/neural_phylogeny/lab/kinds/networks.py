@@ -200,29 +200,33 @@ class _Decoder(nn.Module):
         return x + self.mlp["down_proj"](y)  # type: ignore[no-any-return]
 
 
+class _Body(nn.Module):
+    def __init__(self, width: int) -> None:
+        super().__init__()
+        self.embed_tokens = nn.Embedding(TOKENS, width)
+        self.layers = nn.ModuleList(_Decoder(width, 4) for _ in range(3))
+        self.norm = nn.RMSNorm(width)
+        nn.init.normal_(self.embed_tokens.weight, std=0.3)
+
+    def forward(self, x: Tensor) -> Tensor:
+        y = self.embed_tokens(x)
+        for layer in self.layers:
+            y = layer(y)
+        return self.norm(y)  # type: ignore[no-any-return]
+
+
 class Llama(nn.Module):
     """Tokens, three layers with RMS norm, rotary positions and gated units; the head may be the embedding."""
 
     def __init__(self, width: int, *, tied: bool) -> None:
         super().__init__()
-        self.model = nn.ModuleDict(
-            {
-                "embed_tokens": nn.Embedding(TOKENS, width),
-                "layers": nn.ModuleList(_Decoder(width, 4) for _ in range(3)),
-                "norm": nn.RMSNorm(width),
-            }
-        )
-        nn.init.normal_(self.model["embed_tokens"].weight, std=0.3)
+        self.model = _Body(width)
         self.lm_head = None if tied else nn.Linear(width, TOKENS, bias=False)
 
     def forward(self, x: Tensor) -> Tensor:
         """``(n, places) -> (n, places, tokens)``."""
-        y = self.model["embed_tokens"](x)
-        for layer in self.model["layers"]:
-            y = layer(y)
-        y = self.model["norm"](y)
-        weight = self.model["embed_tokens"].weight if self.lm_head is None else self.lm_head.weight
-        return functional.linear(y, weight)
+        weight = self.model.embed_tokens.weight if self.lm_head is None else self.lm_head.weight
+        return functional.linear(self.model(x), weight)
 
 
 def _dense_units() -> list[Units]:
@@ -301,7 +305,8 @@ def _llama_units(*, tied: bool) -> list[Units]:
 
 
 def _llama_rotation() -> list[Rotation]:
-    writes, folded = [], [("model.norm.weight", ("lm_head.weight",))]
+    writes: list[str] = []
+    folded: list[tuple[str, tuple[str, ...]]] = [("model.norm.weight", ("lm_head.weight",))]
     reads = ["model.embed_tokens.weight", "lm_head.weight"]
     for k in range(3):
         at = f"model.layers.{k}."

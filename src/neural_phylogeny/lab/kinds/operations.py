@@ -70,7 +70,7 @@ def rotated(rotations: Sequence[Rotation], state: State, generator: torch.Genera
             found[gain] = torch.ones_like(found[gain])
         n = found[rotation.reads[0]].shape[1] // rotation.heads
         turns = [torch.linalg.qr(torch.randn(n, n, generator=generator, dtype=torch.float64))[0] for _ in range(4)]
-        whole = torch.block_diag(*turns[: rotation.heads])
+        whole = torch.block_diag(*turns[: rotation.heads])  # type: ignore[no-untyped-call]
         for name in rotation.reads:
             found[name] = (found[name].double() @ whole).float()
         for name in rotation.writes:
@@ -132,7 +132,7 @@ def quantized(state: State, bits: int, block: int = 0) -> State:
     return found
 
 
-NF4 = (-1.0, -0.6962, -0.5251, -0.3949, -0.2844, -0.1848, -0.0911, 0.0)
+NF4: tuple[float, ...] = (-1.0, -0.6962, -0.5251, -0.3949, -0.2844, -0.1848, -0.0911, 0.0)
 NF4 += (0.0796, 0.1609, 0.2461, 0.3379, 0.4407, 0.5626, 0.723, 1.0)
 
 

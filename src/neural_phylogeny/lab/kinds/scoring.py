@@ -84,7 +84,8 @@ class Score:
         for relation in collection.relations:
             self.scored.append(_scored(relation, collection.architecture, unit, family, copied, claims))
         group = _joined(collection)
-        ends = [set(_ends(claim)) for claim in (*answer.edges, *answer.undirected)]
+        every: list[Edge | RelatedPair] = [*answer.edges, *answer.undirected]
+        ends = [set(_ends(claim)) for claim in every]
         for a, b in combinations(collection.models, 2):
             if group[a] == group[b]:
                 continue
