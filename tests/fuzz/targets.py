@@ -70,12 +70,17 @@ def _opened(paths: list[Path], use: Callable[[list[Opened]], object] = len) -> s
     return "; ".join(item.reason for item in skipped)
 
 
+def _read_each(opened: list[Opened]) -> None:
+    for _, checkpoint in opened:
+        read_all(checkpoint)
+
+
 def _model(names: tuple[str, ...], folder: Path, content: bytes) -> str:
     """Several files that make a model folder, opened as the command line does."""
     (folder / "net").mkdir(exist_ok=True)
     for name, part in zip(names, content.split(SPLIT), strict=False):
         (folder / name).write_bytes(part)
-    return _opened([folder / "net"], lambda opened: [read_all(checkpoint) for _, checkpoint in opened])
+    return _opened([folder / "net"], _read_each)
 
 
 def _adapter(folder: Path, content: bytes) -> str:
