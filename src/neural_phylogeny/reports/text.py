@@ -15,7 +15,7 @@ from neural_phylogeny.reports.drawing import FamilyTree, Style, has_run
 from neural_phylogeny.reports.families import Family, copies_of, families, is_related, not_compared, summary, undecided
 from neural_phylogeny.reports.labels import DIM, NAME, size_of
 from neural_phylogeny.reports.names import safe
-from neural_phylogeny.wording import percent, small_share
+from neural_phylogeny.wording import few, percent, small_share
 
 PLAIN_WIDTH = 10_000
 """Plain text is not broken into lines: whoever reads it has a width of their own."""
@@ -157,7 +157,7 @@ def sections(phylogeny: Phylogeny) -> list[tuple[str, Rows]]:
                 for model in not_compared(phylogeny)
             ],
         ),
-        ("Skipped", [(skipped.path, skipped.reason) for skipped in phylogeny.skipped]),
+        ("Skipped", few([(skipped.path, skipped.reason) for skipped in phylogeny.skipped])),
     ]
     return [(title, rows) for title, rows in found if rows]
 
