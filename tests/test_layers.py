@@ -31,7 +31,7 @@ ALLOWED = {
     **{name: {*BASE, name} for name in SIDE},
     "cli": {*BASE, *ROOMS, *SIDE, "cli"},
     "lab": {*BASE, *ROOMS, *SIDE, "cli", "lab"},
-    "__init__": {"errors", "inputs", "records", "reconstruction", "trees"},
+    "__init__": {"errors", "inputs", "records", "reconstruction", "claims", "trees"},
 }
 
 OWNERS = {

@@ -121,10 +121,18 @@ def listed(path: str) -> list[Declared]:
         rows = content.get("claims", []) if isinstance(content, dict) else content
         if not isinstance(rows, list):
             raise SavedFileError(f"{path}: not a list of claims")
+    return from_rows(rows, name)
+
+
+def from_rows(rows: Sequence[Any], source: str) -> list[Declared]:
+    """Claims that are given as such, or as mappings with their fields. Raises SavedFileError for what is neither."""
     found = []
     for number, row in enumerate(rows):
+        if isinstance(row, Declared):
+            found.append(row)
+            continue
         fields = Fields(row, "list of claims", f"claims[{number}]")
         model, parent = fields.text("model"), fields.text("parent")
         relation = fields.text_or_null("relation") or ""
-        found.append(Declared(model=model, parent=parent, relation=relation, source=f"{name}: claims[{number}]"))
+        found.append(Declared(model=model, parent=parent, relation=relation, source=f"{source}: claims[{number}]"))
     return found

@@ -59,17 +59,19 @@ def checked(judged: Judged, claims: Sequence[Declared], at_least: float = AT_LEA
 def _checked(
     judged: Judged, claim: Declared, children: Sequence[ModelRef], parents: Sequence[ModelRef], at_least: float
 ) -> CheckedClaim:
+    path = children[0].path if children else ""
     for refs, what, name in ((children, "the model", claim.model), (parents, "the parent", claim.parent)):
         if len(refs) != 1 and not _are_copies(judged, refs):
             several = f"{len(refs)} models at hand may be meant by {name}"
             reason = several if refs else f"{what} {name} is not at hand"
-            return CheckedClaim(declared=claim, verdict="unproven", reason=reason)
+            return CheckedClaim(declared=claim, verdict="unproven", reason=reason, path=path)
     child, parent = children[0].name, parents[0].name
     if child == parent:
-        return CheckedClaim(declared=claim, verdict="unproven", found=parent, reason="it names itself as its parent")
+        reason = "it names itself as its parent"
+        return CheckedClaim(declared=claim, verdict="unproven", found=parent, reason=reason, path=path)
     answer = derivation(judged, child, parent, at_least)
     agrees = _agreement(claim.relation, answer)
-    known = {"declared": claim, "found": parent, "derivation": answer, "agrees": agrees}
+    known = {"declared": claim, "found": parent, "derivation": answer, "agrees": agrees, "path": path}
     first = answer.reasons[0] if answer.reasons else ""
     if answer.verdict == "derived":
         differs = f"; declared {claim.relation}, found {answer.kinds[-1]}" if agrees is False else ""
