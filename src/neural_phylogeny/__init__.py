@@ -9,7 +9,6 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from neural_phylogeny.claims.api import derived, verify
     from neural_phylogeny.errors import (
         CheckpointError,
         DamagedFileError,
@@ -29,6 +28,7 @@ if TYPE_CHECKING:
     )
     from neural_phylogeny.inputs import Skipped
     from neural_phylogeny.reconstruction.api import compare, diff, reconstruct
+    from neural_phylogeny.reconstruction.audit import derived, verify
     from neural_phylogeny.records import (
         Changes,
         CheckedClaim,
@@ -68,9 +68,9 @@ _HOMES = {
     "Derivations": "records",
     "TensorChange": "records",
     "Verification": "records",
-    "derived": "claims.api",
+    "derived": "reconstruction.audit",
     "diff": "reconstruction.api",
-    "verify": "claims.api",
+    "verify": "reconstruction.audit",
     "METHODS": "trees.methods",
     "CheckpointError": "errors",
     "Comparison": "records",

@@ -59,7 +59,7 @@ def command(
       3  one of the models could not be read
       4  undetermined
     """
-    from neural_phylogeny.claims.api import derived
+    from neural_phylogeny.reconstruction.audit import derived
     from neural_phylogeny.reports import checks
     from neural_phylogeny.reports import derivation as shown
 

@@ -45,8 +45,8 @@ def command(
       2  wrong usage
       3  one of them could not be read
     """
-    from neural_phylogeny.claims.named import one_model
     from neural_phylogeny.reconstruction.api import diff
+    from neural_phylogeny.reconstruction.named import one_model
     from neural_phylogeny.reports import difference as shown
 
     paths = [one_model(path, component) for path in (a, b)]

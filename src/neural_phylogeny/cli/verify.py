@@ -70,7 +70,7 @@ def command(
       3  a list of claims, or what a model says of itself, could not be read
       4  a claim is unproven, with --fail-on unproven
     """
-    from neural_phylogeny.claims.api import verify
+    from neural_phylogeny.reconstruction.audit import verify
     from neural_phylogeny.reports import checks
     from neural_phylogeny.reports import verification as shown
 

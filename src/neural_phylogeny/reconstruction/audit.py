@@ -8,11 +8,11 @@ from typing import Any, cast
 
 from neural_phylogeny.claims.declared import from_rows, listed
 from neural_phylogeny.claims.derivation import AT_LEAST, LOWEST, derivation
-from neural_phylogeny.claims.judged import Judged
-from neural_phylogeny.claims.named import judged_and_named, judged_in_memory
 from neural_phylogeny.claims.operating_point import operating_point
 from neural_phylogeny.claims.verify import checked, own_claims
 from neural_phylogeny.errors import InvalidOptionError
+from neural_phylogeny.reconstruction.judged import Judged
+from neural_phylogeny.reconstruction.named import judged_and_named, judged_in_memory
 from neural_phylogeny.reconstruction.options import Reading
 from neural_phylogeny.records import Declared, Derivations, Verification
 from neural_phylogeny.sources import ModelLike, Models

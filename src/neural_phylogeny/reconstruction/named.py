@@ -6,8 +6,8 @@ import os
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from neural_phylogeny.claims.judged import Judged
 from neural_phylogeny.errors import InvalidOptionError, UnreadableFileError
+from neural_phylogeny.reconstruction.judged import Judged
 from neural_phylogeny.reconstruction.options import Reading
 from neural_phylogeny.sources import ModelLike, Models, check_paths, discover
 
@@ -49,7 +49,7 @@ def judged_and_named(
         again = next(path for path in given if real.count(os.path.realpath(path)) > 1)
         raise InvalidOptionError("child and parents", "different models", again)
     judged = Judged.of(list(dict.fromkeys([*given, *among])), reading, prior)
-    by_path = {os.path.realpath(ref.path): ref.name for ref in judged.collection.refs}
+    by_path = {os.path.realpath(ref.path): ref.name for ref in judged.refs}
     names = []
     for path, where in zip(given, real, strict=True):
         if where not in by_path:
