@@ -85,3 +85,12 @@ def test_diff():
     assert "<th>effective rank</th>" in found._repr_html_()
     memory = diff({"x": np.zeros((4, 4))}, {"x": np.ones((4, 4))})
     assert (memory.a, memory.b, memory.tensors[0].changed) == ("a", "b", float("inf"))
+
+
+def test_a_part_of_a_declared_merge_that_is_not_seen_is_unproven():
+    """A relative that the weights exclude as a parent may be a part of a merge all the same; a stranger may not."""
+    finch, merlin = {"model": "finch", "parent": "merlin"}, {"model": "finch", "parent": "dunlin"}
+    plain = verify(DEMO, claims=[finch, merlin])
+    merged = verify(DEMO, claims=[{**claim, "relation": "merge"} for claim in (finch, merlin)])
+    assert [claim.verdict for claim in plain.claims] == ["contradicted", "contradicted"]
+    assert [claim.verdict for claim in merged.claims] == ["unproven", "contradicted"]

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 
 from neural_phylogeny.claims.answers import Answers
 from neural_phylogeny.claims.declared import declared_by, folder_of
-from neural_phylogeny.claims.derivation import AT_LEAST, derivation
+from neural_phylogeny.claims.derivation import AT_LEAST, best_path, derivation
 from neural_phylogeny.claims.matching import meant
 from neural_phylogeny.inputs import ModelRef
 from neural_phylogeny.records import CheckedClaim, Declared, Derivation
@@ -76,10 +76,20 @@ def _checked(
     if answer.verdict == "derived":
         differs = f"; declared {claim.relation}, found {answer.kinds[-1]}" if agrees is False else ""
         return CheckedClaim(verdict="confirmed", reason=f"{first}{differs}", **known)  # type: ignore[arg-type]
+    if answer.verdict == "not derived" and _may_be_merged(judged, claim, child, parent):
+        reason = f"{first}; a merge may have further parents that its weights do not show"
+        return CheckedClaim(verdict="unproven", reason=reason, **known)  # type: ignore[arg-type]
     if answer.verdict == "not derived":
         reason = f"{first}; {_nearest(judged, child)}"
         return CheckedClaim(verdict="contradicted", reason=reason, **known)  # type: ignore[arg-type]
     return CheckedClaim(verdict="unproven", reason=first, **known)  # type: ignore[arg-type]
+
+
+def _may_be_merged(judged: Answers, claim: Declared, child: str, parent: str) -> bool:
+    """Whether two relatives are declared as a merge and one of its parts: some recipes leave marks of one part only."""
+    families = {model.name: model.family for model in judged.answer.models}
+    is_relative = families[child] is not None and families[child] == families[parent]
+    return claim.relation.lower() == "merge" and is_relative and not best_path(judged.answer, child, parent)
 
 
 def _are_copies(judged: Answers, refs: Sequence[ModelRef]) -> bool:
