@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+
 import click
 
 from neural_phylogeny.cli import exits
@@ -54,7 +56,9 @@ def command(
         found = diff(paths, component=component, progress=progress)
     for kind, path in (("svg", svg), ("png", png)):
         if path is not None:
-            sink.write(shown.changes_picture(found, kind), path)
+            with sink.waiting(quiet, f"drawing {os.path.basename(path)}"):
+                picture = shown.changes_picture(found, kind)
+            sink.write(picture, path)
     if form == "json":
         sink.write(shown.changes_to_json(found), output)
     elif form in ("svg", "png"):
