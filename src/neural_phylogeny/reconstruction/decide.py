@@ -54,8 +54,7 @@ def phylogeny(
     settled = related.any(axis=1) | np.array(judged, dtype=bool)
     labels = components(related)
     answers = found.whole if method.options.clustering != EXISTENCE else found.families
-    words = [collection.called(group.members) for group, _ in answers]
-    forests = _forests(answers, words, labels, settled, method, seed, draws)
+    forests = _forests(collection, answers, labels, settled, method, seed, draws)
     labels = _relabelled(labels, forests)
     names = [ref.name for ref in collection.refs]
     edges, undirected, bases = hung(names, collection.adapters, *claims(names, forests))
@@ -130,16 +129,17 @@ def _credible_roots(models: Sequence[ModelRecord], rooted: Mapping[int, float]) 
 
 
 def _forests(
+    collection: Collection,
     answers: list[tuple[Group, Findings]],
-    words: list[str],
     labels: NDArray[np.int64],
     settled: NDArray[np.bool_],
     method: Method,
     seed: int,
     draws: int,
 ) -> list[Answer]:
-    """The method's forest for each group of at least two models that can be judged; ``words`` say which models."""
+    """The method's forest for each group of at least two models that can be judged."""
     forests = []
+    words = [collection.called(group.members) for group, _ in answers]
     for group, found in announced("placing", answers, words):
         duplicates = {row for rows in found.copies for row in rows[1:]}
         rows = [row for row, model in enumerate(group.members) if settled[model] and row not in duplicates]
