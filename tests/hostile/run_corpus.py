@@ -20,7 +20,7 @@ from typing import Any, NamedTuple
 sys.path.insert(0, str(Path(__file__).parents[2]))
 corpus: Any = import_module("tests.hostile.corpus")
 
-SECONDS = 60
+SECONDS = 240
 """Of the clock: a run that waits for something is killed after it."""
 
 CPU = 30
