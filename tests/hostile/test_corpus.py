@@ -92,6 +92,19 @@ def test_a_terminal_without_the_letters_of_a_name_gets_them_escaped(tmp_path, en
     assert b"\\u4e2d" in done.stdout
 
 
+def test_readers_are_switched_off_by_their_option(tmp_path):
+    models = sound_models(tmp_path)
+    (tmp_path / "x.pt").write_bytes(b"\x80\x02}.")
+    arguments = [sys.executable, "-c", COMMAND, "tree", *models, str(tmp_path / "x.pt"), "--formats"]
+    done = subprocess.run([*arguments, "safetensors,gguf"], capture_output=True, text=True, check=False)
+    assert done.returncode == 3
+    assert "On are safetensors, gguf: see --formats." in " ".join(done.stdout.split())
+    assert "parent" in done.stdout
+    wrong = subprocess.run([*arguments, "safetensor"], capture_output=True, text=True, check=False)
+    assert wrong.returncode == 2
+    assert "safetensors" in wrong.stderr
+
+
 def test_a_limit_is_raised_by_its_option(tmp_path):
     (tmp_path / "m.csv").write_text("name,path\na,../x.safetensors\n")
     arguments = [sys.executable, "-c", COMMAND, "inspect", str(tmp_path / "m.csv")]
