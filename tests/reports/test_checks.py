@@ -6,7 +6,7 @@ from pathlib import Path
 import jsonschema
 import pytest
 
-from neural_phylogeny.records import CheckedClaim, Declared, Derivation
+from neural_phylogeny.records import CLAIM_VERDICTS, DERIVATION_VERDICTS, CheckedClaim, Declared, Derivation
 from neural_phylogeny.reports import derivation, verification
 from neural_phylogeny.reports.checks import Check, to_junit, to_sarif
 
@@ -25,18 +25,17 @@ HOSTILE = (
 
 def checks() -> list[Check]:
     """Every outcome, with names that mean something to XML, JSON, terminals and readers."""
-    verdicts = ("derived", "not derived", "undetermined")
     found = [
         Derivation(child=child, parent=parent, verdict=verdict, probability=0.5, p_value=1e-9, reasons=(child,))
         for child, parent in zip(HOSTILE, reversed(HOSTILE), strict=True)
-        for verdict in verdicts
+        for verdict in DERIVATION_VERDICTS
     ]
     claims = [
         CheckedClaim(
             declared=Declared(model=name, parent=name, source=name), verdict=verdict, reason=name, path=f"m/{name}"
         )
         for name in HOSTILE
-        for verdict in ("confirmed", "contradicted", "unproven")
+        for verdict in CLAIM_VERDICTS
     ]
     relative = derivation.derivation_checks(found, "models/ä b?.pt")
     return [

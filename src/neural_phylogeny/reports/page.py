@@ -93,7 +93,7 @@ def to_page(phylogeny: Phylogeny) -> str:
         inputs=_inputs(phylogeny, found) if has_few else _digest(found, has_table=True),
         annex="" if has_few else ANNEX.format(count=f"{len(phylogeny.models):,}", inputs=_inputs(phylogeny, found)),
         chips=_chips(phylogeny),
-        legend=_legend(phylogeny),
+        legend=_legend(phylogeny, is_folded=bool(folded)),
         folder=_folder(layout),
         drawing=drawn(layout, is_page=True, hidden=hidden),
         width=f"{layout.width:.0f}",
@@ -168,10 +168,10 @@ def _chips(phylogeny: Phylogeny) -> str:
 
 
 def _folder(layout: Layout) -> str:
-    return f'<span class="folder">all names begin with <b>{escaped(layout.folder)}</b></span>' if layout.folder else ""
+    return f'<span class="folder">names begin with <b>{escaped(layout.folder)}</b></span>' if layout.folder else ""
 
 
-def _legend(phylogeny: Phylogeny) -> str:
+def _legend(phylogeny: Phylogeny, *, is_folded: bool) -> str:
     """The marks of the drawing that occur in it."""
     kinds = dict.fromkeys(edge.kind for edge in phylogeny.edges)
     entries = [f'<li class="kind edge k{KIND_HUES.get(kind, 0)}"><i></i>{escaped(kind)}</li>' for kind in kinds]
@@ -180,13 +180,15 @@ def _legend(phylogeny: Phylogeny) -> str:
     if phylogeny.edges:
         entries.append('<li><i class="thin"></i><i class="thick"></i>less, more certain</li>')
     if phylogeny.undirected:
-        entries.append('<li><i class="dashed"></i>related, direction undetermined</li>')
+        entries.append('<li><i class="dashed"></i>related, direction open</li>')
     if phylogeny.undecided:
         entries.append('<li><i class="dotted"></i>same initialisation</li>')
     if phylogeny.missing:
         entries.append('<li><i class="hollow"></i>missing ancestor</li>')
     if phylogeny.copies:
-        entries.append('<li><b class="stack">×2</b>copies of the same weights</li>')
+        entries.append('<li><b class="stack">×2</b>copies</li>')
+    if is_folded:
+        entries.append('<li><b class="folded">9</b>models folded below</li>')
     return "".join(entries)
 
 

@@ -59,6 +59,7 @@ function drawNode(node) {
   const isFolded = folded.has(node.k);
   const words = isFolded ? String(descendants(node.k).length) : "−";
   node.el.setAttribute("aria-expanded", String(!isFolded));
+  node.el.classList.toggle("is-folded", isFolded);
   const text = node.el.querySelector(".toggle text");
   if (!text || text.textContent === words) return;
   text.textContent = words;
