@@ -1,12 +1,11 @@
 """A network learns what is there to learn, goes on where it was interrupted, and is calibrated on what was left out."""
 
 from dataclasses import replace
-from itertools import product
 
 import numpy as np
 import pytest
 
-torch = pytest.importorskip("torch")
+pytest.importorskip("torch")
 
 from tests.detector.conftest import star_of
 
@@ -17,7 +16,7 @@ from neural_phylogeny.lab.families.measured import statistics_of
 from neural_phylogeny.lab.training.assessment import Assessment, ancestors, assess, expected_calibration_error
 from neural_phylogeny.lab.training.ensemble import assessment_lines, calibrated
 from neural_phylogeny.lab.training.examples import Example, Losses, with_losses
-from neural_phylogeny.lab.training.train import TrainingRecipe, forest_loss, train
+from neural_phylogeny.lab.training.train import TrainingRecipe, train
 
 pytestmark = pytest.mark.torch
 
@@ -178,33 +177,3 @@ def test_a_group_without_its_vectors_keeps_its_matrices(rng):
     assert all(tensor.is_matrix for tensor in bare.statistics.alignment.tensors)
     assert not all(tensor.is_matrix for tensor in group.statistics.alignment.tensors)
     np.testing.assert_array_equal(bare.parents, group.parents)
-
-
-def test_the_loss_of_forests_is_that_of_all_forests_counted(rng):
-    n, padding = 4, 2
-    logits, parents = rng.normal(size=(n, n)), np.array([0, 0, 1, 1])
-    weights = [
-        np.exp(sum(logits[parent, k] for k, parent in enumerate(forest)))
-        for forest in product(range(n), repeat=n)
-        if is_forest(forest)
-    ]
-    expected = -(logits[parents, range(n)].sum() - np.log(np.sum(weights))) / n
-    padded = np.full((1, n + padding, n + padding), -1e9)
-    padded[0, :n, :n] = logits
-    real = torch.tensor([[True] * n + [False] * padding])
-    known_parents = torch.tensor([[*parents, *[-100] * padding]])
-    assert forest_loss(torch.from_numpy(padded), real, known_parents).item() == pytest.approx(expected)
-
-
-def is_forest(parents):
-    """Whether every model leads to one that is its own parent."""
-    above = list(parents)
-    for _ in parents:
-        above = [parents[k] for k in above]
-    return all(parents[k] == k for k in above)
-
-
-def test_a_network_learns_by_forests_too():
-    weights = train(examples(120), examples(40, 1), CONFIG, replace(RECIPE, epochs=4, forest=True), GROUPS)
-    found = assess(TrainedDetector(CONFIG, [weights], tuple("abcdef"), {}), examples(60, 2))
-    assert found["all"].overall > 0.8

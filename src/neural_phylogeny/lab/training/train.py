@@ -36,10 +36,8 @@ class TrainingRecipe:
         The same of those in ``UNMEASURED``.
     missing_weight : float
         Of the loss on missing parents.
-    forest : bool
-        Whether the loss on parents is that of whole forests, by the matrix-tree theorem, and not of one column each.
     smoothing : float
-        Of the truth over all possible parents; not with ``forest``.
+        Of the truth over all possible parents.
     average : float
         Weights are averaged over about 1 / (1 - average) steps; the average is what is used.
     seed : int
@@ -55,7 +53,6 @@ class TrainingRecipe:
     drop_unmeasured: float = 0.28
     missing_weight: float = 0.4
     smoothing: float = 0.0
-    forest: bool = False
     average: float = 0.999
     seed: int = 0
 
@@ -222,36 +219,9 @@ def _loss(model: Detector, batch: Batch, recipe: TrainingRecipe) -> Tensor:
     features, triples, real, parents, missing = batch
     logits, missing_logits = model(features, triples, real)
     columns = logits.transpose(1, 2)[real]  # (models, n): for each model, over its possible parents
-    if recipe.forest:
-        by_parent = forest_loss(logits, real, parents)
-    else:
-        by_parent = nn.functional.cross_entropy(columns, parents[real], label_smoothing=recipe.smoothing)
+    by_parent = nn.functional.cross_entropy(columns, parents[real], label_smoothing=recipe.smoothing)
     by_missing = nn.functional.binary_cross_entropy_with_logits(missing_logits[real], missing[real])
     return by_parent + recipe.missing_weight * by_missing
-
-
-def forest_loss(logits: Tensor, real: Tensor, parents: Tensor) -> Tensor:
-    """Negative log-likelihood of the true forest among all forests, mean over the models.
-
-    The number of roots is free. The sum over all forests is the determinant of L, with L_jj the weights of all parents
-    of j and of none, L_ij = -w_ij (Tutte 1984; Koo et al. 2007). O(n^3).
-
-    Parameters
-    ----------
-    logits : (batch, n, n)
-        As the network gives them: on the diagonal for no parent.
-    real : (batch, n)
-    parents : (batch, n)
-        A model's own number for none.
-    """
-    scores = logits.double()
-    largest = scores.amax(dim=1, keepdim=True)  # a factor on a column of L
-    weights = torch.exp(scores - largest) * (real[:, :, None] & real[:, None, :])
-    own = torch.eye(real.shape[1], dtype=torch.bool)
-    laplacian = torch.diag_embed(weights.sum(dim=1) + (~real).double()) - weights.masked_fill(own, 0.0)
-    total = torch.linalg.slogdet(laplacian).logabsdet
-    true = (scores - largest).gather(1, parents.clamp(min=0)[:, None]).squeeze(1).masked_fill(~real, 0.0).sum(dim=1)
-    return ((total - true).sum() / real.sum()).to(logits.dtype)
 
 
 def _disturbed(batch: Batch, model: Detector, members: Sequence[tuple[Tensor, float]], recipe: TrainingRecipe) -> Batch:
