@@ -7,10 +7,10 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+from neural_phylogeny.claims.answers import Answers
 from neural_phylogeny.claims.cards import BASE, RELATION, Card, read_card, with_fields
 from neural_phylogeny.claims.declared import CARD, folder_of
 from neural_phylogeny.claims.derivation import AT_LEAST, derivation
-from neural_phylogeny.claims.judged import Judged
 from neural_phylogeny.claims.matching import meant
 from neural_phylogeny.claims.verify import is_below
 from neural_phylogeny.errors import CheckpointError
@@ -43,7 +43,7 @@ class KeptError(Exception):
 
 
 def proposal(
-    judged: Judged,
+    judged: Answers,
     paths: Sequence[str],
     lines: Mapping[str, Mapping[str, list[str]]],
     at_least: float = AT_LEAST,
@@ -52,7 +52,7 @@ def proposal(
 
     Parameters
     ----------
-    judged : Judged
+    judged : Answers
         The collection.
     paths : sequence of str
         Where cards may be changed.
@@ -61,7 +61,7 @@ def proposal(
     at_least : float
         Edges of less probability are left out.
     """
-    refs = judged.collection.refs
+    refs = judged.refs
     folders = Counter(os.path.realpath(folder_of(ref)) for ref in refs if ref.path)
     changes: list[Change] = []
     left: list[str] = []
@@ -81,7 +81,7 @@ def proposal(
     return Proposal(tuple(changes), tuple(left), broken)
 
 
-def _change(judged: Judged, ref: ModelRef, lines: Mapping[str, Mapping[str, list[str]]], at_least: float) -> Change:
+def _change(judged: Answers, ref: ModelRef, lines: Mapping[str, Mapping[str, list[str]]], at_least: float) -> Change:
     """What to change in the card of one model. Raises KeptError."""
     path = os.path.join(folder_of(ref), CARD)
     if not os.path.isfile(path):
@@ -100,10 +100,10 @@ def _change(judged: Judged, ref: ModelRef, lines: Mapping[str, Mapping[str, list
 
 
 def _beside_what_is_declared(
-    judged: Judged, card: Card, edges: Sequence[Edge], wanted: dict[str, list[str]]
+    judged: Answers, card: Card, edges: Sequence[Edge], wanted: dict[str, list[str]]
 ) -> dict[str, list[str]]:
     """The fields that remain to be written where a card names parents already. Raises KeptError."""
-    named = [meant(parent, judged.collection.refs) for parent in card.bases()]
+    named = [meant(parent, judged.refs) for parent in card.bases()]
     if not all(named):
         raise KeptError(f"it declares {', '.join(card.bases())}, which is not here")
     if {ref.name for refs in named for ref in refs} >= {edge.parent for edge in edges}:
@@ -115,7 +115,7 @@ def _beside_what_is_declared(
     return wanted
 
 
-def _is_sure(judged: Judged, edge: Edge, at_least: float) -> bool:
-    if edge.parent not in judged.names:
+def _is_sure(judged: Answers, edge: Edge, at_least: float) -> bool:
+    if edge.parent not in {ref.name for ref in judged.refs}:
         return False
     return derivation(judged, edge.child, edge.parent, at_least).verdict == "derived"

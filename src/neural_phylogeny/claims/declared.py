@@ -11,9 +11,9 @@ from typing import Any
 
 from neural_phylogeny.claims.cards import BASE, read_card
 from neural_phylogeny.errors import CheckpointError, MissingExtraError, SavedFileError
+from neural_phylogeny.files.json_fields import Fields
 from neural_phylogeny.formats import open_checkpoint
 from neural_phylogeny.inputs import ModelRef
-from neural_phylogeny.json_fields import Fields
 from neural_phylogeny.records import Declared
 from neural_phylogeny.sources.documents import read_json, read_text
 

@@ -70,7 +70,7 @@ def command(
       3  a model or a card could not be read
     """
     from neural_phylogeny.claims.annotate import proposal
-    from neural_phylogeny.claims.judged import Judged
+    from neural_phylogeny.reconstruction.judged import Judged
     from neural_phylogeny.reconstruction.options import Reading
     from neural_phylogeny.reports.exports.card import card_edges, card_fields
 

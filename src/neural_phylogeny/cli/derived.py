@@ -60,8 +60,8 @@ def command(
       4  undetermined
     """
     from neural_phylogeny.claims.derivation import derivation
-    from neural_phylogeny.claims.named import judged_and_named
     from neural_phylogeny.claims.operating_point import operating_point
+    from neural_phylogeny.reconstruction.named import judged_and_named
     from neural_phylogeny.reconstruction.options import Reading
     from neural_phylogeny.reports import checks
     from neural_phylogeny.reports import derivation as shown

@@ -45,8 +45,8 @@ def command(
       2  wrong usage
       3  one of them could not be read
     """
-    from neural_phylogeny.claims.named import one_model
     from neural_phylogeny.reconstruction.difference import difference
+    from neural_phylogeny.reconstruction.named import one_model
     from neural_phylogeny.reconstruction.options import Reading
     from neural_phylogeny.reports import difference as shown
 

@@ -71,8 +71,8 @@ def command(
       4  a claim is unproven, with --fail-on unproven
     """
     from neural_phylogeny.claims.declared import listed
-    from neural_phylogeny.claims.judged import Judged
     from neural_phylogeny.claims.verify import checked, own_claims
+    from neural_phylogeny.reconstruction.judged import Judged
     from neural_phylogeny.reconstruction.options import Reading
     from neural_phylogeny.reports import checks
     from neural_phylogeny.reports import verification as shown
@@ -87,7 +87,7 @@ def command(
     if form == "json":
         sink.write(shown.verification_to_json(found, problems, at_least), output)
     elif form in ("junit", "sarif"):
-        ready = shown.verification_checks(found, {ref.name: ref.path for ref in judged.collection.refs})
+        ready = shown.verification_checks(found, {ref.name: ref.path for ref in judged.refs})
         sink.write(
             checks.to_junit(ready, "nphylo verify") if form == "junit" else checks.to_sarif(ready, shown.RULES), output
         )

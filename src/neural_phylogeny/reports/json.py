@@ -11,9 +11,9 @@ from typing import Any
 
 from neural_phylogeny.errors import SavedFileError
 from neural_phylogeny.files.atomic import replacing
+from neural_phylogeny.files.json_fields import Fields, parse
 from neural_phylogeny.files.regular import read_saved
 from neural_phylogeny.inputs import Skipped
-from neural_phylogeny.json_fields import Fields, parse
 from neural_phylogeny.records import (
     FAVOURS,
     KINDS,

@@ -5,8 +5,8 @@ from __future__ import annotations
 import os
 from collections.abc import Sequence
 
-from neural_phylogeny.claims.judged import Judged
 from neural_phylogeny.errors import InvalidOptionError, UnreadableFileError
+from neural_phylogeny.reconstruction.judged import Judged
 from neural_phylogeny.reconstruction.options import Reading
 from neural_phylogeny.sources import check_paths, discover
 
@@ -48,7 +48,7 @@ def judged_and_named(
         again = next(path for path in given if real.count(os.path.realpath(path)) > 1)
         raise InvalidOptionError("child and parents", "different models", again)
     judged = Judged.of(list(dict.fromkeys([*given, *among])), reading, prior)
-    by_path = {os.path.realpath(ref.path): ref.name for ref in judged.collection.refs}
+    by_path = {os.path.realpath(ref.path): ref.name for ref in judged.refs}
     names = []
     for path, where in zip(given, real, strict=True):
         if where not in by_path:
