@@ -35,7 +35,7 @@ ALLOWED = {
 }
 
 OWNERS = {
-    **dict.fromkeys(("torch", "safetensors", "PIL"), ("lab/",)),
+    **dict.fromkeys(("torch", "safetensors", "PIL", "transformers", "peft", "diffusers", "timm"), ("lab/",)),
     "matplotlib": ("lab/", "reports/figure.py", "reports/difference.py"),
     "gguf": ("formats/gguf/",),
     "h5py": ("formats/",),
