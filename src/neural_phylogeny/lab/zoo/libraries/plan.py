@@ -18,7 +18,7 @@ KINDS = {
 """The kind of an edge, by how its child was made."""
 
 NUMBER_OF_PARENTS = {"distil": 0, "swap": 1}
-"""How many of a member's parents are true ones, where not all are: a teacher is none, nor is the source of a component."""
+"""How many of the parents are true ones, where not all are: not a teacher, nor the source of a component."""
 
 
 @dataclass(frozen=True)

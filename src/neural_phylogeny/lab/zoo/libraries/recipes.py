@@ -17,8 +17,8 @@ FOLDER = Path(__file__).parent / "recipes"
 HOWS = ("pretrain", "full", "frozen", "lora", "dora", "adapter", "distil", "merge", "cast", "swap")
 """How a model comes from its parents.
 
-``lora`` and ``dora`` are merged into the base, ``adapter`` is saved as PEFT saves it, ``distil`` is new and trained on the
-outputs of its parent, ``swap`` is the first parent with components of the second.
+``lora`` and ``dora`` are merged into the base, ``adapter`` is saved as PEFT saves it, ``distil`` learns from
+its parent anew, ``swap`` is the first parent with components of the second.
 """
 
 USES = ("choose", "report")
