@@ -11,11 +11,11 @@ import neural_phylogeny
 from neural_phylogeny.detector import geometry, network, triples
 from neural_phylogeny.detector.network import Inputs
 from neural_phylogeny.detector.shipped import detector
-from neural_phylogeny.formats import views
 from neural_phylogeny.formats.memory import MemoryCheckpoint
-from neural_phylogeny.formats.views import read_view
 from neural_phylogeny.inputs import View
 from neural_phylogeny.statistics import fingerprint
+from neural_phylogeny.tensors import reading
+from neural_phylogeny.tensors.reading import read_view
 from neural_phylogeny.trees import innovations
 from neural_phylogeny.trees.innovations import Innovations
 
@@ -57,7 +57,7 @@ LOOPS = {
     "network, one row": (network, 1, of_network),
     "network, few rows": (network, 7 * 7 * 16 * 3, of_network),
     "trees": (innovations, 3, of_trees),
-    "stored rows of a view": (views, 12, of_views),
+    "stored rows of a view": (reading, 12, of_views),
     "values": (fingerprint, 10, of_values),
 }
 

@@ -3,6 +3,8 @@
 import ast
 import subprocess
 import sys
+from collections.abc import Callable
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -10,29 +12,33 @@ import pytest
 SRC = Path(__file__).parents[1] / "src" / "neural_phylogeny"
 PACKAGE = "neural_phylogeny"
 
-BASE = ("errors", "wording", "inputs", "records", "files", "json_fields", "graphs")
-"""What every room may import; each knows only those named before it."""
+ROWS = """
+errors wording inputs graphs demo:
+files: errors
+records: errors inputs
+reports: errors wording inputs files records
+evaluation: errors files records
+tensors: errors inputs
+formats: errors wording inputs files
+sources: errors inputs files formats
+claims: errors wording inputs files records formats sources
+statistics: errors inputs graphs files formats tensors
+relations: inputs formats tensors statistics
+detector: errors files formats tensors statistics relations
+trees: errors graphs files relations
+reconstruction: errors wording inputs graphs files records formats sources tensors statistics relations detector trees
+reconstruction: claims
+cli: errors inputs demo files records formats sources tensors statistics trees reconstruction claims reports evaluation
+lab: errors inputs graphs files records formats sources tensors statistics relations detector trees reconstruction
+lab: claims reports evaluation cli
+__init__: errors inputs records trees reconstruction
+"""
+"""Rooms (folders and loose files), and after the colon the other rooms that they import."""
 
-ROOMS = ("formats", "sources", "tensors", "statistics", "relations", "detector", "trees", "reconstruction", "claims")
-"""In the order in which data crosses them: a room knows itself, the base and the rooms before it."""
-
-SIDE = ("reports", "evaluation", "demo")
-"""They know the base alone."""
-
-STRANGERS = {("tensors", "sources"), ("statistics", "sources"), ("relations", "sources"), ("trees", "detector")}
-"""Rooms that come later and still do not know each other."""
-
-ALLOWED = {
-    **{name: set(BASE[: k + 1]) for k, name in enumerate(BASE)},
-    **{
-        name: {other for other in (*BASE, *ROOMS[: k + 1]) if (name, other) not in STRANGERS}
-        for k, name in enumerate(ROOMS)
-    },
-    **{name: {*BASE, name} for name in SIDE},
-    "cli": {*BASE, *ROOMS, *SIDE, "cli"},
-    "lab": {*BASE, *ROOMS, *SIDE, "cli", "lab"},
-    "__init__": {"errors", "inputs", "records", "reconstruction", "trees"},
-}
+IMPORTS: dict[str, set[str]] = {}
+for row in ROWS.strip().splitlines():
+    for importer in row.split(":")[0].split():
+        IMPORTS.setdefault(importer, set()).update(row.split(":")[1].split())
 
 OWNERS = {
     **dict.fromkeys(("torch", "safetensors", "PIL", "transformers", "peft", "diffusers", "timm"), ("lab/",)),
@@ -53,69 +59,64 @@ EXCEPTIONS = {("records", "reports"), ("records", "reconstruction")}
 """What is handed to a user imports what renders and explains it, inside its methods."""
 
 
-def imports(path: Path) -> list[tuple[str, bool]]:
-    """Every module that a file imports, and whether it does so inside a function."""
+@cache
+def imports(path: Path) -> list[tuple[str, bool, bool]]:
+    """Every module that a file imports; whether inside a function, and whether for the type checker alone."""
     tree = ast.parse(path.read_text(encoding="utf-8"))
-    inside = {
-        id(node)
-        for function in ast.walk(tree)
-        if isinstance(function, ast.FunctionDef | ast.AsyncFunctionDef)
-        for node in ast.walk(function)
-    }
-    found = []
+
+    def below(is_top: Callable[[ast.AST], bool]) -> set[int]:
+        return {id(node) for top in ast.walk(tree) if is_top(top) for node in ast.walk(top)}
+
+    inside = below(lambda top: isinstance(top, ast.FunctionDef | ast.AsyncFunctionDef))
+    guarded = below(lambda top: isinstance(top, ast.If) and getattr(top.test, "id", "") == "TYPE_CHECKING")
+    found: list[tuple[str, bool, bool]] = []
     for node in ast.walk(tree):
-        if isinstance(node, ast.Import):
-            found += [(alias.name, id(node) in inside) for alias in node.names]
-        elif isinstance(node, ast.ImportFrom):
-            assert node.level == 0, f"{path}: a relative import"
-            module = node.module or ""
-            found += [
-                (f"{module}.{alias.name}" if module == PACKAGE else module, id(node) in inside) for alias in node.names
-            ]
+        names = [alias.name for alias in node.names] if isinstance(node, ast.Import) else []
+        if isinstance(node, ast.ImportFrom):
+            assert node.module, f"{path}: a relative import"
+            names = [f"{PACKAGE}.{each.name}" for each in node.names] if node.module == PACKAGE else [node.module]
+        found += [(name, id(node) in inside, id(node) in guarded) for name in names]
     return found
 
 
 def home(path: Path) -> str:
-    """The room or base module of a file."""
-    first = path.relative_to(SRC).parts[0]
-    return first.removesuffix(".py")
+    """The room of a file."""
+    return path.relative_to(SRC).parts[0].removesuffix(".py")
 
 
 FILES = sorted(SRC.rglob("*.py"))
 
 
-def test_every_module_has_its_place():
-    assert {home(path) for path in FILES} <= set(ALLOWED)
+def level(room: str) -> int:
+    """One above the highest room that it imports."""
+    return 1 + max(map(level, IMPORTS[room]), default=0)
 
 
-@pytest.mark.parametrize("path", FILES, ids=lambda path: path.relative_to(SRC).as_posix())
-def test_a_room_imports_only_what_stands_before_it(path):
-    name = path.relative_to(SRC).as_posix()
-    for module, is_inside in imports(path):
-        root, *rest = module.split(".")
-        if root != PACKAGE or not rest or rest[0].startswith("__"):
-            continue
-        if (home(path), rest[0]) in EXCEPTIONS:
-            assert is_inside, f"{name} imports {module} at its top"
-            continue
-        assert rest[0] in ALLOWED[home(path)], f"{name} imports {module}"
+def test_rooms_and_levels_are_few():
+    assert {home(path) for path in FILES} == set(IMPORTS)
+    assert len(IMPORTS) - 1 <= 21
+    assert max(map(level, IMPORTS)) <= 9
 
 
-@pytest.mark.parametrize("path", FILES, ids=lambda path: path.relative_to(SRC).as_posix())
-def test_heavy_libraries_stay_with_their_owners(path):
-    name = path.relative_to(SRC).as_posix()
-    for module, _ in imports(path):
-        owners = OWNERS.get(module.split(".")[0], (name,))
-        assert any(name.startswith(owner) for owner in owners) or _is_for_types(path, module), f"{name}: {module}"
+@pytest.mark.parametrize("room", IMPORTS)
+def test_a_room_imports_the_rooms_of_its_row_alone(room):
+    found = set()
+    for path in FILES:
+        for module, is_inside, _ in imports(path) if home(path) == room else ():
+            root, other = f"{module}.".split(".")[:2]
+            if root != PACKAGE or other in ("", room) or other.startswith("__"):
+                continue
+            assert other in IMPORTS[room] or ((room, other) in EXCEPTIONS and is_inside), f"{path} imports {module}"
+            found.add(other)
+    assert IMPORTS[room] <= found, "a row names what is not imported"
 
 
-def _is_for_types(path: Path, module: str) -> bool:
-    """Whether an import is seen by the type checker alone."""
-    tree = ast.parse(path.read_text(encoding="utf-8"))
-    guarded = [
-        node for node in tree.body if isinstance(node, ast.If) and ast.unparse(node.test).endswith("TYPE_CHECKING")
-    ]
-    return any(module in ast.unparse(node) for node in guarded)
+def test_heavy_libraries_stay_with_their_owners():
+    for path in FILES:
+        name = path.relative_to(SRC).as_posix()
+        for module, _, is_for_types in imports(path):
+            owners = OWNERS.get(module.split(".")[0], (name,))
+            assert is_for_types or name.startswith(owners), f"{name}: {module}"
 
 
 def test_the_default_path_needs_no_optional_library(tmp_path):

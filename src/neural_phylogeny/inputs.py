@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import math
+import re
 from dataclasses import dataclass
+
+_SEPARABLE = re.compile(r"separable_conv\dd(_\d+)?/0$")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -134,3 +137,17 @@ class Skipped:
     path: str
     reason: str
     is_model: bool = True
+
+
+def keras_output_axis(name: str, shape: tuple[int, ...]) -> int:
+    """Axis of the output units of a Keras or Flax weight: the last, but for the kernels that Keras lays out otherwise.
+
+    Examples
+    --------
+    >>> keras_output_axis("dense/kernel:0", (3, 5)), keras_output_axis("dw/depthwise_kernel:0", (3, 3, 16, 1))
+    (-1, -2)
+    """
+    if len(shape) < 2:
+        return 0
+    turned = "depthwise" in name or "transpose" in name or _SEPARABLE.search(name)
+    return -2 if len(shape) > 2 and turned else -1

@@ -3,7 +3,7 @@
 import pytest
 
 from neural_phylogeny import demo
-from neural_phylogeny.claims.judged import Judged
+from neural_phylogeny.reconstruction.judged import Judged
 from neural_phylogeny.reconstruction.options import Reading
 
 

@@ -9,10 +9,10 @@ import numpy as np
 import pytest
 
 from neural_phylogeny.claims.derivation import best_path, derivation, product
-from neural_phylogeny.claims.judged import Judged
-from neural_phylogeny.claims.named import judged_and_named
 from neural_phylogeny.claims.operating_point import KINDS, operating_point
 from neural_phylogeny.errors import InvalidOptionError, NotFoundError, UnreadableFileError
+from neural_phylogeny.reconstruction.judged import Judged
+from neural_phylogeny.reconstruction.named import judged_and_named
 from neural_phylogeny.reconstruction.options import Reading
 from neural_phylogeny.records import Edge, Phylogeny, RelatedPair, SharedComponent, UndecidedGroup
 

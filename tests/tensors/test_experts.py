@@ -4,10 +4,10 @@ import numpy as np
 import pytest
 
 from neural_phylogeny.formats.memory import MemoryCheckpoint
-from neural_phylogeny.formats.views import read_stored
 from neural_phylogeny.inputs import TensorInfo
 from neural_phylogeny.tensors.alignment import align, align_pairs
 from neural_phylogeny.tensors.layouts import Layout
+from neural_phylogeny.tensors.reading import read_stored
 
 
 def model(**shapes):

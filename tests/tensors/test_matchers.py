@@ -8,10 +8,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from neural_phylogeny.formats.keras import output_axis
 from neural_phylogeny.formats.moments import is_moment
 from neural_phylogeny.formats.pytorch import packed, state_dicts
-from neural_phylogeny.inputs import TensorInfo
+from neural_phylogeny.inputs import TensorInfo, keras_output_axis
 from neural_phylogeny.sources import contents, shards
 from neural_phylogeny.statistics import counters
 from neural_phylogeny.tensors.names import canonical_names
@@ -49,7 +48,7 @@ MATCHERS: dict[str, Callable[[str], object]] = {
     "boundary": _is_boundary,
     "canonical": lambda name: canonical_names([name, "w"]),
     "neutral": lambda name: neutral_names([name, "w"]),
-    "keras": lambda name: output_axis(name, (3, 3, 4, 4)),
+    "keras": lambda name: keras_output_axis(name, (3, 3, 4, 4)),
     "moment": is_moment,
     "observer": lambda name: counters._OBSERVER.search(name),
     "running": lambda name: counters._RUNNING.search(name),

@@ -11,12 +11,15 @@ import heapq
 import math
 from dataclasses import replace
 
-from neural_phylogeny.claims.judged import Judged
+from neural_phylogeny.claims.answers import Answers
 from neural_phylogeny.records import Derivation, DerivationVerdict, Edge, Phylogeny
 from neural_phylogeny.wording import p_value, percent
 
 AT_LEAST = 0.95
 """The level of ``nphylo derived``."""
+
+LOWEST = 0.8
+"""At lower levels strangers of one initialisation seed were called derived, see docs/tables/derived.md."""
 
 PROOFS = {"merge", "pruned", "cast", "quantized", "shrunk"}
 """Kinds that arithmetic proves: training does not lead there."""
@@ -25,7 +28,7 @@ EXACT_FEATURES = {"equal-matrix", "shared-values", "rounded-layer"}
 """Evidence that independent trainings do not produce."""
 
 
-def derivation(judged: Judged, child: str, parent: str, at_least: float = AT_LEAST) -> Derivation:
+def derivation(judged: Answers, child: str, parent: str, at_least: float = AT_LEAST) -> Derivation:
     """Whether ``child`` was derived from ``parent``, two models of the collection. Linear in the number of edges.
 
     Siblings of a model that is not in the collection can look like parent and child: the more of the family is read,
@@ -80,7 +83,7 @@ def is_exact(edge: Edge) -> bool:
     return edge.kind in PROOFS or any(each.feature in EXACT_FEATURES for each in edge.evidence)
 
 
-def _along(judged: Judged, edges: list[Edge], at_least: float, asked: Derivation) -> Derivation:
+def _along(judged: Answers, edges: list[Edge], at_least: float, asked: Derivation) -> Derivation:
     """The verdict where a path of edges leads from the parent to the child."""
     p = product(edges)
     chain = f"{' -> '.join([edges[0].parent, *(edge.child for edge in edges)])}, probability {percent(p)}"
@@ -120,7 +123,7 @@ STATED = 3
 
 
 def _without_path(
-    judged: Judged, parent: str, child: str, at_least: float
+    judged: Answers, parent: str, child: str, at_least: float
 ) -> tuple[DerivationVerdict, tuple[str, ...]]:
     """The verdict where no path of edges leads from the parent to the child, with its reasons."""
     answer = judged.answer

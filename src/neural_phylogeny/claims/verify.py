@@ -6,9 +6,9 @@ import os
 from collections import Counter
 from collections.abc import Sequence
 
+from neural_phylogeny.claims.answers import Answers
 from neural_phylogeny.claims.declared import declared_by, folder_of
-from neural_phylogeny.claims.derivation import AT_LEAST, derivation
-from neural_phylogeny.claims.judged import Judged
+from neural_phylogeny.claims.derivation import AT_LEAST, best_path, derivation
 from neural_phylogeny.claims.matching import meant
 from neural_phylogeny.inputs import ModelRef
 from neural_phylogeny.records import CheckedClaim, Declared, Derivation
@@ -22,9 +22,9 @@ SAME = {
 """Kinds of edges that fit a word of the hub; other words are not compared."""
 
 
-def own_claims(judged: Judged, paths: Sequence[str]) -> tuple[list[Declared], list[str]]:
+def own_claims(judged: Answers, paths: Sequence[str]) -> tuple[list[Declared], list[str]]:
     """What the models at or below some paths say of their parents, and what of it could not be read."""
-    refs = judged.collection.refs
+    refs = judged.refs
     folders = Counter(os.path.realpath(folder_of(ref)) for ref in refs if ref.path)
     found: list[Declared] = []
     problems: list[str] = []
@@ -43,12 +43,12 @@ def is_below(path: str, folders: Sequence[str]) -> bool:
     return any(real == top or real.startswith(os.path.join(top, "")) for top in tops)
 
 
-def checked(judged: Judged, claims: Sequence[Declared], at_least: float = AT_LEAST) -> list[CheckedClaim]:
+def checked(judged: Answers, claims: Sequence[Declared], at_least: float = AT_LEAST) -> list[CheckedClaim]:
     """The verdict on each claim; those of a configuration that name the model itself are left out."""
     found = []
     for claim in claims:
-        children = meant(claim.model, judged.collection.refs)
-        parents = meant(claim.parent, judged.collection.refs)
+        children = meant(claim.model, judged.refs)
+        parents = meant(claim.parent, judged.refs)
         itself = [ref for ref in parents if ref in children]
         if itself and not claim.source.startswith("README"):
             continue
@@ -57,30 +57,42 @@ def checked(judged: Judged, claims: Sequence[Declared], at_least: float = AT_LEA
 
 
 def _checked(
-    judged: Judged, claim: Declared, children: Sequence[ModelRef], parents: Sequence[ModelRef], at_least: float
+    judged: Answers, claim: Declared, children: Sequence[ModelRef], parents: Sequence[ModelRef], at_least: float
 ) -> CheckedClaim:
+    path = children[0].path if children else ""
     for refs, what, name in ((children, "the model", claim.model), (parents, "the parent", claim.parent)):
         if len(refs) != 1 and not _are_copies(judged, refs):
             several = f"{len(refs)} models at hand may be meant by {name}"
             reason = several if refs else f"{what} {name} is not at hand"
-            return CheckedClaim(declared=claim, verdict="unproven", reason=reason)
+            return CheckedClaim(declared=claim, verdict="unproven", reason=reason, path=path)
     child, parent = children[0].name, parents[0].name
     if child == parent:
-        return CheckedClaim(declared=claim, verdict="unproven", found=parent, reason="it names itself as its parent")
+        reason = "it names itself as its parent"
+        return CheckedClaim(declared=claim, verdict="unproven", found=parent, reason=reason, path=path)
     answer = derivation(judged, child, parent, at_least)
     agrees = _agreement(claim.relation, answer)
-    known = {"declared": claim, "found": parent, "derivation": answer, "agrees": agrees}
+    known = {"declared": claim, "found": parent, "derivation": answer, "agrees": agrees, "path": path}
     first = answer.reasons[0] if answer.reasons else ""
     if answer.verdict == "derived":
         differs = f"; declared {claim.relation}, found {answer.kinds[-1]}" if agrees is False else ""
         return CheckedClaim(verdict="confirmed", reason=f"{first}{differs}", **known)  # type: ignore[arg-type]
+    if answer.verdict == "not derived" and _may_be_merged(judged, claim, child, parent):
+        reason = f"{first}; a merge may have further parents that its weights do not show"
+        return CheckedClaim(verdict="unproven", reason=reason, **known)  # type: ignore[arg-type]
     if answer.verdict == "not derived":
         reason = f"{first}; {_nearest(judged, child)}"
         return CheckedClaim(verdict="contradicted", reason=reason, **known)  # type: ignore[arg-type]
     return CheckedClaim(verdict="unproven", reason=first, **known)  # type: ignore[arg-type]
 
 
-def _are_copies(judged: Judged, refs: Sequence[ModelRef]) -> bool:
+def _may_be_merged(judged: Answers, claim: Declared, child: str, parent: str) -> bool:
+    """Whether two relatives are declared as a merge and one of its parts: some recipes leave marks of one part only."""
+    families = {model.name: model.family for model in judged.answer.models}
+    is_relative = families[child] is not None and families[child] == families[parent]
+    return claim.relation.lower() == "merge" and is_relative and not best_path(judged.answer, child, parent)
+
+
+def _are_copies(judged: Answers, refs: Sequence[ModelRef]) -> bool:
     """Whether models are one: it does not matter which of them is meant."""
     return any({ref.name for ref in refs} <= set(group) for group in judged.answer.copies) and len(refs) > 0
 
@@ -93,7 +105,7 @@ def _agreement(relation: str, found: Derivation) -> bool | None:
     return found.kinds[-1] in fitting
 
 
-def _nearest(judged: Judged, child: str) -> str:
+def _nearest(judged: Answers, child: str) -> str:
     """The nearest relative of a model, as a clause."""
     answer = judged.answer
     copies = next((group for group in answer.copies if child in group), ())

@@ -8,8 +8,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path, PurePath
 
 from neural_phylogeny.errors import SavedFileError
+from neural_phylogeny.files.json_fields import Fields, parse
 from neural_phylogeny.files.regular import read_saved
-from neural_phylogeny.json_fields import Fields, parse
 from neural_phylogeny.records import KINDS, Edge, Phylogeny
 
 DOCUMENTED = "documented"

@@ -1,1 +1,1 @@
-"""Files of any kind: read without waiting, written beside and renamed, hashed."""
+"""Files of any kind: read without waiting, written beside and renamed, hashed; JSON with checked fields."""

@@ -8,7 +8,6 @@ from __future__ import annotations
 import importlib.util
 import io
 import os
-import re
 import shutil
 import tempfile
 from pathlib import Path
@@ -23,7 +22,7 @@ from neural_phylogeny.formats.hdf5_client import ask
 from neural_phylogeny.formats.spans import Span, SpanFile
 from neural_phylogeny.formats.windows import WindowedFile
 from neural_phylogeny.formats.zips import directory, inflate, stored_offset
-from neural_phylogeny.inputs import TensorInfo
+from neural_phylogeny.inputs import TensorInfo, keras_output_axis
 
 HDF5_MAGIC = b"\x89HDF\r\n\x1a\n"
 
@@ -33,8 +32,6 @@ HDF5_STARTS = (0, 512, 1024, 2048)
 ZIP_MAGIC = b"PK\x03\x04"
 
 WEIGHTS_MEMBER = "model.weights.h5"
-
-_SEPARABLE = re.compile(r"separable_conv\dd(_\d+)?/0$")
 
 
 def matches(head: bytes, path: Path) -> bool:
@@ -115,7 +112,7 @@ class KerasFile(WindowedFile):
             dtype = dtype.newbyteorder(">")
         if name in self.tensors:
             raise DamagedFileError("two weights have this name", path=self._shown, tensor=name)
-        tensor = TensorInfo(name=name, shape=shape, dtype=dtype.name, output_axis=output_axis(name, shape))
+        tensor = TensorInfo(name=name, shape=shape, dtype=dtype.name, output_axis=keras_output_axis(name, shape))
         self.tensors[name] = tensor
         if offset is None:
             self._datasets[name] = (number, dtype)
@@ -143,17 +140,3 @@ class UnpackedKerasFile(KerasFile):
     def close(self) -> None:
         super().close()
         self._temporary.close()
-
-
-def output_axis(name: str, shape: tuple[int, ...]) -> int:
-    """Axis of a weight's output units: the last, but for the kernels that Keras lays out otherwise.
-
-    Examples
-    --------
-    >>> output_axis("dense/kernel:0", (3, 5)), output_axis("dw/depthwise_kernel:0", (3, 3, 16, 1))
-    (-1, -2)
-    """
-    if len(shape) < 2:
-        return 0
-    turned = "depthwise" in name or "transpose" in name or _SEPARABLE.search(name)
-    return -2 if len(shape) > 2 and turned else -1

@@ -11,9 +11,9 @@ from typing import Any
 
 from neural_phylogeny.errors import SavedFileError
 from neural_phylogeny.files.atomic import replacing
+from neural_phylogeny.files.json_fields import Fields, parse
 from neural_phylogeny.files.regular import read_saved
 from neural_phylogeny.inputs import Skipped
-from neural_phylogeny.json_fields import Fields, parse
 from neural_phylogeny.records import (
     FAVOURS,
     KINDS,
@@ -76,6 +76,12 @@ def explanation_to_json(explanation: Explanation) -> str:
 def dumps(content: Any) -> str:
     """JSON text of records, mappings and sequences: indented, ASCII only, null for what is not finite."""
     return json.dumps(plain(content), indent=2, allow_nan=False)
+
+
+def as_dict(record: Any) -> dict[str, Any]:
+    """A record as plain data."""
+    found: dict[str, Any] = plain(record)
+    return found
 
 
 def plain(value: Any) -> Any:

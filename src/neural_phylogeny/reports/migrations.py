@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from neural_phylogeny.errors import SavedFileError
-from neural_phylogeny.json_fields import Fields
+from neural_phylogeny.files.json_fields import Fields
 
 Content = dict[str, Any]
 

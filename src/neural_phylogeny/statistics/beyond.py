@@ -9,11 +9,11 @@ import numpy as np
 
 from neural_phylogeny.errors import CheckpointError
 from neural_phylogeny.formats import Checkpoint
-from neural_phylogeny.formats.views import read_stored
 from neural_phylogeny.inputs import TensorInfo
 from neural_phylogeny.statistics.base import Arrays
 from neural_phylogeny.statistics.sketch import variation
 from neural_phylogeny.tensors.alignment import AlignedTensor
+from neural_phylogeny.tensors.reading import read_stored
 
 VALUES = 1 << 13
 """About this many values of the rows beyond are read."""

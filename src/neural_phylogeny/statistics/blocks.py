@@ -15,10 +15,10 @@ from numpy.typing import NDArray
 
 from neural_phylogeny.errors import CheckpointError
 from neural_phylogeny.formats import Checkpoint
-from neural_phylogeny.formats.views import read_view
 from neural_phylogeny.inputs import TensorInfo
 from neural_phylogeny.statistics.sampling import Part
 from neural_phylogeny.tensors.alignment import AlignedTensor
+from neural_phylogeny.tensors.reading import read_view
 
 BLOCK = 1 << 16
 """Values of one model in a block: 256 KiB as float32, so that a block of 8 models stays in a core's cache."""

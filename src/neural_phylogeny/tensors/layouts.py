@@ -10,8 +10,7 @@ from dataclasses import dataclass, field, replace
 from functools import cached_property
 from itertools import pairwise
 
-from neural_phylogeny.formats.keras import output_axis
-from neural_phylogeny.inputs import TensorInfo
+from neural_phylogeny.inputs import TensorInfo, keras_output_axis
 from neural_phylogeny.tensors.architectures import NONE, Rules, rules_of
 from neural_phylogeny.tensors.experts import Averaged, averages, facing, unstacked
 from neural_phylogeny.tensors.names import canonical_names, moving_averages
@@ -175,7 +174,7 @@ def _by_convention(tensor: TensorInfo) -> TensorInfo:
     """A tensor with the output axis that its name implies, where the file does not say: Flax kernels are units last."""
     if tensor.output_axis or len(tensor.shape) < 2 or not tensor.name.removesuffix(":0").endswith("kernel"):
         return tensor
-    return replace(tensor, output_axis=output_axis(tensor.name, tensor.shape))
+    return replace(tensor, output_axis=keras_output_axis(tensor.name, tensor.shape))
 
 
 def kinds_of(layouts: Sequence[Layout]) -> list[list[int]]:

@@ -11,9 +11,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from neural_phylogeny.errors import CheckpointError
-from neural_phylogeny.formats.base import Checkpoint
-from neural_phylogeny.formats.views import places, read_stored, read_view
 from neural_phylogeny.inputs import TensorInfo
+from neural_phylogeny.tensors.reading import Stored, places, read_stored, read_view
 from neural_phylogeny.tensors.roles import matrix_shape
 
 ROWS, COLUMNS = 48, 64
@@ -43,7 +42,7 @@ class Sampler:
     At most ``ROWS x COLUMNS`` values of a matrix are kept, and about as many are read, in runs.
     """
 
-    def __init__(self, checkpoint: Checkpoint) -> None:
+    def __init__(self, checkpoint: Stored) -> None:
         self._checkpoint = weakref.ref(checkpoint)
         self._known: dict[TensorInfo, Sample | None] = {}
         self._raw: dict[TensorInfo, Sample | None] = {}
@@ -101,10 +100,10 @@ class Sampler:
         return found[back.reshape(-1)]
 
 
-_KNOWN: weakref.WeakKeyDictionary[Checkpoint, Sampler] = weakref.WeakKeyDictionary()
+_KNOWN: weakref.WeakKeyDictionary[Stored, Sampler] = weakref.WeakKeyDictionary()
 
 
-def sampler_of(checkpoint: Checkpoint) -> Sampler:
+def sampler_of(checkpoint: Stored) -> Sampler:
     """The one sampler of a checkpoint, which remembers what it read."""
     return _KNOWN.setdefault(checkpoint, Sampler(checkpoint))
 

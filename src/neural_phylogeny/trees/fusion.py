@@ -8,7 +8,7 @@ from importlib.resources import files
 
 import numpy as np
 
-from neural_phylogeny.json_fields import parse
+from neural_phylogeny.files.json_fields import parse
 from neural_phylogeny.relations.exact import BESIDE
 from neural_phylogeny.trees.forest import Matrix
 

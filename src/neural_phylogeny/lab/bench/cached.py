@@ -10,8 +10,8 @@ import numpy as np
 from neural_phylogeny.errors import SavedFileError
 from neural_phylogeny.evaluation.truth import Truth, parse_truth
 from neural_phylogeny.files.atomic import replacing
+from neural_phylogeny.files.json_fields import Fields
 from neural_phylogeny.inputs import ModelRef, Skipped
-from neural_phylogeny.json_fields import Fields
 from neural_phylogeny.reconstruction.collect import Collection, gather
 from neural_phylogeny.reconstruction.options import Reading
 from neural_phylogeny.statistics.cache import CachedStatistics, load, save

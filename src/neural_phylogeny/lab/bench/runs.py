@@ -16,7 +16,7 @@ import neural_phylogeny
 from neural_phylogeny.evaluation.metrics import Detection, Scores, score
 from neural_phylogeny.evaluation.rates import Calibration, Proportion
 from neural_phylogeny.files.atomic import replacing
-from neural_phylogeny.json_fields import Fields, parse
+from neural_phylogeny.files.json_fields import Fields, parse
 from neural_phylogeny.lab.bench.cached import CachedCollection
 from neural_phylogeny.lab.bench.pairs import pair_direction, true_pairs
 from neural_phylogeny.reconstruction.decide import phylogeny

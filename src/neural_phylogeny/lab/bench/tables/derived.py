@@ -13,7 +13,6 @@ from typing import Any
 import numpy as np
 
 from neural_phylogeny.claims.derivation import AT_LEAST, derivation
-from neural_phylogeny.claims.judged import Judged
 from neural_phylogeny.evaluation.rates import upper_bound
 from neural_phylogeny.evaluation.truth import match_names
 from neural_phylogeny.files.atomic import replacing
@@ -23,6 +22,7 @@ from neural_phylogeny.lab.bench.tables.base import Page, Sources
 from neural_phylogeny.lab.families.measured import statistics_of
 from neural_phylogeny.lab.markdown import table
 from neural_phylogeny.reconstruction.collect import Collection
+from neural_phylogeny.reconstruction.judged import Judged
 from neural_phylogeny.records import Phylogeny
 from neural_phylogeny.statistics.cache import Group
 

@@ -5,10 +5,10 @@ from collections.abc import Callable
 import numpy as np
 import pytest
 
-from neural_phylogeny.formats import views
 from neural_phylogeny.formats.memory import MemoryCheckpoint
-from neural_phylogeny.formats.views import places, read_view
 from neural_phylogeny.inputs import Fold, TensorInfo, View
+from neural_phylogeny.tensors import reading
+from neural_phylogeny.tensors.reading import places, read_view
 
 WEIGHT = np.arange(3 * 5 * 4 * 6, dtype=np.float32)
 
@@ -36,8 +36,8 @@ WAYS: dict[str, tuple[View, Callable[[np.ndarray], np.ndarray]]] = {
 @pytest.mark.parametrize("band", [1, 7, 1 << 20])
 @pytest.mark.parametrize("way", WAYS)
 def test_any_range_of_a_view(way, band, monkeypatch):
-    monkeypatch.setattr(views, "BAND", band)
-    monkeypatch.setattr(views, "CHUNK", 16)
+    monkeypatch.setattr(reading, "BAND", band)
+    monkeypatch.setattr(reading, "CHUNK", 16)
     view, made = WAYS[way]
     expected = np.ascontiguousarray(made(WEIGHT)).reshape(-1)
     checkpoint = MemoryCheckpoint({"w": WEIGHT})

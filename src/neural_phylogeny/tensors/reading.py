@@ -6,11 +6,11 @@ import math
 import threading
 import weakref
 from dataclasses import dataclass, field
+from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
-from neural_phylogeny.formats.base import Checkpoint
 from neural_phylogeny.inputs import Fold, TensorInfo, View
 
 Values = NDArray[np.float32]
@@ -22,6 +22,13 @@ CHUNK = 1 << 20
 """Values that are read at a time."""
 
 
+class Stored(Protocol):
+    """Where values are stored: an opened checkpoint, of whatever format."""
+
+    def read_into(self, name: str, start: int, out: Values, /) -> None:
+        """Fill ``out`` with the values of a stored tensor from ``start`` on, as float32."""
+
+
 @dataclass
 class _Kept:
     """The band of a checkpoint that was read last."""
@@ -31,10 +38,10 @@ class _Kept:
     values: Values = field(default_factory=lambda: np.empty(0, dtype=np.float32))
 
 
-_KEPT: weakref.WeakKeyDictionary[Checkpoint, _Kept] = weakref.WeakKeyDictionary()
+_KEPT: weakref.WeakKeyDictionary[Stored, _Kept] = weakref.WeakKeyDictionary()
 
 
-def read_view(checkpoint: Checkpoint, tensor: TensorInfo, start: int, out: Values) -> None:
+def read_view(checkpoint: Stored, tensor: TensorInfo, start: int, out: Values) -> None:
     """Fill ``out`` (1-D, contiguous) with the values of a viewed tensor from ``start`` on, as float32.
 
     Costs a read of the stored tensor for each ``BAND`` values of the view, less where its first axis is the stored one.
@@ -75,7 +82,7 @@ def places(view: View, positions: NDArray[np.int64]) -> NDArray[np.int64]:
     return np.asarray(np.ravel_multi_index(tuple(stored), view.split), dtype=np.int64)
 
 
-def read_stored(checkpoint: Checkpoint, tensor: TensorInfo, start: int, out: Values) -> None:
+def read_stored(checkpoint: Stored, tensor: TensorInfo, start: int, out: Values) -> None:
     """The same of a tensor as it is stored, whatever its view; of one with ``pieces`` their mean.
 
     The mean of equal pieces is equal to each of them: it is summed in double precision. Costs a read of every piece.
@@ -90,7 +97,7 @@ def read_stored(checkpoint: Checkpoint, tensor: TensorInfo, start: int, out: Val
     out[:] = total / len(tensor.pieces)
 
 
-def _band(checkpoint: Checkpoint, tensor: TensorInfo, first: int, last: int) -> Values:
+def _band(checkpoint: Stored, tensor: TensorInfo, first: int, last: int) -> Values:
     """Rows ``first:last`` of the first axis of a view, flat."""
     view = tensor.view
     assert view is not None
@@ -114,7 +121,7 @@ def _band(checkpoint: Checkpoint, tensor: TensorInfo, first: int, last: int) -> 
     return band.reshape(-1)
 
 
-def _fold(checkpoint: Checkpoint, fold: Fold, band: Values, first: int) -> None:
+def _fold(checkpoint: Stored, fold: Fold, band: Values, first: int) -> None:
     """Fold a batch norm into rows of a view, in the order of operations that PyTorch uses."""
     low, high = (first, first + len(band)) if fold.axis == 0 else (0, band.shape[fold.axis])
     gamma, variance = _vector(checkpoint, fold.gamma, low, high), _vector(checkpoint, fold.variance, low, high)
@@ -127,7 +134,7 @@ def _fold(checkpoint: Checkpoint, fold: Fold, band: Values, first: int) -> None:
         band *= (gamma * inverse).reshape([-1 if axis == fold.axis else 1 for axis in range(band.ndim)])
 
 
-def _vector(checkpoint: Checkpoint, name: str, start: int, stop: int) -> Values:
+def _vector(checkpoint: Stored, name: str, start: int, stop: int) -> Values:
     """Values of a vector; ones where a batch norm has no such tensor."""
     found = np.ones(stop - start, dtype=np.float32)
     if name:

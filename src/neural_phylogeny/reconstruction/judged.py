@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
+from neural_phylogeny.inputs import ModelRef
 from neural_phylogeny.reconstruction.collect import Collection, gather
 from neural_phylogeny.reconstruction.examine import Examined, examine
 from neural_phylogeny.reconstruction.family_data import MeasuredFamily
@@ -39,10 +41,15 @@ class Judged:
         examined, method = examine(collection, alpha), with_prior_of(METHODS["auto"], prior)
         return cls(collection, examined, answered(collection, method, alpha, seed, examined), seed)
 
+    @property
+    def refs(self) -> Sequence[ModelRef]:
+        """The models, where they were found."""
+        return self.collection.refs
+
     @cached_property
     def names(self) -> list[str]:
         """Names of the models in order."""
-        return [ref.name for ref in self.collection.refs]
+        return [ref.name for ref in self.refs]
 
     def p_value(self, a: str, b: str) -> float | None:
         """p-value of the relatedness test of two models; None where a layer is identical or none could be made."""

@@ -1,6 +1,6 @@
 """Typed access to parsed JSON: what is missing or of the wrong type becomes a sentence that says where.
 
-A base module like ``errors``: result files and truth files are read with it.
+Result files and truth files are read with it.
 """
 
 from __future__ import annotations
