@@ -1,5 +1,6 @@
 import json
 from importlib.util import find_spec
+from typing import Any
 
 import numpy as np
 import pytest
@@ -57,7 +58,7 @@ def made(tmp_path_factory):
     recipe = read_library_recipe(str(folder / "small.toml"))
     (place,) = make_collections(recipe, folder / "out")
     truth = json.loads((place / "truth.json").read_text())
-    weights = {}
+    weights: dict[str, dict[str, Any]] = {}
     for name, facts in truth["models"].items():
         weights[facts["key"]] = {}
         for file in sorted((place / name).glob("*.safetensors")):
@@ -135,7 +136,8 @@ def test_every_recipe_trains(name):
 
     recipe = read_library_recipe(name)
     runs = plan(recipe, 0)
-    makers, states = makers_of(runs), {}
+    makers = makers_of(runs)
+    states: dict[str, Any] = {}
     for drawn in runs:
         count = len(drawn.member.checkpoints)
         short = replace(drawn.member, steps=count + 1, batch=2, checkpoints=tuple(range(1, count + 1)))

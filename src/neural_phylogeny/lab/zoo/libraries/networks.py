@@ -48,9 +48,11 @@ def _declare_operators() -> torch.library.Library | None:
     try:
         torch._C._dispatch_find_schema_or_throw("torchvision::nms", "")
     except RuntimeError:
-        declared = torch.library.Library("torchvision", "DEF")
+        declared = torch.library.Library("torchvision", "DEF")  # type: ignore[no-untyped-call]
         for operator in _OPERATORS:
-            declared.define(f"{operator}(Tensor dets, Tensor scores, float iou_threshold) -> Tensor")
+            declared.define(  # type: ignore[no-untyped-call]
+                f"{operator}(Tensor dets, Tensor scores, float iou_threshold) -> Tensor"
+            )
         return declared
     return None
 

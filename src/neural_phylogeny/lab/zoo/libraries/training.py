@@ -61,7 +61,7 @@ def run(
     if given and member.how != "distil":
         take(modules, given[0].state)
     config = task_config(maker, recipe)
-    loss = objective(member.task, config, data, member.examples)
+    loss = objective(str(member.task), config, data, member.examples)
     if member.how == "distil":
         teacher = network_of(given[0].maker, recipe)
         take(teacher, given[0].state)
@@ -113,7 +113,8 @@ def _distilled(teacher: Modules) -> Any:
             ids = _pieces(tokens, batch, generator, 0)
             with torch.no_grad():
                 wanted = teacher["model"](input_ids=ids).logits.softmax(-1)
-            return -(wanted * modules["model"](input_ids=ids).logits.log_softmax(-1)).sum(-1).mean()
+            found = modules["model"](input_ids=ids).logits.log_softmax(-1)
+            return -(wanted * found).sum(-1).mean()  # type: ignore[no-any-return]
 
         return loss
 
