@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -109,7 +110,7 @@ def pack(panels: Sequence[Panel]) -> tuple[float, float]:
 def _waste(width: float, height: float) -> float:
     """Area, more where a drawing is much wider or higher than it should be."""
     stretch = width / height / ASPECT
-    return width * height * max(stretch, 1.0 / stretch) ** 0.5
+    return width * height * math.sqrt(max(stretch, 1.0 / stretch))
 
 
 def _packed(panels: Sequence[Panel], limit: float) -> tuple[float, float]:
