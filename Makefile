@@ -34,7 +34,7 @@ matrix: $(DEV)/installed  ## install the wheel under each Python that is here, w
 audit: $(DEV)/installed  ## known vulnerabilities of what is pinned
 	$(PYTHON) -m venv .venv-audit
 	.venv-audit/bin/python -m pip install --quiet -r requirements/audit.txt
-	.venv-audit/bin/pip-audit --requirement requirements/dev.txt --no-deps --disable-pip
+	.venv-audit/bin/pip-audit --requirement requirements/dev.txt --no-deps --disable-pip --strict
 
 lint: $(DEV)/installed  ## format, lint, types
 	$(DEV)/bin/ruff format --check .
