@@ -147,16 +147,16 @@ class SamplingPlan:
         return self._drawn(tensor, self.rows, self.row_values), self._drawn(tensor, self.row_values, self.rows)
 
     def _drawn(self, tensor: AlignedTensor, units: int, inputs: int) -> UnitSample:
-        axis = tensor.output_axis or 0
-        key = f"{self.seed} {tensor.start} {matrix_shape(tensor.shape, axis)}"
-        return _unit_sample(key, tensor.shape, axis, units, inputs)
+        return _unit_sample(self.seed, tensor.start, tensor.shape, tensor.output_axis or 0, units, inputs)
 
 
 @lru_cache(maxsize=24)
-def _unit_sample(key: str, shape: tuple[int, ...], output_axis: int, units: int, inputs: int) -> UnitSample:
-    """Draw at most ``units`` units and ``inputs`` inputs of a tensor; equal keys and shapes give equal samples."""
+def _unit_sample(
+    seed: int, place: tuple[int, ...], shape: tuple[int, ...], output_axis: int, units: int, inputs: int
+) -> UnitSample:
+    """Draw at most ``units`` units and ``inputs`` inputs of a tensor; equal places and shapes give equal samples."""
     n_units, n_inputs = matrix_shape(shape, output_axis)
-    rng = np.random.default_rng(zlib.crc32(key.encode()))
+    rng = np.random.default_rng(zlib.crc32(f"{seed} {place} {(n_units, n_inputs)}".encode()))
     unit = np.sort(rng.permutation(n_units)[:units])
     column = np.sort(rng.permutation(n_inputs)[:inputs])
     after = math.prod(shape[output_axis + 1 :])

@@ -87,9 +87,11 @@ class Rows(Statistic):
             return {}
         found = []
         for name, sample in zip(("rows", "columns"), self.plan.rows_and_columns(tensor), strict=True):
-            flat = np.concatenate([part[name] for part in parts], axis=1)[:, sample.order]
-            matrices = flat.reshape(-1, sample.units, sample.inputs)
-            found.append(of_rows(matrices if name == "rows" else np.ascontiguousarray(matrices.swapaxes(1, 2))))
+            order = sample.order.reshape(sample.units, sample.inputs)
+            lines = order if name == "rows" else order.T
+            flat = np.concatenate([part[name] for part in parts], axis=1)
+            matrices = np.take(flat, lines.reshape(-1), axis=1).reshape(-1, *lines.shape)
+            found.append(of_rows(matrices))
             if name == "rows":
                 step = steps_of(matrices)
         return {key: np.stack([one[key] for one in found], axis=-1) for key in found[0]} | {"step": step}
@@ -109,9 +111,11 @@ def of_rows(rows: NDArray[np.float32]) -> Arrays:
     finite = np.flatnonzero(np.isfinite(rows).all(axis=(1, 2)))
     if n_values < SHORTEST or len(finite) < 2:
         return result
-    exact = rows[finite].astype(np.float64)
-    gram = np.matmul(exact.swapaxes(0, 1), exact.transpose(1, 2, 0))  # (n_rows, n, n)
-    equal = _equal_rows(rows[finite])
+    if len(finite) < n:
+        rows = rows[finite]
+    exact = rows.swapaxes(0, 1).astype(np.float64)
+    gram = np.matmul(exact, exact.swapaxes(1, 2))  # (n_rows, n, n)
+    equal = _equal_rows(rows)
     for i, j in _pairs(len(finite)):
         a, b = finite[i], finite[j]
         own_i, own_j, product = gram[:, i, i].T, gram[:, j, j].T, gram[:, i, j].T  # (pairs, n_rows)
@@ -120,7 +124,7 @@ def of_rows(rows: NDArray[np.float32]) -> Arrays:
         for key, values in _multiples(own_i, own_j, product, equal[i, j]).items():
             result[key][a, b] = values
             result[key][b, a] = -values if key == "factor" else values
-    _on_grids(rows[finite], finite, result["shrunk"])
+    _on_grids(rows, finite, result["shrunk"])
     return result
 
 
@@ -146,7 +150,12 @@ def _pairs(n: int) -> Iterator[tuple[NDArray[np.int64], NDArray[np.int64]]]:
 
 def _equal_rows(rows: NDArray[np.float32]) -> NDArray[np.bool_]:
     """Which rows that are not zero are equal to the last bit in two models: ``(n, n, n_rows)``."""
-    labels: NDArray[np.int64] = np.array([[hash(row.tobytes()) for row in model] for model in rows], dtype=np.int64)
+    n, n_rows, _ = rows.shape
+    starts = np.ascontiguousarray(rows[:, :, :2]).view(np.uint64)[:, :, 0]
+    alike: NDArray[np.bool_] = np.equal(starts[:, None], starts[None, :])
+    if np.count_nonzero(alike) == n * n_rows:  # every row begins otherwise in every other model
+        return alike & ~alike
+    labels = np.array([[hash(row.tobytes()) for row in model] for model in rows], dtype=np.int64)
     some = np.abs(rows).max(axis=2, initial=0.0) > 0
     found: NDArray[np.bool_] = np.equal(labels[:, None], labels[None, :]) & some[:, None]
     return found
