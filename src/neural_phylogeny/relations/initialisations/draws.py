@@ -1,0 +1,186 @@
+r"""The draw of a family: the seed, where each tensor lies in the stream, and what is left of it in every model.
+
+One place is found by a search over seeds. All other tensors are then looked for in the same stream, near it: there are
+few places, so that little correlation is enough, and each confirms the first. A tensor that was drawn is
+:math:`\theta = b z + e` with its draw z; b is the share that training kept, e what it added.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from neural_phylogeny.relations.fake_init import Fans
+from neural_phylogeny.relations.initialisations.schemes import deviations, scheme_of
+from neural_phylogeny.relations.initialisations.search import LEAST, Hit, Search, standardised, threshold
+from neural_phylogeny.relations.initialisations.streams import STREAMS
+
+Values = NDArray[np.float64]
+
+DEFAULT_STREAMS = ("torch-uniform", "torch-normal")
+"""Searched by default."""
+
+PLACES = 1 << 16
+"""Words of each stream that are searched by default."""
+
+AROUND = 4
+"""Other tensors are looked for within so many times the size of the network around the first one."""
+
+
+@dataclass(frozen=True)
+class Leading:
+    """The leading values of one tensor of some models, in the order in which its library draws them.
+
+    Attributes
+    ----------
+    values : (n_models, n)
+        NaN where a model does not have the tensor.
+    size : int
+        Values of the whole tensor.
+    fans : (int, int)
+        Fan-in and fan-out; those of its matrix for a bias.
+    """
+
+    name: str
+    values: NDArray[np.float32]
+    size: int
+    fans: Fans
+    is_matrix: bool = True
+
+    def mean(self) -> Values:
+        """The mean of the models, each at length 1: what is private to one of them is weaker in it: ``(n,)``."""
+        rows = [standardised(row.astype(np.float64)) for row in self.values if np.isfinite(row).all()]
+        found: Values = np.mean(rows, axis=0) if rows else np.zeros(self.values.shape[1])
+        return found
+
+
+@dataclass(frozen=True)
+class DrawnTensor:
+    """Where one tensor was drawn, and what is left of the draw.
+
+    Attributes
+    ----------
+    place : int
+        Words of the stream before it.
+    z : float
+        Standard deviations of its correlation above chance, over all models together.
+    scheme : str
+        Name of the scheme, empty where the deviation is that of none.
+    deviation : float
+        Standard deviation of the draw.
+    kept : (n_models,)
+        The share of the draw that each model kept, b.
+    """
+
+    name: str
+    stream: str
+    place: int
+    z: float
+    scheme: str
+    deviation: float
+    kept: Values
+
+
+@dataclass(frozen=True)
+class Draw:
+    """The draw that some models have in common.
+
+    Attributes
+    ----------
+    log_p : float
+        Logarithm of the largest probability of such a match, for all seeds and places that were tried.
+    """
+
+    seed: int
+    tensors: tuple[DrawnTensor, ...]
+    log_p: float
+
+    @property
+    def z(self) -> float:
+        """All tensors together: the root of the sum of squares."""
+        return math.sqrt(sum(tensor.z**2 for tensor in self.tensors))
+
+    @property
+    def first(self) -> DrawnTensor:
+        """The tensor that was drawn first."""
+        return min(self.tensors, key=lambda tensor: tensor.place)
+
+
+def find_draw(
+    tensors: Sequence[Leading], seeds: Sequence[int], streams: Sequence[str] = DEFAULT_STREAMS, places: int = PLACES
+) -> Draw | None:
+    """The draw that models have in common, or None where no place stands out from chance.
+
+    Three templates: all tensors in the order given, as if each began where the one before ends; the matrices alone, as
+    where a second pass draws them again; and the largest matrix. See ``Search.first`` for the cost.
+    """
+    usable = [tensor for tensor in tensors if tensor.values.shape[1] >= LEAST]
+    matrices = sorted((t for t in usable if t.is_matrix), key=lambda t: -t.values.shape[1])
+    if not matrices:
+        return None
+    templates = [matrices[0].mean()]
+    if len(tensors) > 1:
+        templates.append(joined(tensors, places // 4))
+    if 1 < len(matrices) < len(tensors):
+        templates.append(joined([tensor for tensor in tensors if tensor.is_matrix], places // 4))
+    hit = Search(templates, streams, places).first(seeds)
+    if hit is None:
+        return None
+    tried = len(seeds) * len(streams) * len(templates) * places
+    found = located(usable, hit)
+    return Draw(hit.seed, found, min(math.log(tried) - hit.z**2 / 2.0, 0.0)) if found else None
+
+
+def joined(tensors: Sequence[Leading], most: int) -> Values:
+    """Consecutive draws as one template, from the first tensor on; a tensor that was not read to its end ends it."""
+    found, length = [], 0
+    for tensor in tensors:
+        mean = tensor.mean()
+        found.append(mean * math.sqrt(len(mean)))
+        length += len(mean)
+        if len(mean) < tensor.size or length >= most:
+            break
+    return np.concatenate(found)[:most]
+
+
+def located(tensors: Sequence[Leading], hit: Hit) -> tuple[DrawnTensor, ...]:
+    """All tensors that lie in the stream of a hit, near it. One transform for each tensor and stream."""
+    total = sum(tensor.size for tensor in tensors)
+    reach = hit.place + AROUND * total + 1
+    places = 1 << max(12, (reach - 1).bit_length())
+    library = STREAMS[hit.stream].library
+    streams = [name for name, stream in STREAMS.items() if stream.library == library]
+    search = Search([tensor.mean() for tensor in tensors], streams, places)
+    needed = threshold(places * len(streams) * len(tensors))
+    best: dict[int, Hit] = {}
+    for found in search.hits([hit.seed]):
+        best.setdefault(found.template, found)
+    return _named(tensors, [found for _, found in sorted(best.items()) if found.z >= needed])
+
+
+def _named(tensors: Sequence[Leading], hits: Sequence[Hit]) -> tuple[DrawnTensor, ...]:
+    """What each tensor kept of its draw, and the scheme by which those of one distribution were drawn."""
+    slopes = [_slopes(tensors[hit.template], hit) for hit in hits]
+    by_stream: dict[str, list[tuple[Fans, int, float]]] = {}
+    for hit, slope in zip(hits, slopes, strict=True):
+        tensor = tensors[hit.template]
+        if tensor.is_matrix:
+            by_stream.setdefault(hit.stream, []).append((tensor.fans, tensor.size, float(np.nanmax(slope))))
+    schemes = {name: scheme_of(STREAMS[name].distribution, found) for name, found in by_stream.items()}
+    found = []
+    for hit, slope in zip(hits, slopes, strict=True):
+        tensor, scheme = tensors[hit.template], schemes.get(hit.stream, "")
+        usual = deviations(STREAMS[hit.stream].distribution, tensor.fans).get(scheme)
+        deviation = usual if usual is not None else float(np.nanmax(slope))
+        found.append(DrawnTensor(tensor.name, hit.stream, hit.place, hit.z, scheme, deviation, slope / deviation))
+    return tuple(found)
+
+
+def _slopes(tensor: Leading, hit: Hit) -> Values:
+    """Regression of each model on the standardised draw: ``(n_models,)``."""
+    draw = STREAMS[hit.stream].values(hit.seed, hit.place, tensor.values.shape[1])
+    return tensor.values[:, : len(draw)].astype(np.float64) @ draw / max(len(draw), 1)

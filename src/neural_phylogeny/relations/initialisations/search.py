@@ -1,0 +1,111 @@
+r"""Where in which stream a tensor was drawn: correlation with every place at once, by Fourier transforms.
+
+*False alarms.* A uniform or normal number of variance 1 is sub-Gaussian with parameter 1, and so is the sum
+:math:`z = \sum_k x_k s(p + k)` for any fixed x of length 1, however it was trained. So a place that has nothing to do
+with a tensor reaches z with a probability of at most :math:`\exp(-z^2/2)` (Chernoff), and one of N places with at most
+N times that. The threshold makes it 10^-6 for a whole search: 8.0 for 10^8 places.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from neural_phylogeny.relations.initialisations.streams import STREAMS, Stream
+
+Values = NDArray[np.float64]
+Spectra = list[list[NDArray[np.complex64]]]
+
+FALSE_ALARMS = 1e-6
+"""Probability that a search of a family finds a draw where there is none."""
+
+LEAST = 48
+"""Values of a tensor that is looked for; of fewer none could be found."""
+
+
+@dataclass(frozen=True, order=True)
+class Hit:
+    """A place at which a tensor correlates with a stream: ``z`` standard deviations above chance."""
+
+    z: float
+    stream: str
+    seed: int
+    place: int
+    template: int
+
+
+def threshold(places: int) -> float:
+    """Least z that unrelated values reach at one of so many places with a probability of ``FALSE_ALARMS``.
+
+    Examples
+    --------
+    >>> round(threshold(10**8), 1)
+    8.0
+    """
+    return math.sqrt(2.0 * math.log(max(places, 1) / FALSE_ALARMS))
+
+
+def standardised(values: Values) -> Values:
+    """Values less their mean, at length 1; zeros where they are constant or not finite: ``(n,) -> (n,)``."""
+    centred = values - values.mean() if values.size else values
+    length = float(np.linalg.norm(centred))
+    found: Values = centred / length if np.isfinite(length) and length > 0 else np.zeros_like(values)
+    return found
+
+
+class Search:
+    """Some templates, ready to be correlated with streams of ``places`` words.
+
+    Parameters
+    ----------
+    templates : sequence of (n,)
+        Values in the order in which they were drawn.
+    streams : sequence of str
+        Names in ``STREAMS``.
+    places : int
+        Words of a stream, a power of two.
+    """
+
+    def __init__(self, templates: Sequence[Values], streams: Sequence[str], places: int) -> None:
+        self.templates = [standardised(template[: places // 4]) for template in templates]
+        self.streams = [STREAMS[name] for name in streams]
+        self.places = places
+        self._spectra = {stream.period: self._of(stream) for stream in self.streams}
+
+    def hits(self, seeds: Iterable[int]) -> list[Hit]:
+        """The best place of each template under each seed and stream, the best first."""
+        found = [hit for seed in seeds for stream in self.streams for hit in self._in(stream, seed)]
+        return sorted(found, reverse=True)
+
+    def first(self, seeds: Sequence[int]) -> Hit | None:
+        """The first place, by seeds in their order, that chance does not explain; None where there is none.
+
+        Two transforms of ``places`` for every seed, stream and part, and one for each template.
+        """
+        needed = threshold(len(seeds) * len(self.streams) * len(self.templates) * self.places)
+        for seed in seeds:
+            best = max((hit for stream in self.streams for hit in self._in(stream, seed)), default=None)
+            if best is not None and best.z >= needed:
+                return best
+        return None
+
+    def _in(self, stream: Stream, seed: int) -> list[Hit]:
+        parts = [np.fft.rfft(part.astype(np.float32)) for part in stream.parts(seed, self.places)]
+        found = []
+        for k, spectra in enumerate(self._spectra[stream.period]):
+            product = sum(part * spectrum for part, spectrum in zip(parts, spectra, strict=True))
+            z = np.fft.irfft(product, self.places)[: self.places - len(self.templates[k])]
+            at = int(np.argmax(z))
+            found.append(Hit(float(z[at]), stream.name, seed, at, k))
+        return found
+
+    def _of(self, stream: Stream) -> Spectra:
+        halves = range(1 if stream.period == 1 else 2)
+        return [
+            [np.conj(np.fft.rfft(stream.aligned(template, q).astype(np.float32), self.places)) for q in halves]
+            for template in self.templates
+        ]
