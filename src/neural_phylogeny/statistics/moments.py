@@ -84,7 +84,11 @@ def _power_sums(values: NDArray[np.float32]) -> Arrays:
         found["sum"][k], found["absolute"][k], found["largest"][k] = row.sum(), buffer.sum(), buffer.max()
         found["zeros"][k] = np.count_nonzero(row == 0)
         np.multiply(row, row, out=buffer)
-        found["square"][k], found["cube"][k], found["fourth"][k] = buffer.sum(), np.dot(row, buffer), np.dot(buffer, buffer)
+        found["square"][k], found["cube"][k], found["fourth"][k] = (
+            buffer.sum(),
+            np.dot(row, buffer),
+            np.dot(buffer, buffer),
+        )
     return found
 
 
