@@ -42,8 +42,10 @@ def products(values: NDArray[np.float32]) -> NDArray[np.float32]:
     A product of matrices is made for many rows: below ``MANY`` it takes twice as long, and loses half a digit.
     """
     n = len(values)
+    found: NDArray[np.float32]
     if n > MANY:
-        return np.dot(values, values.T)  # unlike @, dot lets other threads run meanwhile
+        found = np.dot(values, values.T)  # unlike @, dot lets other threads run meanwhile
+        return found
     found = np.empty((n, n), dtype=np.float32)
     for i in range(n):
         found[i, i:] = found[i:, i] = np.dot(values[i:], values[i])
