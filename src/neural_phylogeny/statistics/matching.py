@@ -45,9 +45,7 @@ class UnitMatching(Statistic):
         """The sampled values that lie in this block, in flat order."""
         if not tensor.is_matrix:
             return {}
-        where = self.plan.matched(tensor).where
-        low, high = np.searchsorted(where, (block.start, block.stop))
-        return {"sample": np.take(values, where[low:high] - block.start, axis=1)}
+        return {"sample": self.plan.matched(tensor).within(block, values)}
 
     def combine(self, tensor: AlignedTensor, parts: Sequence[Arrays]) -> Arrays:
         """Put the sample together as matrices and compute the test's parts."""
