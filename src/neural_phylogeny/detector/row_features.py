@@ -20,7 +20,7 @@ Array = NDArray[np.float64]
 RULES = ("grow", "indep", "step")
 
 COMPRESSED = 1e-5
-"""Log factors above this are told apart by their logarithm."""
+"""Log factors above this differ by their logarithm."""
 
 
 def _flat(array: Array) -> Array:

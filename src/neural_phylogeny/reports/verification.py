@@ -41,11 +41,11 @@ def render_verification(claims: Sequence[CheckedClaim], problems: Sequence[str])
     if claims:
         table = Table("model", "declared parent", "verdict", "why", box=None, header_style="bold", padding=(0, 2, 1, 0))
         for one in claims:
-            said = Text(safe(one.declared.parent))
+            parent = Text(safe(one.declared.parent))
             relation = f"{one.declared.relation}, " if one.declared.relation else ""
-            said.append(f"\n{safe(relation)}{safe(one.declared.source)}", style=DIM)
+            parent.append(f"\n{safe(relation)}{safe(one.declared.source)}", style=DIM)
             verdict = Text(one.verdict, style=_STYLES[one.verdict])
-            table.add_row(Text(safe(one.declared.model)), said, verdict, Text(safe(one.reason)))
+            table.add_row(Text(safe(one.declared.model)), parent, verdict, Text(safe(one.reason)))
         parts += [Text(""), table]
     return Group(*parts, *(Text(f"not read: {safe(problem)}", style=DIM) for problem in problems))
 

@@ -95,7 +95,7 @@ class SamplingPlan:
     sketch_columns: int = 1024
 
     def part(self, tensor: AlignedTensor, share: float) -> Part | None:
-        """What the pass reads of a tensor when a share of its values is asked for; None for all of it."""
+        """What the pass reads of a tensor when a share of its values is requested; None for all of it."""
         return part_of(tensor, share)
 
     def moment_stride(self, n_blocks: int, n_whole: int = 0) -> int:

@@ -110,7 +110,7 @@ def test_counts_of_one_group():
     assert (found.complete, found.alarms, found.orphans) == (1, 0, 0)
 
 
-def test_orphans_that_are_told():
+def test_orphans_that_are_reported():
     reported = np.array([[0.9, 0.0], [0.1, 1.0]])
     example = Example(
         np.zeros((2, 2, 1), np.float16), np.zeros((2, 2, 2, 1), np.float16), np.array([-1, -1]), np.ones(2, bool), {}
