@@ -13,3 +13,20 @@ def test_products_are_those_of_more_digits(rng, n):
     found = products(values)
     assert (found == found.T).all()
     np.testing.assert_allclose(found, exact, atol=5e-7 * np.diag(exact).max())
+
+
+@pytest.mark.parametrize("others", [1, 2, 5, MANY - 3])
+def test_products_of_two_rows_need_no_third(rng, others):
+    pair = rng.normal(size=(2, 5001)).astype(np.float32)
+    more = rng.normal(size=(others, 5001)).astype(np.float32)
+    alone = products(pair)
+    np.testing.assert_array_equal(products(np.concatenate([pair, more]))[:2, :2], alone)
+    np.testing.assert_array_equal(products(np.concatenate([more, pair]))[-2:, -2:], alone)
+
+
+@pytest.mark.parametrize("at", [1, 3, 6])
+def test_equal_rows_have_no_distance(rng, at):
+    values = rng.normal(size=(7, 5001)).astype(np.float32)
+    values[at] = values[0]
+    found = products(values)
+    assert found[0, 0] == found[at, at] == found[0, at]
