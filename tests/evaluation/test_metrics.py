@@ -156,7 +156,7 @@ def test_the_child_of_a_merge_has_several_right_parents(answer):
     assert found.documented.tree_direction == Proportion(1, 4)
 
 
-def test_a_hidden_ancestor_is_no_parent(answer):
+def test_a_missing_ancestor_is_no_parent(answer):
     # The truth knows that p, which was not given, is the parent of a and b; the answer says so, or says nothing.
     for reported in (answer(["abH"], "Ha Hb", hidden="H"), answer(["ab"])):
         found = score(reported, truth("pa pb", complete=True))
