@@ -11,8 +11,8 @@ from neural_phylogeny.statistics.base import Arrays, Statistic, total
 from neural_phylogeny.statistics.blocks import Block
 from neural_phylogeny.tensors.alignment import AlignedTensor
 
-MANY = 32
-"""Models above which their products are taken as one product of matrices."""
+MANY, LANES = 64, 4
+"""Models above which their products are taken as one product of matrices; rows that are multiplied together below."""
 
 
 class Gram(Statistic):
@@ -37,20 +37,24 @@ class Gram(Statistic):
 
 
 def products(values: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Inner products of all rows, ``(n, n_values) -> (n, n)``: up to ``MANY`` rows pair by pair.
+    """Inner products of all rows, ``(n, n_values) -> (n, n)``: up to ``MANY`` rows each with whole groups of ``LANES``.
 
     Those depend on the two rows alone, to the last bit, and equal rows have equal ones, so that their distance is 0. A
-    product of matrices, which is made for many rows, takes twice as long for eight and half as long for a hundred.
+    product of matrices, which is made for many rows, takes twice as long for eight and a third for a hundred.
     """
-    found: NDArray[np.float32]
-    if len(values) > MANY:
-        found = np.dot(values, values.T)  # unlike @, dot lets other threads run meanwhile
+    n, found = len(values), np.empty((len(values), len(values)), dtype=np.float32)
+    if n > MANY:
+        np.dot(values, values.T, out=found)  # unlike @, dot lets other threads run meanwhile
         return found
-    rows = list(values)
-    found = np.empty((len(rows), len(rows)), dtype=np.float32)
-    for i, row in enumerate(rows):
-        for j in range(i, len(rows)):
-            found[i, j] = found[j, i] = np.dot(row, rows[j])
+    whole = n - n % LANES
+    rest = np.zeros((LANES, values.shape[1]), dtype=np.float32) if whole < n else values[:0]
+    rest[: n - whole] = values[whole:]
+    for i, row in enumerate(values):
+        first = min(i - i % LANES, whole)
+        found[i, first:whole] = np.dot(values[first:whole], row)
+        found[i, whole:] = np.dot(rest, row)[: n - whole]
+    below = np.tril_indices(n, -1)
+    found[below] = found.T[below]
     return found
 
 
