@@ -50,6 +50,9 @@ CHANGED, GRIDS = 10, (7.0, 10.0)
 
 PAIRS_AT_ONCE = 1 << 8
 
+FIRST = 8
+"""Values of a row that are looked at before all of them."""
+
 
 class Rows(Statistic):
     """What rows and columns of a matrix tell of each pair: ``(n_members, n_members, 2)``, of rows, of columns.
@@ -244,8 +247,8 @@ def _on_grids(rows: NDArray[np.float32], at: NDArray[np.int64], shrunk: NDArray[
 
 def _nearer_to_zero(a: NDArray[np.float32], b: NDArray[np.float32], bits: float) -> int:
     """Rows of b that are one multiple of a's up to a step of the grid and differ only by lying nearer to zero."""
-    toward = (np.abs(b) <= np.abs(a)) & ((np.signbit(a) == np.signbit(b)) | (b == 0))
-    rows = np.flatnonzero(toward.all(axis=1) & (np.count_nonzero(a != b, axis=1) >= CHANGED))
+    rows = np.flatnonzero(_is_toward(a[:, :FIRST], b[:, :FIRST]))  # of most pairs none is left
+    rows = rows[_is_toward(a[rows], b[rows]) & (np.count_nonzero(a[rows] != b[rows], axis=1) >= CHANGED)]
     if not len(rows):
         return 0
     x, y = a[rows].astype(np.float64), b[rows].astype(np.float64)
@@ -253,3 +256,10 @@ def _nearer_to_zero(a: NDArray[np.float32], b: NDArray[np.float32], bits: float)
     _, exponent = np.frexp(np.maximum(np.abs(x), np.finfo(np.float32).tiny))
     off = np.abs(y - factor[:, None] * x) <= 1.05 * np.ldexp(1.0, exponent - 1 - int(bits))
     return int((off.all(axis=1) & (factor > 0.5)).sum()) if len(rows) < len(a) else 0
+
+
+def _is_toward(a: NDArray[np.float32], b: NDArray[np.float32]) -> NDArray[np.bool_]:
+    """Rows of b no value of which is farther from zero than a's, or beyond it."""
+    toward = (np.abs(b) <= np.abs(a)) & ((np.signbit(a) == np.signbit(b)) | (b == 0))
+    found: NDArray[np.bool_] = toward.all(axis=1)
+    return found
