@@ -15,10 +15,11 @@ def test_products_are_those_of_more_digits(rng, n):
     np.testing.assert_allclose(found, exact, atol=5e-7 * np.diag(exact).max())
 
 
-@pytest.mark.parametrize("others", [1, 2, 5, MANY - 3])
-def test_products_of_two_rows_need_no_third(rng, others):
-    pair = rng.normal(size=(2, 5001)).astype(np.float32)
-    more = rng.normal(size=(others, 5001)).astype(np.float32)
+@pytest.mark.parametrize("length", [1, 2, 3, 6, 7, 31, 64, 333, 5001])
+@pytest.mark.parametrize("others", [1, 2, 5, 10, 18, MANY - 3])
+def test_products_of_two_rows_need_no_third(rng, others, length):
+    pair = rng.normal(size=(2, length)).astype(np.float32)
+    more = rng.normal(size=(others, length)).astype(np.float32)
     alone = products(pair)
     np.testing.assert_array_equal(products(np.concatenate([pair, more]))[:2, :2], alone)
     np.testing.assert_array_equal(products(np.concatenate([more, pair]))[-2:, -2:], alone)

@@ -14,6 +14,9 @@ from neural_phylogeny.tensors.alignment import AlignedTensor
 MANY, LANES = 64, 4
 """Models above which their products are taken as one product of matrices; rows that are multiplied together below."""
 
+SHORT = 64
+"""Rows of fewer values are multiplied one by one: for these a library has kernels that differ with the number of rows."""
+
 
 class Gram(Statistic):
     """``gram[i, j]``: inner product of the tensor in models i and j; squared norms on the diagonal.
@@ -46,6 +49,8 @@ def products(values: NDArray[np.float32]) -> NDArray[np.float32]:
     if n > MANY:
         np.dot(values, values.T, out=found)  # unlike @, dot lets other threads run meanwhile
         return found
+    if values.shape[1] < SHORT:
+        return np.einsum("ik,jk->ij", values, values, out=found)
     whole = n - n % LANES
     rest = np.zeros((LANES, values.shape[1]), dtype=np.float32) if whole < n else values[:0]
     rest[: n - whole] = values[whole:]
