@@ -15,7 +15,7 @@ MANY, LANES = 64, 4
 """Models above which their products are taken as one product of matrices; rows that are multiplied together below."""
 
 SHORT = 64
-"""Rows of fewer values are multiplied one by one: for these a library has kernels that differ with the number of rows."""
+"""Rows of fewer values are multiplied one by one: a library's kernels for these differ with the number of rows."""
 
 
 class Gram(Statistic):
@@ -50,7 +50,8 @@ def products(values: NDArray[np.float32]) -> NDArray[np.float32]:
         np.dot(values, values.T, out=found)  # unlike @, dot lets other threads run meanwhile
         return found
     if values.shape[1] < SHORT:
-        return np.einsum("ik,jk->ij", values, values, out=found)
+        np.einsum("ik,jk->ij", values, values, out=found)
+        return found
     whole = n - n % LANES
     rest = np.zeros((LANES, values.shape[1]), dtype=np.float32) if whole < n else values[:0]
     rest[: n - whole] = values[whole:]
