@@ -104,6 +104,17 @@ def test_the_papers_clusters_are_its_families_and_copies_stay_with_them(rng):
         assert found["twin"] == found["1p"] != found["0p"]
 
 
+@pytest.mark.parametrize("method", methods.METHODS)
+def test_no_method_relates_what_has_no_weights_in_common(method, rng):
+    parent = weights(rng)
+    models = {"a": parent, "b": tuned(rng, parent, 0.2), "c": tuned(rng, parent, 0.2)}
+    models |= {"odd": {"x": rng.normal(size=(7, 90))}, "even": {"q": rng.normal(size=(5, 60, 3))}}
+    answer = reconstruct(models, method=method)
+    found = [(edge.parent, edge.child) for edge in answer.edges] + [(pair.a, pair.b) for pair in answer.undirected]
+    assert found
+    assert {name for pair in found for name in pair} <= {"a", "b", "c"}
+
+
 def test_the_papers_clusters_decide_against_the_existence_test(rng):
     """Strangers alone look like one loose cluster: why the other methods ask the test."""
     models = {f"m{k}": weights(rng) for k in range(5)}

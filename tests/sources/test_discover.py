@@ -218,7 +218,7 @@ def test_include_and_exclude_match_names_and_paths(write, tmp_path: Path) -> Non
     assert names(tmp_path, include=["nothing"]) == []
 
 
-def test_nothing_is_said_of_what_was_excluded(write, tmp_path: Path) -> None:
+def test_what_was_excluded_is_not_listed(write, tmp_path: Path) -> None:
     for name in ("model.safetensors", "weights.ggml", "optimizer.pt"):
         write(name, b"lmgg")
     assert len(discover([tmp_path])[1]) == 2
