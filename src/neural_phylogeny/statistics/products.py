@@ -11,12 +11,6 @@ from neural_phylogeny.statistics.base import Arrays, Statistic, total
 from neural_phylogeny.statistics.blocks import Block
 from neural_phylogeny.tensors.alignment import AlignedTensor
 
-MANY, LANES = 64, 4
-"""Models above which their products are taken as one product of matrices; rows that are multiplied together below."""
-
-SHORT = 64
-"""Rows of fewer values are multiplied one by one: a library's kernels for these differ with the number of rows."""
-
 
 class Gram(Statistic):
     """``gram[i, j]``: inner product of the tensor in models i and j; squared norms on the diagonal.
@@ -32,36 +26,11 @@ class Gram(Statistic):
 
     def measure(self, tensor: AlignedTensor, block: Block, values: NDArray[np.float32]) -> Arrays:
         """Float32 products of one block."""
-        return {"gram": products(values)}
+        return {"gram": np.dot(values, values.T)}  # unlike @, dot lets other threads run meanwhile
 
     def combine(self, tensor: AlignedTensor, parts: Sequence[Arrays]) -> Arrays:
         """Sum over the blocks."""
         return {"gram": total(parts, "gram")}
-
-
-def products(values: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Inner products of all rows, ``(n, n_values) -> (n, n)``: up to ``MANY`` rows each with whole groups of ``LANES``.
-
-    Those depend on the two rows alone, to the last bit, and equal rows have equal ones, so that their distance is 0. A
-    product of matrices, which is made for many rows, takes twice as long for eight and a third for a hundred.
-    """
-    n, found = len(values), np.empty((len(values), len(values)), dtype=np.float32)
-    if n > MANY:
-        np.dot(values, values.T, out=found)  # unlike @, dot lets other threads run meanwhile
-        return found
-    if values.shape[1] < SHORT:
-        np.einsum("ik,jk->ij", values, values, out=found)
-        return found
-    whole = n - n % LANES
-    rest = np.zeros((LANES, values.shape[1]), dtype=np.float32) if whole < n else values[:0]
-    rest[: n - whole] = values[whole:]
-    for i, row in enumerate(values):
-        first = min(i - i % LANES, whole)
-        found[i, first:whole] = np.dot(values[first:whole], row)
-        found[i, whole:] = np.dot(rest, row)[: n - whole]
-    below = np.tril_indices(n, -1)
-    found[below] = found.T[below]
-    return found
 
 
 class Equality(Statistic):
