@@ -32,10 +32,10 @@ def test_a_child_and_a_grandchild(judged):
     assert child.probability >= 0.95
     assert child.p_value is not None
     assert child.p_value < 1e-12
-    grandchild = verdict_on(judged, "heron", "dunlin", at_least=0.8)
+    grandchild = verdict_on(judged, "heron", "dunlin", at_least=0.97)
     assert grandchild.verdict == "undetermined"
     assert grandchild.path == (named("dunlin"), named("godwit"), named("heron"))
-    assert "below the required 80 %" in grandchild.reasons[0]
+    assert "below the required 97 %" in grandchild.reasons[0]
 
 
 def test_what_is_excluded(judged):
