@@ -115,7 +115,7 @@ class InertUnpickler(pickle._Unpickler):
         self.dispatch = _Metered(self._handlers, self.spend)  # type: ignore[misc]
 
     def spend(self, steps: int) -> None:
-        """Pay for work; raises LimitError when too much was asked for."""
+        """Pay for work; raises LimitError when too much was requested."""
         self._steps_left -= steps
         if self._steps_left < self._look_at:
             self._look_at = self._steps_left - LOOK
