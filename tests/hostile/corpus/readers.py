@@ -232,7 +232,8 @@ def adapter_config_of_deep_lists(folder: Path) -> list[str]:
 def codes_of_odd_settings(folder: Path) -> list[str]:
     paths = []
     whole, _, _ = seeds.quantised()[0].partition(seeds.SPLIT)
-    for k, value in enumerate((0, -1, 2**31, 10**400, "x", None, [], 1.5)):
+    odd: tuple[Any, ...] = (0, -1, 2**31, 10**400, "x", None, [], 1.5)
+    for k, value in enumerate(odd):
         net = folder / f"q{k}"
         net.mkdir()
         (net / "model.safetensors").write_bytes(whole)
@@ -270,10 +271,15 @@ def codes_of_huge_state(folder: Path) -> list[str]:
 @case
 def stack_of_a_million_experts(folder: Path) -> list[str]:
     stack = np.zeros((1 << 20, 1, 2), np.float32)
-    arrays = {"model.layers.0.mlp.experts.gate_up_proj": stack, "model.layers.0.mlp.experts.down_proj": stack}
+    arrays: dict[str, Any] = {
+        "model.layers.0.mlp.experts.gate_up_proj": stack,
+        "model.layers.0.mlp.experts.down_proj": stack,
+    }
     arrays["model.layers.0.mlp.router.weight"] = np.ones((1 << 20, 1), np.float32)
-    plain = {f"model.layers.0.mlp.experts.{k}.up_proj.weight": np.ones((1, 2), np.float32) for k in range(100)}
-    return [str(safetensors(folder / f"{k}.safetensors", some)) for k, some in enumerate((arrays, plain))]
+    plain: dict[str, Any] = {
+        f"model.layers.0.mlp.experts.{k}.up_proj.weight": np.ones((1, 2), np.float32) for k in range(100)
+    }
+    return [str(safetensors(folder / f"{k}.safetensors", (arrays, plain)[k])) for k in range(2)]
 
 
 @case
