@@ -19,8 +19,8 @@ from neural_phylogeny.trees.likeliest import forest_of
 from neural_phylogeny.trees.merging import with_merges, without_cycles
 from neural_phylogeny.trees.mixtures import beside_mixtures
 from neural_phylogeny.trees.prior import DEFAULT, PriorName, with_prior
-from neural_phylogeny.trees.turning import turned
 from neural_phylogeny.trees.rooting import forest_probabilities, root_probabilities
+from neural_phylogeny.trees.turning import turned
 
 USUAL = Options()
 """What methods do where nothing else is asked for."""
