@@ -345,7 +345,7 @@ def _off_grid(matrix: SampledMatrix) -> Mask:
 
 
 def _inputs(tensor: AlignedTensor, source: TensorInfo) -> int:
-    """Inputs of each unit of a member's matrix; of one that is compared whole, as it is compared, however it is stored."""
+    """Inputs of each unit of a member's matrix; of one that is compared whole, as it is compared."""
     shape, axis = source.shape, source.output_axis or 0
     if source.size == tensor.size:
         shape, axis = tensor.shape, tensor.output_axis or 0

@@ -11,8 +11,8 @@ from neural_phylogeny.trees.fusion import LEAST
 def turned(parent: Matrix, log_odds: Matrix) -> Matrix:
     """Probabilities of parents after edges against exact evidence are turned round: ``(n, n) -> (n, n)``.
 
-    A posterior by columns forgets that j above i and i above j are one guess, that the two are next to each other. Where
-    evidence excludes that j is the parent of i, the probability m of that edge is not lost: with it, i becomes the parent
+    A posterior by columns forgets that j above i and i above j are one guess: that the two are next to each other.
+    Where evidence excludes that j is the parent of i, the probability m of that edge is not lost: i becomes the parent
     of j, and i takes the place of j below the parent of j. So column j is ``(1 - m) p_j + m e_i``, and column i gets m
     times column j. Of several such i, the surest counts, shared by all of them in proportion. O(n^2).
 
@@ -42,4 +42,5 @@ def turned(parent: Matrix, log_odds: Matrix) -> Matrix:
             found[:, i] += moved[j, i] * place / place.sum()
     found /= np.maximum(found.sum(axis=0), LEAST)
     taken = np.divide(moved, total[:, None], out=np.zeros_like(moved), where=total[:, None] > LEAST)
-    return found * (1.0 - most) + (taken * most[:, None]).T
+    result: Matrix = found * (1.0 - most) + (taken * most[:, None]).T
+    return result

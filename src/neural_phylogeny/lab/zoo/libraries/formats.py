@@ -84,7 +84,7 @@ def _keras(weights: Weights, _: Mapping[str, Any], stem: Path) -> str:
     path = stem.with_suffix(".h5")
     with h5py.File(path, "w") as file:
         for name, tensor in weights.items():
-            layer, _, leaf = name.replace(".", "/").rpartition("/")
+            layer, leaf = name.replace(".", "/").rsplit("/", 1)
             values = tensor.numpy()
             if leaf == "weight" and "embed" in layer:
                 leaf = "embeddings"
