@@ -25,9 +25,10 @@ Weights = Mapping[str, Array]
 FORMAT, VERSION = "neural-phylogeny-detector", 2
 
 CUT = 6.0
-PARENTLESS = 1.0
-"""Log-odds by which training shows more models without a parent than complete families have: a quarter of its models,
-for it hides members, against a ninth."""
+PARENTLESS = 2.0
+"""Log-odds by which training shows more models without a parent than collections have. It hides members, so that a
+quarter of its models has none, against a ninth in complete families of nine; on families of other generators and on
+the suites 2 is better than what that alone gives, 1 (``docs/detector.md``)."""
 
 CHUNK = 1 << 22
 """Numbers of the largest temporary array of an attention: 16 MiB."""
@@ -143,7 +144,7 @@ class TrainedDetector:
                 networks[int(number)][inner] = values.reshape(tensor.shape)
             _check(config, networks)
             temperatures = float(about.pop("temperature")), float(about.pop("hidden_temperature"))
-            return cls(config, networks, tuple(about.pop("features")), about, *temperatures)
+            return cls(config, networks, tuple(map(_current, about.pop("features"))), about, *temperatures)
         except SavedFileError:
             raise
         except (OSError, ValueError, LookupError, TypeError, AttributeError, NeuralPhylogenyError) as error:
@@ -179,6 +180,14 @@ class TrainedDetector:
         with replacing(path) as file:
             file.write(content)
         return hashlib.sha256(content).hexdigest()
+
+
+EARLIER = {"votes": "signs", "root_votes": "root_signs", "lasting": "retained"}
+"""Words in names of features of networks that were saved earlier, and today's."""
+
+
+def _current(name: str) -> str:
+    return ".".join(EARLIER.get(word, word) for word in name.split("."))
 
 
 def forward(config: DetectorConfig, weights: Weights, inputs: Inputs) -> tuple[Array, Array]:

@@ -23,7 +23,7 @@ from neural_phylogeny.trees.rooting import forest_probabilities, root_probabilit
 from neural_phylogeny.trees.turning import turned
 
 USUAL = Options()
-"""What methods do where nothing else is asked for."""
+"""What methods do where nothing else is requested."""
 
 
 def detector_forest(family: Family, options: Options = USUAL) -> Forest:
