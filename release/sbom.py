@@ -29,7 +29,7 @@ def document() -> dict[str, Any]:
     optional = {
         _name(line): line
         for extra, lines in project["optional-dependencies"].items()
-        if extra not in ("all", "lab")
+        if extra not in ("all", "lab", "zoo")
         for line in lines
     }
     components = [

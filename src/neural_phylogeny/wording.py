@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
 
 MOST = 1000.0
 """Odds beyond are not written out: no calibration reaches so far."""
@@ -63,19 +62,3 @@ def odds(probability: float) -> str:
     if ratio > MOST:
         return f"more than {MOST:.0f}:1"
     return f"{ratio:.0f}:1" if ratio >= 3.0 else f"{ratio:.1f}:1"
-
-
-MOST_SKIPPED = 50
-"""Inputs that were left out and are named one by one on a screen; a result in JSON has all."""
-
-
-def few(rows: Sequence[tuple[str, str]]) -> list[tuple[str, str]]:
-    """The first of (path, reason) rows, and how many more there are.
-
-    Examples
-    --------
-    >>> few([("a", "is empty")] * 60)[-1]
-    ('...', 'and 10 more, which --format json names')
-    """
-    more = len(rows) - MOST_SKIPPED
-    return [*rows[:MOST_SKIPPED], *([("...", f"and {more:,} more, which --format json names")] if more > 0 else [])]

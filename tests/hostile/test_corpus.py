@@ -102,7 +102,7 @@ def test_a_file_that_takes_too_long_to_open_is_refused(tmp_path, monkeypatch):
     (path,) = CASES["onnx_of_empty_nodes"](tmp_path)
     clock = iter(range(0, 3600 * 1000, 3600))
     monkeypatch.setattr(limits.time, "thread_time", lambda: float(next(clock)))
-    with pytest.raises(LimitError, match="seconds of the processor to open a file.*--limit seconds=31"):
+    with pytest.raises(LimitError, match=r"seconds of the processor to open a file.*--limit seconds=31"):
         open_model(ModelRef(name="m", path=path, parts=(Part(file=path),)))
 
 

@@ -159,8 +159,7 @@ def code_of(answer: Phylogeny) -> int:
 
 def _remark(answer: Phylogeny, code: int, is_drawn: bool) -> None:
     """Summary, skipped inputs and warnings on stderr; a drawing on the screen holds them already."""
-    from neural_phylogeny.reports.families import count, summary
-    from neural_phylogeny.wording import few
+    from neural_phylogeny.reports.families import count, few, summary
 
     if not is_drawn:
         exits.talk(summary(answer))

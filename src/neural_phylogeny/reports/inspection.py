@@ -9,8 +9,8 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
+from neural_phylogeny.reports.families import few
 from neural_phylogeny.reports.names import safe
-from neural_phylogeny.wording import few
 
 
 def render_inspection(models: Sequence[Mapping[str, Any]], skipped: Sequence[Mapping[str, Any]]) -> RenderableType:

@@ -12,11 +12,20 @@ from rich.text import Text
 from neural_phylogeny.errors import UnknownChoiceError
 from neural_phylogeny.records import Edge, ModelRecord, Phylogeny, RelatedPair, SharedComponent
 from neural_phylogeny.reports.drawing import FamilyTree, Style, has_run
-from neural_phylogeny.reports.families import Family, copies_of, families, is_related, not_compared, summary, undecided
+from neural_phylogeny.reports.families import (
+    Family,
+    copies_of,
+    families,
+    few,
+    is_related,
+    not_compared,
+    summary,
+    undecided,
+)
 from neural_phylogeny.reports.labels import DIM, NAME, size_of
 from neural_phylogeny.reports.names import safe
 from neural_phylogeny.reports.prose import Prose
-from neural_phylogeny.wording import few, percent, small_share
+from neural_phylogeny.wording import percent, small_share
 
 PLAIN_WIDTH = 10_000
 """Plain text is not broken into lines: whoever reads it has a width of their own."""
