@@ -48,7 +48,7 @@ def test_a_pruned_copy_is_certain(measured, root, rng):
     assert pruned(overlap).tolist() == [[0.0] * 3, [-GOOD, 0.0, -GOOD], [0.0] * 3]  # a dense relative came before, too
 
 
-def test_a_pruned_and_trained_child_is_a_lead(measured, root, rng):
+def test_a_pruned_and_trained_child_is_weak_evidence(measured, root, rng):
     mask = {name: w != 0 for name, w in zeroed(root).items()}
     odds = pruned(Overlap.of(measured(root, trained(root, rng, mask=mask))))
     assert odds.tolist() == [[0.0, 0.0], [-GOOD, 0.0]]

@@ -74,7 +74,8 @@ class SampledMatrix:
 
     def pair(self, name: str) -> Matrix:
         """A sum over the sampled values of two members, see ``statistics.cross``: ``(k, k)``."""
-        return self._arrays[f"cross.{name}"][np.ix_(self._finite, self._finite)].astype(np.float64)
+        found = self._arrays[f"cross.{name}"]
+        return (found if self._finite.all() else found[np.ix_(self._finite, self._finite)]).astype(np.float64)
 
     def has(self, name: str) -> bool:
         """Whether the pass measured such a sum; one that was stored by an earlier version may not have."""
@@ -306,14 +307,14 @@ class _Sums:
         """The sum over matrices, in order: ``(n, n)``."""
         total = np.zeros((self.n, self.n))
         for matrix in self.matrices:
-            total[np.ix_(matrix.members, matrix.members)] += quantity(matrix)
+            total[matrix.members[:, None], matrix.members] += quantity(matrix)
         return total
 
     def anywhere(self, condition: Callable[[SampledMatrix], Mask]) -> Mask:
         """Whether a condition holds in some matrix: ``(n, n)``."""
         found = np.zeros((self.n, self.n), dtype=bool)
         for matrix in self.matrices:
-            found[np.ix_(matrix.members, matrix.members)] |= condition(matrix)
+            found[matrix.members[:, None], matrix.members] |= condition(matrix)
         return found
 
     @cached_property

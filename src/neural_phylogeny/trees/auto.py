@@ -20,7 +20,7 @@ from neural_phylogeny.trees.prior import DEFAULT, PriorName, with_prior
 from neural_phylogeny.trees.rooting import forest_probabilities, root_probabilities
 
 USUAL = Options()
-"""What methods do where nothing else is asked for."""
+"""What methods do where nothing else is requested."""
 
 
 def detector_forest(family: Family, options: Options = USUAL) -> Forest:
