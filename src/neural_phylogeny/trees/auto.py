@@ -9,6 +9,7 @@ from functools import partial
 import numpy as np
 from numpy.typing import NDArray
 
+from neural_phylogeny.relations.exact import BESIDE
 from neural_phylogeny.trees.baselines.options import Options
 from neural_phylogeny.trees.family import Family, Posterior, groups_of
 from neural_phylogeny.trees.forest import Forest, Matrix, Vector
@@ -18,6 +19,7 @@ from neural_phylogeny.trees.merging import with_merges, without_cycles
 from neural_phylogeny.trees.mixtures import beside_mixtures
 from neural_phylogeny.trees.prior import DEFAULT, PriorName, with_prior
 from neural_phylogeny.trees.rooting import forest_probabilities, root_probabilities
+from neural_phylogeny.trees.turning import turned
 
 USUAL = Options()
 """What methods do where nothing else is requested."""
@@ -42,8 +44,14 @@ def auto_forest(family: Family, options: Options = USUAL, *, without: Collection
 def posterior(family: Family, *, without: Collection[str] = (), prior: PriorName = DEFAULT) -> Posterior:
     """The detector's probabilities of parents, updated by Bayes' rule with exact evidence."""
     known = {name: table for name, table in family.exact.items() if name not in without}
-    found = Posterior(parent=fused(family.detector.parent, known), missing=family.detector.missing)
+    ordered = sum((table for name, table in known.items() if name not in BESIDE), np.zeros((len(family),) * 2))
+    beginning = family.detector.parent if TURNED in without else turned(family.detector.parent, ordered)
+    found = Posterior(parent=fused(beginning, known), missing=family.detector.missing)
     return with_prior(found, prior)
+
+
+TURNED = "turned"
+"""Turning of edges that exact features exclude, as a name for ``without``."""
 
 
 def conditioned_on_merges(family: Family, posterior: Callable[[Family], Posterior]) -> Posterior:
