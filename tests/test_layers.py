@@ -41,7 +41,7 @@ for row in ROWS.strip().splitlines():
         IMPORTS.setdefault(importer, set()).update(row.split(":")[1].split())
 
 OWNERS = {
-    **dict.fromkeys(("torch", "safetensors", "PIL"), ("lab/",)),
+    **dict.fromkeys(("torch", "safetensors", "PIL", "transformers", "peft", "diffusers", "timm"), ("lab/",)),
     "matplotlib": ("lab/", "reports/figure.py", "reports/difference.py"),
     "gguf": ("formats/gguf/",),
     "h5py": ("formats/",),
