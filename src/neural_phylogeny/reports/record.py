@@ -22,7 +22,7 @@ PRIORS = {
     "likely": "The parents were assumed to be likely among the inputs: the odds of a missing parent are a third.",
     "unlikely": "The parents were assumed to be unlikely among the inputs: the odds of a missing parent are tripled.",
 }
-"""What was assumed of the collection, where that was asked for."""
+"""What was assumed of the collection where that is not the default."""
 
 
 @dataclass(frozen=True)

@@ -79,7 +79,7 @@ def cross_sums(single: NDArray[np.float32]) -> Arrays:
     square, fourth, equal = np.empty((n, n)), np.empty((n, n)), np.empty((n, n))
     for i in range(n):
         difference = values[i:] - values[i]
-        equal[i:, i] = equal[i, i:] = np.count_nonzero(difference == 0, axis=1)
+        equal[i:, i] = equal[i, i:] = [np.count_nonzero(row) for row in difference == 0]
         difference *= difference
         square[i:, i] = square[i, i:] = difference.sum(axis=1)
         fourth[i:, i] = fourth[i, i:] = np.einsum("ij,ij->i", difference, difference)

@@ -140,7 +140,7 @@ def variants(batches: Path, work: Path) -> list[str]:
         these = [e for e in left if e.about["kind"] in some]
         kinds.append(variant(f"{' and '.join(some)} never seen", others, these, whole, work))
         kinds.append(variant(f"{' and '.join(some)} seen", small, these, whole, work))
-    intro = f"Each a network of its own, trained for {EPOCHS} epochs on {SMALL} groups where nothing else is said."
+    intro = f"Each a network of its own, trained for {EPOCHS} epochs on {SMALL} groups where nothing else is stated."
     header = ["trained on", *HEADER]
     return [intro, table(["variant", *header], rows), table(["judged on", *header], kinds)]
 
