@@ -58,7 +58,7 @@ def test_what_ships_tells_how_it_was_made(name):
     assert recipe["batches"]
     if "detector" in recipe:
         shipped = weights_path().with_name(HASHES).read_text(encoding="ascii").split()[0]
-        assert shipped in (recipe["detector"], recipe["checked"]["detector"])  # fitted with another, and checked with it
+        assert shipped in (recipe["detector"], recipe["checked"]["detector"])  # of the fit, or of a later check
 
 
 def test_the_test_of_initialisations_was_fitted_by_its_command_without_the_odd_batches():
