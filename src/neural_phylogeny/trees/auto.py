@@ -9,6 +9,7 @@ from functools import partial
 import numpy as np
 from numpy.typing import NDArray
 
+from neural_phylogeny.relations.exact import BESIDE
 from neural_phylogeny.trees.baselines.options import Options
 from neural_phylogeny.trees.family import Family, Posterior, groups_of
 from neural_phylogeny.trees.forest import Forest, Matrix, Vector
@@ -19,6 +20,7 @@ from neural_phylogeny.trees.merging import with_merges, without_cycles
 from neural_phylogeny.trees.mixtures import beside_mixtures
 from neural_phylogeny.trees.prior import DEFAULT, PriorName, with_prior
 from neural_phylogeny.trees.rooting import forest_probabilities, root_probabilities
+from neural_phylogeny.trees.turning import turned
 
 USUAL = Options()
 """What methods do where nothing else is requested."""
@@ -46,8 +48,14 @@ def posterior(family: Family, *, without: Collection[str] = (), prior: PriorName
     The weaker evidence, direction features and the innovation tree, enters with small fitted weights.
     """
     known = {name: table for name, table in evidence(family).items() if name not in without}
-    found = Posterior(parent=fused(family.detector.parent, known), missing=family.detector.missing)
+    ordered = sum((known[name] for name in set(known) & set(family.exact) - set(BESIDE)), np.zeros((len(family),) * 2))
+    beginning = family.detector.parent if TURNED in without else turned(family.detector.parent, ordered)
+    found = Posterior(parent=fused(beginning, known), missing=family.detector.missing)
     return with_prior(found, prior)
+
+
+TURNED = "turned"
+"""Turning of edges that exact features exclude, as a name for ``without``."""
 
 
 def evidence(family: Family) -> dict[str, Matrix]:
