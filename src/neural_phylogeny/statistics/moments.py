@@ -40,7 +40,20 @@ class Moments(Statistic):
         """Power sums of one block, float32 inside."""
         if block.index % self.plan.moment_stride(count_blocks(tensor.size), count_blocks(block.whole)):
             return {}
-        part = _power_sums(values) | {"count": np.full(len(values), block.size)}
+        buffer = np.abs(values)
+        part = {
+            "sum": values.sum(axis=1),
+            "absolute": buffer.sum(axis=1),
+            "largest": buffer.max(axis=1),
+            "zeros": np.array([np.count_nonzero(row) for row in values == 0]),
+            "count": np.full(len(values), block.size),
+        }
+        squares = np.multiply(values, values, out=buffer)
+        part |= {
+            "square": squares.sum(axis=1),
+            "cube": np.einsum("ij,ij->i", values, squares),
+            "fourth": np.einsum("ij,ij->i", squares, squares),
+        }
         if block.index == 0:
             probe = np.sort(values[:, : self.plan.probed], axis=1)
             part["distinct"] = 1 + np.count_nonzero(np.diff(probe, axis=1), axis=1)
@@ -74,25 +87,6 @@ class Moments(Statistic):
         return growth
 
 
-def _power_sums(values: NDArray[np.float32]) -> Arrays:
-    """Sums over the values of each row ``(n, n_values)``, row by row, so that what is in between stays in the cache."""
-    found = {key: np.empty(len(values), dtype=np.float32) for key in _POWERS}
-    found["zeros"] = np.empty(len(values), dtype=np.int64)
-    buffer = np.empty_like(values[0])
-    for k, row in enumerate(values):
-        np.abs(row, out=buffer)
-        found["sum"][k], found["absolute"][k], found["largest"][k] = row.sum(), buffer.sum(), buffer.max()
-        found["zeros"][k] = np.count_nonzero(row == 0)
-        np.multiply(row, row, out=buffer)
-        found["square"][k], found["cube"][k], found["fourth"][k] = (
-            buffer.sum(),
-            np.dot(row, buffer),
-            np.dot(buffer, buffer),
-        )
-    return found
-
-
-_POWERS = ("sum", "absolute", "largest", "square", "cube", "fourth")
 _SUMS = ("count", "sum", "absolute", "square", "cube", "fourth", "zeros")
 
 
