@@ -95,13 +95,12 @@ def test_a_terminal_without_the_letters_of_a_name_gets_them_escaped(tmp_path, en
 def test_a_file_that_takes_too_long_to_open_is_refused(tmp_path, monkeypatch):
     """The clock of the thread runs ahead by an hour at each look."""
     from neural_phylogeny.errors import LimitError
-    from neural_phylogeny.formats import limits
     from neural_phylogeny.inputs import ModelRef, Part
     from neural_phylogeny.sources.opening import open_model
 
     (path,) = CASES["onnx_of_empty_nodes"](tmp_path)
     clock = iter(range(0, 3600 * 1000, 3600))
-    monkeypatch.setattr(limits.time, "thread_time", lambda: float(next(clock)))
+    monkeypatch.setattr(time, "thread_time", lambda: float(next(clock)))
     with pytest.raises(LimitError, match=r"seconds of the processor to open a file.*--limit seconds=31"):
         open_model(ModelRef(name="m", path=path, parts=(Part(file=path),)))
 
