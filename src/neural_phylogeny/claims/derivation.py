@@ -18,7 +18,7 @@ from neural_phylogeny.wording import p_value, percent
 AT_LEAST = 0.95
 """The level of ``nphylo derived``."""
 
-PROOFS = {"merge", "pruned", "cast", "quantized", "shrunk"}
+PROOFS = {"merge", "pruned", "cast", "quantized"}
 """Kinds that arithmetic proves: training does not lead there."""
 
 EXACT_FEATURES = {"equal-matrix", "shared-values", "rounded-layer"}
@@ -77,7 +77,9 @@ def product(edges: list[Edge]) -> float:
 
 def is_exact(edge: Edge) -> bool:
     """Whether arithmetic proves that the two models of an edge did not arise independently."""
-    return edge.kind in PROOFS or any(each.feature in EXACT_FEATURES for each in edge.evidence)
+    return (edge.kind in PROOFS and "finetune" not in edge.also) or any(
+        each.feature in EXACT_FEATURES for each in edge.evidence
+    )
 
 
 def _along(judged: Answers, edges: list[Edge], at_least: float, asked: Derivation) -> Derivation:

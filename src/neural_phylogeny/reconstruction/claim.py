@@ -91,14 +91,20 @@ def claims(names: Sequence[str], forests: list[Answer]) -> tuple[list[Edge], lis
             if forest.p_parent is not None:
                 p_parent = float(forest.p_parent[k])
                 reasons = (reasons[0], _parent_posterior(p_parent, pair), *_runner_up(answer, names, k), *reasons[1:])
+            kind, also = found.kinds(parent, child)
             if p_direction < 0.5 + UNDECIDED:
-                undirected.append(RelatedPair(a=pair[0], b=pair[1], **measured(found, parent, child), evidence=reasons))
+                undirected.append(
+                    RelatedPair(
+                        a=pair[0], b=pair[1], kind=kind, also=also, **measured(found, parent, child), evidence=reasons
+                    )
+                )
                 continue
             edges.append(
                 Edge(
                     parent=pair[0],
                     child=pair[1],
-                    kind=found.kind(parent, child),
+                    kind=kind,
+                    also=also,
                     p_parent=p_parent,
                     p_direction=None if math.isnan(p_direction) else p_direction,
                     **measured(found, parent, child),

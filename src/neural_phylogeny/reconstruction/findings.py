@@ -24,7 +24,7 @@ from neural_phylogeny.relations.copies import copies
 from neural_phylogeny.relations.direction import log_odds
 from neural_phylogeny.relations.exact import exact_marks
 from neural_phylogeny.relations.existence import Existence
-from neural_phylogeny.relations.kinds import exact_kinds
+from neural_phylogeny.relations.explanations.whole import Explained, explanation
 from neural_phylogeny.relations.overlap import Overlap
 from neural_phylogeny.relations.shared import shared_values
 from neural_phylogeny.relations.upcycled import upcycled
@@ -97,10 +97,25 @@ class Findings:
         """p-value of the relatedness test, at least 1e-300; None where a layer is identical, so that none is needed."""
         return None if self.existence.identical[i, j] else float(np.exp(max(self.existence.log_p[i, j], LEAST_LOG_P)))
 
-    def kind(self, parent: int, child: int) -> Kind:
-        """How a child was made from its parent: what exact facts prove, else by training."""
-        return next((kind for kind in KINDS if kind in self._kinds and self._kinds[kind][parent, child]), "finetune")
+    def kinds(self, parent: int, child: int) -> tuple[Kind, tuple[Kind, ...]]:
+        """How a child was made from its parent, by the cheapest explanation of its weights, and what holds besides."""
+        found = self.explained(parent, child)
+        main, also = ("finetune", ()) if found is None else (found.kind, found.also)
+        if self._upcycled[parent, child]:
+            main, also = GROWN, tuple(kind for kind in (main, *also) if kind not in (GROWN, "copy"))
+        known: dict[str, Kind] = {kind: kind for kind in KINDS}
+        return known.get(main, "unknown"), tuple(known[kind] for kind in also if kind in known)
+
+    def explained(self, parent: int, child: int) -> Explained | None:
+        """The explanations of one model from another with their prices; None where no values were kept."""
+        if (parent, child) not in self._explained:
+            self._explained[parent, child] = explanation(self.statistics, parent, child)
+        return self._explained[parent, child]
 
     @cached_property
-    def _kinds(self) -> dict[str, NDArray[np.bool_]]:
-        return {**exact_kinds(self.statistics), GROWN: upcycled(self.statistics)}
+    def _explained(self) -> dict[tuple[int, int], Explained | None]:
+        return {}
+
+    @cached_property
+    def _upcycled(self) -> NDArray[np.bool_]:
+        return upcycled(self.statistics)

@@ -231,7 +231,8 @@ def _edge(item: Fields) -> Edge:
     return Edge(
         parent=item.text("parent"),
         child=item.text("child"),
-        kind=item.choice("kind", KINDS),
+        kind=item.choice("kind", KINDS, renamed=RENAMED),
+        also=item.choices("also", KINDS),
         p_parent=item.share_or_null("p_parent"),
         p_direction=item.share_or_null("p_direction"),
         p_value=item.share_or_null("p_value"),
@@ -248,6 +249,8 @@ def _pair(item: Fields) -> RelatedPair:
     return RelatedPair(
         a=item.text("a"),
         b=item.text("b"),
+        kind=item.choice("kind", KINDS, default="unknown", renamed=RENAMED),
+        also=item.choices("also", KINDS),
         p_value=item.share_or_null("p_value"),
         similarity=item.number_or_null("similarity"),
         coverage=item.number_or_null("coverage"),
@@ -255,6 +258,10 @@ def _pair(item: Fields) -> RelatedPair:
         evidence=_evidence(item),
         layers=_layers(item),
     )
+
+
+RENAMED = {"shrunk": "pruned"}
+"""Kinds of older files by today's names."""
 
 
 def _evidence(item: Fields) -> tuple[Evidence, ...]:

@@ -197,8 +197,10 @@ function bring(node) {
 // ---- details
 
 const KINDS = {
-  finetune: "trained further", merge: "a weighted mean of several models", pruned: "values set to zero",
-  cast: "rounded to another number type", quantized: "rounded to few levels", shrunk: "a part, unchanged", unknown: "not known how",
+  finetune: "trained further", merge: "a mixture of several models", pruned: "values, units or layers removed",
+  cast: "rounded to another number type", quantized: "rounded to few levels", adapter: "a low-rank step", grown: "units, rows or layers added",
+  copy: "the same values", converted: "the same values in another layout", permuted: "units in another order", rescaled: "units multiplied, readers divided",
+  rotated: "units turned", noised: "independent noise added", "later-checkpoint": "a later state of the same run", unknown: "not known how",
 };
 const NUMBERS = [
   ["p_parent", "Probability of this parent", "against every other model here or none"],
