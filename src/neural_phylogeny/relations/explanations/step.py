@@ -32,7 +32,8 @@ class Step:
     """The kept values of one matrix of a parent and a child, ``(units, inputs)``, and the shape of all of it.
 
     ``is_relaid``: the two call or store it differently. ``code_bits`` are those of the codes that the child is stored
-    as, 0 for plain numbers, ``is_float_coded`` says that these are fp8, and ``is_coded`` says whether the parent is stored as codes.
+    as, 0 for plain numbers, ``is_float_coded`` says that these are fp8, and ``is_coded`` says whether
+    the parent is stored as codes.
     """
 
     name: str

@@ -9,7 +9,7 @@ import ml_dtypes
 import numpy as np
 
 from neural_phylogeny.relations.explanations import low_rank
-from neural_phylogeny.relations.explanations.step import Floats, Step, rms
+from neural_phylogeny.relations.explanations.step import Step, rms
 from neural_phylogeny.statistics.moments import FEWEST
 
 SMALL = (ml_dtypes.float8_e4m3fn, ml_dtypes.float8_e5m2, np.float16)
