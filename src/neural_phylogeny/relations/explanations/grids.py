@@ -91,4 +91,5 @@ def _few(blocks: Floats) -> Floats | None:
     ].sum():
         return None
     extent = np.ptp(blocks, axis=1)
-    return (extent / np.maximum(distinct - 1, 1))[:, None]
+    steps: Floats = (extent / np.maximum(distinct - 1, 1))[:, None]
+    return steps

@@ -69,4 +69,4 @@ def rank_with_lengths(step: Step) -> tuple[int, Floats] | None:
 
 def _rounding(step: Step) -> float:
     """Root mean square of one rounding of either model's values."""
-    return max(rms(step.parent) * 2.0 ** -step.bits[0], rms(step.child) * 2.0 ** -step.bits[1])
+    return float(max(rms(step.parent) * 2.0 ** -step.bits[0], rms(step.child) * 2.0 ** -step.bits[1]))

@@ -70,7 +70,7 @@ class Step:
     @cached_property
     def precision(self) -> float:
         """To what the child's values are told: their root mean square in the last place."""
-        return rms(self.child) * 2.0 ** -max(self.bits[1], COARSEST)
+        return rms(self.child) * float(2.0 ** -max(self.bits[1], COARSEST))
 
     @cached_property
     def grid(self) -> Floats | None:
