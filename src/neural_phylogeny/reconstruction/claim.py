@@ -28,6 +28,7 @@ from neural_phylogeny.records import (
 )
 from neural_phylogeny.relations.components import SharedPart, component_name
 from neural_phylogeny.relations.exact import CERTAIN
+from neural_phylogeny.relations.explanations.whole import DISGUISES
 from neural_phylogeny.relations.odds import probability
 from neural_phylogeny.statistics.cache import Group
 from neural_phylogeny.trees.forest import Forest
@@ -113,6 +114,24 @@ def claims(names: Sequence[str], forests: list[Answer]) -> tuple[list[Edge], lis
                 )
             )
     return edges, undirected
+
+
+def disguised_copies(names: Sequence[str], families: Sequence[tuple[Group, Findings]]) -> list[RelatedPair]:
+    """Copies that are permuted, rescaled or rotated, each with the first of its copies: no direction costs less."""
+    pairs = []
+    for group, found in families:
+        for first, *others in found.copies:
+            for row in others:
+                kind, also = found.kinds(first, row)
+                if kind in DISGUISES:
+                    pair = names[group.members[first]], names[group.members[row]]
+                    evidence = found.evidence(first, row, pair)
+                    pairs.append(
+                        RelatedPair(
+                            a=pair[0], b=pair[1], kind=kind, also=also, **measured(found, first, row), evidence=evidence
+                        )
+                    )
+    return pairs
 
 
 class Measured(TypedDict):

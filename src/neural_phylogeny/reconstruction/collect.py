@@ -14,6 +14,7 @@ from neural_phylogeny.files.atomic import replacing
 from neural_phylogeny.formats.quantised import not_compared
 from neural_phylogeny.inputs import ModelRef, Skipped
 from neural_phylogeny.reconstruction.adapters import Adapter, find_adapters
+from neural_phylogeny.reconstruction.disguised import undisguised
 from neural_phylogeny.reconstruction.options import Reading
 from neural_phylogeny.reconstruction.passes import TOGETHER, compared, measured_groups, planned, remeasured
 from neural_phylogeny.reconstruction.pipelines import Component, pipelines_of, sides
@@ -191,7 +192,13 @@ def _measured(
     if in_full := tuple(remeasured(opened, tested, known, reading, is_family=False)):
         groups = (*in_full, *groups)
         tested = Tested.of(groups, reading.alpha, len(opened))
-    families = tuple(remeasured(opened, tested, known, reading, is_family=True))
+    read = list(opened)
+    if cached is None and (found_disguises := undisguised(opened, tested)):
+        read, told = found_disguises
+        notes = (*notes, *told)
+        groups = measured_groups(read, align_pairs([c.tensors for _, c in read], names, samples), reading)
+        tested = Tested.of(groups, reading.alpha, len(read))
+    families = tuple(remeasured(read, tested, known, reading, is_family=True))
     if reading.save_stats is not None:
         with replacing(reading.save_stats) as file:
             save(file, CachedStatistics(tuple(prints), reading.seed, (*groups, *families)))

@@ -16,6 +16,7 @@ from neural_phylogeny.reconstruction.claim import (
     Answer,
     claims,
     common_remarks,
+    disguised_copies,
     missing_ancestors,
     shared_components,
     similarity_tables,
@@ -57,6 +58,8 @@ def phylogeny(
     labels = _relabelled(labels, forests)
     names = [ref.name for ref in collection.refs]
     edges, undirected, bases = hung(names, collection.adapters, *claims(names, forests))
+    disguised = disguised_copies(names, found.families)
+    undirected += disguised
     for one in collection.adapters:
         base = bases.get(one.model)
         remarks[one.model] = remark(names, one, base)
@@ -93,11 +96,19 @@ def phylogeny(
         missing=tuple(missing),
         undecided=tuple(undecided),
         components=tuple(shared_components(names, found.tested.components)),
-        copies=tuple(tuple(names[model] for model in same) for same in found.copies),
+        copies=_copies(names, found.copies, {pair.b for pair in disguised}),
         similarities=tuple(similarity_tables(names, forests, labels)),
         skipped=collection.left_out(),
         provenance=_provenance(collection, method, alpha, seed),
     )
+
+
+def _copies(
+    names: Sequence[str], groups: Sequence[Sequence[int]], disguised: set[str]
+) -> tuple[tuple[str, ...], ...]:
+    """Groups of copies by name, without those that are copies in disguise."""
+    found = (tuple(names[model] for model in same if names[model] not in disguised) for same in groups)
+    return tuple(group for group in found if len(group) > 1)
 
 
 def _of_models(forests: list[Answer], name: str, children: Container[int]) -> dict[int, float]:

@@ -18,6 +18,9 @@ SPECIFIC = ("pruned", "quantized", "adapter", "rescaled", "cast", "noised")
 SHARE = {"pruned": 0.3, "quantized": 0.3, "adapter": 0.65, "rescaled": 0.3, "cast": 0.5, "noised": 0.6}
 """Inputs of few factors give one layer a step of low rank in any training, so most layers must have one."""
 
+DISGUISES = ("rotated", "permuted", "rescaled")
+"""Kinds that keep the function and cost the same both ways; also the codes of tensors that are read through them."""
+
 BESIDE = 0.05
 """Share of what changed from which on a further kind is listed."""
 
@@ -62,13 +65,25 @@ def explanation(statistics: Statistics, parent: int, child: int) -> Explained | 
     found = explained(compared)
     if found is None:
         return None
+    disguise = _disguise(statistics, parent, child)
     if found.kind == "copy":
-        found = replace(found, kind=_of_copy(statistics, parent, child))
+        found = replace(found, kind=disguise or _of_copy(statistics, parent, child))
+    elif disguise:
+        found = replace(found, also=(*found.also, disguise))
     size = resized(statistics, parent, child, compared)
     if size and found.kind != size:
         beside = () if found.kind == "copy" else (found.kind,)
         found = replace(found, kind=size, also=(*beside, *(kind for kind in found.also if kind != size)))
     return found
+
+
+def _disguise(statistics: Statistics, parent: int, child: int) -> str:
+    """The disguise through which one of the two is read and the other is not; empty where there is none."""
+    codes: tuple[set[str], set[str]] = (set(), set())
+    for tensor, _, a, b in statistics.compared(parent, child):
+        codes[0].add(tensor.sources[a].codes)
+        codes[1].add(tensor.sources[b].codes)
+    return next((kind for kind in DISGUISES if (kind in codes[0]) != (kind in codes[1])), "")
 
 
 def _of_copy(statistics: Statistics, parent: int, child: int) -> str:
