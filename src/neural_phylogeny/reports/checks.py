@@ -102,8 +102,10 @@ def _result(check: Check) -> dict[str, Any]:
 
 def _uri(path: str) -> str:
     """A relative path stays relative, so that a scanner finds it in the repository."""
-    data = path.encode("utf-8", "surrogateescape")
-    return Path(path).as_uri() if Path(path).is_absolute() else quote(data)
+    try:
+        return Path(path).as_uri() if Path(path).is_absolute() else quote(path.encode("utf-8", "surrogateescape"))
+    except UnicodeEncodeError:  # half a pair of a character, which no path of a file has
+        return quote(safe(path))
 
 
 def _attribute(text: str) -> str:

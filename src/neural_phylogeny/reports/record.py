@@ -18,6 +18,13 @@ SURE, NAMED = 0.95, 6
 """Probability from which a claim counts as nearly certain; families that are named one by one."""
 
 
+PRIORS = {
+    "likely": "The parents were assumed to be likely among the inputs: the odds of a missing parent are a third.",
+    "unlikely": "The parents were assumed to be unlikely among the inputs: the odds of a missing parent are tripled.",
+}
+"""What was assumed of the collection, where that was asked for."""
+
+
 @dataclass(frozen=True)
 class Record:
     """What the first page of a printed report says; each entry is one sentence or a few."""
@@ -65,6 +72,7 @@ def _answer(phylogeny: Phylogeny) -> Iterator[str]:
     yield f"{made}{form}."
     for number, family in enumerate(related[:NAMED], start=1):
         yield _family(number, family, missing)
+        yield from _roots(phylogeny, family)
     if len(related) > NAMED:
         yield f"{len(related) - NAMED:,} further families are in the drawing and the tables."
     if phylogeny.copies:
@@ -73,11 +81,30 @@ def _answer(phylogeny: Phylogeny) -> Iterator[str]:
         yield f"{count(copies, 'model')} {'has' if copies == 1 else 'have'} {same} another model."
     if phylogeny.components:
         pairs = count(len(phylogeny.components), "pair")
-        yield f"{pairs} of models carry the same component and are otherwise unrelated: that is no descent."
+        yield f"{pairs} of models carry the same component, which is no descent{_named(phylogeny)}."
     alone = sum(1 for family in families(phylogeny) if not is_related(family))
     if alone:
         yield f"{count(alone, 'model')} {'is' if alone == 1 else 'are'} related to no other model here."
     yield from _open(phylogeny)
+
+
+def _named(phylogeny: Phylogeny) -> str:
+    """The pairs with a common component by name, where they are few."""
+    few = phylogeny.components if len(phylogeny.components) <= 3 else ()
+    return f" ({'; '.join(safe(f'{one.a} and {one.b}') for one in few)})" if few else ""
+
+
+def _roots(phylogeny: Phylogeny, family: Family) -> Iterator[str]:
+    """Where the root of a family lies, if that is open."""
+    inside = set(family.names)
+    for found in phylogeny.credible_roots:
+        if len(found.models) < 2 or found.models[0] not in inside:
+            continue
+        shown = [
+            f"{safe(name)} ({percent(p)})" for name, p in zip(found.models[:3], found.probabilities[:3], strict=True)
+        ]
+        more = f" or one of {len(found.models) - 3:,} more" if len(found.models) > 3 else ""
+        yield f"Its root is {' or '.join(shown)}{more}, with 95 % if it is in this collection."
 
 
 def _open(phylogeny: Phylogeny) -> Iterator[str]:
@@ -131,6 +158,8 @@ def _how_sure(phylogeny: Phylogeny) -> Iterator[str]:
             f"Relatedness is a statistical test: the probability that any two unrelated models of the collection are "
             f"reported as related is at most {small_share(float(alpha))}, if its null model holds."
         )
+    if phylogeny.prior in PRIORS:
+        yield PRIORS[phylogeny.prior]
     supports = [edge.support for edge in phylogeny.edges if edge.support is not None]
     if supports:
         yield f"On average {percent(sum(supports) / len(supports))} of the bootstrap resamples recover an edge."

@@ -15,6 +15,7 @@ from neural_phylogeny.reports.drawing import FamilyTree, Style, has_run
 from neural_phylogeny.reports.families import Family, copies_of, families, is_related, not_compared, summary, undecided
 from neural_phylogeny.reports.labels import DIM, NAME, size_of
 from neural_phylogeny.reports.names import safe
+from neural_phylogeny.reports.prose import Prose
 from neural_phylogeny.wording import percent, small_share
 
 PLAIN_WIDTH = 10_000
@@ -57,7 +58,7 @@ def render(
     style = Style(evidence, depth=1 if folds else depth)
     parts = family_trees(phylogeny, style, family)
     parts += _left_over(phylogeny, folds) if family is None else ()
-    parts += [Text(words, style=DIM) for words in legend(phylogeny)]
+    parts += [Prose(Text(words, style=DIM)) for words in legend(phylogeny)]
     if folds:
         parts.append(Text("folded: --depth N shows N generations, --family N one family, --html a report", style=DIM))
     spaced: list[RenderableType] = [Text(summary(phylogeny), style=NAME)]
@@ -188,7 +189,7 @@ def _left_over(phylogeny: Phylogeny, folds: bool = False) -> Iterator[Renderable
         shown = rows[:SHOWN] if folds else rows
         lines = [Text.assemble((safe(name), NAME), (f"  {safe(words)}", DIM)) for name, words in shown]
         lines += [Text(f"… {len(rows) - SHOWN:,} more", style=DIM)] if len(rows) > len(shown) else []
-        yield Group(heading, *(Padding(line, (0, 0, 0, 2), expand=False) for line in lines))
+        yield Group(heading, *(Padding(line, (0, 0, 0, 2), expand=False) for line in map(Prose, lines)))
 
 
 def legend(phylogeny: Phylogeny, coverage: str = COVERAGE) -> Iterator[str]:
