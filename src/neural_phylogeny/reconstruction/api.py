@@ -110,7 +110,7 @@ def reconstruct(
     -----
     One read of every compared value; time is linear in the bytes until the ``n_models`` products a value dominate.
     Breaks where unrelated models share an initialisation seed (they may be reported as related), and where a child was
-    permuted or rescaled after training (it is reported as unrelated).
+    disguised in more ways than units in another order, multiplied, or turned (it is reported as unrelated).
 
     References
     ----------

@@ -104,9 +104,7 @@ def phylogeny(
     )
 
 
-def _copies(
-    names: Sequence[str], groups: Sequence[Sequence[int]], disguised: set[str]
-) -> tuple[tuple[str, ...], ...]:
+def _copies(names: Sequence[str], groups: Sequence[Sequence[int]], disguised: set[str]) -> tuple[tuple[str, ...], ...]:
     """Groups of copies by name, without those that are copies in disguise."""
     found = (tuple(names[model] for model in same if names[model] not in disguised) for same in groups)
     return tuple(group for group in found if len(group) > 1)

@@ -136,11 +136,15 @@ def find_disguise(
     restored = {name: _with_factors(_shaped(first[name]), _shaped(second[name]), *pair) for name, pair in found.items()}
     axes = {**restored, **_vectors(first, second, shapes, restored)}
     every = [axis for pair in axes.values() for axis in pair]
-    kinds = [kind for kind, holds in (
-        ("rotated", any(axis.turn is not None for axis in every)),
-        ("permuted", any(axis.is_permuted for axis in every)),
-        ("rescaled", any(axis.is_scaled for axis in every)),
-    ) if holds]
+    kinds = [
+        kind
+        for kind, holds in (
+            ("rotated", any(axis.turn is not None for axis in every)),
+            ("permuted", any(axis.is_permuted for axis in every)),
+            ("rescaled", any(axis.is_scaled for axis in every)),
+        )
+        if holds
+    ]
     if "rotated" in kinds and "rescaled" in kinds:
         kinds.remove("rescaled")  # gains of norms, which are folded before a rotation
     return Disguise(axes, tuple(kinds), agreement) if kinds else None
@@ -208,7 +212,8 @@ def _matched(a: Floats, b: Floats, search: _Search) -> tuple[tuple[Axis, Axis], 
 
 def _assigned(x: Floats, y: Floats) -> tuple[float, Ints, Floats]:
     """Rows of y for those of x with signs, by their products on all inputs; the score is the mean cosine on one half of
-    the inputs of an assignment by the other."""
+    the inputs of an assignment by the other.
+    """
     x, y = x.reshape(len(x), -1), y.reshape(len(y), -1)
     width = x.shape[1]
     if width < 2:
@@ -302,10 +307,10 @@ def _with_factors(a: Floats, b: Floats, rows: Axis, columns: Axis) -> tuple[Axis
     size = max(float(np.square(a).sum()), 1e-300)
     is_exact = np.square(level - a).sum() <= (10 * ARITHMETIC) ** 2 * size < np.square(now - a).sum() * 1e2
     found = []
-    for axis, factor in ((rows, row), (columns, column)):
+    for old, factor in ((rows, row), (columns, column)):
         keep = factor if is_exact or np.log(factor).std() > UNEVEN else np.ones(len(factor))
         keep = np.where(np.abs(keep - 1.0) < ARITHMETIC, 1.0, keep)
-        found.append(Axis(axis.order, axis.factor * keep, axis.turn))
+        found.append(Axis(old.order, old.factor * keep, old.turn))
     return found[0], found[1]
 
 
