@@ -1,9 +1,12 @@
 """Exact marks are present where something was pruned, rounded or left unchanged, and absent elsewhere."""
 
+from dataclasses import replace
+
 import ml_dtypes
 import numpy as np
 import pytest
 
+from neural_phylogeny.formats.memory import MemoryCheckpoint
 from neural_phylogeny.relations.exact import (
     CERTAIN,
     GOOD,
@@ -22,6 +25,8 @@ from neural_phylogeny.relations.exact import (
     shrunk,
 )
 from neural_phylogeny.relations.overlap import Overlap
+from neural_phylogeny.statistics.one_pass import measure, standard_statistics
+from neural_phylogeny.tensors.alignment import align
 
 
 @pytest.fixture
@@ -48,7 +53,7 @@ def test_a_pruned_copy_is_certain(measured, root, rng):
     assert pruned(overlap).tolist() == [[0.0] * 3, [-GOOD, 0.0, -GOOD], [0.0] * 3]  # a dense relative came before, too
 
 
-def test_a_pruned_and_trained_child_is_a_lead(measured, root, rng):
+def test_a_pruned_and_trained_child_is_weak_evidence(measured, root, rng):
     mask = {name: w != 0 for name, w in zeroed(root).items()}
     odds = pruned(Overlap.of(measured(root, trained(root, rng, mask=mask))))
     assert odds.tolist() == [[0.0, 0.0], [-GOOD, 0.0]]
@@ -206,3 +211,14 @@ def test_a_short_step_away_from_a_rounded_parent_is_not_its_rounding(measured, r
     }
     child = {name: (w + steps[kind](w)).astype(np.float32) for name, w in parent.items()}
     assert not partly_rounded(Overlap.of(measured(parent, child))).any()
+
+
+def test_an_embedding_that_another_framework_stores_with_units_last_has_the_same_size(root, rng):
+    """Keras counts the columns of every matrix as units, PyTorch the rows: an embedding lies the same way in both."""
+    keras = MemoryCheckpoint(trained(root, rng))
+    keras.tensors = {name: replace(tensor, output_axis=-1) for name, tensor in keras.tensors.items()}
+    checkpoints = [MemoryCheckpoint(root), keras]
+    alignment = align([one.tensors for one in checkpoints], ["0", "1"])
+    overlap = Overlap.of(measure(checkpoints, alignment, standard_statistics(), threads=1))
+    assert not reshaped(overlap).any()
+    assert not shrunk(overlap).any()

@@ -326,7 +326,7 @@ def test_roots_components_and_groups_are_told(visit):
     )
     page = visit(result)
     summary = page.locator("#summary").inner_text().replace("\u00a0", " ")
-    assert f"Its root is {a} (71 %) or {b} (26 %), with 95 % if it is in this collection." in summary
+    assert f"Its root, if it is here: {a} (71 %) or {b} (26 %)." in summary
     assert "parents were assumed to be unlikely" in summary
     node(page, b).click()
     details = page.locator("#details").inner_text()

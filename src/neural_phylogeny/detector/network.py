@@ -144,7 +144,7 @@ class TrainedDetector:
                 networks[int(number)][inner] = values.reshape(tensor.shape)
             _check(config, networks)
             temperatures = float(about.pop("temperature")), float(about.pop("hidden_temperature"))
-            return cls(config, networks, tuple(about.pop("features")), about, *temperatures)
+            return cls(config, networks, tuple(map(_current, about.pop("features"))), about, *temperatures)
         except SavedFileError:
             raise
         except (OSError, ValueError, LookupError, TypeError, AttributeError, NeuralPhylogenyError) as error:
@@ -180,6 +180,14 @@ class TrainedDetector:
         with replacing(path) as file:
             file.write(content)
         return hashlib.sha256(content).hexdigest()
+
+
+EARLIER = {"votes": "signs", "root_votes": "root_signs", "lasting": "retained"}
+"""Words in names of features of networks that were saved earlier, and today's."""
+
+
+def _current(name: str) -> str:
+    return ".".join(EARLIER.get(word, word) for word in name.split("."))
 
 
 def forward(config: DetectorConfig, weights: Weights, inputs: Inputs) -> tuple[Array, Array]:

@@ -71,8 +71,8 @@ def to_junit(checks: Sequence[Check], suite: str) -> str:
         element = {"failed": "failure", "open": "skipped"}.get(check.outcome)
         if element is not None:
             lines.append(f"      <{element} message={_attribute(check.message)}/>")
-        told = "\n".join(safe(line) for line in (check.message, *check.details))
-        lines += [f"      <system-out>{escape(told)}</system-out>", "    </testcase>"]
+        output = "\n".join(safe(line) for line in (check.message, *check.details))
+        lines += [f"      <system-out>{escape(output)}</system-out>", "    </testcase>"]
     return "\n".join([*lines, "  </testsuite>", "</testsuites>"])
 
 

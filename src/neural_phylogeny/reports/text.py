@@ -23,7 +23,7 @@ PLAIN_WIDTH = 10_000
 
 
 FOLDED = 300
-"""Above this many models a terminal shows the roots of the families and their children, unless asked for more."""
+"""Above this many models a terminal shows the roots of the families and their children, unless more is requested."""
 
 
 def render(
@@ -47,7 +47,7 @@ def render(
     family : str, optional
         Draw this family alone: its number, or the name of one of its models.
     is_terminal : bool
-        Fold large results where no ``depth`` is asked for.
+        Fold large results where no ``depth`` is given.
 
     Raises
     ------

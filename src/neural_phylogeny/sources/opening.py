@@ -133,8 +133,8 @@ def _consolidated(ref: ModelRef) -> Checkpoint:
     try:
         shards += (open_checkpoint(part.file, ref.component) for part in ref.parts)
         settings = os.path.join(os.path.dirname(ref.parts[0].file), "params.json")
-        said = read_json(settings, "Download it again.") if os.path.isfile(settings) else {}
-        return consolidated.Consolidated(shards, said if isinstance(said, dict) else {}, ref.path)
+        shapes = read_json(settings, "Download it again.") if os.path.isfile(settings) else {}
+        return consolidated.Consolidated(shards, shapes if isinstance(shapes, dict) else {}, ref.path)
     except BaseException:
         for shard in shards:
             shard.close()

@@ -104,7 +104,7 @@ class InertUnpickler(pickle._Unpickler):
         self.dispatch = _Metered(self._handlers, self.spend)  # type: ignore[misc]
 
     def spend(self, steps: int) -> None:
-        """Pay for work; raises UnpicklingError when too much was asked for."""
+        """Pay for work; raises UnpicklingError when too much was requested."""
         self._steps_left -= steps
         if self._steps_left < 0:
             raise pickle.UnpicklingError(f"it takes more than {STEPS} steps")
