@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from neural_phylogeny.statistics.base import Arrays, Statistic
-from neural_phylogeny.statistics.blocks import Block
+from neural_phylogeny.statistics.blocks import BLOCK, Block
 from neural_phylogeny.statistics.plan import UnitSample
 from neural_phylogeny.tensors.alignment import AlignedTensor
 from neural_phylogeny.tensors.roles import matrix_shape
@@ -36,9 +36,8 @@ class Kept(Statistic):
         """The kept values that lie in this block, in flat order."""
         if not tensor.is_matrix:
             return {}
-        where = kept_sample(self.plan.seed, tensor.start, tensor.shape, tensor.output_axis or 0).where
-        low, high = np.searchsorted(where, (block.start, block.stop))
-        return {"sample": np.take(values, where[low:high] - block.start, axis=1)}
+        sample = kept_sample(self.plan.seed, tensor.start, tensor.shape, tensor.output_axis or 0)
+        return {"sample": sample.within(block, values)}
 
     def combine(self, tensor: AlignedTensor, parts: Sequence[Arrays]) -> Arrays:
         """Put the values together as matrices."""
@@ -68,4 +67,6 @@ def kept_sample(seed: int, start: tuple[int, ...], shape: tuple[int, ...], outpu
     before, within = np.divmod(column, after)
     flat = ((before * n_units + unit[:, None]) * after + within).reshape(-1)
     ascending = np.argsort(flat)
-    return UnitSample(flat[ascending], np.argsort(ascending), len(unit), len(column))
+    where = flat[ascending]
+    cuts = np.searchsorted(where, np.arange(0, math.prod(shape) + BLOCK, BLOCK))
+    return UnitSample(where, np.argsort(ascending), len(unit), len(column), tuple(cuts.tolist()))
