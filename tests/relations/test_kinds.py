@@ -88,6 +88,7 @@ def test_a_pruned_copy_with_a_trained_head_was_trained_too(measured, rng):
     child = pruned(root)
     child["head"] = trained(child, rng)["head"]
     found = explanation(measured(root, child), 0, 1)
+    assert found is not None
     assert (found.kind, found.shares["pruned"] < 1.0) == ("pruned", True)
 
 

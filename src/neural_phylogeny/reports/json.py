@@ -33,6 +33,7 @@ from neural_phylogeny.records import (
     MissingAncestor,
     ModelRecord,
     Phylogeny,
+    PricedExplanation,
     Reasons,
     RelatedPair,
     SharedComponent,
@@ -47,7 +48,7 @@ FORMAT = "neural-phylogeny"
 VERSION = 2
 
 _RECORDS = (
-    *(Changes, CheckedClaim, CredibleRoots, Declared, Derivation, TensorChange),
+    *(PricedExplanation, Changes, CheckedClaim, CredibleRoots, Declared, Derivation, TensorChange),
     *(Comparison, Edge, Evidence, ExplainedClaim, Explanation, LayerChange, MissingAncestor, SimilarityTable),
     *(RelatedPair, ModelRecord, Phylogeny, Reasons, SharedComponent, Skipped, TensorComparison, UndecidedGroup),
 )

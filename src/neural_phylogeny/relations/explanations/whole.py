@@ -21,6 +21,9 @@ SHARE = {"pruned": 0.3, "quantized": 0.3, "adapter": 0.65, "rescaled": 0.3, "cas
 DISGUISES = ("rotated", "permuted", "rescaled")
 """Kinds that keep the function and cost the same both ways; also the codes of tensors that are read through them."""
 
+OF_MOST = ("adapter", "rescaled", "noised")
+"""Kinds that single matrices have by chance; they are listed only with their share."""
+
 BESIDE = 0.05
 """Share of what changed from which on a further kind is listed."""
 
@@ -36,7 +39,7 @@ class Price:
 
 @dataclass(frozen=True)
 class Explained:
-    """The kind of a pair, what holds besides, and the prices of the explanations, the cheapest first.
+    """The kind of a pair, what holds besides, and the prices of the explanations: that of the kind, then the cheapest.
 
     Attributes
     ----------
@@ -46,6 +49,8 @@ class Explained:
         Of the cheapest explanation of every matrix together.
     alone : float
         Bits that tell the child without the parent.
+    weights : int
+        Values of all compared matrices.
     """
 
     kind: str
@@ -54,6 +59,7 @@ class Explained:
     prices: tuple[Price, ...]
     bits: float
     alone: float
+    weights: int = 0
 
 
 def explanation(statistics: Statistics, parent: int, child: int) -> Explained | None:
@@ -62,9 +68,9 @@ def explanation(statistics: Statistics, parent: int, child: int) -> Explained | 
     None where no values of the two were kept. One read of the kept values: some milliseconds a matrix.
     """
     compared = list(steps(statistics, parent, child))
-    found = explained(compared)
-    if found is None:
+    if not compared:
         return None
+    found = explained(compared)
     disguise = _disguise(statistics, parent, child)
     if found.kind == "copy":
         found = replace(found, kind=disguise or _of_copy(statistics, parent, child))
@@ -97,13 +103,11 @@ def _of_copy(statistics: Statistics, parent: int, child: int) -> str:
     return "converted" if is_relaid else "copy"
 
 
-def explained(steps: Sequence[Step]) -> Explained | None:
-    """The cheapest explanation of a child from a parent, matrix by matrix; None where nothing is compared.
+def explained(steps: Sequence[Step]) -> Explained:
+    """The cheapest explanation of a child from a parent, matrix by matrix; of at least one matrix.
 
     The price of one explanation for the whole pair is that of every matrix by it, or unchanged, or told alone.
     """
-    if not steps:
-        return None
     sizes: Counter[str] = Counter()
     inside: Counter[str] = Counter()
     totals = dict.fromkeys((row.kind for row in TABLE), 0.0)
@@ -123,13 +127,18 @@ def explained(steps: Sequence[Step]) -> Explained | None:
             totals[name] += min(price, prices["copy"], nothing)
     every = sum(sizes.values())
     statements = {row.kind: row.statement for row in TABLE}
-    ordered = sorted((bits, name) for name, bits in totals.items() if bits < without or name == "finetune")
+    main, also = _kinds(sizes, inside)
+    ordered = sorted(
+        (name != main, bits, name) for name, bits in totals.items() if bits < without or name in (main, "finetune")
+    )
     return Explained(
-        *_kinds(sizes, inside),
+        main,
+        also,
         {kind: size / every for kind, size in sizes.items()},
-        tuple(Price(name, bits, statements[name]) for bits, name in ordered),
+        tuple(Price(name, bits, statements[name]) for _, bits, name in ordered),
         total,
         without,
+        every,
     )
 
 
@@ -144,7 +153,6 @@ def _kinds(sizes: Counter[str], inside: Counter[str]) -> tuple[str, tuple[str, .
     others = dict(changed)
     for kind, size in inside.items():
         others[kind] = others.get(kind, 0) + size
-    also = sorted(
-        (-size, kind) for kind, size in others.items() if kind not in (main, "copy") and size >= BESIDE * every
-    )
-    return main, tuple(kind for _, kind in also)
+    least = {kind: SHARE[kind] if kind in OF_MOST else BESIDE for kind in others}
+    also = sorted((-size, kind) for kind, size in others.items() if size >= least[kind] * every)
+    return main, tuple(kind for _, kind in also if kind not in (main, "copy"))
