@@ -73,8 +73,10 @@ class Answer:
     support: NDArray[np.float64] | None = None
 
 
-def claims(names: Sequence[str], forests: list[Answer]) -> tuple[list[Edge], list[RelatedPair]]:
-    """Directed and undirected claims of all groups."""
+def claims(
+    names: Sequence[str], forests: list[Answer], families: Sequence[tuple[Group, Findings]] = ()
+) -> tuple[list[Edge], list[RelatedPair]]:
+    """Directed and undirected claims of all groups; the last are copies in disguise within ``families``."""
     edges: list[Edge] = []
     undirected: list[RelatedPair] = []
     for answer in forests:
@@ -113,7 +115,7 @@ def claims(names: Sequence[str], forests: list[Answer]) -> tuple[list[Edge], lis
                     evidence=reasons,
                 )
             )
-    return edges, undirected
+    return edges, undirected + disguised_copies(names, families)
 
 
 def disguised_copies(names: Sequence[str], families: Sequence[tuple[Group, Findings]]) -> list[RelatedPair]:
