@@ -105,4 +105,6 @@ def _family(collection: Collection, tested: Tested, models: list[int]) -> tuple[
         raise ValueError("a family must have been measured together")
     group, relations, rows = home
     family = collection.family(group, rows)
-    return family, Findings.of(family.statistics, relations.existence.of(rows))
+    return family, Findings.of(
+        family.statistics, relations.existence.of(rows), collection.leading.get(family.members, ())
+    )

@@ -15,8 +15,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from neural_phylogeny.relations.fake_init import Fans
+from neural_phylogeny.relations.initialisations.leading import Leading
 from neural_phylogeny.relations.initialisations.schemes import deviations, scheme_of
-from neural_phylogeny.relations.initialisations.search import LEAST, Hit, Search, standardised, threshold
+from neural_phylogeny.relations.initialisations.search import LEAST, Hit, Search, threshold
 from neural_phylogeny.relations.initialisations.streams import STREAMS
 
 Values = NDArray[np.float64]
@@ -29,33 +30,6 @@ PLACES = 1 << 16
 
 AROUND = 4
 """Other tensors are looked for within so many times the size of the network around the first one."""
-
-
-@dataclass(frozen=True)
-class Leading:
-    """The leading values of one tensor of some models, in the order in which its library draws them.
-
-    Attributes
-    ----------
-    values : (n_models, n)
-        NaN where a model does not have the tensor.
-    size : int
-        Values of the whole tensor.
-    fans : (int, int)
-        Fan-in and fan-out; those of its matrix for a bias.
-    """
-
-    name: str
-    values: NDArray[np.float32]
-    size: int
-    fans: Fans
-    is_matrix: bool = True
-
-    def mean(self) -> Values:
-        """The mean of the models, each at length 1: what is private to one of them is weaker in it: ``(n,)``."""
-        rows = [standardised(row.astype(np.float64)) for row in self.values if np.isfinite(row).all()]
-        found: Values = np.mean(rows, axis=0) if rows else np.zeros(self.values.shape[1])
-        return found
 
 
 @dataclass(frozen=True)
@@ -108,6 +82,16 @@ class Draw:
     def first(self) -> DrawnTensor:
         """The tensor that was drawn first."""
         return min(self.tensors, key=lambda tensor: tensor.place)
+
+    def __str__(self) -> str:
+        """Scheme, seed and place in words."""
+        stream = STREAMS[self.first.stream]
+        scheme = self.first.scheme
+        if not scheme:
+            what = f"{stream.library}'s {stream.distribution} numbers"
+        else:
+            what = scheme if stream.library in scheme else f"{scheme} of {stream.library}"
+        return f"drawn by {what} under seed {self.seed}, at place {self.first.place:,} of its stream"
 
 
 def find_draw(
