@@ -4,7 +4,7 @@ PYTHON ?= python3
 DEV := .venv-dev
 PIP := $(DEV)/bin/python -m pip install --quiet --disable-pip-version-check
 
-.PHONY: demo test test-all lint bench fit docs site clean
+.PHONY: demo test test-all lint fuzz bench fit docs site clean
 
 demo: .venv/installed  ## install into .venv and run the demo
 	@echo "nphylo is installed in .venv: run .venv/bin/nphylo, or 'source .venv/bin/activate' and then nphylo."
@@ -16,6 +16,10 @@ test: $(DEV)/installed  ## the fast suite, as CI runs it
 
 test-all: $(DEV)/installed  ## the slow tests too
 	$(DEV)/bin/python -m pytest
+
+fuzz: $(DEV)/installed  ## two minutes of mutated inputs for all readers, guided by coverage where atheris installs
+	-$(PIP) -r requirements/fuzz.txt
+	PYTHONPATH=src $(DEV)/bin/python tests/fuzz/run.py --seconds 120
 
 lint: $(DEV)/installed  ## format, lint, types
 	$(DEV)/bin/ruff format --check .

@@ -24,7 +24,7 @@ from `neural_phylogeny`. The terms are in the [glossary](glossary.md), the files
 """
 
 SECTIONS = (
-    ("Functions", ("reconstruct", "compare")),
+    ("Functions", ("reconstruct", "compare", "derived", "verify", "diff")),
     (
         "Results",
         (
@@ -42,6 +42,8 @@ SECTIONS = (
         ),
     ),
     ("Comparison and explanation", ("Comparison", "TensorComparison", "Explanation", "ExplainedClaim")),
+    ("Descent and claims", ("Derivations", "Derivation", "Verification", "CheckedClaim", "Declared")),
+    ("Changes", ("Changes", "TensorChange")),
     ("Evidence", ("Evidence", "Reasons")),
     ("Methods", ("METHODS", "Method", "Family", "Forest")),
 )

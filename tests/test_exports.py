@@ -26,10 +26,11 @@ def test_the_public_names_are_sorted_and_there():
 def test_the_public_surface():
     """A name that appears or goes is a decision, with a line in the changelog."""
     assert set(neural_phylogeny.__all__) == {
-        *("compare", "reconstruct", "METHODS", "Method", "Family", "Forest"),
+        *("compare", "derived", "diff", "reconstruct", "verify", "METHODS", "Method", "Family", "Forest"),
         *("Phylogeny", "ModelRecord", "Edge", "RelatedPair", "MissingAncestor", "UndecidedGroup", "Skipped"),
         *("SharedComponent", "LayerChange", "SimilarityTable", "CredibleRoots"),
         *("Comparison", "TensorComparison", "Explanation", "ExplainedClaim", "Evidence", "Reasons"),
+        *("Derivations", "Derivation", "Verification", "CheckedClaim", "Declared", "Changes", "TensorChange"),
         *(name for name, kind in vars(errors).items() if isinstance(kind, type) and kind.__module__ == errors.__name__),
     }
 
@@ -41,6 +42,11 @@ def test_what_results_and_calls_offer():
         "Comparison": "__str__ __repr__ _repr_html_ to_text to_json confidence is_weak",
         "Explanation": "__str__ __repr__ _repr_html_ to_text to_json",
         "Edge": "confidence is_weak",
+        "Derivations": "__str__ __repr__ _repr_html_ to_text to_json to_dict verdict which",
+        "Verification": "__str__ __repr__ _repr_html_ to_text to_json to_dict counts",
+        "Changes": "__str__ __repr__ _repr_html_ to_text to_json to_dict",
+        "Derivation": "__str__ to_dict",
+        "CheckedClaim": "__str__ to_dict",
     }
     for name, members in offered.items():
         own = {
@@ -53,6 +59,10 @@ def test_what_results_and_calls_offer():
     expected = {
         "reconstruct": "models method prior alpha threads memory seed include exclude component stats save_stats "
         "support sample hashes progress",
+        "derived": "child parents among at_least prior alpha threads memory seed component sample progress",
+        "verify": "models claims among at_least prior alpha threads memory seed include exclude component sample "
+        "progress",
+        "diff": "a b include exclude component progress",
         "compare": "a b prior alpha threads memory seed include exclude component sample progress",
     }
     for name, parameters in expected.items():

@@ -27,6 +27,7 @@ relations: inputs formats tensors statistics
 detector: errors files formats tensors statistics relations
 trees: errors graphs files relations
 reconstruction: errors wording inputs graphs files records formats sources tensors statistics relations detector trees
+reconstruction: claims
 cli: errors inputs demo files records formats sources tensors statistics trees reconstruction claims reports evaluation
 lab: errors inputs graphs files records formats sources tensors statistics relations detector trees reconstruction
 lab: claims reports evaluation cli
@@ -40,7 +41,7 @@ for row in ROWS.strip().splitlines():
         IMPORTS.setdefault(importer, set()).update(row.split(":")[1].split())
 
 OWNERS = {
-    **dict.fromkeys(("torch", "safetensors", "PIL"), ("lab/",)),
+    **dict.fromkeys(("torch", "safetensors", "PIL", "transformers", "peft", "diffusers", "timm"), ("lab/",)),
     "matplotlib": ("lab/", "reports/figure.py", "reports/difference.py"),
     "gguf": ("formats/gguf/",),
     "h5py": ("formats/",),

@@ -27,10 +27,16 @@ if TYPE_CHECKING:
         UnsupportedFormatError,
     )
     from neural_phylogeny.inputs import Skipped
-    from neural_phylogeny.reconstruction.api import compare, reconstruct
+    from neural_phylogeny.reconstruction.api import compare, diff, reconstruct
+    from neural_phylogeny.reconstruction.audit import derived, verify
     from neural_phylogeny.records import (
+        Changes,
+        CheckedClaim,
         Comparison,
         CredibleRoots,
+        Declared,
+        Derivation,
+        Derivations,
         Edge,
         Evidence,
         ExplainedClaim,
@@ -43,8 +49,10 @@ if TYPE_CHECKING:
         RelatedPair,
         SharedComponent,
         SimilarityTable,
+        TensorChange,
         TensorComparison,
         UndecidedGroup,
+        Verification,
     )
     from neural_phylogeny.trees.family import Family
     from neural_phylogeny.trees.forest import Forest
@@ -53,6 +61,16 @@ if TYPE_CHECKING:
 __version__ = "0.1.0"
 
 _HOMES = {
+    "Changes": "records",
+    "CheckedClaim": "records",
+    "Declared": "records",
+    "Derivation": "records",
+    "Derivations": "records",
+    "TensorChange": "records",
+    "Verification": "records",
+    "derived": "reconstruction.audit",
+    "diff": "reconstruction.api",
+    "verify": "reconstruction.audit",
     "METHODS": "trees.methods",
     "CheckpointError": "errors",
     "Comparison": "records",
@@ -95,10 +113,15 @@ _HOMES = {
 
 __all__ = [
     "METHODS",
+    "Changes",
+    "CheckedClaim",
     "CheckpointError",
     "Comparison",
     "CredibleRoots",
     "DamagedFileError",
+    "Declared",
+    "Derivation",
+    "Derivations",
     "Edge",
     "Evidence",
     "ExplainedClaim",
@@ -124,14 +147,19 @@ __all__ = [
     "SharedComponent",
     "SimilarityTable",
     "Skipped",
+    "TensorChange",
     "TensorComparison",
     "UndecidedGroup",
     "UnknownChoiceError",
     "UnreadableFileError",
     "UnsafeFileError",
     "UnsupportedFormatError",
+    "Verification",
     "compare",
+    "derived",
+    "diff",
     "reconstruct",
+    "verify",
 ]
 
 

@@ -45,6 +45,40 @@ def test_every_place(tmp_path):
     assert [one.parent for one in of_file] == ["runwayml/sd"]
 
 
+def trained(folder, step, log, **more):
+    folder.mkdir(parents=True, exist_ok=True)
+    safetensors(folder / "model.safetensors")
+    (folder / "trainer_state.json").write_text(json.dumps({"global_step": step, "log_history": log, **more}))
+    return declared_by(ref(folder, folder / "model.safetensors"), is_alone=True)[0]
+
+
+def test_a_checkpoint_claims_the_one_before_it(tmp_path):
+    out = tmp_path / "out"
+    logs = [{"step": 10, "loss": 2.0}, {"step": 20, "loss": 1.5}]
+    assert trained(out / "checkpoint-10", 10, logs[:1]) == []
+    (claim,) = trained(out / "checkpoint-20", 20, logs)
+    assert (claim.parent, claim.source) == (str(out / "checkpoint-10"), "trainer_state.json: log_history")
+    (final,) = trained(out, 20, logs)
+    assert final.parent == str(out / "checkpoint-20")
+    (best,) = trained(out, 20, logs, best_model_checkpoint="out/checkpoint-10")
+    assert (best.parent, best.source) == ("out/checkpoint-10", "trainer_state.json: best_model_checkpoint")
+    assert trained(out / "checkpoint-30", 30, [{"step": 10, "loss": 9.0}]) == []
+
+
+def test_a_recipe_of_mergekit_names_its_parts(tmp_path):
+    pytest.importorskip("yaml", reason="PyYAML is not installed: recipes are not read")
+    file = safetensors(tmp_path / "model.safetensors")
+    recipe = "merge_method: ties\nbase_model: org/base\nmodels:\n- model: org/a\n- model: org/base\n- 3\n"
+    (tmp_path / "mergekit_config.yml").write_text(recipe + "slices:\n- sources:\n  - model: org/b\n")
+    found, problems = declared_by(ref(tmp_path, file), is_alone=True)
+    assert problems == []
+    assert [(one.parent, one.relation) for one in found] == [
+        ("org/base", "merge"),
+        ("org/a", "merge"),
+        ("org/b", "merge"),
+    ]
+
+
 def test_broken_files_are_named(tmp_path):
     file = safetensors(tmp_path / "model.safetensors")
     (tmp_path / "adapter_config.json").write_text('{"base_model_name_or_path": ')

@@ -109,6 +109,28 @@ def test_annotate_proposes_and_writes_two_fields(run, hub):
     assert "its card says so already" in again.stderr
 
 
+def test_annotate_creates_a_card_where_none_is(run, hub):
+    (hub / "heron" / "README.md").unlink()
+    before = {path: path.read_bytes() for path in hub.rglob("*") if path.is_file()}
+    arguments = ("annotate", hub / "heron", "--among", demo.folder(), "--as", "data/godwit.safetensors=org/godwit")
+    proposed = run(*arguments)
+    assert proposed.stdout.startswith("--- /dev/null\n+++ b/")
+    assert {path: path.read_bytes() for path in hub.rglob("*") if path.is_file()} == before
+    run(*arguments, "--write")
+    card = hub / "heron" / "README.md"
+    assert card.read_text().startswith("---\nbase_model: ")
+    assert card.read_text().endswith("\nbase_model_relation: finetune\n---\n")
+    assert {path: path.read_bytes() for path in hub.rglob("*") if path.is_file() and path != card} == before
+    assert "its card says so already" in run(*arguments).stderr
+
+
+def test_annotate_creates_no_card_beside_other_weights(run, hub, tmp_path):
+    shutil.copytree(demo.folder(), tmp_path / "birds")
+    result = run("annotate", tmp_path / "birds" / "heron.safetensors", "--among", hub / "godwit", "--write")
+    assert "it has no card, and its folder may hold more than this model" in result.stderr
+    assert not (tmp_path / "birds" / "README.md").exists()
+
+
 def test_annotate_leaves_a_parent_that_is_not_here(run, hub):
     card = hub / "heron" / "README.md"
     card.write_text(GONE)

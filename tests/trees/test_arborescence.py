@@ -3,7 +3,7 @@ import time
 import networkx as nx
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from neural_phylogeny.trees.arborescence import maximum_arborescence
@@ -33,10 +33,14 @@ def oracle(scores, roots, penalty=0.0):
     graph.add_weighted_edges_from(
         (i, j, scores[i, j]) for i in range(n) for j in range(n) if i != j and np.isfinite(scores[i, j])
     )
+    if len(nx.descendants(graph, n)) < n:
+        return None
     try:
         best = nx.maximum_spanning_arborescence(graph)
-    except nx.NetworkXException:
-        return None
+    except (
+        nx.NetworkXException
+    ):  # networkx 3.6 misses about one in 600 with forbidden edges, where every model can be reached
+        assume(False)
     n_roots = best.out_degree(n)
     return best.size(weight="weight") + penalty * n_roots, n_roots
 

@@ -11,7 +11,7 @@ from neural_phylogeny.claims.answers import Answers
 from neural_phylogeny.claims.cards import BASE, RELATION, Card, read_card, with_fields
 from neural_phylogeny.claims.declared import CARD, folder_of
 from neural_phylogeny.claims.derivation import AT_LEAST, derivation
-from neural_phylogeny.claims.matching import meant
+from neural_phylogeny.claims.matching import is_weights, meant
 from neural_phylogeny.claims.verify import is_below
 from neural_phylogeny.errors import CheckpointError
 from neural_phylogeny.inputs import ModelRef
@@ -26,6 +26,8 @@ class Change:
     before: str
     after: str
     reason: str
+    is_new: bool = False
+    """Whether there is no card yet."""
 
 
 @dataclass(frozen=True)
@@ -84,9 +86,12 @@ def proposal(
 def _change(judged: Answers, ref: ModelRef, lines: Mapping[str, Mapping[str, list[str]]], at_least: float) -> Change:
     """What to change in the card of one model. Raises KeptError."""
     path = os.path.join(folder_of(ref), CARD)
-    if not os.path.isfile(path):
-        raise KeptError("it has no card")
-    card = read_card(path)
+    is_new = not os.path.lexists(path)
+    if is_new and not _has_its_own_folder(ref):
+        raise KeptError("it has no card, and its folder may hold more than this model")
+    if not is_new and not os.path.isfile(path):
+        raise KeptError(f"its {CARD} is no file")
+    card = Card(path, "", 0, 0, {}) if is_new else read_card(path)
     edges = [edge for edge in judged.answer.edges if edge.child == ref.name]
     if not edges or not all(_is_sure(judged, edge, at_least) for edge in edges) or ref.name not in lines:
         raise KeptError("no parent here is sure enough")
@@ -96,7 +101,19 @@ def _change(judged: Answers, ref: ModelRef, lines: Mapping[str, Mapping[str, lis
     after = with_fields(card, wanted)
     if after == card.text:
         raise KeptError("its card says so already")
-    return Change(path, card.text, after, f"{ref.name} was made from {', '.join(edge.parent for edge in edges)}")
+    reason = f"{ref.name} was made from {', '.join(edge.parent for edge in edges)}"
+    return Change(path, card.text, after, reason, is_new)
+
+
+def _has_its_own_folder(ref: ModelRef) -> bool:
+    """Whether a model is a folder, or a file beside which no other weights lie: a new card speaks of it alone."""
+    if os.path.isdir(ref.path):
+        return True
+    try:
+        names = os.listdir(folder_of(ref))
+    except OSError:
+        return False
+    return not any(is_weights(name) and name != os.path.basename(ref.path) for name in names)
 
 
 def _beside_what_is_declared(

@@ -92,11 +92,12 @@ def parse_card(text: str, path: str = "README.md") -> Card:
     end = _END.search(text, fence.end())
     if end is None:
         raise DamagedFileError("the front matter of the card has no end", path=path, remedy=_REMEDY)
-    fields = _yaml(text[fence.end() : end.start()], path)
+    fields = yaml_mapping(text[fence.end() : end.start()], path)
     return Card(path, text, fence.end(), end.start(), fields)
 
 
-def _yaml(text: str, path: str) -> Mapping[str, Any]:
+def yaml_mapping(text: str, path: str) -> Mapping[str, Any]:
+    """A mapping in YAML, of a bounded size and depth; raises as ``read_card``."""
     try:
         import yaml
     except ImportError as error:
@@ -142,7 +143,7 @@ def with_fields(card: Card, fields: Mapping[str, list[str]]) -> str:
         text = card.text[: card.start] + matter + card.text[card.end :]
     else:
         text = f"---{newline}{matter}---{newline}{card.text}"
-    wanted = {**card.fields, **_yaml("\n".join(line for lines in fields.values() for line in lines), card.path)}
+    wanted = {**card.fields, **yaml_mapping("\n".join(line for lines in fields.values() for line in lines), card.path)}
     try:
         found = dict(parse_card(text, card.path).fields)
     except DamagedFileError:

@@ -36,6 +36,11 @@ def meant(declared: str, refs: Sequence[ModelRef]) -> list[ModelRef]:
     return [ref for score, ref in scores if score == best and score > 0]
 
 
+def is_weights(name: str) -> bool:
+    """Whether a file is called as a file of weights is."""
+    return name.lower().endswith(_SUFFIXES)
+
+
 def _fit(wanted: Sequence[str], ref: ModelRef) -> int:
     """How many last pieces of a path agree; in a hub's cache, those of the repository."""
     found = _pieces(ref.path or ref.name)

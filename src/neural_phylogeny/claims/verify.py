@@ -8,7 +8,7 @@ from collections.abc import Sequence
 
 from neural_phylogeny.claims.answers import Answers
 from neural_phylogeny.claims.declared import declared_by, folder_of
-from neural_phylogeny.claims.derivation import AT_LEAST, derivation
+from neural_phylogeny.claims.derivation import AT_LEAST, best_path, derivation
 from neural_phylogeny.claims.matching import meant
 from neural_phylogeny.inputs import ModelRef
 from neural_phylogeny.records import CheckedClaim, Declared, Derivation
@@ -59,25 +59,37 @@ def checked(judged: Answers, claims: Sequence[Declared], at_least: float = AT_LE
 def _checked(
     judged: Answers, claim: Declared, children: Sequence[ModelRef], parents: Sequence[ModelRef], at_least: float
 ) -> CheckedClaim:
+    path = children[0].path if children else ""
     for refs, what, name in ((children, "the model", claim.model), (parents, "the parent", claim.parent)):
         if len(refs) != 1 and not _are_copies(judged, refs):
             several = f"{len(refs)} models at hand may be meant by {name}"
             reason = several if refs else f"{what} {name} is not at hand"
-            return CheckedClaim(declared=claim, verdict="unproven", reason=reason)
+            return CheckedClaim(declared=claim, verdict="unproven", reason=reason, path=path)
     child, parent = children[0].name, parents[0].name
     if child == parent:
-        return CheckedClaim(declared=claim, verdict="unproven", found=parent, reason="it names itself as its parent")
+        reason = "it names itself as its parent"
+        return CheckedClaim(declared=claim, verdict="unproven", found=parent, reason=reason, path=path)
     answer = derivation(judged, child, parent, at_least)
     agrees = _agreement(claim.relation, answer)
-    known = {"declared": claim, "found": parent, "derivation": answer, "agrees": agrees}
+    known = {"declared": claim, "found": parent, "derivation": answer, "agrees": agrees, "path": path}
     first = answer.reasons[0] if answer.reasons else ""
     if answer.verdict == "derived":
         differs = f"; declared {claim.relation}, found {answer.kinds[-1]}" if agrees is False else ""
         return CheckedClaim(verdict="confirmed", reason=f"{first}{differs}", **known)  # type: ignore[arg-type]
+    if answer.verdict == "not derived" and _may_be_merged(judged, claim, child, parent):
+        reason = f"{first}; a merge may have further parents that its weights do not show"
+        return CheckedClaim(verdict="unproven", reason=reason, **known)  # type: ignore[arg-type]
     if answer.verdict == "not derived":
         reason = f"{first}; {_nearest(judged, child)}"
         return CheckedClaim(verdict="contradicted", reason=reason, **known)  # type: ignore[arg-type]
     return CheckedClaim(verdict="unproven", reason=first, **known)  # type: ignore[arg-type]
+
+
+def _may_be_merged(judged: Answers, claim: Declared, child: str, parent: str) -> bool:
+    """Whether two relatives are declared as a merge and one of its parts: some recipes leave marks of one part only."""
+    families = {model.name: model.family for model in judged.answer.models}
+    is_relative = families[child] is not None and families[child] == families[parent]
+    return claim.relation.lower() == "merge" and is_relative and not best_path(judged.answer, child, parent)
 
 
 def _are_copies(judged: Answers, refs: Sequence[ModelRef]) -> bool:

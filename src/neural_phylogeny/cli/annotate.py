@@ -36,7 +36,7 @@ def _named(_: click.Context, __: click.Parameter, given: tuple[str, ...]) -> dic
 @click.option(
     "--as", "ids", multiple=True, callback=_named, metavar="NAME=ID", help="Name of a parent on the hub, as org/name."
 )
-@click.option("--write", is_flag=True, help="Change the cards; without it they are left as they are.")
+@click.option("--write", is_flag=True, help="Change the cards, or create them; without it nothing is written.")
 @at_least_option
 @click.option("-o", "--output", metavar="FILE", help="Write the proposed changes to this file instead of stdout.")
 @filter_options
@@ -55,8 +55,9 @@ def command(
     """Propose the parents that the weights show as fields of model cards.
 
     The proposal is a unified diff of the README.md of each model at or below PATH: base_model and
-    base_model_relation, in the words of the hub. Nothing else in a card changes. A card with broken front matter, and
-    one that names a parent which is not at hand, is left as it is, with the reason on stderr.
+    base_model_relation, in the words of the hub. A model in a folder of its own that has no card gets one with these
+    two fields. Nothing else changes. A card with broken front matter, and one that names a parent which is not at hand,
+    is left as it is, with the reason on stderr.
 
     \b
     Examples:
@@ -70,6 +71,7 @@ def command(
       3  a model or a card could not be read
     """
     from neural_phylogeny.claims.annotate import proposal
+    from neural_phylogeny.errors import OutputError
     from neural_phylogeny.reconstruction.judged import Judged
     from neural_phylogeny.reconstruction.options import Reading
     from neural_phylogeny.reports.exports.card import card_edges, card_fields
@@ -86,6 +88,8 @@ def command(
     sink.write(text if output not in (None, sink.STDOUT) else exits.safe_lines(text), output)
     if write:
         for change in found.changes:
+            if change.is_new and os.path.lexists(change.path):
+                raise OutputError(change.path, "it appeared meanwhile")
             sink.write(change.after.encode("utf-8"), os.path.realpath(change.path))  # a link stays one
     if not quiet:
         for reason in found.left:
@@ -105,5 +109,5 @@ def _diff(change: Change) -> str:
     """The change of one card as a unified diff."""
     before, after = (text.splitlines(keepends=True) for text in (change.before, change.after))
     where = change.path.lstrip("/")
-    lines = difflib.unified_diff(before, after, f"a/{where}", f"b/{where}")
+    lines = difflib.unified_diff(before, after, "/dev/null" if change.is_new else f"a/{where}", f"b/{where}")
     return "".join(line if line.endswith("\n") else f"{line}\n\\ No newline at end of file\n" for line in lines)

@@ -59,28 +59,18 @@ def command(
       3  one of the models could not be read
       4  undetermined
     """
-    from neural_phylogeny.claims.derivation import derivation
-    from neural_phylogeny.claims.operating_point import operating_point
-    from neural_phylogeny.reconstruction.named import judged_and_named
-    from neural_phylogeny.reconstruction.options import Reading
+    from neural_phylogeny.reconstruction.audit import derived
     from neural_phylogeny.reports import checks
     from neural_phylogeny.reports import derivation as shown
 
-    prior = reading.pop("prior")
     with sink.progress_bar(quiet) as progress:
-        kept = Reading(progress=progress, **reading)
-        judged, names = judged_and_named((child, *parents, *more), among, kept, prior)
-    found = [derivation(judged, names[0], name, at_least) for name in names[1:]]
-    point = operating_point(at_least)
+        found = derived(child, [*parents, *more], among=list(among), at_least=at_least, progress=progress, **reading)
     if form == "json":
-        sink.write(shown.derivations_to_json(found, at_least, point.as_dict()), output)
+        sink.write(found.to_json(), output)
     elif form == "junit":
-        sink.write(checks.to_junit(shown.derivation_checks(found, child), "nphylo derived"), output)
+        sink.write(checks.to_junit(shown.derivation_checks(found.derivations, child), "nphylo derived"), output)
     elif form == "sarif":
-        sink.write(checks.to_sarif(shown.derivation_checks(found, child), shown.RULES), output)
+        sink.write(checks.to_sarif(shown.derivation_checks(found.derivations, child), shown.RULES), output)
     else:
-        sink.draw(shown.render_derivations(found, [*ALONE[: 1 - bool(among)], point.sentence()]), output)
-    return CODES[shown.overall(found)]
-
-
-ALONE = ("The models given are all that was read: siblings of a model that was not can look like parent and child.",)
+        sink.draw(shown.render_derivations(found), output)
+    return CODES[found.verdict]

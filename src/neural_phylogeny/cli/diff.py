@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+
 import click
 
 from neural_phylogeny.cli import exits
@@ -45,17 +47,18 @@ def command(
       2  wrong usage
       3  one of them could not be read
     """
-    from neural_phylogeny.reconstruction.difference import difference
+    from neural_phylogeny.reconstruction.api import diff
     from neural_phylogeny.reconstruction.named import one_model
-    from neural_phylogeny.reconstruction.options import Reading
     from neural_phylogeny.reports import difference as shown
 
     paths = [one_model(path, component) for path in (a, b)]
     with sink.progress_bar(quiet) as progress:
-        found = difference(paths, Reading(component=component, progress=progress))
+        found = diff(paths, component=component, progress=progress)
     for kind, path in (("svg", svg), ("png", png)):
         if path is not None:
-            sink.write(shown.changes_picture(found, kind), path)
+            with sink.waiting(quiet, f"drawing {os.path.basename(path)}"):
+                picture = shown.changes_picture(found, kind)
+            sink.write(picture, path)
     if form == "json":
         sink.write(shown.changes_to_json(found), output)
     elif form in ("svg", "png"):

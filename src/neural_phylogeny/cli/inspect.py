@@ -51,10 +51,13 @@ def command(
       2  wrong usage
       3  some inputs could not be read; the rest is listed
     """
+    from neural_phylogeny.files.activity import announced
     from neural_phylogeny.sources import open_models
 
-    opened, skipped = open_models(paths, include=include, exclude=exclude, component=component)
-    models = [_described(ref, checkpoint) for ref, checkpoint in opened]
+    with sink.progress_bar(quiet):
+        opened, skipped = open_models(paths, include=include, exclude=exclude, component=component)
+        names = [ref.name for ref, _ in opened]
+        models = [_described(ref, checkpoint) for ref, checkpoint in announced("listing", opened, names)]
     for _, checkpoint in opened:
         checkpoint.close()
     left_out = [{"path": item.path, "reason": item.reason, "is_model": item.is_model} for item in skipped]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+import threading
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from typing import TYPE_CHECKING
@@ -52,36 +53,82 @@ def terminal() -> Console | None:
     return Console(color_system=None if os.environ.get("NO_COLOR") else "auto", highlight=False, emoji=False)
 
 
-def progress_bar(quiet: bool, doing: str = "reading") -> AbstractContextManager[Progress | None]:
-    """What is being done, how far it is and the time left, if stderr is a terminal; otherwise nothing.
-
-    Before the first value is read the bar says that models are opened, after the last that they are compared.
-    """
+def progress_bar(quiet: bool, doing: str = "opening models") -> AbstractContextManager[Progress | None]:
+    """What is worked on by its name, how far it is and the time left, if stderr is a terminal; otherwise nothing."""
     return nullcontext(None) if quiet or not sys.stderr.isatty() else _bar(doing)
+
+
+PATIENCE = 1.0
+"""Seconds after which work that reports nothing is shown."""
+
+
+@contextmanager
+def waiting(quiet: bool, doing: str) -> Iterator[None]:
+    """Says on a terminal what is done, and for how long, once it takes longer than a moment."""
+    if quiet or not sys.stderr.isatty():
+        yield
+        return
+    from rich import progress
+    from rich.console import Console
+
+    from neural_phylogeny.reports.names import safe
+
+    columns = (progress.TextColumn(safe(doing), markup=False), progress.BarColumn(16), progress.TimeElapsedColumn())
+    bar = progress.Progress(*columns, console=Console(stderr=True), transient=True)
+    bar.add_task(doing, total=None)
+    timer = threading.Timer(PATIENCE, bar.start)
+    timer.start()
+    try:
+        yield
+    finally:
+        timer.cancel()
+        timer.join()
+        bar.stop()
+
+
+WORK = 44
+"""Columns for what is worked on; longer words are shortened in the middle."""
 
 
 @contextmanager
 def _bar(doing: str) -> Iterator[Progress]:
     from rich import progress
     from rich.console import Console
+    from rich.table import Column
 
+    from neural_phylogeny.files.activity import listening
     from neural_phylogeny.reports.labels import magnitude
+    from neural_phylogeny.reports.names import safe
+    from neural_phylogeny.reports.short_names import middle_cut
 
-    columns = (progress.BarColumn(24), progress.TimeElapsedColumn(), progress.TextColumn("{task.fields[left]}"))
-    words = progress.TextColumn("{task.description}")
-    with progress.Progress(words, *columns, console=Console(stderr=True), transient=True) as bar:
-        task = bar.add_task("opening models", total=None, left="")
+    words = progress.TextColumn("{task.description}", markup=False, table_column=Column(width=WORK, no_wrap=True))
+    count = progress.TextColumn("{task.fields[count]}", markup=False)
+    left = progress.TextColumn("{task.fields[left]}", markup=False)
+    columns = (words, progress.BarColumn(16), count, progress.TimeElapsedColumn(), left)
+    with progress.Progress(*columns, console=Console(stderr=True), transient=True) as bar:
+        task = bar.add_task(doing, total=None, count="", left="")
+
+        def hear(verb: str, what: str, done: int, total: int) -> None:
+            """A new thing is worked on; of values the next report says how far it is."""
+            name = middle_cut(safe(what), WORK - len(verb) - 1)
+            bar.update(task, description=f"{verb} {name}")
+            if verb != "reading":
+                move(done, total, f"{done + 1:,} of {total:,}" if total else "")
 
         def report(done: int, total: int) -> None:
-            if done >= total:
-                bar.update(task, description="comparing models", total=None, left="")
-                return
-            description = f"{doing} {magnitude(done)} of {magnitude(total)} values"
-            remaining = bar.tasks[task].time_remaining
-            left = "" if remaining is None else f"{int(remaining) // 60}:{int(remaining) % 60:02d} left"
-            bar.update(task, description=description, completed=done, total=total, left=left)
+            move(done, total, f"{magnitude(done)} of {magnitude(total)} values")
 
-        yield report
+        def move(done: int, total: int, words: str) -> None:
+            if bar.tasks[task].total != (total or None) or done < bar.tasks[task].completed:
+                bar.reset(task, total=total or None, completed=done)  # another work begins: its own speed counts
+            bar.update(task, completed=done, count=words, left=_left(bar.tasks[task].time_remaining))
+
+        with listening(hear):
+            yield report
+
+
+def _left(seconds: float | None) -> str:
+    return "" if seconds is None else f"{int(seconds) // 60}:{int(seconds) % 60:02d} left"
 
 
 def _to_stdout(content: str | bytes) -> None:

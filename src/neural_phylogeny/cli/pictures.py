@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, TypeVar
@@ -10,6 +11,7 @@ import click
 
 from neural_phylogeny.cli.exits import talk
 from neural_phylogeny.cli.options import checked_file
+from neural_phylogeny.cli.output import waiting
 from neural_phylogeny.records import Phylogeny
 
 F = TypeVar("F", bound=Callable[..., Any])
@@ -36,7 +38,8 @@ def save_pictures(answer: Phylogeny, files: Mapping[str, str | None], quiet: boo
         if path is None:
             continue
         try:
-            _save(answer, name, path)
+            with waiting(quiet, f"drawing {os.path.basename(path)}"):
+                _save(answer, name, path)
         except OSError as error:
             raise click.UsageError(f"cannot write {path}: {error.strerror}") from error
         if not quiet:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from typing import TYPE_CHECKING
 
 import click
@@ -40,7 +41,8 @@ def command(result: str, truth: str, form: str, output: str | None, quiet: bool)
     from neural_phylogeny.evaluation import read_truth, score
     from neural_phylogeny.evaluation.table import as_dict
 
-    found = score(read_result(result), read_truth(truth))
+    with sink.waiting(quiet, f"scoring {os.path.basename(result)}"):
+        found = score(read_result(result), read_truth(truth))
     if form == "json":
         from neural_phylogeny.reports.json import dumps
 

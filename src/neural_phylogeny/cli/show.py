@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import os
 import sys
 
 import click
 
+from neural_phylogeny.cli import output as sink
 from neural_phylogeny.cli.exits import OK
 from neural_phylogeny.cli.options import (
     depth_option,
@@ -60,7 +62,8 @@ def command(
       3  the file is not a result file of this version
     """
     check_explain(form, explain)
-    answer = read_result(result)
+    with sink.waiting(quiet, f"opening {os.path.basename(result)}"):
+        answer = read_result(result)
     show(answer, form, output, evidence, explain, depth, family)
     save_pictures(answer, pictures, quiet)
     return OK

@@ -70,34 +70,24 @@ def command(
       3  a list of claims, or what a model says of itself, could not be read
       4  a claim is unproven, with --fail-on unproven
     """
-    from neural_phylogeny.claims.declared import listed
-    from neural_phylogeny.claims.verify import checked, own_claims
-    from neural_phylogeny.reconstruction.judged import Judged
-    from neural_phylogeny.reconstruction.options import Reading
+    from neural_phylogeny.reconstruction.audit import verify
     from neural_phylogeny.reports import checks
     from neural_phylogeny.reports import verification as shown
 
-    given = listed(claims) if claims != "card" else None
-    prior = reading.pop("prior")
     with sink.progress_bar(quiet) as progress:
-        judged = Judged.of(list(dict.fromkeys([*paths, *among])), Reading(progress=progress, **reading), prior)
-    declared, problems = own_claims(judged, paths) if given is None else (given, [])
-    problems += [f"{item.path}: {item.reason}" for item in judged.answer.skipped if item.is_model]
-    found = checked(judged, declared, at_least)
+        found = verify(list(paths), claims=claims, among=list(among), at_least=at_least, progress=progress, **reading)
     if form == "json":
-        sink.write(shown.verification_to_json(found, problems, at_least), output)
-    elif form in ("junit", "sarif"):
-        ready = shown.verification_checks(found, {ref.name: ref.path for ref in judged.refs})
-        sink.write(
-            checks.to_junit(ready, "nphylo verify") if form == "junit" else checks.to_sarif(ready, shown.RULES), output
-        )
+        sink.write(found.to_json(), output)
+    elif form == "junit":
+        sink.write(checks.to_junit(shown.verification_checks(found.claims), "nphylo verify"), output)
+    elif form == "sarif":
+        sink.write(checks.to_sarif(shown.verification_checks(found.claims), shown.RULES), output)
     else:
-        sink.draw(shown.render_verification(found, problems), output)
+        sink.draw(shown.render_verification(found), output)
     if not quiet and (form != "text" or output is not None):
-        exits.talk(shown.summary(found))
-    verdicts = {one.verdict for one in found}
-    if "contradicted" in verdicts:
+        exits.talk(shown.summary(found.claims))
+    if found.counts["contradicted"]:
         return exits.NOTHING_COMPARED
-    if fail_on == "unproven" and "unproven" in verdicts:
+    if fail_on == "unproven" and found.counts["unproven"]:
         return exits.UNDETERMINED
-    return exits.SOME_UNREADABLE if problems else exits.OK
+    return exits.SOME_UNREADABLE if found.problems else exits.OK

@@ -263,6 +263,13 @@ def _of_rows(matrices: Sequence[tuple[AlignedTensor, Arrays]], name: str, n: int
     return found
 
 
+def _kind(names: Sequence[str]) -> int:
+    """By what these models call the vector: models of another family may have given the aligned tensor its name."""
+    if any(_GAIN.search(name) for name in names):
+        return GAIN
+    return BIAS if any(_BIAS.search(name) for name in names) else OTHER
+
+
 def _vectors(statistics: Statistics, n: int) -> tuple[Array, Array, NDArray[np.int64]]:
     """Of everything that is neither a matrix nor a buffer: Gram matrices over the lengths, levels, kinds."""
     grams, levels, kinds = [], [], []
@@ -275,7 +282,7 @@ def _vectors(statistics: Statistics, n: int) -> tuple[Array, Array, NDArray[np.i
                     level[list(tensor.members), k] = arrays[key] / arrays["moments.count"]
             grams.append(np.where(np.isfinite(gram), gram, np.nan))
             levels.append(np.where(np.isfinite(level), level, np.nan))
-            kinds.append(GAIN if _GAIN.search(tensor.name) else BIAS if _BIAS.search(tensor.name) else OTHER)
+            kinds.append(_kind([source.name for source in tensor.sources]))
     v = len(grams)
     return (
         np.array(grams).reshape(v, n, n),

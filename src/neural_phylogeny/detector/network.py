@@ -25,9 +25,10 @@ Weights = Mapping[str, Array]
 FORMAT, VERSION = "neural-phylogeny-detector", 2
 
 CUT = 6.0
-PARENTLESS = 1.0
-"""Log-odds by which training shows more models without a parent than complete families have: a quarter of its models,
-for it hides members, against a ninth."""
+PARENTLESS = 2.0
+"""Log-odds by which training shows more models without a parent than collections have. It hides members, so that a
+quarter of its models has none, against a ninth in complete families of nine; on families of other generators and on
+the suites 2 is better than what that alone gives, 1 (``docs/detector.md``)."""
 
 CHUNK = 1 << 22
 """Numbers of the largest temporary array of an attention: 16 MiB."""

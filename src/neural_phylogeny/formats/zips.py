@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import lzma
 import os
 import struct
 import tempfile
@@ -36,6 +37,7 @@ _ALL_AT_ONCE = 4096
 DAMAGE = (
     zipfile.BadZipFile,
     zlib.error,
+    lzma.LZMAError,
     struct.error,
     ArithmeticError,
     EOFError,

@@ -9,9 +9,10 @@ from typing import Any
 from neural_phylogeny.errors import NothingToCompareError
 from neural_phylogeny.reconstruction.collect import Collection, gather
 from neural_phylogeny.reconstruction.compare import comparison
+from neural_phylogeny.reconstruction.difference import difference
 from neural_phylogeny.reconstruction.joined import answered
 from neural_phylogeny.reconstruction.options import Reading, checked_alpha, checked_count, with_prior_of
-from neural_phylogeny.records import Comparison, Phylogeny
+from neural_phylogeny.records import Changes, Comparison, Phylogeny
 from neural_phylogeny.sources import ModelLike, Models
 from neural_phylogeny.statistics.one_pass import Progress
 from neural_phylogeny.trees.functions import FamilyMethod, find_method
@@ -19,7 +20,7 @@ from neural_phylogeny.trees.methods import METHODS, Method, MethodName
 from neural_phylogeny.trees.prior import DEFAULT as PRIOR
 from neural_phylogeny.trees.prior import PriorName
 
-__all__ = ["METHODS", "Method", "MethodName", "compare", "reconstruct"]
+__all__ = ["METHODS", "Method", "MethodName", "compare", "diff", "reconstruct"]
 
 
 def reconstruct(
@@ -213,6 +214,49 @@ def compare(
     if len(collection.refs) != 2:
         raise NothingToCompareError(_not_two(collection, a, b))
     return comparison(collection, with_prior_of(METHODS["auto"], prior), alpha, reading.seed)
+
+
+def diff(
+    a: Models | ModelLike,
+    b: ModelLike | None = None,
+    *,
+    include: Sequence[str] = (),
+    exclude: Sequence[str] = (),
+    component: str | None = None,
+    progress: Progress | None = None,
+) -> Changes:
+    """What changed from one model to the other, tensor by tensor. As ``nphylo diff``.
+
+    Parameters
+    ----------
+    a, b : path, mapping or torch module
+        Two models, as in ``compare``.
+    include, exclude, component, progress
+        As in ``reconstruct``.
+
+    Raises
+    ------
+    NotFoundError
+        When a path leads to nothing.
+    NothingToCompareError
+        When there are not exactly two readable models, or they have no tensor in common.
+    UnsupportedFormatError
+        When a model in memory is no mapping of names to arrays of numbers.
+
+    Notes
+    -----
+    One read of every value of both. It says nothing of descent: unrelated models change too. Permuted units count as
+    changes.
+
+    Examples
+    --------
+    >>> from neural_phylogeny import demo, diff
+    >>> found = diff(demo.folder() / "godwit.safetensors", demo.folder() / "heron.safetensors")
+    >>> found.a, found.b, len(found.tensors), found.equal
+    ('godwit.safetensors', 'heron.safetensors', 6, 0.0)
+    """
+    reading = Reading(include=include, exclude=exclude, component=component, progress=progress)
+    return difference(_pair(a, b), reading)
 
 
 def _pair(a: Any, b: ModelLike | None) -> Models:

@@ -15,7 +15,7 @@ from neural_phylogeny.tensors.roles import Role
 MOST_LAYERS = 64
 """Networks of more modules are summed up block by block."""
 
-MOST_MODELS = 200
+MOST_MODELS = 2000
 """Larger families have no table of similarities: it grows with the square."""
 
 DIGITS = 3

@@ -90,6 +90,11 @@ class Collection:
         for side in self.sides.values():
             yield from (group for group in side.collection.groups if len(group.members) == 2)
 
+    def called(self, models: Sequence[int]) -> str:
+        """Some models in a few words, for whoever shows progress."""
+        first = self.refs[models[0]].name if models else ""
+        return f"{first} and {len(models) - 1:,} more" if len(models) > 1 else first
+
     def share_read(self) -> float:
         """Least share of a model's compared values that was read; 1 where all were."""
         counts = [group.statistics.values_read() for group in (*self.groups, *self.families)]

@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 import neural_phylogeny
+from neural_phylogeny.files.activity import announced
 from neural_phylogeny.graphs import components
 from neural_phylogeny.reconstruction.claim import (
     Answer,
@@ -53,7 +54,7 @@ def phylogeny(
     settled = related.any(axis=1) | np.array(judged, dtype=bool)
     labels = components(related)
     answers = found.whole if method.options.clustering != EXISTENCE else found.families
-    forests = _forests(answers, labels, settled, method, seed, draws)
+    forests = _forests(collection, answers, labels, settled, method, seed, draws)
     labels = _relabelled(labels, forests)
     names = [ref.name for ref in collection.refs]
     edges, undirected, bases = hung(names, collection.adapters, *claims(names, forests))
@@ -128,6 +129,7 @@ def _credible_roots(models: Sequence[ModelRecord], rooted: Mapping[int, float]) 
 
 
 def _forests(
+    collection: Collection,
     answers: list[tuple[Group, Findings]],
     labels: NDArray[np.int64],
     settled: NDArray[np.bool_],
@@ -137,7 +139,8 @@ def _forests(
 ) -> list[Answer]:
     """The method's forest for each group of at least two models that can be judged."""
     forests = []
-    for group, found in answers:
+    words = [collection.called(group.members) for group, _ in answers]
+    for group, found in announced("placing", answers, words):
         duplicates = {row for rows in found.copies for row in rows[1:]}
         rows = [row for row, model in enumerate(group.members) if settled[model] and row not in duplicates]
         if len(rows) < 2:

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from neural_phylogeny.errors import NothingToCompareError
+from neural_phylogeny.files.activity import announce
 from neural_phylogeny.formats import Checkpoint
 from neural_phylogeny.reconstruction.options import Reading
 from neural_phylogeny.records import Changes, TensorChange
@@ -104,6 +105,7 @@ def _measured(
     total, done = 2 * sum(box.size for box in boxes), 0
     every, found = [], []
     for box in boxes:
+        announce("reading", f"{box.sources[0].name} of both models", done, total)
         sums, sample = _Sums(), _Sample.of(box)
         for block in blocks_of(box):
             a, b = read_block(box, block, pair, buffer, {})

@@ -8,6 +8,7 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import NDArray
 
+from neural_phylogeny.files.activity import announced
 from neural_phylogeny.reconstruction.collect import Collection
 from neural_phylogeny.reconstruction.findings import Findings
 from neural_phylogeny.reconstruction.relate import Tested
@@ -76,13 +77,14 @@ def examine(collection: Collection, alpha: float) -> Examined:
         copied = ([group.members[row] for row in rows] for rows in relations.copies)
         same += [models for models in copied if not judged.issuperset(models)]
         judged |= set(group.members)
+    words = [collection.called(models) for models in tested.families]
     return Examined(
         tested.related,
         remarks,
         notes,
         compared,
         same,
-        [_family(collection, tested, models) for models in tested.families],
+        [_family(collection, tested, models) for models in announced("comparing", tested.families, words)],
         tested,
     )
 

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 from neural_phylogeny.errors import InvalidOptionError, UnreadableFileError
 from neural_phylogeny.reconstruction.judged import Judged
 from neural_phylogeny.reconstruction.options import Reading
-from neural_phylogeny.sources import check_paths, discover
+from neural_phylogeny.sources import ModelLike, Models, check_paths, discover
 
 
 def one_model(path: str, component: str | None = None) -> str:
@@ -56,3 +57,34 @@ def judged_and_named(
             raise UnreadableFileError(reasons[0] if reasons else "it could not be read", path=path)
         names.append(by_path[where])
     return judged, names
+
+
+def judged_in_memory(
+    models: Sequence[ModelLike], among: Models, reading: Reading, prior: str = "unknown"
+) -> tuple[Judged, list[str]]:
+    """The same for a child and its candidates of which at least one lies in memory.
+
+    Raises
+    ------
+    InvalidOptionError
+        When the same model is given twice, or a path holds several models.
+    UnreadableFileError
+        When one of the models cannot be read; the message has the reason.
+    """
+    if len({id(model) for model in models}) < len(models):
+        raise InvalidOptionError("child and parents", "different models", "the same object twice")
+    numbered = [f"parent {k}" for k in range(1, len(models))] if len(models) > 2 else ["parent"]
+    named: dict[str, Any] = dict(zip(["child", *numbered], models, strict=True))
+    others = among if isinstance(among, Mapping) else {os.fsdecode(path): path for path in _listed(among)}
+    judged = Judged.of(
+        {**{name: other for name, other in others.items() if name not in named}, **named}, reading, prior
+    )
+    for name in named:
+        if name not in judged.names:
+            reasons = [item.reason for item in judged.answer.skipped]
+            raise UnreadableFileError(reasons[0] if reasons else "it is not one readable model", path=name)
+    return judged, list(named)
+
+
+def _listed(models: Any) -> list[str | os.PathLike[str]]:
+    return [models] if isinstance(models, str | os.PathLike) else list(models)

@@ -1,6 +1,6 @@
 """The frozen records that cross rooms: plain data, no behaviour beyond small derived values.
 
-The methods of ``Phylogeny``, ``Comparison`` and ``Explanation`` import what renders and explains them when they are
+The methods of what is handed to a user, such as ``Phylogeny``, import what renders and explains them when they are
 called: the one listed exception to the rule that rooms only know the rooms before them.
 """
 
@@ -32,7 +32,9 @@ from neural_phylogeny.records.derivation import (
     ClaimVerdict,
     Declared,
     Derivation,
+    Derivations,
     DerivationVerdict,
+    Verification,
 )
 from neural_phylogeny.records.difference import Changes, TensorChange
 from neural_phylogeny.records.explanation import ExplainedClaim, Explanation, Relation
@@ -52,6 +54,7 @@ __all__ = [
     "Declared",
     "Derivation",
     "DerivationVerdict",
+    "Derivations",
     "Edge",
     "Evidence",
     "ExplainedClaim",
@@ -74,4 +77,5 @@ __all__ = [
     "UndecidedGroup",
     "UndecidedReason",
     "Verdict",
+    "Verification",
 ]

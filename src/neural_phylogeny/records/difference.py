@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from typing import Any
 
 from neural_phylogeny.inputs import Skipped
 
@@ -32,6 +33,13 @@ class TensorChange:
         The largest that the rank can be, of the rows and columns that were read for it.
     new_rows, dropped_rows : int
         Rows of ``b`` beyond those of ``a``, and the reverse, as of a larger vocabulary.
+
+    Examples
+    --------
+    >>> from neural_phylogeny import demo, diff
+    >>> first = diff(demo.folder() / "godwit.safetensors", demo.folder() / "heron.safetensors").tensors[0]
+    >>> first.role, 0 < first.changed < 1, first.is_frozen
+    ('kernel', True, False)
     """
 
     name: str
@@ -56,7 +64,7 @@ class TensorChange:
         return math.prod(self.shape)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True, kw_only=True, repr=False)
 class Changes:
     """What changed from model ``a`` to model ``b``.
 
@@ -76,6 +84,15 @@ class Changes:
         Trained tensors without a counterpart.
     skipped : tuple of Skipped
         What could not be read, with the reason.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from neural_phylogeny import diff
+    >>> base = {"w": np.ones((8, 8)), "b": np.ones(8)}
+    >>> found = diff(base, {"w": 1.1 * base["w"], "b": base["b"]})
+    >>> [(tensor.name, round(tensor.changed, 3), tensor.is_frozen) for tensor in found.tensors]
+    [('w', 0.1, False), ('b', 0.0, True)]
     """
 
     a: str
@@ -87,3 +104,36 @@ class Changes:
     only_in_a: tuple[str, ...] = ()
     only_in_b: tuple[str, ...] = ()
     skipped: tuple[Skipped, ...] = ()
+
+    def __str__(self) -> str:
+        return self.to_text()
+
+    def __repr__(self) -> str:
+        from neural_phylogeny.reports.difference import summary
+
+        return f"<Changes: {'; '.join(summary(self)[:2])}>"
+
+    def to_text(self) -> str:
+        """The changes as plain text, as ``nphylo diff`` prints them. Linear in the number of tensors."""
+        from neural_phylogeny.reports.difference import render_changes
+        from neural_phylogeny.reports.text import plain
+
+        return plain(render_changes(self))
+
+    def to_json(self) -> str:
+        """The changes as ``nphylo diff --format json`` prints them."""
+        from neural_phylogeny.reports.difference import changes_to_json
+
+        return changes_to_json(self)
+
+    def to_dict(self) -> dict[str, Any]:
+        """What ``to_json`` writes, as plain data."""
+        from neural_phylogeny.reports.difference import changes_as_dict
+
+        return changes_as_dict(self)
+
+    def _repr_html_(self) -> str:
+        """A table for notebooks."""
+        from neural_phylogeny.reports.html_claims import changes_to_html
+
+        return changes_to_html(self)

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 from rich.console import Group, RenderableType
 from rich.text import Text
 
-from neural_phylogeny.records import Derivation, DerivationVerdict
+from neural_phylogeny.records import Derivation, Derivations, DerivationVerdict
 from neural_phylogeny.reports.checks import Check, Outcome
-from neural_phylogeny.reports.json import dumps
+from neural_phylogeny.reports.json import as_dict, dumps
 from neural_phylogeny.reports.labels import DIM, NAME
 from neural_phylogeny.reports.names import safe
 from neural_phylogeny.wording import p_value, percent
@@ -24,18 +24,6 @@ _WORDS = {
 }
 _STYLES = {"derived": "green", "not derived": "red", "undetermined": "yellow"}
 _OUTCOMES: dict[DerivationVerdict, Outcome] = {"derived": "passed", "not derived": "failed", "undetermined": "open"}
-
-
-def overall(found: Sequence[Derivation]) -> DerivationVerdict:
-    """The verdict on several candidates: derived from one of them, from none, or undetermined."""
-    verdicts = {one.verdict for one in found}
-    return next((v for v in ("derived", "undetermined") if v in verdicts), "not derived")
-
-
-def which(found: Sequence[Derivation]) -> list[Derivation]:
-    """The candidates that the child was derived from, the nearest first."""
-    derived = [one for one in found if one.verdict == "derived"]
-    return sorted(derived, key=lambda one: (len(one.path), -(one.probability or 1.0)))
 
 
 def sentence(one: Derivation) -> str:
@@ -55,26 +43,34 @@ def numbers(one: Derivation) -> str:
     return "; ".join(known)
 
 
-def render_derivations(found: Sequence[Derivation], notes: Sequence[str]) -> RenderableType:
+def render_derivations(found: Derivations) -> RenderableType:
     """Each verdict with its numbers and reasons, which candidate is the nearest, then notes."""
     parts: list[RenderableType] = []
-    for one in found:
+    for one in found.derivations:
         parts.append(Text(sentence(one), style=f"bold {_STYLES[one.verdict]}"))
         parts += [Text(f"  {line}") for line in filter(None, (numbers(one),))]
         parts += [Text(f"  - {safe(reason)}", style=DIM) for reason in one.reasons]
         parts.append(Text(""))
-    if len(found) > 1:
-        nearest = which(found)
-        names = ", then ".join(safe(one.parent) for one in nearest)
-        parts += [Text(f"which: {names or 'none of them, as far as the weights show'}", style=NAME), Text("")]
-    return Group(*parts, *(Text(safe(note), style=DIM) for note in notes))
+    if len(found.derivations) > 1:
+        parts += [Text(which_line(found), style=NAME), Text("")]
+    return Group(*parts, *(Text(safe(note), style=DIM) for note in found.notes))
 
 
-def derivations_to_json(found: Sequence[Derivation], at_least: float, point: Mapping[str, Any]) -> str:
-    """The verdicts as JSON; ``point`` is the operating point."""
-    header = {"format": "neural-phylogeny-derivation", "version": 1, "verdict": overall(found), "at_least": at_least}
-    names = [one.parent for one in which(found)]
-    return dumps({**header, "which": names, "derivations": tuple(found), "operating_point": point})
+def which_line(found: Derivations) -> str:
+    """From which of several candidates the child was derived."""
+    return f"which: {', then '.join(map(safe, found.which)) or 'none of them, as far as the weights show'}"
+
+
+def derivations_as_dict(found: Derivations) -> dict[str, Any]:
+    """The verdicts as plain data: what the JSON holds."""
+    header = {"format": "neural-phylogeny-derivation", "version": 1, "verdict": found.verdict}
+    known = {"at_least": found.at_least, "which": found.which, "derivations": found.derivations}
+    return as_dict({**header, **known, "operating_point": found.operating_point})
+
+
+def derivations_to_json(found: Derivations) -> str:
+    """The verdicts as JSON, with the operating point."""
+    return dumps(derivations_as_dict(found))
 
 
 def derivation_checks(found: Sequence[Derivation], path: str) -> list[Check]:

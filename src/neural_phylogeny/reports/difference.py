@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from typing import Any
 
 from rich.console import Group, RenderableType
 from rich.table import Table
@@ -11,7 +12,7 @@ from rich.text import Text
 from neural_phylogeny.errors import MissingExtraError
 from neural_phylogeny.records import Changes, TensorChange
 from neural_phylogeny.reports.families import count
-from neural_phylogeny.reports.json import dumps
+from neural_phylogeny.reports.json import as_dict, dumps
 from neural_phylogeny.reports.labels import DIM
 from neural_phylogeny.reports.names import safe
 from neural_phylogeny.wording import percent, small_share
@@ -34,7 +35,7 @@ def render_changes(found: Changes) -> RenderableType:
         table.add_column(column, justify="right")
     table.add_column("")
     for tensor in found.tensors:
-        table.add_row(*(Text(cell) for cell in _cells(tensor)), style=DIM if tensor.is_frozen else "")
+        table.add_row(*(Text(cell) for cell in cells(tensor)), style=DIM if tensor.is_frozen else "")
     skipped = [Text(f"skipped: {safe(item.path)}  {safe(item.reason)}", style=DIM) for item in found.skipped]
     return Group(*parts, Text(""), table, *skipped)
 
@@ -79,7 +80,8 @@ def share(equal: float) -> str:
     return percent(equal) if equal in (0.0, 1.0) else small_share(equal)
 
 
-def _cells(tensor: TensorChange) -> list[str]:
+def cells(tensor: TensorChange) -> list[str]:
+    """The columns of a tensor: name, shape, change, rank of the step, share of equal entries, remarks."""
     name = safe(tensor.name)
     if tensor.name_in_b != tensor.name:
         name += f" = {safe(tensor.name_in_b)}"
@@ -96,10 +98,15 @@ def _cells(tensor: TensorChange) -> list[str]:
     ]
 
 
+def changes_as_dict(found: Changes) -> dict[str, Any]:
+    """The changes as plain data: what the JSON holds."""
+    frozen = [tensor.name for tensor in found.tensors if tensor.is_frozen]
+    return as_dict({"format": "neural-phylogeny-changes", "version": 1, "frozen": frozen, "changes": found})
+
+
 def changes_to_json(found: Changes) -> str:
     """The changes as JSON."""
-    frozen = [tensor.name for tensor in found.tensors if tensor.is_frozen]
-    return dumps({"format": "neural-phylogeny-changes", "version": 1, "frozen": frozen, "changes": found})
+    return dumps(changes_as_dict(found))
 
 
 def changes_picture(found: Changes, form: str) -> bytes:

@@ -78,6 +78,12 @@ def dumps(content: Any) -> str:
     return json.dumps(plain(content), indent=2, allow_nan=False)
 
 
+def as_dict(record: Any) -> dict[str, Any]:
+    """A record as plain data."""
+    found: dict[str, Any] = plain(record)
+    return found
+
+
 def plain(value: Any) -> Any:
     """What ``json`` takes: records become objects, tuples lists, NumPy scalars numbers, anything else its text."""
     if isinstance(value, _RECORDS):

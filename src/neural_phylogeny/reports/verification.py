@@ -4,15 +4,16 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
+from typing import Any
 
 from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from neural_phylogeny.records import CLAIM_VERDICTS, CheckedClaim, ClaimVerdict
+from neural_phylogeny.records import CLAIM_VERDICTS, CheckedClaim, ClaimVerdict, Verification
 from neural_phylogeny.reports.checks import Check, Outcome
 from neural_phylogeny.reports.families import count
-from neural_phylogeny.reports.json import dumps
+from neural_phylogeny.reports.json import as_dict, dumps
 from neural_phylogeny.reports.labels import DIM
 from neural_phylogeny.reports.names import safe
 
@@ -35,31 +36,39 @@ def summary(claims: Sequence[CheckedClaim]) -> str:
     return f"{count(len(claims), 'claim')}: {', '.join(parts)}" if claims else "no claims found"
 
 
-def render_verification(claims: Sequence[CheckedClaim], problems: Sequence[str]) -> RenderableType:
+def render_verification(found: Verification) -> RenderableType:
     """A table of the claims, and what could not be read. Linear in their number."""
-    parts: list[RenderableType] = [Text(summary(claims), style="bold")]
-    if claims:
+    parts: list[RenderableType] = [Text(summary(found.claims), style="bold")]
+    if found.claims:
         table = Table("model", "declared parent", "verdict", "why", box=None, header_style="bold", padding=(0, 2, 1, 0))
-        for one in claims:
+        for one in found.claims:
             said = Text(safe(one.declared.parent))
-            relation = f"{one.declared.relation}, " if one.declared.relation else ""
-            said.append(f"\n{safe(relation)}{safe(one.declared.source)}", style=DIM)
+            said.append(f"\n{origin(one)}", style=DIM)
             verdict = Text(one.verdict, style=_STYLES[one.verdict])
             table.add_row(Text(safe(one.declared.model)), said, verdict, Text(safe(one.reason)))
         parts += [Text(""), table]
-    return Group(*parts, *(Text(f"not read: {safe(problem)}", style=DIM) for problem in problems))
+    return Group(*parts, *(Text(f"not read: {safe(problem)}", style=DIM) for problem in found.problems))
 
 
-def verification_to_json(claims: Sequence[CheckedClaim], problems: Sequence[str], at_least: float) -> str:
+def origin(one: CheckedClaim) -> str:
+    """The declared relation and where the claim is written."""
+    relation = f"{one.declared.relation}, " if one.declared.relation else ""
+    return safe(f"{relation}{one.declared.source}")
+
+
+def verification_as_dict(found: Verification) -> dict[str, Any]:
+    """The claims and their verdicts as plain data: what the JSON holds."""
+    header = {"format": "neural-phylogeny-verification", "version": 1, "at_least": found.at_least}
+    return as_dict({**header, "counts": found.counts, "claims": found.claims, "problems": found.problems})
+
+
+def verification_to_json(found: Verification) -> str:
     """The claims and their verdicts as JSON."""
-    counts = Counter(one.verdict for one in claims)
-    header = {"format": "neural-phylogeny-verification", "version": 1, "at_least": at_least}
-    numbers = {verdict: counts[verdict] for verdict in CLAIM_VERDICTS}
-    return dumps({**header, "counts": numbers, "claims": tuple(claims), "problems": tuple(problems)})
+    return dumps(verification_as_dict(found))
 
 
-def verification_checks(claims: Sequence[CheckedClaim], paths: dict[str, str]) -> list[Check]:
-    """The claims as checks of a pipeline; ``paths`` are those of the models by name."""
+def verification_checks(claims: Sequence[CheckedClaim]) -> list[Check]:
+    """The claims as checks of a pipeline."""
     return [
         Check(
             rule="verify",
@@ -67,7 +76,7 @@ def verification_checks(claims: Sequence[CheckedClaim], paths: dict[str, str]) -
             outcome=_OUTCOMES[one.verdict],
             message=f"{one.verdict}: {one.declared.model} says that it was made from {one.declared.parent}",
             details=(one.reason,),
-            path=paths.get(one.declared.model, ""),
+            path=one.path,
         )
         for one in claims
     ]

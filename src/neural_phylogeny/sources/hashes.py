@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
+from neural_phylogeny.files.activity import announced
 from neural_phylogeny.files.hashes import digest_of
 from neural_phylogeny.inputs import ModelRef
 
@@ -23,7 +24,10 @@ def file_hashes(refs: Sequence[ModelRef], threads: int | None = None) -> tuple[s
     """
     paths = list(dict.fromkeys(part.file for ref in refs for part in ref.parts))
     with ThreadPoolExecutor(threads or os.cpu_count()) as pool:
-        digests = dict(zip(paths, pool.map(_digest, paths), strict=True))
+        waiting = [pool.submit(_digest, path) for path in paths]
+        names = [os.path.basename(path) for path in paths]
+        found = [one.result() for one in announced("hashing", waiting, names)]
+    digests = dict(zip(paths, found, strict=True))
     return tuple(_of_model([part.file for part in ref.parts], digests) for ref in refs)
 
 

@@ -21,6 +21,7 @@ from neural_phylogeny.errors import (
     UnsupportedFormatError,
     shortened,
 )
+from neural_phylogeny.files.activity import announced
 from neural_phylogeny.formats import Checkpoint, consolidated, open_checkpoint
 from neural_phylogeny.formats.base import AnyArray
 from neural_phylogeny.formats.limits import check
@@ -188,7 +189,7 @@ def open_each(refs: Sequence[ModelRef]) -> tuple[list[Opened], list[Skipped], li
     opened: list[Opened] = []
     skipped: list[Skipped] = []
     asides: list[tuple[str, Aside]] = []
-    for ref in refs:
+    for ref in announced("opening", refs, [ref.name for ref in refs]):
         try:
             checkpoint = open_model(ref)
         except NoModelError as error:

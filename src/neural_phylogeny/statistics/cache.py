@@ -8,8 +8,10 @@ from __future__ import annotations
 
 import hashlib
 import json
+import lzma
 import math
 import os
+import tokenize
 import zipfile
 import zlib
 from collections.abc import Mapping, Sequence
@@ -175,7 +177,7 @@ def load(path: str | os.PathLike[str]) -> CachedStatistics:
 
 DAMAGE = (
     *(OSError, ValueError, LookupError, TypeError, AttributeError, EOFError, ArithmeticError, NotImplementedError),
-    *(RuntimeError, AssertionError, zipfile.BadZipFile, zlib.error),
+    *(RuntimeError, AssertionError, zipfile.BadZipFile, zlib.error, lzma.LZMAError, SyntaxError, tokenize.TokenError),
 )
 """What a damaged file makes the libraries raise."""
 

@@ -16,6 +16,7 @@ from itertools import groupby
 import numpy as np
 from threadpoolctl import threadpool_limits
 
+from neural_phylogeny.files.activity import announce
 from neural_phylogeny.formats import Checkpoint
 from neural_phylogeny.statistics.base import Arrays, Statistic
 from neural_phylogeny.statistics.beyond import rows_beyond
@@ -95,6 +96,7 @@ def measure(
         stream = _in_order(pool, worker, tensors, threads * AHEAD)
         for index, group in groupby(stream, key=lambda item: item[0]):
             tensor = tensors[index].tensor
+            announce("reading", f"{tensor.name} of {len(tensor.members)} models", done, total)
             partials = []
             for _, block, parts in group:
                 partials.append(parts)

@@ -42,6 +42,15 @@ def test_some_runs_are_pruned_and_some_begin_early():
     assert 0.15 < np.mean([plan.trainings[0].steps <= 20 for plan in runs]) < 0.4
 
 
+def test_runs_go_on_after_a_pruning_without_training():
+    prior, rng = read_prior("runs"), np.random.default_rng(5)
+    plans = [draw_plan(prior, draw_architecture(rng, prior.architecture), 16, rng, "run") for _ in range(150)]
+    still = [(k, plan) for plan in plans for k, t in enumerate(plan.trainings) if t.prune and t.rate == 0.0]
+    assert still
+    assert any(plan.trainings[c].rate > 0.0 for k, plan in still for c, p in enumerate(plan.parents) if p == k)
+    assert 0.2 < np.mean([plan.trainings[-1].regrows for _, plan in still]) < 0.8
+
+
 def test_continuing_is_on_the_parents_task():
     for plan in plans("continued"):
         for k, parent in enumerate(plan.parents):

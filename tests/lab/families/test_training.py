@@ -35,8 +35,10 @@ KINDS_OF_TRAINING = [
     replace(PLAIN, prune=0.5, seed=5),
     replace(PLAIN, prune=0.75, optimiser="adamw", rate=3e-3, decay=0.1, seed=6),
     replace(PLAIN, seed=7, resumes=True),
+    replace(PLAIN, seed=8, regrows=True),
+    replace(PLAIN, seed=9, prune=0.5, rate=0.0, last_rate=0.0),
 ]
-PARENTS = [-1, -1, 0, 1, 0, 4, 0]
+PARENTS = [-1, -1, 0, 1, 0, 4, 0, 4, 0]
 
 
 def jobs_of(architecture: Architecture) -> list[Job]:
@@ -84,6 +86,15 @@ def test_what_was_pruned_stays_so_in_all_descendants(dense):
         assert first.mean() == pytest.approx(0.5, abs=0.01)
         assert second.mean() == pytest.approx(0.75, abs=0.01)
         assert not (first & ~second).any()
+
+
+def test_what_was_pruned_may_grow_again(dense):
+    assert (dense[7]["2.weight"] == 0).mean() < 0.1
+
+
+def test_a_pruning_without_training_changes_nothing_else(dense):
+    kept = dense[8]["2.weight"] != 0
+    np.testing.assert_array_equal(dense[8]["2.weight"][kept], dense[0]["2.weight"][kept])
 
 
 def test_a_new_head_is_not_the_parents(dense):

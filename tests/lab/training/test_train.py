@@ -168,3 +168,12 @@ def test_a_training_goes_on_from_a_network_that_knows_fewer_features(trained):
     np.testing.assert_array_equal(weights["mean"][6:], 0.0)
     np.testing.assert_allclose(weights["encoder.weight"][:, 6:], 0.0, atol=1e-6)
     np.testing.assert_allclose(weights["encoder.weight"][:, :6], trained.networks[0]["encoder.weight"], atol=1e-5)
+
+
+def test_a_group_without_its_vectors_keeps_its_matrices(rng):
+    group = known(rng)
+    bare = group.without_vectors()
+    assert bare.n_matrices == group.n_matrices
+    assert all(tensor.is_matrix for tensor in bare.statistics.alignment.tensors)
+    assert not all(tensor.is_matrix for tensor in group.statistics.alignment.tensors)
+    np.testing.assert_array_equal(bare.parents, group.parents)

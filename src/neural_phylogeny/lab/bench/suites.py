@@ -66,6 +66,28 @@ SUITES: dict[str, Suite] = {
             (),
             ("exact_parent", "tree_direction", "pair_direction"),
         ),
+        *(
+            Suite(name, summary, recipes, ("overall", "exact_parent", "tree_direction"))
+            for name, summary, recipes in (
+                (
+                    "decoder",
+                    "Llama, GPT-2, Qwen2 and Mixtral: runs, fine-tunes, adapters, second stages, larger vocabularies",
+                    ("llama-code", "gpt2-docs", "qwen-chain", "experts"),
+                ),
+                (
+                    "encoder",
+                    "BERT, DistilBERT, RoBERTa and wav2vec under heads of several kinds and class counts",
+                    ("bert-heads", "distilbert-heads", "roberta-heads", "speech"),
+                ),
+                ("vision", "ViT, timm's ConvNeXt and ResNet", ("vit-images", "convnext-images", "resnet-images")),
+                (
+                    "diffusion",
+                    "DDPM U-Nets with moving averages, pipelines of U-Net, VAE and text encoder",
+                    ("ddpm", "ddpm-chain", "stable", "stable-swapped"),
+                ),
+                ("formats", "one family in every format and layout", ("formats",)),
+            )
+        ),
         Suite("quick", "small dense nets, stars and trees: a test of the whole chain", ("quick",), PAPER_METRICS),
     )
 }
@@ -126,6 +148,11 @@ def _seed(path: Path) -> int:
 
 def cells_of(suite: Suite) -> set[str] | None:
     """Names of the cells that a suite's recipes make; None where any will do."""
+    from neural_phylogeny.lab.zoo.libraries.recipes import known_library_recipes
     from neural_phylogeny.lab.zoo.recipes import read_recipe
 
-    return {cell.name for recipe in suite.recipes for cell in read_recipe(recipe).cells} or None
+    if suite.name == "formats":
+        return None
+    libraries = set(suite.recipes) & set(known_library_recipes())
+    rest = [recipe for recipe in suite.recipes if recipe not in libraries]
+    return libraries | {cell.name for recipe in rest for cell in read_recipe(recipe).cells} or None

@@ -50,6 +50,7 @@ def list_recipes(form: str, output: str | None) -> int:
       0  all is well
       2  wrong usage
     """
+    from neural_phylogeny.lab.zoo.libraries.recipes import known_library_recipes, read_library_recipe
     from neural_phylogeny.lab.zoo.recipes import known_recipes, read_recipe
 
     recipes = [read_recipe(name) for name in known_recipes()]
@@ -58,6 +59,9 @@ def list_recipes(form: str, output: str | None) -> int:
         for r in recipes
     ]
     details = [f"{r.families} families; {', '.join(cell.name for cell in r.cells)}" for r in recipes]
+    libraries = [read_library_recipe(name) for name in known_library_recipes()]
+    rows += [{"name": r.name, "summary": r.summary, "suite": r.suite, "use": r.use} for r in libraries]
+    details += [f"suite {r.suite}; to {r.use}" for r in libraries]
     return write_list("recipes", rows, details, form, output)
 
 
@@ -78,7 +82,8 @@ def make_collections(
 
     OUT/CELL/SEED gets checkpoints with names that tell nothing, and truth.json, for each cell of the recipe. What an
     interrupted run has trained is kept: the same command goes on from there. The same seed gives the same networks,
-    whatever the number of jobs.
+    whatever the number of jobs. Recipes of transformers, peft, diffusers and timm
+    need the extra `zoo` and use one process.
 
     \b
     Examples:
@@ -91,16 +96,34 @@ def make_collections(
       2  wrong usage
       3  data are missing or wrong, or a model did not learn its task
     """
+    from neural_phylogeny.lab.zoo.libraries.recipes import known_library_recipes, read_library_recipe
     from neural_phylogeny.lab.zoo.make import make
     from neural_phylogeny.lab.zoo.recipes import read_recipe
 
-    chosen = read_recipe(recipe)
     if data is None and not quiet:
         talk(DIGITS)
     with sink.progress_bar(quiet, "training") as progress:
-        folders = make(
-            chosen, out, collections=collections, seed=seed, jobs=jobs, data=data and data.resolve(), progress=progress
-        )
+        if recipe in known_library_recipes():
+            from neural_phylogeny.lab.zoo.libraries.make import make_collections as make_of_libraries
+
+            folders = make_of_libraries(
+                read_library_recipe(recipe),
+                out,
+                collections=collections,
+                seed=seed,
+                data=data and data.resolve(),
+                progress=progress,
+            )
+        else:
+            folders = make(
+                read_recipe(recipe),
+                out,
+                collections=collections,
+                seed=seed,
+                jobs=jobs,
+                data=data and data.resolve(),
+                progress=progress,
+            )
     sink.write("\n".join(map(str, folders)), None)
     return OK
 

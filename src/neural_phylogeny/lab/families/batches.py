@@ -101,6 +101,10 @@ class KnownFamily:
         missing = missed | (self.missing[keep] & (left < 0))
         return KnownFamily(statistics, left, missing, self.trees[keep], self.about)
 
+    def without_vectors(self) -> KnownFamily:
+        """The same group with its matrices alone."""
+        return replace(self, statistics=with_matrices(self.statistics, range(self.n_matrices), vectors=False))
+
     def related(self) -> Iterator[KnownFamily]:
         """The groups of at least two models that the existence test would keep together."""
         for label in np.unique(self.trees):
@@ -109,12 +113,12 @@ class KnownFamily:
                 yield self.kept(keep)
 
 
-def with_matrices(statistics: Statistics, matrices: Sequence[int]) -> Statistics:
-    """The statistics of some of the matrices, by their number among the matrices, and of all other tensors."""
+def with_matrices(statistics: Statistics, matrices: Sequence[int], *, vectors: bool = True) -> Statistics:
+    """The statistics of some of the matrices, by their number among the matrices, and of all ``vectors`` or none."""
     tensors = statistics.alignment.tensors
     numbers = [t for t, tensor in enumerate(tensors) if tensor.is_matrix]
     wanted = {numbers[k] for k in matrices}
-    chosen = [t for t, tensor in enumerate(tensors) if t in wanted or not tensor.is_matrix]
+    chosen = [t for t, tensor in enumerate(tensors) if t in wanted or (vectors and not tensor.is_matrix)]
     alignment = replace(statistics.alignment, tensors=tuple(tensors[t] for t in chosen))
     return replace(statistics, alignment=alignment, arrays=tuple(statistics.arrays[t] for t in chosen))
 

@@ -34,6 +34,7 @@ class Training:
     warm_up : share of the steps in which the rate rises from nothing
     clip : largest norm of a gradient, 0 for any
     exempt : whether vectors do not decay
+    regrows : whether what was pruned away before may grow again
     classes : the first outputs that the head has, 0 for all
     """
 
@@ -55,6 +56,7 @@ class Training:
     clip: float = 0.0
     exempt: bool = False
     classes: int = 0
+    regrows: bool = False
 
 
 @dataclass(frozen=True)
@@ -222,21 +224,26 @@ def _run(size: int, prior: Prior, rng: Generator) -> tuple[list[int], list[Train
         when = set(rng.choice(np.arange(1, size), size=prunings, replace=False).tolist())
     trainings, share = [root], float(rng.uniform(*own.pruned_values))
     factor = float(rng.uniform(*own.decay_of_rate)) if decays else 1.0
+    regrows = prunes and own.regrown > 0.0 and rng.random() < own.regrown
+    rates = [root.rate]
     for k, parent in enumerate(parents[1:], start=1):
         before = trainings[parent]
         steps = _tens(segment * (1.0 if equal else rng.uniform(*own.unequal)))
         prune = share if prunes and k in when else 0.0
         if prune:
             share = min(own.most_pruned, share + (1.0 - share) * float(rng.uniform(*own.pruned_further)))
+        moves = not (prune and own.untrained > 0.0 and rng.random() < own.untrained)
+        rates.append(rates[parent] * (factor if moves else 1.0))
         trainings.append(
             replace(
                 before,
-                rate=before.last_rate,
-                last_rate=before.last_rate * factor,
+                rate=moves * rates[parent],
+                last_rate=moves * rates[k],
                 steps=steps,
                 prune=prune,
                 resumes=resumes and not prune,
                 seed=_seed(rng),
+                regrows=regrows,
             )
         )
     return parents, trainings

@@ -177,7 +177,11 @@ class FineTunes:
 
 @dataclass(frozen=True)
 class RunShape:
-    """Checkpoints of one training: branches, lengths of segments, rates, pruning on the way."""
+    """Checkpoints of one training: branches, lengths of segments, rates, pruning on the way.
+
+    ``regrown`` is the share of pruned runs in which later checkpoints are trained without the mask, ``untrained`` the
+    share of prunings that no training follows.
+    """
 
     members: int
     left_out_head: float
@@ -195,6 +199,8 @@ class RunShape:
     unequal: Span
     pruned_further: Span
     most_pruned: float
+    regrown: float = 0.0
+    untrained: float = 0.0
 
 
 @dataclass(frozen=True)

@@ -104,7 +104,7 @@ def _begin(job: Job, parent: State | None, layout: Layout, views: Sequence[View]
     weights = torch.from_numpy(job.fresh.copy()) if parent is None else parent.weights.clone()
     if training.new_head and parent is not None:
         weights[layout.head] = torch.from_numpy(job.fresh)[layout.head]
-    keep = None if parent is None else parent.pruned
+    keep = None if parent is None or training.regrows else parent.pruned
     if training.prune:
         keep = pruned(weights.numpy(), layout, training.prune) & (True if keep is None else keep)
         weights[: layout.learnt] *= torch.from_numpy(keep)

@@ -63,6 +63,9 @@ class Losses:
         Of the others, a root with at least two children goes; else each member with a chance drawn up to 0.4.
     matrices : float
         Of those, only some of the matrices stay.
+    vectors : float
+        Share of all groups, as they are or with losses, of which the matrices alone are shown: many networks have no
+        biases, adapters have none at all.
     """
 
     mixed: float = 0.15
@@ -70,6 +73,7 @@ class Losses:
     pair: float = 0.2
     root: float = 0.35
     matrices: float = 0.3
+    vectors: float = 0.3
 
 
 def read_examples(paths: Sequence[Path], losses: Losses | None, seed: int = 0) -> list[Example]:
@@ -88,10 +92,13 @@ def read_examples(paths: Sequence[Path], losses: Losses | None, seed: int = 0) -
         for known in read_batch(path):
             mixed = losses is not None and rng.random() < losses.mixed
             for group in [known] if mixed else list(known.related()):
-                examples.append(example_of(group))
+                shown = [group]
                 if losses is not None and rng.random() < losses.again:
                     smaller = with_losses(group, losses, rng)
-                    examples += [] if smaller is None else [example_of(smaller)]
+                    shown += [] if smaller is None else [smaller]
+                for each in shown:
+                    bare = losses is not None and rng.random() < losses.vectors
+                    examples.append(example_of(each.without_vectors() if bare else each))
     return examples
 
 

@@ -73,21 +73,21 @@ def plan(recipe: Recipe, seed: int) -> tuple[Family, ...]:
 
 def _family(recipe: Recipe, seed: int, number: int) -> Family:
     key = f"family{number}"
-    own = _seed(recipe.name, seed, key)
+    own = seed_of(recipe.name, seed, key)
     rng = np.random.default_rng(own)
-    first = _seed(recipe.name, seed, "initialisation") if recipe.same_initialisation else own
+    first = seed_of(recipe.name, seed, "initialisation") if recipe.same_initialisation else own
     root = Run(f"{key}-root", None, _draw(recipe.pretraining, rng), own, first)
     return Family(root, {cell.name: _descendants(cell, root, key, recipe, seed) for cell in recipe.cells})
 
 
 def _descendants(cell: Cell, root: Run, family: str, recipe: Recipe, seed: int) -> tuple[Run, ...]:
-    rng = np.random.default_rng(_seed(recipe.name, seed, family, cell.name))
+    rng = np.random.default_rng(seed_of(recipe.name, seed, family, cell.name))
     shape, number, depth, alike = (_one(rng, c) for c in (cell.shape, cell.descendants, cell.generations, cell.alike))
     shared = _draw(cell.training, rng)
     runs = [root]
     for k, parent in enumerate(parents_of(shape, int(number), int(depth), rng), start=1):
         key = f"{cell.name}-{family}-{k}"
-        own = _seed(recipe.name, seed, key)
+        own = seed_of(recipe.name, seed, key)
         if shape == "run":
             settings = replace(shared, task=root.settings.task, head="kept", frozen="none")
         else:
@@ -116,14 +116,14 @@ def _one(rng: Generator, choices: Sequence[Any]) -> Any:
     return choices[int(rng.integers(len(choices)))]
 
 
-def _seed(*parts: object) -> int:
+def seed_of(*parts: object) -> int:
     """A seed that depends on nothing but what it is for."""
     return int.from_bytes(hashlib.sha256(repr(parts).encode()).digest()[:4], "big")
 
 
 def model_names(number: int, seed: int, cell: str) -> list[str]:
     """Distinct pronounceable names that tell nothing."""
-    rng = np.random.default_rng(_seed("names", seed, cell))
+    rng = np.random.default_rng(seed_of("names", seed, cell))
     names: dict[str, None] = {}
     while len(names) < number:
         letters = [rng.choice(list(group)) for group in ("bdfgklmnprstvz", "aeiou") * 3]

@@ -1,0 +1,48 @@
+"""What is being worked on at the moment, for whoever shows progress: nothing depends on whether somebody listens."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from contextvars import ContextVar
+from typing import TypeVar
+
+Item = TypeVar("Item")
+
+
+Listener = Callable[[str, str, int, int], None]
+"""Called with what is done to what, a verb and a name, and how many are done of how many; zero where that is open."""
+
+
+_listener: ContextVar[Listener | None] = ContextVar("listener", default=None)
+
+
+@contextmanager
+def listening(listener: Listener) -> Iterator[None]:
+    """Within this context the listener hears what is worked on, in the thread that entered it."""
+    token = _listener.set(listener)
+    try:
+        yield
+    finally:
+        _listener.reset(token)
+
+
+def announce(doing: str, what: str = "", done: int = 0, total: int = 0) -> None:
+    """Say what is worked on from now on, as ``announce("opening", "a.pt", 3, 14)``. Costs next to nothing.
+
+    Examples
+    --------
+    >>> with listening(lambda *heard: print(heard)):
+    ...     announce("opening", "a.pt", 0, 2)
+    ('opening', 'a.pt', 0, 2)
+    """
+    listener = _listener.get()
+    if listener is not None:
+        listener(doing, what, done, total)
+
+
+def announced(doing: str, items: Sequence[Item], names: Sequence[str]) -> Iterator[Item]:
+    """The items one by one, each announced by its name before it is worked on."""
+    for k, (item, name) in enumerate(zip(items, names, strict=True)):
+        announce(doing, name, k, len(items))
+        yield item

@@ -1,0 +1,1 @@
+"""Families made with transformers, peft, diffusers and timm: random initialisation, real training, no download."""

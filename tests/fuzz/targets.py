@@ -1,0 +1,157 @@
+"""What is fuzzed: each reader as a function of bytes that may raise the package's errors and nothing else."""
+
+from __future__ import annotations
+
+import functools
+import os
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from tests.fuzz import seeds
+from tests.fuzz.seeds import SPLIT
+
+from neural_phylogeny.errors import NeuralPhylogenyError
+from neural_phylogeny.evaluation.truth import parse_truth
+from neural_phylogeny.formats import Checkpoint, open_checkpoint
+from neural_phylogeny.reconstruction.adapters import find_adapters
+from neural_phylogeny.reports.json import from_json
+from neural_phylogeny.sources import open_models
+from neural_phylogeny.sources.opening import Opened
+from neural_phylogeny.statistics.cache import load
+
+MOST = 1 << 16
+"""Values that are read at each end of a tensor."""
+
+Run = Callable[[Path, bytes], str | None]
+"""Called with a folder and an input; may give a sentence on what was left out."""
+
+
+@dataclass(frozen=True)
+class Target:
+    """A reader, and valid inputs of it."""
+
+    run: Run
+    seeds: Callable[[], list[bytes]]
+
+
+def read_all(checkpoint: Checkpoint) -> None:
+    """Both ends of every tensor, as stored and as float32."""
+    for name, tensor in list(checkpoint.tensors.items())[:200]:
+        stop = min(tensor.size, MOST)
+        assert checkpoint.read(name, 0, stop).size == stop
+        checkpoint.read_into(name, tensor.size - stop, np.empty(stop, dtype=np.float32))
+
+
+def _file(name: str, folder: Path, content: bytes) -> None:
+    path = folder / name
+    path.write_bytes(content)
+    with open_checkpoint(path) as checkpoint:
+        read_all(checkpoint)
+
+
+def _with(names: tuple[str, ...], folder: Path, content: bytes) -> None:
+    """Several files, of which the first is opened."""
+    parts = content.split(SPLIT)
+    for name, part in zip(names[1:], parts[1:], strict=False):
+        (folder / name).write_bytes(part)
+    _file(names[0], folder, parts[0])
+
+
+def _opened(paths: list[Path], use: Callable[[list[Opened]], object] = len) -> str:
+    """Open models as the command line does and close them; what was left out."""
+    opened, skipped = open_models(paths)
+    try:
+        use(opened)
+    finally:
+        for _, checkpoint in opened:
+            checkpoint.close()
+    return "; ".join(item.reason for item in skipped)
+
+
+def _read_each(opened: list[Opened]) -> None:
+    for _, checkpoint in opened:
+        read_all(checkpoint)
+
+
+def _model(names: tuple[str, ...], folder: Path, content: bytes) -> str:
+    """Several files that make a model folder, opened as the command line does."""
+    (folder / "net").mkdir(exist_ok=True)
+    for name, part in zip(names, content.split(SPLIT), strict=False):
+        (folder / name).write_bytes(part)
+    return _opened([folder / "net"], _read_each)
+
+
+def _adapter(folder: Path, content: bytes) -> str:
+    (folder / "net").mkdir(exist_ok=True)
+    names = ("net/adapter_model.safetensors", "net/adapter_config.json", "base.safetensors")
+    for name, part in zip(names, content.split(SPLIT), strict=False):
+        (folder / name).write_bytes(part)
+    return _opened([folder / "net", folder / "base.safetensors"], find_adapters)
+
+
+def _list(name: str, folder: Path, content: bytes) -> str:
+    """A manifest beside a sound model."""
+    sound = folder / "m.safetensors"
+    if not sound.exists():
+        sound.write_bytes(seeds.safetensors()[0])
+    (folder / name).write_bytes(content)
+    return _opened([folder / name])
+
+
+def _index(folder: Path, content: bytes) -> str:
+    net = folder / "net"
+    net.mkdir(exist_ok=True)
+    if not (net / "m.safetensors").exists():
+        (net / "m.safetensors").write_bytes(seeds.safetensors()[0])
+    (net / "model.safetensors.index.json").write_bytes(content)
+    return _opened([net])
+
+
+def _statistics(folder: Path, content: bytes) -> None:
+    (folder / "s").write_bytes(content)
+    load(folder / "s")
+
+
+def _text(parse: Callable[[str], object], _: Path, content: bytes) -> None:
+    parse(content.decode("utf-8", "replace"))
+
+
+def _named(name: str) -> Run:
+    return functools.partial(_file, name)
+
+
+TARGETS: dict[str, Target] = {
+    "safetensors": Target(_named("m.safetensors"), seeds.safetensors),
+    "gguf": Target(_named("m.gguf"), seeds.gguf),
+    "npz": Target(_named("m.npz"), seeds.npz),
+    "pytorch": Target(_named("m.pt"), seeds.pytorch),
+    "archive": Target(_named("m.zip"), seeds.archive),
+    "hdf5": Target(_named("m.h5"), seeds.hdf5),
+    "keras": Target(_named("m.keras"), seeds.keras),
+    "onnx": Target(functools.partial(_with, ("m.onnx", "d.bin")), seeds.onnx),
+    "distributed": Target(functools.partial(_with, (".metadata", "__0_0.distcp")), seeds.distributed),
+    "quantised": Target(functools.partial(_model, ("net/model.safetensors", "net/config.json")), seeds.quantised),
+    "adapter": Target(_adapter, seeds.adapter),
+    "manifest_csv": Target(functools.partial(_list, "l.csv"), seeds.manifest_csv),
+    "manifest_json": Target(functools.partial(_list, "l.json"), seeds.manifest_json),
+    "index": Target(_index, seeds.index),
+    "statistics": Target(_statistics, seeds.statistics),
+    "result": Target(functools.partial(_text, from_json), seeds.result),
+    "truth": Target(functools.partial(_text, parse_truth), seeds.truth),
+}
+"""Every reader of strangers' bytes by its name."""
+
+
+def refused(target: Target, folder: Path, content: bytes) -> str:
+    """Run a target; the sentence where it refuses the input, empty where it takes it. Any other error passes."""
+    try:
+        return target.run(folder, content) or ""
+    except NeuralPhylogenyError as error:
+        return str(error)
+
+
+def scratch() -> str:
+    """Where inputs are written: memory, where the system has such a folder."""
+    return "/dev/shm" if os.path.isdir("/dev/shm") else ""
