@@ -73,6 +73,8 @@ class Collection:
     """Values of each pipeline, of all its components."""
     leading: Mapping[tuple[int, ...], tuple[Leading, ...]] = field(default_factory=dict)
     """Leading values of each family, in which its initialisation is looked for."""
+    seeds: int = 0
+    """All seeds below this are tried, in every family; 0 for the usual ones, where a parent is not sure."""
 
     def tested(self, alpha: float) -> Tested:
         """The relatedness test of every pair at level ``alpha`` for all pairs."""
@@ -223,6 +225,7 @@ def _measured(
         {reading.alpha: tested},
         adapters,
         leading=leading,
+        seeds=reading.seeds,
     )
 
 

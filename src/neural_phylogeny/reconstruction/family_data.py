@@ -13,11 +13,11 @@ from numpy.typing import NDArray
 from neural_phylogeny.reconstruction.findings import Findings
 from neural_phylogeny.relations.existence import compared_pairs, matrix_gram
 from neural_phylogeny.relations.fake_init import FakeInitialisation, nearer, summed
-from neural_phylogeny.relations.initialisations.independence import INDEPENDENT, descent
+from neural_phylogeny.relations.initialisations.independence import INDEPENDENT, descent, distances
 from neural_phylogeny.relations.matrix_scores import kurtosis_score
 from neural_phylogeny.relations.merges import merges
 from neural_phylogeny.trees.family import CommonOrigin, Families, Family, Pairs, Posterior
-from neural_phylogeny.trees.forest import Matrix
+from neural_phylogeny.trees.forest import Matrix, Vector
 
 if TYPE_CHECKING:
     from neural_phylogeny.detector.measurements import Measurements
@@ -76,6 +76,12 @@ class MeasuredFamily:
         if not self.found.leading:
             return np.zeros((len(self.rows),) * 2)
         return descent([tensor.of(self.rows) for tensor in self.found.leading], self.found.draw)
+
+    def true_distances(self) -> Vector | None:
+        """By the draw that a search over seeds finds."""
+        if not self.found.leading or self.found.draw is None:
+            return None
+        return distances([tensor.of(self.rows) for tensor in self.found.leading], self.found.draw)
 
     def common_origin(self) -> CommonOrigin:
         """By large weights, which only relatives inherit, then by the test for a common initialisation that ships."""

@@ -25,9 +25,10 @@ from neural_phylogeny.relations.copies import copies
 from neural_phylogeny.relations.direction import log_odds
 from neural_phylogeny.relations.exact import exact_marks
 from neural_phylogeny.relations.existence import Existence
-from neural_phylogeny.relations.initialisations.draws import Draw, find_draw
+from neural_phylogeny.relations.initialisations.draws import FAR, Draw, find_draw
 from neural_phylogeny.relations.initialisations.leading import Leading
 from neural_phylogeny.relations.initialisations.seeds import seeds
+from neural_phylogeny.relations.initialisations.streams import STREAMS
 from neural_phylogeny.relations.kinds import exact_kinds
 from neural_phylogeny.relations.overlap import Overlap
 from neural_phylogeny.relations.shared import shared_values
@@ -53,14 +54,17 @@ class Findings:
     coverage: NDArray[np.float64]
     copies: list[list[int]]
     leading: tuple[Leading, ...] = ()
+    seeds: int = 0
 
     @classmethod
-    def of(cls, statistics: Statistics, found: Existence, leading: tuple[Leading, ...] = ()) -> Findings:
+    def of(
+        cls, statistics: Statistics, found: Existence, leading: tuple[Leading, ...] = (), seeds: int = 0
+    ) -> Findings:
         """Ask all questions of one family; who is related to whom is known."""
         direction, signs = log_odds(statistics)
         exact = exact_marks(statistics)
         coverage = statistics.alignment.coverage()
-        return cls(statistics, found, direction, signs, exact, coverage, copies(statistics), leading)
+        return cls(statistics, found, direction, signs, exact, coverage, copies(statistics), leading, seeds)
 
     def redrawn(self, rng: np.random.Generator) -> Findings:
         """The same group by other matrices, drawn with replacement; relatedness is not tested again."""
@@ -84,12 +88,19 @@ class Findings:
 
     @cached_property
     def draw(self) -> Draw | None:
-        """The draw that the models began with, by a search over the usual seeds; about a second of one core."""
+        """The draw that the models began with, by a search over the usual seeds; about a second of one core.
+
+        With ``seeds`` all seeds below that, in more of the stream and of all generators.
+        """
+        if self.seeds:
+            return find_draw(self.leading, seeds(self.seeds), tuple(STREAMS), FAR)
         return find_draw(self.leading, seeds())
 
     @property
     def known_draw(self) -> Draw | None:
-        """The same where it has been looked for already."""
+        """The same where it has been looked for already, or was asked for."""
+        if self.seeds:
+            return self.draw
         found: Draw | None = self.__dict__.get("draw")
         return found
 

@@ -9,7 +9,7 @@ import numpy as np
 
 from neural_phylogeny.relations.fake_init import FakeInitialisation
 from neural_phylogeny.trees.family import CommonOrigin, Family, Pairs, Posterior
-from neural_phylogeny.trees.forest import Matrix
+from neural_phylogeny.trees.forest import Matrix, Vector
 
 
 def family_of(
@@ -104,6 +104,10 @@ class ArrayData:
     def merges(self) -> Matrix:
         """As given."""
         return self.means
+
+    def true_distances(self) -> Vector | None:
+        """Arrays have no draw."""
+        return None
 
     def descent(self) -> Matrix:
         """As given; silent where nothing was."""

@@ -94,6 +94,9 @@ class FamilyData(Protocol):
     def descent(self) -> Matrix:
         """See ``Family.descent``."""
 
+    def true_distances(self) -> Vector | None:
+        """See ``Family.true_distances``."""
+
     def common_origin(self) -> CommonOrigin:
         """What all of these models have in common, if none has a parent here."""
 
@@ -180,6 +183,11 @@ class Family:
     def descent(self) -> Matrix:
         """Log-odds that j descends from i, against a common initialisation alone, ``(n, n)``; 0 where it is silent."""
         return self.data.descent()
+
+    @cached_property
+    def true_distances(self) -> Vector | None:
+        """Mean squared distance of each model to the draw that all began with, ``(n,)``; None where it is not found."""
+        return self.data.true_distances()
 
     def common_origin(self, models: Sequence[int]) -> CommonOrigin:
         """What some models have in common, if none of them has a parent here."""

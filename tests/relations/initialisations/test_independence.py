@@ -74,3 +74,32 @@ def test_a_draw_in_words_names_library_and_distribution_where_no_scheme_is_near(
     assert str(Draw(11, (tensor,), -2000.0)) == (
         "drawn by Torch7's normal numbers under seed 11, at place 952,861 of its stream"
     )
+
+
+def test_the_initialisation_itself_may_be_the_parent_of_all():
+    rng = np.random.default_rng(1)
+    generator = TorchGenerator(42)
+    draws = [generator.uniform(ROWS * COLUMNS, -(COLUMNS**-0.5), COLUMNS**-0.5) for _ in range(3)]
+    models = leading([draws, [draw + learnt(rng, 0.03) for draw in draws]])
+    draw = find_draw(models, (42,), places=1 << 14)
+    assert draw is not None
+    assert not descent(models, draw).any()
+
+
+def test_a_network_drawn_again_after_its_construction_is_found_behind_it():
+    generator = TorchGenerator(7, place=3 * ROWS * COLUMNS)
+    rng = np.random.default_rng(2)
+    models = [[generator.normal(ROWS * COLUMNS) * 0.1 for _ in range(3)]]
+    models.append([weights + learnt(rng, 0.05) for weights in models[0]])
+    draw = find_draw(leading(models), (0, 7), places=1 << 13)
+    assert draw is not None
+    assert (draw.seed, draw.first.stream, draw.first.place) == (7, "torch-normal", 3 * ROWS * COLUMNS)
+
+
+def test_values_that_are_not_finite_tell_nothing(family):
+    values = family[0].values.copy()
+    values[1, 3] = np.inf
+    broken = [Leading("t0", values, ROWS * COLUMNS, (COLUMNS, ROWS)), *family[1:]]
+    draw = find_draw(broken, (42,), places=1 << 14)
+    assert draw is not None
+    assert np.isfinite(descent(broken, draw)).all()

@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from neural_phylogeny.relations.fake_init import Fans
-from neural_phylogeny.relations.initialisations.leading import Leading
+from neural_phylogeny.relations.initialisations.leading import MOST, Leading
 from neural_phylogeny.relations.initialisations.schemes import deviations, scheme_of
 from neural_phylogeny.relations.initialisations.search import LEAST, Hit, Search, threshold
 from neural_phylogeny.relations.initialisations.streams import STREAMS
@@ -27,6 +27,13 @@ DEFAULT_STREAMS = ("torch-uniform", "torch-normal")
 
 PLACES = 1 << 16
 """Words of each stream that are searched by default."""
+
+FAR = 1 << 18
+"""Words that are searched where seeds are asked for."""
+
+FARTHEST = 1 << 20
+"""Values of the largest network that is also looked for behind its own construction, where a second pass draws it
+again: there the stream begins as many words later."""
 
 AROUND = 4
 """Other tensors are looked for within so many times the size of the network around the first one."""
@@ -111,12 +118,14 @@ def find_draw(
         templates.append(joined(tensors, places // 4))
     if 1 < len(matrices) < len(tensors):
         templates.append(joined([tensor for tensor in tensors if tensor.is_matrix], places // 4))
-    hit = Search(templates, streams, places).first(seeds)
+    total = sum(tensor.size for tensor in tensors)
+    starts = (0,) if total < places // 4 or total > FARTHEST else (0, total)
+    search = Search(templates, streams, places, starts)
+    hit = search.first(seeds)
     if hit is None:
         return None
-    tried = len(seeds) * len(streams) * len(templates) * places
     found = located(usable, hit)
-    return Draw(hit.seed, found, min(math.log(tried) - hit.z**2 / 2.0, 0.0)) if found else None
+    return Draw(hit.seed, found, min(math.log(search.tried(len(seeds))) - hit.z**2 / 2.0, 0.0)) if found else None
 
 
 def joined(tensors: Sequence[Leading], most: int) -> Values:
@@ -133,12 +142,12 @@ def joined(tensors: Sequence[Leading], most: int) -> Values:
 
 def located(tensors: Sequence[Leading], hit: Hit) -> tuple[DrawnTensor, ...]:
     """All tensors that lie in the stream of a hit, near it. One transform for each tensor and stream."""
-    total = sum(tensor.size for tensor in tensors)
-    reach = hit.place + AROUND * total + 1
-    places = 1 << max(12, (reach - 1).bit_length())
+    reach = min(AROUND * sum(tensor.size for tensor in tensors), FARTHEST)
+    start = max(hit.place - reach // 2, 0)
+    places = 1 << max(12, (reach + MOST - 1).bit_length())
     library = STREAMS[hit.stream].library
     streams = [name for name, stream in STREAMS.items() if stream.library == library]
-    search = Search([tensor.mean() for tensor in tensors], streams, places)
+    search = Search([tensor.mean() for tensor in tensors], streams, places, (start,))
     needed = threshold(places * len(streams) * len(tensors))
     best: dict[int, Hit] = {}
     for found in search.hits([hit.seed]):
@@ -165,6 +174,8 @@ def _named(tensors: Sequence[Leading], hits: Sequence[Hit]) -> tuple[DrawnTensor
 
 
 def _slopes(tensor: Leading, hit: Hit) -> Values:
-    """Regression of each model on the standardised draw: ``(n_models,)``."""
+    """Regression of each model on the standardised draw: ``(n_models,)``; NaN for one with values not finite."""
     draw = STREAMS[hit.stream].values(hit.seed, hit.place, tensor.values.shape[1])
-    return tensor.values[:, : len(draw)].astype(np.float64) @ draw / max(len(draw), 1)
+    known = np.isfinite(tensor.values).all(axis=1, keepdims=True)
+    values = np.where(known, tensor.values, np.nan)[:, : len(draw)].astype(np.float64)
+    return values @ draw / max(len(draw), 1)

@@ -47,6 +47,10 @@ INDEPENDENT = -1.0
 """Log-odds of descent below this: the two were trained independently. Two in a hundred parents and children of the
 groups that the regression was fitted on lie below it."""
 
+EARLY = 0.01
+"""A model with a smaller share of its squares beside the draw is its own initialisation, or nearly so: it may well be
+the parent of all that began with it."""
+
 MOST = 0.9999
 """Correlations are clipped to this."""
 
@@ -58,8 +62,8 @@ def inherited(tensors: Sequence[Leading]) -> Matrix:
     ``SEEN`` of each matrix.
     """
     n = len(tensors[0].values) if tensors else 0
-    found = [_inherited(matrix) for matrix in _usable(tensors)]
-    return _medians(found, (n, n))
+    with np.errstate(all="ignore"):
+        return _medians([_inherited(matrix) for matrix in _usable(tensors)], (n, n))
 
 
 def descent(tensors: Sequence[Leading], draw: Draw | None = None) -> Matrix:
@@ -67,6 +71,11 @@ def descent(tensors: Sequence[Leading], draw: Draw | None = None) -> Matrix:
 
     Fitted at even odds. O(n^2) a value.
     """
+    with np.errstate(all="ignore"):  # values that are not finite tell nothing
+        return _descent(tensors, draw)
+
+
+def _descent(tensors: Sequence[Leading], draw: Draw | None) -> Matrix:
     matrices = _usable(tensors)
     n = len(tensors[0].values) if tensors else 0
     if not matrices:
@@ -85,6 +94,9 @@ def descent(tensors: Sequence[Leading], draw: Draw | None = None) -> Matrix:
     found = np.zeros((n, n))
     for name, weight in weights.items():
         found += weight * features[name]
+    if left and draw is not None:
+        early = _trained_share(tensors, draw) < EARLY
+        found[early] = found[:, early] = 0.0
     found[~np.isfinite(found)] = 0.0
     np.fill_diagonal(found, 0.0)
     return found
@@ -101,11 +113,13 @@ def distances(tensors: Sequence[Leading], draw: Draw) -> NDArray[np.float64]:
 
 def _usable(tensors: Sequence[Leading]) -> list[Matrix]:
     """The leading values of the matrices, ``(n, k)`` each."""
-    return [
-        tensor.values[:, :SEEN].astype(np.float64)
-        for tensor in tensors
-        if tensor.is_matrix and tensor.values.shape[1] >= LEAST
-    ]
+    return [_finite(tensor)[:, :SEEN] for tensor in tensors if tensor.is_matrix and tensor.values.shape[1] >= LEAST]
+
+
+def _finite(tensor: Leading) -> Matrix:
+    """The values of a tensor; NaN for a model with some that are not finite."""
+    known = np.isfinite(tensor.values).all(axis=1, keepdims=True)
+    return np.where(known, tensor.values, np.nan).astype(np.float64)
 
 
 def _with_draws(tensors: Sequence[Leading], draw: Draw) -> list[tuple[Matrix, NDArray[np.float64]]]:
@@ -116,7 +130,17 @@ def _with_draws(tensors: Sequence[Leading], draw: Draw) -> list[tuple[Matrix, ND
         if tensor.is_matrix and tensor.name in places and tensor.values.shape[1] >= LEAST:
             drawn = places[tensor.name]
             z = STREAMS[drawn.stream].values(draw.seed, drawn.place, tensor.values.shape[1])[:SEEN] * drawn.deviation
-            found.append((tensor.values[:, : len(z)].astype(np.float64), z))
+            found.append((_finite(tensor)[:, : len(z)], z))
+    return found
+
+
+def _trained_share(tensors: Sequence[Leading], draw: Draw) -> NDArray[np.float64]:
+    """The median over matrices of the share of each model's squares that the draw does not explain: ``(n,)``."""
+    shares = [
+        (each**2).sum(axis=1) / (values**2).sum(axis=1)
+        for each, (values, _) in zip(_left_of(tensors, draw), _with_draws(tensors, draw), strict=True)
+    ]
+    found: NDArray[np.float64] = np.nan_to_num(np.median(shares, axis=0), nan=1.0)
     return found
 
 

@@ -73,8 +73,6 @@ def read_leading(checkpoints: Sequence[Checkpoint], alignment: Alignment) -> tup
     found = []
     for tensor in wanted:
         count = min(tensor.size, MOST, most)
-        if not count:
-            break
         most -= count
         values = np.full((len(checkpoints), count), np.nan, dtype=np.float32)
         for member, source in zip(tensor.members, tensor.sources, strict=True):
