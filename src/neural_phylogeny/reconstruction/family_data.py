@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from neural_phylogeny.reconstruction.findings import Findings
 from neural_phylogeny.relations.existence import compared_pairs, matrix_gram
 from neural_phylogeny.relations.fake_init import FakeInitialisation, nearer, summed
-from neural_phylogeny.relations.initialisations.independence import INDEPENDENT, descent, distances
+from neural_phylogeny.relations.initialisations.independence import CLEAR, INDEPENDENT, descent, distances
 from neural_phylogeny.relations.matrix_scores import kurtosis_score
 from neural_phylogeny.relations.merges import merges
 from neural_phylogeny.trees.family import CommonOrigin, Families, Family, Pairs, Posterior
@@ -72,10 +72,15 @@ class MeasuredFamily:
         return merges(self.found.statistics, list(self.rows))
 
     def descent(self) -> Matrix:
-        """By the leading values, and the draw where it is found: a search over seeds when it is first asked for."""
+        """By the draw, which is looked for when first asked for, unless large weights leave no doubt; else silent."""
         if not self.found.leading:
             return np.zeros((len(self.rows),) * 2)
-        return descent([tensor.of(self.rows) for tensor in self.found.leading], self.found.draw)
+        leading = [tensor.of(self.rows) for tensor in self.found.leading]
+        without = descent(leading)
+        is_clear = (without[~np.eye(len(without), dtype=bool)] >= CLEAR).all()
+        if is_clear or self.found.draw is None:
+            return np.zeros_like(without)
+        return descent(leading, self.found.draw)
 
     def true_distances(self) -> Vector | None:
         """By the draw that a search over seeds finds."""

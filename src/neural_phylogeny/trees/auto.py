@@ -10,7 +10,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from neural_phylogeny.relations.exact import CERTAIN
-from neural_phylogeny.relations.initialisations.independence import INDEPENDENT
 from neural_phylogeny.trees.baselines.options import Options
 from neural_phylogeny.trees.family import Family, Posterior, groups_of
 from neural_phylogeny.trees.forest import Forest, Matrix, Vector
@@ -29,8 +28,11 @@ SURE = 0.95
 """A parent of at least this probability is not doubted: whether the two share more than an initialisation is not asked.
 Of the parents that independent models of one seed are given on training families 2 in 100 are so sure."""
 
-GAIN = 4.0
-"""Factor on the log-odds beyond ``INDEPENDENT``."""
+GAIN = 2.0
+"""Factor on the log-odds of descent."""
+
+APART = -0.2
+"""Roots with log-odds of descent below this, both ways, share no more than their initialisation."""
 
 USUAL = Options()
 """What methods do where nothing else is asked for."""
@@ -56,7 +58,7 @@ def auto_forest(family: Family, options: Options = USUAL, *, without: Collection
     if told.any():
         known = replace(known, parent=fused(known.parent, {INITIALISATION: told}))
         forest = most_probable_forest(family, known, family.merges)
-    return with_common_initialisations(forest, family.descent < INDEPENDENT)
+    return with_common_initialisations(forest, family.descent < APART)
 
 
 def in_doubt(forest: Forest) -> NDArray[np.bool_]:
@@ -77,7 +79,7 @@ def told_apart(descent: Matrix, unsure: NDArray[np.bool_]) -> Matrix:
 
     ``descent`` as ``Family.descent``; only the parents of models in doubt, ``(n,)``, are judged.
     """
-    found: Matrix = np.clip(GAIN * (descent - INDEPENDENT), -CERTAIN, 0.0)
+    found: Matrix = np.clip(GAIN * descent, -CERTAIN, 0.0)
     return np.where(unsure[None, :], found, 0.0)
 
 

@@ -25,7 +25,7 @@ Values = NDArray[np.float64]
 DEFAULT_STREAMS = ("torch-uniform", "torch-normal")
 """Searched by default."""
 
-PLACES = 1 << 16
+PLACES = 1 << 15
 """Words of each stream that are searched by default."""
 
 FAR = 1 << 18
@@ -35,8 +35,12 @@ FARTHEST = 1 << 20
 """Values of the largest network that is also looked for behind its own construction, where a second pass draws it
 again: there the stream begins as many words later."""
 
-AROUND = 4
-"""Other tensors are looked for within so many times the size of the network around the first one."""
+BEHIND = 18
+"""Under so many of the first seeds."""
+
+AROUND, NEAR = 4, 1 << 17
+"""Other tensors are looked for within so many times the size of the network around the first one; within so many words
+at most."""
 
 
 @dataclass(frozen=True)
@@ -119,13 +123,16 @@ def find_draw(
     if 1 < len(matrices) < len(tensors):
         templates.append(joined([tensor for tensor in tensors if tensor.is_matrix], places // 4))
     total = sum(tensor.size for tensor in tensors)
-    starts = (0,) if total < places // 4 or total > FARTHEST else (0, total)
-    search = Search(templates, streams, places, starts)
-    hit = search.first(seeds)
+    usual = seeds[:BEHIND] if places // 4 <= total <= FARTHEST else ()
+    search, behind = (Search(templates, streams, places, (start,)) for start in (0, total))
+    tried = search.tried(len(seeds)) + behind.tried(len(usual))
+    hit = search.first(seeds, tried - search.tried(len(seeds)))
+    if hit is None and usual:
+        hit = behind.first(usual, tried - behind.tried(len(usual)))
     if hit is None:
         return None
     found = located(usable, hit)
-    return Draw(hit.seed, found, min(math.log(search.tried(len(seeds))) - hit.z**2 / 2.0, 0.0)) if found else None
+    return Draw(hit.seed, found, min(math.log(tried) - hit.z**2 / 2.0, 0.0)) if found else None
 
 
 def joined(tensors: Sequence[Leading], most: int) -> Values:
@@ -142,7 +149,7 @@ def joined(tensors: Sequence[Leading], most: int) -> Values:
 
 def located(tensors: Sequence[Leading], hit: Hit) -> tuple[DrawnTensor, ...]:
     """All tensors that lie in the stream of a hit, near it. One transform for each tensor and stream."""
-    reach = min(AROUND * sum(tensor.size for tensor in tensors), FARTHEST)
+    reach = min(AROUND * sum(tensor.size for tensor in tensors), NEAR)
     start = max(hit.place - reach // 2, 0)
     places = 1 << max(12, (reach + MOST - 1).bit_length())
     library = STREAMS[hit.stream].library

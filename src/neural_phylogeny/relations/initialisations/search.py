@@ -85,12 +85,13 @@ class Search:
         found = [hit for seed in seeds for stream in self.streams for hit in self._in(stream, seed)]
         return sorted(found, reverse=True)
 
-    def first(self, seeds: Sequence[int]) -> Hit | None:
+    def first(self, seeds: Sequence[int], more: int = 0) -> Hit | None:
         """The first place, by seeds in their order, that chance does not explain; None where there is none.
 
+        ``more`` places are tried elsewhere, and count for the threshold too.
         Two transforms of ``places`` for every seed, stream and part, and one for each template.
         """
-        needed = threshold(self.tried(len(seeds)))
+        needed = threshold(self.tried(len(seeds)) + more)
         for seed in seeds:
             best = max((hit for stream in self.streams for hit in self._in(stream, seed)), default=None)
             if best is not None and best.z >= needed:
