@@ -76,7 +76,8 @@ all: where the disk is full, the old one stays. Names are escaped in each: contr
 around, and what has a meaning in the format. `Phylogeny.load` reads the result file (`json`) alone.
 
 Tests read each format back with the tools that it is for: DendroPy and Biopython, networkx, pydot and Graphviz,
-pyarrow, the schema of CycloneDX, the SPDX model, PyYAML.
+pyarrow, the schema of CycloneDX, the SPDX model, PyYAML, Mermaid. SARIF and JUnit XML of `derived` and `verify` fit
+their schemas.
 
 """
 

@@ -245,7 +245,7 @@ def test_two_models_that_cannot_be_decided(name, rng, tmp_path):
         ("NaN everywhere", "its weights are NaN, infinite, too large or unreadable, 'a.weight' first"),
     ],
 )
-def test_what_was_left_out_is_told(name, remark, rng):
+def test_what_was_left_out_is_reported(name, remark, rng):
     found = {model.name: model.remark for model in reconstruct(CASES[name](rng)).models}
     assert found == {"parent": "", "child": "", "odd": remark}
 

@@ -43,8 +43,8 @@ for row in ROWS.strip().splitlines():
 OWNERS = {
     **dict.fromkeys(("torch", "safetensors", "PIL", "transformers", "peft", "diffusers", "timm"), ("lab/",)),
     "matplotlib": ("lab/", "reports/figure.py", "reports/difference.py"),
-    "gguf": ("formats/gguf/",),
-    "h5py": ("formats/",),
+    "gguf": ("formats/gguf/", "lab/"),
+    "h5py": ("formats/", "lab/"),
     "onnx": ("formats/onnx/",),
     **dict.fromkeys(("sklearn", "scipy"), ("trees/baselines/", "lab/")),
     "networkx": ("reports/", "evaluation/"),
@@ -88,7 +88,6 @@ FILES = sorted(SRC.rglob("*.py"))
 
 
 def level(room: str) -> int:
-    """One above the highest room that it imports."""
     return 1 + max(map(level, IMPORTS[room]), default=0)
 
 

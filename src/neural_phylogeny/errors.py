@@ -37,7 +37,7 @@ _TAIL = 40
 
 
 def shortened(name: str, longest: int = LONGEST_NAME) -> str:
-    """A name of a file as it may be shown: one of more characters is cut, and told apart by a hash of the whole.
+    """A name of a file as it may be shown: one of more characters is cut, and has a hash of the whole.
 
     Examples
     --------
@@ -124,7 +124,7 @@ class UnsafeFileError(CheckpointError, ValueError):
     Attributes
     ----------
     callable_name : str
-        The dotted name the file asked for, when a pickle wanted to call something.
+        The dotted name in the file, when a pickle wanted to call something.
     """
 
     def __init__(

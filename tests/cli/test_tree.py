@@ -62,7 +62,7 @@ def test_evidence_and_filters(run, folder):
     assert run("tree", folder, "--include", "base*", "--include", "child*").stdout.startswith("2 models")
 
 
-def test_an_unreadable_input_is_told_and_the_rest_gets_its_tree(run, folder):
+def test_an_unreadable_input_is_reported_and_the_rest_gets_its_tree(run, folder):
     (folder / "broken.npz").write_bytes(b"PK\x03\x04 and no more")
     result = run("tree", folder, "--format", "json", code=3)
     found = json.loads(result.stdout)

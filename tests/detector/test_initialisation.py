@@ -76,7 +76,7 @@ def test_vectors_that_tell_nothing_count_as_the_mean(rng):
     assert test.log_odds(found) == pytest.approx(test.log_odds(filled))
 
 
-def test_a_missing_parameter_file_is_told(monkeypatch):
+def test_a_missing_parameter_file_is_reported(monkeypatch):
     monkeypatch.setattr(initialisation, "PARAMETERS", "nowhere.json")
     initialisation_test.cache_clear()
     with pytest.raises(SavedFileError, match=r"nowhere\.json: cannot be read"):

@@ -39,7 +39,7 @@ def test_matrices_with_values_that_are_not_finite_count_as_absent(star):
     assert np.isnan(measured.pairs["product"][:, 0, 1]).sum() == 1
 
 
-def test_equal_tensors_are_told(star):
+def test_equal_tensors_are_reported(star):
     star[4]["0.bias"] = star[0]["0.bias"].copy()
     measured = measurements_of(star)
     assert measured.identical[0, 4] == measured.identical[4, 0] == 1 / 3

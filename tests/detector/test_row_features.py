@@ -40,7 +40,7 @@ def test_a_child_that_decayed_shows_its_clock_gains_and_biases(lineage):
     features = pair_features(measurements_of(lineage))
     assert at(features, "rows.clock") == 1.0
     assert at(features, "rows.clock_rows") == pytest.approx(np.log1p(20))
-    for name in ("rows.clock", "rows.clock_factor", "vectors.gain_spread.votes", "vectors.bias_length.votes"):
+    for name in ("rows.clock", "rows.clock_factor", "vectors.gain_spread.signs", "vectors.bias_length.signs"):
         assert at(features, name) == -at(features, name, 1, 0) > 0
     for name in ("rows.known", "vectors.gains_known", "vectors.biases_known"):
         assert at(features, name) == 1.0

@@ -49,7 +49,7 @@ def test_a_right_answer_is_right_everywhere(answer):
     assert found.mistakes == ()
 
 
-def test_a_chain_told_as_a_star(answer):
+def test_a_chain_reported_as_a_star(answer):
     # Truth a > b > c, reported a > b, a > c. Parents: a (none) and b are right, c is wrong: 2 of 3.
     # a is an ancestor of b in the answer; b is none of c: 1 of 2 edges. Edges: 1 of 2 claimed, 1 of 2 found, F1 1/2.
     # Ancestors: true ab bc ac, reported ab ac: 2 hits of 2 and of 3, F1 4/5.
@@ -94,7 +94,7 @@ def test_undecided_counts_a_half(answer):
 
 
 def test_lineage_has_precision_and_recall(answer):
-    # True trees abc | de; reported ab | cde. Same-tree pairs: true ab ac bc de, told ab cd ce de.
+    # True trees abc | de; reported ab | cde. Same-tree pairs: true ab ac bc de, reported ab cd ce de.
     # Of 10 pairs ac bc cd ce are wrong: 6 right. Both are right in ab de: 2 of 4 and 2 of 4.
     found = score(answer(["ab", "cde"], "ab cd ce"), truth("ab ac de", complete=True))
     assert found.whole is not None
@@ -143,7 +143,7 @@ def test_an_edge_to_either_copy_is_right(answer):
         assert found.whole.overall == Proportion(2, 2)
 
 
-def test_a_child_that_is_told_as_a_copy_of_its_parent_is_undecided(answer):
+def test_a_child_that_is_reported_as_a_copy_of_its_parent_is_undecided(answer):
     found = score(answer(["ab"], copies="ab"), truth("ab"))
     assert found.documented.tree_direction == Proportion(0.5, 1)
     assert found.documented.exact_parent == Proportion(0, 1)
@@ -156,7 +156,7 @@ def test_the_child_of_a_merge_has_several_right_parents(answer):
     assert found.documented.tree_direction == Proportion(1, 4)
 
 
-def test_a_hidden_ancestor_is_no_parent(answer):
+def test_a_missing_ancestor_is_no_parent(answer):
     # The truth knows that p, which was not given, is the parent of a and b; the answer says so, or says nothing.
     for reported in (answer(["abH"], "Ha Hb", hidden="H"), answer(["ab"])):
         found = score(reported, truth("pa pb", complete=True))

@@ -147,7 +147,7 @@ def test_values_do_not_depend_on_how_they_are_stored(
         np.testing.assert_array_equal(out, np.arange(35, 65, dtype=np.float32))
 
 
-def test_bfloat16_is_told_from_its_opaque_type(tmp_path: Path) -> None:
+def test_bfloat16_is_distinguished_from_its_opaque_type(tmp_path: Path) -> None:
     values = np.array([1.5, -2.0], ml_dtypes.bfloat16)
 
     def build(file: h5py.File) -> None:

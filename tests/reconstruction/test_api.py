@@ -104,6 +104,17 @@ def test_the_papers_clusters_are_its_families_and_copies_stay_with_them(rng):
         assert found["twin"] == found["1p"] != found["0p"]
 
 
+@pytest.mark.parametrize("method", methods.METHODS)
+def test_no_method_relates_what_has_no_weights_in_common(method, rng):
+    parent = weights(rng)
+    models = {"a": parent, "b": tuned(rng, parent, 0.2), "c": tuned(rng, parent, 0.2)}
+    models |= {"odd": {"x": rng.normal(size=(7, 90))}, "even": {"q": rng.normal(size=(5, 60, 3))}}
+    answer = reconstruct(models, method=method)
+    found = [(edge.parent, edge.child) for edge in answer.edges] + [(pair.a, pair.b) for pair in answer.undirected]
+    assert found
+    assert {name for pair in found for name in pair} <= {"a", "b", "c"}
+
+
 def test_the_papers_clusters_decide_against_the_existence_test(rng):
     """Strangers alone look like one loose cluster: why the other methods ask the test."""
     models = {f"m{k}": weights(rng) for k in range(5)}
@@ -142,7 +153,7 @@ def test_copies_share_a_family_and_only_one_stands_in_edges(family):
 
 
 @pytest.mark.parametrize("tensors", [{"b": np.arange(9.0)}, {"w": np.zeros((8, 8))}])
-def test_equal_vectors_and_constants_are_copies_but_no_proof_of_kinship(tensors):
+def test_equal_vectors_and_constants_are_copies_but_no_proof_of_relatedness(tensors):
     answer = reconstruct({"a": tensors, "b": tensors})
     assert answer.copies == (("a", "b"),)
     assert [model.family for model in answer.models] == [None, None]
@@ -178,7 +189,7 @@ def test_nothing_to_compare_is_an_empty_answer(models):
         ),
     ],
 )
-def test_a_model_that_cannot_be_compared_is_told_so(odd, remark, family):
+def test_a_model_that_cannot_be_compared_is_reported_so(odd, remark, family):
     answer = reconstruct(family | {"odd": odd})
     [model] = [m for m in answer.models if m.name == "odd"]
     assert (model.family, model.remark) == (None, remark)
@@ -192,7 +203,7 @@ def test_the_remark_on_a_sound_model_does_not_come_from_a_broken_one(family):
     assert remarks["broken"].startswith("its weights are NaN")
 
 
-def test_a_tensor_with_nan_is_left_out_and_told(family):
+def test_a_tensor_with_nan_is_left_out_and_reported(family):
     family["kid"]["fc2.weight"][3, 3] = np.inf
     answer = reconstruct(family)
     assert edges(answer) == {("root", "kid")}
@@ -239,7 +250,7 @@ def test_unknown_method():
         reconstruct({}, method="kmean")  # type: ignore[arg-type]
 
 
-def test_missing_statistics_are_told(family, tmp_path):
+def test_missing_statistics_are_reported(family, tmp_path):
     with pytest.raises(SavedFileError, match="cannot be read as cached statistics"):
         reconstruct(family, stats=tmp_path / "none")
 
@@ -345,13 +356,13 @@ class TestASampleOfTheWeights:
         lone = {name: rng.uniform(-1, 1, array.shape).astype(np.float32) for name, array in parent.items()}
         return {"root": parent, "kid": kid, "grandchild": tuned(rng, kid), "lone": lone, "twin": twin}
 
-    def test_the_tree_is_the_same_and_what_was_read_is_told(self, large):
+    def test_the_tree_is_the_same_and_what_was_read_is_reported(self, large):
         whole, some = reconstruct(large), reconstruct(large, sample=0.03)
         assert {("root", "kid"), ("kid", "grandchild")} <= edges(some)
         assert families(some) == families(whole)
-        assert whole.provenance["parameters"]["sample"] == {"asked": "auto", "read": 1.0}
+        assert whole.provenance["parameters"]["sample"] == {"requested": "auto", "read": 1.0}
         reported = some.provenance["parameters"]["sample"]
-        assert reported["asked"] == 0.03
+        assert reported["requested"] == 0.03
         assert reported["read"] < 0.05
         assert any("equal in all that was read" in note for note in some.provenance["notes"])
         assert not whole.provenance["notes"]

@@ -26,24 +26,24 @@ def test_a_plain_copy_has_no_remark(model):
     assert remark(model, dict(model)) == ""
 
 
-def test_other_names_are_told(model):
+def test_other_names_are_reported(model):
     assert remark(model, {f"net.{name.replace('fc', 'out')}": w for name, w in model.items()}).startswith(
         "converted: the values of base, stored otherwise (3 tensors under other names"
     )
 
 
-def test_other_layouts_are_told(model):
+def test_other_layouts_are_reported(model):
     turned = {"conv.weight": (2, 3, 1, 0), "fc.weight": (1, 0), "fc.bias": (0,)}
     reported = remark(model, {name: w.transpose(turned[name]) for name, w in model.items()})
     assert reported == "converted: the values of base, stored otherwise (1 tensor HWIO, 1 tensor transposed)"
 
 
-def test_another_type_is_told_where_no_value_changed(model):
+def test_another_type_is_reported_where_no_value_changed(model):
     reported = remark(model, {name: w.astype(ml_dtypes.bfloat16) for name, w in model.items()})
     assert reported == "converted: the values of base, stored otherwise (3 tensors of another type)"
 
 
-def test_another_format_is_told(model, tmp_path):
+def test_another_format_is_reported(model, tmp_path):
     from safetensors.numpy import save_file
 
     np.savez(tmp_path / "a.npz", **model)

@@ -61,7 +61,7 @@ def test_counters_name_the_one_that_saw_fewer_batches_as_parent(measured, root, 
     assert found[0].statement.startswith("first has counted more training batches")
 
 
-def test_every_witness_of_direction_is_told_in_words(measured, root, rng):
+def test_every_score_of_direction_is_reported_in_words(measured, root, rng):
     child = {name: w + 0.1 * rng.standard_t(3, size=w.shape).astype(np.float32) for name, w in root.items()}
     _, votes = log_odds(measured(root, child))
     found = direction_evidence(votes, 0, 1, NAMES)
@@ -69,7 +69,7 @@ def test_every_witness_of_direction_is_told_in_words(measured, root, rng):
     assert all(one.favours == "neither" if one.model is None else one.model in one.statement for one in found)
 
 
-def test_decay_is_told_as_a_factor_and_still_rows_as_its_absence(measured, root, rng):
+def test_decay_is_reported_as_a_factor_and_still_rows_as_its_absence(measured, root, rng):
     root = {"a": rng.normal(size=(80, 30)).astype(np.float32)}
     child = {"a": root["a"].copy()}
     for _ in range(20):

@@ -134,7 +134,7 @@ def test_the_remark_on_a_model_is_shown(answer):
     assert "On child: left out: values in w." in text_of(replace(answer, models=tuple(noted)), "child")
 
 
-def test_an_unknown_model_is_told_with_the_nearest(answer):
+def test_an_unknown_model_is_reported_with_the_nearest(answer):
     with pytest.raises(UnknownChoiceError, match="did you mean 'child'"):
         explain(answer, "chld")
 

@@ -81,7 +81,7 @@ def test_a_family_of_two_little_coverage_and_support():
     assert "70 % of the resamples of the matrices recover it" in reported(edge(support=0.7))
 
 
-def test_a_pair_without_a_direction_names_the_evidencees_of_both():
+def test_a_pair_without_a_direction_names_the_evidence_of_both():
     votes = (
         Evidence(feature="kurtosis", value=0.5, favours="parent", model="a", strength=0.5, statement=""),
         Evidence(feature="largest-weight", value=-0.5, favours="parent", model="b", strength=0.5, statement=""),

@@ -29,10 +29,10 @@ def test_scores_are_what_they_say(measured, rng):
 
 
 def test_a_chain_is_ordered_by_distance_and_begins_at_its_root(measured, rng):
-    direction, by_witness = log_odds(measured(*chain(rng)))
+    direction, by_score = log_odds(measured(*chain(rng)))
     assert np.all(direction[0, 1:] > 0)
     np.testing.assert_allclose(direction, -direction.T)
-    np.testing.assert_array_equal(by_witness["fake-initialisation"], np.sign(np.arange(3) - np.arange(3)[:, None]))
+    np.testing.assert_array_equal(by_score["fake-initialisation"], np.sign(np.arange(3) - np.arange(3)[:, None]))
 
 
 def test_every_model_and_its_fine_tune_get_a_direction(measured, rng):

@@ -1,9 +1,12 @@
 """Exact marks are present where something was pruned, rounded or left unchanged, and absent elsewhere."""
 
+from dataclasses import replace
+
 import ml_dtypes
 import numpy as np
 import pytest
 
+from neural_phylogeny.formats.memory import MemoryCheckpoint
 from neural_phylogeny.relations.exact import (
     CERTAIN,
     GOOD,
@@ -12,6 +15,7 @@ from neural_phylogeny.relations.exact import (
     emptied,
     exact_marks,
     folded,
+    headed,
     observed,
     partly_rounded,
     pruned,
@@ -22,6 +26,8 @@ from neural_phylogeny.relations.exact import (
     shrunk,
 )
 from neural_phylogeny.relations.overlap import Overlap
+from neural_phylogeny.statistics.one_pass import measure, standard_statistics
+from neural_phylogeny.tensors.alignment import align
 
 
 @pytest.fixture
@@ -48,7 +54,7 @@ def test_a_pruned_copy_is_certain(measured, root, rng):
     assert pruned(overlap).tolist() == [[0.0] * 3, [-GOOD, 0.0, -GOOD], [0.0] * 3]  # a dense relative came before, too
 
 
-def test_a_pruned_and_trained_child_is_a_lead(measured, root, rng):
+def test_a_pruned_and_trained_child_is_weak_evidence(measured, root, rng):
     mask = {name: w != 0 for name, w in zeroed(root).items()}
     odds = pruned(Overlap.of(measured(root, trained(root, rng, mask=mask))))
     assert odds.tolist() == [[0.0, 0.0], [-GOOD, 0.0]]
@@ -206,3 +212,38 @@ def test_a_short_step_away_from_a_rounded_parent_is_not_its_rounding(measured, r
     }
     child = {name: (w + steps[kind](w)).astype(np.float32) for name, w in parent.items()}
     assert not partly_rounded(Overlap.of(measured(parent, child))).any()
+
+
+def test_an_embedding_that_another_framework_stores_with_units_last_has_the_same_size(root, rng):
+    """Keras counts the columns of every matrix as units, PyTorch the rows: an embedding lies the same way in both."""
+    keras = MemoryCheckpoint(trained(root, rng))
+    keras.tensors = {name: replace(tensor, output_axis=-1) for name, tensor in keras.tensors.items()}
+    checkpoints = [MemoryCheckpoint(root), keras]
+    alignment = align([one.tensors for one in checkpoints], ["0", "1"])
+    overlap = Overlap.of(measure(checkpoints, alignment, standard_statistics(), threads=1))
+    assert not reshaped(overlap).any()
+    assert not shrunk(overlap).any()
+
+
+BODY = {
+    "encoder.layer.0.attention.self.query.weight": (12, 12),
+    "encoder.layer.0.attention.output.dense.weight": (12, 12),
+}
+
+
+def with_head(rng, name):
+    body = {key: rng.normal(size=shape).astype(np.float32) for key, shape in BODY.items()}
+    return body | {name: rng.normal(size=(4, 12)).astype(np.float32)}
+
+
+def test_a_head_of_a_task_came_after_that_of_pre_training(measured, rng):
+    language, tagger, other = (
+        with_head(rng, name)
+        for name in ("cls.predictions.transform.dense.weight", "classifier.weight", "pooler.weight")
+    )
+    odds = headed(measured(language, tagger, other))
+    assert odds.tolist() == [[0.0, 0.0, 0.0], [-STRONG, 0.0, 0.0], [0.0, 0.0, 0.0]]
+
+
+def test_heads_of_unknown_architectures_say_nothing(measured, root, rng):
+    assert not headed(measured(root | {"classifier.weight": root["b"]}, trained(root, rng))).any()

@@ -79,7 +79,7 @@ def test_a_new_head_of_two_classes_does_not_outweigh_the_layers_that_match(measu
         assert existence(measured(*pair)).log_p[0, 1] < -40, seed
 
 
-def test_an_identical_matrix_proves_kinship_whatever_the_rest(measured, rng):
+def test_an_identical_matrix_proves_relatedness_whatever_the_rest(measured, rng):
     frozen = rng.normal(size=(12, 12)).astype(np.float32)
     models = [{"frozen": frozen, "w": rng.normal(size=(200, 200)).astype(np.float32)} for _ in range(2)]
     assert existence(measured(*models)).identical[0, 1]

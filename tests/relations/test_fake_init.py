@@ -120,7 +120,7 @@ def test_fans(shape, axis, expected):
     assert fans(tensor) == expected
 
 
-def test_wrong_choices_are_told():
+def test_wrong_choices_are_reported():
     with pytest.raises(ValueError, match=r"distribution must be one of uniform, gaussian, .*, not 'cauchy'"):
         FakeInitialisation("cauchy")
     with pytest.raises(ValueError, match="scale must be a number not below 0, not -1"):

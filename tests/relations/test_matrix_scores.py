@@ -25,7 +25,7 @@ def test_nothing_lies_beyond_the_largest():
     assert outside_bounds(np.ones(9), np.array(1.0)) == 0.0
 
 
-def test_no_outline_is_told_as_none():
+def test_no_layout_is_reported_as_none():
     assert np.isnan(outside_bounds(np.full((2, 9), np.nan), np.ones(2))).all()
 
 
@@ -54,7 +54,7 @@ def test_a_step_of_few_directions_and_heavy_tails_raises_each_number_at_any_scal
 
 
 @pytest.mark.parametrize("score", SCORES)
-def test_without_outlines_or_matrices_nothing_is_said(measured, rng, score):
+def test_without_layouts_or_matrices_there_is_no_score(measured, rng, score):
     from neural_phylogeny.statistics.moments import Moments
 
     model = {"b": rng.normal(size=5)}

@@ -27,7 +27,7 @@ def root(rng):
 
 
 @pytest.mark.parametrize("shares", [(0.5, 0.5), (0.9, 0.1), (0.25, 0.25, 0.5), (0.2, 0.2, 0.2, 0.4)])
-def test_a_mean_is_told_with_its_shares(measured, root, rng, shares):
+def test_a_mean_is_reported_with_its_shares(measured, root, rng, shares):
     parts = [tuned(root, rng) for _ in shares]
     found = merges(measured(root, *parts, mean(parts, shares), tuned(root, rng)), range(len(shares) + 3))
     expected = np.zeros_like(found)
@@ -65,9 +65,9 @@ def test_checkpoints_of_one_run_are_none(measured, root, rng):
 def test_rounding_is_allowed_for_unless_it_hides_everything(measured, root, rng):
     far = [tuned(root, rng, 1.0), tuned(root, rng, 1.0)]
     near = [tuned(root, rng, 1e-3), tuned(root, rng, 1e-3)]
-    for parts, is_told in ((far, True), (near, False)):
+    for parts, is_reported in ((far, True), (near, False)):
         merged = {n: w.astype(ml_dtypes.bfloat16).astype(np.float32) for n, w in mean(parts, (0.5, 0.5)).items()}
-        assert merges(measured(*parts, merged), [0, 1, 2]).any() == is_told
+        assert merges(measured(*parts, merged), [0, 1, 2]).any() == is_reported
 
 
 def test_copies_and_two_models_are_none(measured, root, rng):

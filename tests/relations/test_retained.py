@@ -42,10 +42,10 @@ def test_a_fresh_head_has_no_vote(measured, root, rng):
     """The parent's head is long trained, the child's re-initialised one looks like an initialisation."""
     parent = root | {"head": 5 * rng.standard_t(3, size=(10, 40)).astype(np.float32)}
     child = moved(root, rng) | {"head": rng.uniform(-1, 1, size=(10, 40)).astype(np.float32)}
-    direction, by_witness = log_odds(measured(parent, child))
+    direction, by_score = log_odds(measured(parent, child))
     assert direction[0, 1] > 0
-    assert by_witness["fake-initialisation"][0, 1] == 1.0
-    assert by_witness["kurtosis"][0, 1] == 1.0
+    assert by_score["fake-initialisation"][0, 1] == 1.0
+    assert by_score["kurtosis"][0, 1] == 1.0
 
 
 def test_a_median_of_what_is_there(rng):

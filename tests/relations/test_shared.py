@@ -59,7 +59,7 @@ def test_it_needs_a_third(measured, root, rng):
     assert shared_values(statistics, 0, 1, []) == 0.0
 
 
-def test_it_is_told_as_evidence_of_kinship(measured, root, rng):
+def test_it_is_reported_as_evidence_of_relatedness(measured, root, rng):
     child = trained(root, rng)
     statistics = measured(root, child, trained(child, rng, frozen=("a",)))
     found = Findings.of(statistics, existence(statistics, 1e-3, 3))
@@ -69,7 +69,7 @@ def test_it_is_told_as_evidence_of_kinship(measured, root, rng):
     assert "shared-values" not in {one.feature for one in found.evidence(0, 1, ("root", "child"))}
 
 
-def test_siblings_that_one_decay_took_down_alike_are_told_as_kin_alone(measured, root, rng):
+def test_siblings_that_one_decay_took_down_alike_are_reported_as_kin_alone(measured, root, rng):
     """What has no gradient is the same in both and not their parent's; so it is no evidence of a common ancestor."""
     models = [root]
     for _ in range(2):

@@ -1,6 +1,7 @@
 """The report in a real browser: what is shown is what the result says, and names are never run."""
 
 import json
+import os
 import re
 import shutil
 from dataclasses import replace
@@ -9,7 +10,16 @@ from pathlib import Path
 import pytest
 from tests.reports.synthetic import synthetic
 
-from neural_phylogeny.records import Edge, ModelRecord, Phylogeny, RelatedPair
+from neural_phylogeny.records import (
+    CredibleRoots,
+    Edge,
+    ModelRecord,
+    Phylogeny,
+    RelatedPair,
+    SharedComponent,
+    SimilarityTable,
+)
+from neural_phylogeny.reports.formats import find_format
 from neural_phylogeny.reports.json import to_json
 from neural_phylogeny.wording import percent
 
@@ -96,7 +106,7 @@ def test_a_click_on_a_model_shows_what_the_result_says_of_it(visit, result):
 def test_a_click_on_a_line_shows_its_evidence_and_layers(visit, result):
     page = visit(result)
     edge = next(one for one in result.edges if one.evidence)
-    page.locator("#claims button", has_text=edge.child).first.click()
+    page.locator("#claims button", has_text=Path(edge.child).name).first.click()
     page.wait_for_timeout(50)
     details = page.locator("#details")
     text = details.inner_text()
@@ -281,3 +291,70 @@ def test_a_folded_forest_opens_at_the_model_that_is_searched(visit):
     page.locator("#search").fill(Path(name).name)
     page.locator("#search").press("Enter")
     assert page.locator(f'#canvas .node[aria-label^="{name}"]').is_visible()
+
+
+def test_mermaid_itself_takes_the_drawing(browser):
+    """Mermaid's own parser and renderer, where ``NPHYLO_MERMAID`` names its ``mermaid.min.js``."""
+    library = os.environ.get("NPHYLO_MERMAID")
+    if not library:
+        pytest.skip("NPHYLO_MERMAID names no mermaid.min.js (npm install mermaid)")
+    page = browser.new_page(offline=True)
+    page.add_script_tag(path=library)
+    names = [*HOSTILE, "end", "click", "o--o", "A[b]"]
+    models = tuple(ModelRecord(name=name, path="", format="npz", parameters=9, family=0) for name in names)
+    edges = tuple(Edge(parent=names[0], child=name, kind="finetune", p_parent=0.9) for name in names[1:])
+    for result in (synthetic(50, 4), Phylogeny(models=models, edges=edges)):
+        text = find_format("mermaid").write(result)
+        drawn = page.evaluate("async text => (await mermaid.render('drawing', text)).svg", text)
+        assert drawn.count('class="node ') >= len(result.models)
+        assert page.evaluate("window.canary") is None
+        if result.models[0].name == HOSTILE[0]:
+            assert "<script>" not in drawn
+    page.close()
+
+
+def test_roots_components_and_groups_are_told(visit):
+    base = synthetic(8, 1, seed=1)
+    a, b, c = (model.name for model in base.models[:3])
+    shared = SharedComponent(a=b, b=c, component="helper.", component_in_b="aux.", share_of_a=0.3, share_of_b=0.2)
+    result = replace(
+        base,
+        models=tuple(replace(model, p_root=0.25) for model in base.models),
+        credible_roots=(CredibleRoots(family=0, models=(a, b), probabilities=(0.71, 0.26)),),
+        components=(shared,),
+        provenance={**base.provenance, "parameters": {"prior": "unlikely"}},
+    )
+    page = visit(result)
+    summary = page.locator("#summary").inner_text().replace("\u00a0", " ")
+    assert f"Its root, if it is here: {a} (71 %) or {b} (26 %)." in summary
+    assert "parents were assumed to be unlikely" in summary
+    node(page, b).click()
+    details = page.locator("#details").inner_text()
+    assert "Probability to be a root" in details
+    assert "26 %" in details
+    assert f"helper., the same as in {c}" in details
+
+
+def test_a_small_tree_has_a_small_field(visit):
+    page = visit(synthetic(5, 1))
+    field = page.locator(".stage").bounding_box()
+    tree = page.locator("#panel0 .card").bounding_box()
+    assert 200 <= field["height"] < tree["height"] + 60
+    page.locator("#claims tbody button").nth(1).click()
+    page.wait_for_selector("#details h3")
+    assert page.locator(".stage").bounding_box()["height"] >= 420
+
+
+def test_many_similarities_are_painted_and_read(visit):
+    n = 450
+    models = tuple(ModelRecord(name=f"m{k}", path="", format="npz", parameters=9, family=0) for k in range(n))
+    edges = tuple(Edge(parent="m0", child=f"m{k}", kind="finetune", p_parent=0.9) for k in range(1, n))
+    cosines = tuple((i * 7 + j * 3) % 1000 / 1000 for i in range(n) for j in range(i))
+    table = SimilarityTable(models=tuple(model.name for model in models), cosines=cosines)
+    page = visit(Phylogeny(models=models, edges=edges, similarities=(table,)))
+    page.locator("#map").press("ArrowDown")
+    words = page.locator("#cell").inner_text()
+    found = re.fullmatch(r"m(\d+) and m(\d+): similarity (.*)", words)
+    assert found is not None, words
+    assert float(found[3]) == table.of(int(found[1]), int(found[2]))
+    assert page.evaluate("document.querySelector('#map').width") > 200

@@ -36,7 +36,7 @@ def test_the_verdict_comes_first(verdict, sentence):
     )
 
 
-def test_copies_told_from_a_sample_are_called_no_more_than_that():
+def test_copies_found_in_a_sample_are_called_no_more_than_that():
     text = plain(
         render_comparison(Comparison(a=A, b=B, verdict="copies", similarity=1.0, coverage=1.0, share_read=0.0123))
     ).splitlines()

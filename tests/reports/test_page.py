@@ -88,7 +88,7 @@ def test_size_and_time(n, families, most, seconds):
 def test_the_record_answers(everything):
     found = record(everything)
     assert found.answer[0] == (
-        "7 of the 14 models were made from another model of this collection; the models form 2 families."
+        "7 of the 14 models were probably made from another model of this collection; the models form 2 families."
     )
     assert any("the common ancestor is not in this collection" in sentence for sentence in found.answer)
     assert any("1 model has the same weights as another model." in sentence for sentence in found.answer)

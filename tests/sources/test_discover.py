@@ -95,7 +95,7 @@ def test_a_name_with_brackets_that_exists_is_no_pattern(write) -> None:
     assert names(path) == ["model[1].pt"]
 
 
-def test_a_pattern_without_a_model_is_told(write, tmp_path: Path) -> None:
+def test_a_pattern_without_a_model_is_reported(write, tmp_path: Path) -> None:
     write("logs/log.txt")
     assert discover([f"{tmp_path}/*"]) == (
         [],
@@ -103,7 +103,7 @@ def test_a_pattern_without_a_model_is_told(write, tmp_path: Path) -> None:
     )
 
 
-def test_what_is_missing_is_told_once_and_the_rest_goes_on(write, tmp_path: Path) -> None:
+def test_what_is_missing_is_reported_once_and_the_rest_goes_on(write, tmp_path: Path) -> None:
     gone, nothing = str(tmp_path / "gone.pt"), f"{tmp_path}/*.ckpt"
     found, skipped = discover([gone, write("a.pt"), nothing, gone])
     assert [ref.name for ref in found] == ["a.pt"]
@@ -111,7 +111,7 @@ def test_what_is_missing_is_told_once_and_the_rest_goes_on(write, tmp_path: Path
     assert skipped == [Skipped(path=gone, reason=reason), Skipped(path=nothing, reason=reason)]
 
 
-def test_what_is_no_file_is_told(write, tmp_path: Path) -> None:
+def test_what_is_no_file_is_reported(write, tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "pipe.pt")
     (tmp_path / "link.pt").symlink_to(tmp_path / "gone.pt")
     (tmp_path / "loop.pt").symlink_to(tmp_path / "loop.pt")
@@ -128,13 +128,13 @@ def test_what_is_no_file_is_told(write, tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("path", ["a\0b", "a\0*/b", "\ud800", "\ud800*", "n" * 5000, ""])
-def test_what_no_file_can_be_called_is_told(path: str) -> None:
+def test_what_no_file_can_be_called_is_reported(path: str) -> None:
     found, skipped = discover([path])
     assert found == []
     assert [item.path for item in skipped] == [shortened(path)]
 
 
-def test_a_folder_without_checkpoints_is_told(write, tmp_path: Path) -> None:
+def test_a_folder_without_checkpoints_is_reported(write, tmp_path: Path) -> None:
     write("README.md", "nothing here")
     assert discover([tmp_path]) == (
         [],
@@ -142,13 +142,13 @@ def test_a_folder_without_checkpoints_is_told(write, tmp_path: Path) -> None:
     )
 
 
-def test_a_folder_that_may_not_be_listed_is_told(tmp_path: Path, refuse) -> None:
+def test_a_folder_that_may_not_be_listed_is_reported(tmp_path: Path, refuse) -> None:
     refuse("os.scandir", str(tmp_path))
     reason = "permission denied. Check the path and its permissions."
     assert discover([tmp_path]) == ([], [Skipped(path=str(tmp_path), reason=reason)])
 
 
-def test_a_file_in_a_folder_that_may_not_be_entered_is_told(write, refuse) -> None:
+def test_a_file_in_a_folder_that_may_not_be_entered_is_reported(write, refuse) -> None:
     path = write("locked/a.pt")
     refuse("os.stat", path)
     assert discover([path]) == (
@@ -189,7 +189,7 @@ def test_models_of_a_manifests_folder_keep_their_own_names(write) -> None:
     assert names(write("models.json", {"both": "w"})) == ["a.pt", "b.pt"]
 
 
-def test_a_manifests_bad_rows_are_told_and_the_rest_goes_on(write) -> None:
+def test_a_manifests_bad_rows_are_reported_and_the_rest_goes_on(write) -> None:
     write("a.pt")
     manifest = write("m.json", {"a": "a.pt", "gone": "gone.pt", "again": "m.json", "odd": "\ud800*", "nul": "\0[a]"})
     found, skipped = discover([manifest])
@@ -201,7 +201,7 @@ def test_a_manifests_bad_rows_are_told_and_the_rest_goes_on(write) -> None:
     assert len(skipped) == 4
 
 
-def test_a_bad_manifest_is_told(write) -> None:
+def test_a_bad_manifest_is_reported(write) -> None:
     path = write("truth.json", {"edges": []})
     found, skipped = discover([path])
     assert (found, [item.path for item in skipped]) == ([], [path])
@@ -218,7 +218,7 @@ def test_include_and_exclude_match_names_and_paths(write, tmp_path: Path) -> Non
     assert names(tmp_path, include=["nothing"]) == []
 
 
-def test_nothing_is_said_of_what_was_excluded(write, tmp_path: Path) -> None:
+def test_what_was_excluded_is_not_listed(write, tmp_path: Path) -> None:
     for name in ("model.safetensors", "weights.ggml", "optimizer.pt"):
         write(name, b"lmgg")
     assert len(discover([tmp_path])[1]) == 2

@@ -69,7 +69,7 @@ def test_folders_may_be_nested_deeper_than_the_stack(tmp_path: Path, monkeypatch
         os.rmdir("d")
 
 
-def test_what_is_no_regular_file_is_told(walked, tmp_path: Path) -> None:
+def test_what_is_no_regular_file_is_reported(walked, tmp_path: Path) -> None:
     (tmp_path / "gone.pt").symlink_to(tmp_path / "nowhere")
     os.mkfifo(tmp_path / "pipe.pt")
     assert walked().skipped == {
@@ -157,7 +157,7 @@ def test_two_sharded_models_in_a_folder_are_called_by_their_indexes(write, walke
     }
 
 
-def test_a_stale_shard_is_told(write, walked) -> None:
+def test_a_stale_shard_is_reported(write, walked) -> None:
     write("model-00001-of-00001.safetensors")
     write("model-00003-of-00003.safetensors")
     write("model.safetensors.index.json", index_of("model-00001-of-00001.safetensors"))
@@ -180,7 +180,7 @@ def test_a_stale_shard_is_told(write, walked) -> None:
         ({"weight_map": 3}, "the shard index has no weight_map of tensors to files. Download the index again."),
     ],
 )
-def test_a_model_with_a_bad_index_is_told_once(write, walked, index: object, reason: str) -> None:
+def test_a_model_with_a_bad_index_is_reported_once(write, walked, index: object, reason: str) -> None:
     write("m/config.json", {})
     write("m/model-00001-of-00002.safetensors")
     write("m/model.safetensors.index.json", index)

@@ -100,7 +100,7 @@ def test_other_folders_and_files_of_a_pipeline_are_models_of_their_own(write, wa
     assert walked().order == ["pipe", "pipe/all-in-one.ckpt", "pipe/checkpoint-10/model.safetensors"]
 
 
-def test_a_pipeline_whose_component_lacks_a_shard_is_told(write, walked) -> None:
+def test_a_pipeline_whose_component_lacks_a_shard_is_reported(write, walked) -> None:
     write("pipe/model_index.json", {"unet": ["diffusers", "UNet"], "vae": ["diffusers", "VAE"]})
     write("pipe/vae/diffusion_pytorch_model.safetensors")
     write("pipe/unet/diffusion_pytorch_model.safetensors.index.json", index_of("gone.safetensors"))
@@ -114,7 +114,7 @@ def test_a_pipeline_whose_component_lacks_a_shard_is_told(write, walked) -> None
     }
 
 
-def test_a_pipeline_whose_component_may_not_be_listed_is_told(write, walked, tmp_path: Path, refuse) -> None:
+def test_a_pipeline_whose_component_may_not_be_listed_is_reported(write, walked, tmp_path: Path, refuse) -> None:
     write_pipeline(write)
     refuse("os.scandir", str(tmp_path / "pipe/vae"))
     found = walked()

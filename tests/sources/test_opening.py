@@ -88,7 +88,7 @@ def test_an_error_in_a_shard_names_the_shard(write, tmp_path: Path) -> None:
     assert caught.value.path == bad
 
 
-def test_what_cannot_be_opened_is_told_and_the_rest_goes_on(write, tmp_path: Path) -> None:
+def test_what_cannot_be_opened_is_reported_and_the_rest_goes_on(write, tmp_path: Path) -> None:
     good, text, empty = write("a.safetensors"), write("b.txt", "hello"), write("c.pt", "")
     gone = str(tmp_path / "d.pt")
     sharded = ModelRef(
@@ -109,7 +109,7 @@ def test_what_cannot_be_opened_is_told_and_the_rest_goes_on(write, tmp_path: Pat
     ]
 
 
-def test_a_missing_library_is_told_and_the_rest_goes_on(write, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_missing_library_is_reported_and_the_rest_goes_on(write, monkeypatch: pytest.MonkeyPatch) -> None:
     def open_or_miss(path: str, _: str | None = None) -> Checkpoint:
         if path.endswith(".h5"):
             raise MissingExtraError(".h5 files", "keras")
@@ -124,7 +124,7 @@ def test_a_missing_library_is_told_and_the_rest_goes_on(write, monkeypatch: pyte
     assert len(opened) == 1
 
 
-def test_a_file_that_may_not_be_read_is_told(write, refuse) -> None:
+def test_a_file_that_may_not_be_read_is_reported(write, refuse) -> None:
     locked, good = write("a.safetensors"), write("b.safetensors")
     refuse("os.open", locked)
     opened, skipped = open_all([one_file(locked), one_file(good)])

@@ -5,7 +5,7 @@ import pytest
 
 from neural_phylogeny.formats.memory import MemoryCheckpoint
 from neural_phylogeny.relations.existence import existence
-from neural_phylogeny.statistics import blocks, one_pass
+from neural_phylogeny.statistics import blocks, one_pass, plan
 from neural_phylogeny.statistics.one_pass import measure
 from neural_phylogeny.tensors.alignment import align
 
@@ -25,6 +25,7 @@ def models(rng):
 def small_blocks(request, monkeypatch):
     monkeypatch.setattr(blocks, "BLOCK", request.param)
     monkeypatch.setattr(one_pass, "BLOCK", request.param)
+    monkeypatch.setattr(plan, "BLOCK", request.param)
     return request.param
 
 

@@ -80,7 +80,7 @@ def test_another_version_is_refused(tmp_path):
         load(tmp_path / "new.npz")
 
 
-def test_an_array_of_another_length_than_its_outline_is_refused(measured, rng, tmp_path):
+def test_an_array_of_another_length_than_its_layout_is_refused(measured, rng, tmp_path):
     statistics = measured(*({"w": rng.normal(size=(8, 9)).astype(np.float32)} for _ in range(3)))
     with open(tmp_path / "kept.npz", "wb") as file:
         save(file, CachedStatistics(("x", "y", "z"), 5, (Group((0, 1, 2), statistics),)))
@@ -92,7 +92,7 @@ def test_an_array_of_another_length_than_its_outline_is_refused(measured, rng, t
             load(tmp_path / "kept.npz")
 
 
-def test_a_pass_of_another_sample_is_not_reused_and_that_is_told(tmp_path, rng):
+def test_a_pass_of_another_sample_is_not_reused_and_that_is_reported(tmp_path, rng):
     parent = rng.uniform(-1, 1, (300, 200)).astype(np.float32)
     for name, moved in (("a", 0.0), ("b", 0.3), ("c", 0.5)):
         np.savez(tmp_path / f"{name}.npz", w=parent + rng.normal(0, moved, parent.shape).astype(np.float32))

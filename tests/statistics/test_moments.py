@@ -18,7 +18,7 @@ def test_the_grid_is_the_number_of_bits_that_rounding_must_keep(values):
         assert (coarser.view(np.float32) != row).any()
 
 
-def test_rounded_children_are_told_by_their_grid(measured, rng):
+def test_rounded_children_are_distinguished_by_their_grid(measured, rng):
     plain = rng.normal(size=(40, 50)).astype(np.float32)
     kinds = (np.float32, np.float16, ml_dtypes.bfloat16)
     [(_, found)] = list(measured(*({"w": plain.astype(k).astype(np.float32)} for k in kinds), statistics=[Moments()]))

@@ -75,7 +75,7 @@ def test_nan_spoils_only_its_own_model(measured, rng):
     assert finite.tolist() == [[True, False, True], [False, False, False], [True, False, True]]
 
 
-def test_a_model_that_cannot_be_read_to_the_end_is_told_and_spoils_nobody(rng):
+def test_a_model_that_cannot_be_read_to_the_end_is_reported_and_spoils_nobody(rng):
     class Torn(MemoryCheckpoint):
         def read(self, name, start=0, stop=None):
             raise DamagedFileError("the file ended before the tensor did", path="torn.pt", tensor=name)

@@ -110,3 +110,12 @@ def test_few_rows_values_or_models_are_measured_without_a_warning(rng, shape):
         warnings.simplefilter("error")
         found = of_rows(rng.normal(size=shape).astype(np.float32))
     assert np.isnan(found["grow"]).all()
+
+
+def test_rows_that_only_begin_alike_are_not_equal(rng):
+    rows = rng.normal(size=(3, 20, 32)).astype(np.float32)
+    rows[1, :, :2] = rows[0, :, :2]
+    rows[2, 4] = rows[0, 4]
+    found = of_rows(rows)["still"]
+    assert found[0, 1] == 0
+    assert found[0, 2] == found[2, 0] == 1

@@ -174,7 +174,7 @@ def test_the_roles_of_an_architecture(name):
 
 
 @pytest.mark.parametrize("name", MODELS)
-def test_an_architecture_is_told_from_the_others(name):
+def test_an_architecture_is_distinguished_from_the_others(name):
     assert set(rules_of(MODELS[name]).architectures) <= {name, "diffusers-unet"}
 
 

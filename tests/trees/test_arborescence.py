@@ -112,7 +112,7 @@ def test_nothing_and_one():
     assert maximum_arborescence(np.zeros((1, 1)), np.zeros(1), one_root=True).tolist() == [-1]
 
 
-def test_wrong_input_is_told():
+def test_wrong_input_is_reported():
     with pytest.raises(ValueError, match=r"a matrix of scores must be square, not \(2, 3\)"):
         maximum_arborescence(np.zeros((2, 3)), np.zeros(2))
     with pytest.raises(ValueError, match=r"root scores must have the shape \(2,\)"):

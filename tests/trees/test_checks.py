@@ -22,7 +22,7 @@ def test_right_input_comes_back_as_it_is(rng):
         (np.diag([1.0, -1.0]), "squared norms on its diagonal"),
     ],
 )
-def test_what_is_no_gram_matrix_is_told(gram, message):
+def test_what_is_no_gram_matrix_is_reported(gram, message):
     with pytest.raises(ValueError, match=message):
         gram_matrix(gram)
 
@@ -35,7 +35,7 @@ def test_what_is_no_gram_matrix_is_told(gram, message):
         (np.ones((2, 2)), "direction must be antisymmetric"),
     ],
 )
-def test_what_is_no_direction_is_told(direction, message):
+def test_what_is_no_direction_is_reported(direction, message):
     with pytest.raises(ValueError, match=message):
         direction_matrix(direction, 2)
 
@@ -49,6 +49,6 @@ def test_what_is_no_direction_is_told(direction, message):
         ([1, 0], "the parent vector has a cycle"),
     ],
 )
-def test_what_is_no_parent_vector_is_told(parents, message):
+def test_what_is_no_parent_vector_is_reported(parents, message):
     with pytest.raises(ValueError, match=message):
         parent_vector(parents, 2)

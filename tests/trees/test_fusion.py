@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from neural_phylogeny.relations.exact import BESIDE, DIRECTED, ORDERED, RESHAPED, UNTOUCHED
-from neural_phylogeny.trees.fusion import DIRECTION, INNOVATIONS, MOST_DIRECTION, bounded, factors, fused
+from neural_phylogeny.trees.fusion import factors, fused
 from neural_phylogeny.trees.likeliest import likeliest_forest
 
 
@@ -33,17 +33,8 @@ def test_odds_multiply(rng):
     assert after / before == pytest.approx(np.exp(3.0))
 
 
-def test_direction_features_are_weak_evidence():
-    direction = np.array([[0.0, 9.0], [-9.0, 0.0]])
-    assert np.abs(bounded(direction)).max() == pytest.approx(MOST_DIRECTION, rel=1e-3)
-    np.testing.assert_allclose(bounded(direction / 900.0), direction / 900.0, rtol=1e-3)
-    parent = np.full((2, 2), 0.5)
-    assert 0.5 < fused(parent, {DIRECTION: bounded(direction)})[0, 1] < 0.75
-
-
 def test_the_weights_that_ship_are_of_known_features_and_never_negative():
     shipped = factors()
-    assert shipped.keys() <= {*DIRECTED, *ORDERED, *BESIDE, DIRECTION, INNOVATIONS}
-    assert max(shipped[DIRECTION], shipped[INNOVATIONS]) < 0.5  # the detector knows most of it
+    assert shipped.keys() <= {*DIRECTED, *ORDERED, *BESIDE}
     assert all(0.0 <= factor <= 2.0 for factor in shipped.values())
     assert all(shipped.get(name, 1.0) > 0.5 for name in DIRECTED)  # they are near-certain

@@ -8,11 +8,8 @@ from tests.trees.conftest import arrays_of
 from neural_phylogeny.trees.array_data import family_of
 from neural_phylogeny.trees.common_factors import misfit
 from neural_phylogeny.trees.innovation_tree import (
-    MOST_COMPARED,
-    MOST_LOG_ODDS,
     edge_log_odds,
     innovation_forest,
-    tree_log_odds,
 )
 from neural_phylogeny.trees.innovations import PRICE, VALUES, Innovations, log_likelihoods_alone, slopes_and_logs
 
@@ -132,19 +129,3 @@ def test_the_order_of_models_does_not_matter(rng):
     back = np.where(moved.parents >= 0, order[moved.parents], -1)
     assert back.tolist() == whole.parents[order].tolist()
     assert moved.p_direction == pytest.approx(whole.p_direction[order], abs=1e-6)
-
-
-def test_the_odds_of_trees_name_the_true_parents(rng):
-    X, parents = family(TREES["levels"], rng)
-    odds = tree_log_odds(X @ X.T / X.shape[1])
-    named = np.where(parents >= 0, parents, np.arange(len(X)))
-    assert np.argmax(odds, axis=0).tolist() == named.tolist()
-    assert not np.diag(odds).any()
-    assert np.abs(odds).max() <= MOST_LOG_ODDS
-    assert odds[named[parents >= 0], np.flatnonzero(parents >= 0)].min() > 0.0
-
-
-def test_two_models_and_large_families_get_no_odds_of_trees(rng):
-    for n in (2, MOST_COMPARED + 1):
-        X = rng.normal(size=(n, 200))
-        assert not tree_log_odds(X @ X.T / 200).any()

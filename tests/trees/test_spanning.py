@@ -59,7 +59,7 @@ def test_rerooting_keeps_the_edges():
     assert moved.tolist() == [1, 2, -1, 1]
 
 
-def test_a_cycle_is_told():
+def test_a_cycle_is_reported():
     with pytest.raises(ValueError, match="the parent vector has a cycle"):
         topological_order(np.array([1, 0]))
 

@@ -1,7 +1,7 @@
 """Was this model derived from that one? A verdict on a pair of a reconstructed collection.
 
 False accusation is the expensive error. "Derived" takes a path of edges whose probabilities multiply to at least the
-asked level, and of every step either a proof by arithmetic or the finding that the two have more in common than their
+required level, and for every step a proof by arithmetic or the finding that the two have more in common than their
 initialisation. "Not derived" is claimed only where the weights exclude it; all else is undetermined.
 """
 
@@ -37,18 +37,18 @@ def derivation(judged: Answers, child: str, parent: str, at_least: float = AT_LE
     answer = judged.answer
     a, b = _representative(answer, parent), _representative(answer, child)
     p_of_test = judged.p_value(a, b) if a != b else None
-    asked = Derivation(child=child, parent=parent, verdict="undetermined", p_value=p_of_test)
+    blank = Derivation(child=child, parent=parent, verdict="undetermined", p_value=p_of_test)
     if a == b:
         read = "" if answer.share_read == 1.0 else " that were read"
         reason = f"all compared weights{read} are equal; which of the two was first, the weights do not show"
         path = (parent, child)
-        return replace(asked, verdict="derived", kinds=("copy",), path=path, exact=True, reasons=(reason,))
+        return replace(blank, verdict="derived", kinds=("copy",), path=path, exact=True, reasons=(reason,))
     edges = best_path(answer, a, b)
     nearest = next((edge.parent for edge in answer.edges if edge.child == b), None)
     if edges:
-        return _along(judged, edges, at_least, asked)
+        return _along(judged, edges, at_least, blank)
     verdict, reasons = _without_path(judged, a, b, at_least)
-    return replace(asked, verdict=verdict, nearest=nearest, reasons=reasons)
+    return replace(blank, verdict=verdict, nearest=nearest, reasons=reasons)
 
 
 def best_path(answer: Phylogeny, parent: str, child: str) -> list[Edge]:
@@ -83,7 +83,7 @@ def is_exact(edge: Edge) -> bool:
     return edge.kind in PROOFS or any(each.feature in EXACT_FEATURES for each in edge.evidence)
 
 
-def _along(judged: Answers, edges: list[Edge], at_least: float, asked: Derivation) -> Derivation:
+def _along(judged: Answers, edges: list[Edge], at_least: float, blank: Derivation) -> Derivation:
     """The verdict where a path of edges leads from the parent to the child."""
     p = product(edges)
     chain = f"{' -> '.join([edges[0].parent, *(edge.child for edge in edges)])}, probability {percent(p)}"
@@ -93,7 +93,7 @@ def _along(judged: Answers, edges: list[Edge], at_least: float, asked: Derivatio
     )
     verdict: DerivationVerdict = "undetermined"
     if p < at_least:
-        reasons = [f"{chain}: below the asked {percent(at_least)}"]
+        reasons = [f"{chain}: below the required {percent(at_least)}"]
     elif doubtful is not None:
         reasons = [
             f"{doubtful.parent} and {doubtful.child} may have no more than their random initialisation in common; "
@@ -105,7 +105,7 @@ def _along(judged: Answers, edges: list[Edge], at_least: float, asked: Derivatio
     evidence = tuple(each for edge in edges for each in edge.evidence)
     reasons += [each.statement for each in sorted(evidence, key=lambda each: -each.strength)[:STATED]]
     return replace(
-        asked,
+        blank,
         verdict=verdict,
         probability=p,
         p_direction=min(directions, default=None),

@@ -19,12 +19,12 @@ the last two again with all of their collection given."""
 
 @dataclass(frozen=True)
 class OperatingPoint:
-    """Pairs that were called derived, at the highest measured level that is not above the asked one.
+    """Pairs that were called derived, at the highest measured level that is not above the required one.
 
     Attributes
     ----------
     level : float
-        The measured level; the lowest of all where a lower one is asked.
+        The measured level; the lowest of all where a lower one is required.
     counts : dict
         By each of ``KINDS``, pairs called derived and pairs in all; two models at a time.
     command : str

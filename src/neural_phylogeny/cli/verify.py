@@ -52,9 +52,9 @@ def command(
     """Check what models say of their parents against their weights.
 
     Claims are read from README.md (base_model, base_model_relation), adapter_config.json, config.json,
-    trainer_state.json and the metadata of safetensors and GGUF files. A claim is confirmed, contradicted, with the
-    nearest relative named, or unproven: the parent is not at hand, or the weights do not decide. What is declared
-    never changes a verdict. Cards need the extra `cards`.
+    model_index.json, trainer_state.json, mergekit_config.yml and the metadata of safetensors and GGUF files. A claim is
+    confirmed, contradicted, with the nearest relative named, or unproven: the parent is not at hand, or the weights do
+    not decide. What is declared never changes a verdict. Cards and recipes need the extra `cards`.
 
     \b
     Examples:

@@ -58,7 +58,7 @@ def mean(values: Array, weights: Array) -> Array:
     return found
 
 
-def votes(values: Array) -> Array:
+def mean_sign(values: Array) -> Array:
     """Share of matrices with a positive number minus share with a negative one."""
     return mean(np.sign(values), np.ones(len(values)))
 
@@ -83,7 +83,7 @@ def extreme(values: Array) -> Array:
 
 
 def share_below(difference: Array) -> Array:
-    """Share of the models that each model j exceeds, from votes on ``j - i``, ties by half: ``(n, n) -> (n,)``."""
+    """Share of the models that each model j exceeds, from signs of ``j - i``, ties by half: ``(n, n) -> (n,)``."""
     below: Array = (difference > 0).mean(axis=0) + 0.5 * (difference == 0).mean(axis=0)
     return below
 

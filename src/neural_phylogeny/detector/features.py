@@ -63,7 +63,7 @@ SECTIONS: tuple[AnySection, ...] = (
         lambda measured: measured,
         (
             Features("size", _SIZES, lambda measured: _sizes(measured.retained)),
-            Features("size", ("lasting",), _share_retained),
+            Features("size", ("retained",), _share_retained),
         ),
     ),
     row_features.ROWS,

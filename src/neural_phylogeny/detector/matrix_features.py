@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from neural_phylogeny.detector.feature_table import Features, Section, both, extreme, mean, share_below, votes
+from neural_phylogeny.detector.feature_table import Features, Section, both, extreme, mean, mean_sign, share_below
 from neural_phylogeny.detector.measurements import Measurements
 from neural_phylogeny.relations.matrix_scores import UNIFORM, central_fourth, quantile_distance
 
@@ -81,16 +81,16 @@ class _Own:
         return cls(per_matrix(kept), np.sqrt(kept.sizes))
 
 
-_SUMMARIES = ("mean", "by_size", "votes", "extreme", "relative", "rank_of_i", "rank_of_j")
+_SUMMARIES = ("mean", "by_size", "signs", "extreme", "relative", "rank_of_i", "rank_of_j")
 
 
 def _differences(number: int) -> Callable[[_Own], tuple[Array, ...]]:
-    """Differences j - i of one of ``NAMES``, summarised over the matrices; ranks within the group by votes."""
+    """Differences j - i of one of ``NAMES``, summarised over the matrices; ranks within the group by signs."""
 
     def of(own: _Own) -> tuple[Array, ...]:
         values = own.values[number]
         difference = values[:, None, :] - values[:, :, None]  # (m, i, j)
-        average, signs = mean(difference, np.ones(len(difference))), votes(difference)
+        average, signs = mean(difference, np.ones(len(difference))), mean_sign(difference)
         relative = average / max(float(np.abs(average).max(initial=0.0)), 1e-9)
         weighted = mean(difference, own.by_size)
         return average, weighted, signs, extreme(difference), relative, *both(share_below(signs))

@@ -121,7 +121,7 @@ class TrainedDetector:
         SavedFileError
             When the file is missing, damaged, of another version, or not the one whose hash is expected.
         """
-        from neural_phylogeny.formats import open_checkpoint
+        from neural_phylogeny.formats.safetensors import SafetensorsFile
 
         try:
             content = path.read_bytes()
@@ -136,7 +136,7 @@ class TrainedDetector:
                 raise SavedFileError(f"{path}: not a detector of version {VERSION}; train it again")
             about = json.loads(stored["about"])
             config = DetectorConfig(**about.pop("config"))
-            checkpoint = open_checkpoint(path)
+            checkpoint = SafetensorsFile(path)
             networks: list[dict[str, Array]] = [{} for _ in range(int(about["networks"]))]
             for name, tensor in checkpoint.tensors.items():
                 number, _, inner = name.partition(".")
@@ -144,7 +144,7 @@ class TrainedDetector:
                 networks[int(number)][inner] = values.reshape(tensor.shape)
             _check(config, networks)
             temperatures = float(about.pop("temperature")), float(about.pop("hidden_temperature"))
-            return cls(config, networks, tuple(about.pop("features")), about, *temperatures)
+            return cls(config, networks, tuple(map(_current, about.pop("features"))), about, *temperatures)
         except SavedFileError:
             raise
         except (OSError, ValueError, LookupError, TypeError, AttributeError, NeuralPhylogenyError) as error:
@@ -180,6 +180,14 @@ class TrainedDetector:
         with replacing(path) as file:
             file.write(content)
         return hashlib.sha256(content).hexdigest()
+
+
+EARLIER = {"votes": "signs", "root_votes": "root_signs", "lasting": "retained"}
+"""Words in names of features of networks that were saved earlier, and today's."""
+
+
+def _current(name: str) -> str:
+    return ".".join(EARLIER.get(word, word) for word in name.split("."))
 
 
 def forward(config: DetectorConfig, weights: Weights, inputs: Inputs) -> tuple[Array, Array]:

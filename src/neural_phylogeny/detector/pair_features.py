@@ -13,7 +13,7 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import NDArray
 
-from neural_phylogeny.detector.feature_table import Features, Section, both, least, mean, most, share_below, votes
+from neural_phylogeny.detector.feature_table import Features, Section, both, least, mean, mean_sign, most, share_below
 from neural_phylogeny.detector.geometry import ranks
 from neural_phylogeny.detector.measurements import Measurements
 
@@ -124,15 +124,15 @@ def _symmetric(name: str, of: Callable[[_Pairs], Array]) -> Features[_Pairs]:
     return Features("pairs", tuple(f"{name}.{what}" for what in ("by_size", "mean", "least", "most")), summaries)
 
 
-def _directed(name: str, of: Callable[[_Pairs], Array], with_votes: bool = False) -> Features[_Pairs]:
-    """Means over the matrices, and perhaps the votes of signs."""
+def _directed(name: str, of: Callable[[_Pairs], Array], with_signs: bool = False) -> Features[_Pairs]:
+    """Means over the matrices, and perhaps the mean of their signs."""
 
     def summaries(pairs: _Pairs) -> Sequence[Array]:
         values, sizes = of(pairs), pairs.kept.sizes
         found = (mean(values, np.sqrt(sizes)), mean(values, np.ones(len(sizes))))
-        return (*found, votes(values)) if with_votes else found
+        return (*found, mean_sign(values)) if with_signs else found
 
-    names = ("by_size", "mean", "votes") if with_votes else ("by_size", "mean")
+    names = ("by_size", "mean", "signs") if with_signs else ("by_size", "mean")
     return Features("pairs", tuple(f"{name}.{what}" for what in names), summaries)
 
 
@@ -147,9 +147,9 @@ PAIRS = Section(
         _directed("slope_back", _slope_back),
         _directed("moved_large_of_i", lambda pairs: pairs.moved),
         _directed("moved_large_of_j", lambda pairs: pairs.moved_back),
-        _directed("lingam", _lingam, with_votes=True),
+        _directed("lingam", _lingam, with_signs=True),
         _directed("kurtosis_ratio", _kurtosis_ratio),
-        _directed("moved_large", lambda pairs: pairs.moved - pairs.moved_back, with_votes=True),
+        _directed("moved_large", lambda pairs: pairs.moved - pairs.moved_back, with_signs=True),
     ),
 )
 
@@ -172,7 +172,7 @@ class _Vectors:
 def _lengths(vectors: _Vectors) -> Sequence[Array]:
     length = np.log(vectors.norm) / 2.0
     difference = length[:, None, :] - length[:, :, None]
-    return mean(difference, np.ones(len(length))), votes(difference)
+    return mean(difference, np.ones(len(length))), mean_sign(difference)
 
 
 def _likeness(vectors: _Vectors) -> Sequence[Array]:
@@ -194,7 +194,7 @@ def _nearness(vectors: _Vectors) -> Sequence[Array]:
 VECTORS = Section(
     _Vectors.of,
     (
-        Features("norms", ("vectors.mean", "vectors.votes"), _lengths),
+        Features("norms", ("vectors.mean", "vectors.signs"), _lengths),
         Features("pairs", ("vectors.cosine",), _likeness),
         Features("pairs", ("vectors.distance",), lambda vectors: (_vector_distance(vectors),)),
         Features(

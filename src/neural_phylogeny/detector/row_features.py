@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from neural_phylogeny.detector.feature_table import Features, Section, both, mean, share_below, votes
+from neural_phylogeny.detector.feature_table import Features, Section, both, mean, mean_sign, share_below
 from neural_phylogeny.detector.measurements import BIAS, GAIN, Measurements
 from neural_phylogeny.relations.clock import Clock
 
@@ -20,7 +20,7 @@ Array = NDArray[np.float64]
 RULES = ("grow", "indep", "step")
 
 COMPRESSED = 1e-5
-"""Log factors above this are told apart by their logarithm."""
+"""Log factors above this differ by their logarithm."""
 
 
 def _flat(array: Array) -> Array:
@@ -47,11 +47,11 @@ class _Rows:
 def _rule(name: str) -> Features[_Rows]:
     def of(rows: _Rows) -> Sequence[Array]:
         values = rows[name]
-        signs = votes(values)
+        signs = mean_sign(values)
         ranks = share_below(signs) if len(values) else np.zeros(rows.n)
         return mean(values, np.ones(len(values))), signs, *both(ranks)
 
-    return Features("rows", tuple(f"{name}.{what}" for what in ("mean", "votes", "rank_of_i", "rank_of_j")), of)
+    return Features("rows", tuple(f"{name}.{what}" for what in ("mean", "signs", "rank_of_i", "rank_of_j")), of)
 
 
 def _clock(rows: _Rows) -> Sequence[Array]:
@@ -89,9 +89,9 @@ class _Levels:
 
 
 def _grows(values: Array) -> tuple[Array, Array]:
-    """Mean and votes of the differences j - i of a number of each vector, ``(v, n)``."""
+    """Mean and mean sign of the differences j - i of a number of each vector, ``(v, n)``."""
     difference = values[:, None, :] - values[:, :, None]
-    return mean(difference, np.ones(len(difference))), votes(difference)
+    return mean(difference, np.ones(len(difference))), mean_sign(difference)
 
 
 def _spread(levels: _Levels) -> Sequence[Array]:
@@ -120,9 +120,9 @@ def _there(values: Array) -> Array:
 LEVELS = Section(
     _Levels.of,
     (
-        Features("vectors", ("gain_spread.mean", "gain_spread.votes"), _spread),
-        Features("vectors", ("gain_distance.mean", "gain_distance.votes"), _distance),
-        Features("vectors", ("bias_length.mean", "bias_length.votes"), _length),
+        Features("vectors", ("gain_spread.mean", "gain_spread.signs"), _spread),
+        Features("vectors", ("gain_distance.mean", "gain_distance.signs"), _distance),
+        Features("vectors", ("bias_length.mean", "bias_length.signs"), _length),
         Features(
             "vectors",
             ("gains_known", "biases_known"),

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from neural_phylogeny.detector.feature_table import Features, Section, both, least, mean, most, share_below, votes
+from neural_phylogeny.detector.feature_table import Features, Section, both, least, mean, mean_sign, most, share_below
 from neural_phylogeny.detector.geometry import Geometry, pooled_over_third, ranks
 from neural_phylogeny.detector.measurements import Measurements
 
@@ -178,7 +178,7 @@ class _ByMatrix:
 
 def _roots(view: _ByMatrix) -> tuple[Array, Array]:
     difference = view.roots[:, None, :] - view.roots[:, :, None]
-    return mean(difference, np.ones(len(difference))), votes(difference)
+    return mean(difference, np.ones(len(difference))), mean_sign(difference)
 
 
 def _angles(view: _ByMatrix) -> tuple[Array, Array, Array]:
@@ -193,7 +193,7 @@ SECTIONS = (
     Section(
         _ByMatrix.of,
         (
-            Features("triples", ("by_matrix.root", "by_matrix.root_votes"), _roots),
+            Features("triples", ("by_matrix.root", "by_matrix.root_signs"), _roots),
             Features("triples", tuple(f"by_matrix.{name}" for name in _ANGLES), _angles),
             Features(
                 "triples",

@@ -19,7 +19,7 @@ _listener: ContextVar[Listener | None] = ContextVar("listener", default=None)
 
 @contextmanager
 def listening(listener: Listener) -> Iterator[None]:
-    """Within this context the listener hears what is worked on, in the thread that entered it."""
+    """Within this context the listener is called with what is worked on, in the thread that entered it."""
     token = _listener.set(listener)
     try:
         yield
@@ -28,11 +28,11 @@ def listening(listener: Listener) -> Iterator[None]:
 
 
 def announce(doing: str, what: str = "", done: int = 0, total: int = 0) -> None:
-    """Say what is worked on from now on, as ``announce("opening", "a.pt", 3, 14)``. Costs next to nothing.
+    """What is worked on from now on, as ``announce("opening", "a.pt", 3, 14)``. Costs next to nothing.
 
     Examples
     --------
-    >>> with listening(lambda *heard: print(heard)):
+    >>> with listening(lambda *work: print(work)):
     ...     announce("opening", "a.pt", 0, 2)
     ('opening', 'a.pt', 0, 2)
     """

@@ -31,7 +31,7 @@ OPEN_FILES = 16
 
 
 class Server:
-    """The files that were asked for last, each with its weights."""
+    """The files that were requested last, each with its weights."""
 
     def __init__(self) -> None:
         self._open: OrderedDict[tuple[Any, ...], tuple[SpanFile, Tree, list[tuple[str, Any, Any, int | None]]]] = (

@@ -85,7 +85,7 @@ class WeightNormed(Checkpoint):
 def weight_normed(checkpoint: Checkpoint) -> Checkpoint:
     """The checkpoint with weight normalisation resolved; itself where there is none. Costs a look at the names.
 
-    Only lengths of rows are read so, as libraries write them unless they are asked for something else.
+    Only lengths of rows are read so, as libraries write them unless another axis is given.
     """
     weights: dict[str, _Normed] = {}
     for name, tensor in checkpoint.tensors.items():

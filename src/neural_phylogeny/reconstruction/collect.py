@@ -54,11 +54,11 @@ class Collection:
     """Models that may be related, by the boxes of their pairs."""
     notes: tuple[str, ...]
     sample: float | None = None
-    """The share of the weights that was asked for; None for the default."""
+    """The share of the weights that was requested; None for the default."""
     unread: tuple[str, ...] = ()
     """Of each model, which stored weights could not be compared and why; empty where all could."""
     hashes: tuple[str, ...] = ()
-    """SHA-256 of each model's file; empty where none was asked for."""
+    """SHA-256 of each model's file; empty where none was requested."""
     families: tuple[Group, ...] = ()
     """Families with boxes of their own; those of any other are in its group."""
     tests: Mapping[float, Tested] = field(default_factory=dict)

@@ -172,7 +172,7 @@ def _provenance(collection: Collection, method: Method, alpha: float, seed: int)
     usual = METHODS[method.name].options if method.name in METHODS else Options()
     usual = replace(usual, prior=method.options.prior)
     varied = {} if method.options == usual else {"options": asdict(method.options)}
-    sample: dict[str, Any] = {"asked": "auto" if collection.sample is None else collection.sample}
+    sample: dict[str, Any] = {"requested": "auto" if collection.sample is None else collection.sample}
     sample["read"] = collection.share_read()
     return {
         "software": {"name": "neural-phylogeny", "version": neural_phylogeny.__version__},

@@ -1,4 +1,4 @@
-"""Pipelines as models of components: the main component decides descent, the others are told of by themselves."""
+"""Pipelines as models of components: the main component decides descent, the others are reported by themselves."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ SINGLE_FILE = {
 """Components of a Stable Diffusion checkpoint in one file, by how the names of their tensors begin."""
 
 LEAST = 2
-"""Fewest pipelines of one kind that are told of by component."""
+"""Fewest pipelines of one kind that are reported by component."""
 
 WORDS = {"unet": "U-Net", "vae": "VAE", "text_encoder": "text encoder", "image_encoder": "image encoder"}
 """Components in words."""
@@ -118,7 +118,7 @@ def lines(
 
     Examples
     --------
-    >>> said(["U-Net from a", "VAE the same as that of b"])
+    >>> in_words(["U-Net from a", "VAE the same as that of b"])
     'U-Net from a, VAE the same as that of b'
     """
     found = {}
@@ -136,11 +136,11 @@ def lines(
                 parts.append(f"{word(component)} {whose}")
             differs |= source != parent
         if parent and differs:
-            found[name] = said(parts)
+            found[name] = in_words(parts)
     return found
 
 
-def said(parts: Sequence[str]) -> str:
+def in_words(parts: Sequence[str]) -> str:
     """What is known of the components in one line."""
     return ", ".join(parts)
 

@@ -78,7 +78,7 @@ class ModelRecord:
         without a relative and for methods that do not compute it.
     sha256 : str
         SHA-256 of its file, 64 hexadecimal digits, as ``sha256sum`` prints it; of a model in several files that of the
-        lines ``sha256sum`` prints, in the order of their names. Empty unless ``hashes`` was asked for.
+        lines ``sha256sum`` prints, in the order of their names. Empty unless ``hashes`` was requested.
 
     Examples
     --------

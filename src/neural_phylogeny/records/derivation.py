@@ -27,7 +27,7 @@ class Derivation:
     child, parent : str
         Names of models.
     verdict : DerivationVerdict
-        ``"not derived"`` is claimed only where the weights exclude it at the asked level.
+        ``"not derived"`` is claimed only where the weights exclude it at the required level.
     probability : float, optional
         Posterior of the descent: the product of ``p_parent`` along the path; None where no path was found.
     p_value : float, optional

@@ -74,7 +74,7 @@ def shared_parts(statistics: Statistics, found: Existence, level: float) -> list
 
     Costs another relatedness test, only where matrices are equal in related models. Assumes that a descendant keeps
     more of its parent than what was frozen: a tune that froze its trunk and trained all else from a random start cannot
-    be told from two models with one helper, and is reported to share a component.
+    be distinguished from two models with one helper, and is reported to share a component.
     """
     equal = _values(statistics, _same)
     candidates = found.related & (equal > 0)

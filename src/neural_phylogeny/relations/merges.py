@@ -28,7 +28,7 @@ checkpoints of a run come to, which lie nearly in a line."""
 
 ROUNDED, ROUNDING = 4.0, 1e-3
 """Errors of rounding that are allowed for; where they come to more than this share of the nearest distance, nothing can
-be said."""
+be claimed."""
 
 
 @dataclass(frozen=True)

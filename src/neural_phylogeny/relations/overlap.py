@@ -6,6 +6,7 @@ one matrix with its formula; ``Overlap`` adds them up over the matrices that a p
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import cached_property
@@ -18,6 +19,7 @@ from neural_phylogeny.inputs import TensorInfo
 from neural_phylogeny.statistics.base import Arrays
 from neural_phylogeny.statistics.moments import FEWEST, LEVELS
 from neural_phylogeny.statistics.results import Statistics
+from neural_phylogeny.tensors.boxes import AlignedTensor
 
 Matrix = NDArray[np.float64]
 Mask = NDArray[np.bool_]
@@ -74,7 +76,8 @@ class SampledMatrix:
 
     def pair(self, name: str) -> Matrix:
         """A sum over the sampled values of two members, see ``statistics.cross``: ``(k, k)``."""
-        return self._arrays[f"cross.{name}"][np.ix_(self._finite, self._finite)].astype(np.float64)
+        found = self._arrays[f"cross.{name}"]
+        return (found if self._finite.all() else found[np.ix_(self._finite, self._finite)]).astype(np.float64)
 
     def has(self, name: str) -> bool:
         """Whether the pass measured such a sum; one that was stored by an earlier version may not have."""
@@ -98,7 +101,7 @@ def sampled_matrices(statistics: Statistics) -> Iterator[SampledMatrix]:
         if not tensor.is_matrix or "cross.product" not in arrays:
             continue
         finite = np.isfinite(np.diag(arrays["cross.product"]))
-        inputs = np.array([_inputs(tensor.sources[k]) for k in np.flatnonzero(finite)], dtype=np.int64)
+        inputs = np.array([_inputs(tensor, tensor.sources[k]) for k in np.flatnonzero(finite)], dtype=np.int64)
         bits = np.array([tensor.sources[k].code_bits for k in np.flatnonzero(finite)], dtype=np.int64)
         even = np.array(["fp8" not in tensor.sources[k].codes for k in np.flatnonzero(finite)], dtype=bool)
         yield SampledMatrix(
@@ -306,14 +309,14 @@ class _Sums:
         """The sum over matrices, in order: ``(n, n)``."""
         total = np.zeros((self.n, self.n))
         for matrix in self.matrices:
-            total[np.ix_(matrix.members, matrix.members)] += quantity(matrix)
+            total[matrix.members[:, None], matrix.members] += quantity(matrix)
         return total
 
     def anywhere(self, condition: Callable[[SampledMatrix], Mask]) -> Mask:
         """Whether a condition holds in some matrix: ``(n, n)``."""
         found = np.zeros((self.n, self.n), dtype=bool)
         for matrix in self.matrices:
-            found[np.ix_(matrix.members, matrix.members)] |= condition(matrix)
+            found[matrix.members[:, None], matrix.members] |= condition(matrix)
         return found
 
     @cached_property
@@ -342,7 +345,9 @@ def _off_grid(matrix: SampledMatrix) -> Mask:
     return found
 
 
-def _inputs(source: TensorInfo) -> int:
-    """Inputs of each unit of a matrix."""
-    axis = source.output_axis or 0
-    return source.size // max(source.shape[axis], 1)
+def _inputs(tensor: AlignedTensor, source: TensorInfo) -> int:
+    """Inputs of each unit of a member's matrix; of one that is compared whole, as it is compared."""
+    shape, axis = source.shape, source.output_axis or 0
+    if source.size == tensor.size:
+        shape, axis = tensor.shape, tensor.output_axis or 0
+    return math.prod(shape) // max(shape[axis], 1)

@@ -71,8 +71,8 @@ def to_junit(checks: Sequence[Check], suite: str) -> str:
         element = {"failed": "failure", "open": "skipped"}.get(check.outcome)
         if element is not None:
             lines.append(f"      <{element} message={_attribute(check.message)}/>")
-        told = "\n".join(safe(line) for line in (check.message, *check.details))
-        lines += [f"      <system-out>{escape(told)}</system-out>", "    </testcase>"]
+        output = "\n".join(safe(line) for line in (check.message, *check.details))
+        lines += [f"      <system-out>{escape(output)}</system-out>", "    </testcase>"]
     return "\n".join([*lines, "  </testsuite>", "</testsuites>"])
 
 
@@ -102,8 +102,10 @@ def _result(check: Check) -> dict[str, Any]:
 
 def _uri(path: str) -> str:
     """A relative path stays relative, so that a scanner finds it in the repository."""
-    data = path.encode("utf-8", "surrogateescape")
-    return Path(path).as_uri() if Path(path).is_absolute() else quote(data)
+    try:
+        return Path(path).as_uri() if Path(path).is_absolute() else quote(path.encode("utf-8", "surrogateescape"))
+    except UnicodeEncodeError:  # half a pair of a character, which no path of a file has
+        return quote(safe(path))
 
 
 def _attribute(text: str) -> str:

@@ -10,7 +10,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 
 from rich.cells import cell_len
-from rich.console import Console, ConsoleOptions, RenderResult
+from rich.console import Console, ConsoleOptions, Group, RenderableType, RenderResult
 from rich.text import Text
 from rich.tree import Tree
 
@@ -28,6 +28,7 @@ from neural_phylogeny.reports.labels import (
     size_of,
 )
 from neural_phylogeny.reports.names import safe
+from neural_phylogeny.reports.prose import Prose
 from neural_phylogeny.reports.short_names import short_names
 
 INDENT = 4
@@ -153,8 +154,11 @@ class FamilyTree:
         for name, pair in self._plan.loose:
             loose.setdefault(name, []).append(pair)
         for place in self._plan.places:
-            lines = [self._first_line(place), *self._further_lines(place, loose.get(place.name, []))]
-            label = Text("\n").join(lines)
+            lines: list[RenderableType] = [
+                self._first_line(place),
+                *self._further_lines(place, loose.get(place.name, [])),
+            ]
+            label = lines[0] if len(lines) == 1 else Group(*lines)
             trees.append(trees[place.above + 1].add(label))
         return trees[0]
 
@@ -199,15 +203,15 @@ class FamilyTree:
             return Text(self._labels[name], style=NAME)
         return Text.assemble((safe(name), MISSING), (" (not in the collection)", DIM))
 
-    def _further_lines(self, place: Place, loose: list[RelatedPair]) -> Iterator[Text]:
+    def _further_lines(self, place: Place, loose: list[RelatedPair]) -> Iterator[RenderableType]:
         for copy in self._family.copies.get(place.name, ()):
             remark = self._models[copy].remark if copy in self._models else ""
-            yield Text(f"= {self._labels[copy]}{f'  {safe(remark)}' if remark else ''}", style=DIM)
+            yield Prose(Text(f"= {self._labels[copy]}{f'  {safe(remark)}' if remark else ''}", style=DIM))
         if not self._style.annotated:
             return
         model = self._models.get(place.name)
         if model is not None and model.remark:
-            yield Text(f"note: {safe(model.remark)}", style=DIM)
+            yield Prose(Text(f"note: {safe(model.remark)}", style=DIM))
         if self._style.evidence and place.claim is not None:
             yield from map(evidence_line, place.claim.evidence)
         for edge in self._family.further.get(place.name, ()):

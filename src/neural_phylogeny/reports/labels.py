@@ -29,6 +29,11 @@ class Columns:
         return (self.kind, "cyan"), (self.similarity, ""), (self.claim, self.style), (self.coverage, "yellow")
 
 
+def also(claim: Edge | RelatedPair) -> tuple[str, ...]:
+    """What holds of a claim beside its kind, as of a model that was pruned and trained on; none in older results."""
+    return tuple(getattr(claim, "also", ()))
+
+
 def columns(claim: Edge | RelatedPair) -> Columns:
     """The columns of an edge or of an undirected pair."""
     similarity = "" if claim.similarity is None else f"similarity {cosine(claim.similarity)}"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import hashlib
+import html
 import json
 import math
 import os
@@ -16,8 +17,9 @@ from neural_phylogeny.files.atomic import replacing
 from neural_phylogeny.records import Edge, Phylogeny, RelatedPair
 from neural_phylogeny.reports.families import summary
 from neural_phylogeny.reports.folding import first_fold
-from neural_phylogeny.reports.labels import cosine, magnitude
+from neural_phylogeny.reports.labels import also, cosine, magnitude
 from neural_phylogeny.reports.layout import lay_out
+from neural_phylogeny.reports.names import safe
 from neural_phylogeny.reports.page_data import page_json
 from neural_phylogeny.reports.palette import KIND_HUES, variables
 from neural_phylogeny.reports.places import Layout
@@ -29,10 +31,24 @@ from neural_phylogeny.wording import p_value, percent
 FOLDER = files("neural_phylogeny.reports") / "page_files"
 
 INPUTS_ON_PAGE_ONE = 14
-"""Up to this many inputs the hashes are printed with the summary; of more, on pages of their own."""
+"""Up to this many inputs the hashes stand in the summary; of more, at the end of the page, and their digest in it."""
+
+SCRIPTS = (
+    *("data", "places", "drawing", "view", "details", "keyboard"),
+    *("toolbar", "theme", "heatmap", "tables", "printing", "start"),
+)
+"""The parts of the page's script in their order: each uses those before it, and what it calls later those after."""
+
+FULL = 0.995
+"""From this share on all weights count as compared."""
 
 ROWS = 200
 """Rows of a table that are shown at first."""
+
+ANNEX = (
+    '<section id="inputs" aria-labelledby="inputs-title"><details class="annex"><summary><h2 id="inputs-title">Inputs '
+    "and their hashes · {count}</h2></summary>{inputs}</details></section>"
+)
 
 POLICY = "default-src 'none'; script-src {script}; style-src {style}; base-uri 'none'; form-action 'none'"
 
@@ -55,6 +71,7 @@ def to_page(phylogeny: Phylogeny) -> str:
     """
     layout = lay_out(phylogeny)
     found = record(phylogeny)
+    has_few = len(phylogeny.models) <= INPUTS_ON_PAGE_ONE or not any(model.sha256 for model in phylogeny.models)
     style, script = _style(), _script()
     policy = POLICY.format(script=_source(script), style=_source(style))
     names = {name: k for k, name in enumerate(layout.nodes)}
@@ -73,16 +90,17 @@ def to_page(phylogeny: Phylogeny) -> str:
         method=_paragraphs(found.method),
         limits=_listed(found.limits),
         version=escaped(found.version),
-        inputs=_inputs(phylogeny, found),
-        inputs_class="few" if len(phylogeny.models) <= INPUTS_ON_PAGE_ONE else "many",
+        inputs=_inputs(phylogeny, found) if has_few else _digest(found, has_table=True),
+        annex="" if has_few else ANNEX.format(count=f"{len(phylogeny.models):,}", inputs=_inputs(phylogeny, found)),
         chips=_chips(phylogeny),
-        legend=_legend(phylogeny),
+        legend=_legend(phylogeny, is_folded=bool(folded)),
         folder=_folder(layout),
         drawing=drawn(layout, is_page=True, hidden=hidden),
         width=f"{layout.width:.0f}",
         height=f"{layout.height:.0f}",
         claims=_claims(phylogeny, layout),
-        models=_models(phylogeny, names),
+        models=_models(phylogeny, names, layout.folder),
+        empty=" ".join(_empty_columns(phylogeny)),
         aside=_aside(phylogeny),
         data=page_json(phylogeny, layout),
         folded=json.dumps([names[name] for name in folded]),
@@ -114,7 +132,8 @@ def _style() -> str:
 def _script() -> str:
     libraries = json.loads(_text("vendor/vendor.json"))
     parts = [_text(f"vendor/{library['name']}.js") for library in libraries]
-    return "\n".join([*parts, _text("page.js")])
+    own = [_text(f"script/{name}.js") for name in SCRIPTS]
+    return "\n".join([*parts, '"use strict";\n(() => {', *own, "})();"])
 
 
 @cache
@@ -149,23 +168,27 @@ def _chips(phylogeny: Phylogeny) -> str:
 
 
 def _folder(layout: Layout) -> str:
-    return f'<span class="folder">all names begin with <b>{escaped(layout.folder)}</b></span>' if layout.folder else ""
+    return f'<span class="folder">names begin with <b>{escaped(layout.folder)}</b></span>' if layout.folder else ""
 
 
-def _legend(phylogeny: Phylogeny) -> str:
+def _legend(phylogeny: Phylogeny, *, is_folded: bool) -> str:
     """The marks of the drawing that occur in it."""
     kinds = dict.fromkeys(edge.kind for edge in phylogeny.edges)
     entries = [f'<li class="kind edge k{KIND_HUES.get(kind, 0)}"><i></i>{escaped(kind)}</li>' for kind in kinds]
     if phylogeny.edges:
+        entries.append('<li class="families"><i></i>one colour per family</li>')
+    if phylogeny.edges:
         entries.append('<li><i class="thin"></i><i class="thick"></i>less, more certain</li>')
     if phylogeny.undirected:
-        entries.append('<li><i class="dashed"></i>related, direction undetermined</li>')
+        entries.append('<li><i class="dashed"></i>related, direction open</li>')
     if phylogeny.undecided:
         entries.append('<li><i class="dotted"></i>same initialisation</li>')
     if phylogeny.missing:
         entries.append('<li><i class="hollow"></i>missing ancestor</li>')
     if phylogeny.copies:
-        entries.append('<li><b class="stack">×2</b>copies of the same weights</li>')
+        entries.append('<li><b class="stack">×2</b>copies</li>')
+    if is_folded:
+        entries.append('<li><b class="folded">9</b>models folded below</li>')
     return "".join(entries)
 
 
@@ -177,11 +200,18 @@ def _inputs(phylogeny: Phylogeny, found: Record) -> str:
         f"<tr><td>{escaped(model.name)}</td><td class=hash>{escaped(model.sha256 or '–')}</td></tr>"
         for model in phylogeny.models
     )
-    digest = f"<p>SHA-256 of the list of these hashes, a line each: <span class=hash>{found.digest}</span></p>"
     return (
-        f"{digest if found.digest else ''}<table class=inputs><thead><tr><th>input</th><th>SHA-256</th></tr></thead>"
+        f"{_digest(found)}<table class=inputs><thead><tr><th>input</th><th>SHA-256</th></tr></thead>"
         f"<tbody>{rows}</tbody></table>"
     )
+
+
+def _digest(found: Record, *, has_table: bool = False) -> str:
+    """One hash for all inputs; of many it stands in the summary, and names where the others are."""
+    if not found.digest:
+        return "<p>The hashes of the inputs are listed at the end.</p>" if has_table else ""
+    where = "listed at the end, a line each" if has_table else "a line each"
+    return f"<p>SHA-256 of the list of the inputs' hashes, {where}: <span class=hash>{found.digest}</span></p>"
 
 
 def _aside(phylogeny: Phylogeny) -> str:
@@ -204,7 +234,8 @@ def _claims(phylogeny: Phylogeny, layout: Layout) -> str:
     for row, claim in enumerate(claims):
         names = (claim.child, claim.parent) if isinstance(claim, Edge) else (claim.a, claim.b)
         kind = claim.kind if isinstance(claim, Edge) else "related"
-        cells = [f"<td><button>{escaped(names[0])}</button></td><td>{escaped(names[1])}</td>", _kind(kind)]
+        shown = [_short(name, layout.folder) for name in names]
+        cells = [f"<td><button>{shown[0]}</button></td><td>{shown[1]}</td>", _kind(kind, also(claim))]
         cells += [_number(value, shown) for value, shown in _numbers(claim)]
         rows.append(f"<tr data-e={at.get(id(claim), -1)}{_later(row)}>{''.join(cells)}</tr>")
     return "".join(rows)
@@ -214,8 +245,15 @@ def _later(row: int) -> str:
     return " hidden" if row >= ROWS else ""
 
 
-def _kind(kind: str) -> str:
-    return f"<td class='kind edge k{KIND_HUES.get(kind, 0)}'><i></i>{escaped(kind)}</td>"
+def _short(name: str, folder: str) -> str:
+    """A name without the folder that all names begin with."""
+    shown = safe(name)
+    return html.escape(shown.removeprefix(folder) or shown)
+
+
+def _kind(kind: str, further: tuple[str, ...]) -> str:
+    more = "".join(f" + {escaped(each)}" for each in further)
+    return f"<td class='kind edge k{KIND_HUES.get(kind, 0)}'><i></i>{escaped(kind)}{more}</td>"
 
 
 def _numbers(claim: Edge | RelatedPair) -> Iterator[tuple[float | None, str]]:
@@ -236,7 +274,20 @@ def _number(value: float | None, shown: str) -> str:
     return f"<td class=n data-v={value:.6g}>{escaped(shown)}</td>"
 
 
-def _models(phylogeny: Phylogeny, names: dict[str, int]) -> str:
+def _empty_columns(phylogeny: Phylogeny) -> Iterator[str]:
+    """Columns of the tables that say nothing of this result."""
+    claims: tuple[Edge | RelatedPair, ...] = (*phylogeny.edges, *phylogeny.undirected)
+    if all(edge.support is None for edge in phylogeny.edges):
+        yield "no-support"
+    if all(claim.coverage is None or claim.coverage >= FULL for claim in claims):
+        yield "no-coverage"
+    if not any(model.remark for model in phylogeny.models) and not phylogeny.copies:
+        yield "no-remark"
+    if all(model.p_root is None for model in phylogeny.models):
+        yield "no-root"
+
+
+def _models(phylogeny: Phylogeny, names: dict[str, int], folder: str) -> str:
     """Rows of the table of models."""
     first = {name: group[0] for group in phylogeny.copies for name in group[1:]}
     rows = []
@@ -246,9 +297,10 @@ def _models(phylogeny: Phylogeny, names: dict[str, int]) -> str:
         family = "" if model.family is None else str(model.family + 1)
         remark = "; ".join(filter(None, (note, model.remark)))
         rows.append(
-            f"<tr data-n={number}{_later(row)}><td><button>{escaped(model.name)}</button></td>"
+            f"<tr data-n={number}{_later(row)}><td><button>{_short(model.name, folder)}</button></td>"
             f"<td class=n data-v={family or -1}>{family}</td>"
             f"<td>{escaped(model.format)}</td><td class=n data-v={model.parameters}>{magnitude(model.parameters)}</td>"
+            f"{_number(model.p_root, percent(model.p_root))}"
             f"<td>{escaped(remark)}</td></tr>"
         )
     return "".join(rows)

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import base64
 import json
 import math
-from collections.abc import Callable
+import sys
+from array import array
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from neural_phylogeny.records import Edge, Evidence, ModelRecord, Phylogeny, RelatedPair
-from neural_phylogeny.reports.labels import cosine, magnitude
+from neural_phylogeny.reports.labels import also, cosine, magnitude
 from neural_phylogeny.reports.names import safe
 from neural_phylogeny.reports.places import Layout
 from neural_phylogeny.wording import p_value, percent
@@ -33,6 +36,8 @@ def page_data(phylogeny: Phylogeny, layout: Layout) -> dict[str, Any]:
 
     numbers = {name: k for k, name in enumerate(layout.nodes)}
     records = {model.name: model for model in phylogeny.models}
+    credible, shares = _credible(phylogeny), _shares(phylogeny)
+    reasons = {name: group.reason for group in phylogeny.undecided for name in group.models}
     nodes = []
     for name, node in layout.nodes.items():
         model = records.get(name)
@@ -48,10 +53,17 @@ def page_data(phylogeny: Phylogeny, layout: Layout) -> dict[str, Any]:
                 "missing": node.is_missing,
                 "copies": [safe(copy) for copy in node.copies],
                 **({} if model is None else _model(model)),
+                **({"credible": credible[name]} if name in credible else {}),
+                **({"shares": shares[name]} if name in shares else {}),
             }
         )
     links = [
-        {"a": numbers[link.start], "b": numbers[link.end], "main": link.is_main, **_claim(link.claim, text)}
+        {
+            "a": numbers[link.start],
+            "b": numbers[link.end],
+            "main": link.is_main,
+            **(_claim(link.claim, text) if link.claim else _common(reasons.get(link.end))),
+        }
         for panel in layout.panels
         for link in panel.links
     ]
@@ -62,11 +74,55 @@ def page_data(phylogeny: Phylogeny, layout: Layout) -> dict[str, Any]:
     tables = [
         {
             "models": [numbers[name] for name in table.models if name in numbers],
-            "cosines": list(table.cosines) if all(name in numbers for name in table.models) else [],
+            "cosines": packed(table.cosines) if all(name in numbers for name in table.models) else "",
         }
         for table in phylogeny.similarities
     ]
     return {"nodes": nodes, "links": links, "panels": panels, "tables": tables, "texts": list(texts)}
+
+
+UNKNOWN = 0xFFFF
+"""Of a pair that was not compared."""
+
+
+def packed(cosines: Sequence[float | None]) -> str:
+    """Cosines as thousandths above -1 in 16 bits each, in base64: two million pairs take 5 MB.
+
+    Examples
+    --------
+    >>> import base64
+    >>> list(base64.b64decode(packed((0.0, None))))
+    [232, 3, 255, 255]
+    """
+    values = (UNKNOWN if value is None else round(1000 * (min(1.0, max(-1.0, value)) + 1)) for value in cosines)
+    numbers = array("H", values)
+    if sys.byteorder == "big":
+        numbers.byteswap()
+    return base64.b64encode(numbers.tobytes()).decode("ascii")
+
+
+def _credible(phylogeny: Phylogeny) -> dict[str, str]:
+    """By model, its probability to be the root of its family, where several may be."""
+    return {
+        name: percent(p)
+        for roots in phylogeny.credible_roots
+        if len(roots.models) > 1
+        for name, p in zip(roots.models, roots.probabilities, strict=True)
+    }
+
+
+def _shares(phylogeny: Phylogeny) -> dict[str, list[str]]:
+    """By model, the components that it has in common with models that are otherwise unrelated."""
+    found: dict[str, list[str]] = {}
+    for one in phylogeny.components:
+        for name, other, component in ((one.a, one.b, one.component), (one.b, one.a, one.component_in_b)):
+            found.setdefault(name, []).append(safe(f"{component or 'a part'}, the same as in {other}"))
+    return found
+
+
+def _common(reason: str | None) -> dict[str, Any]:
+    """A line between models that share their initialisation, or perhaps a missing ancestor."""
+    return {"kind": "common initialisation", **({"reason": reason} if reason else {})}
 
 
 def _model(model: ModelRecord) -> dict[str, Any]:
@@ -77,14 +133,13 @@ def _model(model: ModelRecord) -> dict[str, Any]:
         "path": safe(model.path),
         "sha256": safe(model.sha256),
         "remark": safe(model.remark),
+        "p_root": "" if model.p_root is None else percent(model.p_root),
     }
     return {key: value for key, value in about.items() if value != ""}
 
 
-def _claim(claim: Edge | RelatedPair | None, text: Callable[[str], int]) -> dict[str, Any]:
+def _claim(claim: Edge | RelatedPair, text: Callable[[str], int]) -> dict[str, Any]:
     """A claim with its numbers as they are and as they are shown; what is not known is left out."""
-    if claim is None:
-        return {"kind": "common initialisation"}
     found: dict[str, Any] = {"kind": "related"}
     shares: dict[str, float | None] = {}
     if isinstance(claim, Edge):
@@ -103,6 +158,8 @@ def _claim(claim: Edge | RelatedPair | None, text: Callable[[str], int]) -> dict
         for key, value in {**shares, "similarity": claim.similarity, "p_value": claim.p_value}.items()
         if value is not None and math.isfinite(value)
     }
+    if further := also(claim):
+        found["also"] = [safe(kind) for kind in further]
     if claim.part:
         found["part"] = safe(claim.part)
     found["evidence"] = [_evidence(each, claim, text) for each in claim.evidence]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -16,6 +16,13 @@ QUESTION = "Which of these models were made from which, judged by their weights 
 
 SURE, NAMED = 0.95, 6
 """Probability from which a claim counts as nearly certain; families that are named one by one."""
+
+
+PRIORS = {
+    "likely": "The parents were assumed to be likely among the inputs: the odds of a missing parent are a third.",
+    "unlikely": "The parents were assumed to be unlikely among the inputs: the odds of a missing parent are tripled.",
+}
+"""What was assumed of the collection where that is not the default."""
 
 
 @dataclass(frozen=True)
@@ -38,7 +45,7 @@ def record(phylogeny: Phylogeny) -> Record:
     --------
     >>> found = record(answer)
     >>> found.answer[0]
-    '12 of the 14 models were made from another model of this collection; the models form 2 families.'
+    '12 of the 14 models were probably made from another model of this collection; the models form 2 families.'
     """
     return Record(
         QUESTION,
@@ -56,15 +63,16 @@ def _answer(phylogeny: Phylogeny) -> Iterator[str]:
     missing = {ancestor.name for ancestor in phylogeny.missing}
     children = {edge.child for edge in phylogeny.edges if edge.parent not in missing}
     n = len(phylogeny.models)
+    here = "made from another model of this collection"
     made = (
-        f"{len(children):,} of the {count(n, 'model')} were made from another model of this collection"
+        f"{len(children):,} of the {count(n, 'model')} were {_probably(phylogeny.edges)}{here}"
         if children
-        else f"None of the {count(n, 'model')} is shown to have been made from another model of this collection"
+        else f"None of the {count(n, 'model')} is shown to have been {here}"
     )
     form = f"; the models form {count(len(related), 'family', 'families')}" if related else ""
     yield f"{made}{form}."
     for number, family in enumerate(related[:NAMED], start=1):
-        yield _family(number, family, missing)
+        yield _family(number, family, missing, _roots(phylogeny, family))
     if len(related) > NAMED:
         yield f"{len(related) - NAMED:,} further families are in the drawing and the tables."
     if phylogeny.copies:
@@ -73,17 +81,35 @@ def _answer(phylogeny: Phylogeny) -> Iterator[str]:
         yield f"{count(copies, 'model')} {'has' if copies == 1 else 'have'} {same} another model."
     if phylogeny.components:
         pairs = count(len(phylogeny.components), "pair")
-        yield f"{pairs} of models carry the same component and are otherwise unrelated: that is no descent."
+        yield f"{pairs} of models carry the same component, which is no descent{_named(phylogeny)}."
     alone = sum(1 for family in families(phylogeny) if not is_related(family))
     if alone:
         yield f"{count(alone, 'model')} {'is' if alone == 1 else 'are'} related to no other model here."
     yield from _open(phylogeny)
 
 
+def _named(phylogeny: Phylogeny) -> str:
+    """The pairs with a common component by name, where they are few."""
+    few = phylogeny.components if len(phylogeny.components) <= 3 else ()
+    return f" ({'; '.join(safe(f'{one.a} and {one.b}') for one in few)})" if few else ""
+
+
+def _roots(phylogeny: Phylogeny, family: Family) -> str:
+    """The models among which the root of a family lies, with their odds; empty where there is no doubt."""
+    inside = set(family.names)
+    for found in phylogeny.credible_roots:
+        if len(found.models) < 2 or found.models[0] not in inside:
+            continue
+        rows = list(zip(found.models, found.probabilities, strict=True))[:3]
+        more = f" or one of {len(found.models) - 3:,} more" if len(found.models) > 3 else ""
+        return f"{' or '.join(f'{safe(name)} ({spelt(p)})' for name, p in rows)}{more}"
+    return ""
+
+
 def _open(phylogeny: Phylogeny) -> Iterator[str]:
     """What stays undecided or was left out."""
     if phylogeny.undirected:
-        yield f"Of {count(len(phylogeny.undirected), 'related pair')} the weights do not show which model came first."
+        yield f"The weights do not show which model came first in {count(len(phylogeny.undirected), 'related pair')}."
     if unsure := undecided(phylogeny):
         verb = "shares" if len(unsure) == 1 else "share"
         yield f"{count(len(unsure), 'model')} {verb} an initialisation or a missing ancestor; no descent is claimed."
@@ -94,18 +120,39 @@ def _open(phylogeny: Phylogeny) -> Iterator[str]:
         yield f"Of the inputs {' and '.join(parts)}."
 
 
-def _family(number: int, family: Family, missing: set[str]) -> str:
+def _family(number: int, family: Family, missing: set[str], likely: str) -> str:
+    """Where a family starts; ``likely`` are its possible roots with their odds where there are several."""
     roots = [name for name in family.roots if name not in missing]
-    lost = [name for name in family.roots if name in missing]
     n = family.size - sum(name in missing for name in family.names)
     names = ", ".join(safe(name) for name in roots[:3]) + (f" and {len(roots) - 3} more" if len(roots) > 3 else "")
     start = f"Family {number} ({count(n, 'model')}): "
-    if len(roots) == 1 and not lost:
-        return f"{start}all others descend from {names}." if n > 1 else f"{start}{names}."
-    parts = ["the common ancestor is not in this collection"] if lost else []
-    if roots:
-        parts.append(f"{'its root is' if len(roots) == 1 else 'its roots are'} {names}")
-    return f"{start}{'; '.join(parts)}."
+    edges = [edge for below in (family.children, family.further) for some in below.values() for edge in some]
+    others = f"{_probably(edges)}all others descend from"
+    odds = f" Its root, if it is here: {likely}." if likely else ""
+    if any(name in missing for name in family.roots):
+        return (
+            f"{start}the common ancestor is not in this collection{f'; nor is a parent of {names}' if roots else ''}."
+        )
+    if len(roots) > 1:
+        rest = "" if n == len(roots) else f"; {others} them"
+        return f"{start}the weights do not show a parent of {names}{rest}.{odds}"
+    return f"{start}{others} {names}.{odds}" if n > 1 else f"{start}{names}."
+
+
+def _probably(edges: Iterable[Edge]) -> str:
+    """What makes a sentence about some claims no stronger than the weakest of them."""
+    return "" if all(edge.confidence is None or edge.confidence >= SURE for edge in edges) else "probably "
+
+
+def spelt(share: float | None) -> str:
+    """A share for a sentence.
+
+    Examples
+    --------
+    >>> spelt(0.999), spelt(0.5), spelt(0.001)
+    ('more than 99 %', '50 %', 'less than 1 %')
+    """
+    return percent(share).replace(">", "more than ").replace("<", "less than ")
 
 
 def _how_sure(phylogeny: Phylogeny) -> Iterator[str]:
@@ -113,14 +160,14 @@ def _how_sure(phylogeny: Phylogeny) -> Iterator[str]:
     if known:
         sure = sum(_confidence(edge) >= SURE for edge in known)
         least = min(known, key=_confidence)
-        mean = percent(sum(map(_confidence, known)) / len(known))
+        mean = spelt(sum(map(_confidence, known)) / len(known))
         yield (
-            f"{sure:,} of the {count(len(known), 'claim')} of a parent {'has' if sure == 1 else 'have'} a probability "
-            f"of at least {percent(SURE)}; on average it is {mean}."
+            f"{f'{sure:,}' if sure else 'None'} of the {count(len(known), 'claim')} of a parent "
+            f"{'has' if sure <= 1 else 'have'} a probability of at least {spelt(SURE)}; on average it is {mean}."
         )
         yield (
             f"The least certain claim: {safe(least.child)} was made from {safe(least.parent)}, "
-            f"{percent(least.confidence)}."
+            f"{spelt(least.confidence)}."
         )
         weak = sum(edge.is_weak for edge in phylogeny.edges)
         if weak:
@@ -131,9 +178,11 @@ def _how_sure(phylogeny: Phylogeny) -> Iterator[str]:
             f"Relatedness is a statistical test: the probability that any two unrelated models of the collection are "
             f"reported as related is at most {small_share(float(alpha))}, if its null model holds."
         )
+    if phylogeny.prior in PRIORS:
+        yield PRIORS[phylogeny.prior]
     supports = [edge.support for edge in phylogeny.edges if edge.support is not None]
     if supports:
-        yield f"On average {percent(sum(supports) / len(supports))} of the bootstrap resamples recover an edge."
+        yield f"On average {spelt(sum(supports) / len(supports))} of the bootstrap resamples recover an edge."
 
 
 def _confidence(edge: Edge) -> float:

@@ -70,7 +70,7 @@ def _distinct(names: Sequence[str], width: int) -> list[str]:
     labels = [middle_cut(name, width) for name in names]
     for _ in range(2):
         for alike in _alike(labels, names):
-            for k, label in zip(alike, _told_apart([names[k] for k in alike], width), strict=True):
+            for k, label in zip(alike, _made_distinct([names[k] for k in alike], width), strict=True):
                 labels[k] = label
     taken: dict[str, str] = {}
     for k, (label, name) in enumerate(zip(labels, names, strict=True)):
@@ -104,7 +104,7 @@ def _alike(labels: Sequence[str], names: Sequence[str]) -> list[list[int]]:
     return [group for group in groups.values() if len({names[k] for k in group}) > 1]
 
 
-def _told_apart(names: Sequence[str], width: int) -> list[str]:
+def _made_distinct(names: Sequence[str], width: int) -> list[str]:
     """Names that look the same when their middles are cut: the part in which they differ, and what fits around it."""
     before = len(common_prefix(names))
     after = len(common_prefix([name[:before:-1] for name in names]))

@@ -12,9 +12,19 @@ from rich.text import Text
 from neural_phylogeny.errors import UnknownChoiceError
 from neural_phylogeny.records import UNDECIDED_REASONS, Edge, ModelRecord, Phylogeny, RelatedPair, SharedComponent
 from neural_phylogeny.reports.drawing import FamilyTree, Style, has_run
-from neural_phylogeny.reports.families import Family, copies_of, families, is_related, not_compared, summary, undecided
+from neural_phylogeny.reports.families import (
+    Family,
+    copies_of,
+    families,
+    few,
+    is_related,
+    not_compared,
+    summary,
+    undecided,
+)
 from neural_phylogeny.reports.labels import DIM, NAME, size_of
 from neural_phylogeny.reports.names import safe
+from neural_phylogeny.reports.prose import Prose
 from neural_phylogeny.wording import percent, small_share
 
 PLAIN_WIDTH = 10_000
@@ -22,7 +32,7 @@ PLAIN_WIDTH = 10_000
 
 
 FOLDED = 300
-"""Above this many models a terminal shows the roots of the families and their children, unless asked for more."""
+"""Above this many models a terminal shows the roots of the families and their children, unless more is requested."""
 
 
 def render(
@@ -46,7 +56,7 @@ def render(
     family : str, optional
         Draw this family alone: its number, or the name of one of its models.
     is_terminal : bool
-        Fold large results where no ``depth`` is asked for.
+        Fold large results where no ``depth`` is given.
 
     Raises
     ------
@@ -57,7 +67,7 @@ def render(
     style = Style(evidence, depth=1 if folds else depth)
     parts = family_trees(phylogeny, style, family)
     parts += _left_over(phylogeny, folds) if family is None else ()
-    parts += [Text(words, style=DIM) for words in legend(phylogeny)]
+    parts += [Prose(Text(words, style=DIM)) for words in legend(phylogeny)]
     if folds:
         parts.append(Text("folded: --depth N shows N generations, --family N one family, --html a report", style=DIM))
     spaced: list[RenderableType] = [Text(summary(phylogeny), style=NAME)]
@@ -161,7 +171,7 @@ def sections(phylogeny: Phylogeny) -> list[tuple[str, Rows]]:
                 for model in not_compared(phylogeny)
             ],
         ),
-        ("Skipped", [(skipped.path, skipped.reason) for skipped in phylogeny.skipped]),
+        ("Skipped", few([(skipped.path, skipped.reason) for skipped in phylogeny.skipped])),
     ]
     return [(title, rows) for title, rows in found if rows]
 
@@ -192,7 +202,7 @@ def _left_over(phylogeny: Phylogeny, folds: bool = False) -> Iterator[Renderable
         shown = rows[:SHOWN] if folds else rows
         lines = [Text.assemble((safe(name), NAME), (f"  {safe(words)}", DIM)) for name, words in shown]
         lines += [Text(f"… {len(rows) - SHOWN:,} more", style=DIM)] if len(rows) > len(shown) else []
-        yield Group(heading, *(Padding(line, (0, 0, 0, 2), expand=False) for line in lines))
+        yield Group(heading, *(Padding(line, (0, 0, 0, 2), expand=False) for line in map(Prose, lines)))
 
 
 def legend(phylogeny: Phylogeny, coverage: str = COVERAGE) -> Iterator[str]:

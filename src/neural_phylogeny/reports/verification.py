@@ -42,10 +42,10 @@ def render_verification(found: Verification) -> RenderableType:
     if found.claims:
         table = Table("model", "declared parent", "verdict", "why", box=None, header_style="bold", padding=(0, 2, 1, 0))
         for one in found.claims:
-            said = Text(safe(one.declared.parent))
-            said.append(f"\n{origin(one)}", style=DIM)
+            parent = Text(safe(one.declared.parent))
+            parent.append(f"\n{origin(one)}", style=DIM)
             verdict = Text(one.verdict, style=_STYLES[one.verdict])
-            table.add_row(Text(safe(one.declared.model)), said, verdict, Text(safe(one.reason)))
+            table.add_row(Text(safe(one.declared.model)), parent, verdict, Text(safe(one.reason)))
         parts += [Text(""), table]
     return Group(*parts, *(Text(f"not read: {safe(problem)}", style=DIM) for problem in found.problems))
 

@@ -16,7 +16,7 @@ differences, which are exact in float64, and only the rest is left to algebra: i
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
@@ -31,6 +31,10 @@ COARSE = 11
 
 FINER = 2
 """Mantissa bits that a model needs beyond those of another for the other to be its rounding."""
+
+
+AT_ONCE = 1 << 18
+"""Differences of values that are looked at together: 2 MiB."""
 
 
 class Cross(Statistic):
@@ -77,12 +81,12 @@ def cross_sums(single: NDArray[np.float32]) -> Arrays:
     squares = values * values
     zero = (values == 0).astype(np.float32)  # counts are exact in float32 up to 2**24
     square, fourth, equal = np.empty((n, n)), np.empty((n, n)), np.empty((n, n))
-    for i in range(n):
-        difference = values[i:] - values[i]
-        equal[i:, i] = equal[i, i:] = np.count_nonzero(difference == 0, axis=1)
+    for i, j in _pairs(n, n_values):
+        difference = values[j] - values[i]
+        equal[i, j] = equal[j, i] = np.count_nonzero(difference == 0, axis=1)
         difference *= difference
-        square[i:, i] = square[i, i:] = difference.sum(axis=1)
-        fourth[i:, i] = fourth[i, i:] = np.einsum("ij,ij->i", difference, difference)
+        square[i, j] = square[j, i] = difference.sum(axis=1)
+        fourth[i, j] = fourth[j, i] = np.einsum("ij,ij->i", difference, difference)
     return {
         "product": np.dot(values, values.T),
         "second": np.dot(squares, squares.T),
@@ -94,6 +98,17 @@ def cross_sums(single: NDArray[np.float32]) -> Arrays:
         "rounded": _rounded(single, values),
         "count": np.full(n, n_values),
     }
+
+
+def _pairs(n: int, n_values: int) -> Iterator[tuple[NDArray[np.int64], NDArray[np.int64]]]:
+    """All pairs of rows, each with itself too, so many at a time that their differences stay in the cache.
+
+    Few large steps: other threads wait for each.
+    """
+    first, second = np.triu_indices(n)
+    step = max(1, AT_ONCE // max(n_values, 1))
+    for start in range(0, len(first), step):
+        yield first[start : start + step], second[start : start + step]
 
 
 def _rounded(single: NDArray[np.float32], values: NDArray[np.float64]) -> NDArray[np.float64]:

@@ -45,16 +45,14 @@ class UnitMatching(Statistic):
         """The sampled values that lie in this block, in flat order."""
         if not tensor.is_matrix:
             return {}
-        where = self.plan.matched(tensor).where
-        low, high = np.searchsorted(where, (block.start, block.stop))
-        return {"sample": np.take(values, where[low:high] - block.start, axis=1)}
+        return {"sample": self.plan.matched(tensor).within(block, values)}
 
     def combine(self, tensor: AlignedTensor, parts: Sequence[Arrays]) -> Arrays:
         """Put the sample together as matrices and compute the test's parts."""
         if not tensor.is_matrix:
             return {}
         sample = self.plan.matched(tensor)
-        flat = np.concatenate([part["sample"] for part in parts], axis=1)[:, sample.order]
+        flat = np.take(np.concatenate([part["sample"] for part in parts], axis=1), sample.order, axis=1)
         matrices = prepared(flat.reshape(-1, sample.units, sample.inputs))
         variance = null_variance(matrices)
         if tensor.role is Role.BOUNDARY or tensor.output_axis is None:
@@ -70,12 +68,13 @@ def prepared(matrices: NDArray[np.float32]) -> NDArray[np.float32]:
     A unit's norm becomes norm / (norm + median norm), before the mean over the units is removed: a single huge unit
     would otherwise be in all of them.
     """
-    by_unit: NDArray[np.float32] = matrices - matrices.mean(axis=2, keepdims=True)
-    norms = np.sqrt(np.square(by_unit).sum(axis=2, keepdims=True))
-    scale = np.maximum(norms + np.median(norms, axis=1, keepdims=True), np.finfo(np.float32).tiny)
-    by_unit /= scale
-    by_unit -= by_unit.mean(axis=1, keepdims=True)
-    return by_unit
+    found = np.empty_like(matrices)
+    for matrix, by_unit in zip(matrices, found, strict=True):  # one by one: each stays in a core's cache
+        np.subtract(matrix, matrix.mean(axis=1, keepdims=True), out=by_unit)
+        norms = np.sqrt(np.square(by_unit).sum(axis=1, keepdims=True))
+        by_unit /= np.maximum(norms + np.median(norms), np.finfo(np.float32).tiny)
+        by_unit -= by_unit.mean(axis=0, keepdims=True)
+    return found
 
 
 def null_variance(matrices: NDArray[np.float32]) -> NDArray[np.float64]:

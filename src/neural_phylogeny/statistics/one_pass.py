@@ -11,7 +11,7 @@ from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
-from itertools import groupby
+from itertools import groupby, islice
 
 import numpy as np
 from threadpoolctl import threadpool_limits
@@ -37,8 +37,8 @@ from neural_phylogeny.tensors.alignment import AlignedTensor, Alignment
 Progress = Callable[[int, int], None]
 """Called with (values read, values in all)."""
 
-AHEAD = 4
-"""Blocks that may wait for each worker; more would only cost memory."""
+AHEAD, RUN = 2, 8
+"""Runs of blocks that may wait for each worker, and blocks of a run: each run is handed over once."""
 
 
 def standard_statistics(seed: int = 0) -> tuple[Statistic, ...]:
@@ -98,9 +98,9 @@ def measure(
             tensor = tensors[index].tensor
             announce("reading", f"{tensor.name} of {len(tensor.members)} models", done, total)
             partials = []
-            for _, block, parts in group:
-                partials.append(parts)
-                done += block.size * len(tensor.members)
+            for _, blocks, parts in group:
+                partials += parts
+                done += sum(block.size for block in blocks) * len(tensor.members)
                 if progress:
                     progress(done, total)
             pending.append(pool.submit(_combined, statistics, tensors[index], partials))
@@ -153,7 +153,10 @@ class _Worker:
         self._local = threading.local()
         self.failures: dict[int, str] = {}
 
-    def __call__(self, reach: Reach, block: Block) -> list[Arrays]:
+    def __call__(self, reach: Reach, blocks: Sequence[Block]) -> list[list[Arrays]]:
+        return [self._measured(reach, block) for block in blocks]
+
+    def _measured(self, reach: Reach, block: Block) -> list[Arrays]:
         if not hasattr(self._local, "buffer"):
             self._local.buffer = np.empty(self._widest * BLOCK, dtype=np.float32)
         buffer = self._local.buffer
@@ -164,15 +167,16 @@ class _Worker:
 
 def _in_order(
     pool: ThreadPoolExecutor, worker: _Worker, tensors: Sequence[Reach], window: int
-) -> Iterator[tuple[int, Block, list[Arrays]]]:
-    """(tensor index, block, partial results) in reading order, at most ``window`` blocks in flight."""
-    waiting: deque[tuple[int, Block, Future[list[Arrays]]]] = deque()
+) -> Iterator[tuple[int, Sequence[Block], list[list[Arrays]]]]:
+    """(tensor index, blocks, partial results of each) in reading order, at most ``window`` runs of blocks in flight."""
+    waiting: deque[tuple[int, Sequence[Block], Future[list[list[Arrays]]]]] = deque()
     try:
         for index, reach in enumerate(tensors):
-            for block in blocks_of(reach.whole, reach.part):
+            blocks = blocks_of(reach.whole, reach.part)
+            while run := list(islice(blocks, RUN)):
                 if len(waiting) >= window:
                     yield _result(waiting.popleft())
-                waiting.append((index, block, pool.submit(worker, reach, block)))
+                waiting.append((index, run, pool.submit(worker, reach, run)))
         while waiting:
             yield _result(waiting.popleft())
     finally:
@@ -180,6 +184,8 @@ def _in_order(
             future.cancel()
 
 
-def _result(item: tuple[int, Block, Future[list[Arrays]]]) -> tuple[int, Block, list[Arrays]]:
-    index, block, future = item
-    return index, block, future.result()
+def _result(
+    item: tuple[int, Sequence[Block], Future[list[list[Arrays]]]],
+) -> tuple[int, Sequence[Block], list[list[Arrays]]]:
+    index, blocks, future = item
+    return index, blocks, future.result()

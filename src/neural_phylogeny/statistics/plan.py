@@ -27,7 +27,7 @@ from functools import lru_cache
 import numpy as np
 from numpy.typing import NDArray
 
-from neural_phylogeny.statistics.blocks import Block, count_blocks
+from neural_phylogeny.statistics.blocks import BLOCK, Block, count_blocks
 from neural_phylogeny.statistics.sampling import Part, part_of
 from neural_phylogeny.tensors.alignment import AlignedTensor
 from neural_phylogeny.tensors.roles import matrix_shape
@@ -35,12 +35,21 @@ from neural_phylogeny.tensors.roles import matrix_shape
 
 @dataclass(frozen=True, slots=True)
 class UnitSample:
-    """Flat indices of sampled values, ascending; ``where[order]`` lists them unit by unit."""
+    """Flat indices of sampled values, ascending; ``where[order]`` lists them unit by unit.
+
+    Those of block k are ``where[cuts[k] : cuts[k + 1]]``.
+    """
 
     where: NDArray[np.int64]
     order: NDArray[np.int64]
     units: int
     inputs: int
+    cuts: tuple[int, ...]
+
+    def within(self, block: Block, values: NDArray[np.float32]) -> NDArray[np.float32]:
+        """The sampled values among those of a block, ``(n, block.size)``, in flat order."""
+        low, high = self.cuts[block.index : block.index + 2]
+        return np.take(values, self.where[low:high] - block.start, axis=1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,7 +95,7 @@ class SamplingPlan:
     sketch_columns: int = 1024
 
     def part(self, tensor: AlignedTensor, share: float) -> Part | None:
-        """What the pass reads of a tensor when a share of its values is asked for; None for all of it."""
+        """What the pass reads of a tensor when a share of its values is requested; None for all of it."""
         return part_of(tensor, share)
 
     def moment_stride(self, n_blocks: int, n_whole: int = 0) -> int:
@@ -147,20 +156,22 @@ class SamplingPlan:
         return self._drawn(tensor, self.rows, self.row_values), self._drawn(tensor, self.row_values, self.rows)
 
     def _drawn(self, tensor: AlignedTensor, units: int, inputs: int) -> UnitSample:
-        axis = tensor.output_axis or 0
-        key = f"{self.seed} {tensor.start} {matrix_shape(tensor.shape, axis)}"
-        return _unit_sample(key, tensor.shape, axis, units, inputs)
+        return _unit_sample(self.seed, tensor.start, tensor.shape, tensor.output_axis or 0, units, inputs, BLOCK)
 
 
 @lru_cache(maxsize=24)
-def _unit_sample(key: str, shape: tuple[int, ...], output_axis: int, units: int, inputs: int) -> UnitSample:
-    """Draw at most ``units`` units and ``inputs`` inputs of a tensor; equal keys and shapes give equal samples."""
+def _unit_sample(
+    seed: int, place: tuple[int, ...], shape: tuple[int, ...], output_axis: int, units: int, inputs: int, block: int
+) -> UnitSample:
+    """Draw at most ``units`` units and ``inputs`` inputs of a tensor; equal places and shapes give equal samples."""
     n_units, n_inputs = matrix_shape(shape, output_axis)
-    rng = np.random.default_rng(zlib.crc32(key.encode()))
+    rng = np.random.default_rng(zlib.crc32(f"{seed} {place} {(n_units, n_inputs)}".encode()))
     unit = np.sort(rng.permutation(n_units)[:units])
     column = np.sort(rng.permutation(n_inputs)[:inputs])
     after = math.prod(shape[output_axis + 1 :])
     before, within = np.divmod(column, after)
     flat = ((before * n_units + unit[:, None]) * after + within).reshape(-1)
     ascending = np.argsort(flat)
-    return UnitSample(flat[ascending], np.argsort(ascending), len(unit), len(column))
+    where = flat[ascending]
+    cuts = np.searchsorted(where, np.arange(0, math.prod(shape) + block, block))
+    return UnitSample(where, np.argsort(ascending), len(unit), len(column), tuple(cuts.tolist()))

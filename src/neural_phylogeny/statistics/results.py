@@ -77,7 +77,7 @@ class Statistics:
         return counts
 
     def was_sampled(self, sample: float | None) -> bool:
-        """Whether the pass read just what it would read now when asked for that share."""
+        """Whether the pass read just what it would read now for that share."""
         for (tensor, arrays), share in zip(self, shares(self.alignment, sample), strict=True):
             part = part_of(tensor, share)
             now = tensor.size if part is None else part.tensor.size

@@ -21,7 +21,7 @@ from neural_phylogeny.tensors.alignment import AlignedTensor, Alignment
 from neural_phylogeny.tensors.layouts import STEPS, WHOLE, size_step
 
 VALUES = WHOLE
-"""Values of a model that are read unless a share is asked for: all of them up to here, at most this many beyond."""
+"""Values of a model that are read unless a share is requested: all of them up to here, at most this many beyond."""
 
 FEWEST = 1 << 12
 """Fewest values that are read of a tensor; smaller ones are read whole."""
@@ -93,7 +93,7 @@ def shares(alignment: Alignment, sample: float | None) -> list[float]:
 
 
 def part_of(tensor: AlignedTensor, share: float) -> Part | None:
-    """What is read of a tensor when a share of the values is asked for; None where that is all of it.
+    """What is read of a tensor when a share of the values is requested; None where that is all of it.
 
     At least ``FEWEST`` values, in at least ``ROWS`` rows where the tensor has them. A row is an output unit with all
     its inputs or, where units come later than the first axis, what one input gives to all units.

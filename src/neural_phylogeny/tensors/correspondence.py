@@ -41,7 +41,7 @@ class Correspondence:
 
     ``matches`` is None where equal names correspond as they are, and shapes may differ; ``found`` counts the
     parameters in tensors of equal shape. ``choices`` is the natural logarithm of the number of alignments among which
-    the values chose; 0 where they were not asked.
+    the values chose; 0 where they were not read.
     """
 
     matches: tuple[Match, ...] | None

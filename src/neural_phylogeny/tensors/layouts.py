@@ -19,7 +19,7 @@ from neural_phylogeny.tensors.norms import Norm, norms_of, unit_counts
 from neural_phylogeny.tensors.roles import Role, is_float, matrix_shape, role_of
 
 WHOLE = 1 << 24
-"""Models of up to this many parameters are read whole unless a share is asked for."""
+"""Models of up to this many parameters are read whole unless a share is requested."""
 
 STEPS = 4
 """Steps in which the size of larger models doubles: models of one step are read with one share."""

@@ -9,17 +9,17 @@ from functools import partial
 import numpy as np
 from numpy.typing import NDArray
 
-from neural_phylogeny.relations.exact import CERTAIN
+from neural_phylogeny.relations.exact import BESIDE, CERTAIN
 from neural_phylogeny.trees.baselines.options import Options
 from neural_phylogeny.trees.family import Family, Posterior, groups_of
 from neural_phylogeny.trees.forest import Forest, Matrix, Vector
-from neural_phylogeny.trees.fusion import DIRECTION, INNOVATIONS, bounded, fused
-from neural_phylogeny.trees.innovation_tree import tree_log_odds
+from neural_phylogeny.trees.fusion import fused
 from neural_phylogeny.trees.likeliest import forest_of, with_common_initialisations
 from neural_phylogeny.trees.merging import with_merges, without_cycles
 from neural_phylogeny.trees.mixtures import beside_mixtures
 from neural_phylogeny.trees.prior import DEFAULT, PriorName, with_prior
 from neural_phylogeny.trees.rooting import forest_probabilities, root_probabilities
+from neural_phylogeny.trees.turning import turned
 
 INITIALISATION = "initialisation"
 """What is known of a common initialisation, as a name of evidence."""
@@ -35,7 +35,7 @@ APART = -0.2
 """Roots with log-odds of descent below this, both ways, share no more than their initialisation."""
 
 USUAL = Options()
-"""What methods do where nothing else is asked for."""
+"""What methods do where nothing else is requested."""
 
 
 def detector_forest(family: Family, options: Options = USUAL) -> Forest:
@@ -45,9 +45,9 @@ def detector_forest(family: Family, options: Options = USUAL) -> Forest:
 
 
 def auto_forest(family: Family, options: Options = USUAL, *, without: Collection[str] = ()) -> Forest:
-    """The most probable forest by the detector, exact features, direction features and the innovation tree.
+    """The most probable forest by the detector and exact features.
 
-    ``without`` names evidence that is left out, for ablations.
+    ``without`` names exact features that are left out, for ablations.
     """
     judge = partial(posterior, without=without, prior=options.prior)
     known = conditioned_on_merges(family, partial(beside_mixtures, judge=judge))
@@ -84,19 +84,16 @@ def told_apart(descent: Matrix, unsure: NDArray[np.bool_]) -> Matrix:
 
 
 def posterior(family: Family, *, without: Collection[str] = (), prior: PriorName = DEFAULT) -> Posterior:
-    """The detector's probabilities of parents, updated by Bayes' rule with everything else that is known.
-
-    The weaker evidence, direction features and the innovation tree, enters with small fitted weights.
-    """
-    known = {name: table for name, table in evidence(family).items() if name not in without}
-    found = Posterior(parent=fused(family.detector.parent, known), missing=family.detector.missing)
+    """The detector's probabilities of parents, updated by Bayes' rule with exact evidence."""
+    known = {name: table for name, table in family.exact.items() if name not in without}
+    ordered = sum((table for name, table in known.items() if name not in BESIDE), np.zeros((len(family),) * 2))
+    beginning = family.detector.parent if TURNED in without else turned(family.detector.parent, ordered)
+    found = Posterior(parent=fused(beginning, known), missing=family.detector.missing)
     return with_prior(found, prior)
 
 
-def evidence(family: Family) -> dict[str, Matrix]:
-    """Log-odds of parents beside the detector's, by name: exact features, direction features, the innovation tree."""
-    weak = {DIRECTION: bounded(family.direction), INNOVATIONS: tree_log_odds(family.retained_gram)}
-    return {**family.exact, **weak}
+TURNED = "turned"
+"""Turning of edges that exact features exclude, as a name for ``without``."""
 
 
 def conditioned_on_merges(family: Family, posterior: Callable[[Family], Posterior]) -> Posterior:

@@ -15,22 +15,6 @@ from neural_phylogeny.trees.forest import Matrix
 LEAST = 1e-9
 """Smaller probabilities count as this, so that logarithms are finite."""
 
-DIRECTION = "direction"
-"""The direction features together, as a name among the ``evidence`` of ``fused``."""
-
-INNOVATIONS = "innovations"
-"""The innovation tree, as such a name."""
-
-MOST_DIRECTION = 2.0
-"""Largest log-odds of the direction features together, before their weight; odds of 7 to 1. Their summands are not
-independent, and their sum is not calibrated."""
-
-
-def bounded(direction: Matrix) -> Matrix:
-    """Log-odds of the direction features, bounded smoothly by ``MOST_DIRECTION``: ``(n, n) -> (n, n)``."""
-    found: Matrix = MOST_DIRECTION * np.tanh(direction / MOST_DIRECTION)
-    return found
-
 
 @lru_cache(maxsize=1)
 def factors() -> Mapping[str, float]:

@@ -15,12 +15,6 @@ from neural_phylogeny.trees.innovations import Innovations, log_likelihoods_alon
 from neural_phylogeny.trees.search import best_tree, neighbours
 from neural_phylogeny.trees.spanning import Rooted, minimum_spanning_tree, root_tree
 
-MOST_COMPARED = 16
-"""Trees of larger families give no log-odds: their cost grows with the fifth power of the number of models."""
-
-MOST_LOG_ODDS = 12.0
-"""Largest log-odds from comparing trees. Innovations are not Gaussian and not quite independent: nothing is surer."""
-
 MOST_SEARCHED = 32
 """Larger families get the best tree without common factors, which needs no search."""
 
@@ -39,30 +33,6 @@ def innovation_forest(family: Family, options: object = None) -> Forest:
     exact = sum(family.exact.values(), np.zeros((len(family),) * 2))
     parents, p_direction = _tree(family.retained_gram, family.direction, exact)
     return Forest(parents=parents, p_direction=p_direction)
-
-
-def tree_log_odds(gram: Matrix) -> Matrix:
-    """Log-odds that i is the parent of j, against j being a root, among the trees around the best: ``(n, n)``.
-
-    At most ``MOST_LOG_ODDS`` in size; zero on the diagonal, and everywhere for families of two and of more than
-    ``MOST_COMPARED`` models. O(n^5).
-
-    Parameters
-    ----------
-    gram : (n, n)
-        As ``Family.retained_gram``.
-    """
-    n = len(gram)
-    if not 2 < n <= MOST_COMPARED:
-        return np.zeros((n, n))
-    _, trees, scores = _Search(gram, np.zeros_like(gram), np.zeros_like(gram)).best()
-    found = np.full((n, n), -np.inf)
-    for j, above in enumerate(np.where(trees < 0, np.arange(n), trees).T):
-        for i in np.unique(above):
-            found[i, j] = np.logaddexp.reduce(scores[above == i])
-    found = np.maximum(found - found.max(axis=0), -MOST_LOG_ODDS)
-    log_odds: Matrix = found - np.diag(found)
-    return log_odds
 
 
 def _tree(gram: Matrix, direction: Matrix, exact: Matrix) -> tuple[Parents, Vector]:

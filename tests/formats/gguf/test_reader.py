@@ -71,7 +71,7 @@ def test_slices_are_slices_of_the_whole(tmp_path_factory, start, stop, form):
             np.testing.assert_array_equal(checkpoint.read(name, start, stop), checkpoint.read(name)[start:stop])
 
 
-def test_heads_of_an_unknown_architecture_are_told_by_the_norms_of_their_rows(write, rng):
+def test_heads_of_an_unknown_architecture_are_distinguished_by_the_norms_of_their_rows(write, rng):
     norms = np.tile(np.exp(rng.normal(0, 1, 4)), 2)
     model = llama(rng)
     model[QUERY] *= np.tile(norms, 4)[:, None].astype(np.float32)

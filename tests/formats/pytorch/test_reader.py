@@ -250,7 +250,7 @@ def test_a_state_dict_pickled_without_torchs_help_is_read_too(tmp_path, protocol
     assert_reads(tmp_path / "x.pt", net.state_dict())
 
 
-def test_a_file_without_weights_is_told_so(tmp_path):
+def test_a_file_without_weights_is_reported_so(tmp_path):
     path = save({"steps": [1, 2, 3]}, tmp_path / "x.pt")
     with pytest.raises(UnsupportedFormatError) as caught:
         open_checkpoint(path)

@@ -56,13 +56,13 @@ def test_codes_of_all_widths_in_any_order_of_inputs(opened, bits, symmetric):
 
 
 @pytest.mark.parametrize("bits", [3, 4])
-def test_zero_points_of_the_second_version_are_told_by_symmetric_ones(opened, bits):
+def test_zero_points_of_the_second_version_are_distinguished_by_symmetric_ones(opened, bits):
     codes, zeros, scales, group, weight = example(bits, symmetric=True)
     checkpoint = opened(layer(codes, zeros, scales, group, bits, stored_less=0))
     np.testing.assert_array_equal(value(checkpoint, "m.q.weight"), weight)
 
 
-def test_zero_points_of_the_second_version_are_told_by_the_settings(opened, tmp_path):
+def test_zero_points_of_the_second_version_are_distinguished_by_the_settings(opened, tmp_path):
     codes, zeros, scales, group, weight = example(4)
     settings = {"quantization_config": {"bits": 4, "checkpoint_format": "gptq_v2"}}
     (tmp_path / "config.json").write_text(json.dumps(settings))

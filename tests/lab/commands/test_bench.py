@@ -46,7 +46,7 @@ def test_cached_twice_is_measured_once(run, data, tmp_path):
         (["report", "--results", "nowhere", "--out", "tables"], 3, "as `nphylo lab bench run` writes them"),
     ],
 )
-def test_wrong_usage_is_told_with_what_would_be_right(run, tmp_path, monkeypatch, arguments, code, message):
+def test_wrong_usage_is_reported_with_what_would_be_right(run, tmp_path, monkeypatch, arguments, code, message):
     monkeypatch.chdir(tmp_path)
     result = run("lab", "bench", *arguments, code=code)
     assert message in result.stderr

@@ -34,7 +34,7 @@ def test_the_split_is_seven_to_one_to_two(stars):
     assert any((split(parents, 4)[k] != parts[k]).any() for k in range(3))
 
 
-def test_too_few_children_are_told():
+def test_too_few_children_are_reported():
     with pytest.raises(SavedFileError, match="needs 5 children to split, and there are 2"):
         split(np.array([-1, 0, 0]), 0)
 

@@ -110,7 +110,7 @@ def test_counts_of_one_group():
     assert (found.complete, found.alarms, found.orphans) == (1, 0, 0)
 
 
-def test_orphans_that_are_told():
+def test_orphans_that_are_reported():
     reported = np.array([[0.9, 0.0], [0.1, 1.0]])
     example = Example(
         np.zeros((2, 2, 1), np.float16), np.zeros((2, 2, 2, 1), np.float16), np.array([-1, -1]), np.ones(2, bool), {}
@@ -141,7 +141,7 @@ def test_children_of_a_lost_model_hang_below_the_nearest_that_is_kept(rng):
     assert orphans.missing.tolist() == [True, True, True, False, False]
 
 
-def test_losses_are_of_the_kind_asked_for(rng):
+def test_losses_are_of_the_kind_requested(rng):
     roots = Losses(mixed=0, again=1, pair=0, root=1, matrices=0)
     lost = with_losses(known(rng), roots, rng)
     assert lost is not None

@@ -101,7 +101,7 @@ def test_a_wrong_recipe_is_refused_with_the_place(tmp_path, text, complaint):
         read_recipe(str(path))
 
 
-def test_without_the_extra_the_remedy_is_told(tmp_path, monkeypatch):
+def test_without_the_extra_the_remedy_is_reported(tmp_path, monkeypatch):
     monkeypatch.setattr(make, "find_spec", lambda name: None)
     with pytest.raises(MissingExtraError, match=r"neural-phylogeny\[lab\]"):
         make.make(read_recipe("quick"), tmp_path)

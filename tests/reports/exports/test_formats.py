@@ -4,6 +4,7 @@ import csv
 import json
 import shutil
 import subprocess
+import xml.etree.ElementTree as ET
 from dataclasses import replace
 from io import StringIO
 from itertools import pairwise
@@ -13,7 +14,16 @@ import pytest
 from tests.reports.exports.readers import IN_OTHER_TESTS, READERS, biopython
 
 from neural_phylogeny.errors import UnknownChoiceError
-from neural_phylogeny.records import Edge, MissingAncestor, ModelRecord, Phylogeny, RelatedPair, UndecidedGroup
+from neural_phylogeny.inputs import Skipped
+from neural_phylogeny.records import (
+    Edge,
+    MissingAncestor,
+    ModelRecord,
+    Phylogeny,
+    RelatedPair,
+    SharedComponent,
+    UndecidedGroup,
+)
 from neural_phylogeny.reports.formats import FORMATS, find_format, format_of_name
 from neural_phylogeny.reports.names import safe
 
@@ -70,6 +80,51 @@ def test_hostile_names_are_escaped_and_read_back(name):
     assert edges in (right_edges, set())
     assert names in (right_names, set())
     assert edges or names
+
+
+def hostile_result() -> Phylogeny:
+    """Hostile names and words in every place that a name or a remark can have."""
+    base = family()
+    first, second, *others = HOSTILE
+    return replace(
+        base,
+        models=tuple(
+            replace(model, path=model.name, remark=model.name, sha256=model.name, format=model.name)
+            for model in base.models
+        ),
+        edges=tuple(replace(edge, part=edge.child) for edge in base.edges[1:]),
+        undirected=(RelatedPair(a=first, b=others[0], part=second),),
+        copies=((first, second),),
+        undecided=(UndecidedGroup(models=(first, others[1]), reason="common initialisation"),),
+        components=(
+            SharedComponent(a=first, b=second, component=first, component_in_b=second, share_of_a=1, share_of_b=1),
+        ),
+        skipped=tuple(Skipped(path=name, reason=name) for name in HOSTILE),
+        provenance={"notes": list(HOSTILE), "parameters": {"method": first}},
+    )
+
+
+MARKS = ("\x1b", "\u202e", "\u2066", "\u200f", "\r")
+
+
+@pytest.mark.parametrize("name", sorted(FORMATS))
+def test_no_format_holds_what_a_name_would_do(name):
+    """One test over all formats: nothing that a terminal, a browser, a spreadsheet or a parser would obey."""
+    written = FORMATS[name].write(hostile_result())
+    if isinstance(written, bytes):
+        assert not any(mark.encode() in written for mark in MARKS if not mark.isascii())
+        return
+    assert not any(mark in written for mark in MARKS)
+    written.encode("utf-8")
+    if name in ("html", "svg", "graphml"):
+        assert "<script>alert" not in written
+    if name in ("svg", "graphml"):
+        ET.fromstring(written)
+    if name in ("json", "node-link", "cyclonedx", "spdx"):
+        json.loads(written)
+    if name.startswith("csv"):
+        cells = [cell for row in csv.reader(StringIO(written)) for cell in row]
+        assert not any(cell.startswith(("=", "+", "@")) for cell in cells)
 
 
 @pytest.mark.parametrize("name", ["newick", "nexus"])

@@ -141,12 +141,12 @@ def test_labels_of_the_nearest_are_those_of_their_trees(rng):
         (MotherPhylogeny(penalty=-1), "penalty must be a number not below 0, not -1"),
     ],
 )
-def test_wrong_parameters_are_told(estimator, message, rng):
+def test_wrong_parameters_are_reported(estimator, message, rng):
     with pytest.raises(ValueError, match=message):
         estimator.fit(rng.normal(size=(4, 3)))
 
 
-def test_wrong_directions_are_told(rng):
+def test_wrong_directions_are_reported(rng):
     X = rng.normal(size=(4, 3))
     with pytest.raises(ValueError, match=r"direction must have the shape \(4, 4\)"):
         SpanningTreePhylogeny().fit(X, direction=np.zeros((2, 2)))

@@ -1,7 +1,7 @@
 """What a quantisation scheme is made of: stored tensors in, weights with their decoders out.
 
 A scheme module defines ``find(stored) -> Iterator[Weight | Unread]``. It looks at names, shapes and dtypes, and at
-small tensors alone; codes and scales are read when a range of the weight is asked for.
+small tensors alone; codes and scales are read when a range of the weight is requested.
 """
 
 from __future__ import annotations

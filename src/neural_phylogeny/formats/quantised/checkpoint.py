@@ -28,7 +28,7 @@ NAMED = 3
 
 
 class Dequantised(Checkpoint):
-    """Another checkpoint, with its codes decoded where they are asked for; everything else is handed on.
+    """Another checkpoint, with its codes decoded where they are requested; everything else is handed on.
 
     ``hidden`` are tensors that hold nothing but marks. A read costs the codes and scales of the rows that it touches.
     Closing it closes the other one.

@@ -17,7 +17,7 @@ SECTIONS = ("quantization_config", "compression_config", "quantization", "quant_
 
 
 class Settings:
-    """Settings of one model's codes, read when they are first asked for.
+    """Settings of one model's codes, read when they are first requested.
 
     ``files`` are the prefix of each weight file's tensors and its path, as a model of several parts has them.
     """

@@ -75,7 +75,8 @@ def reliability(panels: Mapping[str, Mapping[str, Calibration]], target: Path) -
             label = f"{name}: error {found.error:.3f} of {found.number:,}"
             axes.scatter(across, up, s=sizes, color=line.get_color(), alpha=0.8, linewidths=0, label=label)
         axes.set(title=title, xlabel="confidence", ylabel="share that is right", xlim=(0, 1.03), ylim=(0, 1.03))
-        axes.legend(fontsize=7, loc="upper center", bbox_to_anchor=(0.5, -0.16), markerscale=0.6)
+        if axes.get_legend_handles_labels()[0]:  # a panel may have nothing to show
+            axes.legend(fontsize=7, loc="upper center", bbox_to_anchor=(0.5, -0.16), markerscale=0.6)
     _write(figure, target)
 
 

@@ -37,7 +37,7 @@ def command() -> None:
 @click.option("--out", type=click.Path(dir_okay=False, path_type=Path), required=True, help="The detector's file.")
 @click.option("--networks", type=click.IntRange(1), default=3, show_default=True, help="Of the ensemble.")
 @click.option("--epochs", type=click.IntRange(1), default=16, show_default=True)
-@click.option("--rate", type=click.FloatRange(0.0, min_open=True), help="1.5e-3, and 7e-4 when it goes on.")
+@click.option("--rate", type=click.FloatRange(0.0, min_open=True), help="1.5e-3, and 6e-4 when it goes on.")
 @click.option("--seed", type=click.IntRange(0), default=0, show_default=True)
 @click.option("--start", type=existing_file, help="A detector to go on from;")
 @click.option("--shipped", is_flag=True, help="Go on from the detector that ships.")
@@ -86,7 +86,7 @@ def train_detector(
     found = train_ensemble(
         batches,
         networks,
-        recipe if begun is None else replace(recipe, rate=rate or 7e-4, average=0.99),
+        recipe if begun is None else replace(recipe, rate=rate or 6e-4, average=0.99),
         losses=Losses(),
         start=begun,
         without=without,

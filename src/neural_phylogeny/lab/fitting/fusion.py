@@ -1,17 +1,14 @@
 """Fits the weights of the evidence beside the detector: ``trees/fusion.json``.
 
 One factor on the log-odds of each exact feature, by the likelihood of the true parents of families that the detector
-was not trained on, with a Gaussian prior around the stated log-odds. The direction features together and the innovation
-tree get the factors with most right parents: they decide what is nearly even, where the likelihood hardly changes. The
-evidence is that of ``auto``: computed from cached statistics by the code that answers. Features that these families
-never show keep their odds.
+was not trained on, with a Gaussian prior around the stated log-odds. The evidence is that of ``auto``: computed from
+cached statistics by the code that answers. Features that these families never show keep their odds.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from itertools import product
 from pathlib import Path
 
 import numpy as np
@@ -23,13 +20,9 @@ from neural_phylogeny.evaluation.rates import calibration
 from neural_phylogeny.lab.families.batches import KnownFamily, is_left_out, read_batches
 from neural_phylogeny.lab.fitting.parameters import Fitted, recipe
 from neural_phylogeny.lab.markdown import table
-from neural_phylogeny.trees.auto import evidence
 from neural_phylogeny.trees.forest import Matrix
-from neural_phylogeny.trees.fusion import DIRECTION, INNOVATIONS, LEAST, factors, fused
+from neural_phylogeny.trees.fusion import LEAST, factors, fused
 from neural_phylogeny.trees.likeliest import likeliest_forest
-
-WEAK = {DIRECTION: (0.0, 0.05, 0.1, 0.15, 0.2), INNOVATIONS: (0.0, 0.02, 0.04, 0.06, 0.08)}
-"""Weak evidence, and the factors that are tried on it."""
 
 SPREAD = 4.0
 """Standard deviation of fitted log-odds around those that are stated: where families are silent, these stay."""
@@ -59,7 +52,7 @@ class Evidence:
     def of(cls, known: KnownFamily) -> Evidence:
         """What ``auto`` adds up for a family. O(n^3) a matrix, 10 ms for ten models."""
         truth = np.where(known.parents < 0, np.arange(len(known)), known.parents)
-        return cls(known.family.detector.parent, evidence(known.family), truth)
+        return cls(known.family.detector.parent, known.family.exact, truth)
 
     def posterior(self, weights: Weights) -> Matrix:
         """``Posterior.parent`` with other weights."""
@@ -105,29 +98,23 @@ def right_parents(chosen: Sequence[Evidence], weights: Weights) -> float:
 
 def stated_odds(chosen: Sequence[Evidence]) -> dict[str, float]:
     """Largest log-odds of each exact feature that speaks anywhere."""
-    names = sorted({name for one in chosen for name, odds in one.beside.items() if odds.any()} - {*WEAK})
+    names = sorted({name for one in chosen for name, odds in one.beside.items() if odds.any()})
     return {name: max(float(np.abs(one.beside[name]).max(initial=0.0)) for one in chosen) for name in names}
 
 
 def fitted_weights(chosen: Sequence[Evidence], odds: Mapping[str, float]) -> dict[str, float]:
-    """The weights of exact features that make the true parents likeliest, within [0, 2]; weak evidence is left out."""
+    """The weights of exact features that make the true parents likeliest, within [0, 2]."""
     models = sum(len(one.truth) for one in chosen)
 
     def loss(weights: NDArray[np.float64]) -> float:
         moved = ((weight - 1.0) * odds[name] for name, weight in zip(odds, weights, strict=True))
         prior = sum((odd / SPREAD) ** 2 for odd in moved) / 2.0
-        named = dict(zip(odds, weights.tolist(), strict=True)) | dict.fromkeys(WEAK, 0.0)
+        named = dict(zip(odds, weights.tolist(), strict=True))
         return float(negative_log_likelihood(chosen, named) + prior / models)
 
     start, bounds = np.full(len(odds), 1.0), [(0.0, 2.0)] * len(odds)
     best = minimize(loss, start, method="Powell", bounds=bounds, options={"xtol": 0.01, "ftol": 1e-7})
-    return dict(zip(odds, (round(float(weight), 3) for weight in best.x), strict=True)) | dict.fromkeys(WEAK, 0.0)
-
-
-def with_weak(chosen: Sequence[Evidence], weights: Weights) -> dict[str, float]:
-    """The weights, and those of the weak evidence with most right parents."""
-    tried = [{**weights, **dict(zip(WEAK, one, strict=True))} for one in product(*WEAK.values())]
-    return max(tried, key=lambda one: right_parents(chosen, one))
+    return dict(zip(odds, (round(float(weight), 3) for weight in best.x), strict=True))
 
 
 def fit(batches: Sequence[Path]) -> Fitted:
@@ -147,18 +134,16 @@ def fit(batches: Sequence[Path]) -> Fitted:
     left_out = evidence_of(read_batches(path for path in batches if is_left_out(path)))
     odds = stated_odds(chosen)
     exact = fitted_weights(chosen, odds)
-    final = with_weak(chosen, exact)
     detector = weights_path().with_name(HASHES).read_text(encoding="ascii").split()[0]
     facts = recipe("fusion", used, families=len(chosen), models=_models(chosen), detector=detector)
-    silent = dict.fromkeys([*odds, *WEAK], 0.0)
+    silent = dict.fromkeys(odds, 0.0)
     compared = {
         "the detector alone": silent,
         "stated odds": silent | dict.fromkeys(odds, 1.0),
-        "exact features, fitted": exact,
-        "the new weights": final,
+        "the new weights": exact,
         "the weights that ship": factors(),
     }
-    return Fitted({"factors": final, "recipe": facts}, _report(chosen, left_out, compared, [*odds, *WEAK]))
+    return Fitted({"factors": exact, "recipe": facts}, _report(chosen, left_out, compared, list(odds)))
 
 
 def _models(chosen: Sequence[Evidence]) -> int:
@@ -213,11 +198,6 @@ def _report(
     for title, weights in compared.items():
         found = figures(left_out, weights)
         rows.append([title, *(f"{figure:.4f}" for figure in found.values())])
-    grids = [
-        [f"{name} at {weight}", *(f"{right_parents(some, {**final, name: weight}):.4f}" for some in (chosen, left_out))]
-        for name, grid in WEAK.items()
-        for weight in grid
-    ]
     both = [[name, f"{final.get(name, 1.0):.3f}", f"{shipped.get(name, 1.0):.3f}"] for name in names]
     return "\n\n".join(
         [
@@ -225,6 +205,5 @@ def _report(
             f"{_models(left_out)}.",
             table(["evidence", "new weight", "weight that ships"], both),
             table(["on left-out families", *found], rows),
-            table(["right parents with weak evidence, the others as fitted", "fitted", "left out"], grids),
         ]
     )

@@ -25,10 +25,6 @@ JUDGE = "apart"
 """The prior of families on which a detector is judged, and nothing else."""
 
 
-AGAIN = 1000
-"""Generators with fewer groups than this number are shown twice in training."""
-
-
 def divided(folders: Path | Sequence[Path]) -> tuple[list[Path], list[Path]]:
     """Batches to train on, and those left out, of one folder or of several, one for each generator.
 
@@ -61,18 +57,13 @@ def refuse_judge(folders: Sequence[Path]) -> None:
 
 
 def by_generator(
-    paths: Sequence[Path], losses: Losses | None = None, seed: int = 0, most: int = 0, again: int = 0
+    paths: Sequence[Path], losses: Losses | None = None, seed: int = 0, most: int = 0
 ) -> dict[str, list[Example]]:
-    """Examples of batches by the name of their folder, the generator; a random ``most`` of each, 0 for all.
-
-    Generators with fewer than ``again`` groups are shown a second time, with other losses.
-    """
+    """Examples of batches by the name of their folder, the generator; a random ``most`` of each, 0 for all."""
     found: dict[str, list[Example]] = {}
     for name in dict.fromkeys(path.parent.name for path in paths):
         own = [path for path in paths if path.parent.name == name]
         examples = read_examples(own, losses, seed)
-        if len(examples) < again:
-            examples += read_examples(own, losses, seed + 1)
         order = np.random.default_rng(seed).permutation(len(examples))
         found[name] = [examples[k] for k in order[: most or None]]
     return found
@@ -87,7 +78,6 @@ def train_ensemble(
     start: TrainedDetector | None = None,
     without: Sequence[str] = (),
     most: int = 0,
-    again: int = AGAIN,
     states: Path | None = None,
     about: Mapping[str, Any] | None = None,
     report: Report = lambda text: None,
@@ -112,8 +102,6 @@ def train_ensemble(
         Generators to be judged on, not to train on.
     most : int
         Groups of each generator to train on, at most; 0 for all.
-    again : int
-        Generators with fewer groups are shown a second time.
     states : path, optional
         Folder from which an interrupted training goes on.
     about : dict, optional
@@ -125,7 +113,7 @@ def train_ensemble(
 
     refuse_judge([folders] if isinstance(folders, Path) else folders)
     chosen, left_out_files = divided(folders)
-    seen = by_generator([path for path in chosen if path.parent.name not in without], losses, recipe.seed, most, again)
+    seen = by_generator([path for path in chosen if path.parent.name not in without], losses, recipe.seed, most)
     examples = [example for found in seen.values() for example in found]
     left_out = by_generator(left_out_files, None, recipe.seed)
     report("  ".join(f"{name} {len(found)}" for name, found in seen.items()) + " groups to train on")

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
-from pathlib import Path
+import os
+import re
 
 from neural_phylogeny.files.hashes import sha256_of
 from neural_phylogeny.records import ModelRecord
+
+_HASH = re.compile("[0-9a-f]{64}")
 
 
 def hashes_of(model: ModelRecord) -> dict[str, str]:
@@ -16,6 +19,6 @@ def hashes_of(model: ModelRecord) -> dict[str, str]:
     >>> hashes_of(ModelRecord(name="a", path="gone.bin", format="npz", parameters=1, family=None, sha256="00" * 32))[""]
     '0000000000000000000000000000000000000000000000000000000000000000'
     """
-    if model.sha256 and not (model.path and Path(model.path).is_dir()):
+    if _HASH.fullmatch(model.sha256) and not os.path.isdir(model.path):
         return {"": model.sha256}
     return sha256_of(model.path)

@@ -18,7 +18,7 @@ from neural_phylogeny.lab.families.batches import KnownFamily, read_batches
 from neural_phylogeny.lab.fitting.fusion import Evidence, Weights, ancestors, judged_groups
 from neural_phylogeny.relations.direction import DIRECTION_FEATURES, log_odds
 from neural_phylogeny.trees.forest import Matrix
-from neural_phylogeny.trees.fusion import DIRECTION, bounded, factors
+from neural_phylogeny.trees.fusion import factors
 from neural_phylogeny.trees.likeliest import likeliest_forest
 
 Counts = dict[str, tuple[float, float]]
@@ -73,12 +73,7 @@ def counts_without(paths: Iterable[Path]) -> Iterator[tuple[str, dict[str, NDArr
         found = []
         for one in judged:
             beside = {other: odds for other, odds in one.evidence.beside.items() if other != name}
-            nothing = np.zeros_like(one.direction)
-            found.append(one.counts(beside, nothing if name == DIRECTION else one.direction, weights))
+            found.append(one.counts(beside, one.direction, weights))
         yield name, stacked(found)
     for name in judged[0].weaker:
-        found = []
-        for one in judged:
-            beside = {**one.evidence.beside, DIRECTION: bounded(one.weaker[name])}
-            found.append(one.counts(beside, one.weaker[name], weights))
-        yield name, stacked(found)
+        yield name, stacked([one.counts(one.evidence.beside, one.weaker[name], weights) for one in judged])

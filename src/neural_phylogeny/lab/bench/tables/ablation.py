@@ -1,8 +1,7 @@
 """Ablation: what ``auto`` loses, suite by suite, when one piece of evidence is taken away.
 
-A row for each exact mark, each direction feature, all of them together, and the innovation tree. The interval is that
-of the paired difference to ``auto``, over collections drawn again; a row whose intervals hold zero in every suite is
-below noise.
+A row for each exact feature. The interval is that of the paired difference to ``auto``, over collections drawn again; a
+row whose intervals hold zero in every suite is below noise.
 """
 
 from __future__ import annotations
@@ -25,15 +24,13 @@ from neural_phylogeny.lab.families.batches import batch_paths, is_left_out
 from neural_phylogeny.lab.markdown import table
 from neural_phylogeny.reconstruction.decide import phylogeny
 from neural_phylogeny.reconstruction.examine import Examined, examine
-from neural_phylogeny.relations.direction import DIRECTION_FEATURES, log_odds
 from neural_phylogeny.relations.exact import BESIDE, DIRECTED, ORDERED
 from neural_phylogeny.trees.auto import auto_forest
 from neural_phylogeny.trees.driver import in_each_family
-from neural_phylogeny.trees.fusion import DIRECTION, INNOVATIONS
 from neural_phylogeny.trees.methods import METHODS, Method
 
 METRICS = ("exact_parent", "tree_direction")
-EVIDENCE = (*DIRECTED, *ORDERED, *BESIDE, DIRECTION, INNOVATIONS)
+EVIDENCE = (*DIRECTED, *ORDERED, *BESIDE)
 """What is taken away from the evidence beside the detector, one at a time."""
 
 DRAWS = 2000
@@ -59,7 +56,7 @@ class Row:
 
 
 def ablation(data: Path, suites: Sequence[str] = tuple(SUITES), seeds: int = 8) -> Iterator[Row]:
-    """The rows of each suite; costs as much as ``auto`` on its cached collections, 20 times."""
+    """The rows of each suite; costs as much as ``auto`` on its cached collections, once more for each that speaks."""
     for suite in suites:
         collections = cached_collections(SUITES[suite], data, seeds)
         examined = [examine(kept.collection, ALPHA) for kept in collections]
@@ -67,9 +64,6 @@ def ablation(data: Path, suites: Sequence[str] = tuple(SUITES), seeds: int = 8) 
         for name in EVIDENCE:
             if _says_something(name, examined):
                 yield from _rows(suite, name, auto, _counts(collections, examined, _without({name})))
-        for feature in DIRECTION_FEATURES:
-            weaker = [_without_feature(one, feature.name) for one in examined]
-            yield from _rows(suite, feature.name, auto, _counts(collections, weaker, METHODS["auto"]))
 
 
 def of_batches(title: str, paths: Sequence[Path]) -> Iterator[Row]:
@@ -116,19 +110,10 @@ def _without(names: Collection[str]) -> Method:
     return replace(METHODS["auto"], kernel=in_each_family(partial(auto_forest, without=names)))
 
 
-def _without_feature(examined: Examined, name: str) -> Examined:
-    """The same findings with the direction of all features but one."""
-    others = [feature for feature in DIRECTION_FEATURES if feature.name != name]
-    families = [
-        (group, replace(found, direction=log_odds(found.statistics, others)[0])) for group, found in examined.families
-    ]
-    return replace(examined, families=families)
-
-
 def _says_something(name: str, examined: Sequence[Examined]) -> bool:
-    """Whether an exact mark is not zero everywhere; what is not exact always says something."""
+    """Whether an exact feature is not zero everywhere."""
     tables = [found.exact[name] for one in examined for _, found in one.families if name in found.exact]
-    return name in (DIRECTION, INNOVATIONS) or any(table.any() for table in tables)
+    return any(table.any() for table in tables)
 
 
 Array = NDArray[np.float64]

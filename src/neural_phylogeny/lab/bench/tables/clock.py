@@ -99,9 +99,9 @@ def verdicts(network: str, seeds: int) -> dict[str, list[int]]:
         if seed % 4 == 3:
             without += edges(family)
             continue
-        told = [verdict(pair) for pair in edges(family)]
+        given = [verdict(pair) for pair in edges(family)]
         for key in (ALL, network, optimiser):
-            found.setdefault(key, []).extend(told)
+            found.setdefault(key, []).extend(given)
         found[ANCESTORS] += [verdict(pair) for pair in ancestors(family)]
         with_decay += edges(family)
     chosen = with_decay[::3]
@@ -123,8 +123,8 @@ def page(sources: Sources) -> Page:
     """The page; trains some 900 small networks, seven minutes of a core. ``--seeds`` trees of each kind."""
     found: dict[str, list[int]] = {}
     for network in NETWORKS:
-        for name, told in verdicts(network, sources.seeds).items():
-            found.setdefault(name, []).extend(told)
+        for name, given in verdicts(network, sources.seeds).items():
+            found.setdefault(name, []).extend(given)
         sources.progress(f"{network}: {found[network].count(1)} right, {found[network].count(-1)} wrong")
     return written(found)
 

@@ -47,7 +47,7 @@ TITLES = {
 
 
 @dataclass
-class Asked:
+class Calls:
     """Pairs of one class: at which levels each is called derived, the worse of both ways round for strangers."""
 
     calls: list[list[bool]] = field(default_factory=list)
@@ -70,13 +70,13 @@ def levels_of(judged: Judged, ways: Sequence[tuple[str, str]]) -> list[bool]:
     return [any(one.probability is None or one.probability >= level for one in derived) for level in LEVELS]
 
 
-def networks(sources: Sources) -> dict[str, Asked]:
+def networks(sources: Sources) -> dict[str, Calls]:
     """The classes of ``hard_cases``: strangers by recipe, data, teacher, constraint or helper; and of one seed."""
     from neural_phylogeny.lab.bench.tables.hard_cases import classes
     from neural_phylogeny.lab.bench.tables.unrelated import images
 
     x, y = images(sources.sets)
-    found = {STRANGERS: Asked(), ONE_SEED: Asked()}
+    found = {STRANGERS: Calls(), ONE_SEED: Calls()}
     for name, make in classes().items():
         kind, pairs = (ONE_SEED, 3 * PAIRS) if name == "one seed" else (STRANGERS, PAIRS)
         n = next(n for n in range(2, 100) if n * (n - 1) // 2 >= pairs)
@@ -120,9 +120,9 @@ def relatives(kept: CachedCollection) -> Iterator[tuple[str, str, str, str]]:
                 yield SIBLINGS, a, b, ""
 
 
-def suites(sources: Sources) -> dict[str, Asked]:
+def suites(sources: Sources) -> dict[str, Calls]:
     """Parents and siblings of the suites, two models at a time; networks of one seed of the suite of strangers."""
-    found = {kind: Asked() for kind in TITLES}
+    found = {kind: Calls() for kind in TITLES}
     rng = np.random.default_rng(0)
     for suite in ("mixed", "generations", "wild"):
         every = [(kept, one) for kept in sources.suite(suite, 1) for one in relatives(kept)]
@@ -152,15 +152,15 @@ def suites(sources: Sources) -> dict[str, Asked]:
 def page(sources: Sources) -> Page:
     """The page, and the shipped operating point; ten minutes of one core."""
     found = networks(sources)
-    for kind, asked in suites(sources).items():
-        found.setdefault(kind, Asked()).calls.extend(asked.calls)
+    for kind, one in suites(sources).items():
+        found.setdefault(kind, Calls()).calls.extend(one.calls)
     point = operating_point(found)
     with replacing(Path(str(files("neural_phylogeny.claims"))) / POINT) as file:
         file.write((json.dumps(point, indent=1) + "\n").encode())
     return Page(text(point))
 
 
-def operating_point(found: dict[str, Asked]) -> dict[str, Any]:
+def operating_point(found: dict[str, Calls]) -> dict[str, Any]:
     """What ships: of each kind of pairs, how many are called derived at each level."""
     return {
         "command": "nphylo lab table derived",

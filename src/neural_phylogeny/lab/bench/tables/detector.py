@@ -34,9 +34,6 @@ SMALL, EPOCHS = 2000, 6
 FEWEST = 5
 """Groups that a row must have."""
 
-STUDENT = 4.3
-"""Student's t of two degrees of freedom, 95 %."""
-
 HEADER = ("groups", "overall", "tree direction", "exact", "calibration error", "missing parents found", "false")
 
 
@@ -140,9 +137,17 @@ def variants(batches: Path, work: Path) -> list[str]:
         these = [e for e in left if e.about["kind"] in some]
         kinds.append(variant(f"{' and '.join(some)} never seen", others, these, whole, work))
         kinds.append(variant(f"{' and '.join(some)} seen", small, these, whole, work))
-    intro = f"Each a network of its own, trained for {EPOCHS} epochs on {SMALL} groups where nothing else is said."
+    intro = f"Each a network of its own, trained for {EPOCHS} epochs on {SMALL} groups where nothing else is stated."
     header = ["trained on", *HEADER]
     return [intro, table(["variant", *header], rows), table(["judged on", *header], kinds)]
+
+
+def half_width(figures: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Of the 95 % intervals of means by Student's t: ``(k, m) -> (m,)``."""
+    from scipy.stats import t
+
+    found: NDArray[np.float64] = t.ppf(0.975, len(figures) - 1) * figures.std(axis=0, ddof=1) / np.sqrt(len(figures))
+    return found
 
 
 def by_network(whole: TrainedDetector, sources: Sources) -> str:
@@ -158,7 +163,7 @@ def by_network(whole: TrainedDetector, sources: Sources) -> str:
             counts = [[result.counts[metric] for result in found] for metric in (first, "tree_direction")]
             figures.append([sum(right for right, _ in one) / sum(total for _, total in one) for one in counts])
         each = np.array(figures[:-1])
-        spread = STUDENT * each.std(axis=0, ddof=1) / np.sqrt(len(each)) if len(each) > 1 else np.full(2, np.nan)
+        spread = half_width(each) if len(each) > 1 else np.full(2, np.nan)
         cells = [f"{m:.3f} ± {s:.3f}" for m, s in zip(each.mean(axis=0), spread, strict=True)]
         rows.append([name, *cells, f"{figures[-1][0]:.3f} / {figures[-1][1]:.3f}"])
         sources.progress(name)
