@@ -4,7 +4,7 @@ PYTHON ?= python3
 DEV := .venv-dev
 PIP := $(DEV)/bin/python -m pip install --quiet --disable-pip-version-check
 
-.PHONY: demo test test-all lint fuzz bench fit docs site clean
+.PHONY: demo test test-all lint fuzz hostile wheel matrix audit bench fit docs site clean
 
 demo: .venv/installed  ## install into .venv and run the demo
 	@echo "nphylo is installed in .venv: run .venv/bin/nphylo, or 'source .venv/bin/activate' and then nphylo."
@@ -20,6 +20,21 @@ test-all: $(DEV)/installed  ## the slow tests too
 fuzz: $(DEV)/installed  ## two minutes of mutated inputs for all readers, guided by coverage where atheris installs
 	-$(PIP) -r requirements/fuzz.txt
 	PYTHONPATH=src $(DEV)/bin/python tests/fuzz/run.py --seconds 120
+
+hostile: $(DEV)/installed  ## every hostile input through the command line: exit code, seconds, memory, output
+	$(DEV)/bin/python tests/hostile/run_corpus.py
+
+wheel: $(DEV)/installed  ## the wheel, built twice: the bytes must be the same, and a bill of materials in it
+	$(DEV)/bin/python release/sbom.py --check
+	$(DEV)/bin/python release/wheel.py
+
+matrix: $(DEV)/installed  ## install the wheel under each Python that is here, with the oldest and the newest dependencies
+	$(DEV)/bin/python release/matrix.py
+
+audit: $(DEV)/installed  ## known vulnerabilities of what is pinned
+	$(PYTHON) -m venv .venv-audit
+	.venv-audit/bin/python -m pip install --quiet -r requirements/audit.txt
+	.venv-audit/bin/pip-audit --requirement requirements/dev.txt --no-deps --disable-pip --strict
 
 lint: $(DEV)/installed  ## format, lint, types
 	$(DEV)/bin/ruff format --check .

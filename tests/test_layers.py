@@ -88,7 +88,6 @@ FILES = sorted(SRC.rglob("*.py"))
 
 
 def level(room: str) -> int:
-    """One above the highest room that it imports."""
     return 1 + max(map(level, IMPORTS[room]), default=0)
 
 

@@ -78,6 +78,20 @@ def test_a_read_in_small_pieces_is_put_together(path: Path, monkeypatch: pytest.
         assert source.read("w").tolist() == list(range(8))
 
 
+def test_a_table_of_bytes_is_filled_whole_or_refused(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    with Numbers(path) as source:
+        rows = np.zeros((5, 6), dtype=np.uint8)
+        source._fill("w", 3, rows)
+        assert rows.tobytes() == content()[3:33]
+        with pytest.raises(DamagedFileError):
+            source._fill("w", 20, np.zeros((5, 6), dtype=np.uint8))
+        whole = os.preadv
+        monkeypatch.setattr(os, "preadv", lambda file, views, offset: whole(file, [views[0][:7]], offset))
+        again = np.zeros((5, 6), dtype=np.uint8)
+        source._fill("w", 3, again)
+        assert again.tobytes() == rows.tobytes()
+
+
 def test_a_closed_file_is_not_read(path: Path) -> None:
     source = Numbers(path)
     source.close()

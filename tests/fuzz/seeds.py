@@ -289,6 +289,31 @@ def distributed_metadata(size: int, change: dict[str, bytes] | None = None) -> b
     return b"\x80\x02" + whole + b"."
 
 
+def distributed_rows(size: int, count: int) -> bytes:
+    """``.metadata`` of one tensor in ``count`` pieces, each the one file of ``size`` bytes."""
+    records, files = "torch.distributed.checkpoint.metadata.", "torch.distributed.checkpoint.filesystem."
+    name, sizes = b"Vmodel.w\n", _numbers(3, 4)
+    chunks, places = [], []
+    for k in range(count):
+        at = _numbers(3 * k, 0)
+        chunks.append(_object(records + "ChunkStorageMetadata", offsets=at, sizes=sizes))
+        info = _object(files + "_StorageInfo", relative_path=b"V__0_0.distcp\n", offset=b"I0\n", length=b"I%d\n" % size)
+        places.append((_object(records + "MetadataIndex", fqn=name, offset=at, index=b"N"), info))
+    tensor = _object(
+        records + "TensorStorageMetadata",
+        properties=_object(records + "TensorProperties", dtype=b"ctorch\nfloat32\n"),
+        size=_numbers(3 * count, 4),
+        chunks=b"](" + b"".join(chunks) + b"e",
+    )
+    whole = _object(
+        records + "Metadata",
+        state_dict_metadata=_pickled_dict((name, tensor)),
+        planner_data=_pickled_dict(),
+        storage_data=_pickled_dict(*places),
+    )
+    return b"\x80\x02" + whole + b"."
+
+
 def distributed_piece() -> bytes:
     content = b"\x80\x02" + torch_pickle({"w": ("FloatStorage", "0", 12, 0, (3, 4), (4, 1))})[2:]
     at = content.index(b"ctorch._utils")

@@ -20,11 +20,14 @@ from typing import Any, NamedTuple
 sys.path.insert(0, str(Path(__file__).parents[2]))
 corpus: Any = import_module("tests.hostile.corpus")
 
-SECONDS = 60
+SECONDS = 240
 """Of the clock: a run that waits for something is killed after it."""
 
-CPU = 10
+CPU = 30
 """Of the processor."""
+
+LARGE_FILES = 100_000_000
+"""Bytes of input that may take three seconds of the processor; more may take longer in proportion."""
 
 
 class Outcome(NamedTuple):
@@ -38,7 +41,7 @@ class Outcome(NamedTuple):
     text: str
 
 
-def run(arguments: list[str], work: Path, command: str = "tree") -> Outcome:
+def run(arguments: list[str], work: Path, command: str = "tree", nbytes: int = 0) -> Outcome:
     """Run the command line in a child that may take ``SECONDS``."""
     out = work / "output"
     start = time.monotonic()
@@ -59,19 +62,26 @@ def run(arguments: list[str], work: Path, command: str = "tree") -> Outcome:
     text = out.read_text("utf-8", "replace")
     code = os.waitstatus_to_exitcode(status)
     return Outcome(
-        code, seconds, usage.ru_maxrss * 1024, len(text), tuple(_faults(code, seconds, waited, usage, text)), text
+        code,
+        seconds,
+        usage.ru_maxrss * 1024,
+        len(text),
+        tuple(_faults(code, seconds, waited, usage, text, nbytes)),
+        text,
     )
 
 
-def _faults(code: int, seconds: float, waited: float, usage: resource.struct_rusage, text: str) -> list[str]:
+def _faults(
+    code: int, seconds: float, waited: float, usage: resource.struct_rusage, text: str, nbytes: int
+) -> list[str]:
     faults = []
     if code < 0:
         faults.append(f"signal {-code}")
     if code == 70 or "Traceback" in text:
         faults.append("traceback")
-    if waited > SECONDS:
+    if waited > SECONDS and code < 0:
         faults.append("hang")
-    if seconds > 3:
+    if seconds > 3 * max(1.0, nbytes / LARGE_FILES):
         faults.append("slow")
     if usage.ru_maxrss > 400_000:
         faults.append("memory")
@@ -130,7 +140,11 @@ def main(chosen: list[str]) -> int:
         (work / "sound").mkdir()
         try:
             sound = corpus.sound_models(work / "sound")
-            outcome = run([*sound, *write(work / "in")], work)
+            arguments = write(work / "in")
+            nbytes = sum(
+                path.lstat().st_size for depth in ("*", "*/*") for path in (work / "in").glob(depth) if path.is_file()
+            )
+            outcome = run([*sound, *arguments], work, nbytes=nbytes)
         finally:
             shutil.rmtree(work, ignore_errors=True)
         faults = list(outcome.faults)

@@ -13,16 +13,20 @@ from tests.hostile.corpus import CASES, sound_models
 RUNNER = Path(__file__).with_name("run_corpus.py")
 COMMAND = "from neural_phylogeny.cli import main; main()"
 
-OPEN = frozenset(
-    """two_files_of_20000_tensors two_files_of_20000_vectors two_files_of_20000_shapes two_files_of_fused_parts
-    npz_many_members folder_of_10000_models pickle_of_many_strings pickle_of_many_dicts two_legacy_with_a_hole
-    two_hdf5_huge_row two_npz_c_order zip_of_6000_deflated_counters manifest_of_missing_rows""".split()
-)
-"""Inputs whose cost grows with their length and that still take more than the three seconds that are the goal."""
-
 BEGINNINGS = (
     *("two_", "torch_zip_", "keras_archive_", "archive_", "json_", "index_of", "manifest_of_60", "name_of_20"),
     *("onnx_of", "onnx_names", "zip_", "components_of", "class_of", "storage_kind", "manifest_of_globs", "hdf5_many"),
+    *(
+        "npz_",
+        "folder_of_10000",
+        "pickle_of_many",
+        "gguf_arrays",
+        "gguf_of_empty",
+        "gguf_of_many",
+        "gguf_stack",
+        "stack_of",
+    ),
+    *("distributed_of", "distributed_metadata", "adapter_of_the", "onnx_of_small", "safetensors_of_", "codes_of_odd"),
     *("manifest_of_many", "manifest_of_long_names", "folders_nested", "many_names", "statistics_is_a_zip"),
 )
 LARGE = frozenset(name for name in CASES if name.startswith(BEGINNINGS))
@@ -38,11 +42,11 @@ def run(names: list[str]) -> None:
 
 @pytest.mark.parametrize("third", range(3))
 def test_small_inputs(third):
-    run(sorted(CASES.keys() - OPEN - LARGE)[third::3])
+    run(sorted(CASES.keys() - LARGE)[third::3])
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("name", sorted(LARGE - OPEN))
+@pytest.mark.parametrize("name", sorted(LARGE))
 def test_large_inputs(name):
     run([name])
 
@@ -86,6 +90,32 @@ def test_a_terminal_without_the_letters_of_a_name_gets_them_escaped(tmp_path, en
     )
     assert done.returncode == 0, done.stderr
     assert b"\\u4e2d" in done.stdout
+
+
+def test_a_file_that_takes_too_long_to_open_is_refused(tmp_path, monkeypatch):
+    """The clock of the thread runs ahead by an hour at each look."""
+    from neural_phylogeny.errors import LimitError
+    from neural_phylogeny.inputs import ModelRef, Part
+    from neural_phylogeny.sources.opening import open_model
+
+    (path,) = CASES["onnx_of_empty_nodes"](tmp_path)
+    clock = iter(range(0, 3600 * 1000, 3600))
+    monkeypatch.setattr(time, "thread_time", lambda: float(next(clock)))
+    with pytest.raises(LimitError, match=r"seconds of the processor to open a file.*--limit seconds=31"):
+        open_model(ModelRef(name="m", path=path, parts=(Part(file=path),)))
+
+
+def test_readers_are_switched_off_by_their_option(tmp_path):
+    models = sound_models(tmp_path)
+    (tmp_path / "x.pt").write_bytes(b"\x80\x02}.")
+    arguments = [sys.executable, "-c", COMMAND, "tree", *models, str(tmp_path / "x.pt"), "--formats"]
+    done = subprocess.run([*arguments, "safetensors,gguf"], capture_output=True, text=True, check=False)
+    assert done.returncode == 3
+    assert "On are safetensors, gguf: see --formats." in " ".join(done.stdout.split())
+    assert "parent" in done.stdout
+    wrong = subprocess.run([*arguments, "safetensor"], capture_output=True, text=True, check=False)
+    assert wrong.returncode == 2
+    assert "safetensors" in wrong.stderr
 
 
 def test_a_limit_is_raised_by_its_option(tmp_path):

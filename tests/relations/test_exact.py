@@ -15,6 +15,7 @@ from neural_phylogeny.relations.exact import (
     emptied,
     exact_marks,
     folded,
+    headed,
     observed,
     partly_rounded,
     pruned,
@@ -222,3 +223,27 @@ def test_an_embedding_that_another_framework_stores_with_units_last_has_the_same
     overlap = Overlap.of(measure(checkpoints, alignment, standard_statistics(), threads=1))
     assert not reshaped(overlap).any()
     assert not shrunk(overlap).any()
+
+
+BODY = {
+    "encoder.layer.0.attention.self.query.weight": (12, 12),
+    "encoder.layer.0.attention.output.dense.weight": (12, 12),
+}
+
+
+def with_head(rng, name):
+    body = {key: rng.normal(size=shape).astype(np.float32) for key, shape in BODY.items()}
+    return body | {name: rng.normal(size=(4, 12)).astype(np.float32)}
+
+
+def test_a_head_of_a_task_came_after_that_of_pre_training(measured, rng):
+    language, tagger, other = (
+        with_head(rng, name)
+        for name in ("cls.predictions.transform.dense.weight", "classifier.weight", "pooler.weight")
+    )
+    odds = headed(measured(language, tagger, other))
+    assert odds.tolist() == [[0.0, 0.0, 0.0], [-STRONG, 0.0, 0.0], [0.0, 0.0, 0.0]]
+
+
+def test_heads_of_unknown_architectures_say_nothing(measured, root, rng):
+    assert not headed(measured(root | {"classifier.weight": root["b"]}, trained(root, rng))).any()

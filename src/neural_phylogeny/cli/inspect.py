@@ -11,6 +11,7 @@ from neural_phylogeny.cli import output as sink
 from neural_phylogeny.cli.options import (
     component_option,
     filter_options,
+    formats_option,
     limit_option,
     output_options,
     quiet_option,
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
 @click.command("inspect")
 @click.argument("paths", nargs=-1, required=True, metavar="PATH...")
 @component_option
+@formats_option
 @limit_option
 @output_options("text", "json")
 @filter_options

@@ -108,6 +108,7 @@ def reading_options(command: F) -> F:
             "about that many values of larger ones.",
         ),
         component_option,
+        formats_option,
         limit_option,
     )
     for option in reversed(options):
@@ -223,6 +224,22 @@ def _set_limits(ctx: click.Context, _: click.Parameter, given: tuple[str, ...]) 
     if values:
         ctx.with_resource(raised(values))
 
+
+def _switch_off(ctx: click.Context, _: click.Parameter, given: str | None) -> None:
+    """Leave only the readers that were named for the rest of the command."""
+    from neural_phylogeny.formats import only
+
+    if given:
+        ctx.with_resource(only(name.strip() for name in given.split(",")))
+
+
+formats_option = click.option(
+    "--formats",
+    metavar="NAME,...",
+    callback=_switch_off,
+    expose_value=False,
+    help="Use only these readers, such as safetensors,gguf; files of other formats are left out.",
+)
 
 limit_option = click.option(
     "--limit",

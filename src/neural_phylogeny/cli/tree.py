@@ -159,12 +159,12 @@ def code_of(answer: Phylogeny) -> int:
 
 def _remark(answer: Phylogeny, code: int, is_drawn: bool) -> None:
     """Summary, skipped inputs and warnings on stderr; a drawing on the screen holds them already."""
-    from neural_phylogeny.reports.families import count, summary
+    from neural_phylogeny.reports.families import count, few, summary
 
     if not is_drawn:
         exits.talk(summary(answer))
-        for skipped in answer.skipped:
-            exits.talk(f"skipped {skipped.path}: {skipped.reason}")
+        for path, reason in few([(skipped.path, skipped.reason) for skipped in answer.skipped]):
+            exits.talk(f"skipped {path}: {reason}")
     if code == exits.NOTHING_COMPARED:
         found = count(len(answer.models), "readable model")
         exits.talk(f"nothing could be compared: {found}, and at least two must share weights")

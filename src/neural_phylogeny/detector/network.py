@@ -121,7 +121,7 @@ class TrainedDetector:
         SavedFileError
             When the file is missing, damaged, of another version, or not the one whose hash is expected.
         """
-        from neural_phylogeny.formats import open_checkpoint
+        from neural_phylogeny.formats.safetensors import SafetensorsFile
 
         try:
             content = path.read_bytes()
@@ -136,7 +136,7 @@ class TrainedDetector:
                 raise SavedFileError(f"{path}: not a detector of version {VERSION}; train it again")
             about = json.loads(stored["about"])
             config = DetectorConfig(**about.pop("config"))
-            checkpoint = open_checkpoint(path)
+            checkpoint = SafetensorsFile(path)
             networks: list[dict[str, Array]] = [{} for _ in range(int(about["networks"]))]
             for name, tensor in checkpoint.tensors.items():
                 number, _, inner = name.partition(".")

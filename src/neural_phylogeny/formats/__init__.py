@@ -7,16 +7,18 @@ A reader module defines ``matches(head: bytes, path: Path) -> bool`` and
 from __future__ import annotations
 
 import os
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from importlib import import_module
 from pathlib import Path
 
-from neural_phylogeny.errors import MissingExtraError, UnsupportedFormatError
+from neural_phylogeny.errors import MissingExtraError, UnknownChoiceError, UnsupportedFormatError
 from neural_phylogeny.files.regular import open_regular, unreadable
 from neural_phylogeny.formats.base import Checkpoint
 from neural_phylogeny.formats.foreign import foreign_format
 
-__all__ = ["FORMATS", "SUFFIXES", "Checkpoint", "Format", "open_checkpoint", "read_head", "reader_of"]
+__all__ = ["FORMATS", "SUFFIXES", "Checkpoint", "Format", "only", "open_checkpoint", "read_head", "reader_of"]
 
 HEAD_BYTES = 4096
 """How much of a file is looked at to tell its format."""
@@ -89,9 +91,36 @@ def open_checkpoint(path: str | Path, component: str | None = None) -> Checkpoin
     return opened
 
 
+_CHOSEN: set[str] = {row.name for row in FORMATS}
+
+
+@contextmanager
+def only(names: Iterable[str]) -> Iterator[None]:
+    """Switch off all readers but these for a block, in all threads: what they read is not a known format there.
+
+    Raises UnknownChoiceError for a name that is not in ``FORMATS``.
+
+    Examples
+    --------
+    >>> with only(["safetensors", "gguf"]):
+    ...     print(reader_of(b"PK", Path("m.npz")))
+    None
+    """
+    names, known = set(names), [row.name for row in FORMATS]
+    for name in names:
+        if name not in known:
+            raise UnknownChoiceError("format", name, known)
+    before = set(_CHOSEN)
+    _CHOSEN.intersection_update(names)
+    try:
+        yield
+    finally:
+        _CHOSEN.update(before)
+
+
 def reader_of(head: bytes, path: Path) -> Format | None:
     """The format whose reader takes a file with these first bytes; None where there is none."""
-    return next((row for row in FORMATS if import_module(row.module).matches(head, path)), None)
+    return next((row for row in FORMATS if row.name in _CHOSEN and import_module(row.module).matches(head, path)), None)
 
 
 def read_head(path: Path) -> bytes:
@@ -109,6 +138,11 @@ def _not_read(head: bytes, path: Path) -> UnsupportedFormatError:
     foreign = foreign_format(head, path.name)
     if foreign is not None:
         return UnsupportedFormatError(f"{foreign.one}: {foreign.what}", path=path)
+    if len(_CHOSEN) < len(FORMATS):
+        chosen = ", ".join(row.name for row in FORMATS if row.name in _CHOSEN)
+        return UnsupportedFormatError(
+            "not a checkpoint of a format that is switched on", path=path, remedy=f"On are {chosen}: see --formats."
+        )
     return UnsupportedFormatError(
         "not a checkpoint of a known format",
         path=path,

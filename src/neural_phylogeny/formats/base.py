@@ -16,6 +16,9 @@ from neural_phylogeny.inputs import TensorInfo, Unread
 
 AnyArray = NDArray[Any]
 
+UPPER_HALF = np.uint32(1 << 16)
+"""What moves bits into the upper half of a word."""
+
 DIMENSIONS_LIMIT = 64
 """Most dimensions a tensor may have: more do not fit a NumPy array."""
 
@@ -78,12 +81,11 @@ class Checkpoint(ABC):
 def convert(values: AnyArray, out: NDArray[np.float32]) -> None:
     """Write ``values`` into ``out`` as float32; the same numbers as ``values.real.astype(float32)``.
 
-    bfloat16 is the upper half of a float32, so it is widened by a shift, several times faster than a cast.
+    bfloat16 is the upper half of a float32, so it is widened by whole numbers, several times faster than by a cast, and
+    in one step: other threads wait for each.
     """
-    if values.dtype.name == "bfloat16":
-        bits = out.view(np.uint32)
-        np.copyto(bits, values.view(np.uint16))
-        np.left_shift(bits, 16, out=bits)
+    if values.dtype.type.__name__ == "bfloat16":
+        np.multiply(values.view(np.uint16), UPPER_HALF, out=out.view(np.uint32), dtype=np.uint32)
     else:
         with np.errstate(over="ignore", invalid="ignore"):
             np.copyto(out, values.real if values.dtype.kind == "c" else values, casting="unsafe")

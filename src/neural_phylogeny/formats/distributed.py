@@ -23,6 +23,7 @@ from neural_phylogeny.errors import (
     UnsupportedFormatError,
 )
 from neural_phylogeny.formats.base import AnyArray, Checkpoint
+from neural_phylogeny.formats.limits import check, check_crumbs, tick
 from neural_phylogeny.formats.pieces import Piece, read_pieces, tiles
 from neural_phylogeny.formats.pytorch import unpickler
 from neural_phylogeny.formats.pytorch.inert import Inert, Storage, StorageType, TensorRecord
@@ -35,9 +36,6 @@ from neural_phylogeny.inputs import TensorInfo
 METADATA = ".metadata"
 
 SUFFIX = ".distcp"
-
-LIMIT = 1 << 28
-"""Largest ``.metadata`` that is read, in bytes."""
 
 DIMENSIONS = 32
 
@@ -85,6 +83,7 @@ class DistributedCheckpoint(Checkpoint):
         self._files: dict[str, _Ranked] = {}
         self._pieces: dict[str, list[Piece]] = {}
         self._dtypes: dict[str, np.dtype] = {}
+        self._n_pieces = self._in_pieces = 0
         self.tensors = {}
         try:
             described, places, paths = self._metadata()
@@ -107,9 +106,8 @@ class DistributedCheckpoint(Checkpoint):
     def _metadata(self) -> tuple[dict[str, Inert], dict[tuple[str, Any], Inert], Mapping[str, Any]]:
         """What is said of each tensor, where its pieces lie, and its keys in the nested state dict."""
         with SpanFileOf(self.path) as file:
-            if file.file_size > LIMIT:
-                raise self._damaged(f"its metadata is longer than {LIMIT:,} bytes")
-            root = unpickler.load(file.stream(), self.path)
+            check("header", file.file_size, self.path, what="bytes of metadata")
+            root = unpickler.load(file.stream(), self.path, nbytes=16 * file.file_size)
         state = root.state if isinstance(root, Inert) else {}
         described, stored = state.get("state_dict_metadata"), state.get("storage_data")
         if not isinstance(described, dict) or not isinstance(stored, dict):
@@ -119,6 +117,8 @@ class DistributedCheckpoint(Checkpoint):
             if isinstance(key, Inert) and isinstance(info, Inert):
                 offset = key.state.get("offset")
                 places[str(key.state.get("fqn")), tuple(offset) if isinstance(offset, list | tuple) else None] = info
+        lengths = [info.state.get("length") for info in places.values()]
+        check_crumbs(len(lengths), sum(length for length in lengths if _is_int(length)), self.path)
         paths = state.get("planner_data")
         tensors = {name: item for name, item in described.items() if isinstance(item, Inert) and "chunks" in item.state}
         return tensors, places, paths if isinstance(paths, dict) else {}
@@ -159,6 +159,7 @@ class DistributedCheckpoint(Checkpoint):
             raise self._damaged("its shape or its pieces are not given", name)
         boxes = []
         for chunk in chunks:
+            tick()
             state = chunk.state if isinstance(chunk, Inert) else {}
             offsets, sizes = _shape(state.get("offsets")), _shape(state.get("sizes"))
             if offsets is None or sizes is None:
@@ -191,6 +192,8 @@ class DistributedCheckpoint(Checkpoint):
         file = self._file(place)
         if offset + length > file.file_size:
             raise self._damaged(f"{place[:200]!r} ends before a piece that it should hold", name)
+        self._n_pieces, self._in_pieces = self._n_pieces + 1, self._in_pieces + length
+        check_crumbs(self._n_pieces, self._in_pieces, self.path)
         with PyTorchFile(file.path, window=(offset, length)) as opened:
             spans = opened._spans
             if len(opened.tensors) != 1 or len(spans) != 1:

@@ -21,7 +21,7 @@ import numpy as np
 from neural_phylogeny.errors import CheckpointError, DamagedFileError, UnsafeFileError, UnsupportedFormatError
 from neural_phylogeny.formats.base import AnyArray
 from neural_phylogeny.formats.limits import check
-from neural_phylogeny.formats.zips import INFLATION_LIMIT
+from neural_phylogeny.formats.zips import is_believable
 
 ROW = 1 << 20
 """Rows of more values are read in parts."""
@@ -68,6 +68,7 @@ class Tree:
     def __init__(self, path: str, size: int, stream: BinaryIO | None = None) -> None:
         self._path = path
         self._size = size
+        self._grown = 0
         with self._reporting():
             self._file = h5py.File(path, "r", locking=False) if stream is None else h5py.File(stream, "r")
             self._in_place = self._file.userblock_size == 0
@@ -196,7 +197,9 @@ class Tree:
             chunk = math.prod(dataset.chunks) * dataset.dtype.itemsize
             check("buffer", chunk, self._path, name, "bytes in a chunk")
         stored = dataset.id.get_storage_size()
-        if dataset.size * dataset.dtype.itemsize > INFLATION_LIMIT * (stored + 1024):
+        nbytes = dataset.size * dataset.dtype.itemsize
+        self._grown += nbytes if dataset.chunks is not None else 0
+        if not is_believable(nbytes, stored) or not is_believable(self._grown, self._size):
             raise self._damaged(f"it claims {dataset.size} values but stores {stored} bytes", name)
 
     def _texts(self, group: Any, attribute: str) -> list[str] | None:

@@ -7,6 +7,7 @@ NAME=VALUE`` does for a command; there is one budget for the whole process.
 from __future__ import annotations
 
 import json
+import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -27,9 +28,11 @@ LIMITS: Mapping[str, Limit] = {
     "header": Limit(32_000_000, "bytes of header, graph or JSON document"),
     "items": Limit(2_000_000, "values in a header or JSON document"),
     "tensors": Limit(150_000, "tensors in a file"),
+    "crumbs": Limit(4_096, "tensors, arrays or pieces of less than 4,096 bytes on average"),
     "members": Limit(150_000, "members of an archive"),
     "nodes": Limit(200_000, "nodes of a graph"),
-    "fields": Limit(1_500_000, "fields of a protobuf message"),
+    "fields": Limit(800_000, "fields of a protobuf message"),
+    "steps": Limit(1_000_000, "steps of a pickle, and one more for each 100 bytes of its file"),
     "depth": Limit(10_000, "levels of groups in a file"),
     "inflated": Limit(1 << 33, "bytes that an archive inflates to"),
     "ratio": Limit(1100, "inflated bytes for one that is stored"),
@@ -38,7 +41,7 @@ LIMITS: Mapping[str, Limit] = {
     "outside": Limit(0, "rows that lead outside of the manifest's folder"),
     "rows": Limit(10_000, "rows of a manifest"),
     "entries": Limit(500_000, "entries looked at in folders and patterns"),
-    "seconds": Limit(30, "seconds of the processor in a library that parses a file"),
+    "seconds": Limit(30, "seconds of the processor to open a file, or for one answer of a library that parses it"),
 }
 """Every limit by its name in ``--limit``. No known public checkpoint comes near one of them."""
 
@@ -98,6 +101,47 @@ rows=10001 if you trust the file.
         raise LimitError(name, value, _CURRENT[name], what or LIMITS[name].counts, path=path, tensor=tensor)
 
 
+CRUMB = 4_096
+"""Bytes that a tensor should have on average in a file of very many."""
+
+
+def check_crumbs(count: int, nbytes: int, path: str) -> None:
+    """Refuse a file of very many tensors with next to nothing in them: each costs a millisecond, whatever its size.
+
+    Raises LimitError as ``check``.
+
+    Examples
+    --------
+    >>> check_crumbs(100_000, 10_000_000_000, "large.gguf")
+    """
+    if nbytes < CRUMB * count:
+        check("crumbs", count, path)
+
+
+_OPENING: list[tuple[str, float]] = []
+"""The file that is being opened, and the time of this thread at which it has taken too long."""
+
+
+@contextmanager
+def timed(path: str) -> Iterator[None]:
+    """A block in which ``tick`` refuses the file once it has taken too many seconds of the processor."""
+    _OPENING.append((path, time.thread_time() + _CURRENT["seconds"]))
+    try:
+        yield
+    finally:
+        _OPENING.pop()
+
+
+def tick() -> None:
+    """Called by loops over what a file claims. Raises LimitError within a block of ``timed`` that took too long."""
+    if _OPENING and time.thread_time() > _OPENING[-1][1]:
+        check("seconds", _CURRENT["seconds"] + 1, _OPENING[-1][0])
+
+
+_EVERY = 1 << 12
+"""Amounts after which a budget looks at the clock."""
+
+
 class Budget:
     """What one file has used of a limit so far."""
 
@@ -106,12 +150,16 @@ class Budget:
         self._path = path
         self._spent = 0
         self._allowed = _CURRENT[name]
+        self._looked = 0
 
     def spend(self, amount: int = 1) -> None:
         """Use some more. Raises LimitError when it is too much."""
         self._spent += amount
         if self._spent > self._allowed:
             check(self._name, self._spent, self._path)
+        if self._spent - self._looked > _EVERY:
+            self._looked = self._spent
+            tick()
 
 
 def parsed_json(content: bytes, path: str, where: str = "") -> Any:

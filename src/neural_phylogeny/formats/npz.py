@@ -22,10 +22,11 @@ from neural_phylogeny.errors import (
     UnsupportedFormatError,
 )
 from neural_phylogeny.formats.base import DIMENSIONS_LIMIT, AnyArray, Checkpoint
+from neural_phylogeny.formats.limits import check_crumbs, tick
 from neural_phylogeny.formats.spans import Span, SpanFile
 from neural_phylogeny.formats.strided import window as values_of
 from neural_phylogeny.formats.windows import WindowedFile
-from neural_phylogeny.formats.zips import DAMAGE, INFLATION_LIMIT, directory, inflate, stored_offset
+from neural_phylogeny.formats.zips import DAMAGE, check_growth, directory, inflate, stored_offset
 from neural_phylogeny.inputs import TensorInfo
 
 HEADER_LIMIT = 1 << 16
@@ -83,7 +84,9 @@ class NpzFile(WindowedFile):
         self._archive: zipfile.ZipFile | None = None
         try:
             members = directory(self.stream(), self.path)
-            self._archive = zipfile.ZipFile(self.stream())
+            check_crumbs(len(members), self.file_size, self.path)
+            check_growth(members.values(), self.path)
+            self._archive = self._opened()
             for info in members.values():
                 if info.filename.endswith(".npy"):
                     self._register(info)
@@ -104,6 +107,14 @@ class NpzFile(WindowedFile):
             self._archive.close()
         super().close()
 
+    def _opened(self) -> zipfile.ZipFile:
+        try:
+            return zipfile.ZipFile(self.stream())
+        except DAMAGE as error:
+            if isinstance(error, CheckpointError):
+                raise
+            raise self._damaged(f"its zip directory cannot be read ({str(error)[:200]})") from error
+
     def _register(self, info: zipfile.ZipInfo) -> None:
         name = info.filename.removesuffix(".npy")
         if info.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
@@ -113,13 +124,7 @@ class NpzFile(WindowedFile):
                 tensor=name,
                 remedy="Save it with numpy.savez_compressed.",
             )
-        if info.file_size > INFLATION_LIMIT * (info.compress_size + 1024):
-            raise DamagedFileError(
-                f"it claims to grow from {info.compress_size} to {info.file_size} bytes",
-                path=self.path,
-                tensor=name,
-                remedy="This is a zip bomb, or damaged; do not unpack it.",
-            )
+        tick()
         stored = info.compress_type == zipfile.ZIP_STORED
         offset = stored_offset(self, info) if stored else 0
         header = self._header(name, info)

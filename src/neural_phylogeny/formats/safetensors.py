@@ -14,7 +14,7 @@ import numpy as np
 
 from neural_phylogeny.errors import DamagedFileError, LimitError, UnknownChoiceError, UnsupportedFormatError
 from neural_phylogeny.formats.base import DIMENSIONS_LIMIT, Checkpoint
-from neural_phylogeny.formats.limits import check, parsed_json
+from neural_phylogeny.formats.limits import check, check_crumbs, parsed_json
 from neural_phylogeny.formats.spans import Span, SpanFile
 from neural_phylogeny.inputs import TensorInfo
 
@@ -117,6 +117,7 @@ class SafetensorsFile(SpanFile):
         if not isinstance(header, dict):
             raise self._damaged("the header is not a JSON object")
         check("tensors", len(header), self.path)
+        check_crumbs(len(header), self.file_size, self.path)
         return header, 8 + length
 
     def _entry(self, name: str, entry: Any) -> tuple[np.dtype, tuple[int, ...], int, int]:

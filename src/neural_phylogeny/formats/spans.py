@@ -9,6 +9,7 @@ from __future__ import annotations
 import errno
 import io
 import os
+import threading
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -34,6 +35,20 @@ class Span:
     def nbytes(self) -> int:
         """Bytes on disk."""
         return self.size * self.dtype.itemsize
+
+
+_SEEKING = threading.Lock()
+
+
+def read_at(descriptor: int, view: memoryview, offset: int) -> int:
+    """Read at most ``len(view)`` bytes at ``offset``, from several threads at once where the system lets them."""
+    if hasattr(os, "preadv"):
+        return os.preadv(descriptor, [view], offset)
+    with _SEEKING:  # descriptors that were duplicated share their position
+        os.lseek(descriptor, offset, os.SEEK_SET)
+        content = os.read(descriptor, len(view))
+    view[: len(content)] = content
+    return len(content)
 
 
 class SpanFile(Checkpoint):
@@ -95,7 +110,7 @@ class SpanFile(Checkpoint):
 
     def _fill(self, name: str, offset: int, out: AnyArray) -> None:
         """Read exactly ``out.nbytes`` bytes at ``offset`` into ``out``."""
-        view = out.view(np.uint8).data
+        view = out.reshape(-1).view(np.uint8).data
         while view:
             got = self._read_some(offset, view)
             if got <= 0:
@@ -119,7 +134,7 @@ class SpanFile(Checkpoint):
         if self._descriptor is None:
             raise ValueError(f"{self.path} is closed")
         try:
-            return os.preadv(self._descriptor, [view], offset)
+            return read_at(self._descriptor, view, offset)
         except OSError as error:
             raise unreadable(self.path, error) from error
 

@@ -9,6 +9,7 @@ import struct
 import tempfile
 import zipfile
 import zlib
+from collections.abc import Iterable
 from typing import BinaryIO, cast
 
 from neural_phylogeny.errors import CheckpointError, DamagedFileError, shortened
@@ -16,17 +17,11 @@ from neural_phylogeny.formats.limits import check
 from neural_phylogeny.formats.limits import limit as limit_of
 from neural_phylogeny.formats.spans import SpanFile
 
-INFLATION_LIMIT = 1100
-"""Largest ratio by which compressed bytes may grow: a little more than deflate can reach."""
-
-SMALL_SIZE = 1 << 28
-"""Up to this many bytes a member may grow by that ratio, ..."""
+SMALL_SIZE = 1 << 26
+"""Up to this many bytes a member may grow by the limit ``ratio``, ..."""
 
 LARGE_RATIO = 20
 """... beyond, only by this one: real weights hardly shrink at all."""
-
-OTHER_SIZE = 1 << 26
-"""The same limit for methods other than deflate, which are slow and reach any ratio."""
 
 HELD = 1 << 24
 """A member of more bytes is unpacked into a temporary file."""
@@ -112,6 +107,17 @@ def stored_offset(file: SpanFile, info: zipfile.ZipInfo) -> int:
     )
 
 
+def is_believable(nbytes: int, stored: int) -> bool:
+    """Whether ``stored`` compressed bytes may hold ``nbytes``.
+
+    Examples
+    --------
+    >>> is_believable(50_000_000, 60_000), is_believable(400_000_000, 400_000), is_believable(10**10, 10**9)
+    (True, False, True)
+    """
+    return nbytes <= max(LARGE_RATIO * stored, min(SMALL_SIZE, limit_of("ratio") * (stored + 1024)))
+
+
 def check_inflation(info: zipfile.ZipInfo, path: str) -> None:
     """Refuse a member that claims to grow beyond what its compressed bytes allow.
 
@@ -122,10 +128,7 @@ def check_inflation(info: zipfile.ZipInfo, path: str) -> None:
     LimitError
         For one beyond the limit of inflated bytes.
     """
-    ratio = limit_of("ratio")
-    small = SMALL_SIZE if info.compress_type == zipfile.ZIP_DEFLATED else OTHER_SIZE
-    believable = max(LARGE_RATIO * info.compress_size, min(small, ratio * (info.compress_size + 1024)))
-    if info.file_size > believable and info.compress_type != zipfile.ZIP_STORED:
+    if info.compress_type != zipfile.ZIP_STORED and not is_believable(info.file_size, info.compress_size):
         raise DamagedFileError(
             f"zip member {shortened(info.filename)!r} claims to grow from {info.compress_size} to "
             f"{info.file_size} bytes",
@@ -134,6 +137,19 @@ def check_inflation(info: zipfile.ZipInfo, path: str) -> None:
         )
     if info.compress_type != zipfile.ZIP_STORED:
         check("inflated", info.file_size, path)
+
+
+def check_growth(members: Iterable[zipfile.ZipInfo], path: str) -> None:
+    """Refuse an archive whose compressed members together claim too much. Raises as ``check_inflation``."""
+    compressed = [info for info in members if info.compress_type != zipfile.ZIP_STORED]
+    nbytes, stored = sum(info.file_size for info in compressed), sum(info.compress_size for info in compressed)
+    if not is_believable(nbytes, stored):
+        raise DamagedFileError(
+            f"its members claim to grow from {stored} to {nbytes} bytes",
+            path=path,
+            remedy="This is a zip bomb, or damaged; do not unpack it.",
+        )
+    check("inflated", nbytes, path)
 
 
 def inflate(file: BinaryIO | zipfile.ZipFile, info: zipfile.ZipInfo, path: str) -> bytes | BinaryIO:

@@ -16,6 +16,7 @@ from neural_phylogeny.relations.exact import (
     DECAYED,
     EMPTIED,
     FOLDED,
+    HEADED,
     JOINED,
     LONGER,
     OBSERVED,
@@ -45,6 +46,7 @@ _ORDERED_STATEMENTS = {
     OBSERVED: "{child} has observers of quantisation-aware training and {parent} has none",
     FOLDED: "{parent} has batch normalisations and {child} has none; folding them into the weights does not go back",
     EMPTIED: "{child} was saved without some of its tensors, so that it cannot be what {parent} was made from",
+    HEADED: "{child} has the head of a task and {parent} that of pre-training; heads of tasks are added afterwards",
     UPCYCLED: "upcycled experts: those of {child} all match the feed-forward networks of {parent}",
     LONGER: "{child} has all rows of {parent} and further rows that still look like an initialisation",
 }

@@ -15,7 +15,7 @@ from neural_phylogeny.relations.copies import ALMOST_ALL
 from neural_phylogeny.relations.overlap import NEARLY_ALL, Matrix, Overlap
 from neural_phylogeny.relations.upcycled import joined, upcycled
 from neural_phylogeny.relations.vocabulary import longer
-from neural_phylogeny.statistics.counters import BATCHES, EMPTY, NORMS, OBSERVERS
+from neural_phylogeny.statistics.counters import BATCHES, EMPTY, NORMS, OBSERVERS, PRETRAINING, TASKS
 from neural_phylogeny.statistics.results import Statistics
 
 CERTAIN, STRONG, GOOD = 8.0, 4.0, 2.0
@@ -154,6 +154,18 @@ def emptied(statistics: Statistics) -> Matrix:
     return found
 
 
+def headed(statistics: Statistics) -> Matrix:
+    """Whether i has the head of a task where j has that of pre-training, and so came later.
+
+    Heads of tasks are put on a pre-trained model; a model without its head is rarely pre-trained further.
+    Known by names (``tensors/roles.toml``), not by values.
+    """
+    pretraining, tasks = _counts(statistics, PRETRAINING) > 0, _counts(statistics, TASKS) > 0
+    later = (tasks & ~pretraining)[:, None] & (pretraining & ~tasks)[None, :]
+    found: Matrix = np.where(later, -STRONG, 0.0)
+    return found
+
+
 def _counts(statistics: Statistics, name: str) -> NDArray[np.float64]:
     """What is counted of each model, zero where there is none."""
     found = statistics.counts.get(name, {})
@@ -181,7 +193,8 @@ DIRECTED = {
 PRUNED, ROUNDED, COUNTED, LONGER = "pruned", "rounded-layer", "batches-seen", "new-rows"
 OBSERVED, FOLDED, EMPTIED, UPCYCLED = "observers", "folded-norms", "empty-tensors", "upcycled-experts"
 DECAYED = "decayed-rows"
-ORDERED = (PRUNED, ROUNDED, COUNTED, LONGER, OBSERVED, FOLDED, EMPTIED, UPCYCLED, DECAYED)
+HEADED = "task-head"
+ORDERED = (PRUNED, ROUNDED, COUNTED, LONGER, OBSERVED, FOLDED, EMPTIED, UPCYCLED, DECAYED, HEADED)
 """Marks which show that one of two models did not come first; they count against it as a parent only."""
 
 UNTOUCHED, RESHAPED = "untouched-values", "other-sizes"
@@ -211,6 +224,7 @@ def exact_marks(statistics: Statistics) -> dict[str, Matrix]:
         OBSERVED: observed(statistics),
         FOLDED: folded(statistics),
         EMPTIED: emptied(statistics),
+        HEADED: headed(statistics),
         UPCYCLED: np.where(upcycled(statistics).T, -STRONG, 0.0),
         JOINED: _directed(np.where(joined(statistics), CERTAIN, 0.0)),
         LONGER: np.where(longer(statistics).T, -GOOD, 0.0),

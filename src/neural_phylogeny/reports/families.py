@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Hashable
+from collections.abc import Hashable, Sequence
 from dataclasses import dataclass, field
 
 from neural_phylogeny.records import Edge, ModelRecord, Phylogeny, RelatedPair
@@ -161,3 +161,19 @@ def summary(phylogeny: Phylogeny) -> str:
 def is_related(family: Family) -> bool:
     """Whether a family holds more than one model."""
     return family.size > 1
+
+
+MOST_SKIPPED = 50
+"""Inputs that were left out and are named one by one on a screen; a result in JSON has all."""
+
+
+def few(rows: Sequence[tuple[str, str]]) -> list[tuple[str, str]]:
+    """The first of (path, reason) rows, and how many more there are.
+
+    Examples
+    --------
+    >>> few([("a", "is empty")] * 60)[-1]
+    ('...', 'and 10 more, which --format json names')
+    """
+    more = len(rows) - MOST_SKIPPED
+    return [*rows[:MOST_SKIPPED], *([("...", f"and {more:,} more, which --format json names")] if more > 0 else [])]

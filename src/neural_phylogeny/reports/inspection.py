@@ -9,6 +9,7 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
+from neural_phylogeny.reports.families import few
 from neural_phylogeny.reports.names import safe
 
 
@@ -27,5 +28,6 @@ def render_inspection(models: Sequence[Mapping[str, Any]], skipped: Sequence[Map
             shape = " x ".join(map(str, tensor["shape"])) or "scalar"
             table.add_row(*map(Text, (safe(tensor["name"]), shape, tensor["dtype"], tensor["role"])))
         parts += [table, Text("")]
-    parts += [Text(f"left out: {safe(item['path'])}: {safe(item['reason'])}") for item in skipped]
+    left_out = few([(item["path"], item["reason"]) for item in skipped])
+    parts += [Text(f"left out: {safe(path)}: {safe(reason)}") for path, reason in left_out]
     return Group(*parts)

@@ -12,7 +12,16 @@ from rich.text import Text
 from neural_phylogeny.errors import UnknownChoiceError
 from neural_phylogeny.records import Edge, ModelRecord, Phylogeny, RelatedPair, SharedComponent
 from neural_phylogeny.reports.drawing import FamilyTree, Style, has_run
-from neural_phylogeny.reports.families import Family, copies_of, families, is_related, not_compared, summary, undecided
+from neural_phylogeny.reports.families import (
+    Family,
+    copies_of,
+    families,
+    few,
+    is_related,
+    not_compared,
+    summary,
+    undecided,
+)
 from neural_phylogeny.reports.labels import DIM, NAME, size_of
 from neural_phylogeny.reports.names import safe
 from neural_phylogeny.reports.prose import Prose
@@ -158,7 +167,7 @@ def sections(phylogeny: Phylogeny) -> list[tuple[str, Rows]]:
                 for model in not_compared(phylogeny)
             ],
         ),
-        ("Skipped", [(skipped.path, skipped.reason) for skipped in phylogeny.skipped]),
+        ("Skipped", few([(skipped.path, skipped.reason) for skipped in phylogeny.skipped])),
     ]
     return [(title, rows) for title, rows in found if rows]
 

@@ -54,10 +54,8 @@ def models_of(listing: Listing) -> list[Item]:
     if listing.has_config or listing.indexes:
         models, others = _settled(models, listing.folder)
         items += others
-    items += [
-        Found(listing.folder, model.parts, model.index) if _is_whole(model, models, listing) else model
-        for model in models
-    ]
+    whole = _whole(models, listing)
+    items += [Found(listing.folder, model.parts, model.index) if model is whole else model for model in models]
     items += [Skipped(path=path, reason=why_unusable(path)) for path in listing.unusable]
     return [*items, *listing.asides]
 
@@ -117,11 +115,12 @@ def _aside(path: str, problem: Skipped | Aside) -> Aside:
     return problem if isinstance(problem, Aside) else Aside(path, UNREADABLE, problem.reason)
 
 
-def _is_whole(model: Found, models: Sequence[Found], listing: Listing) -> bool:
-    """Whether a model is what its folder is about: the only sharded one, or the only one beside a config."""
-    if any(other.is_sharded for other in models):
-        return model.is_sharded and sum(other.is_sharded for other in models) == 1
-    return len(models) == 1 and listing.has_config
+def _whole(models: Sequence[Found], listing: Listing) -> Found | None:
+    """The model that its folder is about: the only sharded one, or the only one beside a config."""
+    sharded = [model for model in models if model.is_sharded]
+    if sharded:
+        return sharded[0] if len(sharded) == 1 else None
+    return models[0] if len(models) == 1 and listing.has_config else None
 
 
 def _sharded(listing: Listing) -> tuple[list[Found], list[Item], set[str]]:

@@ -24,7 +24,7 @@ from neural_phylogeny.errors import (
 from neural_phylogeny.files.activity import announced
 from neural_phylogeny.formats import Checkpoint, consolidated, open_checkpoint
 from neural_phylogeny.formats.base import AnyArray
-from neural_phylogeny.formats.limits import check
+from neural_phylogeny.formats.limits import check, check_crumbs, timed
 from neural_phylogeny.formats.memory import MemoryCheckpoint
 from neural_phylogeny.formats.quantised import dequantised
 from neural_phylogeny.formats.weight_norm import weight_normed
@@ -102,6 +102,11 @@ def open_model(ref: ModelRef) -> Checkpoint:
 
     Errors name the file they arose in. Raises NoModelError for a file that holds something else.
     """
+    with timed(ref.path):
+        return _open(ref)
+
+
+def _open(ref: ModelRef) -> Checkpoint:
     first = ref.parts[0]
     is_single = len(ref.parts) == 1 and not first.prefix and not first.tensor and not ref.index
     opened: Checkpoint
@@ -113,11 +118,17 @@ def open_model(ref: ModelRef) -> Checkpoint:
         notes = refuse_what_is_no_model(opened, first.file if is_single else ref.path, is_named=not ref.found_in)
         opened.notes = (*opened.notes, *notes)
         check("tensors", len(opened.tensors), ref.path)
+        check_crumbs(len(opened.tensors), _weight(opened), ref.path)
         places = [(part.prefix, part.file) for part in ref.parts]
         return with_short_names(dequantised(weight_normed(opened), places))
     except BaseException:
         opened.close()
         raise
+
+
+def _weight(opened: Checkpoint) -> int:
+    """Bytes that the tensors of a model would take in single precision."""
+    return 4 * sum(tensor.size for tensor in opened.tensors.values())
 
 
 def _is_consolidated(ref: ModelRef) -> bool:

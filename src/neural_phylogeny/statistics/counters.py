@@ -9,11 +9,13 @@ import numpy as np
 
 from neural_phylogeny.errors import CheckpointError
 from neural_phylogeny.formats import Checkpoint
+from neural_phylogeny.tensors.architectures import heads_of
 
 Counts = Mapping[str, Mapping[int, int]]
 """Numbers of each model that has any, by what is counted."""
 
 BATCHES, OBSERVERS, NORMS, EMPTY = "batches", "observers", "norms", "empty"
+PRETRAINING, TASKS = "pretraining-heads", "task-heads"
 
 _COUNTER = "num_batches_tracked"
 _OBSERVER = re.compile(r"(fake_quant|observer|activation_post_process|quantize_layer|(_amax|min_vals?|max_vals?)$)")
@@ -27,12 +29,16 @@ def counts_of(checkpoints: Sequence[Checkpoint]) -> dict[str, dict[int, int]]:
       its parent's state goes on counting. Breaks where the counters were reset.
     - ``observers``: tensors that observe ranges for quantisation-aware training.
     - ``norms``: batch normalisations with running statistics.
+    - ``pretraining-heads``, ``task-heads``: tensors of heads of either purpose, by the names of known architectures.
     - ``empty``: tensors without values, as a save of distributed weights leaves them that were not gathered.
     """
-    found: dict[str, dict[int, int]] = {BATCHES: {}, OBSERVERS: {}, NORMS: {}, EMPTY: {}}
+    found: dict[str, dict[int, int]] = {name: {} for name in (BATCHES, OBSERVERS, NORMS, EMPTY, PRETRAINING, TASKS)}
     for model, checkpoint in enumerate(checkpoints):
         names = list(checkpoint.tensors)
+        pretraining, tasks = heads_of(names)
         numbers = {
+            PRETRAINING: pretraining,
+            TASKS: tasks,
             BATCHES: _batches_seen(checkpoint),
             OBSERVERS: sum(_OBSERVER.search(name) is not None for name in names),
             NORMS: sum(_RUNNING.search(name) is not None for name in names),

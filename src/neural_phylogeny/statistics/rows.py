@@ -239,16 +239,16 @@ def _on_grids(rows: NDArray[np.float32], at: NDArray[np.int64], shrunk: NDArray[
     for grid in GRIDS:
         lower = max((other for other in GRIDS if other < grid), default=0.0)
         chosen = np.flatnonzero((bits > lower) & (bits <= grid))
-        for place, i in enumerate(chosen):
-            for j in chosen[place + 1 :]:
-                for a, b in ((i, j), (j, i)):
-                    shrunk[at[a], at[b]] = _nearer_to_zero(rows[a], rows[b], grid)
+        first = rows[chosen, :, :FIRST]
+        for i, own in zip(chosen, first, strict=True):
+            near = _is_toward(own, first).any(axis=1)  # of most pairs no row is left
+            for j in chosen[near & (chosen != i)]:
+                shrunk[at[i], at[j]] = _nearer_to_zero(rows[i], rows[j], grid)
 
 
 def _nearer_to_zero(a: NDArray[np.float32], b: NDArray[np.float32], bits: float) -> int:
     """Rows of b that are one multiple of a's up to a step of the grid and differ only by lying nearer to zero."""
-    rows = np.flatnonzero(_is_toward(a[:, :FIRST], b[:, :FIRST]))  # of most pairs none is left
-    rows = rows[_is_toward(a[rows], b[rows]) & (np.count_nonzero(a[rows] != b[rows], axis=1) >= CHANGED)]
+    rows = np.flatnonzero(_is_toward(a, b) & (np.count_nonzero(a != b, axis=1) >= CHANGED))
     if not len(rows):
         return 0
     x, y = a[rows].astype(np.float64), b[rows].astype(np.float64)
@@ -261,5 +261,5 @@ def _nearer_to_zero(a: NDArray[np.float32], b: NDArray[np.float32], bits: float)
 def _is_toward(a: NDArray[np.float32], b: NDArray[np.float32]) -> NDArray[np.bool_]:
     """Rows of b no value of which is farther from zero than a's, or beyond it."""
     toward = (np.abs(b) <= np.abs(a)) & ((np.signbit(a) == np.signbit(b)) | (b == 0))
-    found: NDArray[np.bool_] = toward.all(axis=1)
+    found: NDArray[np.bool_] = toward.all(axis=-1)
     return found

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import tomllib
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import Enum
 from functools import cache
@@ -23,10 +23,12 @@ class Use(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Rules:
-    """The entries of the architectures that a model's names show, longest first."""
+    """The entries of the architectures that a model's names show, longest first; those of heads by their purpose."""
 
     architectures: tuple[str, ...] = ()
     entries: tuple[tuple[str, Use], ...] = ()
+    pretraining: tuple[str, ...] = ()
+    tasks: tuple[str, ...] = ()
 
     def use_of(self, name: str) -> Use | None:
         """What a tensor is for; None where no entry names it. Linear in the number of entries.
@@ -43,6 +45,23 @@ class Rules:
 
 
 NONE = Rules()
+
+
+def heads_of(names: Sequence[str]) -> tuple[int, int]:
+    """How many tensors belong to heads of pre-training, and to heads of tasks; linear in the names.
+
+    Examples
+    --------
+    >>> body = ["attention.self.query.weight", "attention.output.dense.weight"]
+    >>> heads_of([*body, "cls.predictions.bias"]), heads_of([*body, "classifier.weight"]), heads_of(["classifier.bias"])
+    ((1, 0), (0, 1), (0, 0))
+    """
+    rules = rules_of(names)
+    paths = [_dotted(name) for name in names] if rules.pretraining or rules.tasks else []
+    pretraining, tasks = (
+        sum(any(entry in path for entry in entries) for path in paths) for entries in (rules.pretraining, rules.tasks)
+    )
+    return pretraining, tasks
 
 
 def rules_of(names: Iterable[str]) -> Rules:
@@ -62,6 +81,8 @@ class Row:
     name: str
     marks: tuple[str, ...]
     entries: Mapping[str, Use]
+    pretraining: tuple[str, ...]
+    tasks: tuple[str, ...]
 
 
 @cache
@@ -74,6 +95,8 @@ def table() -> dict[str, Row]:
             row["name"],
             tuple(map(_dotted, row["marks"])),
             {_dotted(entry): use for use in Use for entry in row.get(use.value, ())},
+            tuple(map(_dotted, row.get("pretraining", ()))),
+            tuple(map(_dotted, row.get("tasks", ()))),
         )
         for row in rows
     }
@@ -83,7 +106,8 @@ def table() -> dict[str, Row]:
 def _joined(names: tuple[str, ...]) -> Rules:
     entries = {entry: use for name in names for entry, use in table()[name].entries.items()}
     longest_first = sorted(entries.items(), key=lambda item: (-item[0].count("."), -len(item[0]), item[0]))
-    return Rules(names, tuple(longest_first))
+    heads = [tuple(e for name in names for e in getattr(table()[name], kind)) for kind in ("pretraining", "tasks")]
+    return Rules(names, tuple(longest_first), *heads)
 
 
 def _dotted(name: str) -> str:

@@ -3,12 +3,13 @@ import pytest
 from neural_phylogeny.errors import SavedFileError, UnknownChoiceError
 from neural_phylogeny.lab.bench.report import METRICS
 from neural_phylogeny.lab.bench.suites import SUITES, cached_collections, cells_of, find_suite
+from neural_phylogeny.lab.zoo.libraries.recipes import known_library_recipes
 from neural_phylogeny.lab.zoo.recipes import known_recipes
 
 
 def test_every_recipe_of_a_suite_is_known_and_every_recipe_is_used():
     used = [recipe for suite in SUITES.values() for recipe in suite.recipes]
-    assert sorted(used) == sorted(known_recipes())
+    assert sorted(used) == sorted([*known_recipes(), *known_library_recipes()])
     assert {metric for suite in SUITES.values() for metric in suite.metrics} <= METRICS.keys()
 
 

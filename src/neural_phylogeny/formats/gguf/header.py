@@ -14,6 +14,7 @@ from typing import Any
 
 from neural_phylogeny.errors import DamagedFileError, UnsupportedFormatError
 from neural_phylogeny.formats.gguf.types import GONE, KINDS, Kind
+from neural_phylogeny.formats.limits import Budget, check, check_crumbs
 from neural_phylogeny.formats.spans import SpanFile
 
 MAGIC = b"GGUF"
@@ -72,6 +73,7 @@ class _Cursor:
         self._start = 0
         self.position = 0
         self.end = min(file.file_size, HEADER_LIMIT)
+        self.budget = Budget("items", file.path)
 
     @property
     def left(self) -> int:
@@ -98,6 +100,7 @@ class _Cursor:
 
     def skip_texts(self, count: int) -> None:
         """Pass over texts; a vocabulary has hundreds of thousands, so the loop works on the chunk itself."""
+        self.budget.spend(count)
         length_of = struct.Struct("<Q").unpack_from
         for _ in range(count):
             at = self.position - self._start
@@ -140,8 +143,11 @@ def read_header(file: SpanFile) -> Header:
     for count, least, what in ((n_tensors, 24, "tensors"), (n_entries, 13, "metadata entries")):
         if count * least > cursor.left:
             raise damaged(file, f"the header claims {count:,} {what} in a file of {file.file_size:,} bytes")
+    check("tensors", n_tensors, file.path)
+    check_crumbs(n_tensors, file.file_size, file.path)
     metadata: dict[str, Any] = {}
     for _ in range(n_entries):
+        cursor.budget.spend(4)
         key = cursor.text(NAME_LIMIT * 16)
         if key in metadata:
             raise damaged(file, f"the metadata has {key[:100]!r} twice")
@@ -190,12 +196,15 @@ def _value(cursor: _Cursor, code: int, file: SpanFile, depth: int = 0) -> Any:
         return None
     if inner == ARRAY:
         for _ in range(count):
+            cursor.budget.spend(8)  # an array of arrays costs more than a number
             _value(cursor, ARRAY, file, depth + 1)
         return None
     if count > KEPT:
         cursor.skip(count * LEAST[inner])
         return None
-    return tuple(cursor.number(SCALARS[inner]) for _ in range(count))
+    cursor.budget.spend(count)
+    form = f"<{count}{SCALARS[inner]}"
+    return struct.unpack(form, cursor.take(count * LEAST[inner]))
 
 
 def _record(cursor: _Cursor, file: SpanFile) -> Entry:

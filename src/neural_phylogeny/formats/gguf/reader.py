@@ -19,6 +19,7 @@ from neural_phylogeny.formats.gguf.blocks import decode, needs_package, package
 from neural_phylogeny.formats.gguf.header import MAGIC, Entry, Header, read_header
 from neural_phylogeny.formats.gguf.names import Architecture, Place, architecture_of, place_of
 from neural_phylogeny.formats.heads import run
+from neural_phylogeny.formats.limits import check, check_crumbs
 from neural_phylogeny.formats.spans import Span, SpanFile
 from neural_phylogeny.formats.windows import Windows
 from neural_phylogeny.inputs import TensorInfo
@@ -94,6 +95,9 @@ class GgufFile(SpanFile):
             place = places[entry.name]
             if place is not None and (counts[place.name] > 1 or place.name in places):
                 place = None
+            if place is not None and place.is_stack and entry.shape:
+                check("tensors", len(self.tensors) + entry.shape[0], self.path)
+                check_crumbs(len(self.tensors) + entry.shape[0], self.file_size, self.path)
             for name, stored, shape in _matrices(entry, place, architecture, heads):
                 self._add(name, stored, shape)
 

@@ -21,7 +21,7 @@ from neural_phylogeny.errors import (
     shortened,
 )
 from neural_phylogeny.formats.base import DIMENSIONS_LIMIT, AnyArray
-from neural_phylogeny.formats.limits import Budget, check
+from neural_phylogeny.formats.limits import Budget, check, check_crumbs
 from neural_phylogeny.formats.onnx import protobuf
 from neural_phylogeny.formats.onnx.graph import output_axes
 from neural_phylogeny.formats.spans import Span, SpanFile
@@ -255,6 +255,8 @@ class OnnxFile(SpanFile):
             raise self._damaged("two tensors have this name", name)
         shape = tuple(proto.dims)
         check("tensors", len(self.tensors) + 1, self.path)
+        beside = sum(file.file_size for file in self._external.values())
+        check_crumbs(len(self.tensors) + 1, self.file_size + beside, self.path)
         if any(n < 0 for n in shape) or len(shape) > DIMENSIONS_LIMIT:
             raise self._damaged(f"no tensor has the shape it claims, {str(shape)[:200]}", name)
         if proto.data_type not in DTYPES:

@@ -6,7 +6,7 @@ Reference: https://protobuf.dev/programming-guides/encoding/
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from neural_phylogeny.formats.limits import Budget
 from neural_phylogeny.formats.spans import SpanStream
@@ -21,8 +21,7 @@ _CHUNK = 4096
 """Bytes that are looked at together."""
 
 
-@dataclass(frozen=True, slots=True)
-class Field:
+class Field(NamedTuple):
     """One field of a message: its number and wire type, and where it and its value are in the file (bytes)."""
 
     number: int

@@ -16,7 +16,7 @@ from neural_phylogeny.formats.limits import check
 from neural_phylogeny.formats.pytorch import unpickler
 from neural_phylogeny.formats.pytorch.inert import Storage
 from neural_phylogeny.formats.spans import SpanFile, SpanStream
-from neural_phylogeny.formats.zips import check_inflation, directory, inflate, stored_offset
+from neural_phylogeny.formats.zips import check_growth, check_inflation, directory, inflate, stored_offset
 
 PICKLE_LIMIT = 1 << 28
 """Longest pickle accepted, in bytes; it describes tensors and does not hold them."""
@@ -72,7 +72,7 @@ def _unpack_zip(file: SpanFile) -> Container:
     prefix = pickles[0].removesuffix("data.pkl")
     content = _member(file, members[pickles[0]], PICKLE_LIMIT)
     with SpanFile(file.path, content) as unpacked:
-        root = unpickler.load(unpacked.stream(), file.path)
+        root = unpickler.load(unpacked.stream(), file.path, nbytes=file.file_size)
     if not isinstance(content, bytes):
         content.close()
     order = members.get(f"{prefix}byteorder")
@@ -80,6 +80,7 @@ def _unpack_zip(file: SpanFile) -> Container:
     places = {
         name.removeprefix(folder): _place(file, info) for name, info in members.items() if name.startswith(folder)
     }
+    check_growth((info for name, info in members.items() if name.startswith(folder)), file.path)
     return Container(root, places, order is not None and _member(file, order, 16) == b"big")
 
 
@@ -108,13 +109,13 @@ def _unpack_legacy(file: SpanFile) -> Container:
     Values are little-endian whatever the machine. A file without the magic number is one plain pickle.
     """
     stream = file.stream()
-    first = unpickler.load(stream, file.path)
+    first = unpickler.load(stream, file.path, nbytes=file.file_size)
     if first != unpickler.MAGIC:
         return Container(first, {})
     for _ in ("protocol version", "system information"):
         unpickler.load(stream, file.path)
     storages: dict[str, Storage] = {}
-    root = unpickler.load(stream, file.path, storages)
+    root = unpickler.load(stream, file.path, storages, file.file_size)
     keys = unpickler.load(stream, file.path)
     if not isinstance(keys, list) or not all(isinstance(key, str | int) for key in keys):
         raise _damaged(file, "its list of storages is missing")

@@ -20,12 +20,16 @@ from typing import Any, BinaryIO, ClassVar
 
 from neural_phylogeny.errors import CheckpointError, DamagedFileError, UnsafeFileError, UnsupportedFormatError
 from neural_phylogeny.formats.dangerous import is_dangerous
+from neural_phylogeny.formats.limits import check, limit, tick
 from neural_phylogeny.formats.pytorch.dtypes import STORAGE_DTYPES, TORCH_DTYPES
 from neural_phylogeny.formats.pytorch.inert import Function, Inert, Storage, StorageType, TensorRecord
 from neural_phylogeny.formats.pytorch.rebuild import ALLOWED, check_key
 
-STEPS = 5_000_000
-"""Most opcodes, arguments and items that one pickle may use; a tensor takes about forty."""
+BYTES_PER_STEP = 100
+"""Bytes of a file for which its pickle may take one more step: a tensor takes about forty, and is seldom that small."""
+
+LOOK = 1 << 13
+"""Steps after which the clock is looked at."""
 
 TEXT_PER_STEP = 128
 """Characters of a text argument that count as one step."""
@@ -57,8 +61,10 @@ DAMAGE = (
 Handler = Callable[[Any], None]
 
 
-def load(file: BinaryIO, path: str, storages: dict[str, Storage] | None = None) -> Any:
+def load(file: BinaryIO, path: str, storages: dict[str, Storage] | None = None, nbytes: int = 0) -> Any:
     """Load one pickle as inert records; ``storages`` collects every storage it refers to, by key.
+
+    The opcodes, arguments and items that it may use follow from the limit ``steps`` and the ``nbytes`` of its file.
 
     Costs about a microsecond per opcode. ``file`` must answer a read beyond its end without allocating.
 
@@ -69,10 +75,12 @@ def load(file: BinaryIO, path: str, storages: dict[str, Storage] | None = None) 
     UnsupportedFormatError
         When its values are of a type that is not known, or lie outside the pickle as joblib writes them.
     DamagedFileError
-        When it is not a whole pickle, or takes too many steps.
+        When it is not a whole pickle.
+    LimitError
+        When it takes too many steps.
     """
     try:
-        return InertUnpickler(file, path, {} if storages is None else storages).load()
+        return InertUnpickler(file, path, {} if storages is None else storages, nbytes=nbytes).load()
     except CheckpointError:
         raise
     except DAMAGE as error:
@@ -94,20 +102,26 @@ class InertUnpickler(pickle._Unpickler):
     read: Callable[[int], bytes]
     pop_mark: Callable[[], list[Any]]
 
-    def __init__(self, file: BinaryIO, path: str, storages: dict[str, Storage], nested: bool = False) -> None:
+    def __init__(
+        self, file: BinaryIO, path: str, storages: dict[str, Storage], nested: bool = False, nbytes: int = 0
+    ) -> None:
         super().__init__(file, encoding="latin-1")
         self._path = path
         self._nested = nested
         self._storages = storages
         self._classes: dict[str, type[Inert]] = {}
-        self._steps_left = STEPS
+        self._steps_left = limit("steps") + nbytes // BYTES_PER_STEP
+        self._look_at = self._steps_left - LOOK
         self.dispatch = _Metered(self._handlers, self.spend)  # type: ignore[misc]
 
     def spend(self, steps: int) -> None:
-        """Pay for work; raises UnpicklingError when too much was requested."""
+        """Pay for work; raises LimitError when too much was requested."""
         self._steps_left -= steps
-        if self._steps_left < 0:
-            raise pickle.UnpicklingError(f"it takes more than {STEPS} steps")
+        if self._steps_left < self._look_at:
+            self._look_at = self._steps_left - LOOK
+            tick()
+            if self._steps_left < 0:
+                check("steps", limit("steps") - self._steps_left, self._path)
 
     def find_class(self, module: str, name: str) -> Any:
         """The inert meaning of a global name."""

@@ -85,7 +85,7 @@ SUITES: dict[str, Suite] = {
                     "DDPM U-Nets with moving averages, pipelines of U-Net, VAE and text encoder",
                     ("ddpm", "ddpm-chain", "stable", "stable-swapped"),
                 ),
-                ("formats", "one family in every format and layout", ("formats",)),
+                ("formats", "one collection of Llama in every format and layout", ()),
             )
         ),
         Suite("quick", "small dense nets, stars and trees: a test of the whole chain", ("quick",), PAPER_METRICS),
@@ -151,8 +151,6 @@ def cells_of(suite: Suite) -> set[str] | None:
     from neural_phylogeny.lab.zoo.libraries.recipes import known_library_recipes
     from neural_phylogeny.lab.zoo.recipes import read_recipe
 
-    if suite.name == "formats":
-        return None
     libraries = set(suite.recipes) & set(known_library_recipes())
     rest = [recipe for recipe in suite.recipes if recipe not in libraries]
     return libraries | {cell.name for recipe in rest for cell in read_recipe(recipe).cells} or None

@@ -1,0 +1,34 @@
+"""What is released: the bill of materials is current, and the wheel has the same bytes whenever it is built."""
+
+import importlib.util
+import json
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[1]
+
+
+def load(name):
+    spec = importlib.util.spec_from_file_location(name, ROOT / "release" / f"{name}.py")
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+def test_the_bill_of_materials_is_current():
+    assert (ROOT / "release" / "sbom.cdx.json").read_text("utf-8") == load("sbom").text()
+
+
+def test_the_bill_names_what_is_always_needed():
+    found = json.loads(load("sbom").text())
+    needed = {item["name"] for item in found["components"] if item["scope"] == "required"}
+    assert needed == {"click", "ml-dtypes", "networkx", "numpy", "rich", "threadpoolctl"}
+
+
+@pytest.mark.slow
+def test_two_wheels_are_the_same(tmp_path, monkeypatch, capsys):
+    monkeypatch.setenv("SOURCE_DATE_EPOCH", "1767225600")
+    assert load("wheel").main(tmp_path) == 0, capsys.readouterr().out
