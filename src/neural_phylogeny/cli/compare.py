@@ -15,6 +15,14 @@ from neural_phylogeny.cli.options import output_options, quiet_option, reading_o
 @click.argument("a")
 @click.argument("b", required=False)
 @output_options("text", "json")
+@click.option(
+    "--seeds",
+    type=click.IntRange(0),
+    default=0,
+    metavar="N",
+    help="Look for the draw of the initialisation in every family, under all seeds below N beside the usual ones "
+    "(0.1 s each); by default under the usual ones, where a parent is not sure.",
+)
 @reading_options
 @quiet_option
 def command(a: str, b: str | None, form: str, output: str | None, quiet: bool, **reading: Any) -> int:

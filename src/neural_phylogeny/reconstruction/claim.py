@@ -266,17 +266,20 @@ _COMMON: dict[UndecidedReason, str] = {
 
 def undecided_groups(names: Sequence[str], forests: list[Answer]) -> list[UndecidedGroup]:
     """Models that share an initialisation or perhaps an ancestor; a model is in one group at most."""
-    groups: list[tuple[set[int], bool]] = []
+    groups: list[tuple[set[int], bool, str]] = []
     for answer in forests:
+        drawn = "" if answer.found.known_draw is None else str(answer.found.known_draw)
         for one in answer.forest.common_initialisations:
             members, certain = {answer.group.members[answer.rows[k]] for k in one.members}, one.certain
             for other in [group for group in groups if group[0] & members]:
                 groups.remove(other)
                 members, certain = members | other[0], certain and other[1]
-            groups.append((members, certain))
+            groups.append((members, certain, drawn))
     return [
-        UndecidedGroup(models=tuple(names[k] for k in sorted(members)), reason=UNDECIDED_REASONS[0 if certain else 1])
-        for members, certain in groups
+        UndecidedGroup(
+            models=tuple(names[k] for k in sorted(members)), reason=UNDECIDED_REASONS[0 if certain else 1], draw=drawn
+        )
+        for members, certain, drawn in groups
     ]
 
 
@@ -288,4 +291,5 @@ def common_remarks(groups: Sequence[UndecidedGroup]) -> dict[str, str]:
             others = [other for other in group.models if other != name]
             more = f" and {len(others) - NAMED} more" if len(others) > NAMED else ""
             found[name] = _COMMON[group.reason].format(", ".join(others[:NAMED]) + more)
+            found[name] += f" ({group.draw})" if group.draw else ""
     return found

@@ -330,7 +330,8 @@ class MissingAncestor:
 class UndecidedGroup:
     """Models with common weights of which no descent is claimed: they share an initialisation, or perhaps an ancestor.
 
-    Members that are related to no other model by descent have no family.
+    Members that are related to no other model by descent have no family. ``draw`` says in words how and under which
+    seed the initialisation was drawn; it is empty where that is not known.
 
     Examples
     --------
@@ -341,3 +342,4 @@ class UndecidedGroup:
 
     models: tuple[str, ...]
     reason: UndecidedReason
+    draw: str = ""

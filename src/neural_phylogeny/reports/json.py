@@ -166,7 +166,11 @@ def _phylogeny(content: Fields) -> Phylogeny:
             MissingAncestor(name=item.text("name"), family=item.integer("family")) for item in root.objects("missing")
         ),
         undecided=tuple(
-            UndecidedGroup(models=item.texts("models"), reason=item.choice("reason", UNDECIDED_REASONS))
+            UndecidedGroup(
+                models=item.texts("models"),
+                reason=item.choice("reason", UNDECIDED_REASONS),
+                draw=item.text("draw", default=""),
+            )
             for item in root.objects("undecided", default=())
         ),
         components=tuple(_component(item) for item in root.objects("components", default=())),
