@@ -58,12 +58,12 @@ def test_what_results_and_calls_offer():
         assert {member for member in own if not member.startswith("_")} <= set(members.split()), name
     expected = {
         "reconstruct": "models method prior alpha threads memory seed include exclude component stats save_stats "
-        "support sample hashes progress",
+        "support sample hashes seeds progress",
         "derived": "child parents among at_least prior alpha threads memory seed component sample progress",
         "verify": "models claims among at_least prior alpha threads memory seed include exclude component sample "
         "progress",
         "diff": "a b include exclude component progress",
-        "compare": "a b prior alpha threads memory seed include exclude component sample progress",
+        "compare": "a b prior alpha threads memory seed include exclude component sample seeds progress",
     }
     for name, parameters in expected.items():
         assert " ".join(inspect.signature(getattr(neural_phylogeny, name)).parameters) == parameters

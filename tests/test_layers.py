@@ -23,7 +23,7 @@ formats: errors wording inputs files
 sources: errors inputs files formats
 claims: errors wording inputs files records formats sources
 statistics: errors inputs graphs files formats tensors
-relations: inputs formats tensors statistics
+relations: errors inputs formats tensors statistics
 detector: errors files formats tensors statistics relations
 trees: errors graphs files relations
 reconstruction: errors wording inputs graphs files records formats sources tensors statistics relations detector trees

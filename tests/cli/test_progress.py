@@ -67,8 +67,8 @@ def test_a_bar_names_what_is_worked_on(lines):
         announce("reading", "layer.0.weight of 14 models", 0, 1000)
         report(500, 1000)
         announce("placing", "x" * 100, 0, 3)
-    assert lines[1] == ("opening a\\x1b[2J.pt", "3 of 14", 2, 14)
-    assert lines[3] == ("reading layer.0.weight of 14 models", "500 of 1.00 k values", 500, 1000)
+    assert ("opening a\\x1b[2J.pt", "3 of 14", 2, 14) in lines
+    assert ("reading layer.0.weight of 14 models", "500 of 1.00 k values", 500, 1000) in lines
     assert lines[-1][1:] == ("1 of 3", 0, 3)
     assert max(len(line[0]) for line in lines) <= output.WORK
 

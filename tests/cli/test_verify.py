@@ -1,5 +1,6 @@
 """``nphylo verify`` and ``nphylo annotate`` on models that tell the truth, a lie, or nothing."""
 
+import io
 import json
 import shutil
 import stat
@@ -151,3 +152,20 @@ def test_wrong_usage(run, hub, tmp_path):
     (tmp_path / "c.json").write_text("[")
     assert "not JSON" in run("verify", hub, "--claims", tmp_path / "c.json", code=3).stderr
     assert "no such file" in run("verify", hub, "--claims", tmp_path / "none.csv", code=3).stderr
+
+
+def test_a_narrow_terminal_shows_long_names_whole():
+    from rich.console import Console
+
+    from neural_phylogeny.records import CheckedClaim, Declared, Verification
+    from neural_phylogeny.reports.verification import render_verification
+
+    name = "folder/" * 12 + "nearest"
+    claim = CheckedClaim(
+        declared=Declared(model=name, parent=name, source="README.md: base_model"), verdict="contradicted", reason=name
+    )
+    console = Console(width=80, record=True, quiet=False, file=io.StringIO())
+    console.print(render_verification(Verification(claims=(claim,), at_least=0.95)))
+    shown = console.export_text()
+    assert "…" not in shown
+    assert max(map(len, shown.splitlines())) <= 80

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from neural_phylogeny.relations.exact import STRONG, exact_marks
-from neural_phylogeny.relations.kinds import EXACT_KINDS, exact_kinds
+from neural_phylogeny.relations.explanations.whole import explanation
 
 
 @pytest.fixture
@@ -17,7 +17,13 @@ def root(rng):
 
 
 def trained(model, rng, moved=0.05):
-    return {name: (w + moved * rng.normal(size=w.shape)).astype(np.float32) for name, w in model.items()}
+    """A step with strong directions and long tails, as training leaves; normal noise would be another kind."""
+    return {
+        name: (
+            w + moved * rng.standard_t(3, size=w.shape) + moved * np.outer(rng.normal(size=len(w)), w.mean(axis=0))
+        ).astype(np.float32)
+        for name, w in model.items()
+    }
 
 
 def pruned(model, share=0.5):
@@ -42,16 +48,13 @@ MADE: dict[str, Callable[[dict[str, Any]], dict[str, Any]]] = {
     "pruned": pruned,
     "cast": lambda model: cast(model, ml_dtypes.bfloat16),
     "quantized": in_eight_bits,
-    "shrunk": narrowed,
 }
 
 
 def kinds(statistics, i, j):
-    return [kind for kind, pairs in exact_kinds(statistics).items() if pairs[i, j]]
-
-
-def test_every_kind_is_tested():
-    assert tuple(MADE) == EXACT_KINDS
+    """All that arithmetic shows of j as made from i; a step of normal weights looks like noise."""
+    found = explanation(statistics, i, j)
+    return [kind for kind in (found.kind, *found.also) if kind not in ("finetune", "noised")] if found else []
 
 
 @pytest.mark.parametrize("kind", MADE)
@@ -79,12 +82,14 @@ def test_a_cast_to_any_floating_point_type_is_a_cast(measured, root, dtype):
     assert kinds(measured(root, cast(root, dtype)), 0, 1) == ["cast"]
 
 
-def test_a_pruned_copy_with_a_trained_head_is_not_only_pruned(measured, rng):
+def test_a_pruned_copy_with_a_trained_head_was_trained_too(measured, rng):
     body = {f"{k}": rng.normal(size=(60, 60)).astype(np.float32) for k in range(4)}
     root = body | {"head": rng.normal(size=(4, 60)).astype(np.float32)}
     child = pruned(root)
     child["head"] = trained(child, rng)["head"]
-    assert kinds(measured(root, child), 0, 1) == []
+    found = explanation(measured(root, child), 0, 1)
+    assert found is not None
+    assert (found.kind, found.shares["pruned"] < 1.0) == ("pruned", True)
 
 
 def on_grid(model, factor=1.0):
@@ -105,7 +110,7 @@ def test_a_grid_need_not_end_at_the_largest_value(measured, root, factor):
 def test_a_short_training_of_a_quantised_model_is_not_the_model_that_was_quantised(measured, root, rng, factor, moved):
     quantised = on_grid(root, factor)
     tuned = {
-        name: (w + moved * factor * np.abs(root[name]).max() / 127 * rng.normal(size=w.shape)).astype(np.float32)
+        name: (w + moved * factor * np.abs(root[name]).max() / 127 * rng.standard_t(5, size=w.shape)).astype(np.float32)
         for name, w in quantised.items()
     }
     statistics = measured(tuned, quantised)

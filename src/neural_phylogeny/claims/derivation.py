@@ -21,7 +21,7 @@ AT_LEAST = 0.95
 LOWEST = 0.8
 """At lower levels strangers of one initialisation seed were called derived, see docs/tables/derived.md."""
 
-PROOFS = {"merge", "pruned", "cast", "quantized", "shrunk"}
+PROOFS = {"merge", "pruned", "cast", "quantized"}
 """Kinds that arithmetic proves: training does not lead there."""
 
 EXACT_FEATURES = {"equal-matrix", "shared-values", "rounded-layer"}
@@ -80,7 +80,9 @@ def product(edges: list[Edge]) -> float:
 
 def is_exact(edge: Edge) -> bool:
     """Whether arithmetic proves that the two models of an edge did not arise independently."""
-    return edge.kind in PROOFS or any(each.feature in EXACT_FEATURES for each in edge.evidence)
+    return (edge.kind in PROOFS and "finetune" not in edge.also) or any(
+        each.feature in EXACT_FEATURES for each in edge.evidence
+    )
 
 
 def _along(judged: Answers, edges: list[Edge], at_least: float, blank: Derivation) -> Derivation:

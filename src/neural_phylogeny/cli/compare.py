@@ -15,9 +15,18 @@ from neural_phylogeny.cli.options import output_options, quiet_option, reading_o
 @click.argument("a")
 @click.argument("b", required=False)
 @output_options("text", "json")
+@click.option("--explain", is_flag=True, help="Show the three cheapest explanations with their prices in bits.")
+@click.option(
+    "--seeds",
+    type=click.IntRange(0),
+    default=0,
+    metavar="N",
+    help="Look for the draw of the initialisation in every family, under all seeds below N beside the usual ones "
+    "(0.1 s each); by default under the usual ones, where a parent is not sure.",
+)
 @reading_options
 @quiet_option
-def command(a: str, b: str | None, form: str, output: str | None, quiet: bool, **reading: Any) -> int:
+def command(a: str, b: str | None, form: str, output: str | None, explain: bool, quiet: bool, **reading: Any) -> int:
     """Compare two models.
 
     Whether they are related, which is the parent and why, and their similarity tensor by tensor. A alone may be a
@@ -45,7 +54,7 @@ def command(a: str, b: str | None, form: str, output: str | None, quiet: bool, *
     else:
         from neural_phylogeny.reports.comparison import render_comparison
 
-        sink.draw(render_comparison(found), output)
+        sink.draw(render_comparison(found, explain), output)
     if found.verdict in ("not comparable", "not enough in common"):
         return exits.NOTHING_COMPARED
     return exits.SOME_UNREADABLE if any(skipped.is_model for skipped in found.skipped) else exits.OK

@@ -111,8 +111,11 @@ def _bar(doing: str) -> Iterator[Progress]:
         def hear(verb: str, what: str, done: int, total: int) -> None:
             """A new thing is worked on; of values the next report says how far it is."""
             name = middle_cut(safe(what), WORK - len(verb) - 1)
+            is_new = not bar.tasks[task].description.startswith(verb)
             bar.update(task, description=f"{verb} {name}")
-            if verb != "reading":
+            if verb == "reading" and is_new:
+                move(0, 0, "")
+            elif verb != "reading":
                 move(done, total, f"{done + 1:,} of {total:,}" if total else "")
 
         def report(done: int, total: int) -> None:

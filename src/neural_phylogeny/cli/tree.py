@@ -41,6 +41,14 @@ from neural_phylogeny.reports.formats import FORMATS
     metavar="N",
     help="Bootstrap over weight matrices: N resamples, edge support as the share that recover it (try 20).",
 )
+@click.option(
+    "--seeds",
+    type=click.IntRange(0),
+    default=0,
+    metavar="N",
+    help="Look for the draw of the initialisation in every family, under all seeds below N beside the usual ones "
+    "(0.1 s each); by default under the usual ones, where a parent is not sure.",
+)
 @filter_options
 @click.option(
     "--save-stats",

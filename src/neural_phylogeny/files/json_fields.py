@@ -13,6 +13,7 @@ from typing import Any, NoReturn, TypeGuard, TypeVar
 from neural_phylogeny.errors import SavedFileError
 
 _REQUIRED: Any = object()
+_NO_NAMES: Mapping[str, str] = {}
 
 Choice = TypeVar("Choice", bound=str)
 
@@ -78,13 +79,24 @@ class Fields:
         value = self._get(key, None)
         return value if value is None or isinstance(value, str) else self._wrong(key, "a string or null")
 
-    def choice(self, key: str, known: Sequence[Choice]) -> Choice:
-        """One of the known strings."""
-        given = self.text(key)
+    def choice(
+        self, key: str, known: Sequence[Choice], default: str | None = None, renamed: Mapping[str, str] = _NO_NAMES
+    ) -> Choice:
+        """One of the known strings, or one that was ``renamed`` since."""
+        given = self.text(key) if default is None else self.text(key, default=default)
+        given = renamed.get(given, given)
         for value in known:
             if given == value:
                 return value
         return self._wrong(key, f"one of {', '.join(map(repr, known))}")
+
+    def choices(self, key: str, known: Sequence[Choice]) -> tuple[Choice, ...]:
+        """Some of the known strings, each once at most; none where the key is missing."""
+        given = self.texts(key, default=())
+        found = tuple(value for value in known if value in given)
+        if len(found) < len(given):
+            self._wrong(key, f"a list of {', '.join(map(repr, known))}")
+        return tuple(sorted(found, key=given.index))
 
     def integer(self, key: str) -> int:
         """A whole number of at least 0."""

@@ -40,6 +40,7 @@ def reconstruct(
     support: int = 0,
     sample: float | None = None,
     hashes: bool = False,
+    seeds: int = 0,
     progress: Progress | None = None,
 ) -> Phylogeny:
     """Reconstruct which models were fine-tuned from which, from their weights alone.
@@ -83,6 +84,10 @@ def reconstruct(
         of larger ones. Small tensors are read whole whatever the share. ``provenance`` records what was read.
     hashes : bool
         Compute the SHA-256 of every file, for ``ModelRecord.sha256``: one further read of all bytes.
+    seeds : int
+        Look for the draw of the initialisation in every family, under all seeds below this beside the usual ones, in
+        the streams of all generators; 0.1 s for each seed. By default under the usual seeds, where a parent is not
+        sure.
     progress : callable, optional
         Called with (values read, values in all).
 
@@ -110,7 +115,7 @@ def reconstruct(
     -----
     One read of every compared value; time is linear in the bytes until the ``n_models`` products a value dominate.
     Breaks where unrelated models share an initialisation seed (they may be reported as related), and where a child was
-    permuted or rescaled after training (it is reported as unrelated).
+    disguised in more ways than units in another order, multiplied, or turned (it is reported as unrelated).
 
     References
     ----------
@@ -141,7 +146,19 @@ def reconstruct(
     alpha = checked_alpha(alpha)
     support = checked_count("support", support, 0)
     reading = Reading(
-        threads, memory, seed, include, exclude, component, stats, save_stats, progress, sample, alpha, bool(hashes)
+        threads,
+        memory,
+        seed,
+        include,
+        exclude,
+        component,
+        stats,
+        save_stats,
+        progress,
+        sample,
+        alpha,
+        bool(hashes),
+        seeds,
     )
     return answered(gather(models, reading, by_component=True), chosen, alpha, reading.seed, draws=support)
 
@@ -159,6 +176,7 @@ def compare(
     exclude: Sequence[str] = (),
     component: str | None = None,
     sample: float | None = None,
+    seeds: int = 0,
     progress: Progress | None = None,
 ) -> Comparison:
     """Compare two models: whether they are related, which is the parent and why, tensor by tensor.
@@ -173,7 +191,7 @@ def compare(
         mapping from two names.
     alpha : float
         False-positive rate of the relatedness test for this one pair.
-    prior, threads, memory, seed, include, exclude, component, sample, progress
+    prior, threads, memory, seed, include, exclude, component, sample, seeds, progress
         As in ``reconstruct``.
 
     Raises
@@ -208,7 +226,12 @@ def compare(
     """
     alpha = checked_alpha(alpha)
     reading = Reading(
-        *(threads, memory, seed, include, exclude), component=component, sample=sample, alpha=alpha, progress=progress
+        *(threads, memory, seed, include, exclude),
+        component=component,
+        sample=sample,
+        alpha=alpha,
+        progress=progress,
+        seeds=seeds,
     )
     collection = gather(_pair(a, b), reading, by_component=True)
     if len(collection.refs) != 2:

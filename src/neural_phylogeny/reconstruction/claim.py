@@ -28,6 +28,7 @@ from neural_phylogeny.records import (
 )
 from neural_phylogeny.relations.components import SharedPart, component_name
 from neural_phylogeny.relations.exact import CERTAIN
+from neural_phylogeny.relations.explanations.whole import DISGUISES
 from neural_phylogeny.relations.odds import probability
 from neural_phylogeny.statistics.cache import Group
 from neural_phylogeny.trees.forest import Forest
@@ -72,8 +73,10 @@ class Answer:
     support: NDArray[np.float64] | None = None
 
 
-def claims(names: Sequence[str], forests: list[Answer]) -> tuple[list[Edge], list[RelatedPair]]:
-    """Directed and undirected claims of all groups."""
+def claims(
+    names: Sequence[str], forests: list[Answer], families: Sequence[tuple[Group, Findings]] = ()
+) -> tuple[list[Edge], list[RelatedPair]]:
+    """Directed and undirected claims of all groups; the last are copies in disguise within ``families``."""
     edges: list[Edge] = []
     undirected: list[RelatedPair] = []
     for answer in forests:
@@ -91,14 +94,20 @@ def claims(names: Sequence[str], forests: list[Answer]) -> tuple[list[Edge], lis
             if forest.p_parent is not None:
                 p_parent = float(forest.p_parent[k])
                 reasons = (reasons[0], _parent_posterior(p_parent, pair), *_runner_up(answer, names, k), *reasons[1:])
+            kind, also = found.kinds(parent, child)
             if p_direction < 0.5 + UNDECIDED:
-                undirected.append(RelatedPair(a=pair[0], b=pair[1], **measured(found, parent, child), evidence=reasons))
+                undirected.append(
+                    RelatedPair(
+                        a=pair[0], b=pair[1], kind=kind, also=also, **measured(found, parent, child), evidence=reasons
+                    )
+                )
                 continue
             edges.append(
                 Edge(
                     parent=pair[0],
                     child=pair[1],
-                    kind=found.kind(parent, child),
+                    kind=kind,
+                    also=also,
                     p_parent=p_parent,
                     p_direction=None if math.isnan(p_direction) else p_direction,
                     **measured(found, parent, child),
@@ -106,7 +115,25 @@ def claims(names: Sequence[str], forests: list[Answer]) -> tuple[list[Edge], lis
                     evidence=reasons,
                 )
             )
-    return edges, undirected
+    return edges, undirected + disguised_copies(names, families)
+
+
+def disguised_copies(names: Sequence[str], families: Sequence[tuple[Group, Findings]]) -> list[RelatedPair]:
+    """Copies that are permuted, rescaled or rotated, each with the first of its copies: no direction costs less."""
+    pairs = []
+    for group, found in families:
+        for first, *others in found.copies:
+            for row in others:
+                kind, also = found.kinds(first, row)
+                if kind in DISGUISES:
+                    pair = names[group.members[first]], names[group.members[row]]
+                    evidence = found.evidence(first, row, pair)
+                    pairs.append(
+                        RelatedPair(
+                            a=pair[0], b=pair[1], kind=kind, also=also, **measured(found, first, row), evidence=evidence
+                        )
+                    )
+    return pairs
 
 
 class Measured(TypedDict):
@@ -266,17 +293,20 @@ _COMMON: dict[UndecidedReason, str] = {
 
 def undecided_groups(names: Sequence[str], forests: list[Answer]) -> list[UndecidedGroup]:
     """Models that share an initialisation or perhaps an ancestor; a model is in one group at most."""
-    groups: list[tuple[set[int], bool]] = []
+    groups: list[tuple[set[int], bool, str]] = []
     for answer in forests:
+        drawn = "" if answer.found.known_draw is None else str(answer.found.known_draw)
         for one in answer.forest.common_initialisations:
             members, certain = {answer.group.members[answer.rows[k]] for k in one.members}, one.certain
             for other in [group for group in groups if group[0] & members]:
                 groups.remove(other)
                 members, certain = members | other[0], certain and other[1]
-            groups.append((members, certain))
+            groups.append((members, certain, drawn))
     return [
-        UndecidedGroup(models=tuple(names[k] for k in sorted(members)), reason=UNDECIDED_REASONS[0 if certain else 1])
-        for members, certain in groups
+        UndecidedGroup(
+            models=tuple(names[k] for k in sorted(members)), reason=UNDECIDED_REASONS[0 if certain else 1], draw=drawn
+        )
+        for members, certain, drawn in groups
     ]
 
 
@@ -288,4 +318,5 @@ def common_remarks(groups: Sequence[UndecidedGroup]) -> dict[str, str]:
             others = [other for other in group.models if other != name]
             more = f" and {len(others) - NAMED} more" if len(others) > NAMED else ""
             found[name] = _COMMON[group.reason].format(", ".join(others[:NAMED]) + more)
+            found[name] += f" ({group.draw})" if group.draw else ""
     return found

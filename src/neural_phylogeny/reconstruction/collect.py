@@ -14,12 +14,14 @@ from neural_phylogeny.files.atomic import replacing
 from neural_phylogeny.formats.quantised import not_compared
 from neural_phylogeny.inputs import ModelRef, Skipped
 from neural_phylogeny.reconstruction.adapters import Adapter, find_adapters
+from neural_phylogeny.reconstruction.disguised import undisguised
 from neural_phylogeny.reconstruction.options import Reading
 from neural_phylogeny.reconstruction.passes import TOGETHER, compared, measured_groups, planned, remeasured
 from neural_phylogeny.reconstruction.pipelines import Component, pipelines_of, sides
 from neural_phylogeny.reconstruction.relate import Tested
 from neural_phylogeny.records import ModelRecord
 from neural_phylogeny.relations.computed import without_tables
+from neural_phylogeny.relations.initialisations.leading import Leading, read_leading
 from neural_phylogeny.sources import Models, open_given
 from neural_phylogeny.sources.hashes import file_hashes
 from neural_phylogeny.sources.opening import Opened, format_of
@@ -70,6 +72,10 @@ class Collection:
     """Other components that several pipelines have."""
     weights: Mapping[int, int] = field(default_factory=dict)
     """Values of each pipeline, of all its components."""
+    leading: Mapping[tuple[int, ...], tuple[Leading, ...]] = field(default_factory=dict)
+    """Leading values of each family, in which its initialisation is looked for."""
+    seeds: int = 0
+    """All seeds below this are tried, in every family; 0 for the usual ones, where a parent is not sure."""
 
     def tested(self, alpha: float) -> Tested:
         """The relatedness test of every pair at level ``alpha`` for all pairs."""
@@ -196,13 +202,20 @@ def _measured(
     if in_full := tuple(remeasured(opened, tested, known, reading, is_family=False)):
         groups = (*in_full, *groups)
         tested = Tested.of(groups, reading.alpha, len(opened))
-    families = tuple(remeasured(opened, tested, known, reading, is_family=True))
+    read = list(opened)
+    if cached is None and (found_disguises := undisguised(opened, tested)):
+        read, told = found_disguises
+        notes = (*notes, *told)
+        groups = measured_groups(read, align_pairs([c.tensors for _, c in read], names, samples), reading)
+        tested = Tested.of(groups, reading.alpha, len(read))
+    families = tuple(remeasured(read, tested, known, reading, is_family=True))
     if reading.save_stats is not None:
         with replacing(reading.save_stats) as file:
             save(file, CachedStatistics(tuple(prints), reading.seed, (*groups, *families)))
     formats = tuple(format_of(checkpoint) for _, checkpoint in opened)
     unread = tuple("; ".join(not_compared(checkpoint)) for _, checkpoint in opened)
     refs = tuple(ref for ref, _ in opened)
+    leading = dict(_leading(opened, tested, families))
     every = [notes, *(group.statistics.alignment.notes for group in (*groups, *families))]
     notes = tuple(dict.fromkeys(note for some in every for note in some))
     return Collection(
@@ -218,7 +231,22 @@ def _measured(
         families,
         {reading.alpha: tested},
         adapters,
+        leading=leading,
+        seeds=reading.seeds,
     )
+
+
+def _leading(
+    opened: Sequence[Opened], tested: Tested, families: Sequence[Group]
+) -> Iterator[tuple[tuple[int, ...], tuple[Leading, ...]]]:
+    """The leading values of each family that was measured together, by its members."""
+    for models in tested.families:
+        members, home = tuple(models), tested.home(models)
+        own = next((family.statistics for family in families if family.members == members), None)
+        if own is None and home is not None:
+            own = home[0].statistics.subset(home[2])
+        if own is not None:
+            yield members, read_leading([opened[k][1] for k in models], own.alignment)
 
 
 def _cached(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from typing import TypedDict
 
 import numpy as np
 
@@ -17,7 +18,9 @@ from neural_phylogeny.records import (
     Comparison,
     Edge,
     Evidence,
+    Kind,
     Phylogeny,
+    PricedExplanation,
     Reasons,
     RelatedPair,
     TensorComparison,
@@ -65,6 +68,7 @@ def comparison(collection: Collection, method: Method, alpha: float, seed: int) 
         what_would_change=changes,
         tensors=tensors,
         matching=_matching(tensors),
+        **_explained(found, claim, answer, names),
         skipped=answer.skipped,
     )
 
@@ -111,6 +115,37 @@ def _verdict(answer: Phylogeny, claim: Edge | RelatedPair | None, found: Finding
         return "unrelated"
     share = found.statistics.alignment.coverage_of_smaller()[0, 1]
     return "not enough in common" if share < ENOUGH else "not comparable"
+
+
+class _Explained(TypedDict):
+    kind: Kind
+    also: tuple[Kind, ...]
+    explanations: tuple[PricedExplanation, ...]
+
+
+CHEAPEST = 3
+"""Explanations that are shown."""
+
+
+def _explained(
+    found: Findings, claim: Edge | RelatedPair | None, answer: Phylogeny, names: tuple[str, str]
+) -> _Explained:
+    """The kind of the claim, and the cheapest explanations of its child, or of b where no direction is known."""
+    is_turned = isinstance(claim, Edge) and claim.parent == names[1]
+    parent, child = (1, 0) if is_turned else (0, 1)
+    if claim is None and not answer.copies:
+        return {"kind": "unknown", "also": (), "explanations": ()}
+    kind, also = found.kinds(parent, child) if claim is None or claim.kind == "unknown" else (claim.kind, claim.also)
+    priced = found.explained(parent, child)
+    if priced is None:
+        return {"kind": kind, "also": also, "explanations": ()}
+    explanations = tuple(
+        PricedExplanation(
+            kind=one.kind, bits=float(f"{one.bits / max(priced.weights, 1):.4g}"), statement=one.statement
+        )
+        for one in priced.prices[:CHEAPEST]
+    )
+    return {"kind": kind, "also": also, "explanations": explanations}
 
 
 def _reasons(

@@ -30,6 +30,7 @@ from neural_phylogeny.reconstruction.hang import hung, remark, without_adapters
 from neural_phylogeny.reconstruction.relate import PARTLY
 from neural_phylogeny.reconstruction.support import support
 from neural_phylogeny.records import CredibleRoots, ModelRecord, Phylogeny
+from neural_phylogeny.relations.explanations.whole import DISGUISES
 from neural_phylogeny.statistics.cache import Group
 from neural_phylogeny.trees.methods import METHODS, Method, Options
 from neural_phylogeny.trees.rooting import credible_set
@@ -57,7 +58,7 @@ def phylogeny(
     forests = _forests(collection, answers, labels, settled, method, seed, draws)
     labels = _relabelled(labels, forests)
     names = [ref.name for ref in collection.refs]
-    edges, undirected, bases = hung(names, collection.adapters, *claims(names, forests))
+    edges, undirected, bases = hung(names, collection.adapters, *claims(names, forests, found.families))
     for one in collection.adapters:
         base = bases.get(one.model)
         remarks[one.model] = remark(names, one, base)
@@ -94,11 +95,19 @@ def phylogeny(
         missing=tuple(missing),
         undecided=tuple(undecided),
         components=tuple(shared_components(names, found.tested.components)),
-        copies=tuple(tuple(names[model] for model in same) for same in found.copies),
+        copies=_copies(names, found.copies, {pair.b for pair in undirected if pair.kind in DISGUISES}),
         similarities=tuple(similarity_tables(names, forests, labels)),
         skipped=collection.left_out(),
         provenance=_provenance(collection, method, alpha, seed),
     )
+
+
+def _copies(names: Sequence[str], groups: Sequence[Sequence[int]], disguised: set[str]) -> tuple[tuple[str, ...], ...]:
+    """Groups of copies by name, without those that are copies in disguise."""
+    found = (
+        tuple(names[model] for model in same if model == same[0] or names[model] not in disguised) for same in groups
+    )
+    return tuple(group for group in found if len(group) > 1)
 
 
 def _of_models(forests: list[Answer], name: str, children: Container[int]) -> dict[int, float]:

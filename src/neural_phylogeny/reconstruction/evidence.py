@@ -25,6 +25,7 @@ from neural_phylogeny.relations.exact import (
     UPCYCLED,
 )
 from neural_phylogeny.relations.existence import Existence
+from neural_phylogeny.relations.initialisations.draws import Draw
 from neural_phylogeny.relations.odds import probability
 from neural_phylogeny.wording import p_value, percent
 
@@ -65,12 +66,27 @@ _DIRECTION_STATEMENTS = {
 STILL = "still-rows"
 """Name of the evidence that nothing decayed."""
 
+LEAST_LOG = -690.0
+"""Logarithms of probabilities below this are reported as this, 1e-300."""
+
 CLEAR = 12.0
 """Orders of magnitude of a p-value at which a match has full strength: the strength of unit matching is the negative
 logarithm of its p-value over this, and no probability."""
 
 STRONGEST = 2.0 * RELIABILITY - 1.0
 """Strength of a direction feature on which all matrices agree: what it is worth above chance, far from a proof."""
+
+
+def draw_evidence(draw: Draw) -> Evidence:
+    """How the initialisation that two models have in common was drawn; independent trainings have it in common too."""
+    chance = p_value(math.exp(max(draw.log_p, LEAST_LOG)))
+    return Evidence(
+        feature="initialisation",
+        value=draw.z,
+        favours="neither",
+        strength=1.0,
+        statement=f"both began with one initialisation, {draw}; chance explains such a match with {chance}",
+    )
 
 
 def existence_evidence(found: Existence, i: int, j: int) -> Evidence:

@@ -107,4 +107,5 @@ def _family(collection: Collection, tested: Tested, models: list[int]) -> tuple[
         raise ValueError("a family must have been measured together")
     group, relations, rows = home
     family = collection.family(group, rows)
-    return family, Findings.of(family.statistics, relations.existence.of(rows))
+    leading = collection.leading.get(family.members, ())
+    return family, Findings.of(family.statistics, relations.existence.of(rows), leading, collection.seeds)

@@ -13,10 +13,11 @@ from numpy.typing import NDArray
 from neural_phylogeny.reconstruction.findings import Findings
 from neural_phylogeny.relations.existence import compared_pairs, matrix_gram
 from neural_phylogeny.relations.fake_init import FakeInitialisation, nearer, summed
+from neural_phylogeny.relations.initialisations.independence import CLEAR, INDEPENDENT, descent, distances
 from neural_phylogeny.relations.matrix_scores import kurtosis_score
 from neural_phylogeny.relations.merges import merges
 from neural_phylogeny.trees.family import CommonOrigin, Families, Family, Pairs, Posterior
-from neural_phylogeny.trees.forest import Matrix
+from neural_phylogeny.trees.forest import Matrix, Vector
 
 if TYPE_CHECKING:
     from neural_phylogeny.detector.measurements import Measurements
@@ -70,10 +71,31 @@ class MeasuredFamily:
         """Means of other models of this family."""
         return merges(self.found.statistics, list(self.rows))
 
+    def descent(self) -> Matrix:
+        """By the draw, which is looked for when first asked for, unless large weights leave no doubt; else silent."""
+        if not self.found.leading:
+            return np.zeros((len(self.rows),) * 2)
+        leading = [tensor.of(self.rows) for tensor in self.found.leading]
+        without = descent(leading)
+        is_clear = (without[~np.eye(len(without), dtype=bool)] >= CLEAR).all()
+        if is_clear or self.found.draw is None:
+            return np.zeros_like(without)
+        return descent(leading, self.found.draw)
+
+    def true_distances(self) -> Vector | None:
+        """By the draw that a search over seeds finds."""
+        if not self.found.leading or self.found.draw is None:
+            return None
+        return distances([tensor.of(self.rows) for tensor in self.found.leading], self.found.draw)
+
     def common_origin(self) -> CommonOrigin:
-        """By the test for a common initialisation that ships."""
+        """By large weights, which only relatives inherit, then by the test for a common initialisation that ships."""
         from neural_phylogeny.detector.initialisation import initialisation_test
 
+        if self.found.leading:
+            odds = descent([tensor.of(self.rows) for tensor in self.found.leading])
+            if float(np.median(odds[np.triu_indices(len(odds), 1)])) < INDEPENDENT:
+                return CommonOrigin.INITIALISATION
         return CommonOrigin(initialisation_test().verdict(self._measurements))
 
     def subset(self, rows: Sequence[int]) -> MeasuredFamily:

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from neural_phylogeny.reconstruction.evidence import (
     clock_evidence,
     direction_evidence,
+    draw_evidence,
     exact_evidence,
     existence_evidence,
     shared_evidence,
@@ -24,7 +25,11 @@ from neural_phylogeny.relations.copies import copies
 from neural_phylogeny.relations.direction import log_odds
 from neural_phylogeny.relations.exact import exact_marks
 from neural_phylogeny.relations.existence import Existence
-from neural_phylogeny.relations.kinds import exact_kinds
+from neural_phylogeny.relations.explanations.whole import Explained, explanation
+from neural_phylogeny.relations.initialisations.draws import FAR, Draw, find_draw
+from neural_phylogeny.relations.initialisations.leading import Leading
+from neural_phylogeny.relations.initialisations.seeds import seeds
+from neural_phylogeny.relations.initialisations.streams import STREAMS
 from neural_phylogeny.relations.overlap import Overlap
 from neural_phylogeny.relations.shared import shared_values
 from neural_phylogeny.relations.upcycled import upcycled
@@ -48,13 +53,18 @@ class Findings:
     exact: dict[str, NDArray[np.float64]]
     coverage: NDArray[np.float64]
     copies: list[list[int]]
+    leading: tuple[Leading, ...] = ()
+    seeds: int = 0
 
     @classmethod
-    def of(cls, statistics: Statistics, found: Existence) -> Findings:
+    def of(
+        cls, statistics: Statistics, found: Existence, leading: tuple[Leading, ...] = (), seeds: int = 0
+    ) -> Findings:
         """Ask all questions of one family; who is related to whom is known."""
         direction, signs = log_odds(statistics)
         exact = exact_marks(statistics)
-        return cls(statistics, found, direction, signs, exact, statistics.alignment.coverage(), copies(statistics))
+        coverage = statistics.alignment.coverage()
+        return cls(statistics, found, direction, signs, exact, coverage, copies(statistics), leading, seeds)
 
     def redrawn(self, rng: np.random.Generator) -> Findings:
         """The same group by other matrices, drawn with replacement; relatedness is not tested again."""
@@ -72,7 +82,27 @@ class Findings:
         relatives = np.flatnonzero(self.related[i] & self.related[j]).tolist()
         shared = shared_evidence(shared_values(self.statistics, i, j, relatives))
         exact = exact_evidence(self.exact, i, j, names) + clock_evidence(self.clock, self.exact, i, j, names)
-        return (existence_evidence(self.existence, i, j), *shared, *exact, *direction_evidence(self.signs, i, j, names))
+        drawn = () if self.known_draw is None else (draw_evidence(self.known_draw),)
+        first = (existence_evidence(self.existence, i, j), *drawn)
+        return (*first, *shared, *exact, *direction_evidence(self.signs, i, j, names))
+
+    @cached_property
+    def draw(self) -> Draw | None:
+        """The draw that the models began with, by a search over the usual seeds; about a second of one core.
+
+        With ``seeds`` all seeds below that, in more of the stream and of all generators.
+        """
+        if self.seeds:
+            return find_draw(self.leading, seeds(self.seeds), tuple(STREAMS), FAR)
+        return find_draw(self.leading, seeds())
+
+    @property
+    def known_draw(self) -> Draw | None:
+        """The same where it has been looked for already, or was asked for."""
+        if self.seeds:
+            return self.draw
+        found: Draw | None = self.__dict__.get("draw")
+        return found
 
     @cached_property
     def clock(self) -> Clock:
@@ -97,10 +127,25 @@ class Findings:
         """p-value of the relatedness test, at least 1e-300; None where a layer is identical, so that none is needed."""
         return None if self.existence.identical[i, j] else float(np.exp(max(self.existence.log_p[i, j], LEAST_LOG_P)))
 
-    def kind(self, parent: int, child: int) -> Kind:
-        """How a child was made from its parent: what exact facts prove, else by training."""
-        return next((kind for kind in KINDS if kind in self._kinds and self._kinds[kind][parent, child]), "finetune")
+    def kinds(self, parent: int, child: int) -> tuple[Kind, tuple[Kind, ...]]:
+        """How a child was made from its parent, by the cheapest explanation of its weights, and what holds besides."""
+        found = self.explained(parent, child)
+        main, also = ("finetune", ()) if found is None else (found.kind, found.also)
+        if self._upcycled[parent, child]:
+            main, also = GROWN, tuple(kind for kind in (main, *also) if kind not in (GROWN, "copy"))
+        known: dict[str, Kind] = {kind: kind for kind in KINDS}
+        return known.get(main, "unknown"), tuple(known[kind] for kind in also if kind in known)
+
+    def explained(self, parent: int, child: int) -> Explained | None:
+        """The explanations of one model from another with their prices; None where no values were kept."""
+        if (parent, child) not in self._explained:
+            self._explained[parent, child] = explanation(self.statistics, parent, child)
+        return self._explained[parent, child]
 
     @cached_property
-    def _kinds(self) -> dict[str, NDArray[np.bool_]]:
-        return {**exact_kinds(self.statistics), GROWN: upcycled(self.statistics)}
+    def _explained(self) -> dict[tuple[int, int], Explained | None]:
+        return {}
+
+    @cached_property
+    def _upcycled(self) -> NDArray[np.bool_]:
+        return upcycled(self.statistics)

@@ -37,12 +37,14 @@ class Reading:
     sample: float | None = None
     alpha: float = 1e-3
     hashes: bool = False
+    seeds: int = 0
 
     def __post_init__(self) -> None:
         checked = {
             "threads": checked_threads(self.threads),
             "memory": checked_count("memory", self.memory, 1),
             "seed": checked_count("seed", self.seed, 0),
+            "seeds": checked_count("seeds", self.seeds, 0),
             "sample": checked_share(self.sample),
             "alpha": checked_alpha(self.alpha),
             "include": checked_patterns("include", self.include),

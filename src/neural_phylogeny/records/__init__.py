@@ -24,7 +24,7 @@ from neural_phylogeny.records.claims import (
     UndecidedGroup,
     UndecidedReason,
 )
-from neural_phylogeny.records.comparison import Comparison, TensorComparison, Verdict
+from neural_phylogeny.records.comparison import Comparison, PricedExplanation, TensorComparison, Verdict
 from neural_phylogeny.records.derivation import (
     CLAIM_VERDICTS,
     DERIVATION_VERDICTS,
@@ -66,6 +66,7 @@ __all__ = [
     "MissingAncestor",
     "ModelRecord",
     "Phylogeny",
+    "PricedExplanation",
     "Reasons",
     "RelatedPair",
     "Relation",

@@ -5,9 +5,25 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal, get_args
 
-Kind = Literal["merge", "adapter", "grown", "pruned", "cast", "quantized", "shrunk", "finetune", "unknown"]
+Kind = Literal[
+    "merge",
+    "adapter",
+    "grown",
+    "pruned",
+    "quantized",
+    "cast",
+    "copy",
+    "converted",
+    "permuted",
+    "rescaled",
+    "rotated",
+    "noised",
+    "later-checkpoint",
+    "finetune",
+    "unknown",
+]
 KINDS: tuple[Kind, ...] = get_args(Kind)
-"""Kinds of relation that an edge can claim, the most specific first; documented in ``docs/result-file.md``."""
+"""Kinds of relation that a claim can have; documented in ``docs/glossary.md``."""
 
 Favours = Literal["related", "unrelated", "parent", "no parent", "neither"]
 FAVOURS: tuple[Favours, ...] = get_args(Favours)
@@ -211,7 +227,9 @@ class Edge(Measured):
     parent, child : str
         Names of models; the parent may be a missing ancestor.
     kind : Kind
-        How the child was made, see ``docs/result-file.md``.
+        How the child was made, the cheapest explanation of its weights; see ``docs/glossary.md``.
+    also : tuple of Kind
+        What holds besides: of a model that was pruned and trained on, ``("finetune",)``.
     support : float, optional
         Bootstrap support: the share of resamples of the matrices that recover the edge.
     part : str
@@ -231,6 +249,7 @@ class Edge(Measured):
     parent: str
     child: str
     kind: Kind
+    also: tuple[Kind, ...] = ()
     support: float | None = None
     part: str = ""
     evidence: tuple[Evidence, ...] = ()
@@ -241,7 +260,8 @@ class Edge(Measured):
 class RelatedPair:
     """``a`` and ``b`` are related, but the weights do not show which came first. Numbers as those of an ``Edge``.
 
-    ``layers`` are the changes from ``a`` to ``b``.
+    ``kind`` and ``also`` are those of ``b`` as made from ``a``, where the weights show that; ``layers`` are the changes
+    from ``a`` to ``b``.
 
     Examples
     --------
@@ -252,6 +272,8 @@ class RelatedPair:
 
     a: str
     b: str
+    kind: Kind = "unknown"
+    also: tuple[Kind, ...] = ()
     p_value: float | None = None
     similarity: float | None = None
     coverage: float | None = None
@@ -330,7 +352,8 @@ class MissingAncestor:
 class UndecidedGroup:
     """Models with common weights of which no descent is claimed: they share an initialisation, or perhaps an ancestor.
 
-    Members that are related to no other model by descent have no family.
+    Members that are related to no other model by descent have no family. ``draw`` says in words how and under which
+    seed the initialisation was drawn; it is empty where that is not known.
 
     Examples
     --------
@@ -341,3 +364,4 @@ class UndecidedGroup:
 
     models: tuple[str, ...]
     reason: UndecidedReason
+    draw: str = ""

@@ -8,6 +8,7 @@ from typing import Literal
 from neural_phylogeny.inputs import Skipped
 from neural_phylogeny.records.claims import (
     Evidence,
+    Kind,
     Measured,
     ModelRecord,
     Reasons,
@@ -53,6 +54,22 @@ class TensorComparison:
     layout: str = ""
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PricedExplanation:
+    """One way to tell the child's matrices from the parent's: its kind, and the bits a weight that it costs.
+
+    Examples
+    --------
+    >>> cheapest = PricedExplanation(kind="quantized", bits=0.4, statement="the values lie on a grid of few levels")
+    >>> cheapest.bits
+    0.4
+    """
+
+    kind: str
+    bits: float
+    statement: str
+
+
 @dataclass(frozen=True, slots=True, kw_only=True, repr=False)
 class Comparison(Measured):
     """The result of comparing two models; ``p_parent`` and ``p_direction`` only where one is the parent.
@@ -82,6 +99,10 @@ class Comparison(Measured):
         The compared tensors, side by side.
     skipped : tuple of Skipped
         What was left out, with the reason.
+    kind, also : Kind, tuple of Kind
+        How the one was made from the other, and what holds besides; ``"unknown"`` where they are unrelated.
+    explanations : tuple of PricedExplanation
+        The cheapest explanations of one from the other, in bits a weight.
     matching : str
         How many tensors were matched by what, and read in which layouts; empty where all names agree.
 
@@ -106,6 +127,9 @@ class Comparison(Measured):
     tensors: tuple[TensorComparison, ...] = ()
     skipped: tuple[Skipped, ...] = ()
     matching: str = ""
+    kind: Kind = "unknown"
+    also: tuple[Kind, ...] = ()
+    explanations: tuple[PricedExplanation, ...] = ()
 
     def __str__(self) -> str:
         return self.to_text()

@@ -54,7 +54,7 @@ class Phylogeny:
     credible_roots : tuple of CredibleRoots
         By family those among which its root lies; none where it is missing or a method has no posterior.
     similarities : tuple of SimilarityTable
-        Cosines of all pairs of each family of up to 200 models; empty in older files.
+        Cosines of all pairs of each family of up to 2,000 models; empty in older files.
     skipped : tuple of Skipped
         Paths that were looked at and left out, with the reason.
     provenance : mapping

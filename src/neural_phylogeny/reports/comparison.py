@@ -13,10 +13,18 @@ from neural_phylogeny.reports.reasons import render_changes, render_reasons
 from neural_phylogeny.wording import p_value, percent, small_share
 
 
-def render_comparison(comparison: Comparison) -> RenderableType:
-    """The verdict in a sentence, the evidence for it, then every tensor. Linear in the number of tensors."""
+def render_comparison(comparison: Comparison, explain: bool = False) -> RenderableType:
+    """The verdict in a sentence, the evidence for it, then every tensor. Linear in the number of tensors.
+
+    With ``explain`` the cheapest explanations of the one from the other, with their prices.
+    """
     a, b = comparison.a, comparison.b
     parts: list[RenderableType] = [Text(verdict(comparison), style="bold")]
+    if comparison.kind != "unknown":
+        also = f", also {', '.join(comparison.also)}" if comparison.also else ""
+        parts.append(Text(f"kind: {comparison.kind}{also}"))
+    if explain and comparison.explanations:
+        parts += [Text("explanations, in bits a weight, the cheapest first:"), *_explanations(comparison)]
     if comparison.similarity is not None:
         named = f" ({safe(comparison.part)})" if comparison.part else ""
         shared = f"similarity {comparison.similarity:.3f} on {percent(comparison.coverage)} of the weights{named}"
@@ -37,6 +45,12 @@ def render_comparison(comparison: Comparison) -> RenderableType:
         parts += [Text(""), _table(comparison)]
     skipped = [Text(f"skipped: {safe(item.path)}  {safe(item.reason)}", style=DIM) for item in comparison.skipped]
     return Group(*parts, *([Text(""), *skipped] if skipped else []))
+
+
+def _explanations(comparison: Comparison) -> list[Text]:
+    return [
+        Text(f"  {safe(one.kind)}  {one.bits:.3g}  {safe(one.statement)}", style=DIM) for one in comparison.explanations
+    ]
 
 
 def verdict(comparison: Comparison) -> str:

@@ -30,7 +30,9 @@ BARS = 200
 def render_changes(found: Changes) -> RenderableType:
     """A summary, then a line for each tensor. Linear in their number."""
     parts: list[RenderableType] = [Text(line, style="bold" if not k else "") for k, line in enumerate(summary(found))]
-    table = Table(*("tensor", "shape"), box=None, header_style="bold", padding=(0, 2, 0, 0))
+    table = Table(box=None, header_style="bold", padding=(0, 2, 0, 0))
+    table.add_column("tensor", overflow="fold")
+    table.add_column("shape")
     for column in ("change", "effective rank", "equal"):
         table.add_column(column, justify="right")
     table.add_column("")

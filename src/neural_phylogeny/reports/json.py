@@ -33,6 +33,7 @@ from neural_phylogeny.records import (
     MissingAncestor,
     ModelRecord,
     Phylogeny,
+    PricedExplanation,
     Reasons,
     RelatedPair,
     SharedComponent,
@@ -47,7 +48,7 @@ FORMAT = "neural-phylogeny"
 VERSION = 2
 
 _RECORDS = (
-    *(Changes, CheckedClaim, CredibleRoots, Declared, Derivation, TensorChange),
+    *(PricedExplanation, Changes, CheckedClaim, CredibleRoots, Declared, Derivation, TensorChange),
     *(Comparison, Edge, Evidence, ExplainedClaim, Explanation, LayerChange, MissingAncestor, SimilarityTable),
     *(RelatedPair, ModelRecord, Phylogeny, Reasons, SharedComponent, Skipped, TensorComparison, UndecidedGroup),
 )
@@ -166,7 +167,11 @@ def _phylogeny(content: Fields) -> Phylogeny:
             MissingAncestor(name=item.text("name"), family=item.integer("family")) for item in root.objects("missing")
         ),
         undecided=tuple(
-            UndecidedGroup(models=item.texts("models"), reason=item.choice("reason", UNDECIDED_REASONS))
+            UndecidedGroup(
+                models=item.texts("models"),
+                reason=item.choice("reason", UNDECIDED_REASONS),
+                draw=item.text("draw", default=""),
+            )
             for item in root.objects("undecided", default=())
         ),
         components=tuple(_component(item) for item in root.objects("components", default=())),
@@ -237,7 +242,8 @@ def _edge(item: Fields) -> Edge:
     return Edge(
         parent=item.text("parent"),
         child=item.text("child"),
-        kind=item.choice("kind", KINDS),
+        kind=item.choice("kind", KINDS, renamed=RENAMED),
+        also=item.choices("also", KINDS),
         p_parent=item.share_or_null("p_parent"),
         p_direction=item.share_or_null("p_direction"),
         p_value=item.share_or_null("p_value"),
@@ -254,6 +260,8 @@ def _pair(item: Fields) -> RelatedPair:
     return RelatedPair(
         a=item.text("a"),
         b=item.text("b"),
+        kind=item.choice("kind", KINDS, default="unknown", renamed=RENAMED),
+        also=item.choices("also", KINDS),
         p_value=item.share_or_null("p_value"),
         similarity=item.number_or_null("similarity"),
         coverage=item.number_or_null("coverage"),
@@ -261,6 +269,10 @@ def _pair(item: Fields) -> RelatedPair:
         evidence=_evidence(item),
         layers=_layers(item),
     )
+
+
+RENAMED = {"shrunk": "pruned"}
+"""Kinds of older files by today's names."""
 
 
 def _evidence(item: Fields) -> tuple[Evidence, ...]:

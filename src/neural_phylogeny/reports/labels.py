@@ -34,6 +34,11 @@ def also(claim: Edge | RelatedPair) -> tuple[str, ...]:
     return tuple(getattr(claim, "also", ()))
 
 
+def kinds_of(edge: Edge) -> str:
+    """The kind of an edge, and what holds besides: ``pruned + finetune``."""
+    return safe(" + ".join((edge.kind, *also(edge))))
+
+
 def columns(claim: Edge | RelatedPair) -> Columns:
     """The columns of an edge or of an undirected pair."""
     similarity = "" if claim.similarity is None else f"similarity {cosine(claim.similarity)}"
@@ -47,7 +52,7 @@ def columns(claim: Edge | RelatedPair) -> Columns:
     numbers = "  ".join(f"{what} {percent(share)}" for what, share in known if share is not None)
     if claim.is_weak:
         numbers += "  ?"
-    return Columns(safe(claim.kind), similarity, numbers, coverage, _colour(claim.confidence))
+    return Columns(kinds_of(claim), similarity, numbers, coverage, _colour(claim.confidence))
 
 
 def short_columns(claim: Edge | RelatedPair) -> Columns:
@@ -56,7 +61,7 @@ def short_columns(claim: Edge | RelatedPair) -> Columns:
     if isinstance(claim, RelatedPair):
         return Columns("related", similarity, "~", "", "")
     share = "" if claim.confidence is None else f"{percent(claim.confidence):>5}{' ?' if claim.is_weak else ''}"
-    return Columns(safe(claim.kind), similarity, share, "", _colour(claim.confidence))
+    return Columns(kinds_of(claim), similarity, share, "", _colour(claim.confidence))
 
 
 def cosine(value: float) -> str:

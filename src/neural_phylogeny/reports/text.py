@@ -10,7 +10,7 @@ from rich.padding import Padding
 from rich.text import Text
 
 from neural_phylogeny.errors import UnknownChoiceError
-from neural_phylogeny.records import Edge, ModelRecord, Phylogeny, RelatedPair, SharedComponent
+from neural_phylogeny.records import UNDECIDED_REASONS, Edge, ModelRecord, Phylogeny, RelatedPair, SharedComponent
 from neural_phylogeny.reports.drawing import FamilyTree, Style, has_run
 from neural_phylogeny.reports.families import (
     Family,
@@ -156,9 +156,13 @@ def sections(phylogeny: Phylogeny) -> list[tuple[str, Rows]]:
     models = {model.name: model for model in phylogeny.models}
     copies = copies_of(phylogeny)
     alone = [models[family.names[0]] for family in families(phylogeny) if not is_related(family)]
+    proven = {name for group in phylogeny.undecided if group.reason == UNDECIDED_REASONS[0] for name in group.models}
+    certain = [model for model in undecided(phylogeny) if model.name in proven]
+    unsure = [model for model in undecided(phylogeny) if model.name not in proven]
     found = [
         ("Related to no other model here", [(model.name, _about(model)) for model in alone]),
-        ("Same initialisation or missing ancestor", [(model.name, _about(model)) for model in undecided(phylogeny)]),
+        ("One initialisation, trained independently", [(model.name, _about(model)) for model in certain]),
+        ("Same initialisation or missing ancestor", [(model.name, _about(model)) for model in unsure]),
         ("Shared components, no descent", [(one.a, _shared(one)) for one in phylogeny.components]),
         (
             "Not compared",

@@ -40,7 +40,9 @@ def render_verification(found: Verification) -> RenderableType:
     """A table of the claims, and what could not be read. Linear in their number."""
     parts: list[RenderableType] = [Text(summary(found.claims), style="bold")]
     if found.claims:
-        table = Table("model", "declared parent", "verdict", "why", box=None, header_style="bold", padding=(0, 2, 1, 0))
+        table = Table(box=None, header_style="bold", padding=(0, 2, 1, 0))
+        for title in ("model", "declared parent", "verdict", "why"):
+            table.add_column(title, overflow="fold", no_wrap=title == "verdict")
         for one in found.claims:
             parent = Text(safe(one.declared.parent))
             parent.append(f"\n{origin(one)}", style=DIM)

@@ -19,6 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from neural_phylogeny.statistics.base import Arrays
+from neural_phylogeny.statistics.kept import VALUES
 from neural_phylogeny.statistics.results import Statistics
 
 Matrix = NDArray[np.float64]
@@ -36,7 +37,7 @@ _DIAGONAL, _DISTANCE, _SKEWED = ".diagonal", ".distance", "cross.skewed"
 def condense(statistics: Statistics) -> Statistics:
     """The statistics to be stored; ``expand`` undoes it up to single precision of differences.
 
-    Vectors are left out: nothing uses them.
+    Vectors and kept values are left out: no table of methods uses them.
     """
     arrays = tuple(_condensed(found, tensor.is_matrix) for tensor, found in statistics)
     pairwise = {key + _UPPER if key in ANTISYMMETRIC else key for key in statistics.pairwise if key not in _EXPANDED}
@@ -54,7 +55,7 @@ _EXPANDED = ("gram", "cross.product", "cross.second", "cross.third")
 
 
 def _condensed(found: Arrays, is_matrix: bool) -> Arrays:
-    kept = {key: array for key, array in found.items() if key not in _EXPANDED}
+    kept = {key: array for key, array in found.items() if key not in _EXPANDED and key != VALUES}
     if not is_matrix:
         kept = {key: array for key, array in kept.items() if not key.startswith("sketch.")}
     for key, array in kept.items():

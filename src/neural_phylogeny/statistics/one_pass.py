@@ -23,6 +23,7 @@ from neural_phylogeny.statistics.beyond import rows_beyond
 from neural_phylogeny.statistics.blocks import BLOCK, Block, blocks_of, read_block
 from neural_phylogeny.statistics.counters import counts_of
 from neural_phylogeny.statistics.cross import Cross
+from neural_phylogeny.statistics.kept import Kept
 from neural_phylogeny.statistics.matching import UnitMatching
 from neural_phylogeny.statistics.moments import Moments
 from neural_phylogeny.statistics.plan import SamplingPlan
@@ -43,7 +44,7 @@ AHEAD, RUN = 2, 8
 
 def standard_statistics(seed: int = 0) -> tuple[Statistic, ...]:
     """What is measured unless the caller registers something else."""
-    kinds = (Gram, Equality, Moments, UnitMatching, Rows, Cross, Sketch)
+    kinds = (Gram, Equality, Moments, UnitMatching, Rows, Cross, Sketch, Kept)
     return tuple(kind(SamplingPlan(seed)) for kind in kinds)
 
 

@@ -9,7 +9,7 @@ import numpy as np
 
 from neural_phylogeny.relations.fake_init import FakeInitialisation
 from neural_phylogeny.trees.family import CommonOrigin, Family, Pairs, Posterior
-from neural_phylogeny.trees.forest import Matrix
+from neural_phylogeny.trees.forest import Matrix, Vector
 
 
 def family_of(
@@ -25,6 +25,7 @@ def family_of(
     detector: Posterior | None = None,
     merges: Matrix | None = None,
     origin: CommonOrigin = CommonOrigin.ANCESTOR,
+    descent: Matrix | None = None,
 ) -> Family:
     """A family of n models from arrays ``(n, n)``.
 
@@ -64,6 +65,7 @@ def family_of(
             posterior=detector,
             means=_or(merges, np.zeros_like(scale)),
             origin=origin,
+            descent_odds=descent,
         )
     )
 
@@ -79,6 +81,7 @@ class ArrayData:
     posterior: Posterior | None
     means: Matrix
     origin: CommonOrigin
+    descent_odds: Matrix | None = None
 
     def nearer(self, fake: FakeInitialisation) -> Matrix:
         """As given."""
@@ -102,6 +105,14 @@ class ArrayData:
         """As given."""
         return self.means
 
+    def true_distances(self) -> Vector | None:
+        """Arrays have no draw."""
+        return None
+
+    def descent(self) -> Matrix:
+        """As given; silent where nothing was."""
+        return np.zeros_like(self.means) if self.descent_odds is None else self.descent_odds
+
     def common_origin(self) -> CommonOrigin:
         """As given."""
         return self.origin
@@ -120,6 +131,7 @@ class ArrayData:
             posterior=posterior,
             means=self.means[at],
             origin=self.origin,
+            descent_odds=None if self.descent_odds is None else self.descent_odds[at],
         )
 
 

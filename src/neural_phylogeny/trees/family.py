@@ -91,6 +91,12 @@ class FamilyData(Protocol):
     def merges(self) -> Matrix:
         """See ``Family.merges``."""
 
+    def descent(self) -> Matrix:
+        """See ``Family.descent``."""
+
+    def true_distances(self) -> Vector | None:
+        """See ``Family.true_distances``."""
+
     def common_origin(self) -> CommonOrigin:
         """What all of these models have in common, if none has a parent here."""
 
@@ -172,6 +178,16 @@ class Family:
     def merges(self) -> Matrix:
         """``[i, j]``: weight of i in j where j is a weighted mean of other models, ``(n, n)``; other columns are 0."""
         return self.data.merges()
+
+    @cached_property
+    def descent(self) -> Matrix:
+        """Log-odds that j descends from i, against a common initialisation alone, ``(n, n)``; 0 where it is silent."""
+        return self.data.descent()
+
+    @cached_property
+    def true_distances(self) -> Vector | None:
+        """Mean squared distance of each model to the draw that all began with, ``(n,)``; None where it is not found."""
+        return self.data.true_distances()
 
     def common_origin(self, models: Sequence[int]) -> CommonOrigin:
         """What some models have in common, if none of them has a parent here."""

@@ -11,6 +11,7 @@ from dataclasses import replace
 import numpy as np
 from numpy.typing import NDArray
 
+from neural_phylogeny.graphs import components
 from neural_phylogeny.trees.arborescence import maximum_arborescence
 from neural_phylogeny.trees.family import CommonOrigin, Labels, Posterior
 from neural_phylogeny.trees.forest import CommonInitialisation, Forest, Matrix, Parents, Rivals
@@ -134,6 +135,27 @@ def with_weak_links(forest: Forest, posterior: Posterior, origin: Origin, merges
     return replace(
         forest, parents=parents, p_direction=p_direction, p_parent=p_parent, common_initialisations=tuple(apart)
     )
+
+
+def with_common_initialisations(forest: Forest, independent: NDArray[np.bool_]) -> Forest:
+    """Trees whose roots share an initialisation alone are named to each other.
+
+    Parameters
+    ----------
+    independent : (n, n)
+        ``[i, j]``: i and j share an initialisation and nothing that was trained, as far as their weights show.
+    """
+    assert forest.families is not None
+    free = np.flatnonzero((forest.parents < 0) & ~_settled(forest))
+    roots = free.tolist()
+    joined = np.zeros((len(forest.parents),) * 2, dtype=bool)
+    for i in roots:
+        for j in roots:
+            joined[i, j] = forest.families[i] != forest.families[j] and bool(independent[i, j] & independent[j, i])
+    labels = components(joined)
+    groups = [np.flatnonzero(labels == label).tolist() for label in np.unique(labels[roots])]
+    found = [CommonInitialisation(members=tuple(group), certain=True) for group in groups if len(group) > 1]
+    return replace(forest, common_initialisations=(*forest.common_initialisations, *found))
 
 
 def next_most_probable(forest: Forest, posterior: Posterior) -> Rivals:

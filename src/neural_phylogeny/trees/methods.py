@@ -9,7 +9,7 @@ from typing import Literal
 from neural_phylogeny.relations.fake_init import FakeInitialisation
 from neural_phylogeny.trees.auto import auto_forest, detector_forest
 from neural_phylogeny.trees.baselines.cluster_stars import star_in_clusters
-from neural_phylogeny.trees.baselines.one_family import mother_tree, nearest, spanning_tree
+from neural_phylogeny.trees.baselines.one_family import mother_tree, nearest, spanning_tree, true_star
 from neural_phylogeny.trees.baselines.options import Options
 from neural_phylogeny.trees.driver import in_each_family, without_uncompared_edges
 from neural_phylogeny.trees.family import Families
@@ -32,6 +32,7 @@ MethodName = Literal[
     "star",
     "star-argmin",
     "star-sampled",
+    "true-initialisation",
     "kmeans",
     "kmeans-along",
     "mean-shift",
@@ -158,6 +159,14 @@ _ROWS = (
         "O(n^3) a matrix after the pass",
         star_in_clusters,
         Options(metric=DRAWN),
+    ),
+    Method(
+        "true-initialisation",
+        "one parent per family, the one nearest to its true initialisation, where the draw is found by its seed; "
+        "else as star-argmin",
+        f"{ANALOGUE}; the draw by this package",
+        "one search over seeds a family",
+        in_each_family(true_star),
     ),
     _clustered("kmeans", f"KMeans, {MAJORITY}", Options("kmeans")),
     _clustered(

@@ -3,8 +3,9 @@
 import numpy as np
 import pytest
 
-from neural_phylogeny.relations.initialisations.draws import Leading, find_draw
+from neural_phylogeny.relations.initialisations.draws import find_draw
 from neural_phylogeny.relations.initialisations.generators import TorchGenerator
+from neural_phylogeny.relations.initialisations.leading import Leading
 from neural_phylogeny.relations.initialisations.search import FALSE_ALARMS, Search, threshold
 from neural_phylogeny.relations.initialisations.streams import STREAMS
 

@@ -15,8 +15,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from neural_phylogeny.relations.fake_init import Fans
+from neural_phylogeny.relations.initialisations.leading import MOST, Leading
 from neural_phylogeny.relations.initialisations.schemes import deviations, scheme_of
-from neural_phylogeny.relations.initialisations.search import LEAST, Hit, Search, standardised, threshold
+from neural_phylogeny.relations.initialisations.search import LEAST, Hit, Search, threshold
 from neural_phylogeny.relations.initialisations.streams import STREAMS
 
 Values = NDArray[np.float64]
@@ -24,38 +25,22 @@ Values = NDArray[np.float64]
 DEFAULT_STREAMS = ("torch-uniform", "torch-normal")
 """Searched by default."""
 
-PLACES = 1 << 16
+PLACES = 1 << 15
 """Words of each stream that are searched by default."""
 
-AROUND = 4
-"""Other tensors are looked for within so many times the size of the network around the first one."""
+FAR = 1 << 18
+"""Words that are searched where seeds are asked for."""
 
+FARTHEST = 1 << 20
+"""Values of the largest network that is also looked for behind its own construction, where a second pass draws it
+again: there the stream begins as many words later."""
 
-@dataclass(frozen=True)
-class Leading:
-    """The leading values of one tensor of some models, in the order in which its library draws them.
+BEHIND = 18
+"""Under so many of the first seeds."""
 
-    Attributes
-    ----------
-    values : (n_models, n)
-        NaN where a model does not have the tensor.
-    size : int
-        Values of the whole tensor.
-    fans : (int, int)
-        Fan-in and fan-out; those of its matrix for a bias.
-    """
-
-    name: str
-    values: NDArray[np.float32]
-    size: int
-    fans: Fans
-    is_matrix: bool = True
-
-    def mean(self) -> Values:
-        """The mean of the models, each at length 1: what is private to one of them is weaker in it: ``(n,)``."""
-        rows = [standardised(row.astype(np.float64)) for row in self.values if np.isfinite(row).all()]
-        found: Values = np.mean(rows, axis=0) if rows else np.zeros(self.values.shape[1])
-        return found
+AROUND, NEAR = 4, 1 << 17
+"""Other tensors are looked for within so many times the size of the network around the first one; within so many words
+at most."""
 
 
 @dataclass(frozen=True)
@@ -109,6 +94,16 @@ class Draw:
         """The tensor that was drawn first."""
         return min(self.tensors, key=lambda tensor: tensor.place)
 
+    def __str__(self) -> str:
+        """Scheme, seed and place in words."""
+        stream = STREAMS[self.first.stream]
+        scheme = self.first.scheme
+        if not scheme:
+            what = f"{stream.library}'s {stream.distribution} numbers"
+        else:
+            what = scheme if stream.library in scheme else f"{scheme} of {stream.library}"
+        return f"drawn by {what} under seed {self.seed}, at place {self.first.place:,} of its stream"
+
 
 def find_draw(
     tensors: Sequence[Leading], seeds: Sequence[int], streams: Sequence[str] = DEFAULT_STREAMS, places: int = PLACES
@@ -127,10 +122,15 @@ def find_draw(
         templates.append(joined(tensors, places // 4))
     if 1 < len(matrices) < len(tensors):
         templates.append(joined([tensor for tensor in tensors if tensor.is_matrix], places // 4))
-    hit = Search(templates, streams, places).first(seeds)
+    total = sum(tensor.size for tensor in tensors)
+    usual = seeds[:BEHIND] if places // 4 <= total <= FARTHEST else ()
+    search, behind = (Search(templates, streams, places, (start,)) for start in (0, total))
+    tried = search.tried(len(seeds)) + behind.tried(len(usual))
+    hit = search.first(seeds, tried - search.tried(len(seeds)))
+    if hit is None and usual:
+        hit = behind.first(usual, tried - behind.tried(len(usual)))
     if hit is None:
         return None
-    tried = len(seeds) * len(streams) * len(templates) * places
     found = located(usable, hit)
     return Draw(hit.seed, found, min(math.log(tried) - hit.z**2 / 2.0, 0.0)) if found else None
 
@@ -149,12 +149,12 @@ def joined(tensors: Sequence[Leading], most: int) -> Values:
 
 def located(tensors: Sequence[Leading], hit: Hit) -> tuple[DrawnTensor, ...]:
     """All tensors that lie in the stream of a hit, near it. One transform for each tensor and stream."""
-    total = sum(tensor.size for tensor in tensors)
-    reach = hit.place + AROUND * total + 1
-    places = 1 << max(12, (reach - 1).bit_length())
+    reach = min(AROUND * sum(tensor.size for tensor in tensors), NEAR)
+    start = max(hit.place - reach // 2, 0)
+    places = 1 << max(12, (reach + MOST - 1).bit_length())
     library = STREAMS[hit.stream].library
     streams = [name for name, stream in STREAMS.items() if stream.library == library]
-    search = Search([tensor.mean() for tensor in tensors], streams, places)
+    search = Search([tensor.mean() for tensor in tensors], streams, places, (start,))
     needed = threshold(places * len(streams) * len(tensors))
     best: dict[int, Hit] = {}
     for found in search.hits([hit.seed]):
@@ -181,6 +181,8 @@ def _named(tensors: Sequence[Leading], hits: Sequence[Hit]) -> tuple[DrawnTensor
 
 
 def _slopes(tensor: Leading, hit: Hit) -> Values:
-    """Regression of each model on the standardised draw: ``(n_models,)``."""
+    """Regression of each model on the standardised draw: ``(n_models,)``; NaN for one with values not finite."""
     draw = STREAMS[hit.stream].values(hit.seed, hit.place, tensor.values.shape[1])
-    return tensor.values[:, : len(draw)].astype(np.float64) @ draw / max(len(draw), 1)
+    known = np.isfinite(tensor.values).all(axis=1, keepdims=True)
+    values = np.where(known, tensor.values, np.nan)[:, : len(draw)].astype(np.float64)
+    return values @ draw / max(len(draw), 1)

@@ -67,13 +67,17 @@ class Search:
     streams : sequence of str
         Names in ``STREAMS``.
     places : int
-        Words of a stream, a power of two.
+        Words of a stream that are searched at a time, a power of two.
+    starts : sequence of int
+        Where in the stream that begins.
     """
 
-    def __init__(self, templates: Sequence[Values], streams: Sequence[str], places: int) -> None:
+    def __init__(
+        self, templates: Sequence[Values], streams: Sequence[str], places: int, starts: Sequence[int] = (0,)
+    ) -> None:
         self.templates = [standardised(template[: places // 4]) for template in templates]
         self.streams = [STREAMS[name] for name in streams]
-        self.places = places
+        self.places, self.starts = places, starts
         self._spectra = {stream.period: self._of(stream) for stream in self.streams}
 
     def hits(self, seeds: Iterable[int]) -> list[Hit]:
@@ -81,26 +85,34 @@ class Search:
         found = [hit for seed in seeds for stream in self.streams for hit in self._in(stream, seed)]
         return sorted(found, reverse=True)
 
-    def first(self, seeds: Sequence[int]) -> Hit | None:
+    def first(self, seeds: Sequence[int], more: int = 0) -> Hit | None:
         """The first place, by seeds in their order, that chance does not explain; None where there is none.
 
+        ``more`` places are tried elsewhere, and count for the threshold too.
         Two transforms of ``places`` for every seed, stream and part, and one for each template.
         """
-        needed = threshold(len(seeds) * len(self.streams) * len(self.templates) * self.places)
+        needed = threshold(self.tried(len(seeds)) + more)
         for seed in seeds:
             best = max((hit for stream in self.streams for hit in self._in(stream, seed)), default=None)
             if best is not None and best.z >= needed:
                 return best
         return None
 
+    def tried(self, n_seeds: int) -> int:
+        """How many places are tried under so many seeds, those of each template for themselves."""
+        return n_seeds * len(self.streams) * len(self.templates) * self.places * len(self.starts)
+
     def _in(self, stream: Stream, seed: int) -> list[Hit]:
-        parts = [np.fft.rfft(part.astype(np.float32)) for part in stream.parts(seed, self.places)]
+        return [hit for start in self.starts for hit in self._from(stream, seed, start)]
+
+    def _from(self, stream: Stream, seed: int, start: int) -> list[Hit]:
+        parts = [np.fft.rfft(part.astype(np.float32)) for part in stream.parts(seed, start, self.places)]
         found = []
         for k, spectra in enumerate(self._spectra[stream.period]):
             product = sum(part * spectrum for part, spectrum in zip(parts, spectra, strict=True))
             z = np.fft.irfft(product, self.places)[: self.places - len(self.templates[k])]
             at = int(np.argmax(z))
-            found.append(Hit(float(z[at]), stream.name, seed, at, k))
+            found.append(Hit(float(z[at]), stream.name, seed, start + at, k))
         return found
 
     def _of(self, stream: Stream) -> Spectra:

@@ -37,14 +37,14 @@ class Stream:
     period : int
         Values of a block.
     parts : callable
-        ``(seed, places) -> `` the parts, ``(places,)`` each, of mean 0 and variance 1.
+        ``(seed, start, count) -> `` the parts from a place on, ``(count,)`` each, of mean 0 and variance 1.
     """
 
     name: str
     library: str
     distribution: str
     period: int
-    parts: Callable[[int, int], Parts]
+    parts: Callable[[int, int, int], Parts]
 
     def aligned(self, values: Values, part: int) -> Values:
         """Values where a part meets them, zero elsewhere, ``(n,) -> (n,)``; incomplete blocks at the end are left out.
@@ -88,7 +88,7 @@ class Stream:
     def values(self, seed: int, place: int, size: int) -> Values:
         """What is drawn at a place, standardised: ``(usable(size),)``. 3 ns a word up to the place."""
         size = self.usable(size)
-        parts = [part[place:] for part in self.parts(seed, place + size + self.period)]
+        parts = self.parts(seed, place, size + self.period)
         if self.period == 1:
             return parts[0][:size]
         width = self.period // 2
@@ -96,38 +96,44 @@ class Stream:
         return np.stack(found, axis=1).reshape(-1)
 
 
-def _uniform(seed: int, places: int) -> Parts:
-    return ((standard_uniform(words(seed, places)) - 0.5) * np.sqrt(12.0),)
+def _words(seed: int, start: int, count: int) -> Values:
+    """Words of the Mersenne Twister from a place on, as numbers."""
+    return words(seed, start + count)[start:].astype(np.float64)
 
 
-def _normal(seed: int, places: int) -> Parts:
-    uniform = standard_uniform(words(seed, places + BLOCK // 2))
-    return box_muller(uniform[:places], uniform[BLOCK // 2 :])
+def _uniform(seed: int, start: int, count: int) -> Parts:
+    return ((standard_uniform(words(seed, start + count)[start:]) - 0.5) * np.sqrt(12.0),)
 
 
-def _torch7_uniform(seed: int, places: int) -> Parts:
-    return ((words(seed, places).astype(np.float64) * 2.0**-32 - 0.5) * np.sqrt(12.0),)
+def _normal(seed: int, start: int, count: int) -> Parts:
+    half = BLOCK // 2
+    uniform = standard_uniform(words(seed, start + count + half)[start:])
+    return box_muller(uniform[:count], uniform[half:])
 
 
-def _torch7_normal(seed: int, places: int) -> Parts:
-    uniform = words(seed, places + 1).astype(np.float64) * 2.0**-32
+def _torch7_uniform(seed: int, start: int, count: int) -> Parts:
+    return ((_words(seed, start, count) * 2.0**-32 - 0.5) * np.sqrt(12.0),)
+
+
+def _torch7_normal(seed: int, start: int, count: int) -> Parts:
+    uniform = _words(seed, start, count + 1) * 2.0**-32
     return box_muller(uniform[1:], uniform[:-1])
 
 
-def _numpy_uniform(seed: int, places: int) -> Parts:
-    return ((np.random.Generator(twister(seed)).random(places) - 0.5) * np.sqrt(12.0),)
+def _numpy_uniform(seed: int, start: int, count: int) -> Parts:
+    return ((np.random.Generator(twister(seed)).random(start + count)[start:] - 0.5) * np.sqrt(12.0),)
 
 
-def _numpy_normal(seed: int, places: int) -> Parts:
-    return (np.random.RandomState(seed & 0xFFFFFFFF).standard_normal(places),)
+def _numpy_normal(seed: int, start: int, count: int) -> Parts:
+    return (np.random.RandomState(seed & 0xFFFFFFFF).standard_normal(start + count)[start:],)
 
 
-def _pcg_uniform(seed: int, places: int) -> Parts:
-    return ((np.random.default_rng(seed).random(places) - 0.5) * np.sqrt(12.0),)
+def _pcg_uniform(seed: int, start: int, count: int) -> Parts:
+    return ((np.random.default_rng(seed).random(start + count)[start:] - 0.5) * np.sqrt(12.0),)
 
 
-def _pcg_normal(seed: int, places: int) -> Parts:
-    return (np.random.default_rng(seed).standard_normal(places),)
+def _pcg_normal(seed: int, start: int, count: int) -> Parts:
+    return (np.random.default_rng(seed).standard_normal(start + count)[start:],)
 
 
 STREAMS = {

@@ -1,10 +1,11 @@
-"""Baselines that answer for one family at a time: spanning tree, nearest neighbour, MoTHer."""
+"""Baselines that answer for one family at a time: spanning tree, nearest neighbour, MoTHer, the true initialisation."""
 
 from __future__ import annotations
 
 import numpy as np
 
 from neural_phylogeny.relations.direction import RELIABILITY
+from neural_phylogeny.relations.fake_init import FakeInitialisation
 from neural_phylogeny.relations.odds import probability
 from neural_phylogeny.trees.baselines.directed import mother, nearest_older
 from neural_phylogeny.trees.baselines.options import Options
@@ -31,6 +32,20 @@ def nearest(family: Family, options: Options) -> Forest:
     p_direction = np.ones(len(parents))
     p_direction[children] = probability(family.direction[parents[children], children])
     return Forest(parents=parents, p_direction=p_direction)
+
+
+def true_star(family: Family, options: Options) -> Forest:
+    """One parent for all others: the model nearest to the draw that all began with; else the one of least norm.
+
+    The paper's metric with the true initialisation instead of a fake one. Edges get the reliability of a single
+    direction feature.
+    """
+    distances = family.true_distances
+    if distances is None or not np.isfinite(distances).any():
+        distances = -family.nearer(FakeInitialisation(summed=True)).sum(axis=1)
+    root = int(np.nanargmin(distances))
+    parents = np.where(np.arange(len(family)) == root, -1, root)
+    return Forest(parents=parents, p_direction=np.where(parents >= 0, RELIABILITY, 1.0))
 
 
 def mother_tree(family: Family, options: Options) -> Forest:

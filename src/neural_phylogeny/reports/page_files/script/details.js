@@ -5,7 +5,6 @@ const KINDS = {
   merge: "a weighted mean of several models",
   adapter: "an adapter for it",
   grown: "made larger",
-  shrunk: "a part, unchanged",
   pruned: "values set to zero",
   cast: "rounded to another number type",
   quantized: "rounded to few levels",

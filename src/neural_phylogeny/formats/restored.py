@@ -1,0 +1,66 @@
+"""A checkpoint read through a disguise: units in their old order, factors and rotations undone."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from neural_phylogeny.formats.base import AnyArray, Checkpoint
+
+Restore = Callable[[AnyArray], AnyArray]
+"""The values of a tensor as they were, in its shape."""
+
+
+class RestoredCheckpoint(Checkpoint):
+    """Another checkpoint, whose tensors of the given names are restored as they are read, a whole tensor at a time.
+
+    ``codes`` says what was done to each. Closing it leaves the other one open.
+
+    Examples
+    --------
+    >>> from neural_phylogeny.formats.memory import MemoryCheckpoint
+    >>> inner = MemoryCheckpoint({"w": np.array([1.0, -2.0])})
+    >>> found = RestoredCheckpoint(inner, {"w": lambda values: values[::-1]}, {"w": "permuted"})
+    >>> found.read("w"), found.tensors["w"].codes
+    (array([-2.,  1.]), 'permuted')
+    """
+
+    format = "restored"
+
+    def __init__(self, inner: Checkpoint, restore: Mapping[str, Restore], codes: Mapping[str, str]) -> None:
+        self.inner = inner
+        self._restore = dict(restore)
+        self._last: tuple[str, AnyArray] | None = None
+        self._lock = threading.Lock()
+        self.tensors = {
+            name: replace(tensor, codes=codes[name]) if name in codes else tensor
+            for name, tensor in inner.tensors.items()
+        }
+        self.components, self.notes, self.unread = inner.components, inner.notes, inner.unread
+
+    def read(self, name: str, start: int = 0, stop: int | None = None) -> AnyArray:
+        if name not in self._restore:
+            return self.inner.read(name, start, stop)
+        return self._whole(name)[start:stop]
+
+    def read_into(self, name: str, start: int, out: NDArray[np.float32]) -> None:
+        if name not in self._restore:
+            self.inner.read_into(name, start, out)
+            return
+        out[:] = self._whole(name)[start : start + out.size]
+
+    def _whole(self, name: str) -> AnyArray:
+        with self._lock:
+            if self._last is None or self._last[0] != name:
+                values = np.empty(self.inner.tensors[name].size, dtype=np.float32)
+                self.inner.read_into(name, 0, values)
+                shaped = values.reshape(self.inner.tensors[name].shape)
+                self._last = name, np.ascontiguousarray(self._restore[name](shaped), dtype=np.float32).reshape(-1)
+            return self._last[1]
+
+    def close(self) -> None:
+        """Nothing to release."""

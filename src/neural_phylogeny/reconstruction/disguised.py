@@ -1,0 +1,121 @@
+"""Unrelated models of one layout: is one of them the other in disguise? If so, it is read as it was before."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from functools import partial
+from itertools import combinations
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from neural_phylogeny.errors import CheckpointError
+from neural_phylogeny.formats.base import AnyArray, Checkpoint
+from neural_phylogeny.formats.restored import RestoredCheckpoint
+from neural_phylogeny.graphs import components
+from neural_phylogeny.reconstruction.relate import Tested
+from neural_phylogeny.relations.disguises import Axis, Disguise, find_disguise, restored
+from neural_phylogeny.relations.explanations.whole import DISGUISES
+from neural_phylogeny.sources.opening import Opened
+from neural_phylogeny.tensors.roles import Role, role_of
+from neural_phylogeny.wording import percent
+
+MOST_PAIRS = 48
+"""Pairs of groups of relatives that are looked at; where there are more, a collection is of strangers."""
+
+MOST_VALUES = 1 << 28
+"""Values of the largest model that is looked at: both are held in memory."""
+
+
+def undisguised(opened: Sequence[Opened], tested: Tested) -> tuple[list[Opened], tuple[str, ...]] | None:
+    """The models, those in disguise read as their relatives are, and a note on each; None where none is in disguise.
+
+    One model of each group of relatives is compared with one of each other group of the same layout. Costs nothing
+    where there is no such pair; else a read of a few matrices, and of the whole models where those agree.
+    """
+    labels = components(tested.related)
+    layouts = [_layout(checkpoint) for _, checkpoint in opened]
+    values = [_Values(checkpoint) for _, checkpoint in opened]
+    firsts = [int(np.flatnonzero(labels == label)[0]) for label in range(int(labels.max(initial=-1)) + 1)]
+    pairs = [(i, j) for i, j in combinations(firsts, 2) if layouts[i] and layouts[i] == layouts[j]]
+    read, notes = list(opened), list[str]()
+    if len(pairs) > MOST_PAIRS:
+        return None
+    joined = labels.copy()
+    for i, j in pairs:
+        if joined[i] == joined[j] or joined[i] != labels[i] or joined[j] != labels[j]:
+            continue
+        shapes = {name: shape for name, shape, _ in layouts[i]}
+        one, other = (i, j) if (labels == labels[i]).sum() >= (labels == labels[j]).sum() else (j, i)
+        try:
+            found = find_disguise(values[one], values[other], shapes)
+        except (CheckpointError, np.linalg.LinAlgError):
+            continue
+        if found is None:
+            continue
+        for model in np.flatnonzero(labels == labels[other]).tolist():
+            if layouts[model] == layouts[one]:
+                read[model] = opened[model][0], _restored(opened[model][1], found)
+                notes.append(_note(opened[model][0].name, opened[one][0].name, found))
+        joined[joined == joined[other]] = joined[one]
+    return (read, tuple(notes)) if notes else None
+
+
+def _note(name: str, other: str, found: Disguise) -> str:
+    return (
+        f"{name}: its units are {' and '.join(found.kinds)} against {other}; undone, its matrices agree with those of "
+        f"{other} by a cosine of {found.agreement:.3f} on inputs that the matching has not seen; strangers reach less "
+        f"than {percent(0.4)}"
+    )
+
+
+def _layout(checkpoint: Checkpoint) -> tuple[tuple[str, tuple[int, ...], int], ...]:
+    """Names and shapes of what was trained; empty where the model is too large, or units are not the first axis."""
+    found = tuple(
+        (name, tensor.shape, tensor.output_axis)
+        for name, tensor in checkpoint.tensors.items()
+        if role_of(tensor) is not Role.BUFFER and tensor.size > 1
+    )
+    is_small = sum(checkpoint.tensors[name].size for name, _, _ in found) <= MOST_VALUES
+    return found if is_small and all(axis == 0 for _, _, axis in found) else ()
+
+
+class _Values(Mapping[str, NDArray[np.float64]]):
+    """The tensors of a model, read when they are first asked for."""
+
+    def __init__(self, checkpoint: Checkpoint) -> None:
+        self._checkpoint = checkpoint
+        self._known: dict[str, NDArray[Any]] = {}
+
+    def __getitem__(self, name: str) -> NDArray[Any]:
+        if name not in self._known:
+            tensor = self._checkpoint.tensors[name]
+            values = np.empty(tensor.size, dtype=np.float32)
+            self._checkpoint.read_into(name, 0, values)
+            if not np.isfinite(values).all():
+                raise CheckpointError("values that are not finite", tensor=name)
+            self._known[name] = values.reshape(tensor.shape)
+        return self._known[name]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._checkpoint.tensors)
+
+    def __len__(self) -> int:
+        return len(self._checkpoint.tensors)
+
+
+def _restored(checkpoint: Checkpoint, found: Disguise) -> RestoredCheckpoint:
+    changed = {name: axes for name, axes in found.axes.items() if any(_changes(axis) for axis in axes)}
+    kind = next(kind for kind in DISGUISES if kind in found.kinds)
+    return RestoredCheckpoint(
+        checkpoint, {name: partial(_undo, axes=axes) for name, axes in changed.items()}, dict.fromkeys(changed, kind)
+    )
+
+
+def _changes(axis: Axis) -> bool:
+    return axis.is_permuted or axis.is_scaled or axis.turn is not None
+
+
+def _undo(values: AnyArray, axes: tuple[Axis, Axis]) -> AnyArray:
+    return restored(values.astype(np.float64), *axes)

@@ -1,0 +1,341 @@
+"""Disguises that keep the function: units in another order, multiplied, with reversed signs, or turned.
+
+Two models of one layout are compared matrix by matrix. Each is scaled to equal lengths of rows and of columns, so that
+factors of units do not matter. Rows are assigned by the cosines of what they read, given an order of the inputs: the
+stored one, or one that an earlier matrix found for as many units, so that orders spread from what has a fixed order
+(pixels, tokens, classes) through the network. An order counts where rows agree on inputs that the assignment has not
+seen. A rotation is fitted to half of the rows of a tall matrix (Procrustes) and must hold on the other half.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from math import prod
+
+import numpy as np
+from numpy.typing import NDArray
+
+Floats = NDArray[np.float64]
+Ints = NDArray[np.int64]
+
+AGREE = 0.6
+"""Least mean cosine of rows on inputs that the assignment has not seen. Independent networks of one recipe stay below
+0.4 in matrices with enough inputs."""
+
+FEW_INPUTS, AGREE_OF_FEW = 32, 0.9
+"""Rows of fewer inputs agree by chance; they must agree better."""
+
+EXPLAINED = 0.7
+"""Share of the weights in matrices that must agree."""
+
+CANDIDATES = 8
+"""Orders of one number of units that are tried, the latest first."""
+
+UNEVEN = 0.3
+"""Spread of the logarithms of the factors of units from which on they were multiplied on purpose."""
+
+ARITHMETIC = 1e-5
+"""Relative error that multiplying and dividing in single precision leaves."""
+
+SWEEPS, ROUNDS, FIRST = 3, 12, 6
+
+
+@dataclass(frozen=True)
+class Axis:
+    """How units are restored: in this order, each times its factor; or turned by a matrix before."""
+
+    order: Ints
+    factor: Floats
+    turn: Floats | None = None
+
+    @classmethod
+    def unchanged(cls, n: int) -> Axis:
+        """As they are."""
+        return cls(np.arange(n), np.ones(n))
+
+    @property
+    def is_permuted(self) -> bool:
+        """Whether the order is another one."""
+        return bool((self.order != np.arange(len(self.order))).any())
+
+    @property
+    def is_scaled(self) -> bool:
+        """Whether some factor is not 1."""
+        return bool((self.factor != 1.0).any())
+
+
+@dataclass(frozen=True)
+class Disguise:
+    """How each tensor of a model is restored, rows and columns, and how well its matrices agree then.
+
+    ``kinds`` are the names of what was done, ``agreement`` the mean cosine on unseen inputs, weighted by size.
+    """
+
+    axes: Mapping[str, tuple[Axis, Axis]]
+    kinds: tuple[str, ...]
+    agreement: float
+
+
+@dataclass
+class _Search:
+    """Orders found so far, by number of units, and rotations."""
+
+    orders: dict[int, list[tuple[Ints, Floats]]] = field(default_factory=dict)
+    turns: dict[int, list[Floats]] = field(default_factory=dict)
+
+    def of(self, n: int) -> list[tuple[Ints, Floats]]:
+        """Candidates for n units: the stored order, those found, and those of groups of neighbours."""
+        found = [(np.arange(n), np.ones(n)), *self.orders.get(n, [])[-CANDIDATES:]]
+        for size, orders in self.orders.items():
+            if size < n and n % size == 0 and n // size <= 64:
+                r = n // size
+                found += [((o[:, None] * r + np.arange(r)).ravel(), np.repeat(s, r)) for o, s in orders[-2:]]
+        return found
+
+    def add(self, order: Ints, sign: Floats, blocks: bool = True) -> None:
+        """One more order of as many units, and of those of the gates of a cell."""
+        n = len(order)
+        known = self.orders.setdefault(n, [])
+        is_new = (order != np.arange(n)).any() or (sign < 0).any()
+        if is_new and not any(np.array_equal(order, o) and np.array_equal(sign, s) for o, s in known):
+            known.append((order, sign))
+            if blocks and n % 4 == 0:
+                for k in range(4):
+                    part = order[k * n // 4 : (k + 1) * n // 4] - k * n // 4
+                    if np.array_equal(np.sort(part), np.arange(n // 4)):
+                        self.add(part, sign[k * n // 4 : (k + 1) * n // 4], blocks=False)
+
+
+def find_disguise(
+    first: Mapping[str, Floats], second: Mapping[str, Floats], shapes: Mapping[str, tuple[int, ...]]
+) -> Disguise | None:
+    """How to read the second model so that it is like the first; None where it is not its relative in disguise.
+
+    Both hold tensors of these names and shapes, output units first. Costs a product of all rows of a matrix for each
+    candidate order; where the first and the last ``FIRST`` matrices do not agree, nothing else is looked at.
+    """
+    names = [name for name, shape in shapes.items() if len(shape) > 1 and min(_shape(shape)[:2]) > 1]
+    search, found, scores = _Search(), dict[str, tuple[Axis, Axis]](), dict[str, float]()
+    sizes = {name: prod(shapes[name]) for name in names}
+    for sweep in range(SWEEPS):
+        before = len(found)
+        for place, name in enumerate(names if sweep % 2 == 0 else names[::-1]):
+            if place == FIRST and not found:
+                break
+            if name not in found:
+                match = _matched(_shaped(first[name]), _shaped(second[name]), search)
+                if match is not None:
+                    found[name], scores[name] = match
+        if len(found) == len(names) or (sweep and len(found) == before):
+            break
+    explained = sum(sizes[name] for name in found)
+    if not names or explained < EXPLAINED * sum(sizes.values()):
+        return None
+    agreement = sum(sizes[name] * scores[name] for name in found) / explained
+    restored = {name: _with_factors(_shaped(first[name]), _shaped(second[name]), *pair) for name, pair in found.items()}
+    axes = {**restored, **_vectors(first, second, shapes, restored)}
+    every = [axis for pair in axes.values() for axis in pair]
+    kinds = [
+        kind
+        for kind, holds in (
+            ("rotated", any(axis.turn is not None for axis in every)),
+            ("permuted", any(axis.is_permuted for axis in every)),
+            ("rescaled", any(axis.is_scaled for axis in every)),
+        )
+        if holds
+    ]
+    if "rotated" in kinds and "rescaled" in kinds:
+        kinds.remove("rescaled")  # gains of norms, which are folded before a rotation
+    return Disguise(axes, tuple(kinds), agreement) if kinds else None
+
+
+def restored(values: Floats, rows: Axis, columns: Axis) -> Floats:
+    """A tensor with its rows (first axis) and columns (second axis) restored.
+
+    Examples
+    --------
+    >>> swapped = Axis(np.array([1, 0]), np.array([1.0, -1.0]))
+    >>> restored(np.array([[1.0, 2.0], [3.0, 4.0]]), swapped, Axis.unchanged(2)).tolist()
+    [[3.0, 4.0], [-1.0, -2.0]]
+    """
+    shaped = _shaped(values) if values.ndim > 1 else values.reshape(-1, 1, 1)
+    if columns.turn is not None:
+        shaped = np.einsum("mnk,nj->mjk", shaped, columns.turn)
+    if rows.turn is not None:
+        shaped = np.einsum("im,mnk->ink", rows.turn, shaped)
+    shaped = shaped[rows.order] * rows.factor[:, None, None]
+    if values.ndim > 1:
+        shaped = shaped[:, columns.order] * columns.factor[None, :, None]
+    return shaped.reshape(values.shape)
+
+
+def _shaped(values: Floats) -> Floats:
+    """``(rows, columns, places)``; a first axis of one, as position tables have, is left out."""
+    return values.reshape(_shape(values.shape))
+
+
+def _shape(shape: tuple[int, ...]) -> tuple[int, int, int]:
+    kept = shape[1:] if shape[0] == 1 and len(shape) > 2 else shape
+    return kept[0], kept[1], prod(kept[2:])
+
+
+def _level(a: Floats) -> Floats:
+    """Rows and columns at equal lengths, in turn."""
+    a = a.astype(np.float64)
+    for _ in range(ROUNDS):
+        for axes in ((1, 2), (0, 2)):
+            length = np.sqrt(np.mean(np.square(a), axis=axes, keepdims=True))
+            a = a / np.where(length > 0, length, 1.0)
+    return a
+
+
+def _matched(a: Floats, b: Floats, search: _Search) -> tuple[tuple[Axis, Axis], float] | None:
+    """The axes of one matrix, by the best of the known orders; new ones are remembered."""
+    best: tuple[float, Axis, Axis] | None = None
+    x, y = _level(a), _level(b)
+    for is_turned in (False, True):
+        for order, sign in search.of(a.shape[1 - is_turned]):
+            one, other = (x, y) if not is_turned else (x.swapaxes(0, 1), y.swapaxes(0, 1))
+            score, rows, row_sign = _assigned(one, other[:, order] * sign[None, :, None])
+            if best is None or score > best[0] + 1e-6:
+                pair = Axis(rows, row_sign), Axis(order, sign)
+                best = (score, *(pair if not is_turned else pair[::-1]))
+    inputs = min(a.shape[1] * a.shape[2], a.shape[0] * a.shape[2])
+    if best is not None and best[0] >= (AGREE if inputs >= FEW_INPUTS else AGREE_OF_FEW):
+        for axis in best[1:]:
+            assert isinstance(axis, Axis)
+            search.add(axis.order, axis.factor)
+        return (best[1], best[2]), best[0]
+    return _turned(a, b, search)
+
+
+def _assigned(x: Floats, y: Floats) -> tuple[float, Ints, Floats]:
+    """Rows of y for those of x with signs, by their products on all inputs; the score is the mean cosine on one half of
+    the inputs of an assignment by the other.
+    """
+    x, y = x.reshape(len(x), -1), y.reshape(len(y), -1)
+    width = x.shape[1]
+    if width < 2:
+        return 0.0, np.arange(len(x)), np.ones(len(x))
+    half = np.arange(width) % 2 == 0
+    seen = assignment(np.abs(_cosines(x[:, half], y[:, half])))
+    unseen = _cosines(x[:, ~half], y[:, ~half], seen)
+    every = _cosines(x, y)
+    order = assignment(np.abs(every))
+    sign = np.sign(every[np.arange(len(x)), order])
+    return float(np.abs(unseen).mean()), order, np.where(sign == 0, 1.0, sign)
+
+
+def _cosines(x: Floats, y: Floats, order: Ints | None = None) -> Floats:
+    lengths = [np.maximum(np.linalg.norm(m, axis=1, keepdims=True), 1e-300) for m in (x, y)]
+    x, y = x / lengths[0], y / lengths[1]
+    found: Floats = (x * y[order]).sum(axis=1) if order is not None else x @ y.T
+    return found
+
+
+def assignment(score: Floats) -> Ints:
+    """For each row a column of its own: pairs that are each other's best first, until none is left; ``(n, n)``.
+
+    Not the best sum, but the same one wherever rows are clearly alike; a few passes over the matrix.
+
+    Examples
+    --------
+    >>> assignment(np.array([[0.1, 0.9], [0.2, 0.8]])).tolist()
+    [1, 0]
+    """
+    left = score.copy()
+    n = len(left)
+    found = np.full(n, -1)
+    while (found < 0).any():
+        best, back = left.argmax(axis=1), left.argmax(axis=0)
+        rows = np.flatnonzero((found < 0) & (back[best] == np.arange(n)))
+        if not rows.size:
+            free = np.setdiff1d(np.arange(n), found)
+            found[found < 0] = free
+            break
+        found[rows] = best[rows]
+        left[rows], left[:, best[rows]] = -np.inf, -np.inf
+    return found
+
+
+def _turned(a: Floats, b: Floats, search: _Search) -> tuple[tuple[Axis, Axis], float] | None:
+    """The axes of a matrix whose columns, or rows, were rotated."""
+    m, n, places = a.shape
+    if places > 1:
+        return None
+    x, y = a[..., 0].astype(np.float64), b[..., 0].astype(np.float64)
+    tall = [(False, x, y)] if m >= n + 8 else []
+    if not search.turns.get(n) and tall:
+        half = np.arange(m) % 2 == 0
+        u, _, v = np.linalg.svd(y[half].T @ x[half])
+        if m // 2 >= n // 2 and _cosine(x[~half], y[~half] @ (u @ v)) >= AGREE:
+            u, _, v = np.linalg.svd(y.T @ x)
+            search.turns.setdefault(n, []).append(u @ v)
+            return (Axis.unchanged(m), Axis(np.arange(n), np.ones(n), u @ v)), _cosine(x, y @ (u @ v))
+    best: tuple[float, tuple[Axis, Axis]] | None = None
+    for turn in search.turns.get(n, []):
+        score = _cosine(x, y @ turn, by_columns=True)
+        if best is None or score > best[0]:
+            best = score, (Axis.unchanged(m), Axis(np.arange(n), np.ones(n), turn))
+    for turn in search.turns.get(m, []):
+        score = _cosine(x, turn.T @ y)
+        if best is None or score > best[0]:
+            best = score, (Axis(np.arange(m), np.ones(m), turn.T), Axis.unchanged(n))
+    return None if best is None or best[0] < AGREE else (best[1], best[0])
+
+
+def _cosine(x: Floats, y: Floats, by_columns: bool = False) -> float:
+    """Mean cosine of rows; of columns where those may have factors."""
+    found = _cosines(x.T, y.T, np.arange(x.shape[1])) if by_columns else _cosines(x, y, np.arange(len(x)))
+    return float(found.mean())
+
+
+def _with_factors(a: Floats, b: Floats, rows: Axis, columns: Axis) -> tuple[Axis, Axis]:
+    """The axes with the factors of units, where those were multiplied: unevenly, or so that nothing else is left."""
+    now = restored(b, rows, columns)
+    row, column = np.ones(len(a)), np.ones(a.shape[1])
+    for _ in range(ROUNDS):
+        for axis, axes in ((row, (1, 2)), (column, (0, 2))):
+            level = now * row[:, None, None] * column[None, :, None]
+            with np.errstate(all="ignore"):
+                ratio = np.sqrt(np.square(a).sum(axis=axes) / np.square(level).sum(axis=axes))
+            axis *= np.where(np.isfinite(ratio) & (ratio > 0), ratio, 1.0)
+    middle = float(np.exp(np.median(np.log(row))))
+    row, column = row / middle, column * middle
+    level = now * row[:, None, None] * column[None, :, None]
+    size = max(float(np.square(a).sum()), 1e-300)
+    is_exact = np.square(level - a).sum() <= (10 * ARITHMETIC) ** 2 * size < np.square(now - a).sum() * 1e2
+    found = []
+    for old, factor in ((rows, row), (columns, column)):
+        keep = factor if is_exact or np.log(factor).std() > UNEVEN else np.ones(len(factor))
+        keep = np.where(np.abs(keep - 1.0) < ARITHMETIC, 1.0, keep)
+        found.append(Axis(old.order, old.factor * keep, old.turn))
+    return found[0], found[1]
+
+
+def _vectors(
+    first: Mapping[str, Floats],
+    second: Mapping[str, Floats],
+    shapes: Mapping[str, tuple[int, ...]],
+    known: Mapping[str, tuple[Axis, Axis]],
+) -> dict[str, tuple[Axis, Axis]]:
+    """The axes of vectors: of all orders and factors that matrices have for as many units, those that fit best."""
+    by_size: dict[int, list[Axis]] = {}
+    for rows, columns in known.values():
+        by_size.setdefault(len(rows.order), []).append(rows)
+        back = Axis(columns.order, 1.0 / columns.factor)
+        by_size.setdefault(len(columns.order), []).append(back)
+    found = {}
+    for name, shape in shapes.items():
+        if name in known or not shape or max(shape) < 2 or prod(shape) != max(shape):
+            continue
+        a = first[name]
+        options = [Axis.unchanged(a.size), *(Axis(o.order, o.factor) for o in by_size.get(a.size, []))]
+        options += [Axis(o.order, np.ones(a.size)) for o in by_size.get(a.size, [])]
+        x, y = a.reshape(-1), second[name].reshape(-1)
+        errors = [float(np.square(x - y[o.order] * o.factor).sum()) for o in options]
+        best = options[int(np.argmin(errors))]
+        if best.is_permuted or best.is_scaled:
+            found[name] = best, Axis.unchanged(1)
+    return found

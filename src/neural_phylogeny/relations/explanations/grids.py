@@ -1,0 +1,95 @@
+"""Grids of few levels: even ones of rows or blocks, and few different values of any spacing."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+Floats = NDArray[np.float64]
+
+BLOCKS = (64, 32, 16)
+"""Neighbouring inputs that share a scale: whole rows, as far as they are kept, or blocks."""
+
+CODES = 128
+"""Largest magnitude of a code."""
+
+OFF = 1e-3
+"""Steps by which arithmetic may move a value off its level."""
+
+FEWER = 0.8
+"""Different values for each one that is not zero, at most, where levels are few."""
+
+NEARLY_ALL = 0.98
+
+LEAST = 8
+"""Fewer values of a block show no grid."""
+
+
+def steps_of_grid(values: Floats, code_bits: int = 0) -> Floats | None:
+    """Spacing of the grid on which the rows ``(units, inputs)`` lie, for each value; None where there is none.
+
+    Zeros say nothing. Where none is found and ``code_bits`` are known, the spacing is what so many levels leave.
+    O(128 n).
+
+    Examples
+    --------
+    >>> codes = np.random.default_rng(0).integers(-127, 128, (4, 64)).astype(float)
+    >>> steps_of_grid(0.01 * codes)[0, 0].round(6), steps_of_grid(codes + np.sqrt(np.arange(64)) / 9)
+    (np.float64(0.01), None)
+    """
+    if not values.any():
+        return None
+    for width in BLOCKS:
+        if values.shape[1] < width and width != BLOCKS[0]:
+            continue
+        width = min(width, values.shape[1])
+        if values.shape[1] % width or width < LEAST:
+            continue
+        blocks = values.reshape(-1, width)
+        for find in (_even, _few):
+            steps = find(blocks)
+            if steps is not None:
+                return _spread(steps, blocks).reshape(values.shape)
+    if code_bits:
+        return _spread(np.abs(values).max(axis=1, keepdims=True) / 2.0 ** (min(code_bits, 8) - 1), values)
+    return None
+
+
+def _spread(steps: Floats, values: Floats) -> Floats:
+    return np.broadcast_to(np.where(steps > 0, steps, np.abs(values).max()), values.shape).copy()
+
+
+def _even(blocks: Floats) -> Floats | None:
+    """Spacing of each block ``(n, 1)`` of which all values are multiples, up to ``CODES`` times."""
+    largest = np.abs(blocks).max(axis=1, keepdims=True)
+    some = (np.count_nonzero(blocks, axis=1) >= LEAST // 2) & (largest[:, 0] > 0)
+    if np.count_nonzero(some) < max(1, len(blocks) // 4):
+        return None
+    found = np.zeros_like(largest)
+    for code in range(1, CODES + 1):
+        left = np.flatnonzero(some & (found[:, 0] == 0))
+        if not left.size:
+            break
+        steps = largest[left] / code
+        levels = blocks[left] / steps
+        fits = np.abs(levels - np.round(levels)).max(axis=1) < OFF
+        found[left[fits]] = steps[fits]
+    return found if np.count_nonzero(found[some]) >= NEARLY_ALL * np.count_nonzero(some) else None
+
+
+def _few(blocks: Floats) -> Floats | None:
+    """Mean spacing of each block ``(n, 1)`` that has few different values."""
+    ordered = np.sort(blocks, axis=1)
+    is_new = np.diff(ordered, axis=1, prepend=np.nan) != 0
+    distinct = np.count_nonzero(is_new & (ordered != 0), axis=1)
+    there = np.count_nonzero(ordered, axis=1)
+    some = there >= LEAST
+    if np.count_nonzero(some) < max(1, len(blocks) // 4):
+        return None
+    if (distinct[some] > FEWER * there[some]).mean() > 1.0 - NEARLY_ALL or distinct[some].sum() > 0.7 * there[
+        some
+    ].sum():
+        return None
+    extent = np.ptp(blocks, axis=1)
+    steps: Floats = (extent / np.maximum(distinct - 1, 1))[:, None]
+    return steps

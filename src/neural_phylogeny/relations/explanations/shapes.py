@@ -1,0 +1,36 @@
+"""Models of other sizes: the child has what the parent has and more, or a part of it."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from neural_phylogeny.relations.explanations.step import Step
+from neural_phylogeny.relations.retained import RETAINED
+from neural_phylogeny.statistics.results import Statistics
+
+WHOLE_LAYERS = 0.1
+"""Share of a model's weights in matrices that the other lacks from which on layers were added or left out."""
+
+FEWER_UNITS = 0.995
+"""Share of a matrix that a common part has at most where one of the two is larger."""
+
+
+def resized(statistics: Statistics, parent: int, child: int, steps: list[Step]) -> str:
+    """``"grown"`` where the child has more units, rows or layers around what it kept, ``"pruned"`` where less.
+
+    Empty where both are of one size, or larger in different places. Matrices that were initialised again, such as a
+    head of other classes, say nothing. O(n_tensors).
+    """
+    kept = {step.name for step in steps if step.cosine >= RETAINED}
+    more = less = 0
+    for tensor, _, a, b in statistics.compared(parent, child):
+        if tensor.is_matrix and tensor.sources[b].name in kept and int(tensor.pieces.max()) == 1:
+            larger, smaller = tensor.sources[b].size, tensor.sources[a].size
+            if tensor.size < FEWER_UNITS * max(larger, smaller) and larger != smaller:
+                more, less = more + (larger > smaller), less + (smaller > larger)
+    if not more and not less:
+        sizes = statistics.alignment.in_matrices[[child, parent]].astype(np.float64)
+        common = statistics.alignment.common(in_matrices=True)
+        beyond = 1.0 - np.array([common[child, parent], common[parent, child]]) / np.maximum(sizes, 1.0)
+        more, less = (int(share >= WHOLE_LAYERS) for share in beyond)
+    return "" if bool(more) == bool(less) else "grown" if more else "pruned"

@@ -1,0 +1,122 @@
+"""One matrix of two models, value by value, and what it costs to tell one from the other."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+from numpy.typing import NDArray
+
+from neural_phylogeny.inputs import TensorInfo
+from neural_phylogeny.relations.converted import ARITHMETIC
+from neural_phylogeny.relations.explanations.grids import steps_of_grid
+from neural_phylogeny.statistics.kept import VALUES
+from neural_phylogeny.statistics.moments import mantissa_bits
+from neural_phylogeny.statistics.results import Statistics
+from neural_phylogeny.tensors.alignment import AlignedTensor
+from neural_phylogeny.tensors.roles import matrix_shape
+
+Floats = NDArray[np.float64]
+
+MANTISSA_OF_FP8 = 3
+"""Bits after the leading one of an fp8 code, e4m3."""
+
+COARSEST = 2.0
+"""Mantissa bits that values are told with at least."""
+
+
+@dataclass(frozen=True)
+class Step:
+    """The kept values of one matrix of a parent and a child, ``(units, inputs)``, and the shape of all of it.
+
+    ``is_relaid``: the two call or store it differently. ``code_bits`` are those of the codes that the child is stored
+    as, 0 for plain numbers, ``is_float_coded`` says that these are fp8, and ``is_coded`` says whether
+    the parent is stored as codes.
+    """
+
+    name: str
+    parent: Floats
+    child: Floats
+    shape: tuple[int, int]
+    is_relaid: bool = False
+    code_bits: int = 0
+    is_float_coded: bool = False
+    is_coded: bool = False
+
+    @property
+    def size(self) -> int:
+        """Values of the whole matrix."""
+        return self.shape[0] * self.shape[1]
+
+    @property
+    def scale(self) -> float:
+        """Values of the matrix for each one that was kept."""
+        return self.size / max(self.child.size, 1)
+
+    @cached_property
+    def difference(self) -> Floats:
+        """Child less parent."""
+        return self.child - self.parent
+
+    @cached_property
+    def bits(self) -> tuple[float, float]:
+        """Mantissa bits that the values of the parent and of the child need."""
+        both = np.stack([self.parent.ravel(), self.child.ravel()]).astype(np.float32)
+        parent, child = mantissa_bits(both).tolist()
+        return parent, child
+
+    @cached_property
+    def precision(self) -> float:
+        """To what the child's values are told: their root mean square in the last place."""
+        return rms(self.child) * float(2.0 ** -max(self.bits[1], COARSEST))
+
+    @cached_property
+    def grid(self) -> Floats | None:
+        """Spacing of the child's grid at each value, None where it has none that the parent lacks."""
+        if self.is_coded or steps_of_grid(self.parent) is not None:
+            return None
+        if self.is_float_coded:
+            return np.maximum(np.abs(self.child), rms(self.child) / 64) * 2.0**-MANTISSA_OF_FP8
+        return steps_of_grid(self.child, self.code_bits)
+
+    @cached_property
+    def cosine(self) -> float:
+        """Cosine of the two; 0 where one is zero."""
+        length = rms(self.parent) * rms(self.child)
+        return float((self.parent * self.child).mean()) / length if length > 0 else 0.0
+
+    @property
+    def is_equal(self) -> bool:
+        """Whether all values are equal, or differ by arithmetic where the two are stored in other ways."""
+        least = ARITHMETIC * rms(self.child) if self.is_relaid else 0.0
+        return rms(self.difference) <= least
+
+    def told(self, left: Floats, precision: float | Floats | None = None) -> float:
+        """Bits for what an explanation leaves over, at the spread that it has: n/2 log2(1 + 12 s^2 / precision^2)."""
+        unit = self.precision if precision is None else precision
+        with np.errstate(all="ignore"):
+            spread = float(np.mean(np.square(left / unit))) if left.size else 0.0
+        return 0.5 * left.size * self.scale * float(np.log2(1.0 + 12.0 * spread)) if np.isfinite(spread) else np.inf
+
+
+def rms(values: Floats) -> float:
+    """Root mean square; 0 of nothing."""
+    return float(np.sqrt(np.mean(np.square(values)))) if values.size else 0.0
+
+
+def steps(statistics: Statistics, parent: int, child: int) -> Iterator[Step]:
+    """The matrices that two models compare, in stored order; those with values that are not finite are left out."""
+    for tensor, arrays, a, b in statistics.compared(parent, child):
+        if VALUES not in arrays:
+            continue
+        values = arrays[VALUES][[a, b]].astype(np.float64)
+        if np.isfinite(values).all() and values[1].any():
+            yield _step(tensor, values, tensor.sources[a], tensor.sources[b])
+
+
+def _step(tensor: AlignedTensor, values: Floats, a: TensorInfo, b: TensorInfo) -> Step:
+    is_relaid = (a.name, a.view, a.codes) != (b.name, b.view, b.codes)
+    shape = matrix_shape(tensor.shape, tensor.output_axis or 0)
+    return Step(b.name, values[0], values[1], shape, is_relaid, b.code_bits, "fp8" in b.codes, a.code_bits > 0)

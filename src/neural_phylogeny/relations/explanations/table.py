@@ -1,0 +1,198 @@
+"""The table of explanations: a row is a name and the bits that tell a matrix of the child from the parent's."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import ml_dtypes
+import numpy as np
+
+from neural_phylogeny.relations.explanations import low_rank
+from neural_phylogeny.relations.explanations.step import Step, rms
+from neural_phylogeny.statistics.moments import FEWEST
+
+SMALL = (ml_dtypes.float8_e4m3fn, ml_dtypes.float8_e5m2, np.float16)
+"""Number types with few exponents: their smallest values have fewer bits."""
+
+FINER = 2.0
+"""Mantissa bits that a parent has more than its cast."""
+
+NEARLY_ALL = 0.98
+"""Share of the values of which an exact statement must hold."""
+
+NUMBER = 24.0
+"""Bits of a number that belongs to the transformation: a factor of a unit, an entry of a low-rank factor."""
+
+NAME = 8.0
+"""Bits that say which explanation it is, and its parameters."""
+
+FEW = 0.02
+"""A smaller share of new zeros was not made on purpose."""
+
+ON_GRID = 1.0
+"""Most steps of a grid, root mean square, by which a quantised model lies off its parent."""
+
+ROUNDS = 0.24
+"""Least of the same: rounding leaves 0.29 steps on an even grid, a short training from the grid less."""
+
+KURTOSIS, EDGE = 6.0, 1.12
+"""Standard deviations of the kurtosis, and largest singular value over that of normal noise, that noise may have."""
+
+
+@dataclass(frozen=True)
+class Explanation:
+    """A row: the kind, the price of a matrix (infinite where it does not hold), and what it does in a few words."""
+
+    kind: str
+    price: Callable[[Step], float]
+    statement: str
+
+
+def same(step: Step) -> float:
+    """Nothing to tell."""
+    return 0.0 if step.is_equal else np.inf
+
+
+def cast(step: Step) -> float:
+    """The parent rounded to the mantissa bits that the child needs; values that are not are told."""
+    parent, child = step.bits
+    if child > parent - FINER or step.is_equal:
+        return np.inf
+    with np.errstate(all="ignore"):
+        mantissas, exponents = np.frexp(step.parent)
+        nearest = [np.ldexp(np.rint(np.ldexp(mantissas, int(child) + 1)), exponents - int(child) - 1)]
+        nearest += [step.parent.astype(np.float32).astype(dtype).astype(np.float64) for dtype in SMALL]
+    wrong = min(np.count_nonzero(values != step.child) for values in nearest)
+    if wrong > (1.0 - NEARLY_ALL) * step.child.size + 1:
+        return np.inf
+    return NAME + wrong * step.scale * NUMBER
+
+
+def quantized(step: Step) -> float:
+    """The parent on a grid of few levels, which its scales give."""
+    if step.grid is None or step.is_equal:
+        return np.inf
+    differ = step.difference != 0
+    off = rms(step.difference[differ] / step.grid[differ])
+    if not (ROUNDS if step.code_bits == 0 else 0.0) <= off <= ON_GRID:
+        return np.inf
+    return NAME + step.size / 64 * NUMBER / 2 + step.told(step.difference, step.grid)
+
+
+def pruned(step: Step) -> float:
+    """The parent with zeros put in, by a mask; what is left may have been cast, or trained on."""
+    return masked(step)[0]
+
+
+def masked(step: Step) -> tuple[float, str]:
+    """The price of a mask and of what is left, and the kind of that."""
+    new = (step.child == 0) & (step.parent != 0)
+    if step.grid is not None:  # a coarse grid has zeros of its own
+        new &= np.abs(step.parent) > step.grid
+    lost = (step.child != 0) & (step.parent == 0)
+    share = float(new.mean())
+    if not FEW < share < 1.0 or lost.mean() > FEW * share or new.sum() < min(FEWEST, step.child.size / 8):
+        return np.inf, ""
+    mask = step.size * entropy(share)
+    alive = step.child != 0
+    rest = Step(step.name, step.parent[alive], step.child[alive], (1, int(alive.sum() * step.scale)), step.is_relaid)
+    inner = {"copy": same(rest), "cast": cast(rest), "finetune": rest.told(rest.difference, step.precision)}
+    if step.grid is not None:
+        inner["quantized"] = rest.told(rest.difference, step.grid[alive])
+    kind = min(inner, key=inner.__getitem__)
+    return NAME + mask + inner[kind], kind
+
+
+def entropy(share: float) -> float:
+    """Bits that say of each value whether it is one of a share.
+
+    Examples
+    --------
+    >>> entropy(0.5), entropy(0.0)
+    (1.0, 0.0)
+    """
+    parts = np.array([share, 1.0 - share])
+    parts = parts[parts > 0]
+    return float(-(parts * np.log2(parts)).sum())
+
+
+def adapter(step: Step) -> float:
+    """Factors of a low rank, or of a low rank with a length for each row."""
+    found = low_rank.rank_of(step)
+    lengths = 0
+    if found is None and is_trained(step):
+        found, lengths = low_rank.rank_with_lengths(step), step.shape[0]
+    if found is None:
+        return np.inf
+    rank, left = found
+    return NAME + (rank * sum(step.shape) + lengths) * NUMBER + step.told(left)
+
+
+def rescaled(step: Step) -> float:
+    """A factor for each unit and each input; the signs among them."""
+    there = (np.abs(step.parent) > 1e-3 * rms(step.parent)) & (step.child != 0)
+    x, y = (m[there.any(axis=1)][:, there.any(axis=0)] for m in (step.parent, step.child))
+    there = there[there.any(axis=1)][:, there.any(axis=0)]
+    if step.is_equal or min(x.shape) < 3 or there.mean() < 0.9 or ((step.parent == 0) != (step.child == 0)).any():
+        return np.inf
+    with np.errstate(all="ignore"):
+        ratio = np.where(there, y / np.where(there, x, 1.0), np.nan)
+        rows = np.nanmedian(np.abs(ratio) * np.sign(np.nansum(ratio, axis=1, keepdims=True)), axis=1)
+        columns = np.nanmedian(ratio / rows[:, None], axis=0)
+        rows = np.nanmedian(ratio / columns, axis=1)
+        columns = np.nanmedian(ratio / rows[:, None], axis=0)
+        left = y - rows[:, None] * x * columns
+    allowed = 8.0 * max(step.precision, rms(x) * 2.0 ** -step.bits[0] * rms(y) / max(rms(x), 1e-300))
+    if not np.isfinite(left).all() or rms(left) > allowed or rms(step.difference) < 10 * allowed:
+        return np.inf
+    return NAME + sum(step.shape) * NUMBER + step.told(left)
+
+
+def noised(step: Step) -> float:
+    """Independent normal noise: no direction is stronger than chance makes it, as no training leaves a step."""
+    e = step.difference
+    if e.size < FEWEST or min(e.shape) < 4 or (e == 0).mean() > FEW or rms(e) < 16 * step.precision:
+        return np.inf
+    if (step.parent == 0).mean() > 0.5 or rms(e) > rms(step.parent):
+        return np.inf
+    spread = rms(e)
+    kurtosis = float(np.mean((e / spread) ** 4))
+    largest = float(np.linalg.norm(e, 2)) / (spread * (np.sqrt(e.shape[0]) + np.sqrt(e.shape[1])))
+    along = abs(float((e * step.parent).mean())) / (spread * max(rms(step.parent), 1e-300)) * np.sqrt(e.size)
+    if abs(kurtosis - 3.0) > KURTOSIS * np.sqrt(24.0 / e.size) or largest > EDGE or along > KURTOSIS:
+        return np.inf
+    return step.told(e) - NAME
+
+
+def finetune(step: Step) -> float:
+    """The step that training left, at the spread that it has."""
+    return NAME + step.told(step.difference)
+
+
+def alone(step: Step) -> float:
+    """Nothing of the parent: all values at the spread that they have."""
+    zero = step.child == 0
+    mask = step.size * entropy(float(zero.mean()))
+    return min(step.told(step.child), mask + step.told(step.child[~zero]))
+
+
+def is_trained(step: Step) -> bool:
+    """Whether no exact explanation holds."""
+    return all(price(step) == np.inf for price in (same, cast, quantized, pruned))
+
+
+TABLE: tuple[Explanation, ...] = (
+    Explanation("copy", same, "no value differs"),
+    Explanation("cast", cast, "the values are rounded to the bits of another number type"),
+    Explanation("quantized", quantized, "the values lie on a grid of few levels"),
+    Explanation("pruned", pruned, "zeros were put in"),
+    Explanation("adapter", adapter, "the step has a low rank, as a merged adapter adds"),
+    Explanation("rescaled", rescaled, "units are multiplied by a number each, and divided where they are read"),
+    Explanation("noised", noised, "the step is independent normal noise"),
+    Explanation("finetune", finetune, "the step is what training leaves"),
+)
+"""All explanations of one matrix. To add a kind, add a row; see CONTRIBUTING.md."""
+
+NEW = "new"
+"""What a matrix is called that is cheaper to tell without the parent: it was initialised again."""

@@ -1,0 +1,158 @@
+"""Two models as a whole: the cheapest explanation of each matrix, and what that makes the kind of the pair."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+from neural_phylogeny.relations.converted import converted, relaid
+from neural_phylogeny.relations.explanations.shapes import resized
+from neural_phylogeny.relations.explanations.step import Step, steps
+from neural_phylogeny.relations.explanations.table import NEW, TABLE, alone, masked
+from neural_phylogeny.statistics.results import Statistics
+
+SPECIFIC = ("pruned", "quantized", "adapter", "rescaled", "cast", "noised")
+"""Kinds that name an operation: of what changed, the first that has its ``SHARE`` is the main one."""
+
+SHARE = {"pruned": 0.3, "quantized": 0.3, "adapter": 0.65, "rescaled": 0.3, "cast": 0.5, "noised": 0.6}
+"""Inputs of few factors give one layer a step of low rank in any training, so most layers must have one."""
+
+DISGUISES = ("rotated", "permuted", "rescaled")
+"""Kinds that keep the function and cost the same both ways; also the codes of tensors that are read through them."""
+
+OF_MOST = ("adapter", "rescaled", "noised")
+"""Kinds that single matrices have by chance; they are listed only with their share."""
+
+BESIDE = 0.05
+"""Share of what changed from which on a further kind is listed."""
+
+
+@dataclass(frozen=True)
+class Price:
+    """Bits that tell the child from the parent where every matrix that changed is explained in one way."""
+
+    kind: str
+    bits: float
+    statement: str
+
+
+@dataclass(frozen=True)
+class Explained:
+    """The kind of a pair, what holds besides, and the prices of the explanations: that of the kind, then the cheapest.
+
+    Attributes
+    ----------
+    shares : mapping
+        Of the values of all compared matrices, the share that each explanation is the cheapest of.
+    bits : float
+        Of the cheapest explanation of every matrix together.
+    alone : float
+        Bits that tell the child without the parent.
+    weights : int
+        Values of all compared matrices.
+    """
+
+    kind: str
+    also: tuple[str, ...]
+    shares: dict[str, float]
+    prices: tuple[Price, ...]
+    bits: float
+    alone: float
+    weights: int = 0
+
+
+def explanation(statistics: Statistics, parent: int, child: int) -> Explained | None:
+    """The cheapest explanation of one model of a pass from another, with what shapes and layouts show.
+
+    None where no values of the two were kept. One read of the kept values: some milliseconds a matrix.
+    """
+    compared = list(steps(statistics, parent, child))
+    if not compared:
+        return None
+    found = explained(compared)
+    disguise = _disguise(statistics, parent, child)
+    if found.kind == "copy":
+        found = replace(found, kind=disguise or _of_copy(statistics, parent, child))
+    elif disguise:
+        found = replace(found, also=(*found.also, disguise))
+    size = resized(statistics, parent, child, compared)
+    if size and found.kind != size:
+        beside = () if found.kind == "copy" else (found.kind,)
+        found = replace(found, kind=size, also=(*beside, *(kind for kind in found.also if kind != size)))
+    return found
+
+
+def _disguise(statistics: Statistics, parent: int, child: int) -> str:
+    """The disguise through which one of the two is read and the other is not; empty where there is none."""
+    codes: tuple[set[str], set[str]] = (set(), set())
+    for tensor, _, a, b in statistics.compared(parent, child):
+        codes[0].add(tensor.sources[a].codes)
+        codes[1].add(tensor.sources[b].codes)
+    return next((kind for kind in DISGUISES if (kind in codes[0]) != (kind in codes[1])), "")
+
+
+def _of_copy(statistics: Statistics, parent: int, child: int) -> str:
+    """What a pair is whose matrices are equal: its vectors, names and layouts decide."""
+    is_relaid = False
+    for tensor, arrays, a, b in statistics.compared(parent, child):
+        label = arrays["equality.label"]
+        if label[a] != label[b] and not converted(tensor, arrays)[a, b]:
+            return "finetune"
+        is_relaid |= bool(relaid(tensor)[a, b])
+    return "converted" if is_relaid else "copy"
+
+
+def explained(steps: Sequence[Step]) -> Explained:
+    """The cheapest explanation of a child from a parent, matrix by matrix; of at least one matrix.
+
+    The price of one explanation for the whole pair is that of every matrix by it, or unchanged, or told alone.
+    """
+    sizes: Counter[str] = Counter()
+    inside: Counter[str] = Counter()
+    totals = dict.fromkeys((row.kind for row in TABLE), 0.0)
+    total = without = 0.0
+    for step in steps:
+        prices = {row.kind: row.price(step) for row in TABLE}
+        nothing = alone(step)
+        kind = min(prices, key=prices.__getitem__)
+        if nothing < prices[kind]:
+            kind = NEW
+        sizes[kind] += step.size
+        if kind == "pruned":
+            inside[masked(step)[1]] += step.size
+        total += min(prices.get(kind, nothing), nothing)
+        without += nothing
+        for name, price in prices.items():
+            totals[name] += min(price, prices["copy"], nothing)
+    every = sum(sizes.values())
+    statements = {row.kind: row.statement for row in TABLE}
+    main, also = _kinds(sizes, inside)
+    ordered = sorted(
+        (name != main, bits, name) for name, bits in totals.items() if bits < without or name in (main, "finetune")
+    )
+    return Explained(
+        main,
+        also,
+        {kind: size / every for kind, size in sizes.items()},
+        tuple(Price(name, bits, statements[name]) for _, bits, name in ordered),
+        total,
+        without,
+        every,
+    )
+
+
+def _kinds(sizes: Counter[str], inside: Counter[str]) -> tuple[str, tuple[str, ...]]:
+    """The main kind and the others, by the values that each explains of what changed."""
+    changed = {kind: size for kind, size in sizes.items() if kind not in ("copy", NEW)}
+    every = sum(changed.values())
+    if not every:
+        return ("finetune" if sizes[NEW] else "copy"), ()
+    most = "finetune" if "finetune" in changed else max(changed, key=changed.__getitem__)
+    main = next((kind for kind in SPECIFIC if changed.get(kind, 0) >= SHARE[kind] * every), most)
+    others = dict(changed)
+    for kind, size in inside.items():
+        others[kind] = others.get(kind, 0) + size
+    least = {kind: SHARE[kind] if kind in OF_MOST else BESIDE for kind in others}
+    also = sorted((-size, kind) for kind, size in others.items() if size >= least[kind] * every)
+    return main, tuple(kind for _, kind in also if kind not in (main, "copy"))

@@ -1,0 +1,211 @@
+r"""One initialisation, trained independently: what two models have in common beside their draw.
+
+A draw is light-tailed and shared by all that began with it; what was learnt is heavy-tailed, and inherited only by
+children. So
+
+- *large weights are inherited*: let :math:`s_5` be the slope of one model on the other over the largest twentieth of
+  the other's weights, and :math:`s` that over the smallest seven tenths. :math:`(s_5 - s) / (1 - \cos)` is positive for
+  parent and child and for siblings, about zero or negative for models that share a draw alone;
+- *where the draw z is known*, what is left of both after regression on it, :math:`e_i` and :math:`e_j`, correlates for
+  relatives, and the slope of a child's on its parent's is one.
+
+Both are combined by a logistic regression that was fitted on small networks of one seed, see ``docs/design.md``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from neural_phylogeny.relations.initialisations.draws import Draw
+from neural_phylogeny.relations.initialisations.leading import Leading
+from neural_phylogeny.relations.initialisations.streams import STREAMS
+
+Matrix = NDArray[np.float64]
+
+LARGE, SMALL = 0.95, 0.7
+"""Quantiles of magnitude: weights above the first are large, below the second small."""
+
+SEEN = 1 << 13
+"""Values of a matrix that are looked at."""
+
+LEAST = 100
+"""Values of a matrix that tell: a twentieth of fewer is too few."""
+
+IN_LARGE = 0.25
+"""About this share of the squares of a matrix lies in its large weights, for the error of their slope."""
+
+WITH_DRAW = {"residual": 0.74, "inherited": 3.04, "cosine": -0.95, "slope": -4.73, "": 1.79}
+"""Weights of the logistic regression where the draw is known."""
+
+WITHOUT_DRAW = {"inherited": 2.98, "cosine": 0.38, "": -1.21}
+"""The same where it is not."""
+
+INDEPENDENT = -1.0
+"""Log-odds of descent below this: the two were trained independently. Two in a hundred parents and children of the
+groups that the regression was fitted on lie below it."""
+
+CLEAR = 1.0
+"""Log-odds of descent from this on: the draw is not looked for. 58 in 100 parents and children of those groups lie
+above it, and 4 in 100 pairs that were trained independently."""
+
+SHRUNK = 0.05
+"""Least share of a draw that is told from none."""
+
+EARLY = 0.01
+"""A model with a smaller share of its squares beside the draw is its own initialisation, or nearly so: it may well be
+the parent of all that began with it."""
+
+MOST = 0.9999
+"""Correlations are clipped to this."""
+
+
+def inherited(tensors: Sequence[Leading]) -> Matrix:
+    """How much more of large weights than of small ones two models share, ``(n, n)``, symmetric, in [-1, 1].
+
+    The median over matrices; the larger of the two directions. 0 where no matrix tells. O(n^2) a value of at most
+    ``SEEN`` of each matrix.
+    """
+    n = len(tensors[0].values) if tensors else 0
+    with np.errstate(all="ignore"):
+        return _medians([_inherited(matrix) for matrix in _usable(tensors)], (n, n))
+
+
+def descent(tensors: Sequence[Leading], draw: Draw | None = None) -> Matrix:
+    """Log-odds that j descends from i, against a common initialisation alone: ``(n, n)``; 0 where nothing is known.
+
+    Fitted at even odds. O(n^2) a value.
+    """
+    with np.errstate(all="ignore"):  # values that are not finite tell nothing
+        return _descent(tensors, draw)
+
+
+def _descent(tensors: Sequence[Leading], draw: Draw | None) -> Matrix:
+    matrices = _usable(tensors)
+    n = len(tensors[0].values) if tensors else 0
+    if not matrices:
+        return np.zeros((n, n))
+    cosine = _medians([_cosines(matrix) for matrix in matrices], (n, n))
+    features = {"inherited": inherited(tensors), "cosine": np.arctanh(np.clip(cosine, -MOST, MOST))}
+    features[""] = np.ones((n, n))
+    weights = WITHOUT_DRAW
+    left = _left_of(tensors, draw) if draw is not None else []
+    if left:
+        residual = _medians([_cosines(matrix) for matrix in left], (n, n))
+        kept = [values @ z / (z @ z) for values, z in _with_draws(tensors, draw)] if draw is not None else []
+        slope = _medians([_slopes(matrix) / _decay(share) for matrix, share in zip(left, kept, strict=True)], (n, n))
+        features["residual"] = np.arctanh(np.clip(residual, -MOST, MOST))
+        features["slope"] = np.abs(1.0 - slope)
+        weights = WITH_DRAW
+    found = np.zeros((n, n))
+    for name, weight in weights.items():
+        found += weight * features[name]
+    if left and draw is not None:
+        early = _trained_share(tensors, draw) < EARLY
+        found[early] = found[:, early] = 0.0
+    found[~np.isfinite(found)] = 0.0
+    np.fill_diagonal(found, 0.0)
+    return found
+
+
+def distances(tensors: Sequence[Leading], draw: Draw) -> NDArray[np.float64]:
+    """Mean squared distance of each model to its true initialisation, over the tensors that were drawn: ``(n,)``."""
+    total, count = np.zeros(len(tensors[0].values)), 0
+    for values, z in _with_draws(tensors, draw):
+        total += ((values - z) ** 2).sum(axis=1)
+        count += len(z)
+    return total / max(count, 1)
+
+
+def _usable(tensors: Sequence[Leading]) -> list[Matrix]:
+    """The leading values of the matrices, ``(n, k)`` each."""
+    return [_finite(tensor)[:, :SEEN] for tensor in tensors if tensor.is_matrix and tensor.values.shape[1] >= LEAST]
+
+
+def _finite(tensor: Leading) -> Matrix:
+    """The values of a tensor; NaN for a model with some that are not finite."""
+    known = np.isfinite(tensor.values).all(axis=1, keepdims=True)
+    return np.where(known, tensor.values, np.nan).astype(np.float64)
+
+
+def _with_draws(tensors: Sequence[Leading], draw: Draw) -> list[tuple[Matrix, NDArray[np.float64]]]:
+    """Values ``(n, k)`` and draws ``(k,)`` of the matrices that were drawn."""
+    places = {tensor.name: tensor for tensor in draw.tensors}
+    found = []
+    for tensor in tensors:
+        if tensor.is_matrix and tensor.name in places and tensor.values.shape[1] >= LEAST:
+            drawn = places[tensor.name]
+            z = STREAMS[drawn.stream].values(draw.seed, drawn.place, tensor.values.shape[1])[:SEEN] * drawn.deviation
+            found.append((_finite(tensor)[:, : len(z)], z))
+    return found
+
+
+def _trained_share(tensors: Sequence[Leading], draw: Draw) -> NDArray[np.float64]:
+    """The median over matrices of the share of each model's squares that the draw does not explain: ``(n,)``."""
+    shares = [
+        (each**2).sum(axis=1) / (values**2).sum(axis=1)
+        for each, (values, _) in zip(_left_of(tensors, draw), _with_draws(tensors, draw), strict=True)
+    ]
+    found: NDArray[np.float64] = np.nan_to_num(np.median(shares, axis=0), nan=1.0)
+    return found
+
+
+def _left_of(tensors: Sequence[Leading], draw: Draw) -> list[Matrix]:
+    """What is left of each model after regression on the draw, ``(n, k)`` a matrix."""
+    return [values - np.outer(values @ z / (z @ z), z) for values, z in _with_draws(tensors, draw)]
+
+
+def _inherited(values: Matrix) -> Matrix:
+    """See ``inherited``, of one matrix; NaN for models with values that are not finite."""
+    size = np.abs(values)
+    low, high = np.quantile(size, (SMALL, LARGE), axis=1)
+    found = np.full((len(values),) * 2, np.nan)
+    for i, row in enumerate(values):
+        if not np.isfinite(row).all():
+            continue
+        slopes = []
+        for chosen in (size[i] >= high[i], size[i] < low[i]):
+            squares = float(row[chosen] @ row[chosen])
+            slopes.append(values[:, chosen] @ row[chosen] / squares if squares > 0 else np.zeros(len(values)))
+        found[i] = slopes[0] - slopes[1]
+    cosine = _cosines(values)
+    new = 1.0 - cosine
+    error = np.sqrt((2.0 * new + 1e-6) / (IN_LARGE * values.shape[1]))
+    clipped: Matrix = np.clip(np.fmax(found, found.T) / (new + error), -1.0, 1.0)
+    return clipped
+
+
+def _cosines(values: Matrix) -> Matrix:
+    gram = values @ values.T
+    lengths = np.sqrt(np.diag(gram))
+    scale = np.outer(lengths, lengths)
+    found: Matrix = np.divide(gram, scale, out=np.full_like(gram, np.nan), where=scale > 0)
+    return found
+
+
+def _slopes(values: Matrix) -> Matrix:
+    """Slope of j on i, ``[i, j]``."""
+    gram = values @ values.T
+    squares = np.diag(gram)[:, None]
+    found: Matrix = np.divide(gram, squares, out=np.full_like(gram, np.nan), where=squares > 0)
+    return found
+
+
+def _decay(kept: NDArray[np.float64]) -> Matrix:
+    """By how much j shrank what it has of i's draw, ``[i, j]``: weight decay shrinks what was learnt alike."""
+    clipped = np.clip(kept, SHRUNK, None)
+    ratio: Matrix = clipped[None, :] / clipped[:, None]
+    return np.minimum(ratio, 1.0)
+
+
+def _medians(found: Sequence[Matrix], shape: tuple[int, int]) -> Matrix:
+    """The median over matrices of what is known; 0 where nothing is."""
+    if not found:
+        return np.zeros(shape)
+    stacked = np.array(found)
+    known = np.isfinite(stacked).any(axis=0)
+    result = np.zeros(shape)
+    result[known] = np.nanmedian(stacked[:, known], axis=0)
+    return result

@@ -1,0 +1,77 @@
+"""The cheapest explanation of a matrix names the kind, and a kind is added by a row."""
+
+import numpy as np
+import pytest
+
+from neural_phylogeny.relations.explanations import table, whole
+from neural_phylogeny.relations.explanations.grids import steps_of_grid
+from neural_phylogeny.relations.explanations.step import Step
+from neural_phylogeny.relations.explanations.table import Explanation
+
+
+@pytest.fixture
+def parent(rng):
+    return rng.normal(size=(32, 64)).astype(np.float32).astype(np.float64)
+
+
+def step(parent, child):
+    return Step("w", parent, child.astype(np.float32).astype(np.float64), parent.shape)
+
+
+def kind(parent, child):
+    return whole.explained([step(parent, child)]).kind
+
+
+def low_rank(rng, rank=4):
+    return 0.05 * rng.normal(size=(32, rank)) @ rng.normal(size=(rank, 64))
+
+
+def test_a_step_of_low_rank_is_an_adapter(parent, rng):
+    assert kind(parent, parent + low_rank(rng)) == "adapter"
+
+
+def test_rows_of_learnt_lengths_are_found_beside_a_low_rank(parent, rng):
+    lengths = 1.0 + 0.05 * rng.normal(size=(32, 1))
+    assert kind(parent, lengths * (parent + 0.2 * low_rank(rng))) == "adapter"
+
+
+def test_factors_of_units_and_inputs_are_a_rescaling(parent, rng):
+    factors = np.exp(rng.normal(size=(32, 1))) * np.exp(rng.normal(size=64)) * rng.choice([-1.0, 1.0], size=(32, 1))
+    assert kind(parent, parent * factors) == "rescaled"
+    assert kind(parent, parent * factors + 0.02 * rng.standard_t(3, size=parent.shape)) == "finetune"
+
+
+@pytest.mark.parametrize("level", [0.01, 0.05, 0.2])
+def test_independent_normal_noise_is_noise_and_a_training_step_is_not(parent, rng, level):
+    assert kind(parent, parent + level * rng.normal(size=parent.shape)) == "noised"
+    step_of_training = rng.normal(size=parent.shape) + np.outer(rng.normal(size=32), rng.normal(size=64))
+    assert kind(parent, parent + level * step_of_training) == "finetune"
+
+
+def test_a_mask_is_found_under_a_training(parent, rng):
+    mask = np.abs(parent) > 0.6
+    found = whole.explained([step(parent, mask * (parent + 0.1 * rng.standard_t(3, size=parent.shape)))])
+    assert (found.kind, found.also) == ("pruned", ("finetune",))
+
+
+def test_a_stranger_is_told_alone(parent, rng):
+    found = whole.explained([step(parent, rng.normal(size=parent.shape))])
+    assert found.shares == {"new": 1.0}
+    assert found.bits == found.alone
+
+
+def test_blocks_have_grids_of_their_own(rng):
+    blocks = rng.integers(-7, 8, (32, 2, 32)) * np.exp(rng.normal(size=(32, 2, 1)))
+    assert steps_of_grid(blocks.reshape(32, 64)) is not None
+    assert steps_of_grid(rng.normal(size=(32, 64))) is None
+
+
+def test_a_kind_is_a_row(parent, monkeypatch):
+    """Step 1, the price; step 2, the row."""
+
+    def reversed_rows(step: Step) -> float:
+        return table.NAME if np.array_equal(step.parent[::-1], step.child) else np.inf
+
+    assert kind(parent, parent[::-1].copy()) == "finetune"
+    monkeypatch.setattr(whole, "TABLE", (*table.TABLE, Explanation("reversed", reversed_rows, "rows are reversed")))
+    assert kind(parent, parent[::-1].copy()) == "reversed"
