@@ -65,9 +65,12 @@ def _even(blocks: Floats) -> Floats | None:
     some = (np.count_nonzero(blocks, axis=1) >= LEAST // 2) & (largest[:, 0] > 0)
     if np.count_nonzero(some) < max(1, len(blocks) // 4):
         return None
+    possible = some & _may_be_even(blocks, largest)
+    if np.count_nonzero(possible) < NEARLY_ALL * np.count_nonzero(some):
+        return None
     found = np.zeros_like(largest)
     for code in range(1, CODES + 1):
-        left = np.flatnonzero(some & (found[:, 0] == 0))
+        left = np.flatnonzero(possible & (found[:, 0] == 0))
         if not left.size:
             break
         steps = largest[left] / code
@@ -75,6 +78,17 @@ def _even(blocks: Floats) -> Floats | None:
         fits = np.abs(levels - np.round(levels)).max(axis=1) < OFF
         found[left[fits]] = steps[fits]
     return found if np.count_nonzero(found[some]) >= NEARLY_ALL * np.count_nonzero(some) else None
+
+
+def _may_be_even(blocks: Floats, largest: Floats) -> NDArray[np.bool_]:
+    """Whether neighbouring magnitudes of each block are equal or a step apart, as on any even grid: ``(n,)``.
+
+    It spares nearly all blocks that were trained the trial of every step.
+    """
+    gaps = np.diff(np.sort(np.abs(blocks), axis=1), axis=1, prepend=0.0)
+    between = (gaps > 2.0 * OFF * largest) & (gaps < (1.0 - 2.0 * OFF) * largest / CODES)
+    found: NDArray[np.bool_] = ~between.any(axis=1)
+    return found
 
 
 def _few(blocks: Floats) -> Floats | None:
