@@ -69,7 +69,7 @@ def test_undecided_models_are_in_one_place_and_weak_edges_are_counted(everything
     assert "\n" not in repr(everything_small)
     text = str(everything_small)
     assert "1 below even odds, 2 undecided" in text
-    assert "Same initialisation or missing ancestor: 2" in text
+    assert "One initialisation, trained independently: 2" in text
     assert "Related to no other" not in text
     assert "Not compared" not in text
     assert text.count("x  10 parameters") == 1

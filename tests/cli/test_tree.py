@@ -15,7 +15,7 @@ def test_the_tree_goes_to_stdout_as_plain_text(run, folder):
     result = run("tree", folder)
     assert result.stdout.splitlines()[0] == "3 models, 1 family, 1 edge, 1 unrelated"
     assert "└── base.npz  2.30 k parameters, npz" in result.stdout
-    assert "    └── child[red].npz  finetune  similarity" in result.stdout
+    assert "    └── child[red].npz  noised  similarity" in result.stdout
     assert r"stranger\x1b[2J.npz" in result.stdout
     assert "\x1b" not in result.output
     assert result.stderr == ""
@@ -146,7 +146,7 @@ def test_options_reach_the_facade(run, monkeypatch):
     run("tree", "a", "b", *options, "--include", "x", "--component", "ema", "--save-stats", "s", code=1)
     expected = {"method": "star", "alpha": 0.01, "threads": 2, "memory": 512 << 20, "seed": 3, "progress": None}
     expected |= {"include": ("x",), "exclude": (), "component": "ema", "save_stats": "s", "stats": None, "sample": 0.01}
-    expected |= {"support": 7, "hashes": False, "prior": "likely"}
+    expected |= {"support": 7, "hashes": False, "prior": "likely", "seeds": 0}
     assert seen == expected | {"models": ["a", "b"]}
 
 

@@ -5,7 +5,7 @@ import pytest
 
 from neural_phylogeny.formats.memory import MemoryCheckpoint
 from neural_phylogeny.relations.existence import existence
-from neural_phylogeny.statistics import blocks, one_pass, plan
+from neural_phylogeny.statistics import blocks, kept, one_pass, plan
 from neural_phylogeny.statistics.one_pass import measure
 from neural_phylogeny.tensors.alignment import align
 
@@ -26,7 +26,10 @@ def small_blocks(request, monkeypatch):
     monkeypatch.setattr(blocks, "BLOCK", request.param)
     monkeypatch.setattr(one_pass, "BLOCK", request.param)
     monkeypatch.setattr(plan, "BLOCK", request.param)
-    return request.param
+    monkeypatch.setattr(kept, "BLOCK", request.param)
+    kept.kept_sample.cache_clear()
+    yield request.param
+    kept.kept_sample.cache_clear()
 
 
 def run(models, threads=1):
@@ -56,6 +59,7 @@ def test_moments_cross_the_boundaries(models, small_blocks):
 def test_unit_matching_does_not_depend_on_blocks(models, monkeypatch):
     found = existence(run(models))
     monkeypatch.undo()
+    kept.kept_sample.cache_clear()
     expected = existence(run(models))
     np.testing.assert_array_equal(found.log_p, expected.log_p)
     assert found.related[0, 4]

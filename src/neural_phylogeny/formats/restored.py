@@ -26,7 +26,7 @@ class RestoredCheckpoint(Checkpoint):
     >>> inner = MemoryCheckpoint({"w": np.array([1.0, -2.0])})
     >>> found = RestoredCheckpoint(inner, {"w": lambda values: values[::-1]}, {"w": "permuted"})
     >>> found.read("w"), found.tensors["w"].codes
-    (array([-2.,  1.]), 'permuted')
+    (array([-2.,  1.], dtype=float32), 'permuted')
     """
 
     format = "restored"

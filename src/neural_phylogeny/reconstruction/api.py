@@ -275,8 +275,8 @@ def diff(
     --------
     >>> from neural_phylogeny import demo, diff
     >>> found = diff(demo.folder() / "godwit.safetensors", demo.folder() / "heron.safetensors")
-    >>> found.a, found.b, len(found.tensors), found.equal
-    ('godwit.safetensors', 'heron.safetensors', 6, 0.0)
+    >>> found.a, found.b, len(found.tensors), round(found.equal, 2)
+    ('godwit.safetensors', 'heron.safetensors', 6, 0.8)
     """
     reading = Reading(include=include, exclude=exclude, component=component, progress=progress)
     return difference(_pair(a, b), reading)

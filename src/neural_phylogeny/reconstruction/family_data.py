@@ -89,13 +89,17 @@ class MeasuredFamily:
         return distances([tensor.of(self.rows) for tensor in self.found.leading], self.found.draw)
 
     def common_origin(self) -> CommonOrigin:
-        """By large weights, which only relatives inherit, then by the test for a common initialisation that ships."""
-        from neural_phylogeny.detector.initialisation import initialisation_test
-
+        """By large weights, which only relatives inherit, then by ``tested_origin``; of models without a parent."""
         if self.found.leading:
             odds = descent([tensor.of(self.rows) for tensor in self.found.leading])
             if float(np.median(odds[np.triu_indices(len(odds), 1)])) < INDEPENDENT:
                 return CommonOrigin.INITIALISATION
+        return self.tested_origin()
+
+    def tested_origin(self) -> CommonOrigin:
+        """By the test for a common initialisation that ships; of parents and children too."""
+        from neural_phylogeny.detector.initialisation import initialisation_test
+
         return CommonOrigin(initialisation_test().verdict(self._measurements))
 
     def subset(self, rows: Sequence[int]) -> MeasuredFamily:

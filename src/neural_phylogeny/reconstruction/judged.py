@@ -77,5 +77,5 @@ class Judged:
         for group, found in self.examined.families:
             if i in group.members and j in group.members:
                 rows = (group.members.index(i), group.members.index(j))
-                return MeasuredFamily.of(found, rows, self.seed).common_origin() is CommonOrigin.ANCESTOR
+                return MeasuredFamily.of(found, rows, self.seed).tested_origin() is CommonOrigin.ANCESTOR
         return False

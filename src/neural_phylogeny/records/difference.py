@@ -37,7 +37,7 @@ class TensorChange:
     Examples
     --------
     >>> from neural_phylogeny import demo, diff
-    >>> first = diff(demo.folder() / "godwit.safetensors", demo.folder() / "heron.safetensors").tensors[0]
+    >>> first = diff(demo.folder() / "godwit.safetensors", demo.folder() / "heron.safetensors").tensors[1]
     >>> first.role, 0 < first.changed < 1, first.is_frozen
     ('kernel', True, False)
     """

@@ -20,8 +20,8 @@ Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
 
 AGREE = 0.6
-"""Least mean cosine of rows on inputs that the assignment has not seen. Independent networks of one recipe stay below
-0.4 in matrices with enough inputs."""
+"""Least mean cosine of rows on inputs that the assignment has not seen, beyond that of rows which do not belong
+together."""
 
 FEW_INPUTS, AGREE_OF_FEW = 32, 0.9
 """Rows of fewer inputs agree by chance; they must agree better."""
@@ -39,6 +39,8 @@ ARITHMETIC = 1e-5
 """Relative error that multiplying and dividing in single precision leaves."""
 
 SWEEPS, ROUNDS, FIRST = 3, 12, 6
+"""Times that all matrices are gone through; steps in which lengths are made equal; matrices after which a pair that shows
+nothing is left."""
 
 
 @dataclass(frozen=True)
@@ -211,8 +213,10 @@ def _matched(a: Floats, b: Floats, search: _Search) -> tuple[tuple[Axis, Axis], 
 
 
 def _assigned(x: Floats, y: Floats) -> tuple[float, Ints, Floats]:
-    """Rows of y for those of x with signs, by their products on all inputs; the score is the mean cosine on one half of
-    the inputs of an assignment by the other.
+    """Rows of y for those of x with signs, by their products on all inputs.
+
+    The score is the mean cosine on one half of the inputs of an assignment by the other, beyond that of rows which do
+    not belong together: rows of positive weights are alike in any two models, and constant ones are the same.
     """
     x, y = x.reshape(len(x), -1), y.reshape(len(y), -1)
     width = x.shape[1]
@@ -220,17 +224,16 @@ def _assigned(x: Floats, y: Floats) -> tuple[float, Ints, Floats]:
         return 0.0, np.arange(len(x)), np.ones(len(x))
     half = np.arange(width) % 2 == 0
     seen = assignment(np.abs(_cosines(x[:, half], y[:, half])))
-    unseen = _cosines(x[:, ~half], y[:, ~half], seen)
+    score = beyond_chance(np.abs(_cosines(x[:, ~half], y[:, ~half])), seen)
     every = _cosines(x, y)
     order = assignment(np.abs(every))
     sign = np.sign(every[np.arange(len(x)), order])
-    return float(np.abs(unseen).mean()), order, np.where(sign == 0, 1.0, sign)
+    return score, order, np.where(sign == 0, 1.0, sign)
 
 
-def _cosines(x: Floats, y: Floats, order: Ints | None = None) -> Floats:
+def _cosines(x: Floats, y: Floats) -> Floats:
     lengths = [np.maximum(np.linalg.norm(m, axis=1, keepdims=True), 1e-300) for m in (x, y)]
-    x, y = x / lengths[0], y / lengths[1]
-    found: Floats = (x * y[order]).sum(axis=1) if order is not None else x @ y.T
+    found: Floats = (x / lengths[0]) @ (y / lengths[1]).T
     return found
 
 
@@ -286,9 +289,25 @@ def _turned(a: Floats, b: Floats, search: _Search) -> tuple[tuple[Axis, Axis], f
 
 
 def _cosine(x: Floats, y: Floats, by_columns: bool = False) -> float:
-    """Mean cosine of rows; of columns where those may have factors."""
-    found = _cosines(x.T, y.T, np.arange(x.shape[1])) if by_columns else _cosines(x, y, np.arange(len(x)))
-    return float(found.mean())
+    """Agreement of rows, beyond chance; of columns where those may have factors."""
+    found = _cosines(x.T, y.T) if by_columns else _cosines(x, y)
+    return beyond_chance(found, np.arange(len(found)))
+
+
+def beyond_chance(cosines: Floats, order: Ints) -> float:
+    """Mean of the cosines that belong together, 0 where it is that of the others and 1 where all are one.
+
+    Rows of positive weights are alike in any two models, and constant rows are the same.
+
+    Examples
+    --------
+    >>> beyond_chance(np.array([[1.0, 0.5], [0.5, 0.8]]), np.arange(2)), beyond_chance(np.ones((2, 2)), np.arange(2))
+    (0.8, 0.0)
+    """
+    matched = float(cosines[np.arange(len(cosines)), order].mean())
+    others = float(np.abs(cosines).sum()) - float(np.abs(cosines[np.arange(len(cosines)), order]).sum())
+    chance = others / max(cosines.size - len(cosines), 1)
+    return round((matched - chance) / (1.0 - chance), 12) if chance < 1.0 - 1e-6 else 0.0
 
 
 def _with_factors(a: Floats, b: Floats, rows: Axis, columns: Axis) -> tuple[Axis, Axis]:

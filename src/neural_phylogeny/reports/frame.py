@@ -13,13 +13,24 @@ if TYPE_CHECKING:
 MEASURED = ("p_value", "similarity", "coverage", "part")
 
 COLUMNS: dict[Table, tuple[str, ...]] = {
-    "edges": ("parent", "child", "kind", "confidence", "p_parent", "p_direction", *MEASURED, "support", "is_weak"),
-    "pairs": ("a", "b", *MEASURED),
+    "edges": (
+        "parent",
+        "child",
+        "kind",
+        "also",
+        "confidence",
+        "p_parent",
+        "p_direction",
+        *MEASURED,
+        "support",
+        "is_weak",
+    ),
+    "pairs": ("a", "b", "kind", "also", *MEASURED),
     "models": ("name", "family", "path", "format", "parameters", "compared", "p_root", "sha256", "remark", "copy_of"),
 }
 """The columns of each table."""
 
-WORDS = {"parent", "child", "kind", "a", "b", "part", "name", "path", "format", "sha256", "remark", "copy_of"}
+WORDS = {"parent", "child", "kind", "also", "a", "b", "part", "name", "path", "format", "sha256", "remark", "copy_of"}
 WHOLE = {"family": "Int64", "parameters": "int64", "is_weak": "bool"}
 
 
@@ -58,7 +69,9 @@ def rows(phylogeny: Phylogeny, of: Table) -> list[dict[str, Any]]:
         "pairs": phylogeny.undirected,
         "models": phylogeny.models,
     }
-    return [
-        {column: copy_of.get(record.name) if column == "copy_of" else getattr(record, column) for column in COLUMNS[of]}
-        for record in records[of]
-    ]
+
+    def value(record: Any, column: str) -> Any:
+        found = copy_of.get(record.name) if column == "copy_of" else getattr(record, column)
+        return "; ".join(found) if isinstance(found, tuple) else found
+
+    return [{column: value(record, column) for column in COLUMNS[of]} for record in records[of]]

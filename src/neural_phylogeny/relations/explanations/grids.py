@@ -20,6 +20,7 @@ FEWER = 0.8
 """Different values for each one that is not zero, at most, where levels are few."""
 
 NEARLY_ALL = 0.98
+"""Share of the blocks with values that must lie on a grid: a block of zeros and one number may not."""
 
 LEAST = 8
 """Fewer values of a block show no grid."""

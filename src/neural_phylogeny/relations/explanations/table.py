@@ -114,7 +114,7 @@ def entropy(share: float) -> float:
     """
     parts = np.array([share, 1.0 - share])
     parts = parts[parts > 0]
-    return float(-(parts * np.log2(parts)).sum())
+    return abs(float((parts * np.log2(parts)).sum()))
 
 
 def adapter(step: Step) -> float:

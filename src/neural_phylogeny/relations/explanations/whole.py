@@ -151,6 +151,9 @@ def _kinds(sizes: Counter[str], inside: Counter[str]) -> tuple[str, tuple[str, .
     most = "finetune" if "finetune" in changed else max(changed, key=changed.__getitem__)
     main = next((kind for kind in SPECIFIC if changed.get(kind, 0) >= SHARE[kind] * every), most)
     others = dict(changed)
+    for kind in OF_MOST:  # by chance, so that this part was trained on
+        if kind != main and others.get(kind, 0) < SHARE[kind] * every:
+            others["finetune"] = others.get("finetune", 0) + others.pop(kind, 0)
     for kind, size in inside.items():
         others[kind] = others.get(kind, 0) + size
     least = {kind: SHARE[kind] if kind in OF_MOST else BESIDE for kind in others}

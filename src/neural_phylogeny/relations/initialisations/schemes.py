@@ -53,7 +53,7 @@ def scheme_of(distribution: str, tensors: Sequence[tuple[Fans, int, float]]) -> 
     --------
     >>> scheme_of("uniform", [((100, 10), 1000, 0.0575), ((10, 10), 100, 0.2)])
     "PyTorch's default"
-    >>> scheme_of("uniform", [((100, 10), 1000, 0.31)])
+    >>> scheme_of("uniform", [((100, 10), 1000, 3.1)])
     ''
     """
     errors: dict[str, list[tuple[float, int]]] = {}
