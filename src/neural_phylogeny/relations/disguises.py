@@ -39,8 +39,8 @@ ARITHMETIC = 1e-5
 """Relative error that multiplying and dividing in single precision leaves."""
 
 SWEEPS, ROUNDS, FIRST = 3, 12, 6
-"""Times that all matrices are gone through; steps in which lengths are made equal; matrices after which a pair that shows
-nothing is left."""
+"""Times that all matrices are gone through; steps in which lengths are made equal; matrices after which a pair that
+shows nothing is left."""
 
 
 @dataclass(frozen=True)

@@ -88,7 +88,7 @@ def _may_be_even(blocks: Floats, largest: Floats) -> NDArray[np.bool_]:
     """
     gaps = np.diff(np.sort(np.abs(blocks), axis=1), axis=1, prepend=0.0)
     between = (gaps > 2.0 * OFF * largest) & (gaps < (1.0 - 2.0 * OFF) * largest / CODES)
-    found: NDArray[np.bool_] = ~between.any(axis=1)
+    found: NDArray[np.bool_] = np.logical_not(between.any(axis=1))
     return found
 
 
