@@ -11,6 +11,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
@@ -106,7 +107,8 @@ class Search:
         return [hit for start in self.starts for hit in self._from(stream, seed, start)]
 
     def _from(self, stream: Stream, seed: int, start: int) -> list[Hit]:
-        parts = [np.fft.rfft(part.astype(np.float32)) for part in stream.parts(seed, start, self.places)]
+        is_kept = start == 0 and self.places <= KEPT_PLACES
+        parts = (_kept_spectra if is_kept else _stream_spectra)(stream, seed, start, self.places)
         found = []
         for k, spectra in enumerate(self._spectra[stream.period]):
             product = sum(part * spectrum for part, spectrum in zip(parts, spectra, strict=True))
@@ -121,3 +123,15 @@ class Search:
             [np.conj(np.fft.rfft(stream.aligned(template, q).astype(np.float32), self.places)) for q in halves]
             for template in self.templates
         ]
+
+
+KEPT, KEPT_PLACES = 256, 1 << 15
+"""Streams whose spectra are kept from family to family, and places of the longest: those of the usual seeds, 50 MB."""
+
+
+def _stream_spectra(stream: Stream, seed: int, start: int, places: int) -> list[NDArray[np.complexfloating]]:
+    """Of each part of a stream from a place on, ``(places // 2 + 1,)``."""
+    return [np.fft.rfft(part.astype(np.float32)) for part in stream.parts(seed, start, places)]
+
+
+_kept_spectra = lru_cache(maxsize=KEPT)(_stream_spectra)
