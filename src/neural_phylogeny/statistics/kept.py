@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import zlib
 from collections.abc import Sequence
 from functools import lru_cache
@@ -63,10 +62,4 @@ def kept_sample(seed: int, start: tuple[int, ...], shape: tuple[int, ...], outpu
     unit = np.sort(rng.permutation(n_units)[:UNITS])
     first = INPUTS * int(rng.integers(max(1, n_inputs // INPUTS)))
     column = np.arange(first, min(first + INPUTS, n_inputs))
-    after = math.prod(shape[output_axis + 1 :])
-    before, within = np.divmod(column, after)
-    flat = ((before * n_units + unit[:, None]) * after + within).reshape(-1)
-    ascending = np.argsort(flat)
-    where = flat[ascending]
-    cuts = np.searchsorted(where, np.arange(0, math.prod(shape) + BLOCK, BLOCK))
-    return UnitSample(where, np.argsort(ascending), len(unit), len(column), tuple(cuts.tolist()))
+    return UnitSample.of(unit, column, shape, output_axis, BLOCK)

@@ -46,6 +46,19 @@ class UnitSample:
     inputs: int
     cuts: tuple[int, ...]
 
+    @classmethod
+    def of(
+        cls, unit: NDArray[np.int64], column: NDArray[np.int64], shape: tuple[int, ...], output_axis: int, block: int
+    ) -> UnitSample:
+        """Given units and inputs of a tensor, read in blocks of so many values."""
+        after, n_units = math.prod(shape[output_axis + 1 :]), shape[output_axis]
+        before, within = np.divmod(column, after)
+        flat = ((before * n_units + unit[:, None]) * after + within).reshape(-1)
+        ascending = np.argsort(flat)
+        where = flat[ascending]
+        cuts = np.searchsorted(where, np.arange(0, math.prod(shape) + block, block))
+        return cls(where, np.argsort(ascending), len(unit), len(column), tuple(cuts.tolist()))
+
     def within(self, block: Block, values: NDArray[np.float32]) -> NDArray[np.float32]:
         """The sampled values among those of a block, ``(n, block.size)``, in flat order."""
         low, high = self.cuts[block.index : block.index + 2]
@@ -168,10 +181,4 @@ def _unit_sample(
     rng = np.random.default_rng(zlib.crc32(f"{seed} {place} {(n_units, n_inputs)}".encode()))
     unit = np.sort(rng.permutation(n_units)[:units])
     column = np.sort(rng.permutation(n_inputs)[:inputs])
-    after = math.prod(shape[output_axis + 1 :])
-    before, within = np.divmod(column, after)
-    flat = ((before * n_units + unit[:, None]) * after + within).reshape(-1)
-    ascending = np.argsort(flat)
-    where = flat[ascending]
-    cuts = np.searchsorted(where, np.arange(0, math.prod(shape) + block, block))
-    return UnitSample(where, np.argsort(ascending), len(unit), len(column), tuple(cuts.tolist()))
+    return UnitSample.of(unit, column, shape, output_axis, block)
