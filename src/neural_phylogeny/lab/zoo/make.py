@@ -19,7 +19,7 @@ from concurrent.futures.process import BrokenProcessPool
 from dataclasses import asdict, dataclass, replace
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 from neural_phylogeny.errors import MissingExtraError, SavedFileError
 from neural_phylogeny.files.atomic import replacing
@@ -32,6 +32,16 @@ Progress = Callable[[int, int], None]
 
 POLL = 0.5
 """Seconds between looks at what the workers have finished."""
+
+
+class Source(Protocol):
+    """What runs are made from: a recipe of any kind."""
+
+    @property
+    def name(self) -> str: ...
+
+    @property
+    def digest(self) -> str: ...
 
 
 @dataclass(frozen=True)
@@ -82,7 +92,7 @@ def make(
     seeds = range(seed, seed + collections)
     families = {number: plan(recipe, number) for number in seeds}
     work = [
-        _Job(family, recipe, _runs_folder(out, recipe, number, data), data)
+        _Job(family, recipe, runs_folder(out, recipe, number, data), data)
         for number in seeds
         for family in families[number]
     ]
@@ -92,14 +102,14 @@ def make(
     ]
 
 
-def _runs_folder(out: Path, recipe: Recipe, seed: int, data: Path | None) -> Path:
+def runs_folder(out: Path, recipe: Source, seed: int, data: Path | None) -> Path:
     """The folder of finished runs, claimed for this recipe and this data alone."""
     folder = out / ".runs" / f"{recipe.name}-{seed}"
     folder.mkdir(parents=True, exist_ok=True)
     claim = folder / "recipe.json"
     ours = {"recipe": recipe.digest, "data": "digits" if data is None else "folder"}
     if not claim.exists():
-        _write_json(claim, ours)
+        write_json(claim, ours)
     elif json.loads(claim.read_text(encoding="utf-8")) != ours:
         raise SavedFileError(
             f"{folder} holds runs of another version of the recipe {recipe.name!r} or of other data; "
@@ -171,7 +181,7 @@ def _train_family(job: _Job) -> None:
         save_file(state, target.with_suffix(".part"))
         os.replace(target.with_suffix(".part"), target)
         settings = asdict(replace(run.settings, task=task))
-        _write_json(_record(job.folder, run), settings | facts | {"seconds": round(time.perf_counter() - started, 2)})
+        write_json(_record(job.folder, run), settings | facts | {"seconds": round(time.perf_counter() - started, 2)})
         states[run.key] = state
         if len(states) > 16:  # only parents are wanted again, and those can be read again
             states.pop(next(iter(states)))
@@ -223,7 +233,7 @@ def _collect(recipe: Recipe, cell: str, seed: int, families: Sequence[Family], o
         "copies": [],
         "models": {files[run.key]: facts[run.key] for run in sorted(runs, key=lambda run: files[run.key])},
     }
-    _write_json(folder / "truth.json", truth)
+    write_json(folder / "truth.json", truth)
     return folder
 
 
@@ -241,6 +251,7 @@ def _link(source: Path, target: Path) -> None:
         shutil.copyfile(source, target)
 
 
-def _write_json(path: Path, content: dict[str, Any]) -> None:
+def write_json(path: Path, content: dict[str, Any]) -> None:
+    """Replace a file by readable JSON."""
     with replacing(path) as file:
         file.write((json.dumps(content, indent=1) + "\n").encode())

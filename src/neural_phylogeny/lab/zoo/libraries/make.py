@@ -9,20 +9,17 @@ from __future__ import annotations
 import json
 import os
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
 from neural_phylogeny.errors import MissingExtraError, SavedFileError
-from neural_phylogeny.files.atomic import replacing
 from neural_phylogeny.lab.zoo.libraries.plan import Drawn, Model, plan
 from neural_phylogeny.lab.zoo.libraries.recipes import LibraryRecipe, Member
+from neural_phylogeny.lab.zoo.make import Progress, runs_folder, write_json
 from neural_phylogeny.lab.zoo.plan import model_names
-
-Progress = Callable[[int, int], None]
-"""Called with (runs made, runs in all)."""
 
 LEARNT = 0.97
 """A run from random weights has learnt when its loss fell below this share of what it was."""
@@ -54,25 +51,10 @@ def make_collections(
     folders = []
     for number in range(seed, seed + collections):
         runs = plan(recipe, number)
-        kept = _runs_folder(out, recipe, number, data)
+        kept = runs_folder(out, recipe, number, data)
         _train_all(recipe, runs, kept, data, progress)
         folders.append(_collect(recipe, number, runs, out, kept))
     return folders
-
-
-def _runs_folder(out: Path, recipe: LibraryRecipe, seed: int, data: Path | None) -> Path:
-    """The folder of finished runs, claimed for this recipe and this data alone."""
-    folder = out / ".runs" / f"{recipe.name}-{seed}"
-    folder.mkdir(parents=True, exist_ok=True)
-    claim, ours = folder / "recipe.json", {"recipe": recipe.digest, "data": "digits" if data is None else "folder"}
-    if not claim.exists():
-        _write_json(claim, ours)
-    elif json.loads(claim.read_text(encoding="utf-8")) != ours:
-        raise SavedFileError(
-            f"{folder} holds runs of another version of the recipe {recipe.name!r} or of other data; "
-            "remove that folder, or choose another --out"
-        )
-    return folder
 
 
 def _train_all(
@@ -98,7 +80,7 @@ def _train_all(
             )
         for key, state in states.items():
             _save(folder, key, rounded(state, drawn.member.precision))
-        _write_json(record, asdict(drawn.member) | facts | {"seconds": round(time.perf_counter() - started, 2)})
+        write_json(record, asdict(drawn.member) | facts | {"seconds": round(time.perf_counter() - started, 2)})
 
 
 def _network_maker(member: Member, made_by: dict[str, Member]) -> Member:
@@ -148,7 +130,7 @@ def _collect(recipe: LibraryRecipe, seed: int, runs: Sequence[Drawn], out: Path,
             save(_load(kept, model.key), modules, recipe, member, folder / names[model.key])
     components = [(drawn.member.name, drawn.member.parents[1]) for drawn in runs if drawn.member.how == "swap"]
     truth = _truth(recipe, seed, [model for model, _ in models], names, kept)
-    _write_json(folder / "truth.json", truth | {"siblings": [_sibling(names[a], names[b]) for a, b in components]})
+    write_json(folder / "truth.json", truth | {"siblings": [_sibling(names[a], names[b]) for a, b in components]})
     return folder
 
 
@@ -181,8 +163,3 @@ def _truth(
         "copies": [],
         "models": {names[m.key]: {"key": m.key, "how": m.how, "settings": facts[m.run]} for m in models},
     }
-
-
-def _write_json(path: Path, content: dict[str, Any]) -> None:
-    with replacing(path) as file:
-        file.write((json.dumps(content, indent=1) + "\n").encode())
