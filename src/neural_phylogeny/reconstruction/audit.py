@@ -74,8 +74,8 @@ def derived(
 
     Notes
     -----
-    One read of every compared value. "Not derived" is claimed only where the weights exclude it. Breaks where the child
-    was permuted or rescaled after training: it is called unrelated.
+    One read of every compared value. "Not derived" is claimed only where the weights exclude it. Breaks where the
+    child's attention heads were rotated after training: it is called unrelated.
 
     Examples
     --------

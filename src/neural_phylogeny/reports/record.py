@@ -224,7 +224,7 @@ def _limits(phylogeny: Phylogeny) -> Iterator[str]:
     )
     yield (
         "Models that were trained independently from one random initialisation can look like siblings. A copy whose "
-        "units were permuted or rescaled is not recognised."
+        "attention heads were rotated is not recognised."
     )
     notes = phylogeny.provenance.get("notes")
     if isinstance(notes, list | tuple):
