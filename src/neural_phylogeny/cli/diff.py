@@ -15,7 +15,9 @@ from neural_phylogeny.cli.options import checked_output, component_option, outpu
 @click.argument("a")
 @click.argument("b")
 @output_options("text", "json", "svg", "png")
-@click.option("--svg", metavar="FILE", callback=checked_output, help="Draw the change of each tensor into this file too.")
+@click.option(
+    "--svg", metavar="FILE", callback=checked_output, help="Draw the change of each tensor into this file too."
+)
 @click.option("--png", metavar="FILE", callback=checked_output, help="The same as a PNG picture.")
 @component_option
 @quiet_option

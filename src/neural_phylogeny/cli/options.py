@@ -131,7 +131,9 @@ def drawing_options(command: F) -> F:
             "--depth", type=click.IntRange(0), metavar="N", help="Draw N generations below the roots; text only."
         ),
         click.option(
-            "--family", metavar="FAMILY", help="Draw one family: its number, or the name of one of its models; text only."
+            "--family",
+            metavar="FAMILY",
+            help="Draw one family: its number, or the name of one of its models; text only.",
         ),
         click.option(
             "--explain", metavar="MODEL", help="Instead of the tree, explain the place of this model; text or JSON."
@@ -279,7 +281,6 @@ at_least_option = click.option(
     show_default=True,
     help="Least probability of a descent that counts, and of what excludes one.",
 )
-
 
 
 def claim_options(among: str) -> Callable[[F], F]:
