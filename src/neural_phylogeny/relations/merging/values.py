@@ -26,7 +26,7 @@ class MatrixValues:
     @property
     def count(self) -> int:
         """Kept values."""
-        return self.values.shape[1]
+        return int(self.values.shape[1])
 
     @cached_property
     def bits(self) -> Floats:
@@ -53,7 +53,8 @@ class MatrixValues:
     @cached_property
     def error(self) -> Floats:
         """Squared errors of rounding, ``(k,)``."""
-        return np.square(self.unit).sum(axis=1) / 12.0
+        found: Floats = np.square(self.unit).sum(axis=1) / 12.0
+        return found
 
     def is_equal(self, a: int, b: int) -> bool:
         """Whether two models have the same values."""
