@@ -29,6 +29,9 @@ FEW_INPUTS, AGREE_OF_FEW = 32, 0.9
 EXPLAINED = 0.7
 """Share of the weights in matrices that must agree."""
 
+LARGEST_BLOCK = 256
+"""Most units that are turned among each other, as those of a head."""
+
 CANDIDATES = 8
 """Orders of one number of units that are tried, the latest first."""
 
@@ -65,6 +68,11 @@ class Axis:
     def is_scaled(self) -> bool:
         """Whether some factor is not 1."""
         return bool((self.factor != 1.0).any())
+
+    @property
+    def changes(self) -> bool:
+        """Whether anything is restored."""
+        return self.is_permuted or self.is_scaled or self.turn is not None
 
 
 @dataclass(frozen=True)
@@ -152,6 +160,18 @@ def find_disguise(
     return Disguise(axes, tuple(kinds), agreement) if kinds else None
 
 
+def fits(found: Disguise, first: Mapping[str, Floats], second: Mapping[str, Floats]) -> bool:
+    """Whether what restored one model restores another one too: a product of each changed matrix with its like."""
+    changed = [name for name, axes in found.axes.items() if any(axis.changes for axis in axes)]
+    size = agree = 0.0
+    for name in changed:
+        a = _shaped(first[name]) if first[name].ndim > 1 else None
+        if a is not None:
+            b = restored(second[name], *found.axes[name]).reshape(a.shape)
+            size, agree = size + a.size, agree + a.size * _cosine(a.reshape(len(a), -1), b.reshape(len(b), -1))
+    return size > 0 and agree >= AGREE * size
+
+
 def restored(values: Floats, rows: Axis, columns: Axis) -> Floats:
     """A tensor with its rows (first axis) and columns (second axis) restored.
 
@@ -173,13 +193,15 @@ def restored(values: Floats, rows: Axis, columns: Axis) -> Floats:
 
 
 def _shaped(values: Floats) -> Floats:
-    """``(rows, columns, places)``; a first axis of one, as position tables have, is left out."""
+    """``(rows, columns, places)``; a first axis of one, as position tables have, is left out, and places of a single
+    input are inputs."""
     return values.reshape(_shape(values.shape))
 
 
 def _shape(shape: tuple[int, ...]) -> tuple[int, int, int]:
     kept = shape[1:] if shape[0] == 1 and len(shape) > 2 else shape
-    return kept[0], kept[1], prod(kept[2:])
+    rows, columns, places = kept[0], kept[1], prod(kept[2:])
+    return (rows, places, 1) if columns == 1 else (rows, columns, places)
 
 
 def _level(a: Floats) -> Floats:
@@ -276,7 +298,7 @@ def _turned(a: Floats, b: Floats, search: _Search) -> tuple[tuple[Axis, Axis], f
             u, _, v = np.linalg.svd(y.T @ x)
             search.turns.setdefault(n, []).append(u @ v)
             return (Axis.unchanged(m), Axis(np.arange(n), np.ones(n), u @ v)), _cosine(x, y @ (u @ v))
-    best: tuple[float, tuple[Axis, Axis]] | None = None
+    best = _blocks_turned(x, y, search)
     for turn in search.turns.get(n, []):
         score = _cosine(x, y @ turn, by_columns=True)
         if best is None or score > best[0]:
@@ -286,6 +308,41 @@ def _turned(a: Floats, b: Floats, search: _Search) -> tuple[tuple[Axis, Axis], f
         if best is None or score > best[0]:
             best = score, (Axis(np.arange(m), np.ones(m), turn.T), Axis.unchanged(n))
     return None if best is None or best[0] < AGREE else (best[1], best[0])
+
+
+def _blocks_turned(x: Floats, y: Floats, search: _Search) -> tuple[float, tuple[Axis, Axis]] | None:
+    """The axes of a matrix whose rows were turned within blocks, as values are within a head; the smallest that hold.
+
+    A rotation is fitted on half of the inputs and must hold on the other half; it is remembered for what reads the rows.
+    """
+    m, n = x.shape
+    half = np.arange(n) % 2 == 0
+    for order, sign in search.of(n)[: CANDIDATES // 2]:
+        z = y[:, order] * sign
+        for size in range(2, min(n // 3, LARGEST_BLOCK) + 1):
+            if m % size:
+                continue
+            turn = _fitted_blocks(x[:size, half], z[:size, half])
+            if _cosine(x[:size, ~half], turn.T @ z[:size, ~half]) < AGREE:
+                continue
+            turn = np.zeros((m, m))
+            for at in range(0, m, size):
+                own = slice(at, at + size)
+                turn[own, own] = _fitted_blocks(x[own, half], z[own, half])
+            if (score := _cosine(x[:, ~half], turn.T @ z[:, ~half])) >= AGREE:
+                for at in range(0, m, size):
+                    own = slice(at, at + size)
+                    turn[own, own] = _fitted_blocks(x[own], z[own])
+                search.turns.setdefault(m, []).append(turn)
+                return score, (Axis(np.arange(m), np.ones(m), turn.T), Axis(order, sign))
+    return None
+
+
+def _fitted_blocks(x: Floats, y: Floats) -> Floats:
+    """The rotation t of rows for which t' y is nearest to x (Procrustes)."""
+    u, _, v = np.linalg.svd(y @ x.T)
+    found: Floats = u @ v
+    return found
 
 
 def _cosine(x: Floats, y: Floats, by_columns: bool = False) -> float:
@@ -343,18 +400,19 @@ def _vectors(
     by_size: dict[int, list[Axis]] = {}
     for rows, columns in known.values():
         by_size.setdefault(len(rows.order), []).append(rows)
-        back = Axis(columns.order, 1.0 / columns.factor)
+        back = Axis(columns.order, 1.0 / columns.factor, None if columns.turn is None else columns.turn.T)
         by_size.setdefault(len(columns.order), []).append(back)
     found = {}
     for name, shape in shapes.items():
         if name in known or not shape or max(shape) < 2 or prod(shape) != max(shape):
             continue
         a = first[name]
-        options = [Axis.unchanged(a.size), *(Axis(o.order, o.factor) for o in by_size.get(a.size, []))]
+        options = [Axis.unchanged(a.size), *by_size.get(a.size, [])]
         options += [Axis(o.order, np.ones(a.size)) for o in by_size.get(a.size, [])]
         x, y = a.reshape(-1), second[name].reshape(-1)
-        errors = [float(np.square(x - y[o.order] * o.factor).sum()) for o in options]
+        one = Axis.unchanged(1)
+        errors = [float(np.square(x - restored(y, o, one)).sum()) for o in options]
         best = options[int(np.argmin(errors))]
-        if best.is_permuted or best.is_scaled:
+        if best.changes:
             found[name] = best, Axis.unchanged(1)
     return found
