@@ -58,10 +58,11 @@ def phylogeny(
     forests = _forests(collection, answers, labels, settled, method, seed, draws)
     labels = _relabelled(labels, forests)
     names = [ref.name for ref in collection.refs]
-    edges, undirected, bases = hung(names, collection.adapters, *claims(names, forests, found.families))
+    edges, undirected, bases = hung(names, collection.adapters, labels, *claims(names, forests, found.families))
+    of_tests = labels.copy()
     for one in collection.adapters:
         base = bases.get(one.model)
-        remarks[one.model] = remark(names, one, base)
+        remarks[one.model] = remark(names, one, of_tests, base)
         if base is not None:
             labels[labels == labels[one.model]] = labels[base]
             settled[[one.model, base]] = True
