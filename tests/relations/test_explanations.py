@@ -40,9 +40,11 @@ def test_a_cheap_test_rejects_no_adapter(rng, shape):
     parent = rng.normal(size=shape).astype(np.float32).astype(np.float64)
     for rank in (1, 4, 8):
         added = 0.01 * rng.normal(size=(shape[0], rank)) @ rng.normal(size=(rank, shape[1]))
-        assert low_rank.rank_of(step(parent, parent + added))[0] == rank
+        found = low_rank.rank_of(step(parent, parent + added))
+        assert found is not None and found[0] == rank
         lengths = 1.0 + 0.2 * rng.normal(size=(shape[0], 1))
-        assert low_rank._may_have_lengths(made := step(parent, lengths * (parent + added)), low_rank._allowed(made))
+        made = step(parent, lengths * (parent + added))
+        assert low_rank._may_have_lengths(made, low_rank._allowed(made))
     trained = step(parent, parent + 0.001 * rng.normal(size=shape))
     assert not low_rank._may_have_lengths(trained, low_rank._allowed(trained))
 
