@@ -11,11 +11,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from neural_phylogeny.reconstruction.findings import Findings
-from neural_phylogeny.relations.existence import compared_pairs, matrix_gram
 from neural_phylogeny.relations.fake_init import FakeInitialisation, nearer, summed
 from neural_phylogeny.relations.initialisations.independence import CLEAR, INDEPENDENT, descent, distances
 from neural_phylogeny.relations.matrix_scores import kurtosis_score
 from neural_phylogeny.relations.merges import merges
+from neural_phylogeny.relations.similarity import compared_pairs, matrix_gram
 from neural_phylogeny.trees.family import CommonOrigin, Families, Family, Pairs, Posterior
 from neural_phylogeny.trees.forest import Matrix, Vector
 
