@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -77,7 +79,7 @@ def _may_have_lengths(step: Step, allowed: float) -> bool:
     some = slice(0, min(units, inputs // 2))
     basis, _ = np.linalg.qr(step.parent[some].T)
     beside = step.difference[some] - (step.difference[some] @ basis) @ basis.T
-    return _beyond(beside, ROWS_RANK) * (beside.size / step.child.size) ** 0.5 <= allowed
+    return _beyond(beside, ROWS_RANK) * math.sqrt(beside.size / step.child.size) <= allowed
 
 
 def _beyond(matrix: Floats, rank: int) -> float:
