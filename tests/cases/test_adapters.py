@@ -99,7 +99,9 @@ def test_shapes_that_two_families_have_relate_an_adapter_to_neither(family, rng,
     assert edge_to(found, "claimed").parent == "chat.safetensors"
     lora = next(model for model in found.models if model.name == "lora")
     assert [model.name for model in found.models if model.family == lora.family] == ["lora"]
-    assert lora.remark.startswith("an adapter of rank 4 on 4 matrices; names and shapes fit 3 models of 2 families here")
+    assert lora.remark.startswith(
+        "an adapter of rank 4 on 4 matrices; names and shapes fit 3 models of 2 families here"
+    )
 
 
 def test_adapters_of_one_initialisation_are_siblings(family, rng, tmp_path):

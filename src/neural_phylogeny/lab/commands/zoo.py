@@ -141,8 +141,8 @@ def make_collections(
 def write_formats(recipe: str, made: Path, out: Path, seed: int) -> int:
     """Write a collection of transformers or timm in every format and layout.
 
-    OUT/RECIPE-FORMAT/SEED gets the same models and the same truth for each format. `mixed` takes the lossless formats in
-    turn, `mixed-rounded` all of them. Needs the extra `zoo`.
+    OUT/RECIPE-FORMAT/SEED gets the same models and the same truth for each format. `mixed` takes the lossless
+    formats in turn, `mixed-rounded` all of them. Needs the extra `zoo`.
 
     \b
     Example:

@@ -57,7 +57,9 @@ def test_a_collection_in_every_format(llama, tmp_path):
     (place / "truth.json").write_text(json.dumps({"edges": [edge]}))
     states = {name: {f"model|{key}": tensor for key, tensor in llama.items()} for name in ("mira", "tolu")}
     folders = write_formats(place, states, CONFIG, tmp_path / "out")
-    assert [folder.parent.name for folder in folders] == [f"small-{form}" for form in (*FORMATS, "mixed", "mixed-rounded")]
+    assert [folder.parent.name for folder in folders] == [
+        f"small-{form}" for form in (*FORMATS, "mixed", "mixed-rounded")
+    ]
     for folder in folders:
         (found,) = json.loads((folder / "truth.json").read_text())["edges"]
         assert (folder / found["parent"]).exists()
