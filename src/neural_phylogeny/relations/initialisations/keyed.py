@@ -1,8 +1,8 @@
 r"""Generators that give every tensor a key of its own: Threefry as JAX uses it, Philox as TensorFlow does, in NumPy.
 
-Both encrypt a counter under a key (Salmon et al., SC 2011), so nothing depends on what was drawn before. JAX splits and
-folds keys; Flax derives that of a parameter from its path; Keras gives every initialiser a seed from Python's generator,
-which a script seeds.
+Both encrypt a counter under a key (Salmon et al., SC 2011), so nothing depends on what was drawn before. JAX splits
+and folds keys; Flax derives that of a parameter from its path; Keras gives every initialiser a seed from Python's
+generator, which a script seeds.
 """
 
 from __future__ import annotations
@@ -133,7 +133,7 @@ def flax_key(key: Key, path: Sequence[str | int], *, separated: bool = False) ->
 
 def keras_seeds(seed: int, count: int) -> list[int]:
     """The seeds that Keras gives to the first initialisers after ``keras.utils.set_random_seed(seed)``."""
-    generator = random.Random(seed)  # noqa: S311
+    generator = random.Random(seed)
     return [generator.randint(1, KERAS_SEEDS) for _ in range(count)]
 
 
