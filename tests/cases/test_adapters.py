@@ -88,6 +88,22 @@ def test_shapes_alone_are_of_low_confidence_and_a_claim_is_only_a_claim(family, 
     assert "by names and shapes alone; 'org/chat' is its base by its configuration, a claim" in remarks["lora"]
 
 
+def test_shapes_that_two_families_have_relate_an_adapter_to_neither(family, rng, tmp_path):
+    for name, model in family.items():
+        save_model(tmp_path / f"{name}.safetensors", model)
+    save_model(tmp_path / "stranger.safetensors", base(rng))
+    save_peft(tmp_path / "lora", adapter_of(rng, family["chat"]))
+    save_peft(tmp_path / "claimed", adapter_of(rng, family["chat"]), claim="org/chat")
+    found = reconstruct([tmp_path])
+    assert [edge.child for edge in found.edges if edge.child == "lora"] == []
+    assert edge_to(found, "claimed").parent == "chat.safetensors"
+    lora = next(model for model in found.models if model.name == "lora")
+    assert [model.name for model in found.models if model.family == lora.family] == ["lora"]
+    assert lora.remark.startswith(
+        "an adapter of rank 4 on 4 matrices; names and shapes fit 3 models of 2 families here"
+    )
+
+
 def test_adapters_of_one_initialisation_are_siblings(family, rng, tmp_path):
     save_model(tmp_path / "base.safetensors", family["base"])
     first = adapter_of(rng, family["base"])

@@ -8,6 +8,7 @@ An interrupted making goes on where it stopped, run by run.
 
 from __future__ import annotations
 
+import hashlib
 import json
 import multiprocessing
 import os
@@ -41,7 +42,7 @@ class Source(Protocol):
     def name(self) -> str: ...
 
     @property
-    def digest(self) -> str: ...
+    def text(self) -> str: ...
 
 
 @dataclass(frozen=True)
@@ -107,7 +108,8 @@ def runs_folder(out: Path, recipe: Source, seed: int, data: Path | None) -> Path
     folder = out / ".runs" / f"{recipe.name}-{seed}"
     folder.mkdir(parents=True, exist_ok=True)
     claim = folder / "recipe.json"
-    ours = {"recipe": recipe.digest, "data": "digits" if data is None else "folder"}
+    version = hashlib.sha256(recipe.text.encode()).hexdigest()[:16]
+    ours = {"recipe": version, "data": "digits" if data is None else "folder"}
     if not claim.exists():
         write_json(claim, ours)
     elif json.loads(claim.read_text(encoding="utf-8")) != ours:
