@@ -82,8 +82,8 @@ def test_the_first_words_of_a_tensor_are_those_of_the_whole(size, partitionable)
 
 
 def test_a_key_of_flax_depends_on_path_and_number():
-    keys = {flax_key((0, 1), path) for path in (["Dense_0", 1], ["Dense_1", 1], ["Dense_0", 2])}
-    assert len(keys) == 3
+    paths: list[list[str | int]] = [["Dense_0", 1], ["Dense_1", 1], ["Dense_0", 2]]
+    assert len({flax_key((0, 1), path) for path in paths}) == 3
     assert flax_key((0, 1), ["ab", "c"]) == flax_key((0, 1), ["a", "bc"])
     assert flax_key((0, 1), ["ab", "c"], separated=True) != flax_key((0, 1), ["a", "bc"], separated=True)
     assert jax_fold_in((5, 6), 7) == jax_split((5, 6), 8)[7]

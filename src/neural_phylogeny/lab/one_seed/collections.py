@@ -164,7 +164,7 @@ def read(path: Path) -> OneSeed:
         When it is damaged.
     """
     try:
-        with np.load(path) as file:
+        with path.open("rb") as stream, np.load(stream) as file:
             stored = json.loads(str(file["about"]))
             models: list[Model] = [{} for _ in stored["parents"]]
             for key in file.files:
