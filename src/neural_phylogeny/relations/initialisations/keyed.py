@@ -21,12 +21,20 @@ Values = NDArray[np.float64]
 Key = tuple[int, int]
 
 ROTATIONS = ((13, 15, 26, 6), (17, 29, 16, 24))
+"""Bits by which Threefry rotates, for the two alternating groups of four rounds."""
+
 PARITY = 0x1BD11BDA
+"""Threefry's third key word, before the two others are added to it without carry."""
+
 MULTIPLIERS, STEPS = (0xD2511F53, 0xCD9E8D57), (0x9E3779B9, 0xBB67AE85)
+"""Of Philox: the factors of a round, and what is added to the key after each."""
+
 SCRAMBLING = (0x3EC8F720, 0x02461E29)
 """The key under which TensorFlow encrypts the two seeds of a stateless draw, to make its key and first counter."""
 
 LOW, LOW_23 = 0xFFFFFFFF, 0x7FFFFF
+"""Masks of the lowest 32 and 23 bits."""
+
 KERAS_SEEDS = 10**9
 """Keras draws the seed of an initialiser from 1 to this."""
 
