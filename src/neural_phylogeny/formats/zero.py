@@ -1,8 +1,8 @@
 """Checkpoints of DeepSpeed's ZeRO-3, whose tensors lie in equal parts with the optimiser states of all ranks.
 
 ``zero_pp_rank_0_mp_rank_00_model_states.pt`` says the shapes, in order; of each tensor rank r holds the r-th part of
-ceil(size / ranks) values, one after the other in its flat groups of float32. What was frozen lies in the model states of
-each rank, cut in the same way, and buffers lie there whole.
+ceil(size / ranks) values, one after the other in its flat groups of float32. What was frozen lies in the model states
+of each rank, cut in the same way, and buffers lie there whole.
 """
 
 from __future__ import annotations
@@ -145,9 +145,11 @@ class ZeroCheckpoint(Checkpoint):
         """Prove that the flat groups of every rank hold its part of every tensor and nothing else."""
         root = self._states[0].root
         listed = root.get("param_shapes")
-        trained = {name: shape for group in listed for name, shape in _mapping(group).items()} if isinstance(
-            listed, list
-        ) else _mapping(listed)
+        trained = (
+            {name: shape for group in listed for name, shape in _mapping(group).items()}
+            if isinstance(listed, list)
+            else _mapping(listed)
+        )
         at, world = 0, len(self._states)
         for name, shape in trained.items():
             self._begin[name] = at
@@ -162,9 +164,7 @@ class ZeroCheckpoint(Checkpoint):
                 part = states.tensors.get(f"frozen {name}")
                 if part is None or part.size < wanted:
                     raise self._damaged(f"rank {rank} lacks its part", name)
-        self.tensors |= {
-            name: info for name, info in self._states[0].tensors.items() if not name.startswith("frozen ")
-        }
+        self.tensors |= {name: info for name, info in self._states[0].tensors.items() if not name.startswith("frozen ")}
 
     def _add(self, name: Any, shape: Any) -> int:
         """Note a tensor of float32; returns its number of values."""
