@@ -29,7 +29,7 @@ ENDINGS = {
     "ia3_l": "scales",
 }
 """What stands behind the name of a module: the inner factor, the outer factor, their scale, lengths of the rows; the
-factors of a second product, by which the first is multiplied value by value; scales of the outputs or inputs."""
+factors of a second product, by which the first is multiplied; scales of the outputs or inputs."""
 
 LEAVES = ("weight", "default", "default_0")
 """What may stand behind that."""
@@ -45,8 +45,8 @@ WRAPPERS = (
 class Factors:
     """One adapted matrix: names of its factors, ``(r, inputs)`` and ``(outputs, r)``, and what goes with them.
 
-    ``a2`` and ``b2`` are the factors of LoHa's second product. IA3 has ``scales`` alone, a rank of 0, and 1 in ``shape``
-    for the side that is not scaled.
+    ``a2`` and ``b2`` are the factors of LoHa's second product. IA3 has ``scales`` alone, a rank of 0, and 1 in
+    ``shape`` for the side that is not scaled.
     """
 
     a: str
