@@ -133,13 +133,12 @@ class ZeroCheckpoint(Checkpoint):
     def _open(self, folder: Path) -> None:
         states, optimisers = ranks(folder)
         for rank in range(max(states) + 1):
-            for files, opened, kind in ((states, self._states, _States), (optimisers, self._optimisers, _Optimiser)):
+            for files, kind in ((states, "model"), (optimisers, "optimiser")):
                 if rank not in files:
-                    missing = "model" if kind is _States else "optimiser"
-                    raise UnreadableFileError(
-                        f"the {missing} states of rank {rank} are missing", path=self.path, remedy=AGAIN
-                    )
-                opened.append(kind(folder / files[rank]))  # type: ignore[attr-defined]
+                    reason = f"the {kind} states of rank {rank} are missing"
+                    raise UnreadableFileError(reason, path=self.path, remedy=AGAIN)
+            self._states.append(_States(folder / states[rank]))
+            self._optimisers.append(_Optimiser(folder / optimisers[rank]))
 
     def _register(self) -> None:
         """Prove that the flat groups of every rank hold its part of every tensor and nothing else."""
