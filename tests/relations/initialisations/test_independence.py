@@ -1,4 +1,4 @@
-"""Strangers of one seed are distinguished from relatives: by their large weights, and by what is left of a known draw."""
+"""Strangers of one seed and relatives differ: by their large weights, and by what is left of a known draw."""
 
 import numpy as np
 import pytest
