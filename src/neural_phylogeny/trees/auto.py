@@ -9,6 +9,7 @@ from functools import partial
 import numpy as np
 from numpy.typing import NDArray
 
+from neural_phylogeny.graphs import components
 from neural_phylogeny.relations.exact import BESIDE, CERTAIN
 from neural_phylogeny.trees.baselines.options import Options
 from neural_phylogeny.trees.family import Family, Posterior, groups_of
@@ -97,16 +98,18 @@ TURNED = "turned"
 
 
 def conditioned_on_merges(family: Family, posterior: Callable[[Family], Posterior]) -> Posterior:
-    """The posterior given which models are weighted means of others.
+    """The posterior given which models were put together from others.
 
-    The parents of a mean are its parts. The parents of the parts are judged without the mean, which lies between them,
-    where a parent would lie.
+    The parents of a merge are its parts. The parents of the parts are judged without the merges that they are joined
+    to, which lie between them, where a parent would lie.
     """
     known, merges = posterior(family), family.merges
-    means = merges.any(axis=0)
-    parts = np.flatnonzero(merges.any(axis=1) & ~means)
-    if len(parts):
-        known = _with_columns(known, parts, family, np.flatnonzero(~means), posterior)
+    is_merge = merges.any(axis=0)
+    joined = components((merges != 0) | (merges != 0).T)
+    for label in np.unique(joined[is_merge]).tolist():
+        own = joined == label
+        parts = np.flatnonzero(own & ~is_merge)
+        known = _with_columns(known, parts, family, np.flatnonzero(~(own & is_merge)), posterior)
     return replace(known, parent=with_merges(known.parent, merges))
 
 

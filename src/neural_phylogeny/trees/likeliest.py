@@ -208,5 +208,5 @@ def _families(forest: Forest, merges: Matrix | None) -> Labels:
         labels = np.where(siblings[labels], np.flatnonzero(siblings)[0], labels)
     if merges is not None:
         for mean in np.flatnonzero(merges.any(axis=0)):
-            labels[np.isin(labels, labels[merges[:, mean] > 0])] = labels[mean]
+            labels[np.isin(labels, labels[merges[:, mean] != 0])] = labels[mean]
     return labels
