@@ -32,7 +32,7 @@ def test_not_derived_and_undetermined(run):
 
 
 def test_the_formats(run, tmp_path, monkeypatch):
-    once = functools.cache(audit.derived.__call__)
+    once = functools.cache(audit.derived)
     monkeypatch.setattr(audit, "derived", lambda child, parents, **_: once(child, tuple(parents), among=str(DEMO)))
     question = ("derived", HERON, "--from", GODWIT, EGRET, "--among", DEMO)
     run(*question, "-o", tmp_path / "d.json")
