@@ -62,7 +62,7 @@ def without_adapters(
 
 def remark(names: Sequence[str], one: Adapter, labels: NDArray[np.int64], base: int | None) -> str:
     """What an adapter is, in a few words, and why it hangs below no model where it does not."""
-    what = f"an adapter of rank {one.rank} on {one.n_matrices} matrices"
+    what = f"an adapter {f'of rank {one.rank}' if one.rank else 'of scales (IA3)'} on {one.n_matrices} matrices"
     claim = f"; {one.claim!r} is its base by its configuration, a claim that weights do not show" if one.claim else ""
     if base is None and one.candidates:
         n_families = len(_families(one, labels))
@@ -119,8 +119,9 @@ def _edge(names: Sequence[str], one: Adapter, base: int) -> Edge:
     p_parent = 1.0 / (n_fitting + 1)
     if one.fit is not None and one.merged is not None:
         p_parent = SURE
+        factors = "factors" if one.rank else "scaling"
         statement = (
-            f"{names[one.merged]} is {parent} with {one.fit.scale:.4g} times the factors of {child} added: "
+            f"{names[one.merged]} is {parent} with {one.fit.scale:.4g} times the {factors} of {child} added: "
             f"what is left is {percent(one.fit.left**0.5)} of the difference, as rounding leaves"
         )
         evidence.append(_favouring(parent, ADAPTER, one.fit.left, 1.0, statement))
