@@ -12,7 +12,7 @@ from neural_phylogeny.lab.calibration.claims import Claim
 
 Array = NDArray[np.float64]
 
-TEMPERATURES = tuple(np.round(np.geomspace(0.4, 2.5, 45), 3).tolist())
+TEMPERATURES: tuple[float, ...] = tuple(np.round(np.geomspace(0.4, 2.5, 45), 3).tolist())
 """What is tried."""
 
 CLIPPED = 1e-6
