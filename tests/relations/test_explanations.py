@@ -86,7 +86,7 @@ def test_a_mask_is_found_under_a_training(parent, rng):
     assert (found.kind, found.also) == ("pruned", ("finetune",))
 
 
-def test_a_stranger_is_told_alone(parent, rng):
+def test_a_stranger_is_described_alone(parent, rng):
     found = whole.explained([step(parent, rng.normal(size=parent.shape))])
     assert found.shares == {"new": 1.0}
     assert found.bits == found.alone
