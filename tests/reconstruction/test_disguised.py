@@ -78,7 +78,7 @@ def test_a_rotated_stream_is_found_from_the_embedding(rng):
     assert claim.kind == "rotated"
 
 
-def attention(rng, heads=4, width=32):
+def attention(rng, width=32):
     found = {}
     for k in range(3):
         for name in ("q", "k", "v", "o"):

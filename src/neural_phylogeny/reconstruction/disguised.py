@@ -91,7 +91,7 @@ def _found(one: _Values, other: _Values, layout: Layout) -> Disguise | None:
 
 
 def _unlike(tested: Tested, n: int) -> NDArray[np.float64]:
-    """Share of the compared weights of two models in matrices that are as different as those of strangers, ``(n, n)``."""
+    """Share of the compared weights of two models in matrices as different as those of strangers, ``(n, n)``."""
     found = np.zeros((n, n))
     for group, _ in tested.groups:
         sizes = np.array([tensor.size if tensor.is_matrix else 0 for tensor in group.statistics.alignment.tensors])

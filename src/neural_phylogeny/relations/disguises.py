@@ -201,7 +201,8 @@ def restored(values: Floats, rows: Axis, columns: Axis) -> Floats:
 
 def _shaped(values: Floats) -> Floats:
     """``(rows, columns, places)``; a first axis of one, as position tables have, is left out, and places of a single
-    input are inputs."""
+    input are inputs.
+    """
     return values.reshape(_shape(values.shape))
 
 
@@ -333,7 +334,7 @@ def _turned(a: Floats, b: Floats, search: _Search) -> tuple[tuple[Axis, Axis], f
 def _blocks_turned(x: Floats, y: Floats, search: _Search) -> tuple[float, tuple[Axis, Axis]] | None:
     """The axes of a matrix whose rows were turned within blocks, as values are within a head; the smallest that hold.
 
-    A rotation is fitted on half of the inputs and must hold on the other half; it is remembered for what reads the rows.
+    A rotation is fitted on half of the inputs and must hold on the other half; what reads the rows tries it too.
     """
     m, n = x.shape
     half = np.arange(n) % 2 == 0

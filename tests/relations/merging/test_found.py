@@ -75,6 +75,9 @@ def test_three_roundings_of_one_model_are_no_merges(measured, root):
         return {n: (np.round(w / step) * step).astype(np.float32) for n, w in root.items()}
 
     def mantissa(bits):
-        return {n: (np.round(np.frexp(w)[0] * 2**bits) * 2.0 ** (np.frexp(w)[1] - bits)).astype(np.float32) for n, w in root.items()}
+        return {
+            n: (np.round(np.frexp(w)[0] * 2**bits) * 2.0 ** (np.frexp(w)[1] - bits)).astype(np.float32)
+            for n, w in root.items()
+        }
 
     assert not merges(measured(root, rounded(0.2), rounded(0.3), mantissa(4)), range(4)).how
