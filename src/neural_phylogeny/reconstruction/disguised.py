@@ -15,7 +15,8 @@ from neural_phylogeny.formats.base import AnyArray, Checkpoint
 from neural_phylogeny.formats.restored import RestoredCheckpoint
 from neural_phylogeny.graphs import components
 from neural_phylogeny.reconstruction.relate import Tested
-from neural_phylogeny.relations.disguises import Axis, Disguise, find_disguise, fits, restored
+from neural_phylogeny.relations.axes import Axis, Disguise, restored
+from neural_phylogeny.relations.disguises import find_disguise, fits
 from neural_phylogeny.relations.explanations.whole import DISGUISES
 from neural_phylogeny.relations.retained import RETAINED, matrix_cosines
 from neural_phylogeny.sources.opening import Opened

@@ -14,10 +14,8 @@ from dataclasses import dataclass, field
 from math import prod
 
 import numpy as np
-from numpy.typing import NDArray
 
-Floats = NDArray[np.float64]
-Ints = NDArray[np.int64]
+from neural_phylogeny.relations.axes import Axis, Disguise, Floats, Ints, restored, shape_of, shaped
 
 AGREE = 0.6
 """Least mean cosine of rows on inputs that the assignment has not seen, beyond that of rows which do not belong
@@ -44,47 +42,6 @@ ARITHMETIC = 1e-5
 SWEEPS, ROUNDS, FIRST = 3, 12, 6
 """Times that all matrices are gone through; steps in which lengths are made equal; matrices after which a pair that
 shows nothing is left."""
-
-
-@dataclass(frozen=True)
-class Axis:
-    """How units are restored: in this order, each times its factor; or turned by a matrix before."""
-
-    order: Ints
-    factor: Floats
-    turn: Floats | None = None
-
-    @classmethod
-    def unchanged(cls, n: int) -> Axis:
-        """As they are."""
-        return cls(np.arange(n), np.ones(n))
-
-    @property
-    def is_permuted(self) -> bool:
-        """Whether the order is another one."""
-        return bool((self.order != np.arange(len(self.order))).any())
-
-    @property
-    def is_scaled(self) -> bool:
-        """Whether some factor is not 1."""
-        return bool((self.factor != 1.0).any())
-
-    @property
-    def changes(self) -> bool:
-        """Whether anything is restored."""
-        return self.is_permuted or self.is_scaled or self.turn is not None
-
-
-@dataclass(frozen=True)
-class Disguise:
-    """How each tensor of a model is restored, rows and columns, and how well its matrices agree then.
-
-    ``kinds`` are the names of what was done, ``agreement`` the mean cosine on unseen inputs, weighted by size.
-    """
-
-    axes: Mapping[str, tuple[Axis, Axis]]
-    kinds: tuple[str, ...]
-    agreement: float
 
 
 @dataclass
@@ -130,7 +87,7 @@ def find_disguise(
     Both hold tensors of these names and shapes, output units first. Costs a product of all rows of a matrix for each
     candidate order; where the first and the last ``FIRST`` matrices do not agree, nothing else is looked at.
     """
-    names = [name for name, shape in shapes.items() if len(shape) > 1 and min(_shape(shape)[:2]) > 1]
+    names = [name for name, shape in shapes.items() if len(shape) > 1 and min(shape_of(shape)[:2]) > 1]
     search, found, scores = _Search(), dict[str, tuple[Axis, Axis]](), dict[str, float]()
     sizes = {name: prod(shapes[name]) for name in names}
     tried: dict[str, int] = {}
@@ -141,7 +98,7 @@ def find_disguise(
                 break
             if name not in found and tried.get(name) != search.known:  # by the same orders it fails again
                 tried[name] = search.known
-                match = _matched(_shaped(first[name]), _shaped(second[name]), search)
+                match = _matched(shaped(first[name]), shaped(second[name]), search)
                 if match is not None:
                     found[name], scores[name] = match
         if len(found) == len(names) or (sweep and len(found) == before):
@@ -150,7 +107,7 @@ def find_disguise(
     if not names or explained < EXPLAINED * sum(sizes.values()):
         return None
     agreement = sum(sizes[name] * scores[name] for name in found) / explained
-    restored = {name: _with_factors(_shaped(first[name]), _shaped(second[name]), *pair) for name, pair in found.items()}
+    restored = {name: _with_factors(shaped(first[name]), shaped(second[name]), *pair) for name, pair in found.items()}
     axes = {**restored, **_vectors(first, second, shapes, restored)}
     every = [axis for pair in axes.values() for axis in pair]
     kinds = [
@@ -172,44 +129,11 @@ def fits(found: Disguise, first: Mapping[str, Floats], second: Mapping[str, Floa
     changed = [name for name, axes in found.axes.items() if any(axis.changes for axis in axes)]
     size = agree = 0.0
     for name in changed:
-        a = _shaped(first[name]) if first[name].ndim > 1 else None
+        a = shaped(first[name]) if first[name].ndim > 1 else None
         if a is not None:
             b = restored(second[name], *found.axes[name]).reshape(a.shape)
             size, agree = size + a.size, agree + a.size * _cosine(a.reshape(len(a), -1), b.reshape(len(b), -1))
     return size > 0 and agree >= AGREE * size
-
-
-def restored(values: Floats, rows: Axis, columns: Axis) -> Floats:
-    """A tensor with its rows (first axis) and columns (second axis) restored.
-
-    Examples
-    --------
-    >>> swapped = Axis(np.array([1, 0]), np.array([1.0, -1.0]))
-    >>> restored(np.array([[1.0, 2.0], [3.0, 4.0]]), swapped, Axis.unchanged(2)).tolist()
-    [[3.0, 4.0], [-1.0, -2.0]]
-    """
-    shaped = _shaped(values) if values.ndim > 1 else values.reshape(-1, 1, 1)
-    if columns.turn is not None:
-        shaped = np.einsum("mnk,nj->mjk", shaped, columns.turn)
-    if rows.turn is not None:
-        shaped = np.einsum("im,mnk->ink", rows.turn, shaped)
-    shaped = shaped[rows.order] * rows.factor[:, None, None]
-    if values.ndim > 1:
-        shaped = shaped[:, columns.order] * columns.factor[None, :, None]
-    return shaped.reshape(values.shape)
-
-
-def _shaped(values: Floats) -> Floats:
-    """``(rows, columns, places)``; a first axis of one, as position tables have, is left out, and places of a single
-    input are inputs.
-    """
-    return values.reshape(_shape(values.shape))
-
-
-def _shape(shape: tuple[int, ...]) -> tuple[int, int, int]:
-    kept = shape[1:] if shape[0] == 1 and len(shape) > 2 else shape
-    rows, columns, places = kept[0], kept[1], prod(kept[2:])
-    return (rows, places, 1) if columns == 1 else (rows, columns, places)
 
 
 def _level(a: Floats) -> Floats:
