@@ -95,7 +95,7 @@ def test_levels_of_derived():
 
 def test_public_checkpoints():
     parent, direction = of("wild", "auto", "exact parent"), of("wild", "auto", "tree direction")
-    assert f"exact parent; tree direction | {parent}; {direction} of 102 |" in README
+    assert f"exact parent; tree direction | {parent} of 102; {direction} of 105 |" in README
     wild = confidence("wild")
     assert f"| {wild[6]} (of {wild[2]}) |" in README
 
