@@ -12,7 +12,7 @@ demo: .venv/installed  ## install into .venv and run the demo
 	.venv/bin/nphylo demo
 
 test: $(DEV)/installed  ## the fast suite, as CI runs it
-	$(DEV)/bin/python -m pytest -m "not slow" -n auto --dist loadfile
+	OMP_NUM_THREADS=1 $(DEV)/bin/python -m pytest -m "not slow" -n auto --dist loadfile
 
 test-all: $(DEV)/installed  ## the slow tests too
 	$(DEV)/bin/python -m pytest

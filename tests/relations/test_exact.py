@@ -93,7 +93,7 @@ def test_untouched_values_tell_who_is_next(measured, root, rng):
     assert next_to[0, 2] == -GOOD
 
 
-def test_nothing_is_said_of_what_is_not_finite(measured, root, rng):
+def test_values_that_are_not_finite_prove_nothing(measured, root, rng):
     broken = trained(root, rng)
     broken["a"][0, 0] = np.nan
     found = exact_marks(measured(root, broken, zeroed(root)))

@@ -62,6 +62,17 @@ def test_factors_of_units_and_inputs_are_a_rescaling(parent, rng):
     assert kind(parent, parent * factors + 0.02 * rng.standard_t(3, size=parent.shape)) == "finetune"
 
 
+def test_a_cheap_test_rejects_no_rescaling(rng):
+    for _ in range(20):
+        shape = tuple(rng.integers(3, 40, 2).tolist())
+        x = rng.normal(size=shape)
+        exact = np.exp(rng.normal(size=(shape[0], 1))) * x * np.exp(rng.normal(size=shape[1]))
+        left = rng.standard_t(2, size=shape)
+        left *= 1e-3 / np.sqrt(np.mean(left**2))
+        assert table._may_be_factors(x, exact + left, 1e-3)
+        assert not table._may_be_factors(x, exact + left, 1e-9)
+
+
 @pytest.mark.parametrize("level", [0.01, 0.05, 0.2])
 def test_independent_normal_noise_is_noise_and_a_training_step_is_not(parent, rng, level):
     assert kind(parent, parent + level * rng.normal(size=parent.shape)) == "noised"
@@ -75,7 +86,7 @@ def test_a_mask_is_found_under_a_training(parent, rng):
     assert (found.kind, found.also) == ("pruned", ("finetune",))
 
 
-def test_a_stranger_is_told_alone(parent, rng):
+def test_a_stranger_is_described_alone(parent, rng):
     found = whole.explained([step(parent, rng.normal(size=parent.shape))])
     assert found.shares == {"new": 1.0}
     assert found.bits == found.alone

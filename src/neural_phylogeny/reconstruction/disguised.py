@@ -82,7 +82,7 @@ def _layout(checkpoint: Checkpoint) -> tuple[tuple[str, tuple[int, ...], int], .
 
 
 class _Values(Mapping[str, NDArray[np.float64]]):
-    """The tensors of a model, read when they are first asked for."""
+    """The tensors of a model, read when they are first needed."""
 
     def __init__(self, checkpoint: Checkpoint) -> None:
         self._checkpoint = checkpoint

@@ -71,7 +71,7 @@ class MeasuredFamily:
         return self.found.merges(self.rows).weights
 
     def descent(self) -> Matrix:
-        """By the draw, which is looked for when first asked for, unless large weights leave no doubt; else silent."""
+        """By the draw, which is looked for when first needed, unless large weights leave no doubt; else silent."""
         if not self.found.leading:
             return np.zeros((len(self.rows),) * 2)
         leading = [tensor.of(self.rows) for tensor in self.found.leading]

@@ -99,7 +99,7 @@ class Findings:
 
     @property
     def known_draw(self) -> Draw | None:
-        """The same where it has been looked for already, or was asked for."""
+        """The same where it has been looked for already, or was requested."""
         if self.seeds:
             return self.draw
         found: Draw | None = self.__dict__.get("draw")

@@ -86,6 +86,11 @@ class _Search:
     orders: dict[int, list[tuple[Ints, Floats]]] = field(default_factory=dict)
     turns: dict[int, list[Floats]] = field(default_factory=dict)
 
+    @property
+    def known(self) -> int:
+        """Number of orders and rotations; it only grows."""
+        return sum(len(some) for kept in (self.orders, self.turns) for some in kept.values())
+
     def of(self, n: int) -> list[tuple[Ints, Floats]]:
         """Candidates for n units: the stored order, those found, and those of groups of neighbours."""
         found = [(np.arange(n), np.ones(n)), *self.orders.get(n, [])[-CANDIDATES:]]
@@ -120,12 +125,14 @@ def find_disguise(
     names = [name for name, shape in shapes.items() if len(shape) > 1 and min(_shape(shape)[:2]) > 1]
     search, found, scores = _Search(), dict[str, tuple[Axis, Axis]](), dict[str, float]()
     sizes = {name: prod(shapes[name]) for name in names}
+    tried: dict[str, int] = {}
     for sweep in range(SWEEPS):
         before = len(found)
         for place, name in enumerate(names if sweep % 2 == 0 else names[::-1]):
             if place == FIRST and not found:
                 break
-            if name not in found:
+            if name not in found and tried.get(name) != search.known:  # by the same orders it fails again
+                tried[name] = search.known
                 match = _matched(_shaped(first[name]), _shaped(second[name]), search)
                 if match is not None:
                     found[name], scores[name] = match
@@ -194,41 +201,54 @@ def _level(a: Floats) -> Floats:
 
 def _matched(a: Floats, b: Floats, search: _Search) -> tuple[tuple[Axis, Axis], float] | None:
     """The axes of one matrix, by the best of the known orders; new ones are remembered."""
-    best: tuple[float, Axis, Axis] | None = None
+    best: tuple[float, bool, Ints, Floats] | None = None
+    inputs = min(a.shape[1] * a.shape[2], a.shape[0] * a.shape[2])
+    least = AGREE if inputs >= FEW_INPUTS else AGREE_OF_FEW
     x, y = _level(a), _level(b)
     for is_turned in (False, True):
         for order, sign in search.of(a.shape[1 - is_turned]):
-            one, other = (x, y) if not is_turned else (x.swapaxes(0, 1), y.swapaxes(0, 1))
-            score, rows, row_sign = _assigned(one, other[:, order] * sign[None, :, None])
+            score = _agreement(*_rows_of(x, y, is_turned, order, sign), least)
             if best is None or score > best[0] + 1e-6:
-                pair = Axis(rows, row_sign), Axis(order, sign)
-                best = (score, *(pair if not is_turned else pair[::-1]))
-    inputs = min(a.shape[1] * a.shape[2], a.shape[0] * a.shape[2])
-    if best is not None and best[0] >= (AGREE if inputs >= FEW_INPUTS else AGREE_OF_FEW):
-        for axis in best[1:]:
-            assert isinstance(axis, Axis)
-            search.add(axis.order, axis.factor)
-        return (best[1], best[2]), best[0]
-    return _turned(a, b, search)
+                best = score, is_turned, order, sign
+    if best is None or best[0] < least:
+        return _turned(a, b, search)
+    score, is_turned, order, sign = best
+    axes = Axis(*_assigned(*_rows_of(x, y, is_turned, order, sign))), Axis(order, sign)
+    found = axes[::-1] if is_turned else axes
+    for axis in found:
+        search.add(axis.order, axis.factor)
+    return found, score
 
 
-def _assigned(x: Floats, y: Floats) -> tuple[float, Ints, Floats]:
-    """Rows of y for those of x with signs, by their products on all inputs.
+def _rows_of(x: Floats, y: Floats, is_turned: bool, order: Ints, sign: Floats) -> tuple[Floats, Floats]:
+    """Rows of two matrices, or columns, ``(n, inputs)`` each, the inputs of the second one in an order."""
+    one, other = (x.swapaxes(0, 1), y.swapaxes(0, 1)) if is_turned else (x, y)
+    return one.reshape(len(one), -1), (other[:, order] * sign[None, :, None]).reshape(len(other), -1)
 
-    The score is the mean cosine on one half of the inputs of an assignment by the other, beyond that of rows which do
-    not belong together: rows of positive weights are alike in any two models, and constant ones are the same.
+
+def _agreement(x: Floats, y: Floats, least: float) -> float:
+    """The mean cosine on one half of the inputs of an assignment by the other, beyond that of rows that do not belong
+    together: rows of positive weights are alike in any two models, and constant ones are the same.
+
+    0 where no assignment reaches ``least``: strangers, which the best of each row shows.
     """
-    x, y = x.reshape(len(x), -1), y.reshape(len(y), -1)
     width = x.shape[1]
     if width < 2:
-        return 0.0, np.arange(len(x)), np.ones(len(x))
+        return 0.0
     half = np.arange(width) % 2 == 0
-    seen = assignment(np.abs(_cosines(x[:, half], y[:, half])))
-    score = beyond_chance(np.abs(_cosines(x[:, ~half], y[:, ~half])), seen)
+    unseen = np.abs(_cosines(x[:, ~half], y[:, ~half]))
+    most = min(float(unseen.max(axis=axis).mean()) for axis in (0, 1))
+    if _beyond(most, float(unseen.sum()), len(unseen)) < least - 1e-3:
+        return 0.0
+    return beyond_chance(unseen, assignment(np.abs(_cosines(x[:, half], y[:, half]))))
+
+
+def _assigned(x: Floats, y: Floats) -> tuple[Ints, Floats]:
+    """Rows of y for those of x with signs, by their products on all inputs."""
     every = _cosines(x, y)
     order = assignment(np.abs(every))
     sign = np.sign(every[np.arange(len(x)), order])
-    return score, order, np.where(sign == 0, 1.0, sign)
+    return order, np.where(sign == 0, 1.0, sign)
 
 
 def _cosines(x: Floats, y: Floats) -> Floats:
@@ -308,6 +328,12 @@ def beyond_chance(cosines: Floats, order: Ints) -> float:
     others = float(np.abs(cosines).sum()) - float(np.abs(cosines[np.arange(len(cosines)), order]).sum())
     chance = others / max(cosines.size - len(cosines), 1)
     return round((matched - chance) / (1.0 - chance), 12) if chance < 1.0 - 1e-6 else 0.0
+
+
+def _beyond(matched: float, every: float, n: int) -> float:
+    """The same of ``n`` positive cosines of this mean, of ``n * n`` with a sum: it grows with the mean."""
+    chance = (every - n * matched) / max(n * n - n, 1)
+    return (matched - chance) / (1.0 - chance) if chance < 1.0 - 1e-6 else 0.0
 
 
 def _with_factors(a: Floats, b: Floats, rows: Axis, columns: Axis) -> tuple[Axis, Axis]:

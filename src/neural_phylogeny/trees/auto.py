@@ -26,7 +26,7 @@ INITIALISATION = "initialisation"
 """What is known of a common initialisation, as a name of evidence."""
 
 SURE = 0.95
-"""A parent of at least this probability is not doubted: whether the two share more than an initialisation is not asked.
+"""A parent of at least this probability is not doubted: more than an initialisation in common is not looked for.
 Of the parents that independent models of one seed are given on training families 2 in 100 are so sure."""
 
 GAIN = 2.0

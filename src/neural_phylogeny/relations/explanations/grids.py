@@ -65,12 +65,14 @@ def _spread(steps: Floats, values: Floats) -> Floats:
 
 def _even(blocks: Floats) -> Floats | None:
     """Spacing of each block ``(n, 1)`` of which all values are multiples, up to ``CODES`` times."""
+    first = blocks[:FIRST]
+    uneven = ~_may_be_even(first, np.abs(first).max(axis=1, keepdims=True))
+    uneven &= np.count_nonzero(first, axis=1) >= LEAST // 2
+    if np.count_nonzero(uneven) > (1.0 - NEARLY_ALL) * len(blocks) + 1e-9:
+        return None
     largest = np.abs(blocks).max(axis=1, keepdims=True)
     some = (np.count_nonzero(blocks, axis=1) >= LEAST // 2) & (largest[:, 0] > 0)
     if np.count_nonzero(some) < max(1, len(blocks) // 4):
-        return None
-    first = some[:FIRST] & ~_may_be_even(blocks[:FIRST], largest[:FIRST])
-    if np.count_nonzero(first) > (1.0 - NEARLY_ALL) * len(blocks) + 1e-9:
         return None
     possible = some & _may_be_even(blocks, largest)
     if np.count_nonzero(possible) < NEARLY_ALL * np.count_nonzero(some):

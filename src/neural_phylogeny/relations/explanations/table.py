@@ -136,6 +136,9 @@ def rescaled(step: Step) -> float:
     there = there[there.any(axis=1)][:, there.any(axis=0)]
     if step.is_equal or min(x.shape) < 3 or there.mean() < 0.9 or ((step.parent == 0) != (step.child == 0)).any():
         return np.inf
+    allowed = 8.0 * max(step.precision, rms(x) * 2.0 ** -step.bits[0] * rms(y) / max(rms(x), 1e-300))
+    if not _may_be_factors(x, y, allowed):
+        return np.inf
     with np.errstate(all="ignore"):
         ratio = np.where(there, y / np.where(there, x, 1.0), np.nan)
         rows = medians(np.abs(ratio) * np.sign(np.nansum(ratio, axis=1, keepdims=True)))
@@ -143,10 +146,24 @@ def rescaled(step: Step) -> float:
         rows = medians(ratio / columns)
         columns = medians((ratio / rows[:, None]).T)
         left = y - rows[:, None] * x * columns
-    allowed = 8.0 * max(step.precision, rms(x) * 2.0 ** -step.bits[0] * rms(y) / max(rms(x), 1e-300))
     if not np.isfinite(left).all() or rms(left) > allowed or rms(step.difference) < 10 * allowed:
         return np.inf
     return NAME + sum(step.shape) * NUMBER + step.told(left)
+
+
+def _may_be_factors(x: Floats, y: Floats, allowed: float) -> bool:
+    """Whether factors of rows and columns could leave a root mean square of ``allowed`` between x and y: necessary.
+
+    Of y = r x c, products along and across the diagonal of two rows and columns are in the ratio of x. Less than a
+    sixteenth of the values can be off by four times what is allowed, each in one block of two by two.
+    """
+    with np.errstate(all="ignore"):
+        a, b, c, d = (x[i::2, j::2][: len(x) // 2, : x.shape[1] // 2] for i in (0, 1) for j in (0, 1))
+        e, f, g, h = (y[i::2, j::2][: len(x) // 2, : x.shape[1] // 2] for i in (0, 1) for j in (0, 1))
+        along, across = np.abs(b * c), np.abs(a * d)
+        most = (np.abs(e) + np.abs(h) + 4.0 * allowed) * along + (np.abs(f) + np.abs(g) + 4.0 * allowed) * across
+        off = np.abs(e * h * (b * c) - f * g * (a * d)) > 4.0 * allowed * most * (1.0 + 1e-6)
+    return bool(np.count_nonzero(off) <= y.size / 16)
 
 
 def medians(rows: Floats) -> Floats:
@@ -172,9 +189,12 @@ def noised(step: Step) -> float:
     if (step.parent == 0).mean() > 0.5 or rms(e) > rms(step.parent):
         return np.inf
     spread = rms(e)
+    most, squares = KURTOSIS * np.sqrt(24.0 / e.size), np.square(e / spread)
+    if abs(float(np.mean(squares * squares)) - 3.0) > most + 1e-6:  # at a tenth of the price of a power
+        return np.inf
     kurtosis = float(np.mean((e / spread) ** 4))
     along = abs(float((e * step.parent).mean())) / (spread * max(rms(step.parent), 1e-300)) * np.sqrt(e.size)
-    if abs(kurtosis - 3.0) > KURTOSIS * np.sqrt(24.0 / e.size) or along > KURTOSIS:
+    if abs(kurtosis - 3.0) > most or along > KURTOSIS:
         return np.inf
     largest = float(np.linalg.norm(e, 2)) / (spread * (np.sqrt(e.shape[0]) + np.sqrt(e.shape[1])))
     return np.inf if largest > EDGE else step.told(e) - NAME

@@ -106,7 +106,7 @@ TABLES = {
             "batches, wide; a quarter of an hour",
         ),
         Table("candidates", "does grouping by a sample lose relatives in large collections?", "checkpoints"),
-        Table("clock", "does weight decay tell who is later?", "nothing; trains 1,000 small networks"),
+        Table("clock", "does weight decay show who is later?", "nothing; trains 1,000 small networks"),
         Table("confidence", "do probabilities mean what they say, and is a missing parent noticed?", "batches, wide"),
         Table("derived", "how often does `nphylo derived` accuse strangers and siblings?", "data, sets; ten minutes"),
         Table(
