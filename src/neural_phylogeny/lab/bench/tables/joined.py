@@ -100,7 +100,7 @@ def counted(folder: Path) -> tuple[list[Count], int, int]:
 def trees(folder: Path) -> Mapping[Path, tuple[Path, int]]:
     """The collection and the tree of each model of a collection by its path; siblings are in one tree."""
     truth = read_truth(folder / TRUTH)
-    graph = nx.Graph()
+    graph: nx.Graph[str] = nx.Graph()
     graph.add_nodes_from(truth.names())
     graph.add_edges_from((edge.parent, edge.child) for edge in truth.edges)
     graph.add_edges_from((pair.a, pair.b) for pair in truth.siblings)
