@@ -10,11 +10,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-import networkx as nx
 import numpy as np
 
 from neural_phylogeny.evaluation.rates import upper_bound
 from neural_phylogeny.evaluation.truth import read_truth
+from neural_phylogeny.graphs import components
 from neural_phylogeny.lab.bench.cached import TRUTH, find_collections
 from neural_phylogeny.lab.bench.runs import ALPHA
 from neural_phylogeny.lab.bench.tables.base import Page, Sources
@@ -100,10 +100,11 @@ def counted(folder: Path) -> tuple[list[Count], int, int]:
 def trees(folder: Path) -> Mapping[Path, tuple[Path, int]]:
     """The collection and the tree of each model of a collection by its path; siblings are in one tree."""
     truth = read_truth(folder / TRUTH)
-    graph: nx.Graph[str] = nx.Graph()
-    graph.add_nodes_from(truth.names())
-    graph.add_edges_from((edge.parent, edge.child) for edge in truth.edges)
-    graph.add_edges_from((pair.a, pair.b) for pair in truth.siblings)
-    return {
-        folder / name: (folder, label) for label, names in enumerate(nx.connected_components(graph)) for name in names
-    }
+    names = truth.names()
+    linked = np.eye(len(names), dtype=bool)
+    pairs = [(edge.parent, edge.child) for edge in truth.edges] + [(pair.a, pair.b) for pair in truth.siblings]
+    for a, b in pairs:
+        at = names.index(a), names.index(b)
+        linked[at] = linked[at[::-1]] = True
+    labels = components(linked).tolist()
+    return {folder / name: (folder, label) for name, label in zip(names, labels, strict=True)}
