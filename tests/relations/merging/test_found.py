@@ -68,3 +68,16 @@ def test_sparse_trainings_and_prunings_are_no_merges(measured, root, rng):
     pruned = [{n: np.where(np.abs(w) > least, w, 0.0) for n, w in root.items()} for least in (0.2, 0.5, 1.0)]
     models = [{n: w.astype(np.float32) for n, w in model.items()} for model in (root, few, tuned(root, rng), *pruned)]
     assert not merges(measured(*models), range(6)).how
+
+
+def test_three_roundings_of_one_model_are_no_merges(measured, root):
+    def rounded(step):
+        return {n: (np.round(w / step) * step).astype(np.float32) for n, w in root.items()}
+
+    def mantissa(bits):
+        return {
+            n: (np.round(np.frexp(w)[0] * 2**bits) * 2.0 ** (np.frexp(w)[1] - bits)).astype(np.float32)
+            for n, w in root.items()
+        }
+
+    assert not merges(measured(root, rounded(0.2), rounded(0.3), mantissa(4)), range(4)).how

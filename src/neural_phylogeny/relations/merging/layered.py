@@ -10,7 +10,7 @@ from itertools import combinations
 import numpy as np
 from numpy.typing import NDArray
 
-from neural_phylogeny.relations.merging.affine import LEAST_SHARE, MISFIT_OF_ONE, ROUNDED
+from neural_phylogeny.relations.merging.affine import LEAST_SHARE, MISFIT_OF_ONE, ROUNDED, ROUNDING
 from neural_phylogeny.relations.merging.values import Values
 
 Floats = NDArray[np.float64]
@@ -36,11 +36,11 @@ def layered(values: Values, j: int, others: list[int]) -> dict[int, float] | Non
     """
     near = sorted(others, key=values.distance(j).__getitem__)[:MOST]
     best: tuple[float, dict[int, float]] | None = None
-    every = values.of(j)
+    every = [matrix for matrix in values.of(j) if matrix.count]
     for a, b in combinations(near, 2):
         shares, sizes, whole = [], [], []
         for matrix in every:
-            if matrix.gram.shape[0] and matrix.count >= FEWEST and not matrix.is_equal(a, b):
+            if matrix.count >= FEWEST and not matrix.is_equal(a, b):
                 weights = _weights(matrix.gram, matrix.squared, float(matrix.error[j]), j, a, b)
                 if weights is None:
                     break
@@ -64,6 +64,8 @@ def layered(values: Values, j: int, others: list[int]) -> dict[int, float] | Non
 
 def _weights(gram: Floats, squared: Floats, error: float, j: int, a: int, b: int) -> tuple[float, float] | None:
     """Weights of the two in one matrix, none below zero; None where they do not explain it."""
+    if ROUNDED * error > ROUNDING * squared[a, b]:
+        return None
     if squared[j, a] <= ROUNDED * error:
         return 1.0, 0.0
     if squared[j, b] <= ROUNDED * error:
