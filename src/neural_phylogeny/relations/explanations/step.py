@@ -75,11 +75,13 @@ class Step:
     @cached_property
     def grid(self) -> Floats | None:
         """Spacing of the child's grid at each value, None where it has none that the parent lacks."""
-        if self.is_coded or steps_of_grid(self.parent) is not None:
+        if self.is_coded:
             return None
         if self.is_float_coded:
-            return np.maximum(np.abs(self.child), rms(self.child) / 64) * 2.0**-MANTISSA_OF_FP8
-        return steps_of_grid(self.child, self.code_bits)
+            found: Floats | None = np.maximum(np.abs(self.child), rms(self.child) / 64) * 2.0**-MANTISSA_OF_FP8
+        else:
+            found = steps_of_grid(self.child, self.code_bits)
+        return None if found is None or steps_of_grid(self.parent) is not None else found
 
     @cached_property
     def cosine(self) -> float:
