@@ -60,7 +60,7 @@ def test_a_model_too_small_to_say_is_not_conclusive(measured, rng):
     assert not found.conclusive.any()
 
 
-def test_one_huge_unit_does_not_make_kin(measured, rng):
+def test_one_huge_unit_does_not_relate_models(measured, rng):
     models = []
     for _ in range(8):
         w = rng.normal(size=(40, 40)).astype(np.float32)

@@ -48,6 +48,7 @@ FORMATS = (
     Format("keras", (".h5", ".hdf5", ".keras"), extra="keras"),
     Format("archive", (".zip",)),
     Format("distributed", ()),
+    Format("zero", ()),
     Format("pytorch", (".pt", ".pth", ".bin", ".ckpt")),
     Format("onnx", (".onnx",), extra="onnx"),
 )
