@@ -21,7 +21,7 @@ evaluation: errors files records
 tensors: errors inputs
 formats: errors wording inputs files
 remote: errors files formats
-sources: errors inputs files formats remote
+sources: errors wording inputs files formats remote
 claims: errors wording inputs files records formats sources
 statistics: errors inputs graphs files formats tensors
 relations: errors inputs formats tensors statistics

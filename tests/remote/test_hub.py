@@ -185,3 +185,9 @@ def test_a_pattern_names_files_of_a_repository(hub, rng):
     hub.add("org/net", "other.safetensors", safetensors(model(rng)))
     found, _ = discover(["hf://org/net/net.*.safetensors"])
     assert [ref.name for ref in found] == ["org/net/net.q4.safetensors", "org/net/net.q8.safetensors"]
+
+
+def test_names_that_leave_their_repository_are_refused(hub):
+    hub.add("org/net", "../../evil.safetensors", b"x")
+    _, skipped = discover(["hf://org/net"])
+    assert "a file with an unusable name" in skipped[0].reason

@@ -7,7 +7,7 @@ import pytest
 from tests.remote.fake_hub import FakeHub, served, trickle
 
 from neural_phylogeny.errors import CheckpointError, NotFoundError, UnsafeFileError
-from neural_phylogeny.remote import mirror, web
+from neural_phylogeny.remote import connections, mirror, web
 from neural_phylogeny.remote.held import HeldFile
 from neural_phylogeny.remote.web import WebFile
 from neural_phylogeny.sources import open_models
@@ -128,11 +128,11 @@ def test_a_reply_that_trickles_is_given_up(server, monkeypatch):
 
 
 def test_nobody_is_led_into_a_private_network(monkeypatch):
-    monkeypatch.setattr(web, "is_private", lambda host: host.startswith("10."))
+    monkeypatch.setattr(connections, "is_private", lambda host: host.startswith("10."))
     with pytest.raises(UnsafeFileError, match=r"a redirect to a private address \(10.0.0.1\)"):
-        web._followed("https://example.org/a?key=secret", "https://10.0.0.1/admin")
+        connections.followed("https://example.org/a?key=secret", "https://10.0.0.1/admin")
     with pytest.raises(UnsafeFileError, match="a redirect from https to http"):
-        web._followed("https://example.org/a", "http://example.org/a")
+        connections.followed("https://example.org/a", "http://example.org/a")
 
 
 def test_a_server_that_is_gone_is_asked_once_and_for_all(server):

@@ -4,34 +4,29 @@ from __future__ import annotations
 
 import base64
 import http.client
-import ipaddress
 import re
 import socket
 import ssl
 import threading
 import time
-import urllib.request
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from urllib.parse import SplitResult, unquote, urljoin, urlsplit
+from urllib.parse import unquote, urlsplit
 
 from neural_phylogeny.errors import (
     CheckpointError,
     DamagedFileError,
     NotFoundError,
     UnreadableFileError,
-    UnsafeFileError,
 )
 from neural_phylogeny.remote.addresses import public
+from neural_phylogeny.remote.connections import drop, followed, send
 
 PAUSES = (0.5, 1.0, 2.0, 4.0, 8.0)
 """Seconds before each further try of a request that failed without need."""
 
 LONGEST_PAUSE = 60.0
 """Where a server asks for a longer one, the file is given up."""
-
-TIMEOUT = 30.0
-"""Seconds without a byte after which a connection is given up."""
 
 PATIENCE, SLOWEST = 30.0, 2_000
 """After so many seconds a reply must have come at so many bytes a second on average."""
@@ -257,22 +252,22 @@ class _asked:  # noqa: N801  (a context manager, used like a function)
                 headers = {"Accept-Encoding": "identity", "User-Agent": "neural-phylogeny", **self._sent(url)}
                 headers |= {"Range": self._part} if self._part else {}
                 self._count(1, 0)
-                reply = _Reply(_send(url, headers), url, self._count)
+                reply = _Reply(send(url, headers), url, self._count)
                 if reply.status not in (301, 302, 303, 307, 308):
                     self._reply = reply
                     return reply
                 reply.raw.close()
-                _drop(url)
-                url = _followed(url, reply.headers.get("location", ""))
+                drop(url)
+                url = followed(url, reply.headers.get("location", ""))
         except (OSError, http.client.HTTPException) as error:
-            _drop(url)
+            drop(url)
             raise _failure(error, url) from None
         raise UnreadableFileError(f"more than {REDIRECTS} redirects", path=public(self._url), remedy="Ask who runs it.")
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, _: object) -> None:
         if self._reply is not None and (kind is not None or not self._reply.raw.isclosed()):
             self._reply.raw.close()
-            _drop(self._reply.url)
+            drop(self._reply.url)
         if isinstance(error, OSError | http.client.HTTPException) and not isinstance(error, CheckpointError):
             raise _failure(error, self._url) from None
 
@@ -297,93 +292,9 @@ def _failure(error: Exception, url: str) -> Exception:
     )
 
 
-def _followed(url: str, location: str) -> str:
-    """Where a redirect leads. Raises UnsafeFileError where it may not be followed."""
-    target = urljoin(url, location)
-    parts = urlsplit(target)
-    if parts.scheme not in ("http", "https") or not parts.hostname or not location:
-        raise UnsafeFileError("a redirect that leads to no web server", path=public(url), remedy="Ask who runs it.")
-    if urlsplit(url).scheme == "https" and parts.scheme == "http":
-        raise UnsafeFileError("a redirect from https to http", path=public(url), remedy="Ask who runs it.")
-    if is_private(parts.hostname) and not is_private(urlsplit(url).hostname or ""):
-        raise UnsafeFileError(
-            f"a redirect to a private address ({parts.hostname})", path=public(url), remedy="Do not trust this server."
-        )
-    return target
-
-
-def is_private(host: str) -> bool:
-    """Whether a host is on this machine or in a private network, by the addresses that its name has.
-
-    Examples
-    --------
-    >>> is_private("127.0.0.1"), is_private("169.254.169.254"), is_private("8.8.8.8")
-    (True, True, False)
-    """
-    try:
-        found = {info[4][0] for info in socket.getaddrinfo(host, None)}
-    except (OSError, UnicodeError):
-        return False  # a proxy may know it
-    return any(not ipaddress.ip_address(str(address).partition("%")[0]).is_global for address in found)
-
-
 def _pause_of(headers: Mapping[str, str]) -> float:
     text = headers.get("retry-after", "").strip()
     return float(text) if text.isdecimal() and len(text) < 9 else 0.0
-
-
-_CONNECTIONS = threading.local()
-
-
-def _send(url: str, headers: Mapping[str, str]) -> http.client.HTTPResponse:
-    """Send a GET over a connection of this thread; one that the server closed meanwhile is opened anew."""
-    parts = urlsplit(url)
-    target = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
-    for is_fresh in (False, True):
-        connection, is_whole = _connection(parts, is_fresh)
-        was_used = getattr(connection, "was_used", False)
-        try:
-            connection.request("GET", url if is_whole else target, headers=dict(headers))
-            response = connection.getresponse()
-        except (http.client.RemoteDisconnected, ConnectionError, http.client.CannotSendRequest):
-            _drop(url)
-            if not was_used:
-                raise
-        else:
-            connection.was_used = True  # type: ignore[attr-defined]
-            return response
-    raise ConnectionResetError("the connection was reset")
-
-
-def _connection(parts: SplitResult, is_fresh: bool) -> tuple[http.client.HTTPConnection, bool]:
-    """A connection to a host, through the proxy of the environment; whether requests need the whole address."""
-    kept: dict[tuple[str, str, int | None], tuple[http.client.HTTPConnection, bool]]
-    kept = _CONNECTIONS.__dict__.setdefault("kept", {})
-    key = (parts.scheme, parts.hostname or "", parts.port)
-    if key in kept and not is_fresh:
-        return kept[key]
-    proxy = urllib.request.getproxies().get(parts.scheme, "")
-    through = urlsplit(proxy if "://" in proxy else f"http://{proxy}") if proxy else None
-    if through is not None and urllib.request.proxy_bypass(parts.hostname or ""):
-        through = None
-    host, port = (through.hostname or "", through.port) if through else (parts.hostname or "", parts.port)
-    made: http.client.HTTPConnection
-    if parts.scheme == "https":
-        made = http.client.HTTPSConnection(host, port, timeout=TIMEOUT, context=ssl.create_default_context())
-        if through is not None:
-            made.set_tunnel(parts.hostname or "", parts.port or 443)
-    else:
-        made = http.client.HTTPConnection(host, port, timeout=TIMEOUT)
-    kept[key] = made, through is not None and parts.scheme == "http"
-    return kept[key]
-
-
-def _drop(url: str) -> None:
-    parts = urlsplit(url)
-    kept = _CONNECTIONS.__dict__.get("kept", {})
-    found = kept.pop((parts.scheme, parts.hostname or "", parts.port), None)
-    if found is not None:
-        found[0].close()
 
 
 def document(url: str, bearer: str, explain: Explain, most: int) -> bytes:
