@@ -32,7 +32,7 @@ def safetensors(tensors: dict[str, np.ndarray]) -> bytes:
 
 def npz(tensors: dict[str, np.ndarray]) -> bytes:
     out = BytesIO()
-    np.savez(out, **tensors)
+    np.savez(out, **tensors)  # type: ignore[arg-type]
     return out.getvalue()
 
 

@@ -95,6 +95,7 @@ def _connection(parts: SplitResult, is_fresh: bool) -> tuple[http.client.HTTPCon
 
 
 def drop(url: str) -> None:
+    """Close this thread's connection to a host, where it has one."""
     parts = urlsplit(url)
     kept = _CONNECTIONS.__dict__.get("kept", {})
     found = kept.pop((parts.scheme, parts.hostname or "", parts.port), None)
