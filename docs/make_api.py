@@ -168,7 +168,7 @@ def prose(text: str) -> str:
 
 
 def items(body: str) -> str:
-    """Names with what is said of each, as a list."""
+    """Names with their descriptions, as a list."""
     found = []
     for entry in re.split(r"\n(?=\S)", body):
         head, _, said = entry.partition("\n")

@@ -1,6 +1,7 @@
 """Fixtures shared by all rooms."""
 
 import os
+import sys
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -17,6 +18,9 @@ from neural_phylogeny.records import Edge, MissingAncestor, ModelRecord, Phyloge
 from neural_phylogeny.statistics.one_pass import measure, standard_statistics
 from neural_phylogeny.statistics.results import Statistics
 from neural_phylogeny.tensors.alignment import align
+
+sys.modules.setdefault("rfc3987_syntax", None)  # type: ignore[arg-type]
+"""jsonschema builds 38 grammars for it, which takes two seconds; no schema here has an internationalised address."""
 
 hypothesis.settings.register_profile("busy", deadline=None)  # a loaded machine is no fault of the code
 hypothesis.settings.load_profile("busy")

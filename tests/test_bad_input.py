@@ -157,7 +157,7 @@ UNDECIDABLE = {
     ),
     *("of any magnitude", "NaN in other tensors of each"),
 }
-"""Cases in which nothing tells a parent that is here."""
+"""Cases in which nothing shows a parent that is here."""
 
 ASSUMED = {
     *("doubled", "doubled beside a family", "three siblings", "three siblings and strangers"),

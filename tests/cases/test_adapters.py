@@ -88,6 +88,22 @@ def test_shapes_alone_are_of_low_confidence_and_a_claim_is_only_a_claim(family, 
     assert "by names and shapes alone; 'org/chat' is its base by its configuration, a claim" in remarks["lora"]
 
 
+def test_shapes_that_two_families_have_relate_an_adapter_to_neither(family, rng, tmp_path):
+    for name, model in family.items():
+        save_model(tmp_path / f"{name}.safetensors", model)
+    save_model(tmp_path / "stranger.safetensors", base(rng))
+    save_peft(tmp_path / "lora", adapter_of(rng, family["chat"]))
+    save_peft(tmp_path / "claimed", adapter_of(rng, family["chat"]), claim="org/chat")
+    found = reconstruct([tmp_path])
+    assert [edge.child for edge in found.edges if edge.child == "lora"] == []
+    assert edge_to(found, "claimed").parent == "chat.safetensors"
+    lora = next(model for model in found.models if model.name == "lora")
+    assert [model.name for model in found.models if model.family == lora.family] == ["lora"]
+    assert lora.remark.startswith(
+        "an adapter of rank 4 on 4 matrices; names and shapes fit 3 models of 2 families here"
+    )
+
+
 def test_adapters_of_one_initialisation_are_siblings(family, rng, tmp_path):
     save_model(tmp_path / "base.safetensors", family["base"])
     first = adapter_of(rng, family["base"])
@@ -113,6 +129,51 @@ def test_an_adapter_of_another_model_is_a_sentence(family, tmp_path):
     found = reconstruct([tmp_path])
     remark = next(model.remark for model in found.models if model.name == "lora")
     assert remark.startswith("an adapter of rank 4 on 1 matrices of a model that is not here")
+
+
+def test_a_merged_model_proves_the_base_of_loha(family, rng, tmp_path):
+    tensors, changed = {}, dict(family["chat"])
+    for name, values in family["chat"].items():
+        if name.endswith(TARGETS):
+            shapes = (len(values), RANK), (RANK, values.shape[1])
+            first, second = ([rng.normal(0, 0.3, shape) for shape in shapes] for _ in range(2))
+            changed[name] = (values + 0.5 * (first[0] @ first[1]) * (second[0] @ second[1])).astype(np.float32)
+            for k, factors in enumerate((first, second), start=1):
+                for side, factor in zip("ab", factors, strict=True):
+                    tensors[f"base_model.model.{name}.hada_w{k}_{side}"] = factor.astype(np.float32)
+    assert_proven(family, tensors, changed, tmp_path, "an adapter of rank 4 on 4 matrices")
+
+
+def test_a_merged_model_proves_the_base_of_dora(family, rng, tmp_path):
+    adapter, tensors, changed = adapter_of(rng, family["chat"]), {}, dict(family["chat"])
+    for name, (inner, outer) in adapter.items():
+        lengths = np.linalg.norm(family["chat"][name], axis=1) * np.exp(rng.normal(0, 0.1, len(outer)))
+        summed = family["chat"][name] + 2.0 * outer @ inner
+        changed[name] = (lengths[:, None] * summed / np.linalg.norm(summed, axis=1, keepdims=True)).astype(np.float32)
+        for leaf, values in (("A.weight", inner), ("B.weight", outer), ("magnitude_vector", lengths)):
+            tensors[f"base_model.model.{name}.lora_{leaf}"] = values.astype(np.float32)
+    assert_proven(family, tensors, changed, tmp_path, "an adapter of rank 4 on 4 matrices")
+
+
+def test_a_merged_model_proves_the_base_of_scales(family, rng, tmp_path):
+    tensors, changed = {}, dict(family["chat"])
+    for name, values in family["chat"].items():
+        if name.endswith(TARGETS):
+            shape = (len(values), 1) if name.endswith("v_proj") else (1, values.shape[1])
+            scales = rng.normal(1, 0.1, shape).astype(np.float32)
+            tensors[f"base_model.model.{name}.ia3_l"], changed[name] = scales, values * scales
+    assert_proven(family, tensors, changed, tmp_path, "an adapter of scales (IA3) on 4 matrices")
+
+
+def assert_proven(family, tensors, changed, tmp_path, remark):
+    for name, model in (family | {"merged": changed}).items():
+        save_model(tmp_path / f"{name}.safetensors", model)
+    save_peft(tmp_path / "adapter", {}, extra=tensors)
+    found = reconstruct([tmp_path])
+    edge = edge_to(found, "adapter")
+    assert (edge.parent, edge.kind) == ("chat.safetensors", "adapter")
+    assert edge.evidence[0].feature == "merged-adapter"
+    assert next(model.remark for model in found.models if model.name == "adapter") == remark
 
 
 def test_what_is_saved_beside_the_factors_makes_no_relative_of_the_base(family, rng, tmp_path):

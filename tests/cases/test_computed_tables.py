@@ -109,7 +109,7 @@ def test_models_without_anything_trained_in_common():
 
 
 def test_a_large_table_takes_no_longer_than_its_reading(trained):
-    mask = np.tril(np.ones((2048, 2048), dtype=np.float32))
+    mask = np.tril(np.ones((1024, 1024), dtype=np.float32))
     answer = reconstruct({k: trained() | {"mask": mask} for k in ("a", "b")})
     assert not claims(answer)
 

@@ -25,6 +25,15 @@ def test_tables_and_weights_without_a_counterpart_count_as_not_compared(trained)
     assert "counterpart" not in a.remark
 
 
+def test_only_relatives_count_as_a_counterpart(trained):
+    """A stranger that has what no relative has adds nothing to the share that is compared."""
+    base = trained()
+    family = {"base": base, "larger": trained(base) | trained(shapes=LARGE)}
+    alone = reconstruct(family).models
+    assert "of its weights have no counterpart in another model" in alone[1].remark
+    assert reconstruct(family | {"stranger": trained(shapes=LARGE)}).models[:2] == alone
+
+
 def test_less_than_half_names_the_part(trained, tmp_path):
     base = trained()
     models = {

@@ -1,4 +1,4 @@
-"""Pipelines are models of components: the U-Net decides descent, and one line tells of the others."""
+"""Pipelines are models of components: the U-Net decides descent, and one line names the others."""
 
 import json
 

@@ -1,4 +1,4 @@
-"""Reported publicly: a file beside two others changed what was said of these. A pair is judged as a pair."""
+"""Reported publicly: a file beside two others changed the verdict on these. A pair is judged as a pair."""
 
 from itertools import combinations
 

@@ -1,11 +1,13 @@
 """``nphylo derived``: verdicts, formats and exit codes."""
 
+import functools
 import json
 import xml.etree.ElementTree as ET
 
 import pytest
 
 from neural_phylogeny import demo
+from neural_phylogeny.reconstruction import audit
 
 DEMO = demo.folder()
 HERON, GODWIT, EGRET = (DEMO / f"{bird}.safetensors" for bird in ("heron", "godwit", "egret"))
@@ -29,7 +31,9 @@ def test_not_derived_and_undetermined(run):
     )
 
 
-def test_the_formats(run, tmp_path):
+def test_the_formats(run, tmp_path, monkeypatch):
+    once = functools.cache(audit.derived)
+    monkeypatch.setattr(audit, "derived", lambda child, parents, **_: once(child, tuple(parents), among=str(DEMO)))
     question = ("derived", HERON, "--from", GODWIT, EGRET, "--among", DEMO)
     run(*question, "-o", tmp_path / "d.json")
     found = json.loads((tmp_path / "d.json").read_text())

@@ -18,7 +18,7 @@ HERON, GODWIT = (str(demo.folder() / f"{bird}.safetensors") for bird in ("heron"
 RUN = "import sys; from neural_phylogeny.cli import main; sys.exit(main())"
 
 
-def heard(*arguments: str) -> str:
+def printed(*arguments: str) -> str:
     """What a command writes to stderr where that is a terminal."""
     ours, theirs = pty.openpty()
     command = (sys.executable, "-c", RUN, *arguments)
@@ -38,8 +38,8 @@ def heard(*arguments: str) -> str:
 
 def test_every_command_that_reads_weights_has_a_bar_and_quiet_takes_it_away():
     for arguments in (("inspect", HERON), ("diff", GODWIT, HERON)):
-        assert "opening" in heard(*arguments), arguments
-    assert heard("diff", GODWIT, HERON, "--quiet") == ""
+        assert "opening" in printed(*arguments), arguments
+    assert printed("diff", GODWIT, HERON, "--quiet") == ""
 
 
 @pytest.fixture

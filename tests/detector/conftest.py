@@ -60,7 +60,7 @@ N_FEATURES = len(names())
 
 
 def random_inputs(rng, n, n_features=N_FEATURES, n_triples=N_TRIPLES):
-    """What a network may be asked of n models, drawn."""
+    """Random inputs of a network for n models."""
     pairs = rng.normal(size=(n, n, n_features)).astype(np.float32)
     triples = rng.normal(size=(n, n, n, n_triples)).astype(np.float16)
     return Inputs(pairs, triples, np.tile(np.arange(n), (n, 1)))

@@ -74,13 +74,13 @@ def test_triples_are_what_the_network_was_trained_on(expected, found):
     np.testing.assert_allclose(found["triples"], expected["triples"], atol=0.02)
 
 
-def test_the_shipped_network_says_what_it_said(expected, found):
+def test_the_shipped_network_gives_the_pinned_numbers(expected, found):
     np.testing.assert_allclose(found["parent"], expected["parent"], atol=1e-4)
     np.testing.assert_allclose(found["missing"], expected["missing"], atol=1e-4)
     assert np.argmax(found["parent"], axis=0).tolist()[:3] == [0, 0, 0]
 
 
-def test_the_shipped_test_of_initialisations_says_what_it_said(expected, found):
+def test_the_shipped_test_of_initialisations_gives_the_pinned_numbers(expected, found):
     np.testing.assert_allclose(found["initialisation"], expected["initialisation"], atol=1e-4)
 
 

@@ -1,4 +1,4 @@
-"""What a third model tells: angles and slopes where they are known, the order of models, large groups."""
+"""Features of a third model: angles and slopes where they are known, the order of models, large groups."""
 
 import numpy as np
 from tests.detector.conftest import measurements_of, star_of

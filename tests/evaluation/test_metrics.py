@@ -120,7 +120,7 @@ def test_false_positives_among_documented_strangers(answer):
     assert none.upper == pytest.approx(1 - 0.05**0.5)
 
 
-def test_models_not_compared_are_not_kin(answer):
+def test_models_not_compared_are_not_related(answer):
     found = score(answer(["a"], not_compared="bc"), truth("bc", unrelated="ab"))
     assert found.false_positives.proportion == Proportion(0, 1)
     assert found.documented.same_family == Proportion(0, 1)

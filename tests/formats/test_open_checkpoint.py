@@ -28,6 +28,7 @@ def test_every_format_says_which_suffixes_it_has() -> None:
         "keras",
         "archive",
         "distributed",
+        "zero",
         "pytorch",
         "onnx",
     ]

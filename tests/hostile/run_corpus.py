@@ -124,11 +124,18 @@ def _is_usage(name: str) -> bool:
     return any(word in name for word in ("stats", "statistics", "output", "component_missing", "proc_files"))
 
 
+def _warm_up() -> None:
+    """Import, load and draw once what every child would need."""
+    import neural_phylogeny.cli.tree  # noqa: F401
+    from neural_phylogeny.reconstruction.api import reconstruct
+
+    with tempfile.TemporaryDirectory(prefix="hostile-") as work:
+        reconstruct(corpus.sound_models(Path(work)), threads=1)
+
+
 def main(chosen: list[str]) -> int:
     """Print a line for each case; the number of those that went wrong."""
-    import neural_phylogeny.cli.tree
-    import neural_phylogeny.reconstruction.api  # noqa: F401  (the children need not import it)
-
+    _warm_up()
     verbose = "-v" in chosen
     chosen = [name for name in chosen if name != "-v"]
     bad = 0

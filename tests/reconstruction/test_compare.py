@@ -145,9 +145,10 @@ def check(pair):
     return found
 
 
-def test_a_comparison_and_a_tree_of_the_same_two_agree_in_the_demo():
+@pytest.mark.parametrize("step", [4, pytest.param(1, marks=pytest.mark.slow)])
+def test_a_comparison_and_a_tree_of_the_same_two_agree_in_the_demo(step):
     paths = [ref.path for ref in discover([demo.folder()])[0]]
-    found: list[Comparison] = [check(pair) for pair in itertools.combinations(paths, 2)]
+    found: list[Comparison] = [check(pair) for pair in list(itertools.combinations(paths, 2))[::step]]
     assert {each.verdict for each in found} >= {"parent", "child", "unrelated"}
 
 

@@ -76,3 +76,49 @@ def test_a_rotated_stream_is_found_from_the_embedding(rng):
     turned = {name: (turn.T @ w if "down" in name else w @ turn).astype(np.float32) for name, w in model.items()}
     [claim] = reconstruct({"base": model, "turned": turned}).undirected
     assert claim.kind == "rotated"
+
+
+def attention(rng, width=32):
+    found = {}
+    for k in range(3):
+        for name in ("q", "k", "v", "o"):
+            found[f"layers.{k}.{name}.weight"] = (rng.normal(size=(width, width)) / width**0.5).astype(np.float32)
+        found[f"layers.{k}.v.bias"] = rng.normal(size=width).astype(np.float32)
+        found[f"layers.{k}.fc.weight"] = (rng.normal(size=(width, width)) / width**0.5).astype(np.float32)
+    return found
+
+
+def with_turned_heads(model, rng, heads=4):
+    found = dict(model)
+    for k in range(3):
+        n = len(found[f"layers.{k}.v.bias"])
+        whole = np.zeros((n, n))
+        for at in range(0, n, n // heads):
+            own = slice(at, at + n // heads)
+            whole[own, own] = np.linalg.qr(rng.normal(size=(n // heads,) * 2))[0]
+        for part in ("weight", "bias"):
+            found[f"layers.{k}.v.{part}"] = (whole.T @ found[f"layers.{k}.v.{part}"]).astype(np.float32)
+        found[f"layers.{k}.o.weight"] = (found[f"layers.{k}.o.weight"] @ whole).astype(np.float32)
+    return found
+
+
+def test_turned_heads_are_a_rotation_of_a_relative(rng):
+    base = attention(rng)
+    answer = reconstruct({"base": base, "turned": with_turned_heads(base, rng), "stranger": attention(rng)})
+    assert [(pair.a, pair.b, pair.kind) for pair in answer.undirected] == [("base", "turned", "rotated")]
+    assert not answer.edges
+
+
+def test_members_of_a_group_may_be_in_disguises_of_their_own(model, rng):
+    models = {"base": model, "one": in_disguise(model, rng), "other": in_disguise(tuned(model, rng), rng)}
+    answer = reconstruct(models | {"tuned": tuned(model, rng)})
+    assert len({one.family for one in answer.models}) == 1
+
+
+def test_filters_of_one_channel_are_restored(rng):
+    base = {"first.weight": rng.normal(size=(20, 1, 3, 3)), "second.weight": rng.normal(size=(24, 20, 3, 3))}
+    base = {name: w.astype(np.float32) for name, w in base.items()}
+    order = rng.permutation(20)
+    other = {"first.weight": base["first.weight"][order], "second.weight": base["second.weight"][:, order]}
+    answer = reconstruct({"base": base, "other": other})
+    assert [pair.kind for pair in answer.undirected] == ["permuted"]

@@ -63,8 +63,8 @@ def test_counters_name_the_one_that_saw_fewer_batches_as_parent(measured, root, 
 
 def test_every_score_of_direction_is_reported_in_words(measured, root, rng):
     child = {name: w + 0.1 * rng.standard_t(3, size=w.shape).astype(np.float32) for name, w in root.items()}
-    _, votes = log_odds(measured(root, child))
-    found = direction_evidence(votes, 0, 1, NAMES)
+    _, signs = log_odds(measured(root, child))
+    found = direction_evidence(signs, 0, 1, NAMES)
     assert [one.feature for one in found] == [score.name for score in DIRECTION_FEATURES]
     assert all(one.favours == "neither" if one.model is None else one.model in one.statement for one in found)
 

@@ -61,7 +61,7 @@ def edges_with_numbers(answer):
     return edges | {(p.a, p.b): [p.p_value or 0.0, p.similarity, p.coverage] for p in answer.undirected}
 
 
-def test_what_cannot_be_judged_is_said_so_in_large_collections_too(monkeypatch):
+def test_what_cannot_be_judged_is_remarked_in_large_collections_too(monkeypatch):
     from neural_phylogeny.reconstruction import passes
 
     rng = np.random.default_rng(1)

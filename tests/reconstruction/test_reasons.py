@@ -5,7 +5,7 @@ import pytest
 from neural_phylogeny.reconstruction.reasons import TWO, verdict_would_change, what_would_change
 from neural_phylogeny.records import Edge, Evidence, Favours, RelatedPair
 
-KIN = Evidence(
+RELATED = Evidence(
     feature="unit-matching", value=0.9, favours="related", strength=1.0, statement="their hidden units match"
 )
 
@@ -18,7 +18,7 @@ def edge(*evidence, sure=0.8, direction=0.84, coverage=1.0, support=None):
         p_parent=sure,
         similarity=0.9,
         coverage=coverage,
-        evidence=(KIN, *evidence),
+        evidence=(RELATED, *evidence),
         p_value=1e-20,
         p_direction=direction,
         support=support,
@@ -82,14 +82,14 @@ def test_a_family_of_two_little_coverage_and_support():
 
 
 def test_a_pair_without_a_direction_names_the_evidence_of_both():
-    votes = (
+    signs = (
         Evidence(feature="kurtosis", value=0.5, favours="parent", model="a", strength=0.5, statement=""),
         Evidence(feature="largest-weight", value=-0.5, favours="parent", model="b", strength=0.5, statement=""),
     )
-    text = reported(RelatedPair(a="a", b="b", p_value=1e-20, similarity=0.9, coverage=1.0, evidence=(KIN, *votes)))
+    text = reported(RelatedPair(a="a", b="b", p_value=1e-20, similarity=0.9, coverage=1.0, evidence=(RELATED, *signs)))
     assert "kurtosis for a; largest-weight for b as the parent" in text
     assert "No feature gives a direction" in reported(
-        RelatedPair(a="a", b="b", p_value=1e-20, similarity=0.9, coverage=1.0, evidence=(KIN,))
+        RelatedPair(a="a", b="b", p_value=1e-20, similarity=0.9, coverage=1.0, evidence=(RELATED,))
     )
 
 

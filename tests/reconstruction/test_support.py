@@ -33,7 +33,7 @@ def test_a_child_of_two_parents_hangs_on_the_matrices_that_are_drawn(root, rng):
     assert 0.2 < (support["c"] or 0.0) < 0.95
 
 
-def test_without_draws_or_matrices_nothing_is_said(root, rng):
+def test_without_draws_or_matrices_there_is_no_support(root, rng):
     models = {"root": root, "child": grown(root, rng)}
     assert all(edge.support is None for edge in reconstruct(models).edges)
     one = {name: {"layer0.weight": model["layer0.weight"]} for name, model in models.items()}

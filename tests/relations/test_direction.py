@@ -42,7 +42,7 @@ def test_every_model_and_its_fine_tune_get_a_direction(measured, rng):
         assert direction[0, 1] > 0.1
 
 
-def test_votes_count_tensors_and_ignore_gaps():
+def test_signs_count_tensors_and_ignore_gaps():
     scores = np.array([[1.0, 2.0, np.nan], [1.0, 2.0, 5.0], [3.0, 2.0, 5.0]])
     found = mean_sign(scores)
     assert found[0, 1] == pytest.approx(1 / 3)
@@ -50,7 +50,7 @@ def test_votes_count_tensors_and_ignore_gaps():
     np.testing.assert_array_equal(found, -found.T)
 
 
-def test_weighted_votes_have_the_sign_of_the_whole():
+def test_weighted_signs_have_the_sign_of_the_whole():
     scores = np.array([[1.0, 2.0, np.nan], [1.0, 1.5, 5.0], [9.0, 2.0, 5.0]])
     found = weighted_sign_of(differences(scores))
     assert found[0, 1] == pytest.approx((1 + 0.5 - 7) / 8.5)

@@ -46,6 +46,16 @@ def zeroed(model, share=0.5):
     }
 
 
+def test_prunings_of_one_model_are_its_own_copies_and_not_each_others(measured, root):
+    levels = [
+        {n: np.where(np.abs(w) > least, w, 0).astype(w.dtype) for n, w in root.items()} for least in (0.3, 0.6, 1)
+    ]
+    odds = pruned_copy(Overlap.of(measured(root, *levels)))
+    assert odds[0, 1:].tolist() == [CERTAIN] * 3
+    assert odds[1, 2] == odds[2, 3] == 0.0
+    assert odds[2, 1] == odds[3, 2] == -CERTAIN
+
+
 def test_a_pruned_copy_is_certain(measured, root, rng):
     overlap = Overlap.of(measured(root, zeroed(root), trained(root, rng)))
     odds = pruned_copy(overlap)
@@ -93,7 +103,7 @@ def test_untouched_values_tell_who_is_next(measured, root, rng):
     assert next_to[0, 2] == -GOOD
 
 
-def test_nothing_is_said_of_what_is_not_finite(measured, root, rng):
+def test_values_that_are_not_finite_prove_nothing(measured, root, rng):
     broken = trained(root, rng)
     broken["a"][0, 0] = np.nan
     found = exact_marks(measured(root, broken, zeroed(root)))

@@ -1,9 +1,11 @@
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from neural_phylogeny.relations.existence import bernstein_log_tail, existence
+from neural_phylogeny.relations.existence import PARTS, bernstein_log_tail, existence, totals
 
 
 def smooth(rng, units, inputs):
@@ -58,7 +60,7 @@ def test_a_model_too_small_to_say_is_not_conclusive(measured, rng):
     assert not found.conclusive.any()
 
 
-def test_one_huge_unit_does_not_make_kin(measured, rng):
+def test_one_huge_unit_does_not_relate_models(measured, rng):
     models = []
     for _ in range(8):
         w = rng.normal(size=(40, 40)).astype(np.float32)
@@ -166,3 +168,45 @@ def test_a_sound_model_beside_a_broken_one_is_large_enough(measured, rng):
     found = existence(measured({"w": sound}, {"w": np.full_like(sound, np.nan)}))
     assert found.large_enough.tolist() == [True, False]
     assert not found.conclusive.any()
+
+
+def network(rng, hidden=16, inputs=6, outputs=3):
+    """A network too small for the sum over its units to say much."""
+    return {
+        "hidden.weight": rng.normal(size=(hidden, inputs)).astype(np.float32),
+        "out.weight": rng.normal(size=(outputs, hidden)).astype(np.float32),
+    }
+
+
+def test_a_fine_tune_of_sixteen_units_is_related_among_forty_models(measured, rng):
+    models = [network(rng) for _ in range(40)]
+    models[1] = {name: w + 0.1 * rng.normal(size=w.shape).astype(np.float32) for name, w in models[0].items()}
+    found = existence(measured(*models))
+    assert found.related[0, 1]
+    assert found.related.sum() == 2
+    assert found.large_enough.all()
+
+
+def cell(rng):
+    """A recurrent cell of eight units, four gates each, whose forget gates differ from the others in every model."""
+    gates = rng.normal(size=(4, 8, 5)) + 3 * np.eye(4, 5)[:, None]
+    return {
+        "cell.weight_ih": gates.reshape(32, 5).astype(np.float32),
+        "cell.weight_hh": rng.normal(size=(32, 8)).astype(np.float32),
+        "out.weight": rng.normal(size=(3, 8)).astype(np.float32),
+    }
+
+
+def test_units_in_the_order_of_their_gates_are_not_counted(measured, rng):
+    statistics = measured(*(cell(rng) for _ in range(4)))
+    assert any("matching.places" in arrays for _, arrays in statistics)
+    assert not totals(statistics, PARTS)["places"].any()
+
+
+def test_statistics_without_the_count_of_units_are_still_read(measured, rng):
+    statistics = measured(network(rng), network(rng))
+    earlier = replace(
+        statistics,
+        arrays=tuple({k: v for k, v in found.items() if k != "matching.places"} for found in statistics.arrays),
+    )
+    assert np.all(existence(earlier).log_p >= existence(statistics).log_p)

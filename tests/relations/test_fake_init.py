@@ -39,7 +39,7 @@ def close_pair(rng, shape=(30, 40), step=0.02):
 
 
 @pytest.mark.parametrize("distribution", sorted(DISTRIBUTIONS))
-def test_votes_are_those_of_real_draws(distribution, measured, rng):
+def test_signs_are_those_of_real_draws(distribution, measured, rng):
     models = close_pair(rng)
     first, second = (m["w"].astype(float) for m in models)
     rms = np.sqrt((np.mean(first**2) + np.mean(second**2)) / 2)
@@ -95,7 +95,7 @@ def test_a_child_is_a_parent_and_independent_noise(measured, rng):
     assert right / pairs >= 0.95
 
 
-def test_a_broken_model_gets_no_votes(measured, rng):
+def test_a_broken_model_gets_no_signs(measured, rng):
     models = [{"w": rng.normal(size=(8, 8))} for _ in range(3)]
     models[1]["w"][0, 0] = np.nan
     statistics = measured(*models)

@@ -1,4 +1,4 @@
-"""Outlines of single matrices: hand-checked numbers, and what a step does to them."""
+"""Statistics of single matrices: hand-checked numbers, and what a step does to them."""
 
 import numpy as np
 import pytest

@@ -1,4 +1,4 @@
-"""Fresh heads have no say in which of two models came first."""
+"""Re-initialised heads do not count in which of two models came first."""
 
 import numpy as np
 import pytest
@@ -25,7 +25,7 @@ def test_cosines_are_those_of_the_matrices(measured, root, rng):
     assert np.isnan(found[3]).all()
 
 
-def test_a_fresh_head_did_not_last(measured, root, rng):
+def test_a_new_head_is_not_retained(measured, root, rng):
     child = moved(root, rng) | {"head": rng.uniform(-1, 1, size=(10, 40))}
     found = retained(measured(root, child, moved(root, rng)))
     assert found[:, 0, 1].tolist() == [True, True, False]
@@ -38,7 +38,7 @@ def test_of_strangers_everything_is_left(measured, root, rng):
     assert retained(measured(root, stranger)).all()
 
 
-def test_a_fresh_head_has_no_vote(measured, root, rng):
+def test_a_new_head_does_not_count(measured, root, rng):
     """The parent's head is long trained, the child's re-initialised one looks like an initialisation."""
     parent = root | {"head": 5 * rng.standard_t(3, size=(10, 40)).astype(np.float32)}
     child = moved(root, rng) | {"head": rng.uniform(-1, 1, size=(10, 40)).astype(np.float32)}

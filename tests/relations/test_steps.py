@@ -58,7 +58,7 @@ def test_leads_have_a_row_a_matrix_and_are_antisymmetric(measured, rng):
     assert mean_sign_of(found).tolist() == [[0.0, 1.0], [-1.0, 0.0]]
 
 
-def test_nothing_is_said_of_what_was_not_measured(measured, rng):
+def test_what_was_not_measured_gives_nothing(measured, rng):
     from neural_phylogeny.statistics.moments import Moments
 
     model = {"a": rng.normal(size=(8, 6))}

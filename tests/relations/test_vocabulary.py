@@ -20,7 +20,7 @@ def with_rows(model, rows, rng):
     }
 
 
-def test_who_has_fresh_rows_came_later(measured, root, rng):
+def test_who_has_new_rows_came_later(measured, root, rng):
     statistics = measured(root, with_rows(root, 0.02 * rng.normal(size=(8, 48)), rng))
     assert longer(statistics).tolist() == [[False, True], [False, False]]
     odds = exact_marks(statistics)

@@ -313,7 +313,7 @@ def test_mermaid_itself_takes_the_drawing(browser):
     page.close()
 
 
-def test_roots_components_and_groups_are_told(visit):
+def test_roots_components_and_groups_are_listed(visit):
     base = synthetic(8, 1, seed=1)
     a, b, c = (model.name for model in base.models[:3])
     shared = SharedComponent(a=b, b=c, component="helper.", component_in_b="aux.", share_of_a=0.3, share_of_b=0.2)

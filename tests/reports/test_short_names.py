@@ -1,4 +1,4 @@
-"""Short names: never longer than asked, never two the same, with what tells them apart."""
+"""Short names: never longer than the limit, never two the same, with the part in which they differ."""
 
 from hypothesis import given
 from hypothesis import strategies as st

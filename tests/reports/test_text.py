@@ -73,7 +73,7 @@ def test_the_whole_drawing(everything):
         assert words in " ".join(legend.split())
 
 
-def test_evidence_stands_under_its_edge_only_when_asked(everything):
+def test_evidence_stands_under_its_edge_only_on_request(everything):
     words = "kurtosis: base has the lighter tails in 75 % of the matrices"
     assert words not in to_text(everything)
     assert to_text(everything, evidence=True).count(words) == len(everything.edges)

@@ -33,7 +33,7 @@ def test_several_files_have_the_hash_of_what_sha256sum_prints(tmp_path):
     assert found == (hashlib.sha256(printed).hexdigest(),)
 
 
-def test_a_result_has_hashes_when_asked(rng):
+def test_a_result_has_hashes_on_request(rng):
     path = demo.folder() / "heron.safetensors"
     models: dict[str, Any] = {"heron": path, "in memory": {"w": rng.uniform(-1, 1, (32, 32)).astype(np.float32)}}
     assert [model.sha256 for model in reconstruct(models).models] == ["", ""]

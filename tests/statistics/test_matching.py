@@ -1,8 +1,11 @@
+import math
+
 import numpy as np
 import pytest
 
 from neural_phylogeny.inputs import TensorInfo
-from neural_phylogeny.statistics.matching import null_variance, prepared
+from neural_phylogeny.statistics.blocks import Block
+from neural_phylogeny.statistics.matching import UnitMatching, null_variance, prepared, same_places
 from neural_phylogeny.statistics.plan import SamplingPlan
 from neural_phylogeny.tensors.alignment import AlignedTensor
 from neural_phylogeny.tensors.roles import Role, matrix_shape
@@ -50,3 +53,57 @@ def test_the_sample_is_units_by_inputs_whatever_the_axis(shape, axis):
         assert {tuple(sorted(row)) for row in matrix.tolist()} == {tuple(sorted(row)) for row in rows}
     else:
         assert all(len({int(np.argwhere(values == v)[0, 0]) for v in row[:3]}) == 1 for row in matrix[:3])
+
+
+def dense(shape, role=Role.KERNEL, axis=0):
+    sources = (TensorInfo(name="w", shape=shape, dtype="float32"),) * 2
+    return AlignedTensor("w", role, (0,) * len(shape), shape, axis, (0, 1), sources)
+
+
+def test_the_count_of_units_holds_its_level_whatever_the_inputs_have_in_common(rng):
+    inputs = np.linalg.cholesky(0.9 * np.ones((6, 6)) + 0.1 * np.eye(6)).astype(np.float32)
+    strangers = prepared(rng.normal(size=(300, 12, 6)).astype(np.float32) @ inputs.T)
+    log_p = same_places(strangers)[np.triu_indices(300, 1)]
+    for level in (0.1, 0.01, 0.001):
+        assert np.mean(log_p <= np.log(level)) <= 1.3 * level
+
+
+def test_the_count_of_units_is_the_bound_for_the_drawn_permutations(rng):
+    parent = rng.normal(size=(8, 5)).astype(np.float32)
+    child = parent + 0.4 * rng.normal(size=(8, 5)).astype(np.float32)
+    found = same_places(prepared(np.stack([parent, *(child[rng.permutation(8)] for _ in range(4000))])))[0, 1:]
+    for value in np.unique(found):
+        assert np.mean(found <= value) <= np.exp(value) + 0.02
+
+
+def test_twelve_units_of_a_fine_tune_say_more_than_their_sum(rng):
+    parent = rng.normal(size=(12, 6)).astype(np.float32)
+    pair = prepared(np.stack([parent, parent + 0.1 * rng.normal(size=(12, 6)).astype(np.float32)]))
+    assert same_places(pair)[0, 1] == pytest.approx(-math.lgamma(13), rel=1e-5)
+
+
+def test_dead_and_equal_units_match_nothing():
+    dead = np.zeros((1, 12, 6), dtype=np.float32)
+    equal = np.ones((1, 12, 6), dtype=np.float32)
+    assert not same_places(np.concatenate([dead, dead, equal, equal])).any()
+
+
+@pytest.mark.parametrize(
+    ("tensor", "zeros", "counted"),
+    [
+        (dense((12, 7)), 0, True),
+        (dense((7, 12), axis=1), 0, True),
+        (dense((12, 7)), 5, False),
+        (dense((12, 12)), 0, False),
+        (dense((12, 7), Role.BOUNDARY), 0, False),
+        (dense((40, 7)), 0, False),
+        (dense((12, 7), axis=None), 0, False),
+    ],
+)
+def test_units_are_counted_where_they_are_few_and_in_no_order(rng, tensor, zeros, counted):
+    values = rng.normal(size=(2, *tensor.shape)).astype(np.float32)
+    values[0].ravel()[: zeros * 7] = 0
+    whole = Block(0, 0, tensor.size)
+    matching = UnitMatching()
+    found = matching.combine(tensor, [matching.measure(tensor, whole, values.reshape(2, -1))])
+    assert bool(found["places"][0, 0] if "places" in found else 0.0) is counted

@@ -66,7 +66,7 @@ def bits(statistics):
 
 @pytest.mark.parametrize("share", [0.001, 0.01, 0.3])
 @pytest.mark.parametrize("name", SHAPES)
-def test_a_part_is_rows_crossed_with_columns_of_about_the_size_asked_for(name, share):
+def test_a_part_is_rows_crossed_with_columns_of_about_the_size_requested(name, share):
     shape, axis = SHAPES[name]
     whole = box(shape, axis)
     part = part_at(whole, share)

@@ -67,7 +67,7 @@ def test_the_mean_stands_for_all_experts_in_the_share_that_is_compared():
     whole = 16 * 16 + 4 * 3 * 24 * 16
     assert found.coverage()[0, 1] == pytest.approx(whole / (whole + 4 * 16))
     assert found.coverage_of_smaller()[0, 1] == 1.0
-    assert found.compared().tolist() == [16 * 16 + 3 * 24 * 16, whole]
+    assert found.compared(np.ones((2, 2), dtype=bool)).tolist() == [16 * 16 + 3 * 24 * 16, whole]
 
 
 def test_two_mixtures_are_compared_expert_by_expert():

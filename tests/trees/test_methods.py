@@ -104,8 +104,8 @@ def test_a_row_takes_its_own_metric(rng):
     assert taken == [metric]
 
 
-def test_votes_and_the_least_distance_can_differ():
-    """Model 0 wins two votes narrowly, model 1 has by far the least distance."""
+def test_signs_and_the_least_distance_can_differ():
+    """Model 0 has two signs narrowly, model 1 has by far the least distance."""
     nearer = np.array([[0.0, 0.1, 0.1], [-0.1, 0.0, 9.0], [-0.1, -9.0, 0.0]])
     three = Families(np.zeros(3, dtype=np.int64), family_of(gram=np.eye(3), nearer=lambda fake: nearer))
     assert METHODS["star"].solve(three).parents.tolist() == [-1, 0, 0]

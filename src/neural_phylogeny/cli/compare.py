@@ -8,7 +8,7 @@ import click
 
 from neural_phylogeny.cli import exits
 from neural_phylogeny.cli import output as sink
-from neural_phylogeny.cli.options import output_options, quiet_option, reading_options
+from neural_phylogeny.cli.options import output_options, quiet_option, reading_options, seeds_option
 
 
 @click.command("compare")
@@ -16,14 +16,7 @@ from neural_phylogeny.cli.options import output_options, quiet_option, reading_o
 @click.argument("b", required=False)
 @output_options("text", "json")
 @click.option("--explain", is_flag=True, help="Show the three cheapest explanations with their prices in bits.")
-@click.option(
-    "--seeds",
-    type=click.IntRange(0),
-    default=0,
-    metavar="N",
-    help="Look for the draw of the initialisation in every family, under all seeds below N beside the usual ones "
-    "(0.1 s each); by default under the usual ones, where a parent is not sure.",
-)
+@seeds_option
 @reading_options
 @quiet_option
 def command(a: str, b: str | None, form: str, output: str | None, explain: bool, quiet: bool, **reading: Any) -> int:

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Literal
 
 import click
 
 from neural_phylogeny.cli import exits
 from neural_phylogeny.cli import output as sink
-from neural_phylogeny.cli.options import at_least_option, output_options, quiet_option, reading_options
+from neural_phylogeny.cli.options import claim_options, quiet_option, reading_options
 
 CODES = {"derived": exits.OK, "not derived": exits.NOTHING_COMPARED, "undetermined": exits.UNDETERMINED}
 
@@ -19,14 +19,7 @@ CODES = {"derived": exits.OK, "not derived": exits.NOTHING_COMPARED, "undetermin
     "--from", "parents", multiple=True, required=True, metavar="PARENT", help="A possible parent; may be repeated."
 )
 @click.argument("more", nargs=-1, metavar="[PARENT...]")
-@click.option(
-    "--among",
-    multiple=True,
-    metavar="PATH",
-    help="Further models of the family, a file, folder or glob; they make the answer safer. May be repeated.",
-)
-@at_least_option
-@output_options("text", "json", "junit", "sarif")
+@claim_options("Further models of the family, a file, folder or glob; they make the answer safer. May be repeated.")
 @reading_options
 @quiet_option
 def command(
@@ -35,7 +28,7 @@ def command(
     more: tuple[str, ...],
     among: tuple[str, ...],
     at_least: float,
-    form: str,
+    form: Literal["text", "json", "junit", "sarif"],
     output: str | None,
     quiet: bool,
     **reading: Any,
@@ -65,12 +58,11 @@ def command(
 
     with sink.progress_bar(quiet) as progress:
         found = derived(child, [*parents, *more], among=list(among), at_least=at_least, progress=progress, **reading)
-    if form == "json":
-        sink.write(found.to_json(), output)
-    elif form == "junit":
-        sink.write(checks.to_junit(shown.derivation_checks(found.derivations, child), "nphylo derived"), output)
-    elif form == "sarif":
-        sink.write(checks.to_sarif(shown.derivation_checks(found.derivations, child), shown.RULES), output)
-    else:
+    if form == "text":
         sink.draw(shown.render_derivations(found), output)
+    elif form == "json":
+        sink.write(found.to_json(), output)
+    else:
+        rows = shown.derivation_checks(found.derivations, child)
+        sink.write(checks.written(form, rows, "nphylo derived", shown.RULES), output)
     return CODES[found.verdict]

@@ -8,15 +8,17 @@ import click
 
 from neural_phylogeny.cli import exits
 from neural_phylogeny.cli import output as sink
-from neural_phylogeny.cli.options import checked_file, component_option, output_options, quiet_option
+from neural_phylogeny.cli.options import checked_output, component_option, output_options, quiet_option
 
 
 @click.command("diff")
 @click.argument("a")
 @click.argument("b")
 @output_options("text", "json", "svg", "png")
-@click.option("--svg", metavar="FILE", callback=checked_file, help="Draw the change of each tensor into this file too.")
-@click.option("--png", metavar="FILE", callback=checked_file, help="The same as a PNG picture.")
+@click.option(
+    "--svg", metavar="FILE", callback=checked_output, help="Draw the change of each tensor into this file too."
+)
+@click.option("--png", metavar="FILE", callback=checked_output, help="The same as a PNG picture.")
 @component_option
 @quiet_option
 def command(

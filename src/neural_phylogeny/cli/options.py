@@ -124,6 +124,27 @@ def filter_options(command: F) -> F:
     return click.option("--include", multiple=True, metavar="PATTERN", help=f"Keep only models: {pattern}")(command)
 
 
+def drawing_options(command: F) -> F:
+    """Options of the commands that draw a tree: what of it is shown."""
+    options = (
+        evidence_option,
+        click.option(
+            "--depth", type=click.IntRange(0), metavar="N", help="Draw N generations below the roots; text only."
+        ),
+        click.option(
+            "--family",
+            metavar="FAMILY",
+            help="Draw one family: its number, or the name of one of its models; text only.",
+        ),
+        click.option(
+            "--explain", metavar="MODEL", help="Instead of the tree, explain the place of this model; text or JSON."
+        ),
+    )
+    for option in reversed(options):
+        command = option(command)
+    return command
+
+
 def output_options(*formats: str) -> Callable[[F], F]:
     """``--format`` with its choices, and ``-o``; the command receives ``form`` and ``output``."""
 
@@ -204,7 +225,7 @@ def check_folder(output: str) -> None:
         raise click.BadParameter(f"{shortened(output)} cannot be written: {reason}") from error
 
 
-def checked_output(_ctx: click.Context, _option: click.Parameter, output: str | None) -> str | None:
+def checked_output(_: click.Context, __: click.Parameter, output: str | None) -> str | None:
     """The callback of an option that names a file to write. Raises click.BadParameter before anything is read."""
     if output is not None:
         check_folder(output)
@@ -280,11 +301,14 @@ at_least_option = click.option(
 )
 
 
-def checked_file(_: click.Context, __: click.Parameter, path: str | None) -> str | None:
-    """The callback of an option that names an output file beside ``-o``."""
-    if path is not None:
-        check_folder(path)
-    return path
+def claim_options(among: str) -> Callable[[F], F]:
+    """Options of the commands that check claims of descent; ``among`` is the help text of the option of that name."""
+
+    def decorate(command: F) -> F:
+        command = at_least_option(output_options("text", "json", "junit", "sarif")(command))
+        return click.option("--among", multiple=True, metavar="PATH", help=among)(command)
+
+    return decorate
 
 
 component_option = click.option(
@@ -293,14 +317,13 @@ component_option = click.option(
 method_option = click.option(
     "--method", default="auto", show_default=True, metavar="M", help="One of those that `nphylo methods` lists."
 )
-depth_option = click.option(
-    "--depth", type=click.IntRange(0), metavar="N", help="Draw N generations below the roots; text only."
-)
-family_option = click.option(
-    "--family", metavar="FAMILY", help="Draw one family: its number, or the name of one of its models; text only."
-)
 evidence_option = click.option("--evidence", is_flag=True, help="List the evidence under each edge.")
-explain_option = click.option(
-    "--explain", metavar="MODEL", help="Instead of the tree, explain the place of this model; text or JSON."
+seeds_option = click.option(
+    "--seeds",
+    type=click.IntRange(0),
+    default=0,
+    metavar="N",
+    help="Look for the draw of the initialisation in every family, under all seeds below N beside the usual ones "
+    "(0.1 s each); by default under the usual ones, where a parent is not sure.",
 )
 quiet_option = click.option("-q", "--quiet", is_flag=True, help="No progress bar and no messages on stderr.")

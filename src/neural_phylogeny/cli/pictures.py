@@ -10,7 +10,7 @@ from typing import Any, TypeVar
 import click
 
 from neural_phylogeny.cli.exits import talk
-from neural_phylogeny.cli.options import checked_file
+from neural_phylogeny.cli.options import checked_output
 from neural_phylogeny.cli.output import waiting
 from neural_phylogeny.records import Phylogeny
 
@@ -28,7 +28,7 @@ PICTURES = {
 def picture_options(command: F) -> F:
     """Options that name the files to draw into; the command receives one keyword each."""
     for name, words in reversed(PICTURES.items()):
-        command = click.option(f"--{name}", metavar="FILE", callback=checked_file, help=words)(command)
+        command = click.option(f"--{name}", metavar="FILE", callback=checked_output, help=words)(command)
     return command
 
 

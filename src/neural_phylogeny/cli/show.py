@@ -10,10 +10,7 @@ import click
 from neural_phylogeny.cli import output as sink
 from neural_phylogeny.cli.exits import OK
 from neural_phylogeny.cli.options import (
-    depth_option,
-    evidence_option,
-    explain_option,
-    family_option,
+    drawing_options,
     formats_help,
     output_options,
     quiet_option,
@@ -29,10 +26,7 @@ from neural_phylogeny.reports.formats import FORMATS
 @click.command("show", epilog=formats_help())
 @click.argument("result", metavar="RESULT.json")
 @output_options(*FORMATS)
-@evidence_option
-@depth_option
-@family_option
-@explain_option
+@drawing_options
 @picture_options
 @quiet_option
 def command(

@@ -10,16 +10,14 @@ from neural_phylogeny.cli import exits
 from neural_phylogeny.cli import output as sink
 from neural_phylogeny.cli.options import (
     checked_output,
-    depth_option,
-    evidence_option,
-    explain_option,
-    family_option,
+    drawing_options,
     filter_options,
     formats_help,
     method_option,
     output_options,
     quiet_option,
     reading_options,
+    seeds_option,
 )
 from neural_phylogeny.cli.pictures import PICTURES, picture_options, save_pictures
 from neural_phylogeny.records import Phylogeny
@@ -30,10 +28,7 @@ from neural_phylogeny.reports.formats import FORMATS
 @click.argument("paths", nargs=-1, required=True, metavar="PATH...")
 @method_option
 @output_options(*FORMATS)
-@evidence_option
-@depth_option
-@family_option
-@explain_option
+@drawing_options
 @click.option(
     "--support",
     type=click.IntRange(0),
@@ -41,14 +36,7 @@ from neural_phylogeny.reports.formats import FORMATS
     metavar="N",
     help="Bootstrap over weight matrices: N resamples, edge support as the share that recover it (try 20).",
 )
-@click.option(
-    "--seeds",
-    type=click.IntRange(0),
-    default=0,
-    metavar="N",
-    help="Look for the draw of the initialisation in every family, under all seeds below N beside the usual ones "
-    "(0.1 s each); by default under the usual ones, where a parent is not sure.",
-)
+@seeds_option
 @filter_options
 @click.option(
     "--save-stats",

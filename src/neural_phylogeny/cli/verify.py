@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Literal
 
 import click
 
 from neural_phylogeny.cli import exits
 from neural_phylogeny.cli import output as sink
-from neural_phylogeny.cli.options import at_least_option, filter_options, output_options, quiet_option, reading_options
+from neural_phylogeny.cli.options import claim_options, filter_options, quiet_option, reading_options
 
 
 @click.command("verify")
@@ -20,12 +20,7 @@ from neural_phylogeny.cli.options import at_least_option, filter_options, output
     metavar="card|FILE",
     help="What the models say themselves, or a list of claims: CSV or JSON with model, parent and relation.",
 )
-@click.option(
-    "--among",
-    multiple=True,
-    metavar="PATH",
-    help="Further models, whose claims are not checked, such as the parents. May be repeated.",
-)
+@claim_options("Further models, whose claims are not checked, such as the parents. May be repeated.")
 @click.option(
     "--fail-on",
     type=click.Choice(["contradicted", "unproven"]),
@@ -33,8 +28,6 @@ from neural_phylogeny.cli.options import at_least_option, filter_options, output
     show_default=True,
     help="The mildest verdict that fails.",
 )
-@at_least_option
-@output_options("text", "json", "junit", "sarif")
 @filter_options
 @reading_options
 @quiet_option
@@ -44,7 +37,7 @@ def command(
     among: tuple[str, ...],
     fail_on: str,
     at_least: float,
-    form: str,
+    form: Literal["text", "json", "junit", "sarif"],
     output: str | None,
     quiet: bool,
     **reading: Any,
@@ -76,14 +69,12 @@ def command(
 
     with sink.progress_bar(quiet) as progress:
         found = verify(list(paths), claims=claims, among=list(among), at_least=at_least, progress=progress, **reading)
-    if form == "json":
-        sink.write(found.to_json(), output)
-    elif form == "junit":
-        sink.write(checks.to_junit(shown.verification_checks(found.claims), "nphylo verify"), output)
-    elif form == "sarif":
-        sink.write(checks.to_sarif(shown.verification_checks(found.claims), shown.RULES), output)
-    else:
+    if form == "text":
         sink.draw(shown.render_verification(found), output)
+    elif form == "json":
+        sink.write(found.to_json(), output)
+    else:
+        sink.write(checks.written(form, shown.verification_checks(found.claims), "nphylo verify", shown.RULES), output)
     if not quiet and (form != "text" or output is not None):
         exits.talk(shown.summary(found.claims))
     if found.counts["contradicted"]:

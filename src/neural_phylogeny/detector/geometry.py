@@ -1,4 +1,4 @@
-r"""How a group of models lies in the space of weights: distances, angles, and what a third model tells of two.
+r"""How a group of models lies in the space of weights: distances, angles, and of two as seen from a third.
 
 If p is the parent of j and k then :math:`\theta_j - \theta_p` and :math:`\theta_k - \theta_p` are the work of two
 trainings, close to orthogonal in many dimensions but for what one task teaches both; seen from a sibling instead,

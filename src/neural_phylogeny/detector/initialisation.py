@@ -50,7 +50,7 @@ class InitialisationTest:
     mean, deviation, weights : (4,)
     bias : float
     initialisation, ancestor : float
-        Below the first it is an initialisation, from the second on an ancestor, between them nobody can tell.
+        Below the first it is an initialisation, from the second on an ancestor, between them it is open.
     """
 
     mean: Array
@@ -67,13 +67,13 @@ class InitialisationTest:
         return found
 
     def verdict(self, measured: Measurements) -> int:
-        """-1 for an initialisation, 1 for an ancestor, 0 where nobody can tell, of a group of siblings. O(m n^2)."""
+        """-1 for an initialisation, 1 for an ancestor, 0 where it is open, of a group of siblings. O(m n^2)."""
         log_odds = float(self.log_odds(features(measured)))
         return -1 if log_odds < self.initialisation else 1 if log_odds >= self.ancestor else 0
 
 
 def features(measured: Measurements) -> Array:
-    """``FEATURES`` of a group of at least two siblings; NaN where no vector tells: ``(4,)``. O(m n^2)."""
+    """``FEATURES`` of a group of at least two siblings; NaN where no vector counts: ``(4,)``. O(m n^2)."""
     retained = measured.retained
     kept, tails, moved = _matrices(retained)
     return np.array([np.median(kept), _vectors(retained.vectors), np.median(tails), np.median(moved)])
@@ -107,10 +107,10 @@ def _vectors(gram: Array) -> float:
     own = np.einsum("vii->vi", gram)
     common = gram[:, *np.triu_indices(gram.shape[1], 1)].mean(axis=1)
     gains = (np.abs(own - 1.0) < GAIN).all(axis=1) & (np.abs(common - 1.0) < GAIN)
-    tell = np.isfinite(common) & np.isfinite(own).all(axis=1) & ~gains & (own.mean(axis=1) > TINY)
-    if not tell.any():
+    counts = np.isfinite(common) & np.isfinite(own).all(axis=1) & ~gains & (own.mean(axis=1) > TINY)
+    if not counts.any():
         return float("nan")
-    ratio = np.maximum(common, TINY)[tell] / np.maximum(own.mean(axis=1) - common, TINY)[tell]
+    ratio = np.maximum(common, TINY)[counts] / np.maximum(own.mean(axis=1) - common, TINY)[counts]
     return float(np.median(np.log(np.clip(ratio, LEAST, MOST))))
 
 

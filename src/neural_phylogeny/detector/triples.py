@@ -1,4 +1,4 @@
-"""What a third model k tells of a pair (i, j): angles and slopes of the triangle of three models.
+"""Features of a pair (i, j) given a third model k: angles and slopes of the triangle of three models.
 
 Seen from the root of both, a child j holds all of its parent i: the slope of j on i is one in every matrix. A sibling
 holds only what the two learnt alike, more in one matrix, less in the next.

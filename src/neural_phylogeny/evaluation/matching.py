@@ -26,7 +26,7 @@ class Matching:
     Attributes
     ----------
     unit : dict
-        The unit of every name: ``truth:NAME`` in the truth file, ``model:NAME`` and ``hidden:NAME`` in the result.
+        The unit of every name: ``truth:NAME`` in the truth file, ``model:NAME`` and ``missing:NAME`` in the result.
     names : dict
         The name to show for each unit.
     present, unread : set
@@ -134,7 +134,7 @@ def match(phylogeny: Phylogeny, truth: Truth) -> Matching:
     true.add_nodes_from(unit.values())
 
     def unit_of(name: str) -> Unit:
-        return unit[f"model:{name}"] if f"model:{name}" in unit else unit[f"hidden:{name}"]
+        return unit[f"model:{name}"] if f"model:{name}" in unit else unit[f"missing:{name}"]
 
     main_parent: dict[Unit, Unit] = {}
     for edge in phylogeny.edges:
@@ -181,7 +181,7 @@ def _identities(phylogeny: Phylogeny, truth: Truth) -> tuple[nx.Graph[str], list
     same: nx.Graph[str] = nx.Graph()
     present = [f"model:{model.name}" for model in phylogeny.models]
     same.add_nodes_from(present)
-    same.add_nodes_from(f"hidden:{hidden.name}" for hidden in phylogeny.missing)
+    same.add_nodes_from(f"missing:{one.name}" for one in phylogeny.missing)
     same.add_nodes_from(f"truth:{name}" for name in truth.names())
     same.add_edges_from((f"truth:{name}", f"model:{model}") for name, model in matched.items())
     same.add_edges_from((f"truth:{source}", f"truth:{copy}") for source, copy in truth.copies)

@@ -55,6 +55,7 @@ FORMATS = (
     Format("keras", (".h5", ".hdf5", ".keras"), extra="keras", in_parts=False),
     Format("archive", (".zip",), in_parts=False),
     Format("distributed", ()),
+    Format("zero", ()),
     Format("pytorch", (".pt", ".pth", ".bin", ".ckpt")),
     Format("onnx", (".onnx",), extra="onnx", in_parts=False),
 )

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from neural_phylogeny.errors import CheckpointError
 from neural_phylogeny.formats import Checkpoint
-from neural_phylogeny.relations.adapters import Fit, cosine, fit
+from neural_phylogeny.relations.adapters import Fit, cosine, fit, fit_rows
 from neural_phylogeny.sources.documents import read_json
 from neural_phylogeny.sources.opening import Opened
 from neural_phylogeny.tensors.low_rank import Factors, factors_of, plain
@@ -48,7 +48,7 @@ class Adapter:
 
     ``merged`` is the model that is ``base`` and the adapter added, where it was found; ``claim`` what the folder's
     configuration calls the base; ``by_lengths`` the model whose rows have the lengths that DoRA began with; ``steps``
-    are rows of what it adds, by module.
+    are rows of what it adds, by module. A rank of 0 is that of IA3, which scales.
     """
 
     model: int
@@ -86,7 +86,7 @@ def find_adapters(opened: Sequence[Opened]) -> list[Adapter]:
     for k, modules in enumerate(factors):
         if modules:
             found.append(_adapter(k, opened, modules, plain_names))
-            stored = {name for one in modules.values() for name in (one.a, one.b)}
+            stored = {name for one in modules.values() for name in one.stored}
             checkpoint = opened[k][1]
             checkpoint.tensors = {name: t for name, t in checkpoint.tensors.items() if name in stored}
     return found
@@ -112,11 +112,12 @@ def _adapter(
     try:
         steps = _steps(checkpoint, modules)
         rows = {model: _model_rows(steps, opened[model][1], names[model]) for model in candidates}
-        base, merged, best = _proof(steps, rows, opened, names)
+        base, merged, best = _proof(modules, steps, rows, opened, names)
         by_lengths = _by_lengths(checkpoint, modules, rows)
     except CheckpointError:
         pass  # the model is read as any other, where the error is reported
-    return Adapter(k, max(ranks), len(modules), candidates, base, merged, best, _claim(ref.path), by_lengths, steps)
+    added = steps if max(ranks) else {}
+    return Adapter(k, max(ranks), len(modules), candidates, base, merged, best, _claim(ref.path), by_lengths, added)
 
 
 def _fits(modules: Mapping[str, Factors], checkpoint: Checkpoint, names: Mapping[str, str]) -> bool:
@@ -126,24 +127,39 @@ def _fits(modules: Mapping[str, Factors], checkpoint: Checkpoint, names: Mapping
         tensor = checkpoint.tensors[names[module]] if module in names else None
         if tensor is not None:
             shape = (tensor.shape[0], tensor.size // max(tensor.shape[0], 1))
-            fitting += shape == one.shape or (len(tensor.shape) == 2 and shape == one.shape[::-1])
+            scaled = one.rank == 0 and all(own in (1, n) for own, n in zip(one.shape, shape, strict=True))
+            fitting += scaled or shape == one.shape or (len(tensor.shape) == 2 and shape == one.shape[::-1])
     return fitting >= FITTING * len(modules)
 
 
 def _steps(checkpoint: Checkpoint, modules: Mapping[str, Factors]) -> dict[str, Floats]:
-    """Rows of B A of a few matrices, evenly chosen: ``(rows, inputs)`` by module."""
+    """Rows of what is added to a few matrices, evenly chosen: ``(rows, inputs)`` by module.
+
+    B A, or of LoHa the product of two such, value by value. Of IA3 the scales less one, ``(rows, 1)`` or
+    ``(1, inputs)``, by which the matrix is multiplied.
+    """
     keys = list(modules)
     chosen = [keys[k] for k in np.unique(np.linspace(0, len(keys) - 1, min(len(keys), MODULES)).astype(int))]
     found = {}
     for key in chosen:
         one = modules[key]
-        a, b = (checkpoint.tensors[name] for name in (one.a, one.b))
-        if max(a.size, b.size) > FACTOR_LIMIT:
+        if max(checkpoint.tensors[name].size for name in one.stored) > FACTOR_LIMIT:
             continue
-        inner, outer = (_floats(checkpoint, name, 0, t.size) for name, t in ((one.a, a), (one.b, b)))
         rows = _rows(one.shape[0])
-        found[key] = outer.reshape(-1, one.rank)[rows] @ inner.reshape(one.rank, -1)
+        if one.scales:
+            found[key] = _whole(checkpoint, one.scales).reshape(one.shape)[rows] - 1.0
+            continue
+        factors = [_whole(checkpoint, name) for name in one.stored]
+        products = [
+            outer.reshape(-1, one.rank)[rows] @ inner.reshape(one.rank, -1)
+            for inner, outer in zip(factors[::2], factors[1::2], strict=True)
+        ]
+        found[key] = products[0] if len(products) == 1 else products[0] * products[1]
     return found
+
+
+def _whole(checkpoint: Checkpoint, name: str) -> Floats:
+    return _floats(checkpoint, name, 0, checkpoint.tensors[name].size)
 
 
 def _rows(count: int) -> NDArray[np.int64]:
@@ -157,6 +173,7 @@ def _floats(checkpoint: Checkpoint, name: str, start: int, count: int) -> Floats
 
 
 def _proof(
+    modules: Mapping[str, Factors],
     steps: Mapping[str, Floats],
     rows: Mapping[int, Mapping[str, Floats]],
     opened: Sequence[Opened],
@@ -169,11 +186,16 @@ def _proof(
             keys = [key for key in rows[base] if key in rows[merged]]
             if base == merged or not keys:
                 continue
-            weights = np.concatenate([rows[merged][key].ravel() for key in keys])
-            difference = weights - np.concatenate([rows[base][key].ravel() for key in keys])
-            product = np.concatenate([steps[key].ravel() for key in keys])
             bits = min(_bits(opened[model][1], names[model], keys) for model in (base, merged))
-            found = fit(difference, product, weights, bits)
+            added = {key: steps[key] if modules[key].rank else steps[key] * rows[base][key] for key in keys}
+            if all(modules[key].magnitude for key in keys):
+                found = fit_rows([(rows[merged][key], rows[base][key], added[key]) for key in keys], bits)
+            else:
+                weights, start, product = (
+                    np.concatenate([matrices[key].ravel() for key in keys])
+                    for matrices in (rows[merged], rows[base], added)
+                )
+                found = fit(weights - start, product, weights, bits)
             if found.is_exact and found.scale > 0 and (best[2] is None or found.left < best[2].left):
                 best = base, merged, found
     return best
@@ -209,12 +231,16 @@ def _model_rows(steps: Mapping[str, Floats], checkpoint: Checkpoint, names: Mapp
         if tensor is None or not tensor.size:
             continue
         height, width = tensor.shape[0], tensor.size // tensor.shape[0]
-        if width == step.shape[1]:
+        if step.shape[1] in (1, width):
             found[key] = np.stack([_floats(checkpoint, tensor.name, int(row) * width, width) for row in _rows(height)])
         elif height == step.shape[1] and tensor.size <= FACTOR_LIMIT:  # inputs first, as in GPT-2
             whole = _floats(checkpoint, tensor.name, 0, tensor.size).reshape(height, width)
             found[key] = np.ascontiguousarray(whole.T[_rows(width)])
-    return {key: values for key, values in found.items() if values.shape == steps[key].shape}
+    return {
+        key: values
+        for key, values in found.items()
+        if all(own in (1, theirs) for own, theirs in zip(steps[key].shape, values.shape, strict=True))
+    }
 
 
 def _bits(checkpoint: Checkpoint, names: Mapping[str, str], keys: Sequence[str]) -> int:

@@ -179,12 +179,13 @@ def _support(answer: Answer, k: int) -> float | None:
 
 
 def _merged(answer: Answer, names: Sequence[str], k: int) -> list[Edge]:
-    """The edges to a mean from all of its parts, the forest's parent first."""
+    """The edges to a merge from all of its parts, the forest's parent first."""
     assert answer.forest.merged is not None
     column, main = answer.forest.merged[:, k], int(answer.forest.parents[k])
-    parts = sorted(np.flatnonzero(column).tolist(), key=lambda part: (part != main, -column[part]))
+    parts = sorted(np.flatnonzero(column).tolist(), key=lambda part: (part != main, -abs(column[part])))
     members, child = answer.group.members, answer.rows[k]
     named = {names[members[answer.rows[part]]]: float(column[part]) for part in parts}
+    how = answer.found.how_merged(answer.rows[k])
     found = []
     for part in parts:
         row = answer.rows[part]
@@ -199,7 +200,7 @@ def _merged(answer: Answer, names: Sequence[str], k: int) -> list[Edge]:
                 p_direction=SURE_OF_MERGE,
                 **measured(answer.found, row, child),
                 support=_support(answer, k) if part == main else None,
-                evidence=(first, merge_evidence(named, *pair, SURE_OF_MERGE), *others),
+                evidence=(first, merge_evidence(named, how, *pair, SURE_OF_MERGE), *others),
             )
         )
     return found

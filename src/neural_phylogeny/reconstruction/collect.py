@@ -208,8 +208,8 @@ def _measured(
         tested = Tested.of(groups, reading.alpha, len(opened))
     read = list(opened)
     if cached is None and (found_disguises := undisguised(opened, tested)):
-        read, told = found_disguises
-        notes = (*notes, *told)
+        read, added = found_disguises
+        notes = (*notes, *added)
         groups = measured_groups(read, align_pairs([c.tensors for _, c in read], names, samples), reading)
         tested = Tested.of(groups, reading.alpha, len(read))
     families = tuple(remeasured(read, tested, known, reading, is_family=True))

@@ -58,13 +58,12 @@ def phylogeny(
     forests = _forests(collection, answers, labels, settled, method, seed, draws)
     labels = _relabelled(labels, forests)
     names = [ref.name for ref in collection.refs]
-    edges, undirected, bases = hung(names, collection.adapters, *claims(names, forests, found.families))
+    edges, undirected, bases = hung(names, collection.adapters, labels, *claims(names, forests, found.families))
     for one in collection.adapters:
-        base = bases.get(one.model)
-        remarks[one.model] = remark(names, one, base)
-        if base is not None:
-            labels[labels == labels[one.model]] = labels[base]
-            settled[[one.model, base]] = True
+        remarks[one.model] = remark(names, one, labels, bases.get(one.model))
+    for adapter, base in bases.items():
+        labels[labels == labels[adapter]] = labels[base]
+        settled[[adapter, base]] = True
     families = {label: k for k, label in enumerate(dict.fromkeys(labels[settled].tolist()))}
     undecided = undecided_groups(names, forests)
     common = common_remarks(undecided)

@@ -15,14 +15,23 @@ from neural_phylogeny.formats.base import AnyArray, Checkpoint
 from neural_phylogeny.formats.restored import RestoredCheckpoint
 from neural_phylogeny.graphs import components
 from neural_phylogeny.reconstruction.relate import Tested
-from neural_phylogeny.relations.disguises import Axis, Disguise, find_disguise, restored
+from neural_phylogeny.relations.axes import Axis, Disguise, restored
+from neural_phylogeny.relations.disguises import find_disguise, fits
 from neural_phylogeny.relations.explanations.whole import DISGUISES
+from neural_phylogeny.relations.retained import RETAINED, matrix_cosines
 from neural_phylogeny.sources.opening import Opened
 from neural_phylogeny.tensors.roles import Role, role_of
 from neural_phylogeny.wording import percent
 
+Layout = tuple[tuple[str, tuple[int, ...], int], ...]
+"""Names, shapes and output axes."""
+
 MOST_PAIRS = 48
 """Pairs of groups of relatives that are looked at; where there are more, a collection is of strangers."""
+
+PARTLY = 0.1
+"""Share of the weights of two relatives in matrices as different as those of strangers, from which on a disguise of a
+part is looked for, such as that of the heads."""
 
 MOST_VALUES = 1 << 28
 """Values of the largest model that is looked at: both are held in memory."""
@@ -31,8 +40,9 @@ MOST_VALUES = 1 << 28
 def undisguised(opened: Sequence[Opened], tested: Tested) -> tuple[list[Opened], tuple[str, ...]] | None:
     """The models, those in disguise read as their relatives are, and a note on each; None where none is in disguise.
 
-    One model of each group of relatives is compared with one of each other group of the same layout. Costs nothing
-    where there is no such pair; else a read of a few matrices, and of the whole models where those agree.
+    One model of each group of relatives is compared with one of each other group of the same layout, and with those of
+    its own that are unlike it in a part of their matrices. Costs nothing where there is no such pair; else a read
+    of a few matrices, and of the whole models where those agree.
     """
     labels = components(tested.related)
     layouts = [_layout(checkpoint) for _, checkpoint in opened]
@@ -43,23 +53,56 @@ def undisguised(opened: Sequence[Opened], tested: Tested) -> tuple[list[Opened],
     if len(pairs) > MOST_PAIRS:
         return None
     joined = labels.copy()
+
+    def read_as(one: int, model: int, found: Disguise) -> None:
+        read[model] = opened[model][0], _restored(opened[model][1], found)
+        notes.append(_note(opened[model][0].name, opened[one][0].name, found))
+
     for i, j in pairs:
         if joined[i] == joined[j] or joined[i] != labels[i] or joined[j] != labels[j]:
             continue
-        shapes = {name: shape for name, shape, _ in layouts[i]}
         one, other = (i, j) if (labels == labels[i]).sum() >= (labels == labels[j]).sum() else (j, i)
-        try:
-            found = find_disguise(values[one], values[other], shapes)
-        except (CheckpointError, np.linalg.LinAlgError):
-            continue
+        found = _found(values[one], values[other], layouts[one])
         if found is None:
             continue
         for model in np.flatnonzero(labels == labels[other]).tolist():
-            if layouts[model] == layouts[one]:
-                read[model] = opened[model][0], _restored(opened[model][1], found)
-                notes.append(_note(opened[model][0].name, opened[one][0].name, found))
+            if layouts[model] != layouts[one]:
+                continue
+            is_same = model == other or fits(found, values[one], values[model])
+            own = found if is_same else _found(values[one], values[model], layouts[one])
+            if own is not None:
+                read_as(one, model, own)
         joined[joined == joined[other]] = joined[one]
+    unlike = _unlike(tested, len(opened)) if any(layouts) else np.zeros((0, 0))
+    for first in firsts:
+        for model in np.flatnonzero(labels == labels[first]).tolist() if layouts[first] else ():
+            if read[model] is opened[model] and layouts[model] == layouts[first] and unlike[first, model] >= PARTLY:
+                own = _found(values[first], values[model], layouts[first])
+                if own is not None:
+                    read_as(first, model, own)
     return (read, tuple(notes)) if notes else None
+
+
+def _found(one: _Values, other: _Values, layout: Layout) -> Disguise | None:
+    """The disguise of one model against another of its layout."""
+    try:
+        return find_disguise(one, other, {name: shape for name, shape, _ in layout})
+    except (CheckpointError, np.linalg.LinAlgError):
+        return None
+
+
+def _unlike(tested: Tested, n: int) -> NDArray[np.float64]:
+    """Share of the compared weights of two models in matrices as different as those of strangers, ``(n, n)``."""
+    found = np.zeros((n, n))
+    for group, _ in tested.groups:
+        sizes = np.array([tensor.size if tensor.is_matrix else 0 for tensor in group.statistics.alignment.tensors])
+        cosines = matrix_cosines(group.statistics)
+        known = np.isfinite(cosines)
+        with np.errstate(invalid="ignore"):
+            apart = np.tensordot(sizes, known & (np.abs(cosines) < RETAINED), axes=1)
+        share = apart / np.maximum(np.tensordot(sizes, known, axes=1), 1)
+        found[np.ix_(group.members, group.members)] = share
+    return found
 
 
 def _note(name: str, other: str, found: Disguise) -> str:
@@ -70,7 +113,7 @@ def _note(name: str, other: str, found: Disguise) -> str:
     )
 
 
-def _layout(checkpoint: Checkpoint) -> tuple[tuple[str, tuple[int, ...], int], ...]:
+def _layout(checkpoint: Checkpoint) -> Layout:
     """Names and shapes of what was trained; empty where the model is too large, or units are not the first axis."""
     found = tuple(
         (name, tensor.shape, tensor.output_axis)
@@ -82,7 +125,7 @@ def _layout(checkpoint: Checkpoint) -> tuple[tuple[str, tuple[int, ...], int], .
 
 
 class _Values(Mapping[str, NDArray[np.float64]]):
-    """The tensors of a model, read when they are first asked for."""
+    """The tensors of a model, read when they are first needed."""
 
     def __init__(self, checkpoint: Checkpoint) -> None:
         self._checkpoint = checkpoint
@@ -106,15 +149,11 @@ class _Values(Mapping[str, NDArray[np.float64]]):
 
 
 def _restored(checkpoint: Checkpoint, found: Disguise) -> RestoredCheckpoint:
-    changed = {name: axes for name, axes in found.axes.items() if any(_changes(axis) for axis in axes)}
+    changed = {name: axes for name, axes in found.axes.items() if any(axis.changes for axis in axes)}
     kind = next(kind for kind in DISGUISES if kind in found.kinds)
     return RestoredCheckpoint(
         checkpoint, {name: partial(_undo, axes=axes) for name, axes in changed.items()}, dict.fromkeys(changed, kind)
     )
-
-
-def _changes(axis: Axis) -> bool:
-    return axis.is_permuted or axis.is_scaled or axis.turn is not None
 
 
 def _undo(values: AnyArray, axes: tuple[Axis, Axis]) -> AnyArray:

@@ -26,6 +26,7 @@ from neural_phylogeny.relations.exact import (
 )
 from neural_phylogeny.relations.existence import Existence
 from neural_phylogeny.relations.initialisations.draws import Draw
+from neural_phylogeny.relations.merging.found import LAYERS, PARTLY, SUM
 from neural_phylogeny.relations.odds import probability
 from neural_phylogeny.wording import p_value, percent
 
@@ -192,12 +193,19 @@ def clock_evidence(clock: Clock, odds: Mapping[str, Matrix], i: int, j: int, nam
     return found
 
 
-def merge_evidence(weights: Mapping[str, float], parent: str, child: str, p: float) -> Evidence:
-    """That a model is a weighted mean of others, given by name with their weights; ``parent`` is one of them."""
+def merge_evidence(weights: Mapping[str, float], how: str, parent: str, child: str, p: float) -> Evidence:
+    """That a model was put together from others, given by name with their weights; ``parent`` is one of them."""
     parts = [f"{weight:.3g} of {name}" for name, weight in weights.items()]
-    mean = f"{', '.join(parts[:-1])} and {parts[-1]}"
-    statement = f"{child} is the sum of {mean} in every matrix; training does not lead to such a point"
+    joined = f"{', '.join(parts[:-1])} and {parts[-1]}"
+    statement = f"{child} is {_MERGED[how].format(joined)}; training does not lead to such a point"
     return _parent("weighted-mean", weights[parent], parent, p, statement)
+
+
+_MERGED = {
+    SUM: "the sum of {} in every matrix",
+    LAYERS: "put together layer by layer, on average of {}",
+    PARTLY: "put together value by value: whole steps of its parts, some left out, in all {}",
+}
 
 
 def _direction(feature: str, score: float, names: tuple[str, str]) -> Evidence:

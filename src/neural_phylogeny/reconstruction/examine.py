@@ -48,7 +48,7 @@ class Examined:
 
     @cached_property
     def whole(self) -> list[tuple[Group, Findings]]:
-        """Each group as one, for methods that tell families apart themselves; the last to hold a model counts."""
+        """Each group as one, for methods that separate families themselves; the last to hold a model counts."""
         groups = self.tested.groups
         later = [set[int]().union(*(group.members for group, _ in groups[k + 1 :])) for k in range(len(groups))]
         return [

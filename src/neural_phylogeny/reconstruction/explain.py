@@ -183,7 +183,7 @@ def _root(phylogeny: Phylogeny, name: str) -> list[str]:
     children = [edge for edge in phylogeny.edges if edge.parent == name]
     if not children:
         pairs = any(name in (pair.a, pair.b) for pair in phylogeny.undirected)
-        return [] if pairs else [f"{name} is related to no other model here, as far as the weights tell."]
+        return [] if pairs else [f"{name} is related to no other model here, as far as the weights show."]
     known = [(edge.p_direction, edge.child) for edge in children if edge.p_direction is not None]
     least = ""
     if known:

@@ -11,11 +11,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from neural_phylogeny.reconstruction.findings import Findings
-from neural_phylogeny.relations.existence import compared_pairs, matrix_gram
 from neural_phylogeny.relations.fake_init import FakeInitialisation, nearer, summed
 from neural_phylogeny.relations.initialisations.independence import CLEAR, INDEPENDENT, descent, distances
 from neural_phylogeny.relations.matrix_scores import kurtosis_score
-from neural_phylogeny.relations.merges import merges
+from neural_phylogeny.relations.similarity import compared_pairs, matrix_gram
 from neural_phylogeny.trees.family import CommonOrigin, Families, Family, Pairs, Posterior
 from neural_phylogeny.trees.forest import Matrix, Vector
 
@@ -68,11 +67,11 @@ class MeasuredFamily:
         return Posterior(parent=found.parent, missing=found.missing)
 
     def merges(self) -> Matrix:
-        """Means of other models of this family."""
-        return merges(self.found.statistics, list(self.rows))
+        """What was put together from others of this family."""
+        return self.found.merges(self.rows).weights
 
     def descent(self) -> Matrix:
-        """By the draw, which is looked for when first asked for, unless large weights leave no doubt; else silent."""
+        """By the draw, which is looked for when first needed, unless large weights leave no doubt; else silent."""
         if not self.found.leading:
             return np.zeros((len(self.rows),) * 2)
         leading = [tensor.of(self.rows) for tensor in self.found.leading]

@@ -30,6 +30,7 @@ from neural_phylogeny.relations.initialisations.draws import FAR, Draw, find_dra
 from neural_phylogeny.relations.initialisations.leading import Leading
 from neural_phylogeny.relations.initialisations.seeds import seeds
 from neural_phylogeny.relations.initialisations.streams import STREAMS
+from neural_phylogeny.relations.merging.found import SUM, Merges, merges
 from neural_phylogeny.relations.overlap import Overlap
 from neural_phylogeny.relations.shared import shared_values
 from neural_phylogeny.relations.upcycled import upcycled
@@ -98,7 +99,7 @@ class Findings:
 
     @property
     def known_draw(self) -> Draw | None:
-        """The same where it has been looked for already, or was asked for."""
+        """The same where it has been looked for already, or was requested."""
         if self.seeds:
             return self.draw
         found: Draw | None = self.__dict__.get("draw")
@@ -141,6 +142,21 @@ class Findings:
         if (parent, child) not in self._explained:
             self._explained[parent, child] = explanation(self.statistics, parent, child)
         return self._explained[parent, child]
+
+    def merges(self, rows: tuple[int, ...]) -> Merges:
+        """Which of some models of the group were put together from others of them."""
+        if rows not in self._merges:
+            self._merges[rows] = merges(self.statistics, rows)
+        return self._merges[rows]
+
+    def how_merged(self, row: int) -> str:
+        """How a merge was made, as far as it has been looked for."""
+        known = (found.how.get(rows.index(row)) for rows, found in self._merges.items() if row in rows)
+        return next(filter(None, known), SUM)
+
+    @cached_property
+    def _merges(self) -> dict[tuple[int, ...], Merges]:
+        return {}
 
     @cached_property
     def _explained(self) -> dict[tuple[int, int], Explained | None]:

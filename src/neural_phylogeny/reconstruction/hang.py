@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+import numpy as np
+from numpy.typing import NDArray
+
 from neural_phylogeny.reconstruction.adapters import ONE_RUN, Adapter
 from neural_phylogeny.records import Edge, Evidence, MissingAncestor, RelatedPair
 from neural_phylogeny.relations.exact import CERTAIN
@@ -22,11 +25,16 @@ ADAPTER, SHAPES, CLAIM = "merged-adapter", "adapter-shapes", "adapter-config"
 
 
 def hung(
-    names: Sequence[str], adapters: Sequence[Adapter], edges: Sequence[Edge], undirected: Sequence[RelatedPair]
+    names: Sequence[str],
+    adapters: Sequence[Adapter],
+    labels: NDArray[np.int64],
+    edges: Sequence[Edge],
+    undirected: Sequence[RelatedPair],
 ) -> tuple[list[Edge], list[RelatedPair], dict[int, int]]:
     """The same claims with adapters below their bases; the last is the base of each adapter that has one here.
 
-    Adapters that began with the same factors stay below each other only where what they add is alike.
+    Adapters that began with the same factors stay below each other only where what they add is alike. ``labels`` are
+    the families: where shapes alone speak and models of several families have them, an adapter is related to none.
     """
     by_name = {names[one.model]: one for one in adapters}
     kept = [edge for edge in edges if _is_one_run(by_name, edge.parent, edge.child)]
@@ -34,7 +42,7 @@ def hung(
     has_parent = {edge.child for edge in kept}
     bases = {}
     for one in adapters:
-        base = _base(names, one, has_parent)
+        base = _base(names, one, labels, has_parent)
         if base is None:
             continue
         bases[one.model] = base
@@ -52,10 +60,13 @@ def without_adapters(
     return [one for one in missing if one.name in parents], kept
 
 
-def remark(names: Sequence[str], one: Adapter, base: int | None) -> str:
+def remark(names: Sequence[str], one: Adapter, labels: NDArray[np.int64], base: int | None) -> str:
     """What an adapter is, in a few words, and why it hangs below no model where it does not."""
-    what = f"an adapter of rank {one.rank} on {one.n_matrices} matrices"
+    what = f"an adapter {f'of rank {one.rank}' if one.rank else 'of scales (IA3)'} on {one.n_matrices} matrices"
     claim = f"; {one.claim!r} is its base by its configuration, a claim that weights do not show" if one.claim else ""
+    if base is None and one.candidates:
+        n_families = len(_families(one, labels))
+        return f"{what}; names and shapes fit {len(one.candidates)} models of {n_families} families here{claim}"
     if base is None:
         return f"{what} of a model that is not here: none has matrices of their names and shapes{claim}"
     if one.fit is not None:
@@ -72,8 +83,13 @@ def _is_one_run(adapters: dict[str, Adapter], a: str | None, b: str) -> bool:
     return ours.likeness(theirs) >= ONE_RUN
 
 
-def _base(names: Sequence[str], one: Adapter, has_parent: set[str]) -> int | None:
-    """The model that an adapter hangs below: the one that is proven, the claimed one, or a root that it fits."""
+def _families(one: Adapter, labels: NDArray[np.int64]) -> set[int]:
+    """The families of the models that an adapter fits."""
+    return set(labels[list(one.candidates)].tolist())
+
+
+def _base(names: Sequence[str], one: Adapter, labels: NDArray[np.int64], has_parent: set[str]) -> int | None:
+    """The model that an adapter hangs below: the proven one, the claimed one, or a root that it fits in one family."""
     if one.base is not None or not one.candidates:
         return one.base
     if one.by_lengths is not None:
@@ -81,6 +97,8 @@ def _base(names: Sequence[str], one: Adapter, has_parent: set[str]) -> int | Non
     claimed = [model for model in one.candidates if _is_called(names[model], one.claim)]
     if len(claimed) == 1:
         return claimed[0]
+    if len(_families(one, labels)) > 1:
+        return None
     roots = [model for model in one.candidates if names[model] not in has_parent]
     return (roots or list(one.candidates))[0]
 
@@ -101,8 +119,9 @@ def _edge(names: Sequence[str], one: Adapter, base: int) -> Edge:
     p_parent = 1.0 / (n_fitting + 1)
     if one.fit is not None and one.merged is not None:
         p_parent = SURE
+        factors = "factors" if one.rank else "scaling"
         statement = (
-            f"{names[one.merged]} is {parent} with {one.fit.scale:.4g} times the factors of {child} added: "
+            f"{names[one.merged]} is {parent} with {one.fit.scale:.4g} times the {factors} of {child} added: "
             f"what is left is {percent(one.fit.left**0.5)} of the difference, as rounding leaves"
         )
         evidence.append(_favouring(parent, ADAPTER, one.fit.left, 1.0, statement))

@@ -92,8 +92,15 @@ class Relations:
 
     @cached_property
     def compared(self) -> NDArray[np.int64]:
-        """Values of each row that were compared with another one's."""
-        return self.statistics.alignment.compared()
+        """Values of each row that were compared with a relative's; of a row without a relative, with any other row's.
+
+        So they do not depend on unrelated models. Rows that share a component count as relatives.
+        """
+        relatives = self.pairs.copy()
+        for part in self.components:
+            relatives[part.i, part.j] = relatives[part.j, part.i] = True
+        relatives[~relatives.any(axis=1)] = True
+        return self.statistics.alignment.compared(relatives)
 
     def note(self, row: int) -> str:
         """What of a model was not compared and why: computed tables, weights without a counterpart; empty if nothing.

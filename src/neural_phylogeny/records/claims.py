@@ -88,7 +88,8 @@ class ModelRecord:
     remark : str
         Why it could not be judged, or what of it was left out; empty where all is well.
     compared : float, optional
-        Share of its parameters that was compared with another model's; None in result files of older versions.
+        Share of its parameters that was compared with those of a relative, or without a relative of any other model;
+        None in result files of older versions.
     p_root : float, optional
         Probability that none of the models is its parent, over all forests of its family; None for copies, for a model
         without a relative and for methods that do not compute it.

@@ -56,7 +56,7 @@ class TensorComparison:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PricedExplanation:
-    """One way to tell the child's matrices from the parent's: its kind, and the bits a weight that it costs.
+    """One way to describe the child's matrices given the parent's: its kind, and its price in bits a weight.
 
     Examples
     --------

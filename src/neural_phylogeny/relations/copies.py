@@ -20,7 +20,7 @@ included."""
 def copies(statistics: Statistics) -> list[list[int]]:
     """Groups of models that are equal in every tensor they share, and share all matrices; larger than one.
 
-    Of a sample of the weights: equal in all that was read. Whoever tells of copies must tell what was read, for a
+    Of a sample of the weights: equal in all that was read. Whoever reports copies must report what was read, for a
     change of a few values may lie elsewhere.
 
     Values are compared as float32, so that an export to another format counts as a copy, even one that folded the

@@ -14,10 +14,8 @@ from dataclasses import dataclass, field
 from math import prod
 
 import numpy as np
-from numpy.typing import NDArray
 
-Floats = NDArray[np.float64]
-Ints = NDArray[np.int64]
+from neural_phylogeny.relations.axes import Axis, Disguise, Floats, Ints, restored, shape_of, shaped
 
 AGREE = 0.6
 """Least mean cosine of rows on inputs that the assignment has not seen, beyond that of rows which do not belong
@@ -28,6 +26,9 @@ FEW_INPUTS, AGREE_OF_FEW = 32, 0.9
 
 EXPLAINED = 0.7
 """Share of the weights in matrices that must agree."""
+
+LARGEST_BLOCK = 256
+"""Most units that are turned among each other, as those of a head."""
 
 CANDIDATES = 8
 """Orders of one number of units that are tried, the latest first."""
@@ -43,48 +44,17 @@ SWEEPS, ROUNDS, FIRST = 3, 12, 6
 shows nothing is left."""
 
 
-@dataclass(frozen=True)
-class Axis:
-    """How units are restored: in this order, each times its factor; or turned by a matrix before."""
-
-    order: Ints
-    factor: Floats
-    turn: Floats | None = None
-
-    @classmethod
-    def unchanged(cls, n: int) -> Axis:
-        """As they are."""
-        return cls(np.arange(n), np.ones(n))
-
-    @property
-    def is_permuted(self) -> bool:
-        """Whether the order is another one."""
-        return bool((self.order != np.arange(len(self.order))).any())
-
-    @property
-    def is_scaled(self) -> bool:
-        """Whether some factor is not 1."""
-        return bool((self.factor != 1.0).any())
-
-
-@dataclass(frozen=True)
-class Disguise:
-    """How each tensor of a model is restored, rows and columns, and how well its matrices agree then.
-
-    ``kinds`` are the names of what was done, ``agreement`` the mean cosine on unseen inputs, weighted by size.
-    """
-
-    axes: Mapping[str, tuple[Axis, Axis]]
-    kinds: tuple[str, ...]
-    agreement: float
-
-
 @dataclass
 class _Search:
     """Orders found so far, by number of units, and rotations."""
 
     orders: dict[int, list[tuple[Ints, Floats]]] = field(default_factory=dict)
     turns: dict[int, list[Floats]] = field(default_factory=dict)
+
+    @property
+    def known(self) -> int:
+        """Number of orders and rotations; it only grows."""
+        return sum(len(some) for kept in (self.orders, self.turns) for some in kept.values())
 
     def of(self, n: int) -> list[tuple[Ints, Floats]]:
         """Candidates for n units: the stored order, those found, and those of groups of neighbours."""
@@ -117,16 +87,18 @@ def find_disguise(
     Both hold tensors of these names and shapes, output units first. Costs a product of all rows of a matrix for each
     candidate order; where the first and the last ``FIRST`` matrices do not agree, nothing else is looked at.
     """
-    names = [name for name, shape in shapes.items() if len(shape) > 1 and min(_shape(shape)[:2]) > 1]
+    names = [name for name, shape in shapes.items() if len(shape) > 1 and min(shape_of(shape)[:2]) > 1]
     search, found, scores = _Search(), dict[str, tuple[Axis, Axis]](), dict[str, float]()
     sizes = {name: prod(shapes[name]) for name in names}
+    tried: dict[str, int] = {}
     for sweep in range(SWEEPS):
         before = len(found)
         for place, name in enumerate(names if sweep % 2 == 0 else names[::-1]):
             if place == FIRST and not found:
                 break
-            if name not in found:
-                match = _matched(_shaped(first[name]), _shaped(second[name]), search)
+            if name not in found and tried.get(name) != search.known:  # by the same orders it fails again
+                tried[name] = search.known
+                match = _matched(shaped(first[name]), shaped(second[name]), search)
                 if match is not None:
                     found[name], scores[name] = match
         if len(found) == len(names) or (sweep and len(found) == before):
@@ -135,7 +107,7 @@ def find_disguise(
     if not names or explained < EXPLAINED * sum(sizes.values()):
         return None
     agreement = sum(sizes[name] * scores[name] for name in found) / explained
-    restored = {name: _with_factors(_shaped(first[name]), _shaped(second[name]), *pair) for name, pair in found.items()}
+    restored = {name: _with_factors(shaped(first[name]), shaped(second[name]), *pair) for name, pair in found.items()}
     axes = {**restored, **_vectors(first, second, shapes, restored)}
     every = [axis for pair in axes.values() for axis in pair]
     kinds = [
@@ -152,34 +124,16 @@ def find_disguise(
     return Disguise(axes, tuple(kinds), agreement) if kinds else None
 
 
-def restored(values: Floats, rows: Axis, columns: Axis) -> Floats:
-    """A tensor with its rows (first axis) and columns (second axis) restored.
-
-    Examples
-    --------
-    >>> swapped = Axis(np.array([1, 0]), np.array([1.0, -1.0]))
-    >>> restored(np.array([[1.0, 2.0], [3.0, 4.0]]), swapped, Axis.unchanged(2)).tolist()
-    [[3.0, 4.0], [-1.0, -2.0]]
-    """
-    shaped = _shaped(values) if values.ndim > 1 else values.reshape(-1, 1, 1)
-    if columns.turn is not None:
-        shaped = np.einsum("mnk,nj->mjk", shaped, columns.turn)
-    if rows.turn is not None:
-        shaped = np.einsum("im,mnk->ink", rows.turn, shaped)
-    shaped = shaped[rows.order] * rows.factor[:, None, None]
-    if values.ndim > 1:
-        shaped = shaped[:, columns.order] * columns.factor[None, :, None]
-    return shaped.reshape(values.shape)
-
-
-def _shaped(values: Floats) -> Floats:
-    """``(rows, columns, places)``; a first axis of one, as position tables have, is left out."""
-    return values.reshape(_shape(values.shape))
-
-
-def _shape(shape: tuple[int, ...]) -> tuple[int, int, int]:
-    kept = shape[1:] if shape[0] == 1 and len(shape) > 2 else shape
-    return kept[0], kept[1], prod(kept[2:])
+def fits(found: Disguise, first: Mapping[str, Floats], second: Mapping[str, Floats]) -> bool:
+    """Whether what restored one model restores another one too: a product of each changed matrix with its like."""
+    changed = [name for name, axes in found.axes.items() if any(axis.changes for axis in axes)]
+    size = agree = 0.0
+    for name in changed:
+        a = shaped(first[name]) if first[name].ndim > 1 else None
+        if a is not None:
+            b = restored(second[name], *found.axes[name]).reshape(a.shape)
+            size, agree = size + a.size, agree + a.size * _cosine(a.reshape(len(a), -1), b.reshape(len(b), -1))
+    return size > 0 and agree >= AGREE * size
 
 
 def _level(a: Floats) -> Floats:
@@ -194,41 +148,54 @@ def _level(a: Floats) -> Floats:
 
 def _matched(a: Floats, b: Floats, search: _Search) -> tuple[tuple[Axis, Axis], float] | None:
     """The axes of one matrix, by the best of the known orders; new ones are remembered."""
-    best: tuple[float, Axis, Axis] | None = None
+    best: tuple[float, bool, Ints, Floats] | None = None
+    inputs = min(a.shape[1] * a.shape[2], a.shape[0] * a.shape[2])
+    least = AGREE if inputs >= FEW_INPUTS else AGREE_OF_FEW
     x, y = _level(a), _level(b)
     for is_turned in (False, True):
         for order, sign in search.of(a.shape[1 - is_turned]):
-            one, other = (x, y) if not is_turned else (x.swapaxes(0, 1), y.swapaxes(0, 1))
-            score, rows, row_sign = _assigned(one, other[:, order] * sign[None, :, None])
+            score = _agreement(*_rows_of(x, y, is_turned, order, sign), least)
             if best is None or score > best[0] + 1e-6:
-                pair = Axis(rows, row_sign), Axis(order, sign)
-                best = (score, *(pair if not is_turned else pair[::-1]))
-    inputs = min(a.shape[1] * a.shape[2], a.shape[0] * a.shape[2])
-    if best is not None and best[0] >= (AGREE if inputs >= FEW_INPUTS else AGREE_OF_FEW):
-        for axis in best[1:]:
-            assert isinstance(axis, Axis)
-            search.add(axis.order, axis.factor)
-        return (best[1], best[2]), best[0]
-    return _turned(a, b, search)
+                best = score, is_turned, order, sign
+    if best is None or best[0] < least:
+        return _turned(a, b, search)
+    score, is_turned, order, sign = best
+    axes = Axis(*_assigned(*_rows_of(x, y, is_turned, order, sign))), Axis(order, sign)
+    found = axes[::-1] if is_turned else axes
+    for axis in found:
+        search.add(axis.order, axis.factor)
+    return found, score
 
 
-def _assigned(x: Floats, y: Floats) -> tuple[float, Ints, Floats]:
-    """Rows of y for those of x with signs, by their products on all inputs.
+def _rows_of(x: Floats, y: Floats, is_turned: bool, order: Ints, sign: Floats) -> tuple[Floats, Floats]:
+    """Rows of two matrices, or columns, ``(n, inputs)`` each, the inputs of the second one in an order."""
+    one, other = (x.swapaxes(0, 1), y.swapaxes(0, 1)) if is_turned else (x, y)
+    return one.reshape(len(one), -1), (other[:, order] * sign[None, :, None]).reshape(len(other), -1)
 
-    The score is the mean cosine on one half of the inputs of an assignment by the other, beyond that of rows which do
-    not belong together: rows of positive weights are alike in any two models, and constant ones are the same.
+
+def _agreement(x: Floats, y: Floats, least: float) -> float:
+    """The mean cosine on one half of the inputs of an assignment by the other, beyond that of rows that do not belong
+    together: rows of positive weights are alike in any two models, and constant ones are the same.
+
+    0 where no assignment reaches ``least``: strangers, which the best of each row shows.
     """
-    x, y = x.reshape(len(x), -1), y.reshape(len(y), -1)
     width = x.shape[1]
     if width < 2:
-        return 0.0, np.arange(len(x)), np.ones(len(x))
+        return 0.0
     half = np.arange(width) % 2 == 0
-    seen = assignment(np.abs(_cosines(x[:, half], y[:, half])))
-    score = beyond_chance(np.abs(_cosines(x[:, ~half], y[:, ~half])), seen)
+    unseen = np.abs(_cosines(x[:, ~half], y[:, ~half]))
+    most = min(float(unseen.max(axis=axis).mean()) for axis in (0, 1))
+    if _beyond(most, float(unseen.sum()), len(unseen)) < least - 1e-3:
+        return 0.0
+    return beyond_chance(unseen, assignment(np.abs(_cosines(x[:, half], y[:, half]))))
+
+
+def _assigned(x: Floats, y: Floats) -> tuple[Ints, Floats]:
+    """Rows of y for those of x with signs, by their products on all inputs."""
     every = _cosines(x, y)
     order = assignment(np.abs(every))
     sign = np.sign(every[np.arange(len(x)), order])
-    return score, order, np.where(sign == 0, 1.0, sign)
+    return order, np.where(sign == 0, 1.0, sign)
 
 
 def _cosines(x: Floats, y: Floats) -> Floats:
@@ -276,7 +243,7 @@ def _turned(a: Floats, b: Floats, search: _Search) -> tuple[tuple[Axis, Axis], f
             u, _, v = np.linalg.svd(y.T @ x)
             search.turns.setdefault(n, []).append(u @ v)
             return (Axis.unchanged(m), Axis(np.arange(n), np.ones(n), u @ v)), _cosine(x, y @ (u @ v))
-    best: tuple[float, tuple[Axis, Axis]] | None = None
+    best = _blocks_turned(x, y, search)
     for turn in search.turns.get(n, []):
         score = _cosine(x, y @ turn, by_columns=True)
         if best is None or score > best[0]:
@@ -286,6 +253,41 @@ def _turned(a: Floats, b: Floats, search: _Search) -> tuple[tuple[Axis, Axis], f
         if best is None or score > best[0]:
             best = score, (Axis(np.arange(m), np.ones(m), turn.T), Axis.unchanged(n))
     return None if best is None or best[0] < AGREE else (best[1], best[0])
+
+
+def _blocks_turned(x: Floats, y: Floats, search: _Search) -> tuple[float, tuple[Axis, Axis]] | None:
+    """The axes of a matrix whose rows were turned within blocks, as values are within a head; the smallest that hold.
+
+    A rotation is fitted on half of the inputs and must hold on the other half; what reads the rows tries it too.
+    """
+    m, n = x.shape
+    half = np.arange(n) % 2 == 0
+    for order, sign in search.of(n)[: CANDIDATES // 2]:
+        z = y[:, order] * sign
+        for size in range(2, min(n // 3, LARGEST_BLOCK) + 1):
+            if m % size:
+                continue
+            turn = _fitted_blocks(x[:size, half], z[:size, half])
+            if _cosine(x[:size, ~half], turn.T @ z[:size, ~half]) < AGREE:
+                continue
+            turn = np.zeros((m, m))
+            for at in range(0, m, size):
+                own = slice(at, at + size)
+                turn[own, own] = _fitted_blocks(x[own, half], z[own, half])
+            if (score := _cosine(x[:, ~half], turn.T @ z[:, ~half])) >= AGREE:
+                for at in range(0, m, size):
+                    own = slice(at, at + size)
+                    turn[own, own] = _fitted_blocks(x[own], z[own])
+                search.turns.setdefault(m, []).append(turn)
+                return score, (Axis(np.arange(m), np.ones(m), turn.T), Axis(order, sign))
+    return None
+
+
+def _fitted_blocks(x: Floats, y: Floats) -> Floats:
+    """The rotation t of rows for which t' y is nearest to x (Procrustes)."""
+    u, _, v = np.linalg.svd(y @ x.T)
+    found: Floats = u @ v
+    return found
 
 
 def _cosine(x: Floats, y: Floats, by_columns: bool = False) -> float:
@@ -308,6 +310,12 @@ def beyond_chance(cosines: Floats, order: Ints) -> float:
     others = float(np.abs(cosines).sum()) - float(np.abs(cosines[np.arange(len(cosines)), order]).sum())
     chance = others / max(cosines.size - len(cosines), 1)
     return round((matched - chance) / (1.0 - chance), 12) if chance < 1.0 - 1e-6 else 0.0
+
+
+def _beyond(matched: float, every: float, n: int) -> float:
+    """The same of ``n`` positive cosines of this mean, of ``n * n`` with a sum: it grows with the mean."""
+    chance = (every - n * matched) / max(n * n - n, 1)
+    return (matched - chance) / (1.0 - chance) if chance < 1.0 - 1e-6 else 0.0
 
 
 def _with_factors(a: Floats, b: Floats, rows: Axis, columns: Axis) -> tuple[Axis, Axis]:
@@ -343,18 +351,19 @@ def _vectors(
     by_size: dict[int, list[Axis]] = {}
     for rows, columns in known.values():
         by_size.setdefault(len(rows.order), []).append(rows)
-        back = Axis(columns.order, 1.0 / columns.factor)
+        back = Axis(columns.order, 1.0 / columns.factor, None if columns.turn is None else columns.turn.T)
         by_size.setdefault(len(columns.order), []).append(back)
     found = {}
     for name, shape in shapes.items():
         if name in known or not shape or max(shape) < 2 or prod(shape) != max(shape):
             continue
         a = first[name]
-        options = [Axis.unchanged(a.size), *(Axis(o.order, o.factor) for o in by_size.get(a.size, []))]
+        options = [Axis.unchanged(a.size), *by_size.get(a.size, [])]
         options += [Axis(o.order, np.ones(a.size)) for o in by_size.get(a.size, [])]
         x, y = a.reshape(-1), second[name].reshape(-1)
-        errors = [float(np.square(x - y[o.order] * o.factor).sum()) for o in options]
+        one = Axis.unchanged(1)
+        errors = [float(np.square(x - restored(y, o, one)).sum()) for o in options]
         best = options[int(np.argmin(errors))]
-        if best.is_permuted or best.is_scaled:
+        if best.changes:
             found[name] = best, Axis.unchanged(1)
     return found

@@ -29,9 +29,17 @@ MANY = 0.1
 
 
 def pruned_copy(overlap: Overlap) -> Matrix:
-    """Whether j has i's zeros and more, and its other values are i's: equal - zeros >= NEARLY_ALL (1 - j's zeros)."""
+    """Whether j has i's zeros and more, and its other values are i's: equal - zeros >= NEARLY_ALL (1 - j's zeros).
+
+    Where i has been pruned the same way from a model that j may come from too, nothing but zeros was added twice, and
+    the first of the three is taken for the parent of both: i is no more likely than by all else.
+    """
     same = overlap.equal - overlap.zeros >= NEARLY_ALL * (1.0 - overlap.own_zeros.T)
-    return _directed(np.where(_has_more_zeros(overlap) & same, CERTAIN, 0.0))
+    made = _has_more_zeros(overlap) & same
+    made &= ~made.T
+    between = made.astype(np.float64).T @ made.astype(np.float64) > 0  # [i, j]: some k made both
+    found: Matrix = np.where(made & ~between, CERTAIN, 0.0) - np.where(made.T, CERTAIN, 0.0)
+    return found
 
 
 def pruned(overlap: Overlap) -> Matrix:

@@ -12,18 +12,22 @@ give a p-value that only a normal tail would.
 A copy whose weights were negated, all of them or matrix by matrix, is a copy in disguise. So the same tail is taken of
 :math:`\sum_t w_t |S_t|`, times the number of choices of signs, :math:`2^T` for T matrices; the two tests share the
 level as 99 to 1.
+
+Matrices of few units have a test of their own beside it: how many units are each other's nearest and at one place (see
+``statistics.matching``). The smallest p-value of them, times their number, has half of that last hundredth.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Self
 
 import numpy as np
 from numpy.typing import NDArray
 
 from neural_phylogeny.relations.copies import ALMOST_ALL
+from neural_phylogeny.relations.similarity import matrix_cosine
 from neural_phylogeny.statistics.base import Arrays
 from neural_phylogeny.statistics.moments import FEWEST
 from neural_phylogeny.statistics.plan import SamplingPlan
@@ -39,8 +43,8 @@ Keep = Callable[[AlignedTensor, Arrays], Mask]
 ENOUGH = 0.1
 """Share of the smaller model's weights that must be compared before two models are called unrelated."""
 
-REVERSED = 0.01
-"""Share of the level that is kept for the test with free signs."""
+REVERSED = PLACES = 0.005
+"""Shares of the level that are kept for the test with free signs and for that of units at equal places."""
 
 
 @dataclass(frozen=True)
@@ -132,11 +136,15 @@ def existence(statistics: Statistics, alpha: float = 1e-3, n_pairs: int | None =
 
 def log_p_of(of_pair: Mapping[str, Matrix], statistics: Statistics) -> Matrix:
     """Natural logarithm of the p-value of each pair from the totals of ``PARTS`` over some of the matrices."""
-    log_p = np.minimum(
-        bernstein_log_tail(of_pair["statistic"], of_pair["variance"], of_pair["bound"]) - np.log1p(-REVERSED),
-        bernstein_log_tail(of_pair["magnitude"], of_pair["variance"], of_pair["bound"])
-        + np.log(2.0) * of_pair["matrices"]
-        - np.log(REVERSED),
+    log_p = np.minimum.reduce(
+        [
+            bernstein_log_tail(of_pair["statistic"], of_pair["variance"], of_pair["bound"])
+            - np.log1p(-REVERSED - PLACES),
+            bernstein_log_tail(of_pair["magnitude"], of_pair["variance"], of_pair["bound"])
+            + np.log(2.0) * of_pair["matrices"]
+            - np.log(REVERSED),
+            _of_places(of_pair),
+        ]
     )
     choices = statistics.alignment.choices
     if choices is not None:
@@ -145,10 +153,18 @@ def log_p_of(of_pair: Mapping[str, Matrix], statistics: Statistics) -> Matrix:
     return found
 
 
+def _of_places(of_pair: Mapping[str, Matrix]) -> Matrix:
+    """Logarithm of the p-value of the matrix with the most units at equal places (Bonferroni over the matrices)."""
+    found: Matrix = np.log(np.maximum(of_pair["matrices"], 1.0)) - of_pair["places"] - np.log(PLACES)
+    return found
+
+
 def log_p_of_copies(statistics: Statistics, keep: Keep | None = None) -> Matrix:
     """The same of i and a perfect copy of i, on the matrices that are tested with j: whether a relation would show."""
     of_copy = totals(statistics, PARTS, _of_first, keep)
-    return bernstein_log_tail(of_copy["statistic"], of_copy["variance"], of_copy["bound"])
+    sums = bernstein_log_tail(of_copy["statistic"], of_copy["variance"], of_copy["bound"])
+    found: Matrix = np.minimum(sums, _of_places(of_copy))
+    return found
 
 
 @dataclass(frozen=True)
@@ -168,6 +184,7 @@ class TestedMatrix:
     bound: Matrix
     norms: Matrix
     weight: Matrix
+    places: Matrix
 
     @classmethod
     def of(cls, tensor: AlignedTensor, arrays: Arrays, kept: Mask | None = None) -> Self:
@@ -186,7 +203,13 @@ class TestedMatrix:
             np.divide(
                 norms, np.maximum(variance, _least_variance(tensor, norms)), out=np.zeros_like(norms), where=usable
             ),
+            np.where(usable, arrays.get("matching.places", 0.0), 0.0),
         )
+
+    def without_places(self, models: Mask) -> TestedMatrix:
+        """The same without the count of units for pairs of which one is among the models, ``(n_models,)``."""
+        apart = models[self.members]
+        return replace(self, places=np.where(apart[:, None] | apart[None, :], 0.0, self.places))
 
 
 def _least_variance(tensor: AlignedTensor, norms: Matrix) -> Matrix:
@@ -228,6 +251,11 @@ def _norms(matrix: TestedMatrix) -> Matrix:
     return matrix.norms
 
 
+def _places(matrix: TestedMatrix) -> Matrix:
+    """Negative logarithm of the p-value of so many units at equal places."""
+    return matrix.places
+
+
 def _one(matrix: TestedMatrix) -> Matrix:
     """1 where the matrix is tested."""
     return matrix.usable.astype(np.float64)
@@ -243,7 +271,11 @@ PARTS: dict[str, _Part] = {
     "aligned": _aligned,
     "norms": _norms,
     "matrices": _one,
+    "places": _places,
 }
+
+_LARGEST = ("bound", "places")
+"""Parts of which the largest over all matrices counts, not the sum."""
 
 
 def _of_first(part: _Part) -> _Part:
@@ -257,20 +289,42 @@ def totals(
     of: Callable[[_Part], _Part] = lambda part: part,
     keep: Keep | None = None,
 ) -> dict[str, Matrix]:
-    """Sums of the parts over all matrices, of the bound the maximum: ``(n, n)`` each.
+    """Sums of the parts over all matrices, of ``_LARGEST`` the maximum: ``(n, n)`` each.
 
     ``keep`` gives for which members of a tensor it counts, ``(k, k)``; for all by default.
     """
     n = statistics.alignment.n_models
     found = {name: np.zeros((n, n)) for name in parts}
+    stacked = _stacked(statistics)
     for tensor, arrays in statistics:
         if "matching.aligned" not in arrays:
             continue
         matrix = TestedMatrix.of(tensor, arrays, None if keep is None else keep(tensor, arrays))
+        if (without := stacked.get(_units(tensor))) is not None:
+            matrix = matrix.without_places(without)
         at = np.ix_(matrix.members, matrix.members)
         for name, part in parts.items():
             values = of(part)(matrix)
-            found[name][at] = np.maximum(found[name][at], values) if name == "bound" else found[name][at] + values
+            found[name][at] = np.maximum(found[name][at], values) if name in _LARGEST else found[name][at] + values
+    return found
+
+
+def _units(tensor: AlignedTensor) -> int:
+    return matrix_shape(tensor.shape, tensor.output_axis or 0)[0]
+
+
+def _stacked(statistics: Statistics) -> dict[int, Mask]:
+    """By a number of units, the models in which these may be gates or fused projections, ``(n_models,)``.
+
+    Some matrix has so many units and a half, a third or a quarter as many inputs: its units have an order then.
+    """
+    found: dict[int, Mask] = {}
+    for tensor, _ in statistics:
+        if tensor.is_matrix and tensor.output_axis is not None:
+            units = _units(tensor)
+            if any(units == gates * extent for extent in tensor.shape for gates in (2, 3, 4)):
+                models = found.setdefault(units, np.zeros(statistics.alignment.n_models, dtype=bool))
+                models[list(tensor.members)] = True
     return found
 
 
@@ -302,48 +356,3 @@ def bernstein_log_tail(total: Matrix, variance: Matrix, bound: Matrix) -> Matrix
     width = 2.0 * (variance + bound * positive / 3.0)
     exponent: Matrix = np.divide(positive**2, width, out=np.zeros_like(positive), where=width > 0)
     return -exponent
-
-
-def matrix_gram(statistics: Statistics) -> tuple[Matrix, Matrix, Matrix]:
-    """Sums over all compared matrices of a pair: inner product, and both squared norms on the common part.
-
-    Returns ``(product, norm, norm_of_other)``, ``(n_models, n_models)`` each; ``norm[i, j]`` is the squared
-    norm of i on what it shares with j.
-    """
-    n = statistics.alignment.n_models
-    product, norm = np.zeros((n, n)), np.zeros((n, n))
-    for tensor, arrays in statistics:
-        if not tensor.is_matrix:
-            continue
-        gram = arrays["gram"]
-        finite, at = _finite_pairs(tensor, gram), np.ix_(tensor.members, tensor.members)
-        product[at] += np.where(finite, gram, 0.0)
-        norm[at] += np.where(finite, np.diag(gram)[:, None], 0.0)
-    return product, norm, norm.T
-
-
-def compared_pairs(statistics: Statistics) -> Mask:
-    """Which pairs have a compared matrix with finite values, however small, ``(n_models, n_models)``.
-
-    A cosine does not tell: the squares of denormal weights vanish in single precision.
-    """
-    n = statistics.alignment.n_models
-    found = np.zeros((n, n), dtype=bool)
-    for tensor, arrays in statistics:
-        if tensor.is_matrix:
-            found[np.ix_(tensor.members, tensor.members)] |= _finite_pairs(tensor, arrays["gram"])
-    return found
-
-
-def _finite_pairs(tensor: AlignedTensor, gram: Matrix) -> Mask:
-    """Pairs of a tensor's members that it counts for and whose values are finite in both."""
-    finite = np.isfinite(np.diag(gram))
-    found: Mask = finite[:, None] & finite[None, :] & tensor.pairs
-    return found
-
-
-def matrix_cosine(statistics: Statistics) -> Matrix:
-    """Cosine of the compared matrices of every pair; NaN where nothing is compared."""
-    product, norm, norm_of_other = matrix_gram(statistics)
-    scale = np.sqrt(norm * norm_of_other)
-    return np.clip(np.divide(product, scale, out=np.full_like(product, np.nan), where=scale > 0), -1.0, 1.0)

@@ -12,7 +12,7 @@ from dataclasses import replace
 import numpy as np
 from numpy.typing import NDArray
 
-from neural_phylogeny.relations.merges import merges
+from neural_phylogeny.relations.merging.affine import sums
 from neural_phylogeny.relations.retained import RETAINED
 from neural_phylogeny.statistics.results import Statistics
 
@@ -43,7 +43,7 @@ def joined(statistics: Statistics) -> NDArray[np.bool_]:
     """Whether the experts of j are the feed-forward networks of several models, i among them: ``(n, n)``.
 
     The mean of j's experts is then a weighted mean of theirs, the same in every matrix, which training does not lead
-    to; see ``relations.merges``. Costs one search for means for each mixture. Mixtures are not looked for as parts.
+    to; see ``relations.merging``. Costs one search for means for each mixture. Mixtures are not looked for as parts.
     """
     n = statistics.alignment.n_models
     found = np.zeros((n, n), dtype=bool)
@@ -57,5 +57,6 @@ def joined(statistics: Statistics) -> NDArray[np.bool_]:
         alignment = replace(statistics.alignment, tensors=tuple(statistics.alignment.tensors[t] for t in chosen))
         only = replace(statistics, alignment=alignment, arrays=tuple(statistics.arrays[t] for t in chosen))
         rows = [model for model in range(n) if model not in mixtures or model == j]
-        found[rows, j] = merges(only, rows)[:, rows.index(j)] > 0
+        weights = sums(only, rows)[:, rows.index(j)]
+        found[rows, j] = (weights > 0) & (weights >= 0).all()
     return found

@@ -45,6 +45,11 @@ class Check:
     path: str = ""
 
 
+def written(form: Literal["junit", "sarif"], checks: Sequence[Check], suite: str, rules: Mapping[str, str]) -> str:
+    """The checks in one of the two formats; see ``to_junit`` and ``to_sarif``. Linear in their number."""
+    return to_junit(checks, suite) if form == "junit" else to_sarif(checks, rules)
+
+
 def to_junit(checks: Sequence[Check], suite: str) -> str:
     """The checks as JUnit XML: a failed check is a failure, an open one is skipped. Linear in their number.
 

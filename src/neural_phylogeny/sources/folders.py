@@ -12,7 +12,7 @@ from neural_phylogeny.sources.found import Item
 from neural_phylogeny.sources.grouping import models_of
 from neural_phylogeny.sources.layouts import PIPELINE_INDEX, in_hub_cache, pipeline, universal
 from neural_phylogeny.sources.listing import Listing
-from neural_phylogeny.sources.trainers import MODULES, distributed, modules
+from neural_phylogeny.sources.trainers import MODULES, distributed, modules, zero
 
 OUTSIDE = "a link that leads outside of the folder; name the file itself, or allow them with --limit links=1"
 
@@ -60,8 +60,9 @@ def _look_into(folder: str, root: str) -> list[str | Item]:
         found, components = whole
     elif MODULES in listing.documents:
         found, components = modules(listing)
-    ranked, listing = distributed(listing)
-    found += [ranked] if ranked is not None else []
+    for together in (distributed, zero):
+        ranked, listing = together(listing)
+        found += [ranked] if ranked is not None else []
     found += [] if folder in components else models_of(listing)
     found += [Skipped(path=path, reason=OUTSIDE) for path in listing.outside]
     rest = [*found, *(subfolder for subfolder in listing.subfolders if subfolder not in components)]

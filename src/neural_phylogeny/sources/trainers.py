@@ -1,4 +1,4 @@
-"""Folders that trainers write: a distributed checkpoint, a chain of modules of Sentence-Transformers."""
+"""Folders that trainers write: distributed checkpoints, a chain of modules of Sentence-Transformers."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from dataclasses import replace
 
 from neural_phylogeny.errors import CheckpointError, DamagedFileError
 from neural_phylogeny.formats.distributed import METADATA, SUFFIX
+from neural_phylogeny.formats.zero import OPTIMISERS, STATES
 from neural_phylogeny.inputs import Part, Skipped
 from neural_phylogeny.sources.documents import read_json, reason_of
 from neural_phylogeny.sources.found import Found, Item
@@ -26,6 +27,26 @@ def distributed(listing: Listing) -> tuple[Found | None, Listing]:
         return None, listing
     others = tuple(path for path in listing.doubtful if not path.endswith(SUFFIX))
     return Found(listing.folder, (Part(file=metadata),)), replace(listing, doubtful=others)
+
+
+def zero(listing: Listing) -> tuple[Found | None, Listing]:
+    """The model of a checkpoint of DeepSpeed's ZeRO-3, and what else lies in the folder."""
+    states = sorted(path for path in listing.weights if STATES.fullmatch(os.path.basename(path)))
+    optimisers = [aside for aside in listing.asides if OPTIMISERS.fullmatch(os.path.basename(aside.path))]
+    first = [path for path in states if _is_first(path)]
+    if not first or not optimisers:
+        return None, listing
+    rest = replace(
+        listing,
+        weights=tuple(path for path in listing.weights if path not in states),
+        asides=tuple(aside for aside in listing.asides if aside not in optimisers),
+    )
+    return Found(listing.folder, (Part(file=first[0]),)), rest
+
+
+def _is_first(path: str) -> bool:
+    named = STATES.fullmatch(os.path.basename(path))
+    return named is not None and int(named[1]) == 0
 
 
 def modules(listing: Listing) -> tuple[list[Item], set[str]]:

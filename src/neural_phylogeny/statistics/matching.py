@@ -10,10 +10,14 @@ has to be drawn. Inputs that are correlated - neighbouring pixels - make :math:`
 is why unrelated models trained on the same data are not called related, as they are by a Gaussian null.
 
 :math:`\|X Y^T\|_F^2 = \langle X^T X, Y^T Y \rangle`, so the variance of all pairs is one more Gram matrix.
+
+A sum over ten units has a wide null whatever they are. For small matrices units are counted instead: those that are
+each other's nearest in direction and have the same number in both models. See ``same_places``.
 """
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 
 import numpy as np
@@ -22,7 +26,16 @@ from numpy.typing import NDArray
 from neural_phylogeny.statistics.base import Arrays, Statistic
 from neural_phylogeny.statistics.blocks import Block
 from neural_phylogeny.tensors.alignment import AlignedTensor
-from neural_phylogeny.tensors.roles import Role
+from neural_phylogeny.tensors.roles import Role, matrix_shape
+
+SMALL = 32
+"""Most units of a matrix whose units are counted as well; with more, the sum has a narrow null."""
+
+TIE = 1e-5
+"""Difference of two cosines that rounding can make."""
+
+ZEROS = 0.05
+"""Share of zeros up to which units are counted: a mask that two strangers share puts equal units at equal places."""
 
 
 class UnitMatching(Statistic):
@@ -33,13 +46,16 @@ class UnitMatching(Statistic):
     the axis of the output units is unknown, the inputs are permuted as well and the wider null is kept: the
     classes of a head and the tokens of an embedding mean the same in every model.
 
+    ``places[i, j]`` is the negative logarithm of the p-value of ``same_places``, where the units are few and in no
+    order: not for boundary matrices, nor square ones, where a strong diagonal would be in all models.
+
     A sample of at most ``plan.units`` x ``plan.inputs`` keeps the cost independent of the size of the matrix; the same
     seed draws the same sample of all matrices of one shape, whatever their names. Breaks for matrices whose units have
     an order of their own (positions).
     """
 
     name = "matching"
-    pairwise = ("aligned", "variance")
+    pairwise = ("aligned", "variance", "places")
 
     def measure(self, tensor: AlignedTensor, block: Block, values: NDArray[np.float32]) -> Arrays:
         """The sampled values that lie in this block, in flat order."""
@@ -53,13 +69,15 @@ class UnitMatching(Statistic):
             return {}
         sample = self.plan.matched(tensor)
         flat = np.take(np.concatenate([part["sample"] for part in parts], axis=1), sample.order, axis=1)
-        matrices = prepared(flat.reshape(-1, sample.units, sample.inputs))
+        raw = flat.reshape(-1, sample.units, sample.inputs)
+        matrices = prepared(raw)
         variance = null_variance(matrices)
         if tensor.role is Role.BOUNDARY or tensor.output_axis is None:
             variance = np.maximum(variance, null_variance(matrices.swapaxes(1, 2)))
         flat = matrices.reshape(len(matrices), -1)
         strongest = np.sqrt(np.square(matrices).sum(axis=2, dtype=np.float64).max(axis=1))
-        return {"aligned": np.dot(flat, flat.T).astype(np.float64), "variance": variance, "bound": strongest}
+        found = {"aligned": np.dot(flat, flat.T).astype(np.float64), "variance": variance, "bound": strongest}
+        return found | ({"places": -same_places(matrices, _dense(raw))} if _is_counted(tensor) else {})
 
 
 def prepared(matrices: NDArray[np.float32]) -> NDArray[np.float32]:
@@ -82,3 +100,65 @@ def null_variance(matrices: NDArray[np.float32]) -> NDArray[np.float64]:
     products = np.matmul(matrices.swapaxes(1, 2), matrices).reshape(len(matrices), -1)
     variance: NDArray[np.float64] = np.dot(products, products.T).astype(np.float64) / max(matrices.shape[1] - 1, 1)
     return variance
+
+
+def same_places(matrices: NDArray[np.float32], counted: NDArray[np.bool_] | None = None) -> NDArray[np.float32]:
+    r"""Logarithm of the p-value of so many units being each other's nearest and at one place, ``(n, n)``.
+
+    Two units match when each is the nearest of the other in direction. Of s matches in m units, k are at one place in
+    both models. Were the units of one model in any order, the expected number of sets of k such matches would be
+    :math:`\binom{s}{k} (m - k)! / m!`, a bound on the probability of k or more (Markov): at most 1 / k!, whatever the
+    inputs have in common. 0 for the models that are not ``counted``.
+
+    Parameters
+    ----------
+    matrices : array, (n, units, inputs)
+        Centred, see ``prepared``. Units of zeros match none; ties count as matches of other places.
+    counted : array of bool, (n,), optional
+        All by default.
+
+    Examples
+    --------
+    >>> unit = np.random.default_rng(0).normal(size=(12, 8)).astype(np.float32)
+    >>> found = same_places(np.stack([unit, unit + 0.01, unit[::-1]]))
+    >>> bool(found[0, 1] < -19), bool(found[0, 2] == 0)
+    (True, True)
+    """
+    n, units, _ = matrices.shape
+    counted = np.ones(n, dtype=bool) if counted is None else counted
+    norms = np.sqrt(np.square(matrices).sum(axis=2, keepdims=True))
+    directions = np.where(np.isfinite(norms), matrices / np.maximum(norms, np.finfo(np.float32).tiny), 0.0)
+    log_p = np.zeros((n, n), dtype=np.float32)
+    table = _log_p_of_counts(units)
+    own = np.arange(units)
+    for i in np.flatnonzero(counted).tolist():
+        others = i + np.flatnonzero(counted[i:])
+        cosines = np.matmul(directions[others], directions[i].T)
+        cosines[:, own, own] -= TIE
+        nearest, back = cosines.argmax(axis=2), cosines.argmax(axis=1)
+        match = np.take_along_axis(back, nearest, axis=1) == own
+        log_p[i, others] = log_p[others, i] = table[match.sum(axis=1), (match & (nearest == own)).sum(axis=1)]
+    return log_p
+
+
+def _log_p_of_counts(units: int) -> NDArray[np.float32]:
+    """Log p of k of s matches at one place, ``(units + 1, units + 1)``; 0 where k is more than s."""
+    found = np.zeros((units + 1, units + 1), dtype=np.float32)
+    for s in range(units + 1):
+        for k in range(s + 1):
+            found[s, k] = min(math.log(math.comb(s, k)) + math.lgamma(units - k + 1) - math.lgamma(units + 1), 0.0)
+    return found
+
+
+def _is_counted(tensor: AlignedTensor) -> bool:
+    """Whether the units of a tensor are few, and in no order that all models share."""
+    if tensor.role is not Role.KERNEL or tensor.output_axis is None:
+        return False
+    units, _ = matrix_shape(tensor.shape, tensor.output_axis)
+    return units <= SMALL and tensor.shape.count(units) == 1
+
+
+def _dense(matrices: NDArray[np.float32]) -> NDArray[np.bool_]:
+    """Models whose matrix is not a masked one, ``(n,)``."""
+    found: NDArray[np.bool_] = (matrices == 0).mean(axis=(1, 2)) <= ZEROS
+    return found

@@ -94,5 +94,5 @@ class Pool:
 
 
 def _cut(tensor: AlignedTensor) -> object:
-    """What tells two boxes of one tensor apart."""
+    """Identifies a box of a tensor."""
     return tensor.start, tensor.stop, tensor.output_axis, tensor.role

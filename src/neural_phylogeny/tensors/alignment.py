@@ -86,11 +86,16 @@ class Alignment:
         outer = np.maximum.outer if sign > 0 else np.minimum.outer
         return chosen, outer(sizes, sizes)
 
-    def compared(self) -> NDArray[np.int64]:
-        """Values of each model that some other model is compared with, ``(n_models,)``; of overlapping boxes one."""
+    def compared(self, pairs: NDArray[np.bool_]) -> NDArray[np.int64]:
+        """Values of each model that another one is compared with, ``(n_models,)``; of overlapping boxes one.
+
+        Only ``pairs`` count, ``(n_models, n_models)``.
+        """
         largest: dict[tuple[int, str, int, int], int] = {}
+        others = pairs & ~np.eye(self.n_models, dtype=bool)
         for tensor in self.tensors:
-            for row in np.flatnonzero(tensor.pairs.sum(axis=1) > 1).tolist():
+            counted = tensor.pairs & others[np.ix_(tensor.members, tensor.members)]
+            for row in np.flatnonzero(counted.any(axis=1)).tolist():
                 source = tensor.sources[row]
                 view = source.view
                 part = view.start if view is not None and view.stop else 0

@@ -1,4 +1,4 @@
-"""Low-rank adapters by the names of their tensors: LoRA and DoRA of PEFT, diffusers, kohya and llama.cpp."""
+"""Adapters by the names of their tensors: LoRA and DoRA of PEFT, diffusers, kohya and llama.cpp; LoHa; IA3."""
 
 from __future__ import annotations
 
@@ -22,8 +22,14 @@ ENDINGS = {
     "lora_linear_layer.up": "b",
     "alpha": "alpha",
     "lora_magnitude_vector": "magnitude",
+    "hada_w1_b": "a",
+    "hada_w1_a": "b",
+    "hada_w2_b": "a2",
+    "hada_w2_a": "b2",
+    "ia3_l": "scales",
 }
-"""What stands behind the name of a module: the inner factor, the outer factor, their scale, lengths of the rows."""
+"""What stands behind the name of a module: the inner factor, the outer factor, their scale, lengths of the rows; the
+factors of a second product, by which the first is multiplied; scales of the outputs or inputs."""
 
 LEAVES = ("weight", "default", "default_0")
 """What may stand behind that."""
@@ -37,7 +43,11 @@ WRAPPERS = (
 
 @dataclass(frozen=True, slots=True)
 class Factors:
-    """One adapted matrix: names of its factors, ``(r, inputs)`` and ``(outputs, r)``, and what goes with them."""
+    """One adapted matrix: names of its factors, ``(r, inputs)`` and ``(outputs, r)``, and what goes with them.
+
+    ``a2`` and ``b2`` are the factors of LoHa's second product. IA3 has ``scales`` alone, a rank of 0, and 1 in
+    ``shape`` for the side that is not scaled.
+    """
 
     a: str
     b: str
@@ -45,6 +55,14 @@ class Factors:
     rank: int
     alpha: str = ""
     magnitude: str = ""
+    a2: str = ""
+    b2: str = ""
+    scales: str = ""
+
+    @property
+    def stored(self) -> tuple[str, ...]:
+        """Names of the tensors that change the matrix."""
+        return tuple(filter(None, (self.a, self.b, self.a2, self.b2, self.scales)))
 
 
 def factors_of(tensors: Mapping[str, TensorInfo]) -> dict[str, Factors]:
@@ -72,8 +90,8 @@ def factors_of(tensors: Mapping[str, TensorInfo]) -> dict[str, Factors]:
     for module, names in modules.items():
         if f"{module}.weight" in others or f"{module}.base_layer.weight" in others:
             return {}
-        if {"a", "b"} <= names.keys():
-            factors = _factors(names, tensors)
+        if {"a", "b"} <= names.keys() or "scales" in names:
+            factors = _scales(tensors[names["scales"]]) if "scales" in names else _factors(names, tensors)
             if factors is not None:
                 found[plain(module)] = factors
     return found
@@ -119,4 +137,15 @@ def _factors(names: Mapping[str, str], tensors: Mapping[str, TensorInfo]) -> Fac
     shape = (b.shape[0], a.size // a.shape[0])
     if b.size != b.shape[0] * b.shape[1]:
         return None
-    return Factors(a.name, b.name, shape, a.shape[0], names.get("alpha", ""), names.get("magnitude", ""))
+    second = {key: names[key] for key in ("a2", "b2") if key in names}
+    if second and [tensors[name].shape for name in second.values()] != [a.shape, b.shape]:
+        return None
+    other = {key: names[key] for key in ("alpha", "magnitude") if key in names}
+    return Factors(a.name, b.name, shape, a.shape[0], **other, **second)
+
+
+def _scales(tensor: TensorInfo) -> Factors | None:
+    """IA3's scales of outputs, ``(n, 1)``, or of inputs, ``(1, n)``."""
+    if len(tensor.shape) < 2 or tensor.size not in tensor.shape[:2] or tensor.size < 2:
+        return None
+    return Factors("", "", (tensor.shape[0], tensor.shape[1]), 0, scales=tensor.name)

@@ -9,6 +9,7 @@ from functools import partial
 import numpy as np
 from numpy.typing import NDArray
 
+from neural_phylogeny.graphs import components
 from neural_phylogeny.relations.exact import BESIDE, CERTAIN
 from neural_phylogeny.trees.baselines.options import Options
 from neural_phylogeny.trees.family import Family, Posterior, groups_of
@@ -25,7 +26,7 @@ INITIALISATION = "initialisation"
 """What is known of a common initialisation, as a name of evidence."""
 
 SURE = 0.95
-"""A parent of at least this probability is not doubted: whether the two share more than an initialisation is not asked.
+"""A parent of at least this probability is not doubted: more than an initialisation in common is not looked for.
 Of the parents that independent models of one seed are given on training families 2 in 100 are so sure."""
 
 GAIN = 2.0
@@ -54,9 +55,9 @@ def auto_forest(family: Family, options: Options = USUAL, *, without: Collection
     forest = most_probable_forest(family, known, family.merges)
     if INITIALISATION in without or not (unsure := in_doubt(forest)).any():
         return forest
-    told = told_apart(family.descent, unsure)
-    if told.any():
-        known = replace(known, parent=fused(known.parent, {INITIALISATION: told}))
+    beyond = beyond_initialisation(family.descent, unsure)
+    if beyond.any():
+        known = replace(known, parent=fused(known.parent, {INITIALISATION: beyond}))
         forest = most_probable_forest(family, known, family.merges)
     return with_common_initialisations(forest, family.descent < APART)
 
@@ -74,7 +75,7 @@ def in_doubt(forest: Forest) -> NDArray[np.bool_]:
     return unsure
 
 
-def told_apart(descent: Matrix, unsure: NDArray[np.bool_]) -> Matrix:
+def beyond_initialisation(descent: Matrix, unsure: NDArray[np.bool_]) -> Matrix:
     """Log-odds of parents by what two models have in common beside an initialisation: ``(n, n)``, none above 0.
 
     ``descent`` as ``Family.descent``; only the parents of models in doubt, ``(n,)``, are judged.
@@ -97,16 +98,18 @@ TURNED = "turned"
 
 
 def conditioned_on_merges(family: Family, posterior: Callable[[Family], Posterior]) -> Posterior:
-    """The posterior given which models are weighted means of others.
+    """The posterior given which models were put together from others.
 
-    The parents of a mean are its parts. The parents of the parts are judged without the mean, which lies between them,
-    where a parent would lie.
+    The parents of a merge are its parts. The parents of the parts are judged without the merges that they are joined
+    to, which lie between them, where a parent would lie.
     """
     known, merges = posterior(family), family.merges
-    means = merges.any(axis=0)
-    parts = np.flatnonzero(merges.any(axis=1) & ~means)
-    if len(parts):
-        known = _with_columns(known, parts, family, np.flatnonzero(~means), posterior)
+    is_merge = merges.any(axis=0)
+    joined = components((merges != 0) | (merges != 0).T)
+    for label in np.unique(joined[is_merge]).tolist():
+        own = joined == label
+        parts = np.flatnonzero(own & ~is_merge)
+        known = _with_columns(known, parts, family, np.flatnonzero(~(own & is_merge)), posterior)
     return replace(known, parent=with_merges(known.parent, merges))
 
 

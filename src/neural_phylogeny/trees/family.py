@@ -23,7 +23,7 @@ class CommonOrigin(Enum):
     ANCESTOR = 1
     """A trained model that is missing."""
     UNDECIDED = 0
-    """An ancestor or an initialisation; the weights do not tell which."""
+    """An ancestor or an initialisation; the weights do not show which."""
     INITIALISATION = -1
     """A random initialisation; each was trained independently."""
 

@@ -31,14 +31,14 @@ EVEN = 0.5
 
 PARENTS_PER_SIBLINGS = 5.0
 """In training, for each pair of siblings without their parent there are five of parent and child. In a family of two
-nothing else tells the two cases apart, so that there ``p_parent`` is given at even prior odds."""
+nothing else distinguishes the two cases, so that there ``p_parent`` is given at even prior odds."""
 
 MISSING_THRESHOLD = 0.5
 """The parent of a root is missing where that is more probable than not."""
 
 
 def always_ancestor(models: Sequence[int]) -> CommonOrigin:
-    """For models of which nothing was measured that could tell: related models have an ancestor."""
+    """For models of which nothing was measured that could show it: related models have an ancestor."""
     return CommonOrigin.ANCESTOR
 
 
@@ -208,5 +208,5 @@ def _families(forest: Forest, merges: Matrix | None) -> Labels:
         labels = np.where(siblings[labels], np.flatnonzero(siblings)[0], labels)
     if merges is not None:
         for mean in np.flatnonzero(merges.any(axis=0)):
-            labels[np.isin(labels, labels[merges[:, mean] > 0])] = labels[mean]
+            labels[np.isin(labels, labels[merges[:, mean] != 0])] = labels[mean]
     return labels

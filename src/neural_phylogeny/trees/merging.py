@@ -1,4 +1,4 @@
-"""Forests in which some models are weighted means of others, and so have several parents."""
+"""Forests in which some models are put together from others, and so have several parents."""
 
 from __future__ import annotations
 
@@ -12,16 +12,16 @@ TIE = 1e-6
 
 
 def with_merges(parent: Matrix, merges: Matrix) -> Matrix:
-    """Probabilities of parents given which models are means of others.
+    """Probabilities of parents given which models were put together from others.
 
-    The parents of a mean are its parts, the one with the largest weight first; a part has no mean of it for a parent.
+    The parents of a merge are its parts, the one with the largest weight first; a part has no merge of it for a parent.
 
     Parameters
     ----------
     parent : (n, n)
         As ``Posterior.parent``.
     merges : (n, n)
-        ``[i, j]``: weight of i in j; columns of zeros where j is not a mean.
+        ``[i, j]``: weight of i in j, of either sign; columns of zeros where j is no merge.
 
     Examples
     --------
@@ -30,9 +30,9 @@ def with_merges(parent: Matrix, merges: Matrix) -> Matrix:
     [[0.67, 0.33, 0.7], [0.33, 0.67, 0.3], [0.0, 0.0, 0.0]]
     """
     means, odds = merges.any(axis=0), np.exp(-CERTAIN)
-    others = np.where(merges.T > 0, parent * odds, parent)
+    others = np.where(merges.T != 0, parent * odds, parent)
     others /= others.sum(axis=0)
-    parts = np.where(merges > 0, merges * (1.0 + TIE * parent), 0.0)
+    parts = np.abs(merges) * (1.0 + TIE * parent)
     parts += odds * np.eye(len(parent))
     parts /= parts.sum(axis=0)
     found: Matrix = np.where(means, parts, others)
@@ -40,7 +40,7 @@ def with_merges(parent: Matrix, merges: Matrix) -> Matrix:
 
 
 def without_cycles(merges: Matrix, parents: Parents) -> Matrix:
-    """Merges less the parts that descend from their mean in a forest: ``(n, n), (n,) -> (n, n)``.
+    """Merges less the parts that descend from their merge in a forest: ``(n, n), (n,) -> (n, n)``.
 
     Examples
     --------
@@ -55,7 +55,7 @@ def without_cycles(merges: Matrix, parents: Parents) -> Matrix:
     for child in np.flatnonzero(parents >= 0).tolist():
         join(int(parents[child]), child)
     kept = merges.copy()
-    for i, j in np.argwhere(merges > 0).tolist():
+    for i, j in np.argwhere(merges).tolist():
         if above[j, i]:
             kept[i, j] = 0.0
         else:

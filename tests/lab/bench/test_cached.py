@@ -13,6 +13,7 @@ from neural_phylogeny.lab.bench.cached import cache, find_collections, load_cach
 from neural_phylogeny.reconstruction.api import METHODS
 from neural_phylogeny.reconstruction.collect import gather
 from neural_phylogeny.reconstruction.decide import phylogeny
+from neural_phylogeny.reconstruction.examine import examine
 from neural_phylogeny.reconstruction.options import Reading
 from neural_phylogeny.statistics.cache import load, save
 
@@ -30,9 +31,9 @@ def test_the_answer_is_that_of_the_checkpoints(family, tmp_path):
     kept = load_cached(target)
     assert (kept.cell, kept.seed) == ("cell", 3)
     assert len(kept.truth.edges) == 12
-    direct = gather(family, Reading())
+    both = [(c, examine(c, 1e-3)) for c in (kept.collection, gather(family, Reading()))]
     for name in ("auto", "star", "mother"):
-        reported, expected = (phylogeny(c, METHODS[name], 1e-3, 0) for c in (kept.collection, direct))
+        reported, expected = (phylogeny(c, METHODS[name], 1e-3, 0, examined) for c, examined in both)
         assert [(e.parent, e.child) for e in reported.edges] == [(e.parent, e.child) for e in expected.edges]
         assert reported.copies == expected.copies
 

@@ -1,4 +1,4 @@
-"""The reimplementation of the paper is known to be faithful: its metric on its own protocol, from kept statistics."""
+"""The reimplementation of the paper is known to be faithful: its metric on its own protocol, from cached statistics."""
 
 from pathlib import Path
 

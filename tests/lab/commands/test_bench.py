@@ -6,6 +6,7 @@ import shutil
 import pytest
 
 from neural_phylogeny import demo
+from neural_phylogeny.lab.bench.suites import data_folder
 
 
 @pytest.fixture
@@ -51,6 +52,14 @@ def test_wrong_usage_is_reported_with_what_would_be_right(run, tmp_path, monkeyp
     result = run("lab", "bench", *arguments, code=code)
     assert message in result.stderr
     assert "Traceback" not in result.output
+
+
+def test_the_suites_of_the_repository_run_from_any_folder(run, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    assert len(list((data_folder() / "wild").glob("*/0.npz"))) >= 17
+    lines = run("lab", "bench", "run", "quick", "--methods", "star", "--seeds", 1, "-q").stdout.splitlines()
+    assert [line.split()[:2] for line in lines] == [["quick", "star"]]
+    assert (tmp_path / "results" / "quick" / "star.json").exists()
 
 
 def test_a_damaged_collection_is_named(run, data, tmp_path):

@@ -20,7 +20,7 @@ def prior(small_prior):
 
 @pytest.fixture(scope="module")
 def families(pictures, prior):
-    return trained_families(3, pictures, prior, n_families=16)
+    return trained_families(3, pictures, prior, n_families=12)
 
 
 def test_a_number_decides_everything(pictures, prior):

@@ -106,8 +106,8 @@ def test_a_new_head_is_not_the_parents(dense):
 def test_every_kind_learns(kind, pictures, rng):
     architecture = ARCHITECTURES[kind]
     training = replace(PLAIN, optimiser="adamw", rate=5e-3, last_rate=5e-3, steps=200)
-    fresh = initial(architecture, "default", 1.0, rng)
-    [trained] = train(architecture, [Job(training, -1, fresh)], draw_views(pictures, 8, 10, 1, PICTURES, rng), 16)
+    start = initial(architecture, "default", 1.0, rng)
+    [trained] = train(architecture, [Job(training, -1, start)], draw_views(pictures, 8, 10, 1, PICTURES, rng), 16)
     assert trained.accuracy > 0.5
 
 

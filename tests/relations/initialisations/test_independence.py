@@ -1,4 +1,4 @@
-"""Strangers of one seed are told from relatives: by their large weights, and by what is left of a known draw."""
+"""Strangers of one seed and relatives differ: by their large weights, and by what is left of a known draw."""
 
 import numpy as np
 import pytest
@@ -44,7 +44,7 @@ def test_large_weights_are_inherited_by_a_child_alone(family):
     assert np.allclose(found, found.T)
 
 
-def test_a_stranger_is_told_without_and_with_its_draw(family):
+def test_a_stranger_is_distinguished_without_and_with_its_draw(family):
     draw = find_draw(family, (0, 42), places=1 << 14)
     assert draw is not None
     assert "PyTorch's default under seed 42, at place 0" in str(draw)

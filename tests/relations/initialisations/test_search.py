@@ -6,7 +6,7 @@ import pytest
 from neural_phylogeny.relations.initialisations.draws import find_draw
 from neural_phylogeny.relations.initialisations.generators import TorchGenerator
 from neural_phylogeny.relations.initialisations.leading import Leading
-from neural_phylogeny.relations.initialisations.search import FALSE_ALARMS, Search, threshold
+from neural_phylogeny.relations.initialisations.search import FALSE_ALARMS, ROUGH, Search, threshold
 from neural_phylogeny.relations.initialisations.streams import STREAMS
 
 SEEDS = (0, 42, 1, 7, 3407)
@@ -103,3 +103,11 @@ def test_normal_draws_are_found_and_named():
 def test_a_seed_that_is_not_among_those_tried_is_not_found():
     models = [layers(4321, 0)] * 2
     assert find_draw(leading(models), SEEDS, places=PLACES) is None
+
+
+def test_single_precision_misses_little(rng):
+    search = Search([rng.normal(size=500)], ("torch-uniform", "torch-normal"), 4096, (0, 1000))
+    for stream in search.streams:
+        for rough, exact in zip(search._in(stream, 7, is_rough=True), search._in(stream, 7), strict=True):
+            assert rough.place == exact.place
+            assert abs(rough.z - exact.z) < ROUGH / 100

@@ -32,7 +32,7 @@ def test_all_groups_at_once_are_each_by_itself(rng):
         assert found == members[parent_by_votes(direction[np.ix_(members, members)])]
 
 
-def test_the_least_distance_beats_votes_when_it_is_asked_for():
+def test_the_least_distance_beats_signs_when_it_is_requested():
     distance = np.array([5.0, 1.0, 3.0])
     assert parent_by_total(distance - distance[:, None]) == 1
     assert stars(np.zeros(3, dtype=np.int64), by_age(2, 1, 3), parent_by_total).tolist() == [1, -1, 1]

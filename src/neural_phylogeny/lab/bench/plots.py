@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -77,6 +77,26 @@ def reliability(panels: Mapping[str, Mapping[str, Calibration]], target: Path) -
         axes.set(title=title, xlabel="confidence", ylabel="share that is right", xlim=(0, 1.03), ylim=(0, 1.03))
         if axes.get_legend_handles_labels()[0]:  # a panel may have nothing to show
             axes.legend(fontsize=7, loc="upper center", bbox_to_anchor=(0.5, -0.16), markerscale=0.6)
+    _write(figure, target)
+
+
+def rejected(curves: Mapping[str, Sequence[float]], target: Path) -> None:
+    """Write a PNG: of the p-values of each set of unrelated pairs the share below every level, on logarithmic axes.
+
+    On the diagonal a p-value means what it says; above it the test is too sure.
+    """
+    figure = Figure(figsize=(4.6, 4.6), dpi=110, layout="constrained")
+    FigureCanvasAgg(figure)
+    axes = figure.subplots()
+    axes.plot([1e-6, 1], [1e-6, 1], color="0.7", linewidth=1)
+    for name, values in curves.items():
+        ordered = np.sort(values)
+        shares = np.arange(1, len(ordered) + 1) / len(ordered)
+        axes.step(np.maximum(ordered, 1e-9), shares, where="post", linewidth=1, label=f"{name}: {len(ordered):,} pairs")
+    axes.set(xscale="log", yscale="log", xlim=(1e-6, 1.0), ylim=(1e-5, 1.1))
+    axes.set(title="unrelated pairs", xlabel="p-value", ylabel="share of pairs below")
+    if curves:
+        axes.legend(fontsize=7, loc="lower right")
     _write(figure, target)
 
 

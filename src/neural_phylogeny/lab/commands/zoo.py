@@ -128,6 +128,46 @@ def make_collections(
     return OK
 
 
+@command.command("formats")
+@click.argument("recipe", metavar="RECIPE")
+@click.option(
+    "--made",
+    type=click.Path(exists=True, file_okay=False, path_type=Path),
+    required=True,
+    help="The --out of `nphylo lab zoo make RECIPE`.",
+)
+@click.option("--out", type=click.Path(file_okay=False, path_type=Path), required=True, help="Where they go.")
+@click.option("--seed", type=click.IntRange(0), default=0, show_default=True, help="Which collection.")
+def write_formats(recipe: str, made: Path, out: Path, seed: int) -> int:
+    """Write a collection of transformers or timm in every format and layout.
+
+    OUT/RECIPE-FORMAT/SEED gets the same models and the same truth for each format. `mixed` takes the lossless
+    formats in turn, `mixed-rounded` all of them. Needs the extra `zoo`.
+
+    \b
+    Example:
+      nphylo lab zoo formats llama-code --made families/ --out formats/
+
+    \b
+    Exit codes:
+      0  all is well
+      2  wrong usage
+      3  the collection is not there
+    """
+    from importlib.util import find_spec
+
+    from neural_phylogeny.errors import MissingExtraError
+    from neural_phylogeny.lab.zoo.libraries.recipes import read_library_recipe
+
+    if find_spec("torch") is None:
+        raise MissingExtraError("Collections in every format", "zoo")
+    from neural_phylogeny.lab.zoo.libraries.formats import formats_of_collection
+
+    folders = formats_of_collection(read_library_recipe(recipe), made, out, seed=seed)
+    sink.write("\n".join(map(str, folders)), None)
+    return OK
+
+
 @command.command("convert")
 @click.argument("folder", type=click.Path(exists=True, file_okay=False, path_type=Path))
 @click.argument("target", type=click.Path(dir_okay=False, path_type=Path))

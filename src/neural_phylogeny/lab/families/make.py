@@ -211,14 +211,14 @@ def _jobs(plan: FamilyPlan, start: int) -> list[Job]:
     jobs = []
     for parent, training, root in zip(plan.parents, plan.trainings, plan.initial_seeds, strict=True):
         rng = np.random.default_rng(root if parent < 0 else training.seed)
-        fresh = initial(plan.architecture, plan.scheme, plan.gain, rng)
-        jobs.append(Job(training, parent if parent < 0 else start + parent, fresh))
+        weights = initial(plan.architecture, plan.scheme, plan.gain, rng)
+        jobs.append(Job(training, parent if parent < 0 else start + parent, weights))
     return jobs
 
 
 def _is_sound(job: Job, trained: Trained) -> bool:
     size = float(np.abs(trained.weights).max())
-    return bool(np.isfinite(size)) and size < GROWTH * max(1.0, float(np.abs(job.fresh).max()))
+    return bool(np.isfinite(size)) and size < GROWTH * max(1.0, float(np.abs(job.initial).max()))
 
 
 def _has_learnt(plan: FamilyPlan, trained: Sequence[Trained]) -> bool:

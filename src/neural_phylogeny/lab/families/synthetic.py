@@ -90,7 +90,7 @@ class _Textures:
 
 
 class _Signals:
-    """Sums of two waves a channel, whose frequencies tell the class, at any phase, in noise."""
+    """Sums of two sinusoids a channel, whose frequencies are the class, at any phase, in noise."""
 
     def __init__(self, shape: Sequence[int], classes: int, rng: Generator) -> None:
         self.channels, self.length = shape

@@ -34,12 +34,12 @@ class Job:
     Attributes
     ----------
     parent : number of the job it starts from, or -1
-    fresh : (n_entries,) the initialisation of a root, and of a new head
+    initial : (n_entries,) the initialisation of a root, and of a new head
     """
 
     training: Training
     parent: int
-    fresh: Weights
+    initial: Weights
 
 
 @dataclass(frozen=True)
@@ -101,9 +101,9 @@ def _longest(jobs: Sequence[Job], children: dict[int, list[int]]) -> list[int]:
 
 def _begin(job: Job, parent: State | None, layout: Layout, views: Sequence[View], stack: Stack, batch: int) -> State:
     training = job.training
-    weights = torch.from_numpy(job.fresh.copy()) if parent is None else parent.weights.clone()
+    weights = torch.from_numpy(job.initial.copy()) if parent is None else parent.weights.clone()
     if training.new_head and parent is not None:
-        weights[layout.head] = torch.from_numpy(job.fresh)[layout.head]
+        weights[layout.head] = torch.from_numpy(job.initial)[layout.head]
     keep = None if parent is None or training.regrows else parent.pruned
     if training.prune:
         keep = pruned(weights.numpy(), layout, training.prune) & (True if keep is None else keep)

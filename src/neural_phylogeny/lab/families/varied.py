@@ -142,9 +142,9 @@ def with_own_heads(plan: FamilyPlan, classes: list[int]) -> FamilyPlan:
     found: list[Training] = []
     for parent, training in zip(plan.parents, plan.trainings, strict=True):
         before = found[parent].classes if parent >= 0 else 0
-        fresh = parent < 0 or training.new_head or classes[training.task] > before
-        own = classes[training.task] if fresh else before
-        found.append(replace(training, classes=own, new_head=parent >= 0 and fresh))
+        is_new = parent < 0 or training.new_head or classes[training.task] > before
+        own = classes[training.task] if is_new else before
+        found.append(replace(training, classes=own, new_head=parent >= 0 and is_new))
     return replace(plan, trainings=tuple(found))
 
 

@@ -144,9 +144,10 @@ def _exact(world: World, into: KindsCollection) -> None:
     for share in (10, 50, 90):
         into.add(f"pruned-{share}", op.pruned(base, share / 100), "base", "pruned")
     into.add("pruned-2-4", op.pruned_n_m(base), "base", "pruned")
-    half = op.pruned(base, 0.5)
-    into.add("pruned-trained-mask", world.tuned(half, 0, mask=True), "base", "pruned", "finetune")
-    into.add("pruned-bf16", op.cast(half, torch.bfloat16), "base", "pruned", "cast")
+    half, other = op.pruned(base, 0.5), op.masked(base, 0.4, world.generator(5))
+    into.add("pruned-50-trained", world.tuned(half, 0, mask=True), "pruned-50", "finetune", "pruned")
+    into.add("pruned-50-bf16", op.cast(half, torch.bfloat16), "pruned-50", "cast", "pruned")
+    into.add("pruned-trained-mask", world.tuned(other, 0, mask=True), "base", "pruned", "finetune")
 
 
 def _trained(world: World, into: KindsCollection) -> None:
@@ -214,7 +215,7 @@ def _merges(world: World, into: KindsCollection) -> None:
 
 
 def _disguised(world: World, into: KindsCollection) -> None:
-    base, tuned, architecture = world.states["base"], world.states["tuned-1"], world.architecture
+    base, architecture = world.states["base"], world.architecture
     into.add("tuned-2", world.states["tuned-2"], "base", "finetune")
     made: dict[str, Callable[[State, torch.Generator], State]] = {
         "permuted": lambda s, g: op.permuted(architecture, s, g)
@@ -225,6 +226,7 @@ def _disguised(world: World, into: KindsCollection) -> None:
         made["rotated"] = lambda s, g: op.rotated(architecture.rotations, s, g)
     for place, (name, disguise) in enumerate(made.items()):
         copy = world.keeps(disguise(base, world.generator(place)), base)
+        tuned = (world.states["tuned-1"], world.states["tuned-3"], world.tuned(base, 4))[place]
         into.add(name, copy, "base", name)
         into.add(f"{name}-tuned", disguise(tuned, world.generator(20 + place)), "base", "finetune", name)
     both = op.cast(op.permuted(architecture, base, world.generator(40)), torch.bfloat16)

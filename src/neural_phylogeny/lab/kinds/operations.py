@@ -96,6 +96,14 @@ def pruned(state: State, share: float) -> State:
     }
 
 
+def masked(state: State, share: float, generator: torch.Generator) -> State:
+    """Weights at zero wherever a draw says so, so that no pruning by size has the same mask."""
+    return {
+        name: torch.where(torch.rand(t.shape, generator=generator) < share, 0.0, t) if _is_matrix(t) else t
+        for name, t in state.items()
+    }
+
+
 def pruned_n_m(state: State) -> State:
     """Two of every four weights at zero."""
     found = dict(state)

@@ -105,7 +105,7 @@ def train_ensemble(
     states : path, optional
         Folder from which an interrupted training goes on.
     about : dict, optional
-        What else the file should tell.
+        What else the file should hold.
     report : callable
         Called with a line now and then.
     """

@@ -1,6 +1,6 @@
 """The detector's network: a transformer over ordered pairs of models; needs torch, for training only.
 
-Tokens z_ij speak of "i is the parent of j". They hear what each third model k tells, from the numbers of the triple and
+Tokens z_ij stand for "i is the parent of j". They take in each third model k, by the numbers of the triple and
 the tokens of its pairs; attention runs along rows (all children of i) and columns (all parents of j), and a gated
 product over k closes the triangles. Nothing depends on the order of the models. ``detector.inference`` is the same in
 NumPy.

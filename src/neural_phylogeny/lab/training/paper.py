@@ -5,7 +5,7 @@ and "none" as its parent. It is trained on seven in ten of the collection's chil
 by one in ten and tested on the last two: so it has seen the parents, and knows nothing of any other collection. (Yu and
 Wang, *Neural Phylogeny*, ICLR 2025; the paper gives no code, and this reading of it is ours.)
 
-A token is the weights of one matrix of one model. They are given by the Gram matrix of the kept statistics: its
+A token is the weights of one matrix of one model. They are given by the Gram matrix of the cached statistics: its
 eigenvectors are coordinates in which every distance and angle is that of the weights themselves.
 """
 

@@ -8,6 +8,7 @@ An interrupted making goes on where it stopped, run by run.
 
 from __future__ import annotations
 
+import hashlib
 import json
 import multiprocessing
 import os
@@ -41,7 +42,7 @@ class Source(Protocol):
     def name(self) -> str: ...
 
     @property
-    def digest(self) -> str: ...
+    def text(self) -> str: ...
 
 
 @dataclass(frozen=True)
@@ -107,7 +108,8 @@ def runs_folder(out: Path, recipe: Source, seed: int, data: Path | None) -> Path
     folder = out / ".runs" / f"{recipe.name}-{seed}"
     folder.mkdir(parents=True, exist_ok=True)
     claim = folder / "recipe.json"
-    ours = {"recipe": recipe.digest, "data": "digits" if data is None else "folder"}
+    version = hashlib.sha256(recipe.text.encode()).hexdigest()[:16]
+    ours = {"recipe": version, "data": "digits" if data is None else "folder"}
     if not claim.exists():
         write_json(claim, ours)
     elif json.loads(claim.read_text(encoding="utf-8")) != ours:
@@ -124,15 +126,15 @@ def _train_all(work: Sequence[_Job], jobs: int, progress: Progress | None) -> No
     folders = {job.folder for job in work}
     left = [job for job in work if not all(_is_done(job.folder, run) for run in job.family.runs)]
 
-    def tell() -> None:
+    def report() -> None:
         if progress:
             progress(sum(1 for folder in folders for _ in folder.glob("family-*.json")), total)
 
-    tell()
+    report()
     if jobs == 1 or len(left) < 2:
         for job in left:
             _train_family(job)
-            tell()
+            report()
         return
     # A new process for each worker: torch does not survive a fork of a process that has used its threads.
     with ProcessPoolExecutor(min(jobs, len(left)), multiprocessing.get_context("spawn")) as pool:
@@ -142,7 +144,7 @@ def _train_all(work: Sequence[_Job], jobs: int, progress: Progress | None) -> No
                 done, waiting = wait(waiting, timeout=POLL, return_when=FIRST_COMPLETED)
                 for future in done:
                     future.result()
-                tell()
+                report()
         except BrokenProcessPool as error:
             raise SavedFileError(
                 "a worker was killed, for want of memory perhaps; run the same command again with fewer --jobs, "

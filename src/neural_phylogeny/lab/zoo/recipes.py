@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 import tomllib
 from collections.abc import Mapping
@@ -91,11 +90,6 @@ class Recipe:
     pretraining: Training
     cells: tuple[Cell, ...]
     text: str
-
-    @property
-    def digest(self) -> str:
-        """Tells two recipes apart."""
-        return hashlib.sha256(self.text.encode()).hexdigest()[:16]
 
 
 def known_recipes() -> list[str]:

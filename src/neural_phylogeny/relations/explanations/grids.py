@@ -25,6 +25,9 @@ NEARLY_ALL = 0.98
 LEAST = 8
 """Fewer values of a block show no grid."""
 
+FIRST = 8
+"""Blocks that are looked at before all: of weights that were trained, enough of them have no grid."""
+
 
 def steps_of_grid(values: Floats, code_bits: int = 0) -> Floats | None:
     """Spacing of the grid on which the rows ``(units, inputs)`` lie, for each value; None where there is none.
@@ -62,6 +65,11 @@ def _spread(steps: Floats, values: Floats) -> Floats:
 
 def _even(blocks: Floats) -> Floats | None:
     """Spacing of each block ``(n, 1)`` of which all values are multiples, up to ``CODES`` times."""
+    first = blocks[:FIRST]
+    uneven = ~_may_be_even(first, np.abs(first).max(axis=1, keepdims=True))
+    uneven &= np.count_nonzero(first, axis=1) >= LEAST // 2
+    if np.count_nonzero(uneven) > (1.0 - NEARLY_ALL) * len(blocks) + 1e-9:
+        return None
     largest = np.abs(blocks).max(axis=1, keepdims=True)
     some = (np.count_nonzero(blocks, axis=1) >= LEAST // 2) & (largest[:, 0] > 0)
     if np.count_nonzero(some) < max(1, len(blocks) // 4):
@@ -94,10 +102,10 @@ def _may_be_even(blocks: Floats, largest: Floats) -> NDArray[np.bool_]:
 
 def _few(blocks: Floats) -> Floats | None:
     """Mean spacing of each block ``(n, 1)`` that has few different values."""
-    ordered = np.sort(blocks, axis=1)
-    is_new = np.diff(ordered, axis=1, prepend=np.nan) != 0
-    distinct = np.count_nonzero(is_new & (ordered != 0), axis=1)
-    there = np.count_nonzero(ordered, axis=1)
+    there, distinct = _different(blocks[:FIRST])
+    if np.count_nonzero((there >= LEAST) & (distinct > FEWER * there)) > (1.0 - NEARLY_ALL) * len(blocks) + 1e-9:
+        return None
+    there, distinct = _different(blocks)
     some = there >= LEAST
     if np.count_nonzero(some) < max(1, len(blocks) // 4):
         return None
@@ -108,3 +116,11 @@ def _few(blocks: Floats) -> Floats | None:
     extent = np.ptp(blocks, axis=1)
     steps: Floats = (extent / np.maximum(distinct - 1, 1))[:, None]
     return steps
+
+
+def _different(blocks: Floats) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Values of each block that are not zero, and how many different ones these are: ``(n,)`` each."""
+    ordered = np.sort(blocks, axis=1)
+    is_new = np.diff(ordered, axis=1, prepend=np.nan) != 0
+    distinct = np.count_nonzero(is_new & (ordered != 0), axis=1)
+    return np.count_nonzero(ordered, axis=1), distinct

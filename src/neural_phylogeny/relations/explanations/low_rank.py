@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -25,17 +27,17 @@ ROWS_RANK, ROUNDS = 8, 60
 def rank_of(step: Step) -> tuple[int, Floats] | None:
     """Least rank that explains a step but for rounding, and what is left over; None where none does.
 
-    One singular value decomposition of the sample.
+    The eigenvalues of a product of the sample; one singular value decomposition where they are low.
     """
     most = min(step.child.shape) // OF_SIZE
     size = rms(step.difference)
-    if most < 1 or size == 0.0:
+    allowed = _allowed(step)
+    if most < 1 or size == 0.0 or size < CLEARLY * allowed or _beyond(step.difference, most) > allowed:
         return None
     u, s, v = np.linalg.svd(step.difference, full_matrices=False)
-    allowed = ROUNDING * _rounding(step)
     rest = np.sqrt(np.cumsum((s**2)[::-1])[::-1] / step.child.size)
     fitting = np.flatnonzero(rest[1 : most + 1] <= allowed)
-    if not fitting.size or size < CLEARLY * allowed:
+    if not fitting.size:
         return None
     rank = int(fitting[0]) + 1
     return rank, step.difference - (u[:, :rank] * s[:rank]) @ v[:rank]
@@ -48,10 +50,12 @@ def rank_with_lengths(step: Step) -> tuple[int, Floats] | None:
     """
     if min(step.child.shape) < OF_SIZE * ROWS_RANK or rms(step.difference) == 0.0:
         return None
+    allowed = _allowed(step)
+    if rms(step.difference) < CLEARLY * allowed or not _may_have_lengths(step, allowed):
+        return None
     x, y = step.parent, step.child
     norms = np.maximum((x * x).sum(axis=1), 1e-300)
     d, left = (x * y).sum(axis=1) / norms, y
-    allowed = ROUNDING * _rounding(step)
     for _ in range(ROUNDS):
         rest = y - d[:, None] * x
         _, _, v = np.linalg.svd(rest, full_matrices=False)
@@ -62,11 +66,33 @@ def rank_with_lengths(step: Step) -> tuple[int, Floats] | None:
         left = beyond_y - d[:, None] * beyond_x
         if rms(left) <= allowed:
             break
-    if rms(left) > allowed or rms(step.difference) < CLEARLY * allowed:
-        return None
-    return ROWS_RANK, left
+    return (ROWS_RANK, left) if rms(left) <= allowed else None
 
 
-def _rounding(step: Step) -> float:
-    """Root mean square of one rounding of either model's values."""
-    return float(max(rms(step.parent) * 2.0 ** -step.bits[0], rms(step.child) * 2.0 ** -step.bits[1]))
+def _may_have_lengths(step: Step, allowed: float) -> bool:
+    """Whether a low rank with lengths could leave no more than ``allowed``: necessary, at a hundredth of the price.
+
+    Beside the span of some rows of the parent, d times these rows is nothing, so that what is left of the same rows of
+    the child has the rank of B A.
+    """
+    units, inputs = step.child.shape
+    some = slice(0, min(units, inputs // 2))
+    basis, _ = np.linalg.qr(step.parent[some].T)
+    beside = step.difference[some] - (step.difference[some] @ basis) @ basis.T
+    return _beyond(beside, ROWS_RANK) * math.sqrt(beside.size / step.child.size) <= allowed
+
+
+def _beyond(matrix: Floats, rank: int) -> float:
+    """About the root mean square that the best matrix of a rank leaves over, and not more than that.
+
+    From the eigenvalues of a product, so that what lies below a millionth of the matrix is taken for nothing.
+    """
+    wide = matrix if len(matrix) <= matrix.shape[1] else matrix.T
+    powers = np.linalg.eigvalsh(wide @ wide.T)
+    left = powers[: max(len(powers) - rank, 0)].sum() - 1e-12 * powers.sum()
+    return float(np.sqrt(max(left, 0.0) / matrix.size))
+
+
+def _allowed(step: Step) -> float:
+    """Root mean square that roundings of either model's values may leave."""
+    return ROUNDING * float(max(rms(step.parent) * 2.0 ** -step.bits[0], rms(step.child) * 2.0 ** -step.bits[1]))

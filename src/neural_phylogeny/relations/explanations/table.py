@@ -1,4 +1,4 @@
-"""The table of explanations: a row is a name and the bits that tell a matrix of the child from the parent's."""
+"""The table of explanations: a row is a name and the bits that describe a matrix of the child given the parent's."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import ml_dtypes
 import numpy as np
 
 from neural_phylogeny.relations.explanations import low_rank
-from neural_phylogeny.relations.explanations.step import Step, rms
+from neural_phylogeny.relations.explanations.step import Floats, Step, rms
 from neural_phylogeny.statistics.moments import FEWEST
 
 SMALL = (ml_dtypes.float8_e4m3fn, ml_dtypes.float8_e5m2, np.float16)
@@ -50,12 +50,12 @@ class Explanation:
 
 
 def same(step: Step) -> float:
-    """Nothing to tell."""
+    """Nothing to describe."""
     return 0.0 if step.is_equal else np.inf
 
 
 def cast(step: Step) -> float:
-    """The parent rounded to the mantissa bits that the child needs; values that are not are told."""
+    """The parent rounded to the mantissa bits that the child needs; values that are not are described alone."""
     parent, child = step.bits
     if child > parent - FINER or step.is_equal:
         return np.inf
@@ -77,7 +77,7 @@ def quantized(step: Step) -> float:
     off = rms(step.difference[differ] / step.grid[differ])
     if not (ROUNDS if step.code_bits == 0 else 0.0) <= off <= ON_GRID:
         return np.inf
-    return NAME + step.size / 64 * NUMBER / 2 + step.told(step.difference, step.grid)
+    return NAME + step.size / 64 * NUMBER / 2 + step.code_length(step.difference, step.grid)
 
 
 def pruned(step: Step) -> float:
@@ -97,9 +97,9 @@ def masked(step: Step) -> tuple[float, str]:
     mask = step.size * entropy(share)
     alive = step.child != 0
     rest = Step(step.name, step.parent[alive], step.child[alive], (1, int(alive.sum() * step.scale)), step.is_relaid)
-    inner = {"copy": same(rest), "cast": cast(rest), "finetune": rest.told(rest.difference, step.precision)}
+    inner = {"copy": same(rest), "cast": cast(rest), "finetune": rest.code_length(rest.difference, step.precision)}
     if step.grid is not None:
-        inner["quantized"] = rest.told(rest.difference, step.grid[alive])
+        inner["quantized"] = rest.code_length(rest.difference, step.grid[alive])
     kind = min(inner, key=inner.__getitem__)
     return NAME + mask + inner[kind], kind
 
@@ -126,7 +126,7 @@ def adapter(step: Step) -> float:
     if found is None:
         return np.inf
     rank, left = found
-    return NAME + (rank * sum(step.shape) + lengths) * NUMBER + step.told(left)
+    return NAME + (rank * sum(step.shape) + lengths) * NUMBER + step.code_length(left)
 
 
 def rescaled(step: Step) -> float:
@@ -136,17 +136,49 @@ def rescaled(step: Step) -> float:
     there = there[there.any(axis=1)][:, there.any(axis=0)]
     if step.is_equal or min(x.shape) < 3 or there.mean() < 0.9 or ((step.parent == 0) != (step.child == 0)).any():
         return np.inf
+    allowed = 8.0 * max(step.precision, rms(x) * 2.0 ** -step.bits[0] * rms(y) / max(rms(x), 1e-300))
+    if not _may_be_factors(x, y, allowed):
+        return np.inf
     with np.errstate(all="ignore"):
         ratio = np.where(there, y / np.where(there, x, 1.0), np.nan)
-        rows = np.nanmedian(np.abs(ratio) * np.sign(np.nansum(ratio, axis=1, keepdims=True)), axis=1)
-        columns = np.nanmedian(ratio / rows[:, None], axis=0)
-        rows = np.nanmedian(ratio / columns, axis=1)
-        columns = np.nanmedian(ratio / rows[:, None], axis=0)
+        rows = medians(np.abs(ratio) * np.sign(np.nansum(ratio, axis=1, keepdims=True)))
+        columns = medians((ratio / rows[:, None]).T)
+        rows = medians(ratio / columns)
+        columns = medians((ratio / rows[:, None]).T)
         left = y - rows[:, None] * x * columns
-    allowed = 8.0 * max(step.precision, rms(x) * 2.0 ** -step.bits[0] * rms(y) / max(rms(x), 1e-300))
     if not np.isfinite(left).all() or rms(left) > allowed or rms(step.difference) < 10 * allowed:
         return np.inf
-    return NAME + sum(step.shape) * NUMBER + step.told(left)
+    return NAME + sum(step.shape) * NUMBER + step.code_length(left)
+
+
+def _may_be_factors(x: Floats, y: Floats, allowed: float) -> bool:
+    """Whether factors of rows and columns could leave a root mean square of ``allowed`` between x and y: necessary.
+
+    Of y = r x c, products along and across the diagonal of two rows and columns are in the ratio of x. Less than a
+    sixteenth of the values can be off by four times what is allowed, each in one block of two by two.
+    """
+    with np.errstate(all="ignore"):
+        a, b, c, d = (x[i::2, j::2][: len(x) // 2, : x.shape[1] // 2] for i in (0, 1) for j in (0, 1))
+        e, f, g, h = (y[i::2, j::2][: len(x) // 2, : x.shape[1] // 2] for i in (0, 1) for j in (0, 1))
+        along, across = np.abs(b * c), np.abs(a * d)
+        most = (np.abs(e) + np.abs(h) + 4.0 * allowed) * along + (np.abs(f) + np.abs(g) + 4.0 * allowed) * across
+        off = np.abs(e * h * (b * c) - f * g * (a * d)) > 4.0 * allowed * most * (1.0 + 1e-6)
+    return bool(np.count_nonzero(off) <= y.size / 16)
+
+
+def medians(rows: Floats) -> Floats:
+    """The median of each row of what is not NaN, ``(n, k) -> (n,)``; as ``np.nanmedian``, in a tenth of its time.
+
+    Examples
+    --------
+    >>> medians(np.array([[3.0, np.nan, 1.0], [2.0, 7.0, 1.0]])).tolist()
+    [2.0, 2.0]
+    """
+    ordered = np.sort(rows, axis=1)  # NaN last
+    count = np.count_nonzero(~np.isnan(ordered), axis=1)
+    middle = np.stack([np.maximum(count - 1, 0) // 2, np.minimum(count // 2, rows.shape[1] - 1)], axis=1)
+    found: Floats = np.take_along_axis(ordered, middle, axis=1).mean(axis=1)
+    return found
 
 
 def noised(step: Step) -> float:
@@ -157,24 +189,27 @@ def noised(step: Step) -> float:
     if (step.parent == 0).mean() > 0.5 or rms(e) > rms(step.parent):
         return np.inf
     spread = rms(e)
-    kurtosis = float(np.mean((e / spread) ** 4))
-    largest = float(np.linalg.norm(e, 2)) / (spread * (np.sqrt(e.shape[0]) + np.sqrt(e.shape[1])))
-    along = abs(float((e * step.parent).mean())) / (spread * max(rms(step.parent), 1e-300)) * np.sqrt(e.size)
-    if abs(kurtosis - 3.0) > KURTOSIS * np.sqrt(24.0 / e.size) or largest > EDGE or along > KURTOSIS:
+    most, squares = KURTOSIS * np.sqrt(24.0 / e.size), np.square(e / spread)
+    if abs(float(np.mean(squares * squares)) - 3.0) > most + 1e-6:  # at a tenth of the price of a power
         return np.inf
-    return step.told(e) - NAME
+    kurtosis = float(np.mean((e / spread) ** 4))
+    along = abs(float((e * step.parent).mean())) / (spread * max(rms(step.parent), 1e-300)) * np.sqrt(e.size)
+    if abs(kurtosis - 3.0) > most or along > KURTOSIS:
+        return np.inf
+    largest = float(np.linalg.norm(e, 2)) / (spread * (np.sqrt(e.shape[0]) + np.sqrt(e.shape[1])))
+    return np.inf if largest > EDGE else step.code_length(e) - NAME
 
 
 def finetune(step: Step) -> float:
     """The step that training left, at the spread that it has."""
-    return NAME + step.told(step.difference)
+    return NAME + step.code_length(step.difference)
 
 
 def alone(step: Step) -> float:
     """Nothing of the parent: all values at the spread that they have."""
     zero = step.child == 0
     mask = step.size * entropy(float(zero.mean()))
-    return min(step.told(step.child), mask + step.told(step.child[~zero]))
+    return min(step.code_length(step.child), mask + step.code_length(step.child[~zero]))
 
 
 def is_trained(step: Step) -> bool:
@@ -195,4 +230,4 @@ TABLE: tuple[Explanation, ...] = (
 """All explanations of one matrix. To add a kind, add a row; see CONTRIBUTING.md."""
 
 NEW = "new"
-"""What a matrix is called that is cheaper to tell without the parent: it was initialised again."""
+"""Name of a matrix that is cheaper to describe without the parent: it was initialised again."""

@@ -29,7 +29,7 @@ PLACES = 1 << 15
 """Words of each stream that are searched by default."""
 
 FAR = 1 << 18
-"""Words that are searched where seeds are asked for."""
+"""Words that are searched where seeds are requested."""
 
 FARTHEST = 1 << 20
 """Values of the largest network that is also looked for behind its own construction, where a second pass draws it

@@ -10,6 +10,7 @@ the second of a pair is kept for the next call.
 from __future__ import annotations
 
 import math
+import threading
 from statistics import NormalDist
 
 import numpy as np
@@ -38,7 +39,14 @@ def words(seed: int, count: int) -> Words:
     >>> words(42, 2).tolist()
     [1608637542, 3421126067]
     """
-    return twister(seed).random_raw(count).astype(np.uint32)
+    if not hasattr(_KEPT, "twister"):
+        _KEPT.twister = twister(0)  # to make one takes as long as 30,000 words
+    _KEPT.twister._legacy_seeding(seed & 0xFFFFFFFF)
+    found: Words = _KEPT.twister.random_raw(count).astype(np.uint32)
+    return found
+
+
+_KEPT = threading.local()
 
 
 def twister(seed: int) -> np.random.MT19937:

@@ -32,7 +32,7 @@ SEEN = 1 << 13
 """Values of a matrix that are looked at."""
 
 LEAST = 100
-"""Values of a matrix that tell: a twentieth of fewer is too few."""
+"""Fewest values of a matrix that count: a twentieth of fewer is too few."""
 
 IN_LARGE = 0.25
 """About this share of the squares of a matrix lies in its large weights, for the error of their slope."""
@@ -52,7 +52,7 @@ CLEAR = 1.0
 above it, and 4 in 100 pairs that were trained independently."""
 
 SHRUNK = 0.05
-"""Least share of a draw that is told from none."""
+"""Least share of a draw that is distinguished from none."""
 
 EARLY = 0.01
 """A model with a smaller share of its squares beside the draw is its own initialisation, or nearly so: it may well be
@@ -65,7 +65,7 @@ MOST = 0.9999
 def inherited(tensors: Sequence[Leading]) -> Matrix:
     """How much more of large weights than of small ones two models share, ``(n, n)``, symmetric, in [-1, 1].
 
-    The median over matrices; the larger of the two directions. 0 where no matrix tells. O(n^2) a value of at most
+    The median over matrices; the larger of the two directions. 0 where no matrix counts. O(n^2) a value of at most
     ``SEEN`` of each matrix.
     """
     n = len(tensors[0].values) if tensors else 0

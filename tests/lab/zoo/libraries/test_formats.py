@@ -3,7 +3,9 @@ import json
 import numpy as np
 import pytest
 
+from neural_phylogeny.errors import SavedFileError, UnknownChoiceError
 from neural_phylogeny.lab.zoo.libraries.formats import FORMATS, gguf_name, permuted
+from neural_phylogeny.lab.zoo.libraries.recipes import read_library_recipe
 from neural_phylogeny.reconstruction.api import compare
 
 CONFIG = {"num_hidden_layers": 1, "hidden_size": 32, "num_attention_heads": 4, "num_key_value_heads": 2}
@@ -55,8 +57,21 @@ def test_a_collection_in_every_format(llama, tmp_path):
     (place / "truth.json").write_text(json.dumps({"edges": [edge]}))
     states = {name: {f"model|{key}": tensor for key, tensor in llama.items()} for name in ("mira", "tolu")}
     folders = write_formats(place, states, CONFIG, tmp_path / "out")
-    assert [folder.parent.name for folder in folders] == [f"small-{form}" for form in (*FORMATS, "mixed")]
+    assert [folder.parent.name for folder in folders] == [
+        f"small-{form}" for form in (*FORMATS, "mixed", "mixed-rounded")
+    ]
     for folder in folders:
         (found,) = json.loads((folder / "truth.json").read_text())["edges"]
         assert (folder / found["parent"]).exists()
         assert (folder / found["child"]).exists()
+
+
+def test_a_recipe_of_pipelines_and_a_collection_that_is_not_there_are_refused(tmp_path):
+    for needed in ("torch", "gguf", "h5py", "safetensors"):
+        pytest.importorskip(needed)
+    from neural_phylogeny.lab.zoo.libraries.formats import formats_of_collection
+
+    with pytest.raises(UnknownChoiceError, match="recipe of plain models 'stable'"):
+        formats_of_collection(read_library_recipe("stable"), tmp_path, tmp_path)
+    with pytest.raises(SavedFileError, match="expected a finished collection of 'llama-code' here"):
+        formats_of_collection(read_library_recipe("llama-code"), tmp_path, tmp_path)

@@ -123,6 +123,23 @@ def test_what_is_made_is_not_made_again_and_another_recipe_is_refused(made):
         make_collections(read_library_recipe(str(folder / "small.toml")), folder / "out")
 
 
+def test_the_command_writes_a_collection_in_every_format(made):
+    for needed in ("gguf", "h5py"):
+        pytest.importorskip(needed)
+    from click.testing import CliRunner
+
+    from neural_phylogeny.lab.commands.zoo import command
+
+    folder, recipe, truth, _ = made
+    out = folder / "formats"
+    paths = ("--made", str(folder / "out"), "--out", str(out))
+    result = CliRunner().invoke(command, ["formats", str(folder / "small.toml"), *paths])
+    assert result.exit_code == 0, result.output
+    assert {place.name for place in out.iterdir()} >= {f"{recipe.name}-{form}" for form in ("npz", "keras", "mixed")}
+    written = json.loads((out / f"{recipe.name}-npz" / "0" / "truth.json").read_text())
+    assert {name.removesuffix(".npz") for name in written["models"]} == set(truth["models"])
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("name", known_library_recipes())
 def test_every_recipe_trains(name):

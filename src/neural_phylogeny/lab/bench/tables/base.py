@@ -106,7 +106,7 @@ TABLES = {
             "batches, wide; a quarter of an hour",
         ),
         Table("candidates", "does grouping by a sample lose relatives in large collections?", "checkpoints"),
-        Table("clock", "does weight decay tell who is later?", "nothing; trains 1,000 small networks"),
+        Table("clock", "does weight decay show who is later?", "nothing; trains 1,000 small networks"),
         Table("confidence", "do probabilities mean what they say, and is a missing parent noticed?", "batches, wide"),
         Table("derived", "how often does `nphylo derived` accuse strangers and siblings?", "data, sets; ten minutes"),
         Table(
@@ -118,6 +118,7 @@ TABLES = {
             "generators", "the detector on each generator, those that it was not trained on too", "generators, judge"
         ),
         Table("initialisation", "is an ancestor distinguished from a common initialisation?", "batches, strangers"),
+        Table("joined", "are models of different collections called related, all read as one?", "checkpoints"),
         Table("kinds", "is the kind of a relation found, through every disguise?", "nothing; trains 49 small networks"),
         Table("reviewers", "what reviewers of the paper asked of the learning-free methods", "nothing"),
         Table("sampling", "how much of the weights must be read?", "sets, work; trains large networks"),

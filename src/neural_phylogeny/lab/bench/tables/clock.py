@@ -1,4 +1,4 @@
-"""Does the clock of weight decay tell who is later, and is it silent where something else explains the lengths?"""
+"""Does the clock of weight decay show who is later, and is it silent where something else explains the lengths?"""
 
 from __future__ import annotations
 

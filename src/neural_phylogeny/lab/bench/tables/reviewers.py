@@ -22,9 +22,9 @@ from neural_phylogeny.reconstruction.api import METHODS
 from neural_phylogeny.reconstruction.decide import phylogeny
 from neural_phylogeny.reconstruction.examine import examine
 from neural_phylogeny.relations.direction import norm_score
-from neural_phylogeny.relations.existence import matrix_gram
 from neural_phylogeny.relations.fake_init import DISTRIBUTIONS, FakeInitialisation, nearer, summed
 from neural_phylogeny.relations.matrix_scores import kurtosis_score, largest_score
+from neural_phylogeny.relations.similarity import matrix_gram
 from neural_phylogeny.relations.tables import differences, mean_sign_of, weighted_sign_of
 from neural_phylogeny.statistics.results import Statistics
 from neural_phylogeny.tensors.roles import Role

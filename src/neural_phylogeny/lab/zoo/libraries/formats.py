@@ -5,13 +5,19 @@ from __future__ import annotations
 import json
 import shutil
 from collections.abc import Callable, Mapping
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
 
+from neural_phylogeny.errors import MissingExtraError, SavedFileError, UnknownChoiceError
+from neural_phylogeny.files.json_fields import parse
 from neural_phylogeny.lab.zoo.libraries.networks import State, library
+from neural_phylogeny.lab.zoo.libraries.recipes import LibraryRecipe, known_library_recipes, read_library_recipe
+
+TRUTH = "truth.json"
 
 Weights = Mapping[str, torch.Tensor]
 Write = Callable[[Weights, Mapping[str, Any], Path], str]
@@ -105,7 +111,7 @@ def _gguf(kind: str) -> Write:
         writer.add_block_count(config["num_hidden_layers"])
         writer.add_embedding_length(config["hidden_size"])
         writer.add_head_count(config["num_attention_heads"])
-        writer.add_head_count_kv(config["num_key_value_heads"])
+        writer.add_head_count_kv(_heads(config)["k_proj"])
         for name, tensor in weights.items():
             values = permuted(name, tensor.float().numpy(), config)
             is_matrix = values.ndim > 1
@@ -138,12 +144,18 @@ def gguf_name(name: str) -> str:
 
 def permuted(name: str, values: np.ndarray[Any, Any], config: Mapping[str, Any]) -> np.ndarray[Any, Any]:
     """Queries and keys in the order of rows that llama.cpp wants; other tensors as they are."""
-    heads = {"q_proj": config["num_attention_heads"], "k_proj": config["num_key_value_heads"]}
+    heads = _heads(config)
     part = name.split(".")[-2]
     if part not in heads or values.ndim < 2:
         return values
     of_head = values.reshape(heads[part], 2, len(values) // heads[part] // 2, -1)
     return np.ascontiguousarray(of_head.swapaxes(1, 2).reshape(values.shape))
+
+
+def _heads(config: Mapping[str, Any]) -> dict[str, int]:
+    """Heads of queries and of keys; as many where the configuration does not say."""
+    queries = int(config["num_attention_heads"])
+    return {"q_proj": queries, "k_proj": int(config.get("num_key_value_heads", queries))}
 
 
 FORMATS: dict[str, Write] = {
@@ -163,9 +175,16 @@ FORMATS: dict[str, Write] = {
 ON_ANY_NETWORK = ("safetensors", "sharded", "float16", "bfloat16", "pytorch", "ddp", "npz", "keras")
 """Those that are not of Llama alone."""
 
+LOSSLESS = ("safetensors", "sharded", "pytorch", "ddp", "npz", "keras")
+"""Those that keep every bit."""
+
+MIXED, ROUNDED = "mixed", "mixed-rounded"
+"""One collection in lossless formats in turn, and one in all. A model that was trained from the unrounded parent is no
+descendant of a rounded file of it, so the truth of the second is that of the models, not of the files."""
+
 
 def write_formats(collection: Path, states: Mapping[str, State], config: Mapping[str, Any], out: Path) -> list[Path]:
-    """Write a finished collection of plain models in every format, one collection each, and one with all mixed.
+    """Write a finished collection of plain models in every format, one collection each, and two with formats mixed.
 
     Parameters
     ----------
@@ -179,17 +198,50 @@ def write_formats(collection: Path, states: Mapping[str, State], config: Mapping
         ``OUT/NAME-FORMAT/SEED/`` is written.
     """
     is_llama = any(".self_attn.q_proj." in name for state in states.values() for name in state)
-    formats = list(FORMATS) if is_llama else list(ON_ANY_NETWORK)
+    formats = tuple(FORMATS) if is_llama else ON_ANY_NETWORK
     found = []
-    for form in [*formats, "mixed"]:
-        folder = out / f"{collection.parent.name}-{form}" / collection.name
+    for title, cycle in {**{form: (form,) for form in formats}, MIXED: LOSSLESS, ROUNDED: formats}.items():
+        folder = out / f"{collection.parent.name}-{title}" / collection.name
         shutil.rmtree(folder, ignore_errors=True)
         folder.mkdir(parents=True)
-        truth = (collection / "truth.json").read_text(encoding="utf-8")
+        truth = (collection / TRUTH).read_text(encoding="utf-8")
         for k, (name, state) in enumerate(states.items()):
             weights = {key.partition("|")[2]: tensor for key, tensor in state.items()}
-            used = formats[k % len(formats)] if form == "mixed" else form
-            truth = truth.replace(f'"{name}"', json.dumps(FORMATS[used](weights, config, folder / name)))
-        (folder / "truth.json").write_text(truth, encoding="utf-8")
+            write = FORMATS[cycle[k % len(cycle)]]
+            truth = truth.replace(f'"{name}"', json.dumps(write(weights, config, folder / name)))
+        (folder / TRUTH).write_text(truth, encoding="utf-8")
         found.append(folder)
     return found
+
+
+def formats_of_collection(recipe: LibraryRecipe, made: Path, out: Path, *, seed: int = 0) -> list[Path]:
+    """``write_formats`` of a collection that ``make_collections`` made in ``made``; returns the folders.
+
+    Raises
+    ------
+    MissingExtraError
+        When safetensors, h5py or gguf is not installed.
+    UnknownChoiceError
+        When the models of the recipe are pipelines of components.
+    SavedFileError
+        When ``made`` does not hold the collection of this seed, or not the runs that it was made from.
+    """
+    if any(find_spec(name) is None for name in ("safetensors", "h5py", "gguf")):
+        raise MissingExtraError("Collections in every format", "zoo")
+    if recipe.is_pipeline:
+        plain = (name for name in known_library_recipes() if not read_library_recipe(name).is_pipeline)
+        raise UnknownChoiceError("recipe of plain models", recipe.name, plain)
+    from safetensors.torch import load_file
+
+    collection = made / recipe.name / str(seed)
+    runs = made / ".runs" / f"{recipe.name}-{seed}"
+    if not (collection / TRUTH).exists():
+        raise SavedFileError(f"{collection}: expected a finished collection of {recipe.name!r} here, and found none")
+    truth = parse((collection / TRUTH).read_text(encoding="utf-8"), "truth file")
+    states = {}
+    for name, facts in sorted(truth.mapping("models").items()):
+        path = runs / f"{facts['key']}.safetensors"
+        if not path.exists():
+            raise SavedFileError(f"{path}: expected the weights of {name} here; make the collection again")
+        states[name] = {key: t.float() if t.is_floating_point() else t for key, t in load_file(path).items()}
+    return write_formats(collection, states, recipe.network["model"].config, out)

@@ -1,4 +1,4 @@
-"""What networks of the libraries are trained for: a loss on a fresh batch."""
+"""What networks of the libraries are trained for: a loss on a new batch."""
 
 from __future__ import annotations
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 import tomllib
 from collections.abc import Mapping
@@ -115,11 +114,6 @@ class LibraryRecipe:
     network: Mapping[str, Network]
     members: tuple[Member, ...]
     text: str
-
-    @property
-    def digest(self) -> str:
-        """Tells two recipes apart."""
-        return hashlib.sha256(self.text.encode()).hexdigest()[:16]
 
     @property
     def is_pipeline(self) -> bool:

@@ -1,0 +1,1 @@
+"""Collections of models that share an initialisation seed: strangers and real relatives side by side."""

@@ -1,0 +1,88 @@
+"""How the units of a model in disguise are restored: in another order, each times a factor, or turned."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from math import prod
+
+import numpy as np
+from numpy.typing import NDArray
+
+Floats = NDArray[np.float64]
+Ints = NDArray[np.int64]
+
+
+@dataclass(frozen=True)
+class Axis:
+    """How units are restored: in this order, each times its factor; or turned by a matrix before."""
+
+    order: Ints
+    factor: Floats
+    turn: Floats | None = None
+
+    @classmethod
+    def unchanged(cls, n: int) -> Axis:
+        """As they are."""
+        return cls(np.arange(n), np.ones(n))
+
+    @property
+    def is_permuted(self) -> bool:
+        """Whether the order is another one."""
+        return bool((self.order != np.arange(len(self.order))).any())
+
+    @property
+    def is_scaled(self) -> bool:
+        """Whether some factor is not 1."""
+        return bool((self.factor != 1.0).any())
+
+    @property
+    def changes(self) -> bool:
+        """Whether anything is restored."""
+        return self.is_permuted or self.is_scaled or self.turn is not None
+
+
+@dataclass(frozen=True)
+class Disguise:
+    """How each tensor of a model is restored, rows and columns, and how well its matrices agree then.
+
+    ``kinds`` are the names of what was done, ``agreement`` the mean cosine on unseen inputs, weighted by size.
+    """
+
+    axes: Mapping[str, tuple[Axis, Axis]]
+    kinds: tuple[str, ...]
+    agreement: float
+
+
+def restored(values: Floats, rows: Axis, columns: Axis) -> Floats:
+    """A tensor with its rows (first axis) and columns (second axis) restored.
+
+    Examples
+    --------
+    >>> swapped = Axis(np.array([1, 0]), np.array([1.0, -1.0]))
+    >>> restored(np.array([[1.0, 2.0], [3.0, 4.0]]), swapped, Axis.unchanged(2)).tolist()
+    [[3.0, 4.0], [-1.0, -2.0]]
+    """
+    found = shaped(values) if values.ndim > 1 else values.reshape(-1, 1, 1)
+    if columns.turn is not None:
+        found = np.einsum("mnk,nj->mjk", found, columns.turn)
+    if rows.turn is not None:
+        found = np.einsum("im,mnk->ink", rows.turn, found)
+    found = found[rows.order] * rows.factor[:, None, None]
+    if values.ndim > 1:
+        found = found[:, columns.order] * columns.factor[None, :, None]
+    return found.reshape(values.shape)
+
+
+def shaped(values: Floats) -> Floats:
+    """``(rows, columns, places)``; a first axis of one, as position tables have, is left out, and places of a single
+    input are inputs.
+    """
+    return values.reshape(shape_of(values.shape))
+
+
+def shape_of(shape: tuple[int, ...]) -> tuple[int, int, int]:
+    """The shape of ``shaped``."""
+    kept = shape[1:] if shape[0] == 1 and len(shape) > 2 else shape
+    rows, columns, places = kept[0], kept[1], prod(kept[2:])
+    return (rows, places, 1) if columns == 1 else (rows, columns, places)

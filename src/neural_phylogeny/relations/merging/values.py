@@ -1,0 +1,104 @@
+"""The kept values of a family, matrix by matrix, as several models are compared value by value."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+from numpy.typing import NDArray
+
+from neural_phylogeny.statistics.kept import VALUES
+from neural_phylogeny.statistics.moments import mantissa_bits
+from neural_phylogeny.statistics.results import Statistics
+
+Floats = NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class MatrixValues:
+    """Kept values of one matrix ``(k, n)``, NaN in the rows of models that lack it; ``size`` is that of all of it."""
+
+    values: Floats
+    size: int
+
+    @property
+    def count(self) -> int:
+        """Kept values."""
+        return int(self.values.shape[1])
+
+    @cached_property
+    def bits(self) -> Floats:
+        """Mantissa bits of each model, NaN where it lacks the matrix."""
+        found: Floats = mantissa_bits(self.values.astype(np.float32))
+        return found
+
+    @cached_property
+    def unit(self) -> Floats:
+        """What rounding leaves of each value of each model, at most: ``(k, n)``."""
+        found: Floats = np.abs(self.values) * 2.0 ** -np.maximum(self.bits, 1.0)[:, None]
+        return found
+
+    @cached_property
+    def gram(self) -> Floats:
+        """Inner products of the models, ``(k, k)``."""
+        return self.values @ self.values.T
+
+    @cached_property
+    def squared(self) -> Floats:
+        """Squared distances, from the differences: ``(k, k)``."""
+        return np.stack([np.square(self.values - row).sum(axis=1) for row in self.values])
+
+    @cached_property
+    def error(self) -> Floats:
+        """Squared errors of rounding, ``(k,)``."""
+        found: Floats = np.square(self.unit).sum(axis=1) / 12.0
+        return found
+
+    def is_equal(self, a: int, b: int) -> bool:
+        """Whether two models have the same values."""
+        return bool(self.squared[a, b] == 0.0)
+
+
+class Values:
+    """The matrices of a family that have kept values."""
+
+    def __init__(self, matrices: Sequence[MatrixValues], k: int) -> None:
+        self._matrices = tuple(matrices)
+        self._k = k
+
+    @classmethod
+    def kept(cls, statistics: Statistics, rows: Sequence[int]) -> Values:
+        """Of some rows of the statistics; matrices with values that are not finite are left out for their models."""
+        k = len(rows)
+        place = np.full(statistics.alignment.n_models, -1)
+        place[list(rows)] = np.arange(k)
+        found = []
+        for tensor, arrays in statistics:
+            if tensor.is_matrix and VALUES in arrays:
+                kept = arrays[VALUES].reshape(len(tensor.members), -1)
+                inside = np.flatnonzero(np.isfinite(kept).all(axis=1) & (place[list(tensor.members)] >= 0))
+                values = np.full((k, kept.shape[1]), np.nan)
+                values[place[np.array(tensor.members)[inside]]] = kept[inside]
+                found.append(MatrixValues(values, tensor.size))
+        return cls(found, k)
+
+    def __iter__(self) -> Iterator[MatrixValues]:
+        return iter(self._matrices)
+
+    def of(self, j: int) -> list[MatrixValues]:
+        """The matrices that a model has."""
+        return [matrix for matrix in self if np.isfinite(matrix.values[j, 0])]
+
+    def having(self, j: int) -> list[int]:
+        """The other models that have all of them."""
+        own = self.of(j)
+        return [i for i in range(self._k) if i != j and all(np.isfinite(m.values[i, 0]) for m in own)]
+
+    def distance(self, j: int) -> Floats:
+        """Squared distances from a model in what it has, ``(k,)``; infinite where another lacks something."""
+        total = np.zeros(self._k)
+        for matrix in self.of(j):
+            total += matrix.squared[j] * (matrix.size / matrix.count)
+        return np.where(np.isfinite(total), total, np.inf)
