@@ -51,6 +51,29 @@ def shortened(name: str, longest: int = LONGEST_NAME) -> str:
     return name[: longest - len(middle) - _TAIL] + middle + name[-_TAIL:]
 
 
+_SHOWN: dict[str, str] = {}
+"""What stands in a message for a path of a temporary folder: the address that its content comes from."""
+
+
+def show_as(path: str, address: str) -> None:
+    """Name everything at or below a path by an address from now on, in errors and results."""
+    _SHOWN[path] = address
+
+
+def shown(text: str) -> str:
+    """A path, or a sentence with paths in it, as a user knows them.
+
+    Examples
+    --------
+    >>> shown("models/a.safetensors: the file is empty")
+    'models/a.safetensors: the file is empty'
+    """
+    for path, address in _SHOWN.items():
+        if path in text:
+            text = text.replace(path, address)
+    return text
+
+
 class NeuralPhylogenyError(Exception):
     """Root of the tree: catch it to catch every deliberate error of this package."""
 
@@ -81,7 +104,7 @@ class CheckpointError(NeuralPhylogenyError):
             tensor = repr(shortened(self.tensor))
             where = f"{where}: tensor {tensor}" if where else f"tensor {tensor}"
         sentence = f"{where}: {self.reason}" if where else self.reason
-        return f"{sentence}. {self.remedy}" if self.remedy else sentence
+        return shown(f"{sentence}. {self.remedy}" if self.remedy else sentence)
 
 
 class DamagedFileError(CheckpointError, ValueError):

@@ -10,12 +10,14 @@ from neural_phylogeny.cli import exits
 from neural_phylogeny.cli import output as sink
 from neural_phylogeny.cli.options import (
     component_option,
+    download_option,
     filter_options,
     formats_option,
     limit_option,
     output_options,
     quiet_option,
 )
+from neural_phylogeny.errors import shown
 from neural_phylogeny.inputs import ModelRef
 
 if TYPE_CHECKING:
@@ -27,6 +29,7 @@ if TYPE_CHECKING:
 @component_option
 @formats_option
 @limit_option
+@download_option
 @output_options("text", "json")
 @filter_options
 @quiet_option
@@ -84,7 +87,7 @@ def _described(ref: ModelRef, checkpoint: Checkpoint) -> dict[str, Any]:
     roles = {name: role_of(tensor, rules) for name, tensor in checkpoint.tensors.items()}
     return {
         "name": ref.name,
-        "path": ref.path,
+        "path": shown(ref.path),
         "format": format_of(checkpoint),
         "parameters": sum(t.size for name, t in checkpoint.tensors.items() if roles[name] is not Role.BUFFER),
         "components": list(checkpoint.components),
