@@ -135,8 +135,8 @@ def main() -> None:
         found = in_turn(options.models, options.parameters, dtype, options.rounds)
         print(
             f"{options.models} x {options.parameters / 1e6:.0f} M {dtype}: plain read {found['plain_s']:.2f} s, tree "
-            f"{found['tree_s']:.2f} s, ratio {found['ratio']:.2f} (of the fastest runs {found['least']:.2f}); processors "
-            f"{found['plain_cpu']:.2f} and {found['cpu']:.2f} s, ratio {found['cpu'] / found['plain_cpu']:.2f}; "
+            f"{found['tree_s']:.2f} s, ratio {found['ratio']:.2f} (of the fastest runs {found['least']:.2f}); "
+            f"processors {found['plain_cpu']:.2f} and {found['cpu']:.2f} s, ratio {found['cpu'] / found['plain_cpu']:.2f}; "
             f"peak {found['peak_mb']:.0f} MB"
         )
     if options.growth:
