@@ -136,8 +136,8 @@ def main() -> None:
         print(
             f"{options.models} x {options.parameters / 1e6:.0f} M {dtype}: plain read {found['plain_s']:.2f} s, tree "
             f"{found['tree_s']:.2f} s, ratio {found['ratio']:.2f} (of the fastest runs {found['least']:.2f}); "
-            f"processors {found['plain_cpu']:.2f} and {found['cpu']:.2f} s, ratio {found['cpu'] / found['plain_cpu']:.2f}; "
-            f"peak {found['peak_mb']:.0f} MB"
+            f"processors {found['plain_cpu']:.2f} and {found['cpu']:.2f} s, "
+            f"ratio {found['cpu'] / found['plain_cpu']:.2f}; peak {found['peak_mb']:.0f} MB"
         )
     if options.growth:
         print("models  M parameters  plain s  tree s  ratio  ns/value")
