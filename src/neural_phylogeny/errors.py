@@ -30,7 +30,7 @@ LONGEST_NAME = 200
 """Longer names are shortened in every output."""
 
 _LONGEST_REASON = 1000
-"""Reasons quote names of files, and are shortened beyond so many characters."""
+"""Most characters of a reason, which quotes names of files."""
 
 _TAIL = 40
 """Letters kept of a shortened name's end, which says whether it is a weight or a bias."""
@@ -233,7 +233,7 @@ class UnknownChoiceError(NeuralPhylogenyError, ValueError):
 
 
 LISTED = 30
-"""So many known names are written out."""
+"""Number of known names that are written out."""
 
 
 def nearest(given: str, known: Sequence[str], most: int = 2) -> list[str]:

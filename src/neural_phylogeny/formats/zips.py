@@ -28,7 +28,7 @@ HELD = 1 << 24
 """A member of more bytes is unpacked into a temporary file."""
 
 _ALL_AT_ONCE = 4096
-"""The library unpacks what other methods made of so many bytes at once, whatever comes of them."""
+"""Compressed bytes that the library unpacks at once by other methods, however much they expand to."""
 
 DAMAGE = (
     zipfile.BadZipFile,

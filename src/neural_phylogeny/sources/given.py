@@ -73,7 +73,7 @@ def open_given(
     InvalidOptionError
         When the models are something else, or all are in memory and ``component`` is given.
     UnsupportedFormatError
-        When a model in memory is no mapping of names to arrays; the message names it.
+        When a model in memory is not a mapping of names to arrays; the message names it.
     """
     if isinstance(models, Mapping):
         return _named(models, include, exclude, component)
