@@ -191,3 +191,22 @@ def test_names_that_leave_their_repository_are_refused(hub):
     hub.add("org/net", "../../evil.safetensors", b"x")
     _, skipped = discover(["hf://org/net"])
     assert "a file with an unusable name" in skipped[0].reason
+
+
+def test_a_download_that_is_allowed_is_read_like_a_file_here(hub, rng, tmp_path):
+    h5py = pytest.importorskip("h5py", reason="the extra [keras] is not installed")
+    kernel = rng.normal(size=(30, 20)).astype("f4")
+    with h5py.File(tmp_path / "m.h5", "w") as file:
+        file["dense/kernel"] = kernel
+    hub.add("org/keras", "m.h5", tmp_path / "m.h5")
+    hub.add("org/net", "model.safetensors", safetensors(model(rng)))
+    result = CliRunner().invoke(nphylo, ["inspect", "hf://org/keras", "hf://org/net", "--allow-download"])
+    assert result.exit_code == 0, result.output
+    assert "org/keras" in result.output
+    assert "nphylo-far" not in result.output
+    size = len(safetensors(model(rng)))
+    assert f"hf://org/net@{COMMIT}/model.safetensors: {size / 1000:.1f} kB; at most" in result.stderr
+    assert f"{size / 1000:.1f} kB of {size / 1000:.1f} kB read, in one request" in result.stderr
+    ((_, checkpoint),) = open_models(["hf://org/keras"])[0]
+    np.testing.assert_array_equal(checkpoint.read("dense/kernel"), kernel.reshape(-1))
+    checkpoint.close()

@@ -58,13 +58,15 @@ def command(
     """
     from neural_phylogeny.files.activity import announced
     from neural_phylogeny.sources import open_models
+    from neural_phylogeny.sources.far import released
 
     with sink.progress_bar(quiet):
         opened, skipped = open_models(paths, include=include, exclude=exclude, component=component)
         names = [ref.name for ref, _ in opened]
         models = [_described(ref, checkpoint) for ref, checkpoint in announced("listing", opened, names)]
-    for _, checkpoint in opened:
-        checkpoint.close()
+        for _, checkpoint in opened:
+            checkpoint.close()
+        released([ref for ref, _ in opened])
     left_out = [{"path": item.path, "reason": item.reason, "is_model": item.is_model} for item in skipped]
     if form == "json":
         from neural_phylogeny.reports.json import dumps

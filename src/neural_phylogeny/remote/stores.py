@@ -124,6 +124,8 @@ def _failure(error: Exception, address: str) -> CheckpointError:
     words = _SECRET.sub("...", str(error) or type(error).__name__)[:300]
     if isinstance(error, FileNotFoundError):
         return NotFoundError("there is no such file or folder", path=address, remedy="Check the spelling.")
+    if type(error).__name__ == "FileExpired":
+        return DamagedFileError("the file changed while it was read", path=address, remedy="Read it again.")
     if isinstance(error, PermissionError):
         return UnreadableFileError("access is refused", path=address, remedy="Check your credentials for this store.")
     if isinstance(error, ValueError) and "rotocol" in words:
