@@ -20,7 +20,8 @@ reports: errors wording inputs files records
 evaluation: errors files records
 tensors: errors inputs
 formats: errors wording inputs files
-sources: errors inputs files formats
+remote: errors files formats
+sources: errors wording inputs files formats remote
 claims: errors wording inputs files records formats sources
 statistics: errors inputs graphs files formats tensors
 relations: errors inputs formats tensors statistics
@@ -50,6 +51,8 @@ OWNERS = {
     "networkx": ("reports/", "evaluation/"),
     **dict.fromkeys(("pandas", "pyarrow"), ("reports/",)),
     "yaml": ("claims/cards.py",),
+    "huggingface_hub": ("remote/hub.py",),
+    "fsspec": ("remote/stores.py",),
     "click": ("cli/", "lab/commands/"),
     "rich": ("reports/", "cli/"),
 }

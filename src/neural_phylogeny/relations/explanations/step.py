@@ -89,7 +89,7 @@ class Step:
         length = rms(self.parent) * rms(self.child)
         return float((self.parent * self.child).mean()) / length if length > 0 else 0.0
 
-    @property
+    @cached_property
     def is_equal(self) -> bool:
         """Whether all values are equal, or differ by arithmetic where the two are stored in other ways."""
         least = ARITHMETIC * rms(self.child) if self.is_relaid else 0.0
