@@ -71,7 +71,7 @@ def cast(step: Step) -> float:
 
 def quantized(step: Step) -> float:
     """The parent on a grid of few levels, which its scales give."""
-    if step.grid is None or step.is_equal:
+    if step.is_equal or step.grid is None:
         return np.inf
     differ = step.difference != 0
     off = rms(step.difference[differ] / step.grid[differ])
@@ -88,6 +88,8 @@ def pruned(step: Step) -> float:
 def masked(step: Step) -> tuple[float, str]:
     """The price of a mask and of what is left, and the kind of that."""
     new = (step.child == 0) & (step.parent != 0)
+    if new.mean() <= FEW:
+        return np.inf, ""
     if step.grid is not None:  # a coarse grid has zeros of its own
         new &= np.abs(step.parent) > step.grid
     lost = (step.child != 0) & (step.parent == 0)
