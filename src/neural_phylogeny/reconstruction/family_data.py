@@ -88,7 +88,7 @@ class MeasuredFamily:
         return distances([tensor.of(self.rows) for tensor in self.found.leading], self.found.draw)
 
     def common_origin(self) -> CommonOrigin:
-        """By the draw, where it is found; else by large weights, then by ``tested_origin``; of models without a parent."""
+        """By large weights, then by the draw, then by ``tested_origin``; of models without a parent."""
         if self.found.leading:
             odds = descent([tensor.of(self.rows) for tensor in self.found.leading])
             upper = np.triu_indices(len(odds), 1)

@@ -7,8 +7,8 @@ children. So
   the other's weights, and :math:`s` that over the smallest seven tenths. :math:`(s_5 - s) / (1 - \cos)` is positive for
   parent and child and for siblings, about zero or negative for models that share a draw alone;
 - *where the draw z is known*, what is left of both after regression on it, :math:`e_i` and :math:`e_j`, correlates for
-  relatives. A child holds all that its parent learnt: the slope of :math:`e_j` on :math:`e_i`, up to the decay that shows
-  in z, is one, or more where it went on with the same task. Only less than one speaks against descent.
+  relatives. A child holds all that its parent learnt: the slope of :math:`e_j` on :math:`e_i`, up to the decay that
+  shows in z, is one, or more where it went on with the same task. Only less than one speaks against descent.
 
 Both are combined by a logistic regression that was fitted on small networks of one seed, see ``docs/design.md``.
 """
