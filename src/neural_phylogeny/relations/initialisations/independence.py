@@ -87,27 +87,31 @@ def descent(tensors: Sequence[Leading], draw: Draw | None = None) -> Matrix:
         return _descent(tensors, draw)
 
 
-def _descent(tensors: Sequence[Leading], draw: Draw | None) -> Matrix:
+def features(tensors: Sequence[Leading], draw: Draw | None = None) -> dict[str, Matrix]:
+    """What ``descent`` weighs, ``(n, n)`` each; empty where no matrix tells."""
     matrices = _usable(tensors)
     n = len(tensors[0].values) if tensors else 0
     if not matrices:
-        return np.zeros((n, n))
+        return {}
     cosine = _medians([_cosines(matrix) for matrix in matrices], (n, n))
-    features = {"inherited": inherited(tensors), "cosine": np.arctanh(np.clip(cosine, -MOST, MOST))}
-    features[""] = np.ones((n, n))
-    weights = WITHOUT_DRAW
+    found = {"inherited": inherited(tensors), "cosine": np.arctanh(np.clip(cosine, -MOST, MOST)), "": np.ones((n, n))}
     left = _left_of(tensors, draw) if draw is not None else []
-    if left:
-        residual = _medians([_cosines(matrix) for matrix in left], (n, n))
-        kept = [values @ z / (z @ z) for values, z in _with_draws(tensors, draw)] if draw is not None else []
-        slope = _medians([_slopes(matrix) / _decay(share) for matrix, share in zip(left, kept, strict=True)], (n, n))
-        features["residual"] = np.arctanh(np.clip(residual, -MOST, MOST))
-        features["lost"] = np.clip((WHOLE - slope) / SPREAD, 0.0, 1.0)
-        weights = WITH_DRAW
-    found = np.zeros((n, n))
-    for name, weight in weights.items():
-        found += weight * features[name]
     if left and draw is not None:
+        residual = _medians([_cosines(matrix) for matrix in left], (n, n))
+        kept = [values @ z / (z @ z) for values, z in _with_draws(tensors, draw)]
+        slope = _medians([_slopes(matrix) / _decay(share) for matrix, share in zip(left, kept, strict=True)], (n, n))
+        found["residual"] = np.arctanh(np.clip(residual, -MOST, MOST))
+        found["lost"] = np.clip((WHOLE - slope) / SPREAD, 0.0, 1.0)
+    return found
+
+
+def _descent(tensors: Sequence[Leading], draw: Draw | None) -> Matrix:
+    known = features(tensors, draw)
+    n = len(tensors[0].values) if tensors else 0
+    found = np.zeros((n, n))
+    for name, weight in (WITH_DRAW if "residual" in known else WITHOUT_DRAW).items() if known else ():
+        found += weight * known[name]
+    if "residual" in known and draw is not None:
         early = _trained_share(tensors, draw) < EARLY
         found[early] = found[:, early] = 0.0
     found[~np.isfinite(found)] = 0.0
