@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
@@ -99,13 +100,17 @@ class Step:
         """Bits for what an explanation leaves over, at the spread that it has: n/2 log2(1 + 12 s^2 / precision^2)."""
         unit = self.precision if precision is None else precision
         with np.errstate(all="ignore"):
-            spread = float(np.mean(np.square(left / unit))) if left.size else 0.0
+            spread = _sum_of_squares(left / unit) / left.size if left.size else 0.0
         return 0.5 * left.size * self.scale * float(np.log2(1.0 + 12.0 * spread)) if np.isfinite(spread) else np.inf
 
 
 def rms(values: Floats) -> float:
     """Root mean square; 0 of nothing."""
-    return float(np.sqrt(np.mean(np.square(values)))) if values.size else 0.0
+    return math.sqrt(_sum_of_squares(values) / values.size) if values.size else 0.0
+
+
+def _sum_of_squares(values: Floats) -> float:
+    return float(np.add.reduce(np.square(values), axis=None))  # the digits of np.mean at a third of its price
 
 
 def steps(statistics: Statistics, parent: int, child: int) -> Iterator[Step]:
