@@ -19,6 +19,7 @@ from neural_phylogeny.reconstruction.options import Reading
 from neural_phylogeny.reconstruction.passes import TOGETHER, compared, measured_groups, planned, remeasured
 from neural_phylogeny.reconstruction.pipelines import Component, pipelines_of, sides
 from neural_phylogeny.reconstruction.relate import Tested
+from neural_phylogeny.reconstruction.resized import resized
 from neural_phylogeny.records import ModelRecord
 from neural_phylogeny.relations.computed import without_tables
 from neural_phylogeny.relations.initialisations.leading import Leading, read_leading
@@ -203,11 +204,15 @@ def _measured(
         groups = (*in_full, *groups)
         tested = Tested.of(groups, reading.alpha, len(opened))
     read = list(opened)
-    if cached is None and (found_disguises := undisguised(opened, tested)):
-        read, added = found_disguises
-        notes = (*notes, *added)
-        groups = measured_groups(read, align_pairs([c.tensors for _, c in read], names, samples), reading)
-        tested = Tested.of(groups, reading.alpha, len(read))
+    if cached is None:
+        for found_models in (undisguised(opened, tested), resized(opened)):
+            if found_models is not None:
+                read = [b if b is not a else c for a, b, c in zip(opened, found_models[0], read, strict=True)]
+                notes = (*notes, *found_models[1])
+        if read != list(opened):
+            samples = [sampler_of(checkpoint) for _, checkpoint in read] if len(read) <= TOGETHER else None
+            groups = measured_groups(read, align_pairs([c.tensors for _, c in read], names, samples), reading)
+            tested = Tested.of(groups, reading.alpha, len(read))
     families = tuple(remeasured(read, tested, known, reading, is_family=True))
     if reading.save_stats is not None:
         with replacing(reading.save_stats) as file:
@@ -215,7 +220,7 @@ def _measured(
     formats = tuple(format_of(checkpoint) for _, checkpoint in opened)
     unread = tuple("; ".join(not_compared(checkpoint)) for _, checkpoint in opened)
     refs = tuple(ref for ref, _ in opened)
-    leading = dict(_leading(opened, tested, families))
+    leading = dict(_leading(read, tested, families))
     every = [notes, *(group.statistics.alignment.notes for group in (*groups, *families))]
     notes = tuple(dict.fromkeys(note for some in every for note in some))
     return Collection(
