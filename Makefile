@@ -4,7 +4,7 @@ PYTHON ?= python3
 DEV := .venv-dev
 PIP := $(DEV)/bin/python -m pip install --quiet --disable-pip-version-check
 
-.PHONY: demo test test-all lint fuzz hostile wheel matrix audit bench fit docs site clean
+.PHONY: demo test test-all lint fuzz hostile wheel matrix audit bench fit tables docs site clean
 
 demo: .venv/installed  ## install into .venv and run the demo
 	@echo "nphylo is installed in .venv: run .venv/bin/nphylo, or 'source .venv/bin/activate' and then nphylo."
@@ -50,6 +50,18 @@ bench: $(DEV)/installed  ## speed and memory against a plain read; false positiv
 
 fit: $(DEV)/installed  ## every shipped parameter file but the network, on families that it was not trained on: half an hour of a core
 	$(DEV)/bin/nphylo lab fit --work scratch/fits
+
+# SUITES: cached collections of all seeds (docs/benchmark.md; the repository has one seed a cell, and pages of fewer
+# collections are not meant to be committed). BATCHES: a folder with tiny/ and wide/, by nphylo lab families make.
+SUITES ?= benchmarks/data
+BATCHES ?= scratch/batches
+FAMILIES = $(foreach name,batches:tiny wide:wide,$(addprefix --$(firstword $(subst :, ,$(name))) ,$(wildcard $(BATCHES)/$(lastword $(subst :, ,$(name))))))
+
+tables: $(DEV)/installed  ## the pages of docs/tables that need no training: an hour of a core; SUITES=FOLDER BATCHES=FOLDER
+	$(DEV)/bin/nphylo lab bench run paper mixed generations strangers wild quick --data $(SUITES) --out scratch/results
+	$(DEV)/bin/nphylo lab bench report --results scratch/results --out docs/tables
+	set -e; for table in reviewers direction confidence ablation; do \
+		$(DEV)/bin/nphylo lab table $$table --data $(SUITES) $(FAMILIES) --out docs/tables; done
 
 docs: $(DEV)/installed  ## write docs/cli.md from the help texts, docs/api.md and docs/thresholds.md from the docstrings, and the outputs that README.md and the walkthrough quote
 	$(DEV)/bin/python docs/make_cli.py

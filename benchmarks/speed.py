@@ -4,9 +4,9 @@
 
 Makes checkpoints in a temporary folder (3.2 GB by default), warms the page cache, then runs the plain read and
 ``nphylo tree`` in turn, each a process of its own with two BLAS threads, and prints the medians, the median ratio and
-the least one: what other processes take can only slow a job down. Python's byte code is kept between the runs, as pip
-compiles what it installs. Peak memory is what the kernel reports for the process. With ``--growth`` also time against
-models and parameters.
+the least one: what other processes take can only slow a job down. On a busy machine the ratio of the processors' times
+says more. Python's byte code is kept between the runs, as pip compiles what it installs. Peak memory is what the kernel
+reports for the process. With ``--growth`` also time against models and parameters.
 """
 
 from __future__ import annotations
@@ -37,7 +37,8 @@ import os, subprocess, sys, time
 start = time.perf_counter()
 process = subprocess.Popen(sys.argv[1:], stdout=subprocess.DEVNULL)
 _, status, usage = os.wait4(process.pid, 0)
-print(time.perf_counter() - start, usage.ru_maxrss, os.waitstatus_to_exitcode(status))
+spent = usage.ru_utime + usage.ru_stime
+print(time.perf_counter() - start, spent, usage.ru_maxrss, os.waitstatus_to_exitcode(status))
 """
 """Runs a command from a process as small as can be: a child's peak memory begins at that of its parent."""
 
@@ -76,16 +77,16 @@ def write_models(folder: Path, n_models: int, parameters: int, dtype: str) -> li
     return paths
 
 
-def run(command: list[str]) -> tuple[float, float]:
-    """(wall seconds, peak resident MB) of one process."""
+def run(command: list[str]) -> tuple[float, float, float]:
+    """(wall seconds, seconds of processors, peak resident MB) of one process."""
     metered = [sys.executable, "-c", METER, *command]
     environment = os.environ | THREADS | {"PYTHONPYCACHEPREFIX": str(BYTE_CODE)}
     environment.pop("PYTHONDONTWRITEBYTECODE", None)
     done = subprocess.run(metered, stdout=subprocess.PIPE, text=True, check=True, env=environment)
-    elapsed, peak, code = done.stdout.split()
+    elapsed, spent, peak, code = done.stdout.split()
     if code != "0":
         raise SystemExit(f"{command[:3]} failed")
-    return float(elapsed), float(peak) / (1024 if sys.platform == "linux" else 1024**2)
+    return float(elapsed), float(spent), float(peak) / (1024 if sys.platform == "linux" else 1024**2)
 
 
 def in_turn(n_models: int, parameters: int, dtype: str, rounds: int) -> dict[str, float]:
@@ -102,7 +103,9 @@ def in_turn(n_models: int, parameters: int, dtype: str, rounds: int) -> dict[str
         "tree_s": statistics.median(o[0] for _, o in pairs),
         "ratio": statistics.median(o[0] / p[0] for p, o in pairs),
         "least": min(o[0] for _, o in pairs) / min(p[0] for p, _ in pairs),
-        "peak_mb": max(o[1] for _, o in pairs),
+        "plain_cpu": min(p[1] for p, _ in pairs),
+        "cpu": min(o[1] for _, o in pairs),
+        "peak_mb": max(o[2] for _, o in pairs),
     }
 
 
@@ -132,8 +135,9 @@ def main() -> None:
         found = in_turn(options.models, options.parameters, dtype, options.rounds)
         print(
             f"{options.models} x {options.parameters / 1e6:.0f} M {dtype}: plain read {found['plain_s']:.2f} s, tree "
-            f"{found['tree_s']:.2f} s, ratio {found['ratio']:.2f} (of the fastest runs {found['least']:.2f}), "
-            f"peak {found['peak_mb']:.0f} MB"
+            f"{found['tree_s']:.2f} s, ratio {found['ratio']:.2f} (of the fastest runs {found['least']:.2f}); "
+            f"processors {found['plain_cpu']:.2f} and {found['cpu']:.2f} s, "
+            f"ratio {found['cpu'] / found['plain_cpu']:.2f}; peak {found['peak_mb']:.0f} MB"
         )
     if options.growth:
         print("models  M parameters  plain s  tree s  ratio  ns/value")

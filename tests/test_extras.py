@@ -26,6 +26,7 @@ DATA = ROOT / "benchmarks" / "data"
 
 OWNERS = {
     "gguf": ("formats/gguf/",),
+    "hub": ("remote/hub.py", "remote/stores.py"),
     "keras": ("formats/hdf5.py",),
     "onnx": ("formats/onnx/",),
     "cluster": ("trees/baselines/",),

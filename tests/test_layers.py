@@ -20,7 +20,8 @@ reports: errors wording inputs files records
 evaluation: errors files records
 tensors: errors inputs
 formats: errors wording inputs files
-sources: errors inputs files formats
+remote: errors files formats
+sources: errors wording inputs files formats remote
 claims: errors wording inputs files records formats sources
 statistics: errors inputs graphs files formats tensors
 relations: errors inputs formats tensors statistics
@@ -43,13 +44,12 @@ for row in ROWS.strip().splitlines():
 OWNERS = {
     **dict.fromkeys(("torch", "safetensors", "PIL", "transformers", "peft", "diffusers", "timm"), ("lab/",)),
     "matplotlib": ("lab/", "reports/figure.py", "reports/difference.py"),
-    "gguf": ("formats/gguf/", "lab/"),
-    "h5py": ("formats/", "lab/"),
-    "onnx": ("formats/onnx/",),
+    **{"gguf": ("formats/gguf/", "lab/"), "h5py": ("formats/", "lab/"), "onnx": ("formats/onnx/",)},
     **dict.fromkeys(("sklearn", "scipy"), ("trees/baselines/", "lab/")),
     "networkx": ("reports/", "evaluation/"),
     **dict.fromkeys(("pandas", "pyarrow"), ("reports/",)),
     "yaml": ("claims/cards.py",),
+    **{"huggingface_hub": ("remote/hub.py",), "fsspec": ("remote/stores.py",)},
     "click": ("cli/", "lab/commands/"),
     "rich": ("reports/", "cli/"),
 }
@@ -120,13 +120,11 @@ def test_heavy_libraries_stay_with_their_owners():
 
 def test_the_default_path_needs_no_optional_library(tmp_path):
     script = """
-import sys
-import numpy as np
+import sys, numpy as np
 from neural_phylogeny import reconstruct
 rng = np.random.default_rng(0)
 reconstruct({name: {"w": rng.uniform(-1, 1, (32, 32))} for name in "abc"}).to_text()
-heavy = {"torch", "scipy", "sklearn", "h5py", "onnx", "networkx"} & set(sys.modules)
-sys.exit(f"imported {sorted(heavy)}" if heavy else 0)
+sys.exit(sorted({"torch", "scipy", "sklearn", "h5py", "onnx", "networkx"} & set(sys.modules)) or 0)
 """
     done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=False, cwd=tmp_path)
     assert done.returncode == 0, done.stderr

@@ -5,7 +5,10 @@ import tomllib
 from pathlib import Path
 from typing import get_args
 
+import pytest
+
 import neural_phylogeny
+from neural_phylogeny import reconstruct
 from neural_phylogeny.cli.derived import CODES
 from neural_phylogeny.formats import FORMATS
 from neural_phylogeny.records import Changes, Derivation, Phylogeny, Verdict, Verification
@@ -95,7 +98,7 @@ def test_levels_of_derived():
 
 def test_public_checkpoints():
     parent, direction = of("wild", "auto", "exact parent"), of("wild", "auto", "tree direction")
-    assert f"exact parent; tree direction | {parent}; {direction} of 102 |" in README
+    assert f"exact parent; tree direction | {parent} of 102; {direction} of 105 |" in README
     wild = confidence("wild")
     assert f"| {wild[6]} (of {wild[2]}) |" in README
 
@@ -125,3 +128,15 @@ def test_the_results_page_has_the_same_calibration():
     words = (ROOT / "docs" / "results.md").read_text(encoding="utf-8")
     assert confidence("left-out families")[3] in words
     assert confidence("larger networks")[3] in words
+
+
+@pytest.mark.wild
+@pytest.mark.parametrize(("group", "quoted"), [("mesonet", "at 89 and 94 %"), ("ddpg-continue", "reversed, at 78 %")])
+def test_public_families_of_two(wild, group, quoted):
+    """Up to a tenth: the figures are of the detector that ships."""
+    edges = [edge for edge in reconstruct(wild / group).edges if "actor" not in edge.child]
+    assert quoted in WORDS
+    assert [edge.confidence for edge in edges] == pytest.approx(
+        [int(n) / 100 for n in re.findall(r"\d+", quoted)], abs=0.1
+    )
+    assert group == "mesonet" or "v0410" in edges[0].child

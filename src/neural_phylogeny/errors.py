@@ -30,7 +30,7 @@ LONGEST_NAME = 200
 """Longer names are shortened in every output."""
 
 _LONGEST_REASON = 1000
-"""Reasons quote names of files, and are shortened beyond so many characters."""
+"""Most characters of a reason, which quotes names of files."""
 
 _TAIL = 40
 """Letters kept of a shortened name's end, which says whether it is a weight or a bias."""
@@ -49,6 +49,29 @@ def shortened(name: str, longest: int = LONGEST_NAME) -> str:
     digest = hashlib.blake2b(name.encode("utf-8", "surrogatepass"), digest_size=4).hexdigest()
     middle = f"…[{len(name):,} characters, {digest}]…"
     return name[: longest - len(middle) - _TAIL] + middle + name[-_TAIL:]
+
+
+_SHOWN: dict[str, str] = {}
+"""What stands in a message for a path of a temporary folder: the address that its content comes from."""
+
+
+def show_as(path: str, address: str) -> None:
+    """Name everything at or below a path by an address from now on, in errors and results."""
+    _SHOWN[path] = address
+
+
+def shown(text: str) -> str:
+    """A path, or a sentence with paths in it, as a user knows them.
+
+    Examples
+    --------
+    >>> shown("models/a.safetensors: the file is empty")
+    'models/a.safetensors: the file is empty'
+    """
+    for path, address in _SHOWN.items():
+        if path in text:
+            text = text.replace(path, address)
+    return text
 
 
 class NeuralPhylogenyError(Exception):
@@ -81,7 +104,7 @@ class CheckpointError(NeuralPhylogenyError):
             tensor = repr(shortened(self.tensor))
             where = f"{where}: tensor {tensor}" if where else f"tensor {tensor}"
         sentence = f"{where}: {self.reason}" if where else self.reason
-        return f"{sentence}. {self.remedy}" if self.remedy else sentence
+        return shown(f"{sentence}. {self.remedy}" if self.remedy else sentence)
 
 
 class DamagedFileError(CheckpointError, ValueError):
@@ -210,7 +233,7 @@ class UnknownChoiceError(NeuralPhylogenyError, ValueError):
 
 
 LISTED = 30
-"""So many known names are written out."""
+"""Number of known names that are written out."""
 
 
 def nearest(given: str, known: Sequence[str], most: int = 2) -> list[str]:

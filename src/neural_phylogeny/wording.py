@@ -62,3 +62,17 @@ def odds(probability: float) -> str:
     if ratio > MOST:
         return f"more than {MOST:.0f}:1"
     return f"{ratio:.0f}:1" if ratio >= 3.0 else f"{ratio:.1f}:1"
+
+
+def in_bytes(count: float) -> str:
+    """A number of bytes in three digits, in powers of 1000.
+
+    Examples
+    --------
+    >>> in_bytes(812), in_bytes(61_280_000), in_bytes(140_200_000_000)
+    ('812 bytes', '61.3 MB', '140 GB')
+    """
+    for unit, size in (("TB", 1e12), ("GB", 1e9), ("MB", 1e6), ("kB", 1e3)):
+        if count >= size:
+            return f"{float(f'{count / size:.3g}'):g} {unit}"
+    return f"{count:.0f} bytes"

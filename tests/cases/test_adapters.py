@@ -144,6 +144,17 @@ def test_a_merged_model_proves_the_base_of_loha(family, rng, tmp_path):
     assert_proven(family, tensors, changed, tmp_path, "an adapter of rank 4 on 4 matrices")
 
 
+def test_a_merged_model_proves_the_base_of_dora(family, rng, tmp_path):
+    adapter, tensors, changed = adapter_of(rng, family["chat"]), {}, dict(family["chat"])
+    for name, (inner, outer) in adapter.items():
+        lengths = np.linalg.norm(family["chat"][name], axis=1) * np.exp(rng.normal(0, 0.1, len(outer)))
+        summed = family["chat"][name] + 2.0 * outer @ inner
+        changed[name] = (lengths[:, None] * summed / np.linalg.norm(summed, axis=1, keepdims=True)).astype(np.float32)
+        for leaf, values in (("A.weight", inner), ("B.weight", outer), ("magnitude_vector", lengths)):
+            tensors[f"base_model.model.{name}.lora_{leaf}"] = values.astype(np.float32)
+    assert_proven(family, tensors, changed, tmp_path, "an adapter of rank 4 on 4 matrices")
+
+
 def test_a_merged_model_proves_the_base_of_scales(family, rng, tmp_path):
     tensors, changed = {}, dict(family["chat"])
     for name, values in family["chat"].items():

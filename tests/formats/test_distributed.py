@@ -138,6 +138,7 @@ def _piece(**changes):
         (_place(lambda info: setattr(info, "length", 2**40)), "ends before a piece"),
         (_place(lambda info: setattr(info, "offset", -1)), "no place in a file"),
         (_place(lambda info: setattr(info, "relative_path", 7)), "no place in a file"),
+        (_place(lambda info: setattr(info, "transform_descriptors", ["stream.zstd"])), r"compressed \(.*stream.zstd"),
         (_piece(sizes=torch.Size([2, 8])), "its pieces hold 40 of its 48 values"),
         (_piece(sizes=torch.Size([2**61, 8])), "does not fit its shape"),
         (_piece(offsets="x"), "a piece has no place"),

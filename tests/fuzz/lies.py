@@ -43,8 +43,8 @@ def safetensors(draw: st.DrawFn) -> bytes:
     elif lie == "name":
         header[draw(NAMES)] = entry
     written = json.dumps(header).encode("utf-8", "surrogatepass")
-    told = draw(COUNTS) if lie == "length" else len(written)
-    return struct.pack("<Q", told) + written + body[: draw(st.integers(0, len(body))) if lie == "tail" else None]
+    named = draw(COUNTS) if lie == "length" else len(written)
+    return struct.pack("<Q", named) + written + body[: draw(st.integers(0, len(body))) if lie == "tail" else None]
 
 
 @st.composite

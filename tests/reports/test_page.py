@@ -74,11 +74,11 @@ def test_the_data_is_json_that_cannot_end_its_element(everything):
 
 
 @pytest.mark.parametrize(("n", "families", "most", "seconds"), [(50, 4, 1.5e6, 1.0), (2000, 120, 20e6, 10.0)])
-def test_size_and_time(n, families, most, seconds):
+def test_size_and_time_of_the_processor(n, families, most, seconds):
     result = synthetic(n, families)
-    start = time.perf_counter()
+    start = time.process_time()
     page = to_page(result)
-    assert time.perf_counter() - start < seconds
+    assert time.process_time() - start < seconds
     assert len(page.encode()) < most
     rows = re.findall(r"<tr data-e=\d+( hidden)?>", page)
     assert len(rows) == len(result.edges) + len(result.undirected)

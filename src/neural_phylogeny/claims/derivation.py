@@ -121,7 +121,7 @@ def _along(judged: Answers, edges: list[Edge], at_least: float, blank: Derivatio
 
 
 STATED = 3
-"""So many measurements are put into words in the reasons."""
+"""Number of measurements that the reasons name."""
 
 
 def _without_path(

@@ -10,12 +10,14 @@ from neural_phylogeny.cli import exits
 from neural_phylogeny.cli import output as sink
 from neural_phylogeny.cli.options import (
     component_option,
+    download_option,
     filter_options,
     formats_option,
     limit_option,
     output_options,
     quiet_option,
 )
+from neural_phylogeny.errors import shown
 from neural_phylogeny.inputs import ModelRef
 
 if TYPE_CHECKING:
@@ -27,6 +29,7 @@ if TYPE_CHECKING:
 @component_option
 @formats_option
 @limit_option
+@download_option
 @output_options("text", "json")
 @filter_options
 @quiet_option
@@ -55,13 +58,15 @@ def command(
     """
     from neural_phylogeny.files.activity import announced
     from neural_phylogeny.sources import open_models
+    from neural_phylogeny.sources.far import released
 
     with sink.progress_bar(quiet):
         opened, skipped = open_models(paths, include=include, exclude=exclude, component=component)
         names = [ref.name for ref, _ in opened]
         models = [_described(ref, checkpoint) for ref, checkpoint in announced("listing", opened, names)]
-    for _, checkpoint in opened:
-        checkpoint.close()
+        for _, checkpoint in opened:
+            checkpoint.close()
+        released([ref for ref, _ in opened])
     left_out = [{"path": item.path, "reason": item.reason, "is_model": item.is_model} for item in skipped]
     if form == "json":
         from neural_phylogeny.reports.json import dumps
@@ -84,7 +89,7 @@ def _described(ref: ModelRef, checkpoint: Checkpoint) -> dict[str, Any]:
     roles = {name: role_of(tensor, rules) for name, tensor in checkpoint.tensors.items()}
     return {
         "name": ref.name,
-        "path": ref.path,
+        "path": shown(ref.path),
         "format": format_of(checkpoint),
         "parameters": sum(t.size for name, t in checkpoint.tensors.items() if roles[name] is not Role.BUFFER),
         "components": list(checkpoint.components),

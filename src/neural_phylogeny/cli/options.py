@@ -110,6 +110,7 @@ def reading_options(command: F) -> F:
         component_option,
         formats_option,
         limit_option,
+        download_option,
     )
     for option in reversed(options):
         command = option(command)
@@ -260,6 +261,23 @@ formats_option = click.option(
     callback=_switch_off,
     expose_value=False,
     help="Use only these readers, such as safetensors,gguf; files of other formats are left out.",
+)
+
+
+def _allow_download(ctx: click.Context, _: click.Parameter, given: bool) -> None:
+    """Let files be downloaded whole for the rest of the command."""
+    from neural_phylogeny.formats.limits import raised
+
+    if given:
+        ctx.with_resource(raised({"download": 1 << 60}))
+
+
+download_option = click.option(
+    "--allow-download",
+    is_flag=True,
+    callback=_allow_download,
+    expose_value=False,
+    help="Download files that lie elsewhere and cannot be read in parts: Keras, ONNX and zip archives.",
 )
 
 limit_option = click.option(

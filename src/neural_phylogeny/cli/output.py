@@ -54,8 +54,20 @@ def terminal() -> Console | None:
 
 
 def progress_bar(quiet: bool, doing: str = "opening models") -> AbstractContextManager[Progress | None]:
-    """What is worked on by its name, how far it is and the time left, if stderr is a terminal; otherwise nothing."""
-    return nullcontext(None) if quiet or not sys.stderr.isatty() else _bar(doing)
+    """What is worked on by its name, how far it is and the time left, if stderr is a terminal; otherwise remarks."""
+    if quiet:
+        return nullcontext(None)
+    return _bar(doing) if sys.stderr.isatty() else _remarks()
+
+
+@contextmanager
+def _remarks() -> Iterator[None]:
+    """Remarks as lines on stderr."""
+    from neural_phylogeny.cli.exits import talk
+    from neural_phylogeny.files.activity import remarking
+
+    with remarking(talk):
+        yield
 
 
 PATIENCE = 1.0
@@ -96,7 +108,8 @@ def _bar(doing: str) -> Iterator[Progress]:
     from rich.console import Console
     from rich.table import Column
 
-    from neural_phylogeny.files.activity import listening
+    from neural_phylogeny.cli.exits import talk
+    from neural_phylogeny.files.activity import listening, remarking
     from neural_phylogeny.reports.labels import magnitude
     from neural_phylogeny.reports.names import safe
     from neural_phylogeny.reports.short_names import middle_cut
@@ -126,7 +139,7 @@ def _bar(doing: str) -> Iterator[Progress]:
                 bar.reset(task, total=total or None, completed=done)  # another work begins: its own speed counts
             bar.update(task, completed=done, count=words, left=_left(bar.tasks[task].time_remaining))
 
-        with listening(hear):
+        with listening(hear), remarking(talk):
             yield report
 
 

@@ -177,7 +177,7 @@ class Measurements:
         """The retained matrices that all models have, where they are most of what is retained; else ``retained``.
 
         In a space that only some models have all differences of the others are missing, and distances of pairs that
-        share it and of pairs that do not are no distances of one space: a larger head would count as a step.
+        share it and of pairs that do not are not distances of one space: a larger head would count as a step.
         """
         kept = self.retained
         norm = np.einsum("tii->ti", kept.pairs["product"])

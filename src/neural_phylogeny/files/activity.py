@@ -17,6 +17,36 @@ Listener = Callable[[str, str, int, int], None]
 _listener: ContextVar[Listener | None] = ContextVar("listener", default=None)
 
 
+Reader = Callable[[str], None]
+"""Called with a sentence that a user should read while the work goes on."""
+
+_reader: ContextVar[Reader | None] = ContextVar("reader", default=None)
+
+
+@contextmanager
+def remarking(reader: Reader) -> Iterator[None]:
+    """Within this context the reader is called with each remark."""
+    token = _reader.set(reader)
+    try:
+        yield
+    finally:
+        _reader.reset(token)
+
+
+def remark(sentence: str) -> None:
+    """Say something to whoever reads remarks.
+
+    Examples
+    --------
+    >>> with remarking(print):
+    ...     remark("a large download begins")
+    a large download begins
+    """
+    reader = _reader.get()
+    if reader is not None:
+        reader(sentence)
+
+
 @contextmanager
 def listening(listener: Listener) -> Iterator[None]:
     """Within this context the listener is called with what is worked on, in the thread that entered it."""

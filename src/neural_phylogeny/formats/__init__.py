@@ -14,9 +14,12 @@ from importlib import import_module
 from pathlib import Path
 
 from neural_phylogeny.errors import MissingExtraError, UnknownChoiceError, UnsupportedFormatError
+from neural_phylogeny.files.far import FarFile, far_file
 from neural_phylogeny.files.regular import open_regular, unreadable
 from neural_phylogeny.formats.base import Checkpoint
 from neural_phylogeny.formats.foreign import foreign_format
+from neural_phylogeny.formats.limits import limit
+from neural_phylogeny.wording import in_bytes
 
 __all__ = ["FORMATS", "SUFFIXES", "Checkpoint", "Format", "only", "open_checkpoint", "read_head", "reader_of"]
 
@@ -29,11 +32,15 @@ LFS_POINTER = b"version https://git-lfs.github.com/spec/"
 
 @dataclass(frozen=True, slots=True)
 class Format:
-    """A row of the table of formats: what it is called, where it is used, who reads it."""
+    """A row of the table of formats: what it is called, where it is used, who reads it.
+
+    ``in_parts``: of a file that lies elsewhere no more is fetched than is read.
+    """
 
     name: str
     suffixes: tuple[str, ...]
     extra: str | None = None
+    in_parts: bool = True
 
     @property
     def module(self) -> str:
@@ -45,12 +52,12 @@ FORMATS = (
     Format("safetensors", (".safetensors",)),
     Format("gguf", (".gguf",)),
     Format("npz", (".npz",)),
-    Format("keras", (".h5", ".hdf5", ".keras"), extra="keras"),
-    Format("archive", (".zip",)),
+    Format("keras", (".h5", ".hdf5", ".keras"), extra="keras", in_parts=False),
+    Format("archive", (".zip",), in_parts=False),
     Format("distributed", ()),
     Format("zero", ()),
     Format("pytorch", (".pt", ".pth", ".bin", ".ckpt")),
-    Format("onnx", (".onnx",), extra="onnx"),
+    Format("onnx", (".onnx",), extra="onnx", in_parts=False),
 )
 """In the order in which a file's first bytes are offered to them; the first that matches reads it."""
 
@@ -83,6 +90,8 @@ def open_checkpoint(path: str | Path, component: str | None = None) -> Checkpoin
     row = reader_of(head, path)
     if row is None:
         raise _not_read(head, path)
+    if not row.in_parts and (far := far_file(str(path))) is not None:
+        _download(far, path, row)
     try:
         opened: Checkpoint = import_module(row.module).open_file(path, component)
     except ModuleNotFoundError as error:
@@ -126,6 +135,9 @@ def reader_of(head: bytes, path: Path) -> Format | None:
 
 def read_head(path: Path) -> bytes:
     """The first bytes of a regular file; never waits. Raises UnreadableFileError."""
+    far = far_file(str(path))
+    if far is not None:
+        return far.read(0, min(HEAD_BYTES, far.size))
     descriptor = open_regular(str(path))
     try:
         return os.read(descriptor, HEAD_BYTES) if os.fstat(descriptor).st_size else b""
@@ -133,6 +145,17 @@ def read_head(path: Path) -> bytes:
         raise unreadable(str(path), error) from error
     finally:
         os.close(descriptor)
+
+
+def _download(far: FarFile, path: Path, row: Format) -> None:
+    """Fetch a whole file whose format cannot be read in parts. Raises UnsupportedFormatError where that is too much."""
+    if far.size > limit("download"):
+        raise UnsupportedFormatError(
+            f"{row.suffixes[0]} files cannot be read in parts: a download of {in_bytes(far.size)}",
+            path=path,
+            remedy="Allow it with --allow-download.",
+        )
+    far.download(str(path))
 
 
 def _not_read(head: bytes, path: Path) -> UnsupportedFormatError:

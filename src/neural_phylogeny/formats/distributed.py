@@ -187,8 +187,13 @@ class DistributedCheckpoint(Checkpoint):
         place, offset, length = (info.state.get(key) for key in ("relative_path", "offset", "length"))
         if not isinstance(place, str) or not _is_int(offset) or not _is_int(length):
             raise self._damaged("a piece has no place in a file", name)
-        if info.state.get("transform_descriptors"):
-            raise UnsupportedFormatError("pieces that are compressed", path=self.path, tensor=name)
+        if transforms := info.state.get("transform_descriptors"):
+            raise UnsupportedFormatError(
+                f"pieces that are compressed ({str(transforms)[:100]})",
+                path=self.path,
+                tensor=name,
+                remedy="Load and save it again without extensions, as torch does by default.",
+            )
         file = self._file(place)
         if offset + length > file.file_size:
             raise self._damaged(f"{place[:200]!r} ends before a piece that it should hold", name)

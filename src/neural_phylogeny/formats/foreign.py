@@ -84,7 +84,7 @@ FOREIGN = (
 
 
 def foreign_format(head: bytes, name: str) -> Foreign | None:
-    r"""The format of a file that no reader takes, from its first bytes or, where these are no text, its name.
+    r"""The format of a file that no reader takes, from its first bytes or, where these are not text, its name.
 
     Examples
     --------

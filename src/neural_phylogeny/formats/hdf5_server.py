@@ -99,7 +99,7 @@ def _confine() -> None:
 
 
 def _allow_seconds(seconds: int) -> None:
-    """So many seconds of the processor for one request; the system ends a process that takes more."""
+    """Seconds of the processor for one request; the system ends a process that takes more."""
     with suppress(ImportError, ValueError, OSError):
         import resource
 

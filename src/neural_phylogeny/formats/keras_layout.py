@@ -12,7 +12,7 @@ NOT_WEIGHTS = ("optimizer", "metrics")
 """Beginnings of the outermost groups that hold a trainer's state."""
 
 CONTAINERS = frozenset({"layers", "vars", "_layer_checkpoint_dependencies"})
-"""Groups that structure a file and are no part of a weight's name."""
+"""Groups that structure a file and are not part of a weight's name."""
 
 
 def weights_of(tree: Tree) -> Iterator[tuple[str, Any]]:

@@ -41,6 +41,8 @@ LIMITS: Mapping[str, Limit] = {
     "outside": Limit(0, "rows that lead outside of the manifest's folder"),
     "rows": Limit(10_000, "rows of a manifest"),
     "entries": Limit(500_000, "entries looked at in folders and patterns"),
+    "remote": Limit(64_000_000, "bytes read of a model that lies elsewhere"),
+    "download": Limit(0, "bytes of a file that lies elsewhere and cannot be read in parts"),
     "seconds": Limit(30, "seconds of the processor to open a file, or for one answer of a library that parses it"),
 }
 """Every limit by its name in ``--limit``. No known public checkpoint comes near one of them."""

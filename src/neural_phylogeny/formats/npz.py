@@ -32,6 +32,9 @@ from neural_phylogeny.inputs import TensorInfo
 HEADER_LIMIT = 1 << 16
 """Longest array header accepted, in bytes."""
 
+LOOK, HEAD = 1 << 9, 1 << 8
+"""Bytes that hold the headers of a member and of its array, and the latter alone, in a file that lies elsewhere."""
+
 _READERS = {(1, 0): np.lib.format.read_array_header_1_0, (2, 0): np.lib.format.read_array_header_2_0}
 
 
@@ -42,8 +45,8 @@ def matches(head: bytes, path: Path) -> bool:
     if path.suffix.lower() == ".npz":
         return True
     try:
-        with path.open("rb") as file:
-            names = directory(file, str(path))
+        with SpanFile(path) as file:
+            names = directory(file.stream(), str(path))
     except CheckpointError:
         return False
     return bool(names) and all(name.endswith(".npy") for name in names)
@@ -87,6 +90,7 @@ class NpzFile(WindowedFile):
             check_crumbs(len(members), self.file_size, self.path)
             check_growth(members.values(), self.path)
             self._archive = self._opened()
+            self.look_ahead((info.header_offset, info.header_offset + LOOK) for info in members.values())
             for info in members.values():
                 if info.filename.endswith(".npy"):
                     self._register(info)
@@ -127,7 +131,7 @@ class NpzFile(WindowedFile):
         tick()
         stored = info.compress_type == zipfile.ZIP_STORED
         offset = stored_offset(self, info) if stored else 0
-        header = self._header(name, info)
+        header = self._header(name, info, offset)
         tensor = TensorInfo(name=name, shape=header.shape, dtype=header.dtype.name)
         needed = header.size + tensor.size * header.dtype.itemsize
         if needed != info.file_size:
@@ -138,9 +142,12 @@ class NpzFile(WindowedFile):
         else:
             self._others[name] = (info, header)
 
-    def _header(self, name: str, info: zipfile.ZipInfo) -> _Header:
+    def _header(self, name: str, info: zipfile.ZipInfo, offset: int) -> _Header:
         """Read one array's header, without unpickling, and check that it is an array of numbers."""
-        stream = io.BytesIO(self._inflate(name, info, 0, min(HEADER_LIMIT, info.file_size)))
+        if self.is_far and offset:
+            stream = io.BytesIO(self.read_bytes(offset, min(HEAD, info.file_size), name))
+        else:
+            stream = io.BytesIO(self._inflate(name, info, 0, min(HEADER_LIMIT, info.file_size)))
         try:
             version = np.lib.format.read_magic(stream)
             if version not in _READERS:

@@ -10,6 +10,7 @@ import errno
 import io
 import os
 import threading
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -19,6 +20,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from neural_phylogeny.errors import DamagedFileError
+from neural_phylogeny.files.ahead import fetch_ahead
+from neural_phylogeny.files.far import far_file
 from neural_phylogeny.files.regular import open_regular, unreadable
 from neural_phylogeny.formats.base import AnyArray, Checkpoint, convert
 
@@ -66,7 +69,10 @@ class SpanFile(Checkpoint):
         self._content = content if isinstance(content, bytes) else None
         self._base = 0
         self._descriptor: int | None = None
-        if content is None:
+        self._far = far_file(self.path) if content is None else None
+        if self._far is not None:
+            self.file_size = self._far.size
+        elif content is None:
             self._descriptor = open_regular(self.path)
             self.file_size = os.fstat(self._descriptor).st_size
         elif isinstance(content, bytes):
@@ -77,6 +83,17 @@ class SpanFile(Checkpoint):
             self.file_size = os.fstat(self._descriptor).st_size
         if window is not None:
             self._base, self.file_size = window
+
+    @property
+    def is_far(self) -> bool:
+        """Whether its bytes lie elsewhere, so that each look at it costs a request."""
+        return self._far is not None
+
+    def look_ahead(self, stretches: Iterable[tuple[int, int]]) -> None:
+        """Fetch what will be read, together; nothing where the file is on this machine."""
+        if self._far is not None:
+            far = self._far
+            fetch_ahead((far, start, min(stop, self.file_size)) for start, stop in stretches)
 
     def stream(self) -> SpanStream:
         """The bytes as a file object of its own; a forged length makes it neither read nor allocate too much."""
@@ -97,7 +114,7 @@ class SpanFile(Checkpoint):
             convert(self.read(name, start, start + out.size), out)
 
     def close(self) -> None:
-        self._content = None
+        self._content = self._far = None
         if self._descriptor is not None:
             os.close(self._descriptor)
             self._descriptor = None
@@ -127,6 +144,8 @@ class SpanFile(Checkpoint):
         """Read at most ``len(view)`` bytes at ``offset``; 0 at the end."""
         view = view[: max(0, self.file_size - offset)]
         offset += self._base
+        if self._far is not None:
+            return self._far.read_some(offset, view)
         if self._content is not None:
             piece = self._content[offset : offset + len(view)]
             view[: len(piece)] = piece

@@ -10,6 +10,7 @@ import tempfile
 import zipfile
 import zlib
 from collections.abc import Iterable
+from itertools import pairwise
 from typing import BinaryIO, cast
 
 from neural_phylogeny.errors import CheckpointError, DamagedFileError, shortened
@@ -27,7 +28,7 @@ HELD = 1 << 24
 """A member of more bytes is unpacked into a temporary file."""
 
 _ALL_AT_ONCE = 4096
-"""The library unpacks what other methods made of so many bytes at once, whatever comes of them."""
+"""Compressed bytes that the library unpacks at once by other methods, however much they expand to."""
 
 DAMAGE = (
     zipfile.BadZipFile,
@@ -88,6 +89,33 @@ def _check_directory(file: BinaryIO, path: str) -> None:
     check("header", size, path, what="bytes of a zip directory")
     file.seek(max(0, location - size - _END_BYTES_64))
     check("members", file.read(size + _END_BYTES_64).count(b"PK\x01\x02"), path)
+
+
+ALIGNED = 64
+"""PyTorch pads the local header of a member so that its bytes begin at a multiple of so many."""
+
+DESCRIPTORS = (0, 12, 16, 20, 24)
+"""Bytes that may follow a member: its descriptor."""
+
+
+def offsets_unread(file: SpanFile, members: Iterable[zipfile.ZipInfo]) -> dict[str, int]:
+    """Where PyTorch's uncompressed members begin in a file that lies elsewhere, by name, without a look at each.
+
+    PyTorch pads local headers to whole steps of ``ALIGNED`` bytes; a place counts where the next member, or the
+    directory, begins right behind it. The others, and all members of files on this machine, need a look.
+    """
+    if not file.is_far:
+        return {}
+    ordered = sorted(members, key=lambda info: info.header_offset)
+    found = {}
+    for info, following in pairwise(ordered):
+        begin = info.header_offset + 30 + len(info.orig_filename.encode()) + 4
+        begin = -(-begin // ALIGNED) * ALIGNED
+        honest = info.compress_type == zipfile.ZIP_STORED and info.file_size == info.compress_size
+        honest = honest and not info.flag_bits & 1
+        if honest and following.header_offset - begin - info.file_size in DESCRIPTORS:
+            found[info.filename] = begin
+    return found
 
 
 def stored_offset(file: SpanFile, info: zipfile.ZipInfo) -> int:

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from neural_phylogeny.errors import CheckpointError
 from neural_phylogeny.formats import Checkpoint
-from neural_phylogeny.relations.adapters import Fit, cosine, fit
+from neural_phylogeny.relations.adapters import Fit, cosine, fit, fit_rows
 from neural_phylogeny.sources.documents import read_json
 from neural_phylogeny.sources.opening import Opened
 from neural_phylogeny.tensors.low_rank import Factors, factors_of, plain
@@ -112,7 +112,7 @@ def _adapter(
     try:
         steps = _steps(checkpoint, modules)
         rows = {model: _model_rows(steps, opened[model][1], names[model]) for model in candidates}
-        base, merged, best = _proof(steps, rows, opened, names, are_scales=max(ranks) == 0)
+        base, merged, best = _proof(modules, steps, rows, opened, names)
         by_lengths = _by_lengths(checkpoint, modules, rows)
     except CheckpointError:
         pass  # the model is read as any other, where the error is reported
@@ -173,12 +173,11 @@ def _floats(checkpoint: Checkpoint, name: str, start: int, count: int) -> Floats
 
 
 def _proof(
+    modules: Mapping[str, Factors],
     steps: Mapping[str, Floats],
     rows: Mapping[int, Mapping[str, Floats]],
     opened: Sequence[Opened],
     names: Mapping[int, Mapping[str, str]],
-    *,
-    are_scales: bool,
 ) -> tuple[int | None, int | None, Fit | None]:
     """Two models whose difference is what the adapter adds, at a positive scale: base, merged, and the fit."""
     best: tuple[int | None, int | None, Fit | None] = (None, None, None)
@@ -187,12 +186,16 @@ def _proof(
             keys = [key for key in rows[base] if key in rows[merged]]
             if base == merged or not keys:
                 continue
-            weights = np.concatenate([rows[merged][key].ravel() for key in keys])
-            difference = weights - np.concatenate([rows[base][key].ravel() for key in keys])
-            added = ((steps[key] * rows[base][key] if are_scales else steps[key]).ravel() for key in keys)
-            product = np.concatenate(list(added))
             bits = min(_bits(opened[model][1], names[model], keys) for model in (base, merged))
-            found = fit(difference, product, weights, bits)
+            added = {key: steps[key] if modules[key].rank else steps[key] * rows[base][key] for key in keys}
+            if all(modules[key].magnitude for key in keys):
+                found = fit_rows([(rows[merged][key], rows[base][key], added[key]) for key in keys], bits)
+            else:
+                weights, start, product = (
+                    np.concatenate([matrices[key].ravel() for key in keys])
+                    for matrices in (rows[merged], rows[base], added)
+                )
+                found = fit(weights - start, product, weights, bits)
             if found.is_exact and found.scale > 0 and (best[2] is None or found.left < best[2].left):
                 best = base, merged, found
     return best

@@ -101,7 +101,7 @@ def reconstruct(
     NotFoundError
         When a path leads to nothing. A file that is there and cannot be read raises nothing: it is in ``skipped``.
     UnsupportedFormatError
-        When a model in memory is no mapping of names to arrays of numbers.
+        When a model in memory is not a mapping of names to arrays of numbers.
     UnknownChoiceError
         When there is no such method or prior.
     MissingExtraError
@@ -201,7 +201,7 @@ def compare(
     NothingToCompareError
         When there are not exactly two readable models; the message names them, and why others could not be read.
     UnsupportedFormatError
-        When a model in memory is no mapping of names to arrays of numbers.
+        When a model in memory is not a mapping of names to arrays of numbers.
     UnknownChoiceError
         When there is no such prior.
     InvalidOptionError
@@ -264,7 +264,7 @@ def diff(
     NothingToCompareError
         When there are not exactly two readable models, or they have no tensor in common.
     UnsupportedFormatError
-        When a model in memory is no mapping of names to arrays of numbers.
+        When a model in memory is not a mapping of names to arrays of numbers.
 
     Notes
     -----

@@ -75,7 +75,7 @@ def derived(
     Notes
     -----
     One read of every compared value. "Not derived" is claimed only where the weights exclude it. Breaks where the
-    child's attention heads were rotated after training: it is called unrelated.
+    child was disguised in a way that is not looked for: it is called unrelated.
 
     Examples
     --------

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from neural_phylogeny.errors import SavedFileError
+from neural_phylogeny.errors import SavedFileError, shown
 from neural_phylogeny.files.atomic import replacing
 from neural_phylogeny.formats.quantised import not_compared
 from neural_phylogeny.inputs import ModelRef, Skipped
@@ -24,6 +24,7 @@ from neural_phylogeny.records import ModelRecord
 from neural_phylogeny.relations.computed import without_tables
 from neural_phylogeny.relations.initialisations.leading import Leading, read_leading
 from neural_phylogeny.sources import Models, open_given
+from neural_phylogeny.sources.far import released
 from neural_phylogeny.sources.hashes import file_hashes
 from neural_phylogeny.sources.opening import Opened, format_of
 from neural_phylogeny.statistics.cache import DAMAGE, CachedStatistics, Group, load, reuse, save
@@ -115,7 +116,7 @@ class Collection:
             remark = "; ".join(filter(None, (remark, self.unread[k])))
         return ModelRecord(
             name=ref.name,
-            path=ref.path,
+            path=shown(ref.path),
             format=self.formats[k],
             parameters=self.weights.get(k, int(self.parameters[k])),
             family=family,
@@ -132,7 +133,8 @@ class Collection:
             for row, reason in group.statistics.failures.items():
                 failures.setdefault(group.members[row], reason)
         partly = (
-            Skipped(path=self.refs[model].path, reason=f"read in part only: {why}") for model, why in failures.items()
+            Skipped(path=shown(self.refs[model].path), reason=f"read in part only: {why}")
+            for model, why in failures.items()
         )
         return (*self.skipped, *partly)
 
@@ -167,8 +169,10 @@ def gather(models: Models, reading: Reading, by_component: bool = False) -> Coll
     finally:
         for _, checkpoint in opened:
             checkpoint.close()
+    fetched = released([ref for ref, _ in opened])
     return replace(
         found,
+        notes=(*found.notes, *fetched),
         pipelines={k: next(iter(components)) for k, components in pipelines.items()},
         sides=beside,
         weights=weights,

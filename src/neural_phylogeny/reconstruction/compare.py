@@ -82,7 +82,7 @@ def _findings(examined: Examined) -> Findings:
 
 
 def _of_relatedness(found: Findings, names: tuple[str, str]) -> tuple[Evidence, ...]:
-    """The evidence on whether the two are related; who came first is no question where no descent is claimed."""
+    """The evidence on whether the two are related; who came first is not a question where no descent is claimed."""
     return tuple(each for each in found.evidence(0, 1, names) if each.favours in ("related", "unrelated"))
 
 

@@ -15,6 +15,7 @@ from neural_phylogeny.formats import Checkpoint
 from neural_phylogeny.reconstruction.options import Reading
 from neural_phylogeny.records import Changes, TensorChange
 from neural_phylogeny.sources import Models, open_given
+from neural_phylogeny.sources.far import released
 from neural_phylogeny.statistics.blocks import BLOCK, blocks_of, read_block
 from neural_phylogeny.statistics.one_pass import Progress
 from neural_phylogeny.statistics.tables import mark_trained
@@ -56,6 +57,7 @@ def difference(models: Models, reading: Reading) -> Changes:
     finally:
         for _, checkpoint in opened:
             checkpoint.close()
+        released([ref for ref, _ in opened])
     total = sum(sums, start=_Sums())
     return Changes(
         a=a.name,

@@ -146,7 +146,7 @@ def _sampled(phylogeny: Phylogeny) -> list[str]:
 
 
 def _shared(phylogeny: Phylogeny, name: str) -> list[str]:
-    """With whom a model shares a component, which is no descent."""
+    """With whom a model shares a component, which is not descent."""
     family = set(phylogeny.family_of(name))
     found = []
     for one in phylogeny.components:

@@ -23,7 +23,7 @@ def joined(collection: Collection, answer: Phylogeny, method: Method, alpha: flo
     """The answer on the main components of pipelines with what is known of their other components.
 
     Each component has a forest of its own; descent is that of the main one. Models of different families that have the
-    same component are listed with it, and pipelines of one main component that differ in others are no copies.
+    same component are listed with it, and pipelines of one main component that differ in others are not copies.
     """
     if not collection.sides:
         return answer

@@ -19,6 +19,7 @@ from neural_phylogeny.graphs import components
 from neural_phylogeny.reconstruction.options import Reading
 from neural_phylogeny.reconstruction.relate import Tested
 from neural_phylogeny.reconstruction.signs import with_signs_restored
+from neural_phylogeny.reconstruction.thrift import affordable
 from neural_phylogeny.sources.opening import Opened
 from neural_phylogeny.statistics.cache import Group
 from neural_phylogeny.statistics.candidates import candidates, sample
@@ -90,7 +91,8 @@ def planned(opened: Sequence[Opened], members: Sequence[int], reading: Reading, 
     """What would be compared of some of the models: the boxes of a family, or those of pairs."""
     tensors, names = zip(*((opened[k][1].tensors, opened[k][0].name) for k in members), strict=True)
     samples = [sampler_of(opened[k][1]) for k in members]
-    return within((align if is_family else align_pairs)(tensors, names, samples), reading.memory)
+    alignment = within((align if is_family else align_pairs)(tensors, names, samples), reading.memory)
+    return affordable(alignment, [opened[k][0] for k in members], reading.sample)
 
 
 def compared(alignment: Alignment) -> set[AlignedTensor]:

@@ -73,7 +73,8 @@ def verdict_would_change(verdict: Verdict, p: float | None, alpha: float, share_
     if verdict == "unrelated":
         return (
             f"A p-value below {alpha:g} would make them related; it is {1.0 if p is None else p:.2g}.",
-            "A copy whose attention heads were rotated after training is also called unrelated.",
+            "A copy in a disguise that is not looked for is also called unrelated; permuted, rescaled and rotated "
+            "copies are found.",
         )
     if verdict == "copies":
         unread = "" if share_read == 1.0 else "; unread values may differ"

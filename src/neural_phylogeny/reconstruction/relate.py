@@ -28,7 +28,7 @@ WORTH_A_NOTE = 0.1
 """A smaller share of the weights that could not be compared is not noted."""
 
 NAMED = 3
-"""So many tables are named in a note, the others counted."""
+"""Number of tables that a note names; the others are counted."""
 
 NOT_ENOUGH = (
     "not enough in common with any other model: too few usable matrices, or less than "

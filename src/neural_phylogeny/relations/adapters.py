@@ -1,7 +1,11 @@
-"""Whether the difference of two models is what a low-rank adapter adds: W_merged - W_base = scale B A."""
+"""Whether the difference of two models is what a low-rank adapter adds: W_merged - W_base = scale B A.
+
+DoRA gives the rows of W_base + scale B A lengths of their own.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -28,6 +32,10 @@ class Fit:
     is_exact: bool
 
 
+NO_FIT = Fit(0.0, 1.0, is_exact=False)
+"""Nothing is explained."""
+
+
 def fit(difference: Floats, product: Floats, merged: Floats, bits: int) -> Fit:
     """How well a multiple of ``product`` explains ``difference``; all of one shape, ``merged`` of ``bits`` mantissa
     bits.
@@ -44,11 +52,55 @@ def fit(difference: Floats, product: Floats, merged: Floats, bits: int) -> Fit:
     """
     squares, norm = float((difference**2).sum()), float((product**2).sum())
     if not (np.isfinite(squares) and np.isfinite(norm)) or squares == 0.0 or norm == 0.0:
-        return Fit(0.0, 1.0, is_exact=False)
+        return NO_FIT
     scale = float((difference * product).sum()) / norm
-    left = float(((difference - scale * product) ** 2).sum()) / squares
-    rounding = 2.0 ** (-2 * bits) / 3.0 * float((merged**2).sum()) / squares
-    return Fit(scale, left, is_exact=left <= min(1.0 - LEAST, ARITHMETIC + ROUNDINGS * rounding))
+    return _judged(scale, float(((difference - scale * product) ** 2).sum()), squares, float((merged**2).sum()), bits)
+
+
+def fit_rows(modules: Sequence[tuple[Floats, Floats, Floats]], bits: int) -> Fit:
+    """How well rows of ``base + scale product``, each of a length of its own, are those of ``merged``, as DoRA merges.
+
+    Of (merged, base, product) by module, ``(rows, inputs)`` each; the scale is one for all. What is left is a share of
+    what rows of ``base`` leave, at their best lengths. Linear in the number of values.
+
+    Examples
+    --------
+    >>> rng = np.random.default_rng(0)
+    >>> base, product = rng.normal(size=(2, 6, 9))
+    >>> found = fit_rows([(rng.normal(1, 0.1, (6, 1)) * (base + 0.5 * product), base, product)], bits=24)
+    >>> round(found.scale, 6), found.is_exact
+    (0.5, True)
+    """
+    scales = np.concatenate([_scales_of_rows(*module) for module in modules])
+    scale = float(np.median(scales)) if len(scales) and np.isfinite(scales).all() else 0.0
+    if scale <= 0.0:
+        return NO_FIT
+    left = sum(_off_direction(merged, base + scale * product) for merged, base, product in modules)
+    alone = sum(_off_direction(merged, base) for merged, base, _ in modules)
+    squares = sum(float((merged**2).sum()) for merged, _, _ in modules)
+    return _judged(scale, left, alone, squares, bits) if np.isfinite(left) and alone > 0.0 else NO_FIT
+
+
+def _scales_of_rows(merged: Floats, base: Floats, product: Floats) -> Floats:
+    """The scale of the product that explains each row best, where the row may be stretched."""
+    ww, pp, wp = ((a * b).sum(axis=1) for a, b in ((base, base), (product, product), (base, product)))
+    mw, mp = ((merged * a).sum(axis=1) for a in (base, product))
+    with np.errstate(all="ignore"):
+        found: Floats = (ww * mp - wp * mw) / (pp * mw - wp * mp)
+    return found
+
+
+def _off_direction(merged: Floats, base: Floats) -> float:
+    """Squares of what is left of rows that are stretched to fit others."""
+    with np.errstate(all="ignore"):
+        lengths = (merged * base).sum(axis=1, keepdims=True) / (base**2).sum(axis=1, keepdims=True)
+        return float(((merged - lengths * base) ** 2).sum())
+
+
+def _judged(scale: float, left: float, squares: float, of_merged: float, bits: int) -> Fit:
+    """Whether what is left of some squares is rounding alone."""
+    rounding = 2.0 ** (-2 * bits) / 3.0 * of_merged / squares
+    return Fit(scale, left / squares, is_exact=left / squares <= min(1.0 - LEAST, ARITHMETIC + ROUNDINGS * rounding))
 
 
 def cosine(a: Floats, b: Floats) -> float:

@@ -25,10 +25,10 @@ from neural_phylogeny.statistics.rows import NEAR, ROUNDING
 Array = NDArray[np.float64]
 
 ROWS, SHARE = 4, 0.6
-"""So many rows, and such a share of those that only shrank, must agree in the factor."""
+"""Least number of rows, and least share of those that only shrank, that must agree in the factor."""
 
 GRID_ROWS, GRID_RATIO = 8, 10
-"""On a grid so many rows must have come nearer to zero, and so many times as many as went away from it."""
+"""On a grid: least number of rows that came nearer to zero, and least ratio of them to those that went away."""
 
 APART = 2.0
 """Mantissa bits by which the grids of two models differ; as ``exact.rounded`` has it."""

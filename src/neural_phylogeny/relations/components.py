@@ -31,7 +31,7 @@ from neural_phylogeny.tensors.alignment import AlignedTensor
 from neural_phylogeny.tensors.roles import Role
 
 NAMED = 3
-"""So many parts of a component are named, the others counted."""
+"""Number of parts of a component that are named; the others are counted."""
 
 SAME = 0.9999
 """Cosine from which a matrix is the same in both models, up to rounding to bf16."""

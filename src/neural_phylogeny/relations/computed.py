@@ -1,4 +1,4 @@
-"""Computed tables are no evidence: masks, filter banks and sines are alike in unrelated models.
+"""Computed tables are not evidence: masks, filter banks and sines are alike in unrelated models.
 
 They are left out of every comparison of two models, and of the parameters that could be compared.
 """

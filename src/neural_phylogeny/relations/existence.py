@@ -252,7 +252,7 @@ def _norms(matrix: TestedMatrix) -> Matrix:
 
 
 def _places(matrix: TestedMatrix) -> Matrix:
-    """Negative logarithm of the p-value of so many units at equal places."""
+    """Negative logarithm of the p-value of the number of units at equal places."""
     return matrix.places
 
 

@@ -54,7 +54,7 @@ def mean_power(statistics: Statistics, power: str) -> Table:
 
 
 def matrices_only(statistics: Statistics, table: Table) -> Table:
-    """Blank the rows of tensors that are no matrices and the entries that are not finite."""
+    """Blank the rows of tensors that are not matrices and the entries that are not finite."""
     matrix = np.array([tensor.is_matrix for tensor in statistics.alignment.tensors], dtype=bool)
     return np.where(matrix[:, None] & np.isfinite(table), table, np.nan)
 

@@ -21,7 +21,7 @@ ALIKE = 0.1
 """Below this cosine two models have hardly anything in common."""
 
 NAMED = 5
-"""So many tensors without a counterpart are named, the others counted."""
+"""Number of tensors without a counterpart that are named; the others are counted."""
 
 BARS = 200
 """A picture has at most this many bars: those of the largest tensors."""

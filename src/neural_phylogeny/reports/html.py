@@ -14,7 +14,7 @@ from neural_phylogeny.reports.text import legend, sections
 from neural_phylogeny.wording import p_value, percent, small_share
 
 OPEN_ROWS = 40
-"""So many rows are shown at once; what follows is folded."""
+"""Number of rows that are shown at once; the others are folded."""
 
 COMPARED = "compared: share of the weights, where not all could be compared"
 

@@ -61,7 +61,7 @@ def to_json(phylogeny: Phylogeny) -> str:
     ASCII is escaped, so the text is harmless to show. Linear in the size of the result.
     """
     counts = {"edges": len(phylogeny.edges), "weak": sum(edge.is_weak for edge in phylogeny.edges)}
-    return dumps({"format": FORMAT, "version": VERSION, **plain(phylogeny), "counts": counts})
+    return _text({"format": FORMAT, "version": VERSION, **plain(phylogeny), "counts": counts})
 
 
 def comparison_to_json(comparison: Comparison) -> str:
@@ -76,7 +76,11 @@ def explanation_to_json(explanation: Explanation) -> str:
 
 def dumps(content: Any) -> str:
     """JSON text of records, mappings and sequences: indented, ASCII only, null for what is not finite."""
-    return json.dumps(plain(content), indent=2, allow_nan=False)
+    return _text(plain(content))
+
+
+def _text(content: Any) -> str:
+    return json.dumps(content, indent=2, allow_nan=False)
 
 
 def as_dict(record: Any) -> dict[str, Any]:
@@ -87,11 +91,11 @@ def as_dict(record: Any) -> dict[str, Any]:
 
 def plain(value: Any) -> Any:
     """What ``json`` takes: records become objects, tuples lists, NumPy scalars numbers, anything else its text."""
+    if value is None or isinstance(value, bool | str):
+        return value
     if isinstance(value, _RECORDS):
         found = {name: plain(getattr(value, name)) for name in _names(value)}
         return found | _derived(value) if isinstance(value, Measured) else found
-    if value is None or isinstance(value, bool | str):
-        return value
     if isinstance(value, int):
         return int(value)
     if isinstance(value, float):

@@ -223,8 +223,8 @@ def _limits(phylogeny: Phylogeny) -> Iterator[str]:
         "place."
     )
     yield (
-        "Models that were trained independently from one random initialisation can look like siblings. A copy whose "
-        "attention heads were rotated is not recognised."
+        "Models that were trained independently from one random initialisation can look like siblings. A copy in a "
+        "disguise that is not looked for is not recognised."
     )
     notes = phylogeny.provenance.get("notes")
     if isinstance(notes, list | tuple):

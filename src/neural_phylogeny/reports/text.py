@@ -113,7 +113,7 @@ def root_odds(phylogeny: Phylogeny, names: Sequence[str]) -> str:
 
 
 ROOTS_NAMED = 2
-"""So many possible roots are named, the others counted."""
+"""Number of possible roots that are named; the others are counted."""
 
 
 def to_text(phylogeny: Phylogeny, *, evidence: bool = False) -> str:

@@ -40,7 +40,7 @@ _REMEDY = "Give the file that holds the model's weights."
 
 
 def refuse_what_is_no_model(checkpoint: Checkpoint, path: str, is_named: bool) -> tuple[str, ...]:
-    """Leave out tensors that are no weights, and say so; refuse a file that holds nothing else.
+    """Leave out tensors that are not weights, and say so; refuse a file that holds nothing else.
 
     ``is_named`` says that the user named the file itself: what may be data is then taken for a model.
 

@@ -7,9 +7,10 @@ import os
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
-from neural_phylogeny.errors import CheckpointError, LimitError, shortened
+from neural_phylogeny.errors import CheckpointError, LimitError, MissingExtraError, shortened, shown
 from neural_phylogeny.formats.limits import Budget, check
 from neural_phylogeny.inputs import ModelRef, Skipped
+from neural_phylogeny.remote import is_address, mirrored, public
 from neural_phylogeny.sources.asides import Aside, summarise
 from neural_phylogeny.sources.documents import reason_of
 from neural_phylogeny.sources.folders import models_in
@@ -49,7 +50,8 @@ def discover(
     Parameters
     ----------
     paths : sequence of paths
-        A file is taken whatever its suffix; a folder is walked; a ``.csv`` or ``.json`` is a manifest of names and
+        An address, as ``hf://org/name@revision``, stands for the file or folder that it leads to. A file is taken
+        whatever its suffix; a folder is walked; a ``.csv`` or ``.json`` is a manifest of names and
         paths, an ``.index.json`` the model whose shards it names; anything else may be a glob pattern, whose matches
         are taken as in a walk.
     include, exclude : sequence of str
@@ -77,7 +79,7 @@ def discover(
     should hold the same model, at most 2 to the 24th of each.
     """
     models, skipped, asides = search(paths, include=include, exclude=exclude, component=component)
-    return models, [*skipped, *summarise(asides)]
+    return models, [*skipped, *map(as_shown, summarise(asides))]
 
 
 def search(
@@ -104,10 +106,16 @@ def search(
     names = model_names([item.name for item in named], [item.found.path for item in named])
     refs = [item.found.ref(item.found_in, name, component) for name, item in zip(names, named, strict=True)]
     return (
-        [ref for ref in refs if is_chosen(ref.name, ref.path, include, exclude)],
-        [item for item in skipped if not _matches(item.path, item.path, exclude)],
+        [ref for ref in refs if is_chosen(ref.name, shown(ref.path), include, exclude)],
+        [as_shown(item) for item in skipped if not _matches(item.path, shown(item.path), exclude)],
         [(root, aside) for root, aside in asides if not _matches(aside.path, aside.path, exclude)],
     )
+
+
+def as_shown(skipped: Skipped) -> Skipped:
+    """The record with addresses for the paths that stand for them."""
+    path, reason = shown(skipped.path), shown(skipped.reason)
+    return skipped if (path, reason) == (skipped.path, skipped.reason) else replace(skipped, path=path, reason=reason)
 
 
 def _shards_joined(
@@ -133,6 +141,12 @@ def _shards_joined(
 
 def _expand(path: str, budget: Budget) -> Iterator[tuple[_Named | Skipped | Aside, str]]:
     """What is behind one argument, with it; at least one item, so that nothing given is lost without a word."""
+    if is_address(path):
+        try:
+            path = mirrored(path)
+        except (CheckpointError, MissingExtraError) as error:
+            yield Skipped(path=public(path), reason=reason_of(error, public(path))), path
+            return
     try:
         yield from _expanded(path, budget)
     except LimitError as error:

@@ -5,13 +5,18 @@ from __future__ import annotations
 import os
 from typing import Any
 
-from neural_phylogeny.errors import DamagedFileError, LimitError, UnreadableFileError
+from neural_phylogeny.errors import DamagedFileError, LimitError, UnreadableFileError, shown
+from neural_phylogeny.files.far import far_file
 from neural_phylogeny.files.regular import open_regular, unreadable
 from neural_phylogeny.formats.limits import check, limit, parsed_json
 
 
 def read_bytes(path: str) -> bytes:
     """All bytes of a small regular file. Raises UnreadableFileError, or LimitError for one that is not small."""
+    far = far_file(path)
+    if far is not None:
+        check("header", far.size, path)
+        return far.read(0, far.size)
     try:
         with os.fdopen(open_regular(path), "rb") as file:
             check("header", os.fstat(file.fileno()).st_size, path)
@@ -50,4 +55,5 @@ def reason_of(error: Exception, path: str) -> str:
     >>> reason_of(DamagedFileError("truncated", path="model/a.safetensors"), "model")
     'a.safetensors: truncated'
     """
+    path = shown(path)
     return str(error).removeprefix(f"{path}: ").removeprefix(os.path.join(path, ""))

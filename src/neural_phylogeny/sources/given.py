@@ -7,11 +7,12 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any, Protocol
 
-from neural_phylogeny.errors import InvalidOptionError, NotFoundError
+from neural_phylogeny.errors import CheckpointError, InvalidOptionError, MissingExtraError, NotFoundError
 from neural_phylogeny.formats.limits import Budget
 from neural_phylogeny.inputs import Skipped
+from neural_phylogeny.remote import is_address, mirrored, public
 from neural_phylogeny.sources.asides import summarise
-from neural_phylogeny.sources.discover import is_chosen, search
+from neural_phylogeny.sources.discover import as_shown, is_chosen, search
 from neural_phylogeny.sources.opening import Opened, from_memory, open_each
 from neural_phylogeny.sources.patterns import has_magic, matches
 
@@ -53,7 +54,7 @@ def open_models(
     check_paths(paths)
     refs, not_found, beside = search(paths, include=include, exclude=exclude, component=component)
     opened, not_opened, no_models = open_each(refs)
-    return opened, [*not_found, *not_opened, *summarise([*beside, *no_models])]
+    return opened, [*not_found, *map(as_shown, [*not_opened, *summarise([*beside, *no_models])])]
 
 
 def open_given(
@@ -72,7 +73,7 @@ def open_given(
     InvalidOptionError
         When the models are something else, or all are in memory and ``component`` is given.
     UnsupportedFormatError
-        When a model in memory is no mapping of names to arrays; the message names it.
+        When a model in memory is not a mapping of names to arrays; the message names it.
     """
     if isinstance(models, Mapping):
         return _named(models, include, exclude, component)
@@ -80,6 +81,21 @@ def open_given(
         models = [models]
     _check_types(models)
     return open_models(models, include=include, exclude=exclude, component=component)
+
+
+def _there(path: str) -> str:
+    """The path that an address stands for; the current folder for one that cannot be looked up: the search reports it.
+
+    Raises NotFoundError.
+    """
+    if not is_address(path):
+        return path
+    try:
+        return mirrored(path)
+    except NotFoundError:
+        raise
+    except (CheckpointError, MissingExtraError):
+        return os.curdir
 
 
 def check_paths(paths: Iterable[AnyPath]) -> None:
@@ -91,7 +107,9 @@ def check_paths(paths: Iterable[AnyPath]) -> None:
         For the first path that is not there, and the first pattern that matches nothing.
     """
     for path in map(os.fsdecode, paths):
+        given = path
         try:
+            path = _there(path)
             if os.path.exists(path):
                 continue
             is_pattern = has_magic(path)
@@ -99,6 +117,8 @@ def check_paths(paths: Iterable[AnyPath]) -> None:
                 continue
         except ValueError:  # characters that no path can hold
             is_pattern = False
+        if is_address(given):
+            raise NotFoundError("nothing is there", path=public(given), remedy="Check the spelling.")
         if os.path.lexists(path):
             raise NotFoundError("the link leads to nothing", path=path, remedy="Name the file itself.")
         reason = "nothing matches this pattern" if is_pattern else "there is no such file or folder"

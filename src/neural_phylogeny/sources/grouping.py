@@ -7,6 +7,7 @@ import re
 from collections.abc import Iterable, Sequence
 
 from neural_phylogeny.errors import CheckpointError, MissingExtraError, NoModelError, UnsafeFileError
+from neural_phylogeny.files.far import far_file
 from neural_phylogeny.files.regular import unreadable
 from neural_phylogeny.formats.foreign import foreign_by_name
 from neural_phylogeny.inputs import Part, Skipped
@@ -31,6 +32,8 @@ HUB_STEMS = {
 
 _VARIANT = re.compile(r"\.(fp16|bf16|fp32|fp8|float16|bfloat16|float32|half)$")
 """What hubs put behind the name of weights in another number type."""
+
+TAKEN_AS_EQUAL = "by its name another copy of what is read, and not fetched to compare the two:"
 
 ENOUGH = 2
 """This many readable models make a folder that is not about one model."""
@@ -214,6 +217,9 @@ def _distinct(members: Sequence[Found], folder: str) -> tuple[list[Found], list[
     items: list[Item] = []
     unread: list[Skipped] = []
     for model in members:
+        if kept and all(far_file(part.file) is not None for part in model.parts):
+            items.append(Skipped(path=model.path, reason=f"{TAKEN_AS_EQUAL} {kept[0].file_name!r}", is_model=False))
+            continue
         problem = problem_of(model, folder)
         if isinstance(problem, Skipped):
             unread.append(problem)

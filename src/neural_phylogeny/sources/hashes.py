@@ -9,6 +9,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from neural_phylogeny.files.activity import announced
+from neural_phylogeny.files.far import far_file
 from neural_phylogeny.files.hashes import digest_of
 from neural_phylogeny.inputs import ModelRef
 
@@ -20,7 +21,8 @@ def file_hashes(refs: Sequence[ModelRef], threads: int | None = None) -> tuple[s
     """The SHA-256 of each model's file, 64 hexadecimal digits; reads all bytes once.
 
     Of a model in several files: that of the lines ``sha256sum`` prints for their base names, in the order of these.
-    Empty for a model in memory and where a file is gone.
+    Empty for a model in memory and where a file is gone. Of a file on a hub it is the one that the hub gives; of other
+    files that lie elsewhere there is none.
     """
     paths = list(dict.fromkeys(part.file for ref in refs for part in ref.parts))
     with ThreadPoolExecutor(threads or os.cpu_count()) as pool:
@@ -43,6 +45,9 @@ def _of_model(files: Sequence[str], digests: dict[str, str]) -> str:
 
 
 def _digest(path: str) -> str:
+    far = far_file(path)
+    if far is not None:
+        return far.sha256
     try:
         return digest_of(path)
     except OSError:

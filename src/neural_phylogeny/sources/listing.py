@@ -49,7 +49,7 @@ class Listing:
     """What lies in one folder, by kind, sorted by name.
 
     ``weights`` have a known suffix; ``doubtful`` are files that a reader takes by their first bytes; ``unusable`` are
-    called like weights and are no regular files; ``documents`` are the names of JSON files; ``outside`` are links that
+    called like weights and are not regular files; ``documents`` are the names of JSON files; ``outside`` are links that
     lead out of ``root``.
     """
 
@@ -74,7 +74,7 @@ class Listing:
     def from_paths(cls, folder: str, paths: Iterable[str], root: str = "") -> Listing:
         """Class entries of one folder, as if there were no others; with ``root``, no links that lead outside of it.
 
-        A root that is no model itself was filled by the user: files that are linked there are meant.
+        A root that is not a model itself was filled by the user: files that are linked there are meant.
         """
         found: dict[str, list[str]] = {"subfolders": [], "weights": [], "doubtful": [], "unusable": []}
         documents: list[str] = []
@@ -193,7 +193,7 @@ def _sniffed(path: str) -> Aside | str:
 
 
 def _packs_other_things(path: str) -> bool:
-    """Whether the suffix before that of the compression is one of files that are no weights, as in ``a.csv.gz``."""
+    """Whether the suffix before that of the compression is one of files that are not weights, as in ``a.csv.gz``."""
     stem, suffix = os.path.splitext(os.path.basename(path).lower())
     while suffix in CONTAINERS:
         stem, suffix = os.path.splitext(stem)

@@ -10,6 +10,7 @@ from typing import Any
 
 from neural_phylogeny.errors import DamagedFileError, shortened
 from neural_phylogeny.formats.limits import check
+from neural_phylogeny.remote import is_address
 from neural_phylogeny.sources.documents import read_json, read_text
 from neural_phylogeny.sources.shards import is_index
 
@@ -65,12 +66,15 @@ def read_manifest(path: str) -> list[tuple[str, str]]:
         name, target = (row.get(column) for column in _COLUMNS) if isinstance(row, dict) else (None, None)
         if not (isinstance(name, str) and name and isinstance(target, str) and target):
             raise DamagedFileError(f"row {number} of the manifest lacks a name or a path", path=path, remedy=_REMEDY)
-        found.append((shortened(name), os.path.join(os.path.dirname(path), target)))
+        where = target if is_address(target) else os.path.join(os.path.dirname(path), target)
+        found.append((shortened(name), where))
     return found
 
 
 def leaves(manifest: str, target: str) -> bool:
     """Whether a row of a manifest leads outside of the manifest's own folder, by its words alone."""
+    if is_address(target):
+        return True
     folder = os.path.abspath(os.path.dirname(manifest))
     try:
         inside = os.path.commonpath([folder, os.path.abspath(target)]) == folder

@@ -7,6 +7,8 @@ from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 
+from neural_phylogeny.errors import shown
+
 HUB_PREFIX = "models--"
 """How the folder of a repository begins in a hub's cache; slashes of the repository's name are ``--`` there."""
 
@@ -30,12 +32,23 @@ def model_names(given: Sequence[str | None], paths: Sequence[str]) -> list[str]:
     absolute = [Path(os.path.abspath(path)) for path in paths]
     hub = _hub_names(absolute)
     plain = [path for path, name in zip(absolute, hub, strict=True) if not name]
-    common = Path(os.path.commonpath([path.parent for path in plain])) if _one_drive(plain) else None
+    common = {is_far: _common([path for path in plain if _is_far(path) is is_far]) for is_far in (False, True)}
     names = [
-        name or of_hub or (path.relative_to(common).as_posix() if common else path.as_posix())
+        name
+        or of_hub
+        or (path.relative_to(folder).as_posix() if (folder := common[_is_far(path)]) else path.as_posix())
         for name, of_hub, path in zip(given, hub, absolute, strict=True)
     ]
     return _unique(names)
+
+
+def _is_far(path: Path) -> bool:
+    """Whether a path stands for an address: such names have a common folder of their own."""
+    return shown(str(path)) != str(path)
+
+
+def _common(paths: Sequence[Path]) -> Path | None:
+    return Path(os.path.commonpath([path.parent for path in paths])) if _one_drive(paths) else None
 
 
 def _hub_names(paths: Sequence[Path]) -> list[str]:

@@ -29,9 +29,11 @@ from neural_phylogeny.formats.memory import MemoryCheckpoint
 from neural_phylogeny.formats.quantised import dequantised
 from neural_phylogeny.formats.weight_norm import weight_normed
 from neural_phylogeny.inputs import ModelRef, Part, Skipped
+from neural_phylogeny.remote.mirror import one_model
 from neural_phylogeny.sources.asides import BY_CONTENT, Aside, summarise
 from neural_phylogeny.sources.contents import refuse_what_is_no_model
 from neural_phylogeny.sources.documents import read_json, reason_of
+from neural_phylogeny.sources.far import say_before
 from neural_phylogeny.sources.shards import disagreement
 
 Opened = tuple[ModelRef, Checkpoint]
@@ -102,6 +104,7 @@ def open_model(ref: ModelRef) -> Checkpoint:
 
     Errors name the file they arose in. Raises NoModelError for a file that holds something else.
     """
+    one_model(part.file for part in ref.parts)
     with timed(ref.path):
         return _open(ref)
 
@@ -212,6 +215,7 @@ def open_each(refs: Sequence[ModelRef]) -> tuple[list[Opened], list[Skipped], li
             skipped.append(Skipped(path=ref.path, reason=reason_of(error, ref.path)))
         else:
             opened.append((ref, checkpoint))
+            say_before(ref)
             skipped += _doubts(ref, checkpoint)
     return opened, skipped, asides
 

@@ -1,4 +1,4 @@
-"""Names and first bytes of files that are no weights, and of folders that are not looked into."""
+"""Names and first bytes of files that are not weights, and of folders that are not looked into."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ OTHERS = frozenset(
     .sqlite3 .lmdb .mdb .tfrecord .tfrecords .webdataset .index .meta .vocab .spm .bpe .merges .patch
     .diff .sha256 .md5 .asc .sig .pem .pub .bak~ .swp .nii .dcm .las .ply .obj .stl .glb""".split()
 )
-"""Suffixes of files that are no weights, which are not looked into."""
+"""Suffixes of files that are not weights, which are not looked into."""
 
 CONTAINERS = frozenset({".gz", ".bz2", ".xz", ".zst", ".tar", ".tgz", ".zip", ".7z", ".rar"})
 """Suffixes of compressed files and archives; what matters is the suffix before."""

@@ -75,7 +75,7 @@ def read_block(
         try:
             filled = 0
             for start, stop in runs:
-                _fill(tensor, source, start, stop, checkpoints[model], row[filled : filled + stop - start])
+                fill(tensor, source, start, stop, checkpoints[model], row[filled : filled + stop - start])
                 filled += stop - start
         except CheckpointError as error:
             failures.setdefault(model, str(error))
@@ -83,7 +83,7 @@ def read_block(
     return values
 
 
-def _fill(
+def fill(
     tensor: AlignedTensor, source: TensorInfo, start: int, stop: int, checkpoint: Checkpoint, out: NDArray[np.float32]
 ) -> None:
     """Read values ``start:stop`` of one member; a box that leaves out columns is cut out of whole rows."""

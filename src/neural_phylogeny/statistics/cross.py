@@ -101,7 +101,7 @@ def cross_sums(single: NDArray[np.float32]) -> Arrays:
 
 
 def _pairs(n: int, n_values: int) -> Iterator[tuple[NDArray[np.int64], NDArray[np.int64]]]:
-    """All pairs of rows, each with itself too, so many at a time that their differences stay in the cache.
+    """All pairs of rows, each with itself too, in chunks whose differences stay in the cache.
 
     Few large steps: other threads wait for each.
     """

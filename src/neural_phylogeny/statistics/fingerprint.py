@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import os
 
+from neural_phylogeny.files.far import far_file
 from neural_phylogeny.formats import Checkpoint
 from neural_phylogeny.inputs import ModelRef
 
@@ -42,6 +43,10 @@ def fingerprint(ref: ModelRef, checkpoint: Checkpoint) -> str:
 
 def _file_hash(path: str) -> bytes:
     found = hashlib.blake2b()
+    far = far_file(path)
+    if far is not None:
+        found.update(repr((far.address, far.size, far.sha256, far.version)).encode())
+        return found.digest()
     with open(path, "rb") as file:
         stat = os.fstat(file.fileno())
         found.update(repr((stat.st_size, stat.st_mtime_ns)).encode())

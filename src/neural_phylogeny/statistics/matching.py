@@ -103,7 +103,7 @@ def null_variance(matrices: NDArray[np.float32]) -> NDArray[np.float64]:
 
 
 def same_places(matrices: NDArray[np.float32], counted: NDArray[np.bool_] | None = None) -> NDArray[np.float32]:
-    r"""Logarithm of the p-value of so many units being each other's nearest and at one place, ``(n, n)``.
+    r"""Logarithm of the p-value of this number of units being each other's nearest and at one place, ``(n, n)``.
 
     Two units match when each is the nearest of the other in direction. Of s matches in m units, k are at one place in
     both models. Were the units of one model in any order, the expected number of sets of k such matches would be

@@ -18,6 +18,7 @@ from threadpoolctl import threadpool_limits
 
 from neural_phylogeny.files.activity import announce
 from neural_phylogeny.formats import Checkpoint
+from neural_phylogeny.statistics.ahead import read_ahead
 from neural_phylogeny.statistics.base import Arrays, Statistic
 from neural_phylogeny.statistics.beyond import rows_beyond
 from neural_phylogeny.statistics.blocks import BLOCK, Block, blocks_of, read_block
@@ -88,6 +89,7 @@ def measure(
     widest = max((len(tensor.members) for tensor in alignment.tensors), default=1)
     threads = max(1, min(threads, memory // (3 * widest * BLOCK * 4)))
     tensors = [Reach.of(*pair) for pair in zip(alignment.tensors, shares(alignment, sample), strict=True)]
+    read_ahead(checkpoints, [(reach.whole, reach.part) for reach in tensors])
     total = sum(reach.tensor.size * len(reach.tensor.members) for reach in tensors)
     worker = _Worker(checkpoints, statistics, widest)
     pending: list[Future[dict[str, Arrays]]] = []

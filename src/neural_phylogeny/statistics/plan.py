@@ -50,7 +50,7 @@ class UnitSample:
     def of(
         cls, unit: NDArray[np.int64], column: NDArray[np.int64], shape: tuple[int, ...], output_axis: int, block: int
     ) -> UnitSample:
-        """Given units and inputs of a tensor, read in blocks of so many values."""
+        """Given units and inputs of a tensor, read in blocks of ``block`` values."""
         after, n_units = math.prod(shape[output_axis + 1 :]), shape[output_axis]
         before, within = np.divmod(column, after)
         flat = ((before * n_units + unit[:, None]) * after + within).reshape(-1)

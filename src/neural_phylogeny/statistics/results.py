@@ -118,4 +118,5 @@ def _joined(statistic: str, key: str) -> str:
 
 def taken(array: NDArray[Any], rows: Sequence[int], pairwise: bool) -> NDArray[Any]:
     """A result of some of the members: rows, or rows and columns where it is ``pairwise``."""
-    return array[np.ix_(rows, rows)] if pairwise else array[rows]
+    index = np.asarray(rows, dtype=np.intp)
+    return array[index[:, None], index] if pairwise else array[index]

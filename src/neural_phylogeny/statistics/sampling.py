@@ -80,12 +80,26 @@ class Part:
             yield int(flat[low]), int(flat[high - 1]) + 1
 
 
+class Coarse(float):
+    """A share that is read in few long stretches of whole rows, so that few requests fetch it."""
+
+    stretches: int
+
+    def __new__(cls, share: float, stretches: int) -> Coarse:
+        """A share and the number of stretches."""
+        found = super().__new__(cls, share)
+        found.stretches = stretches
+        return found
+
+
 def shares(alignment: Alignment, sample: float | None) -> list[float]:
     """Share to be read of each tensor: the given one, or what leaves ``VALUES`` of each model.
 
     A tensor of models of several sizes is read for the smallest of them, in steps that boxes keep apart: so the share
     read of two models depends on no third one. See ``tensors.layouts.size_step``.
     """
+    if alignment.coarse is not None:
+        return [Coarse(*alignment.coarse)] * len(alignment.tensors)
     if sample is not None:
         return [sample] * len(alignment.tensors)
     steps = np.array([size_step(parameters) for parameters in alignment.parameters.tolist()], dtype=np.int64)
@@ -107,6 +121,8 @@ def part_of(tensor: AlignedTensor, share: float) -> Part | None:
     >>> part_of(whole, 0.01).tensor.shape
     (32, 1000)
     """
+    if isinstance(share, Coarse):
+        return _coarse_part(tensor, share)
     wanted = max(FEWEST, math.ceil(share * tensor.size))
     if share >= 1.0 or wanted >= tensor.size or not (tensor.is_matrix or tensor.size > VECTOR):
         return None
@@ -120,6 +136,31 @@ def part_of(tensor: AlignedTensor, share: float) -> Part | None:
     else:
         rows = _drawn(height, fewest, 1, rng)
         columns = _drawn(units, max(ROWS, math.ceil(wanted / (len(rows) * inner))), max(1, PIECE // inner), rng)
+    return _part(tensor, rows, columns, units, inner)
+
+
+def coarse_rows(tensor: AlignedTensor, share: float) -> tuple[int, int]:
+    """How many rows of a tensor are read where stretches are long, and values of a row; a vector is one column."""
+    height, units, inner = _rows_of(tensor)
+    if height == 1:
+        return min(units, max(VECTOR, math.ceil(share * units))), inner
+    return min(height, max(2, ROWS // inner, math.ceil(share * height))), units * inner
+
+
+def _coarse_part(tensor: AlignedTensor, share: Coarse) -> Part | None:
+    """The part that is read in few long stretches: whole rows, or one piece of a vector."""
+    rng = np.random.default_rng(zlib.crc32(f"{tensor.start} {_rows_of(tensor)}".encode()))
+    height, units, inner = _rows_of(tensor)
+    count, _ = coarse_rows(tensor, share)
+    longest = -(-count // share.stretches)
+    if height == 1:
+        return _part(tensor, _drawn(1, 1, 1, rng), _drawn(units, count, longest, rng, least=1), units, inner)
+    rows, columns = _drawn(height, count, longest, rng, least=1), _drawn(units, units, units, rng, least=1)
+    return _part(tensor, rows, columns, units, inner)
+
+
+def _part(tensor: AlignedTensor, rows: Stretches, columns: Stretches, units: int, inner: int) -> Part | None:
+    width = units * inner
     size = len(rows) * len(columns) * inner
     if size >= tensor.size:
         return None
@@ -140,13 +181,14 @@ def _rows_of(tensor: AlignedTensor) -> tuple[int, int, int]:
     return math.prod(tensor.shape[:axis]), tensor.shape[axis], math.prod(tensor.shape[axis + 1 :])
 
 
-def _drawn(length: int, count: int, longest: int, rng: np.random.Generator) -> Stretches:
+def _drawn(length: int, count: int, longest: int, rng: np.random.Generator, least: int = 8) -> Stretches:
     """Draw ``count`` of ``length`` positions, or a few more, in stretches of about ``longest`` at most.
 
-    The axis is cut into stretches of equal length, give or take one, each as likely to be drawn as any other.
+    The axis is cut into stretches of equal length, give or take one, each as likely to be drawn as any other. With a
+    share of 1 there are ``least`` of them, to meet the count well.
     """
     count = min(count, length)
-    n = min(count, max(-(-count // longest), -(-8 * count // length)))  # of eight and more, to meet the count well
+    n = min(count, max(-(-count // longest), -(-least * count // length)))
     n_cuts = length * n // count
     cuts = np.arange(n_cuts + 1) * length // n_cuts
     which = np.sort(rng.permutation(n_cuts)[:n])

@@ -81,6 +81,10 @@ class AlignedTensor:
 
         As the box of an alignment of those models alone.
         """
+        if not self.links and len(rows) > 1:
+            members = tuple(self.members[row] for row in rows)
+            sources = tuple(self.sources[row] for row in rows)
+            return replace(self, members=members, sources=sources, sides=(), links=()), list(rows)
         pairs = self.pairs[np.ix_(rows, rows)]
         kept = np.flatnonzero(pairs.sum(axis=1) > 1)
         if not kept.size:

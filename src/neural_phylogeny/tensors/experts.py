@@ -24,7 +24,7 @@ STACKED = 8
 """Least units and inputs of one expert in a stack; kernels of a convolution have fewer places."""
 
 MOST = 4096
-"""More matrices in one tensor than this are no experts."""
+"""More matrices in one tensor than this are not experts."""
 
 _PLACE = re.compile(r"^(?!.*shared).*experts?$|(^|_)moe$", re.IGNORECASE)
 _NUMBERED = re.compile(r"(?!.*shared)(.*expert)s?[_-]?(\d+)$", re.IGNORECASE)

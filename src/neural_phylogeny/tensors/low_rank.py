@@ -66,7 +66,7 @@ class Factors:
 
 
 def factors_of(tensors: Mapping[str, TensorInfo]) -> dict[str, Factors]:
-    """The adapted matrices of a checkpoint by the plain names of their modules; empty where it is no adapter.
+    """The adapted matrices of a checkpoint by the plain names of their modules; empty where it is not an adapter.
 
     It is one where each pair of factors stands without the matrix that it changes.
 

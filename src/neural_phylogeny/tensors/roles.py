@@ -30,7 +30,7 @@ BUFFERS = (
 """Endings of the names of what is not trained."""
 
 LONGEST = 128
-"""Longer components of a name are no known word."""
+"""A longer component of a name is not a known word."""
 
 _TABLES = frozenset(
     "pe freq freqs freq_cis freqs_cis cos_cached sin_cached fbank window anchor anchors anchor_grid".split()

@@ -55,9 +55,9 @@ def auto_forest(family: Family, options: Options = USUAL, *, without: Collection
     forest = most_probable_forest(family, known, family.merges)
     if INITIALISATION in without or not (unsure := in_doubt(forest)).any():
         return forest
-    told = told_apart(family.descent, unsure)
-    if told.any():
-        known = replace(known, parent=fused(known.parent, {INITIALISATION: told}))
+    beyond = beyond_initialisation(family.descent, unsure)
+    if beyond.any():
+        known = replace(known, parent=fused(known.parent, {INITIALISATION: beyond}))
         forest = most_probable_forest(family, known, family.merges)
     return with_common_initialisations(forest, family.descent < APART)
 
@@ -75,7 +75,7 @@ def in_doubt(forest: Forest) -> NDArray[np.bool_]:
     return unsure
 
 
-def told_apart(descent: Matrix, unsure: NDArray[np.bool_]) -> Matrix:
+def beyond_initialisation(descent: Matrix, unsure: NDArray[np.bool_]) -> Matrix:
     """Log-odds of parents by what two models have in common beside an initialisation: ``(n, n)``, none above 0.
 
     ``descent`` as ``Family.descent``; only the parents of models in doubt, ``(n,)``, are judged.

@@ -21,7 +21,7 @@ def with_merges(parent: Matrix, merges: Matrix) -> Matrix:
     parent : (n, n)
         As ``Posterior.parent``.
     merges : (n, n)
-        ``[i, j]``: weight of i in j, of either sign; columns of zeros where j is no merge.
+        ``[i, j]``: weight of i in j, of either sign; columns of zeros where j is not a merge.
 
     Examples
     --------

@@ -51,6 +51,17 @@ def test_runs_go_on_after_a_pruning_without_training():
     assert 0.2 < np.mean([plan.trainings[-1].regrows for _, plan in still]) < 0.8
 
 
+def test_chains_go_from_task_to_task_by_recipes_of_their_own():
+    prior, rng = read_prior("chains"), np.random.default_rng(6)
+    plans = [draw_plan(prior, draw_architecture(rng, prior.architecture), 32, rng) for _ in range(150)]
+    steps = [
+        (plan.trainings[p], t) for plan in plans for p, t in zip(plan.parents, plan.trainings, strict=True) if p >= 0
+    ]
+    assert 0.35 < np.mean([plan.topology == "chain" for plan in plans]) < 0.65
+    assert np.mean([before.task != after.task for before, after in steps]) > 0.5
+    assert np.mean([(before.optimiser, before.rate) != (after.optimiser, after.rate) for before, after in steps]) > 0.5
+
+
 def test_continuing_is_on_the_parents_task():
     for plan in plans("continued"):
         for k, parent in enumerate(plan.parents):

@@ -34,7 +34,7 @@ class Field(NamedTuple):
 def fields(stream: SpanStream, begin: int, end: int, budget: Budget | None = None) -> Iterator[Field]:
     """The fields of the message at ``begin:end`` of a stream; values are not read.
 
-    Raises ValueError where the bytes are no message, and LimitError where there are more than the budget allows.
+    Raises ValueError where the bytes are not a message, and LimitError where there are more than the budget allows.
     """
     chunk, base = b"", begin
     while begin < end:

@@ -121,7 +121,7 @@ class Graph:
 def quantised_weights(
     nodes: Sequence[Any], stored: Stored, axes: Mapping[str, int]
 ) -> tuple[list[Weight], list[Unread], set[str]]:
-    """Weights out of codes, codes that cannot be read, and scales and zero points that are no weights.
+    """Weights out of codes, codes that cannot be read, and scales and zero points that are not weights.
 
     ``axes`` are the axes of output units, by the codes' names. Nodes with names that are no
     text say nothing. Reads nothing.

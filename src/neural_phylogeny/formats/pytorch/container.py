@@ -16,10 +16,20 @@ from neural_phylogeny.formats.limits import check
 from neural_phylogeny.formats.pytorch import unpickler
 from neural_phylogeny.formats.pytorch.inert import Storage
 from neural_phylogeny.formats.spans import SpanFile, SpanStream
-from neural_phylogeny.formats.zips import check_growth, check_inflation, directory, inflate, stored_offset
+from neural_phylogeny.formats.zips import (
+    check_growth,
+    check_inflation,
+    directory,
+    inflate,
+    offsets_unread,
+    stored_offset,
+)
 
 PICKLE_LIMIT = 1 << 28
 """Longest pickle accepted, in bytes; it describes tensors and does not hold them."""
+
+LOCAL_HEADER = 30
+"""Bytes of a zip member's local header."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,8 +87,13 @@ def _unpack_zip(file: SpanFile) -> Container:
         content.close()
     order = members.get(f"{prefix}byteorder")
     folder = f"{prefix}data/"
+    storages = {name: info for name, info in members.items() if name.startswith(folder)}
+    unread = offsets_unread(file, members.values())
+    lacking = [info.header_offset for name, info in storages.items() if name not in unread]
+    file.look_ahead((start, start + LOCAL_HEADER) for start in lacking)
     places = {
-        name.removeprefix(folder): _place(file, info) for name, info in members.items() if name.startswith(folder)
+        name.removeprefix(folder): Place(unread[name], info.file_size) if name in unread else _place(file, info)
+        for name, info in storages.items()
     }
     check_growth((info for name, info in members.items() if name.startswith(folder)), file.path)
     return Container(root, places, order is not None and _member(file, order, 16) == b"big")

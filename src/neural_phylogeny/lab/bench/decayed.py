@@ -89,7 +89,7 @@ OPTIMISERS: dict[str, tuple[Callable[..., torch.optim.Optimizer], tuple[float, .
     "Adam with L2": (torch.optim.Adam, (3e-3, 1e-3), (1e-2, 1e-3)),
     "Lion": (Lion, (1e-3, 3e-4), (1.0, 0.1)),
 }
-"""By name: the class, rates, decays. Adam with L2 moves rows by their signs, so that they are no multiples."""
+"""By name: the class, rates, decays. Adam with L2 moves rows by their signs, so that they are not multiples."""
 
 STEPS = (25, 60, 150, 400)
 

@@ -102,7 +102,7 @@ def data_folder(chosen: Path | None = None) -> Path:
     Raises
     ------
     SavedFileError
-        When no folder is given and this is no copy of the repository.
+        When no folder is given and this is not a copy of the repository.
     """
     if chosen is not None:
         return chosen

@@ -32,7 +32,7 @@ FIRST = 8
 def steps_of_grid(values: Floats, code_bits: int = 0) -> Floats | None:
     """Spacing of the grid on which the rows ``(units, inputs)`` lie, for each value; None where there is none.
 
-    Zeros say nothing. Where none is found and ``code_bits`` are known, the spacing is what so many levels leave.
+    Zeros say nothing. Where none is found and ``code_bits`` are known, the spacing follows from the number of levels.
     O(128 n).
 
     Examples

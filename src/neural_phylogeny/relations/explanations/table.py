@@ -1,4 +1,4 @@
-"""The table of explanations: a row is a name and the bits that tell a matrix of the child from the parent's."""
+"""The table of explanations: a row is a name and the bits that describe a matrix of the child given the parent's."""
 
 from __future__ import annotations
 
@@ -50,12 +50,12 @@ class Explanation:
 
 
 def same(step: Step) -> float:
-    """Nothing to tell."""
+    """Nothing to describe."""
     return 0.0 if step.is_equal else np.inf
 
 
 def cast(step: Step) -> float:
-    """The parent rounded to the mantissa bits that the child needs; values that are not are told."""
+    """The parent rounded to the mantissa bits that the child needs; values that are not are described alone."""
     parent, child = step.bits
     if child > parent - FINER or step.is_equal:
         return np.inf
@@ -71,13 +71,13 @@ def cast(step: Step) -> float:
 
 def quantized(step: Step) -> float:
     """The parent on a grid of few levels, which its scales give."""
-    if step.grid is None or step.is_equal:
+    if step.is_equal or step.grid is None:
         return np.inf
     differ = step.difference != 0
     off = rms(step.difference[differ] / step.grid[differ])
     if not (ROUNDS if step.code_bits == 0 else 0.0) <= off <= ON_GRID:
         return np.inf
-    return NAME + step.size / 64 * NUMBER / 2 + step.told(step.difference, step.grid)
+    return NAME + step.size / 64 * NUMBER / 2 + step.code_length(step.difference, step.grid)
 
 
 def pruned(step: Step) -> float:
@@ -88,6 +88,8 @@ def pruned(step: Step) -> float:
 def masked(step: Step) -> tuple[float, str]:
     """The price of a mask and of what is left, and the kind of that."""
     new = (step.child == 0) & (step.parent != 0)
+    if new.mean() <= FEW:
+        return np.inf, ""
     if step.grid is not None:  # a coarse grid has zeros of its own
         new &= np.abs(step.parent) > step.grid
     lost = (step.child != 0) & (step.parent == 0)
@@ -97,9 +99,9 @@ def masked(step: Step) -> tuple[float, str]:
     mask = step.size * entropy(share)
     alive = step.child != 0
     rest = Step(step.name, step.parent[alive], step.child[alive], (1, int(alive.sum() * step.scale)), step.is_relaid)
-    inner = {"copy": same(rest), "cast": cast(rest), "finetune": rest.told(rest.difference, step.precision)}
+    inner = {"copy": same(rest), "cast": cast(rest), "finetune": rest.code_length(rest.difference, step.precision)}
     if step.grid is not None:
-        inner["quantized"] = rest.told(rest.difference, step.grid[alive])
+        inner["quantized"] = rest.code_length(rest.difference, step.grid[alive])
     kind = min(inner, key=inner.__getitem__)
     return NAME + mask + inner[kind], kind
 
@@ -126,7 +128,7 @@ def adapter(step: Step) -> float:
     if found is None:
         return np.inf
     rank, left = found
-    return NAME + (rank * sum(step.shape) + lengths) * NUMBER + step.told(left)
+    return NAME + (rank * sum(step.shape) + lengths) * NUMBER + step.code_length(left)
 
 
 def rescaled(step: Step) -> float:
@@ -148,7 +150,7 @@ def rescaled(step: Step) -> float:
         left = y - rows[:, None] * x * columns
     if not np.isfinite(left).all() or rms(left) > allowed or rms(step.difference) < 10 * allowed:
         return np.inf
-    return NAME + sum(step.shape) * NUMBER + step.told(left)
+    return NAME + sum(step.shape) * NUMBER + step.code_length(left)
 
 
 def _may_be_factors(x: Floats, y: Floats, allowed: float) -> bool:
@@ -197,19 +199,19 @@ def noised(step: Step) -> float:
     if abs(kurtosis - 3.0) > most or along > KURTOSIS:
         return np.inf
     largest = float(np.linalg.norm(e, 2)) / (spread * (np.sqrt(e.shape[0]) + np.sqrt(e.shape[1])))
-    return np.inf if largest > EDGE else step.told(e) - NAME
+    return np.inf if largest > EDGE else step.code_length(e) - NAME
 
 
 def finetune(step: Step) -> float:
     """The step that training left, at the spread that it has."""
-    return NAME + step.told(step.difference)
+    return NAME + step.code_length(step.difference)
 
 
 def alone(step: Step) -> float:
     """Nothing of the parent: all values at the spread that they have."""
     zero = step.child == 0
     mask = step.size * entropy(float(zero.mean()))
-    return min(step.told(step.child), mask + step.told(step.child[~zero]))
+    return min(step.code_length(step.child), mask + step.code_length(step.child[~zero]))
 
 
 def is_trained(step: Step) -> bool:
@@ -230,4 +232,4 @@ TABLE: tuple[Explanation, ...] = (
 """All explanations of one matrix. To add a kind, add a row; see CONTRIBUTING.md."""
 
 NEW = "new"
-"""What a matrix is called that is cheaper to tell without the parent: it was initialised again."""
+"""Name of a matrix that is cheaper to describe without the parent: it was initialised again."""

@@ -30,7 +30,7 @@ BESIDE = 0.05
 
 @dataclass(frozen=True)
 class Price:
-    """Bits that tell the child from the parent where every matrix that changed is explained in one way."""
+    """Bits that describe the child given the parent where every matrix that changed is explained in one way."""
 
     kind: str
     bits: float
@@ -48,7 +48,7 @@ class Explained:
     bits : float
         Of the cheapest explanation of every matrix together.
     alone : float
-        Bits that tell the child without the parent.
+        Bits that describe the child without the parent.
     weights : int
         Values of all compared matrices.
     """
@@ -106,7 +106,7 @@ def _of_copy(statistics: Statistics, parent: int, child: int) -> str:
 def explained(steps: Sequence[Step]) -> Explained:
     """The cheapest explanation of a child from a parent, matrix by matrix; of at least one matrix.
 
-    The price of one explanation for the whole pair is that of every matrix by it, or unchanged, or told alone.
+    The price of one explanation for the whole pair is that of every matrix by it, or unchanged, or described alone.
     """
     sizes: Counter[str] = Counter()
     inside: Counter[str] = Counter()

@@ -36,7 +36,7 @@ FARTHEST = 1 << 20
 again: there the stream begins as many words later."""
 
 BEHIND = 18
-"""Under so many of the first seeds."""
+"""Number of first seeds that are tried."""
 
 AROUND, NEAR = 4, 1 << 17
 """Other tensors are looked for within so many times the size of the network around the first one; within so many words

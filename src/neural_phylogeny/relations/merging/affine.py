@@ -35,7 +35,7 @@ LARGEST = 6.0
 """Largest sum of all weights without their signs."""
 
 EACH, UNEVEN, STEP = 0.3, 0.2, 0.05
-"""What a part costs beside its weight, and what it costs more where its weight is no multiple of ``STEP``."""
+"""What a part costs beside its weight, and what it costs more where its weight is not a multiple of ``STEP``."""
 
 ROUNDS = 64
 """Most exchanges of a model that spans the space."""
@@ -57,7 +57,7 @@ class Space:
 def sums(statistics: Statistics, rows: Sequence[int]) -> Matrix:
     """Weights of the parts of each sum of one family: ``(k, k)`` for k rows of the statistics.
 
-    Column j adds up to 1, or is zero where j is no sum. Rests on the sample of values that the pass compares in
+    Column j adds up to 1, or is zero where j is not a sum. Rests on the sample of values that the pass compares in
     all models. A sum of models that are not all here is not found. O(k^3).
 
     References

@@ -29,7 +29,7 @@ MOST = 64
 
 @dataclass(frozen=True)
 class Merges:
-    """Weights ``(k, k)`` of i in j, columns of zeros where j is no merge, and ``how`` each one was made, by j."""
+    """Weights ``(k, k)`` of i in j, columns of zeros where j is not a merge, and ``how`` each one was made, by j."""
 
     weights: Matrix
     how: dict[int, str]
@@ -39,7 +39,7 @@ def merges(statistics: Statistics, rows: Sequence[int]) -> Merges:
     """The merged models of one family, for k rows of the statistics, each with all of its parts.
 
     Weights of a sum add up to 1. Those of layers are means over the matrices; of what was merged value by value the
-    parts have the multiples of their steps, and the base has the rest. Merges are no parts of others.
+    parts have the multiples of their steps, and the base has the rest. Merges are not parts of others.
     """
     weights = sums(statistics, rows)
     how = {j: SUM for j in np.flatnonzero(weights.any(axis=0)).tolist()}

@@ -22,6 +22,9 @@ LIKE = 0.7
 """What a part has in place of what was taken from the other begins anew from a relative, rather than from the model,
 where its step goes less than this along the model's."""
 
+WELL, SLACK = 1e-6, 1e-8
+"""Determinant over the product of its diagonal above which Cramer's rule is exact to this part of a length."""
+
 MOST = 24
 """This many relatives, the nearest, are considered as parts."""
 
@@ -69,16 +72,30 @@ def _weights(gram: Floats, squared: Floats, error: float, j: int, a: int, b: int
         return 1.0, 0.0
     if squared[j, b] <= ROUNDED * error:
         return 0.0, 1.0
+    nearest = float(min(squared[j, a], squared[j, b]))
+    most = MISFIT_OF_ONE * nearest + ROUNDED * error
+    if not _may_be_between(gram, most, j, a, b):
+        return None
     pair = [a, b]
     system, beside = gram[np.ix_(pair, pair)], gram[pair, j]
     if np.linalg.cond(system) > 1e12:
         return None
     weights = np.linalg.solve(system, beside)
     left = float(gram[j, j] - weights @ beside)
-    nearest = float(min(squared[j, a], squared[j, b]))
-    if weights.min() < 0.0 or left > MISFIT_OF_ONE * nearest + ROUNDED * error:
+    if weights.min() < 0.0 or left > most:
         return None
     return float(weights[0]), float(weights[1])
+
+
+def _may_be_between(gram: Floats, most: float, j: int, a: int, b: int) -> bool:
+    """Whether two models may explain a third but for ``most``: Cramer's rule, up to its rounding."""
+    one, both, other = float(gram[a, a]), float(gram[a, b]), float(gram[b, b])
+    of_one, of_other, own = float(gram[a, j]), float(gram[b, j]), float(gram[j, j])
+    determinant = one * other - both * both
+    if not determinant > WELL * one * other or own > 100.0 * min(one, other):
+        return True
+    x, y = (of_one * other - of_other * both) / determinant, (of_other * one - of_one * both) / determinant
+    return min(x, y) >= -SLACK and own - x * of_one - y * of_other <= most + SLACK * own
 
 
 def _begins_elsewhere(whole: list[tuple[Floats, int]], j: int, pair: tuple[int, int], others: list[int]) -> bool:

@@ -20,7 +20,7 @@ UNTOUCHED = 0.003
 """Share of the values that are the base's, at least, in half of the matrices that changed; not in nearly all."""
 
 CLEAR = 512.0
-"""Steps of at least so many roundings have a quotient to three digits."""
+"""Least number of roundings in a step whose quotient has three digits."""
 
 WINDOW, PEAK = 4e-3, 0.03
 """Width in which quotients are the same, and the share of values in it, beyond what lies around, of a part."""

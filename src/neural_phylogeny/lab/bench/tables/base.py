@@ -118,6 +118,7 @@ TABLES = {
             "generators", "the detector on each generator, those that it was not trained on too", "generators, judge"
         ),
         Table("initialisation", "is an ancestor distinguished from a common initialisation?", "batches, strangers"),
+        Table("joined", "are models of different collections called related, all read as one?", "checkpoints"),
         Table("kinds", "is the kind of a relation found, through every disguise?", "nothing; trains 49 small networks"),
         Table("reviewers", "what reviewers of the paper asked of the learning-free methods", "nothing"),
         Table("sampling", "how much of the weights must be read?", "sets, work; trains large networks"),

@@ -39,7 +39,7 @@ class Row:
     Attributes
     ----------
     direct, skipped : int
-        Related pairs whose two models are no candidates; related pairs in different groups.
+        Related pairs whose two models are not candidates; related pairs in different groups.
     measured : float
         Proportion of all pairs that are in one group and measured in full.
     """

@@ -74,7 +74,7 @@ def edges(family: Tree) -> Iterator[Pair]:
 
 
 def ancestors(family: Tree) -> Iterator[Pair]:
-    """Ancestors that are no parents, with their descendants."""
+    """Ancestors that are not parents, with their descendants."""
     for child, parent in enumerate(family.parents):
         above = family.parents[parent] if parent >= 0 else -1
         while above >= 0:

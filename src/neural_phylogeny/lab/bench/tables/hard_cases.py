@@ -24,7 +24,7 @@ NETWORKS, STEPS, BATCH, RATE = 78, 400, 64, 3e-3
 """Networks of each class, which are 3,003 pairs; steps, batch and step size of each."""
 
 OTHERS = 1 << 20
-"""Seeds from here on are of networks that are no member of a class: teachers and helpers."""
+"""Seeds from here on are of networks that belong to no class: teachers and helpers."""
 
 
 @dataclass(frozen=True)

@@ -24,7 +24,7 @@ Loss = Callable[[Modules, torch.Generator, int], Tensor]
 
 
 def objective(task: str, recipe_config: dict[str, Any], data: Path | None, examples: int) -> Loss:
-    """The loss of a task ``OBJECTIVE:DATA``; ``examples`` above 0 uses so many of the data alone."""
+    """The loss of a task ``OBJECTIVE:DATA``; ``examples`` above 0 limits the number of samples."""
     kind, _, source = task.partition(":")
     if kind in _ON_TEXT:
         return _on_text(kind, source, int(recipe_config["vocab_size"]), examples)

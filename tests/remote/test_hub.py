@@ -1,0 +1,212 @@
+"""A hub's repositories: bytes and requests are counted by the hub itself."""
+
+import json
+import zipfile
+from io import BytesIO
+
+import numpy as np
+import pytest
+from click.testing import CliRunner
+from tests.remote.fake_hub import COMMIT, FakeHub, served
+
+from neural_phylogeny import reconstruct
+from neural_phylogeny.cli.group import nphylo
+from neural_phylogeny.errors import CheckpointError, NotFoundError
+from neural_phylogeny.formats.limits import raised
+from neural_phylogeny.sources import discover, open_models
+
+
+def model(rng: np.random.Generator, shape=(96, 64)) -> dict[str, np.ndarray]:
+    return {"fc.weight": rng.normal(0, 0.1, shape).astype("f4"), "fc.bias": rng.normal(0, 0.1, shape[0]).astype("f4")}
+
+
+def safetensors(tensors: dict[str, np.ndarray]) -> bytes:
+    header, body = {}, b""
+    for name, values in tensors.items():
+        end = len(body) + values.nbytes
+        header[name] = {"dtype": "F32", "shape": list(values.shape), "data_offsets": [len(body), end]}
+        body += values.tobytes()
+    text = json.dumps(header).encode()
+    return len(text).to_bytes(8, "little") + text + body
+
+
+def npz(tensors: dict[str, np.ndarray]) -> bytes:
+    out = BytesIO()
+    np.savez(out, **tensors)  # type: ignore[arg-type]
+    return out.getvalue()
+
+
+def test_an_answer_about_a_hub_is_that_about_the_same_files_here(hub, tmp_path, rng):
+    parent = model(rng)
+    child = {name: values + rng.normal(0, 0.03, values.shape).astype("f4") for name, values in parent.items()}
+    for name, tensors in {"parent": parent, "child": child}.items():
+        hub.add(f"org/{name}", "model.safetensors", safetensors(tensors))
+        hub.add(f"org/{name}", "config.json", b"{}")
+        (tmp_path / f"{name}.safetensors").write_bytes(safetensors(tensors))
+    here = reconstruct([tmp_path / "parent.safetensors", tmp_path / "child.safetensors"])
+    there = reconstruct(["hf://org/parent", "hf://org/child@main"])
+    assert [edge.p_parent for edge in there.edges] == [edge.p_parent for edge in here.edges]
+    assert [(record.name, record.path) for record in there.models] == [
+        (f"org/{name}", f"hf://org/{name}@{COMMIT}") for name in ("parent", "child")
+    ]
+    size = len(safetensors(parent))
+    assert hub.sent < 2 * size + 2000  # no byte of the weights twice, and the answers of the API
+    assert any("of" in note and "read, in" in note for note in there.provenance["notes"])
+
+
+def test_a_sharded_model_is_read_through_its_index(hub, rng):
+    tensors = model(rng)
+    for number, (name, values) in enumerate(tensors.items(), start=1):
+        hub.add("org/net", f"model-0000{number}-of-00002.safetensors", safetensors({name: values}))
+    shards = {name: f"model-0000{k}-of-00002.safetensors" for k, name in enumerate(tensors, start=1)}
+    hub.add("org/net", "model.safetensors.index.json", json.dumps({"weight_map": shards}).encode())
+    opened, skipped = open_models(["hf://org/net"])
+    assert not skipped
+    ((ref, checkpoint),) = opened
+    assert ref.name == "org/net"
+    np.testing.assert_array_equal(checkpoint.read("fc.bias"), tensors["fc.bias"])
+
+
+def test_of_an_archive_no_more_is_read_than_is_wanted(hub, rng):
+    tensors = {"small": rng.normal(size=64).astype("f4"), "large": rng.normal(size=500_000).astype("f4")}
+    tensors["last"] = rng.normal(size=200_000).astype("f4")
+    hub.add("org/net", "weights.npz", npz(tensors))
+    ((_, checkpoint),) = open_models(["hf://org/net"])[0]
+    np.testing.assert_array_equal(checkpoint.read("large", 250_000, 250_010), tensors["large"][250_000:250_010])
+    assert hub.sent < 250_000
+
+
+@pytest.mark.torch
+def test_a_pytorch_file_is_read_from_its_directory_without_a_look_at_each_member(hub, rng, tmp_path):
+    torch = pytest.importorskip("torch", reason="torch writes the file")
+    tensors = {f"w{k}": torch.tensor(rng.normal(size=(100, 300))) for k in range(40)}
+    torch.save(tensors, tmp_path / "pytorch_model.bin")
+    hub.add("org/net", "pytorch_model.bin", tmp_path / "pytorch_model.bin")
+    ((_, checkpoint),) = open_models(["hf://org/net"])[0]
+    np.testing.assert_array_equal(checkpoint.read("w20", 100, 200), tensors["w20"].reshape(-1)[100:200].numpy())
+    assert len(hub.asked) <= 5
+    assert hub.sent < 250_000
+
+
+def test_formats_that_cannot_be_read_in_parts_wait_for_leave(hub):
+    archive = BytesIO()
+    with zipfile.ZipFile(archive, "w") as file:
+        file.writestr("policy.pth", b"x" * 50_000)
+    hub.add("org/policy", "policy.zip", archive.getvalue())
+    refused = CliRunner().invoke(nphylo, ["inspect", "hf://org/policy"])
+    assert "cannot be read in parts: a download of 50.1 kB. Allow it with --allow-download" in refused.output
+    assert hub.sent < 1_000 + 64_000
+    with raised({"download": 10**6}):
+        opened, skipped = open_models(["hf://org/policy"])
+    assert "policy.pth" not in str(skipped)
+    assert not opened
+
+
+def test_conversions_of_a_repository_are_not_fetched(hub, rng):
+    hub.add("org/net", "model.safetensors", safetensors(model(rng)))
+    hub.add("org/net", "pytorch_model.bin", b"\x80\x02 another copy of the same")
+    hub.add("org/net", "onnx/model.onnx", b"a conversion")
+    hub.add("org/net", "config.json", b"{}")
+    found, skipped = discover(["hf://org/net"])
+    assert [ref.name for ref in found] == ["org/net"]
+    assert [item.is_model for item in skipped] == [False]
+    assert "not fetched" in skipped[0].reason
+    assert not [path for path in hub.asked if "onnx" in path or ".bin" in path]
+
+
+def test_a_large_model_costs_a_bounded_number_of_bytes(hub, rng, tmp_path):
+    shape = (4096, 1024)
+    with raised({"remote": 3_000_000}):
+        paths = []
+        base = rng.normal(size=shape).astype("f4")
+        for name in ("a", "b"):
+            tensors = {f"layers.{k}.weight": base + rng.normal(0, 0.1, shape).astype("f4") for k in range(2)}
+            (tmp_path / name).write_bytes(safetensors(tensors))
+            hub.add(f"org/{name}", "model.safetensors", tmp_path / name)
+            paths.append(f"hf://org/{name}")
+        answer = reconstruct(paths)
+    assert hub.sent < 2 * 3_000_000
+    assert len(hub.asked) < 40
+    assert len(answer.models) == 2
+    assert not answer.skipped
+    assert answer.models[0].family == answer.models[1].family == 0
+    assert any("to stay within --limit remote" in note for note in answer.provenance["notes"])
+
+
+def test_what_would_cost_more_is_refused_with_the_option(hub, rng):
+    hub.add("org/net", "model.safetensors", safetensors(model(rng, (500, 300))))
+    with raised({"remote": 100_000}):
+        ((_, checkpoint),) = open_models(["hf://org/net"])[0]
+        with pytest.raises(CheckpointError, match=r"elsewhere, the limit is 100,000. Raise it with --limit remote="):
+            checkpoint.read("fc.weight")
+    assert hub.sent < 50_000
+
+
+@pytest.mark.parametrize(
+    ("status", "code", "words"),
+    [
+        (403, "GatedRepo", "a gated repository, and your account has no access. Accept its conditions at"),
+        (401, "RepoNotFound", "no such repository, or a private one"),
+        (403, "", "the hub refuses access"),
+        (503, "", "the server answered 503, 3 times"),
+    ],
+)
+def test_a_refusal_is_a_sentence_with_its_remedy_and_without_the_token(hub, status, code, words):
+    hub.add("org/net", "model.safetensors", b"")
+    hub.refusals["org/net"] = (status, code)
+    result = CliRunner().invoke(nphylo, ["tree", "hf://org/net"])
+    assert words in " ".join(result.output.split())
+    assert "hf_verysecret" not in result.output
+    assert result.exit_code in (1, 2)
+
+
+def test_a_revision_that_is_not_there_is_named(hub):
+    hub.add("org/net", "model.safetensors", b"x")
+    with pytest.raises(NotFoundError, match="no revision 'v9'"):
+        open_models(["hf://org/net@v9"])
+
+
+def test_the_token_stays_with_the_hub(hub, rng):
+    content = safetensors(model(rng))
+    hub.add("org/net", "model.safetensors", content)
+    with served(FakeHub(files=dict(hub.files))) as cdn:
+        hub.cdn = cdn.url
+        ((_, checkpoint),) = open_models(["hf://org/net"])[0]
+        checkpoint.read("fc.weight")
+        assert cdn.asked
+        assert not cdn.authorised
+        assert len(hub.asked) == 2  # the redirect is remembered
+    assert set(hub.authorised) == {"Bearer hf_verysecrettoken0123456789"}
+
+
+def test_a_pattern_names_files_of_a_repository(hub, rng):
+    for quant in ("q4", "q8"):
+        hub.add("org/net", f"net.{quant}.safetensors", safetensors(model(rng)))
+    hub.add("org/net", "other.safetensors", safetensors(model(rng)))
+    found, _ = discover(["hf://org/net/net.*.safetensors"])
+    assert [ref.name for ref in found] == ["org/net/net.q4.safetensors", "org/net/net.q8.safetensors"]
+
+
+def test_names_that_leave_their_repository_are_refused(hub):
+    hub.add("org/net", "../../evil.safetensors", b"x")
+    _, skipped = discover(["hf://org/net"])
+    assert "a file with an unusable name" in skipped[0].reason
+
+
+def test_a_download_that_is_allowed_is_read_like_a_file_here(hub, rng, tmp_path):
+    h5py = pytest.importorskip("h5py", reason="the extra [keras] is not installed")
+    kernel = rng.normal(size=(30, 20)).astype("f4")
+    with h5py.File(tmp_path / "m.h5", "w") as file:
+        file["dense/kernel"] = kernel
+    hub.add("org/keras", "m.h5", tmp_path / "m.h5")
+    hub.add("org/net", "model.safetensors", safetensors(model(rng)))
+    result = CliRunner().invoke(nphylo, ["inspect", "hf://org/keras", "hf://org/net", "--allow-download"])
+    assert result.exit_code == 0, result.output
+    assert "org/keras" in result.output
+    assert "nphylo-far" not in result.output
+    size = len(safetensors(model(rng)))
+    assert f"hf://org/net@{COMMIT}/model.safetensors: {size / 1000:.1f} kB; at most" in result.stderr
+    assert f"{size / 1000:.1f} kB of {size / 1000:.1f} kB read, in one request" in result.stderr
+    ((_, checkpoint),) = open_models(["hf://org/keras"])[0]
+    np.testing.assert_array_equal(checkpoint.read("dense/kernel"), kernel.reshape(-1))
+    checkpoint.close()
