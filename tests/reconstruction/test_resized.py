@@ -1,4 +1,4 @@
-"""Models with units or layers removed or doubled hang below what they were made from; strangers of other sizes do not."""
+"""Models with units or layers removed or doubled hang below what they were made from; strangers do not."""
 
 import numpy as np
 import pytest
