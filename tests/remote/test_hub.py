@@ -3,6 +3,7 @@
 import json
 import zipfile
 from io import BytesIO
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -13,7 +14,11 @@ from neural_phylogeny import reconstruct
 from neural_phylogeny.cli.group import nphylo
 from neural_phylogeny.errors import CheckpointError, NotFoundError
 from neural_phylogeny.formats.limits import raised
+from neural_phylogeny.reconstruction.thrift import affordable
 from neural_phylogeny.sources import discover, open_models
+from neural_phylogeny.statistics.ahead import read_ahead
+from neural_phylogeny.statistics.sampling import part_of, shares
+from neural_phylogeny.tensors.alignment import align_pairs
 
 
 def model(rng: np.random.Generator, shape=(96, 64)) -> dict[str, np.ndarray]:
@@ -209,4 +214,84 @@ def test_a_download_that_is_allowed_is_read_like_a_file_here(hub, rng, tmp_path)
     assert f"{size / 1000:.1f} kB of {size / 1000:.1f} kB read, in one request" in result.stderr
     ((_, checkpoint),) = open_models(["hf://org/keras"])[0]
     np.testing.assert_array_equal(checkpoint.read("dense/kernel"), kernel.reshape(-1))
+    checkpoint.close()
+
+
+def layers(width: int, inner: int, keys: int, count: int) -> list[tuple[str, tuple[int, ...]]]:
+    """Names and shapes of a language model of the Llama family."""
+    found: list[tuple[str, tuple[int, ...]]] = [("model.embed_tokens.weight", (128_256, width))]
+    for k in range(count):
+        start = f"model.layers.{k}."
+        found += [(f"{start}{name}.weight", (width,)) for name in ("input_layernorm", "post_attention_layernorm")]
+        found += [(f"{start}mlp.{name}.weight", (inner, width)) for name in ("gate_proj", "up_proj")]
+        found += [(f"{start}mlp.down_proj.weight", (width, inner))]
+        found += [(f"{start}self_attn.{name}.weight", (width, width)) for name in ("q_proj", "o_proj")]
+        found += [(f"{start}self_attn.{name}.weight", (keys, width)) for name in ("k_proj", "v_proj")]
+    return [*found, ("model.norm.weight", (width,)), ("lm_head.weight", (128_256, width))]
+
+
+def sparse_shards(hub: FakeHub, repository: str, folder: Path, tensors, count: int) -> int:
+    """Shards of bfloat16 zeros that take no room on the disk; their length in bytes."""
+    each, files, total = -(-len(tensors) // count), {}, 0
+    for number in range(count):
+        name, header, end = f"model-{number + 1:05d}-of-{count:05d}.safetensors", {}, 0
+        for key, shape in tensors[number * each : (number + 1) * each]:
+            begin, end = end, end + 2 * int(np.prod(shape))
+            header[key] = {"dtype": "BF16", "shape": list(shape), "data_offsets": [begin, end]}
+            files[key] = name
+        text = json.dumps(header).encode()
+        with (folder / name).open("wb") as file:
+            file.write(len(text).to_bytes(8, "little") + text)
+            file.truncate(8 + len(text) + end)
+        hub.add(repository, name, folder / name)
+        total += 8 + len(text) + end
+    index = json.dumps({"weight_map": files}).encode()
+    (folder / "model.safetensors.index.json").write_bytes(index)
+    hub.add(repository, "model.safetensors.index.json", index)
+    return total
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("shape", "count", "gigabytes"), [((8192, 28_672, 1024, 80), 29, 141), ((4096, 14_336, 1024, 32), 4, 16)]
+)
+def test_of_140_gb_at_most_64_mb_are_fetched_in_at_most_200_requests(hub, tmp_path, shape, count, gigabytes):
+    total = sparse_shards(hub, "org/large", tmp_path, layers(*shape), count)
+    assert round(total / 1e9) == gigabytes
+    opened, skipped = open_models(["hf://org/large", str(tmp_path)])
+    assert not skipped
+    refs, checkpoints = zip(*opened, strict=True)
+    alignment = affordable(align_pairs([one.tensors for one in checkpoints], ["a", "b"]), opened, None)
+    parts = [part_of(*pair) for pair in zip(alignment.tensors, shares(alignment, None), strict=True)]
+    read_ahead(checkpoints, list(zip(alignment.tensors, parts, strict=True)))
+    assert 30_000_000 < hub.sent < 64_000_000
+    assert len(hub.asked) <= 200
+    far = next(one for one, ref in zip(checkpoints, refs, strict=True) if ref.name == "org/large")
+    before = len(hub.asked)
+    for tensor, part in zip(alignment.tensors, parts, strict=True):
+        for start, stop in part.runs(0, part.tensor.size) if part else [(0, tensor.size)]:
+            far.read(tensor.sources[0].name, start, stop)
+    assert len(hub.asked) == before  # the pass finds all that it reads
+    for checkpoint in checkpoints:
+        checkpoint.close()
+
+
+def test_of_a_gguf_file_the_header_and_the_rows_that_are_read_are_fetched(hub, rng, tmp_path):
+    gguf = pytest.importorskip("gguf", reason="the extra [gguf] is not installed")
+    values = rng.normal(size=(2048, 256)).astype("f4")
+    writer = gguf.GGUFWriter(tmp_path / "m.gguf", "llama")
+    writer.add_array("tokenizer.ggml.tokens", [f"token {k}" for k in range(2000)])
+    writer.add_tensor("output.weight", values)
+    codes = gguf.quantize(values, gguf.GGMLQuantizationType.Q8_0)
+    writer.add_tensor("token_embd.weight", codes, raw_dtype=gguf.GGMLQuantizationType.Q8_0)
+    writer.write_header_to_file()
+    writer.write_kv_data_to_file()
+    writer.write_tensors_to_file()
+    writer.close()
+    hub.add("org/net", "net.Q8_0.gguf", tmp_path / "m.gguf")
+    ((_, checkpoint),) = open_models(["hf://org/net/net.Q8_0.gguf"])[0]
+    name = "model.embed_tokens.weight"
+    assert name in checkpoint.tensors
+    np.testing.assert_allclose(checkpoint.read(name, 256_000, 256_256), values[1000], atol=0.05)
+    assert hub.sent < 300_000 < (tmp_path / "m.gguf").stat().st_size
     checkpoint.close()

@@ -29,7 +29,7 @@ def fetch_ahead(wanted: Iterable[Stretch]) -> None:
     by_file: dict[FarFile, list[tuple[int, int]]] = defaultdict(list)
     for file, start, stop in wanted:
         by_file[file].append((start, stop))
-    pieces = [(file, *piece) for file, parts in by_file.items() for piece in planned(parts, file.size)]
+    pieces = [(file, *piece) for file, parts in by_file.items() for piece in planned(parts, file.size, file.room)]
 
     def fetch(file: FarFile, start: int, stop: int) -> None:
         with contextlib.suppress(CheckpointError):
@@ -40,20 +40,21 @@ def fetch_ahead(wanted: Iterable[Stretch]) -> None:
             waiting.result()
 
 
-def planned(parts: Iterable[tuple[int, int]], size: int) -> list[tuple[int, int]]:
-    """The requests for parts of a file of this size.
+def planned(parts: Iterable[tuple[int, int]], size: int, room: int) -> list[tuple[int, int]]:
+    """The requests for parts of a file of ``size`` bytes, of which ``room`` may be fetched.
 
     Examples
     --------
-    >>> planned([(500_000, 500_100), (0, 100), (90, 200), (40_000, 50_000)], 10**9)
+    >>> planned([(500_000, 500_100), (0, 100), (90, 200), (40_000, 50_000)], 10**9, 64 * 10**6)
     [(0, 50000), (500000, 500100)]
     """
+    gap = min(GAP, room // 1000)
     joined: list[tuple[int, int]] = []
     for start, stop in sorted(parts):
-        if joined and start <= joined[-1][1] + GAP:
+        if joined and start <= joined[-1][1] + gap:
             joined[-1] = (joined[-1][0], max(stop, joined[-1][1]))
         else:
             joined.append((start, stop))
-    if 2 * sum(stop - start for start, stop in joined) > size:
+    if size <= room and 2 * sum(stop - start for start, stop in joined) > size:
         joined = [(0, size)]
     return [(at, min(at + PIECE, stop)) for start, stop in joined for at in range(start, stop, PIECE)]

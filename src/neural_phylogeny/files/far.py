@@ -39,6 +39,11 @@ class FarFile(ABC):
     fetched: int = 0
     requests: int = 0
 
+    @property
+    @abstractmethod
+    def room(self) -> int:
+        """Bytes that may still be fetched of it, and of the other files of its model."""
+
     @abstractmethod
     def holds(self, start: int, stop: int) -> bool:
         """Whether these bytes were fetched before."""

@@ -92,7 +92,7 @@ def planned(opened: Sequence[Opened], members: Sequence[int], reading: Reading, 
     tensors, names = zip(*((opened[k][1].tensors, opened[k][0].name) for k in members), strict=True)
     samples = [sampler_of(opened[k][1]) for k in members]
     alignment = within((align if is_family else align_pairs)(tensors, names, samples), reading.memory)
-    return affordable(alignment, [opened[k][0] for k in members], reading.sample)
+    return affordable(alignment, [opened[k] for k in members], reading.sample)
 
 
 def compared(alignment: Alignment) -> set[AlignedTensor]:

@@ -1,21 +1,21 @@
 """What may be fetched of large models that lie elsewhere: some of their matrices, in long stretches of whole rows.
 
 A request costs as much as 64 kB, and hubs count them. So of each chosen matrix neighbouring rows are read, and matrices
-are left out where all would cost too much. The choice depends on names and sizes, not on values or on other models of
-the same layout.
+are left out where all would cost too much. What is chosen of a model depends on the names and sizes of its own tensors.
 """
 
 from __future__ import annotations
 
 import zlib
-from collections.abc import Sequence
-from dataclasses import replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 
 import numpy as np
 
-from neural_phylogeny.inputs import ModelRef, TensorInfo
+from neural_phylogeny.inputs import TensorInfo
 from neural_phylogeny.sources.far import allowance
-from neural_phylogeny.statistics.sampling import VECTOR, coarse_rows
+from neural_phylogeny.sources.opening import Opened
+from neural_phylogeny.statistics.sampling import VECTOR, coarse_rows, coarse_size, rows_of
 from neural_phylogeny.tensors.alignment import AlignedTensor, Alignment
 from neural_phylogeny.tensors.reading import BAND
 
@@ -28,49 +28,84 @@ FOR_VECTORS = 0.05
 MOST_STRETCHES = 4
 """Most stretches of one matrix."""
 
+DEAR = 8
+"""A tensor that takes more than one part in so many of the bytes is left out, as one that must be transposed may be."""
 
-def affordable(alignment: Alignment, refs: Sequence[ModelRef], sample: float | None) -> Alignment:
+
+@dataclass(frozen=True)
+class Plan:
+    """What is read of one model: its tensors by stored name, the share of each matrix, and the stretches of one."""
+
+    names: frozenset[str]
+    share: float
+    stretches: int
+    allowed: int
+
+    @classmethod
+    def of(cls, tensors: Mapping[str, TensorInfo], allowed: int, most: float) -> Plan:
+        """Within so many bytes, at most a share ``most`` of each matrix. Linear in the number of tensors."""
+        floats = [t for t in tensors.values() if t.dtype.startswith(("float", "bfloat")) and t.size]
+        ordered = sorted(floats, key=lambda tensor: zlib.crc32(tensor.name.encode()))
+        vectors = [t for t in ordered if not _is_matrix(t)]
+        few = _within([(t, t.size * _width(t)) for t in vectors], FOR_VECTORS * allowed, VECTORS)
+        rest = allowed - sum(t.size * _width(t) for t in few)
+        chosen = _within([(t, _cost(t, 0.0)) for t in ordered if _is_matrix(t)], rest, MATRICES)
+        stretches = max(1, min(MOST_STRETCHES, MATRICES // max(1, len(chosen))))
+        names = frozenset(tensor.name for tensor in (*few, *chosen))
+        return cls(names, _share(chosen, rest, most), stretches, allowed)
+
+    def reads(self, tensor: AlignedTensor, source: TensorInfo) -> bool:
+        """Whether one member of an aligned tensor is read."""
+        if source.pieces:
+            return False
+        if source.view is None:
+            return source.name in self.names
+        rows, width = coarse_rows(tensor, self.share)
+        values = source.size if source.view.axes[0] else max(rows * width, min(BAND, source.size))
+        return source.name in self.names and DEAR * values * _width(source) < self.allowed
+
+
+def affordable(alignment: Alignment, opened: Sequence[Opened], sample: float | None) -> Alignment:
     """The part of an alignment that can be fetched within the limit ``remote``; all of it where no large model is far.
 
-    Linear in the number of tensors.
+    A tensor is left out where one of its members is. Linear in the number of tensors.
     """
-    allowed = allowance(refs)
-    if allowed is None or not alignment.tensors:
+    most = 1.0 if sample is None else sample
+    allowed = [allowance(ref) for ref, _ in opened]
+    plans = [
+        None if nbytes is None else Plan.of(one.tensors, nbytes, most)
+        for nbytes, (_, one) in zip(allowed, opened, strict=True)
+    ]
+    if not any(plans):
         return alignment
-    ordered = sorted(range(len(alignment.tensors)), key=lambda k: zlib.crc32(alignment.tensors[k].name.encode()))
-    matrices = [k for k in ordered if alignment.tensors[k].is_matrix or alignment.tensors[k].size > VECTOR]
-    vectors = [k for k in ordered if k not in set(matrices)]
-    few = _within(alignment, vectors, FOR_VECTORS * allowed, VECTORS)
-    for_matrices = allowed - sum(_cost(alignment.tensors[k], 0.0) for k in few)
-    chosen = _within(alignment, matrices, for_matrices, MATRICES)
-    share = _share([alignment.tensors[k] for k in chosen], for_matrices, 1.0 if sample is None else sample)
-    stretches = max(1, min(MOST_STRETCHES, MATRICES // max(1, len(chosen))))
-    kept = sorted([*few, *chosen])
-    note = (
-        f"of models that lie elsewhere {len(chosen):,} of {len(matrices):,} matrices and {len(few):,} of "
-        f"{len(vectors):,} vectors are compared, to stay within --limit remote"
-    )
-    return replace(
-        alignment,
-        tensors=tuple(alignment.tensors[k] for k in kept),
-        notes=(*alignment.notes, note),
-        coarse=(share, stretches),
-    )
+
+    def is_read(tensor: AlignedTensor) -> bool:
+        pairs = zip(tensor.members, tensor.sources, strict=True)
+        return all((plan := plans[k]) is None or plan.reads(tensor, source) for k, source in pairs)
+
+    kept = tuple(tensor for tensor in alignment.tensors if is_read(tensor))
+    counts = [sum(tensor.is_matrix for tensor in some) for some in (kept, alignment.tensors)]
+    note = f"{counts[0]:,} of {counts[1]:,} matrices are compared, to stay within --limit remote"
+    coarse = tuple(None if plan is None else (plan.share, plan.stretches) for plan in plans)
+    return replace(alignment, tensors=kept, notes=(*alignment.notes, note), coarse=coarse)
 
 
-def _within(alignment: Alignment, order: Sequence[int], allowed: float, most: int) -> list[int]:
-    """Tensors in the given order whose least cost fits together."""
-    kept: list[int] = []
+def _is_matrix(tensor: TensorInfo) -> bool:
+    return len(tensor.shape) > 1 or tensor.size > VECTOR
+
+
+def _within(tensors: Sequence[tuple[TensorInfo, float]], allowed: float, most: int) -> list[TensorInfo]:
+    """Tensors in the given order whose costs fit together."""
+    kept: list[TensorInfo] = []
     spent = 0.0
-    for k in order:
-        cost = _cost(alignment.tensors[k], 0.0)
+    for tensor, cost in tensors:
         if len(kept) < most and spent + cost <= allowed:
-            kept.append(k)
+            kept.append(tensor)
             spent += cost
     return kept
 
 
-def _share(tensors: Sequence[AlignedTensor], allowed: float, most: float) -> float:
+def _share(tensors: Sequence[TensorInfo], allowed: float, most: float) -> float:
     """The largest share of each matrix that can be fetched of all."""
     low, high = 0.0, most
     if sum(_cost(tensor, high) for tensor in tensors) <= allowed:
@@ -81,18 +116,10 @@ def _share(tensors: Sequence[AlignedTensor], allowed: float, most: float) -> flo
     return low
 
 
-def _cost(tensor: AlignedTensor, share: float) -> float:
-    """Bytes that are fetched of one member for a share of a tensor, at most."""
-    if not tensor.is_matrix and tensor.size <= VECTOR:
-        return tensor.size * max(map(_width, tensor.sources))
-    rows, width = coarse_rows(tensor, share)
-    return max(_of_member(rows * width, source) for source in tensor.sources)
-
-
-def _of_member(values: int, source: TensorInfo) -> float:
-    if source.view is not None:  # read in bands, see ``tensors.reading``
-        values = source.size if source.view.axes[0] else max(values, min(BAND, source.size))
-    return values * max(1, len(source.pieces)) * _width(source)
+def _cost(tensor: TensorInfo, share: float) -> float:
+    """Bytes that are fetched of a tensor for a share of it."""
+    rows, width = coarse_size(*rows_of(tensor.shape, tensor.output_axis % max(1, len(tensor.shape))), share)
+    return rows * width * _width(tensor)
 
 
 def _width(source: TensorInfo) -> float:

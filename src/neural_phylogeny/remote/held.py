@@ -14,8 +14,9 @@ from neural_phylogeny.files.ahead import PIECE
 from neural_phylogeny.files.far import FarFile, detach
 from neural_phylogeny.formats.limits import check, limit
 
-FIRST, LAST = 1 << 15, 1 << 16
-"""Bytes that a first look at a place fetches, and one at the end of a file, where archives have their directory."""
+FIRST, PAGE = 1 << 15, 1 << 12
+"""Bytes that a first look at a place fetches, and fewest of them; at the end of a file, where archives have their
+directory, twice as many."""
 
 MOST = 1 << 22
 """What is read in order is fetched in ever longer pieces, up to so many bytes."""
@@ -73,6 +74,10 @@ class HeldFile(FarFile):
 
     meter: Meter
 
+    @property
+    def room(self) -> int:
+        return self.meter.left
+
     def holds(self, start: int, stop: int) -> bool:
         with self._lock:
             at = bisect_right(self._starts, start) - 1
@@ -127,9 +132,10 @@ class HeldFile(FarFile):
 
     def _rounded(self, start: int, stop: int) -> tuple[int, int]:
         """A little more than is read: who reads in small steps shall not ask for each."""
-        self._stride = min(2 * self._stride, MOST) if start == self._reached else FIRST
-        if self.size - start <= LAST:
-            return max(0, self.size - LAST), self.size
+        first = max(PAGE, min(FIRST, limit("remote") // 1000))
+        self._stride = min(2 * self._stride, MOST) if start == self._reached else first
+        if self.size - start <= 2 * first:
+            return max(0, self.size - 2 * first), self.size
         reach = max(stop, min(start + self._stride, start + max(self.meter.left // 8, 1)))
         self._reached = min(self.size, reach)
         return start, self._reached

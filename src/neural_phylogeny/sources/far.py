@@ -15,7 +15,7 @@ from neural_phylogeny.wording import in_bytes
 WHOLE = 0.9
 """A model of up to this share of the limit is fetched whole where that is needed."""
 
-FOR_VALUES = 0.75
+FOR_VALUES = 0.7
 """Share of the limit that is planned for the values of a larger one; the rest is for headers and for what comes up."""
 
 
@@ -24,11 +24,10 @@ def files_of(ref: ModelRef) -> list[HeldFile]:
     return one_model(part.file for part in ref.parts)
 
 
-def allowance(refs: Sequence[ModelRef]) -> int | None:
-    """Bytes of values that may be fetched of each of these models; None where none is large and lies elsewhere."""
+def allowance(ref: ModelRef) -> int | None:
+    """Bytes of values that may be fetched of a model; None where it is here, or small enough to be fetched whole."""
     allowed = limit("remote")
-    is_large = (sum(file.size for file in files_of(ref)) > WHOLE * allowed for ref in refs)
-    return int(FOR_VALUES * allowed) if any(is_large) else None
+    return int(FOR_VALUES * allowed) if sum(file.size for file in files_of(ref)) > WHOLE * allowed else None
 
 
 def say_before(ref: ModelRef) -> None:

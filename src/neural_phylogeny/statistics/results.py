@@ -107,7 +107,9 @@ class Statistics:
             arrays.append({key: taken(array, rows, key in self.pairwise) for key, array in found.items()})
         whole, chosen = self.alignment, list(models)
         choices = None if whole.choices is None else whole.choices[np.ix_(chosen, chosen)]
-        alignment = Alignment(tuple(tensors), whole.parameters[chosen], whole.in_matrices[chosen], whole.notes, choices)
+        coarse = None if whole.coarse is None else tuple(whole.coarse[k] for k in chosen)
+        counts = whole.parameters[chosen], whole.in_matrices[chosen]
+        alignment = Alignment(tuple(tensors), *counts, whole.notes, choices, coarse)
         failures = {position[model]: reason for model, reason in self.failures.items() if model in position}
         return Statistics(alignment, tuple(arrays), self.pairwise, failures, renumbered(self.counts, position))
 

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import math
 import zlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -98,12 +98,21 @@ def shares(alignment: Alignment, sample: float | None) -> list[float]:
     A tensor of models of several sizes is read for the smallest of them, in steps that boxes keep apart: so the share
     read of two models depends on no third one. See ``tensors.layouts.size_step``.
     """
-    if alignment.coarse is not None:
-        return [Coarse(*alignment.coarse)] * len(alignment.tensors)
     if sample is not None:
-        return [sample] * len(alignment.tensors)
-    steps = np.array([size_step(parameters) for parameters in alignment.parameters.tolist()], dtype=np.int64)
-    return [2.0 ** (-steps[list(tensor.members)].min() / STEPS) for tensor in alignment.tensors]
+        found = [sample] * len(alignment.tensors)
+    else:
+        steps = np.array([size_step(parameters) for parameters in alignment.parameters.tolist()], dtype=np.int64)
+        found = [2.0 ** (-steps[list(tensor.members)].min() / STEPS) for tensor in alignment.tensors]
+    if alignment.coarse is None:
+        return found
+    each = zip(found, alignment.tensors, strict=True)
+    return [_coarsest(share, [alignment.coarse[member] for member in tensor.members]) for share, tensor in each]
+
+
+def _coarsest(share: float, plans: Sequence[tuple[float, int] | None]) -> float:
+    """The share of a tensor: the least of its members', in long stretches where one of them lies elsewhere."""
+    far = [plan for plan in plans if plan is not None]
+    return Coarse(min(plan[0] for plan in far), min(plan[1] for plan in far)) if far else share
 
 
 def part_of(tensor: AlignedTensor, share: float) -> Part | None:
@@ -141,7 +150,11 @@ def part_of(tensor: AlignedTensor, share: float) -> Part | None:
 
 def coarse_rows(tensor: AlignedTensor, share: float) -> tuple[int, int]:
     """How many rows of a tensor are read where stretches are long, and values of a row; a vector is one column."""
-    height, units, inner = _rows_of(tensor)
+    return coarse_size(*_rows_of(tensor), share)
+
+
+def coarse_size(height: int, units: int, inner: int, share: float) -> tuple[int, int]:
+    """The same of a tensor that is given as rows of entries of some values each."""
     if height == 1:
         return min(units, max(VECTOR, math.ceil(share * units))), inner
     return min(height, max(2, ROWS // inner, math.ceil(share * height))), units * inner
@@ -173,12 +186,22 @@ def _part(tensor: AlignedTensor, rows: Stretches, columns: Stretches, units: int
 
 def _rows_of(tensor: AlignedTensor) -> tuple[int, int, int]:
     """A tensor as rows of entries of some values each: ``(rows, entries, values)``."""
-    axis = tensor.output_axis or 0
-    if not tensor.is_matrix:
-        return 1, tensor.size, 1
+    return rows_of(tensor.shape if tensor.is_matrix else (tensor.size,), tensor.output_axis or 0)
+
+
+def rows_of(shape: tuple[int, ...], axis: int) -> tuple[int, int, int]:
+    """The same of a shape and the axis of its units; a vector is one row.
+
+    Examples
+    --------
+    >>> rows_of((30, 20, 3, 3), 0), rows_of((3, 3, 20, 30), 3), rows_of((30,), 0)
+    ((30, 180, 1), (180, 30, 1), (1, 30, 1))
+    """
+    if len(shape) < 2:
+        return 1, math.prod(shape), 1
     if axis == 0:
-        return tensor.shape[0], math.prod(tensor.shape[1:]), 1
-    return math.prod(tensor.shape[:axis]), tensor.shape[axis], math.prod(tensor.shape[axis + 1 :])
+        return shape[0], math.prod(shape[1:]), 1
+    return math.prod(shape[:axis]), shape[axis], math.prod(shape[axis + 1 :])
 
 
 def _drawn(length: int, count: int, longest: int, rng: np.random.Generator, least: int = 8) -> Stretches:

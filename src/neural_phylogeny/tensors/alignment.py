@@ -31,8 +31,9 @@ class Alignment:
     """Everything that will be compared, in reading order.
 
     ``parameters`` counts the trained values of each model, ``(n_models,)``, and ``in_matrices`` those of them that lie
-    in matrices; ``notes`` are sentences. ``coarse`` is given where models lie elsewhere and are too large to fetch: the
-    share of a matrix that is read, and the number of stretches it is read in, see ``statistics.thrift``.
+    in matrices; ``notes`` are sentences. ``coarse`` has an entry for each model,
+    None but for those that lie elsewhere and are too large to fetch: the share of a matrix that is read, and the number
+    of stretches it is read in, see ``reconstruction.thrift``.
     """
 
     tensors: tuple[AlignedTensor, ...]
@@ -40,7 +41,7 @@ class Alignment:
     in_matrices: NDArray[np.int64]
     notes: tuple[str, ...]
     choices: NDArray[np.float64] | None = None
-    coarse: tuple[float, int] | None = None
+    coarse: tuple[tuple[float, int] | None, ...] | None = None
 
     @property
     def n_models(self) -> int:

@@ -29,7 +29,8 @@ KEPT = 4096
 """Longest arrays of numbers that are kept; longer ones, and those of texts, are passed over."""
 NESTING = 4
 """How deep arrays of arrays may be."""
-AT_ONCE = 1 << 20
+AT_ONCE, AT_ONCE_FAR = 1 << 20, 1 << 14
+"""Bytes that are read at a time; of a file that lies elsewhere fewer, since it fetches ahead by itself."""
 
 STRING, ARRAY = 8, 9
 SCALARS = {0: "B", 1: "b", 2: "H", 3: "h", 4: "I", 5: "i", 6: "f", 7: "?", 10: "Q", 11: "q", 12: "d"}
@@ -71,6 +72,7 @@ class _Cursor:
         self._file = file
         self._chunk = b""
         self._start = 0
+        self._step = AT_ONCE_FAR if file.is_far else AT_ONCE
         self.position = 0
         self.end = min(file.file_size, HEADER_LIMIT)
         self.budget = Budget("items", file.path)
@@ -120,7 +122,7 @@ class _Cursor:
             raise self.short()
         at = self.position - self._start
         if at < 0 or at + count > len(self._chunk):
-            self._chunk = self._file.read_bytes(self.position, max(count, min(AT_ONCE, self.left)))
+            self._chunk = self._file.read_bytes(self.position, max(count, min(self._step, self.left)))
             self._start, at = self.position, 0
         return at
 
