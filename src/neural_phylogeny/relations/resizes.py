@@ -121,7 +121,7 @@ def _layers(
     pairs = in_order(alike)
     if np.mean([alike[i, j] for i, j in pairs]) < AGREE:
         return None
-    names = {}
+    names: dict[str, str] = {}
     for i, j in pairs:
         names |= {f"{stack}{theirs[j]}.{rest}": f"{stack}{mine[i]}.{rest}" for rest in split[1][stack][theirs[j]]}
     own = {name for layers in split[1][stack].items() for name in (f"{stack}{layers[0]}.{r}" for r in layers[1])}
