@@ -209,10 +209,8 @@ def _measured(
         tested = Tested.of(groups, reading.alpha, len(opened))
     read = list(opened)
     if cached is None:
-        for found_models in (undisguised(opened, tested), resized(opened)):
-            if found_models is not None:
-                read = [b if b is not a else c for a, b, c in zip(opened, found_models[0], read, strict=True)]
-                notes = (*notes, *found_models[1])
+        read, added = _read_as_relatives(opened, tested)
+        notes = (*notes, *added)
         if read != list(opened):
             samples = [sampler_of(checkpoint) for _, checkpoint in read] if len(read) <= TOGETHER else None
             groups = measured_groups(read, align_pairs([c.tensors for _, c in read], names, samples), reading)
@@ -243,6 +241,16 @@ def _measured(
         leading=leading,
         seeds=reading.seeds,
     )
+
+
+def _read_as_relatives(opened: Sequence[Opened], tested: Tested) -> tuple[list[Opened], list[str]]:
+    """The models, those in disguise, grown or shrunk read as their relatives are, and notes on them."""
+    read, notes = list(opened), list[str]()
+    for found in (undisguised(opened, tested), resized(opened)):
+        if found is not None:
+            read = [new if new is not old else known for old, new, known in zip(opened, found[0], read, strict=True)]
+            notes += found[1]
+    return read, notes
 
 
 def _leading(
