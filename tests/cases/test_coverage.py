@@ -16,13 +16,16 @@ def test_models_of_one_layout_are_compared_in_full(trained):
 
 def test_tables_and_weights_without_a_counterpart_count_as_not_compared(trained):
     mask = {"mask": np.tril(np.ones((64, 64), dtype=np.float32))}
-    answer = reconstruct({"a": trained() | mask, "b": trained() | mask, "c": trained() | trained(shapes=LARGE)})
-    a, _, c = answer.models
+    base = trained()
+    models = {"a": base | mask, "b": trained() | mask, "c": trained(base) | trained(shapes=LARGE)}
+    answer = reconstruct(models | {"d": trained() | trained(shapes={"x.weight": (70, 71)})})
+    a, _, c, d = answer.models
     weights = sum(w.size for w in trained().values())
     assert a.compared == weights / (weights + 64 * 64)
     assert c.compared == weights / (weights + 4 * 90 * 90)
     assert "of its weights have no counterpart in another model" in c.remark
     assert "counterpart" not in a.remark
+    assert not d.remark, "what a stranger could be compared with depends on the other strangers"
 
 
 def test_only_relatives_count_as_a_counterpart(trained):

@@ -88,10 +88,14 @@ class MeasuredFamily:
         return distances([tensor.of(self.rows) for tensor in self.found.leading], self.found.draw)
 
     def common_origin(self) -> CommonOrigin:
-        """By large weights, which only relatives inherit, then by ``tested_origin``; of models without a parent."""
+        """By large weights, then by the draw, then by ``tested_origin``; of models without a parent."""
         if self.found.leading:
             odds = descent([tensor.of(self.rows) for tensor in self.found.leading])
-            if float(np.median(odds[np.triu_indices(len(odds), 1)])) < INDEPENDENT:
+            upper = np.triu_indices(len(odds), 1)
+            if float(np.median(odds[upper])) < INDEPENDENT:
+                return CommonOrigin.INITIALISATION
+            drawn = self.descent()
+            if drawn.any() and float(np.median(np.maximum(drawn, drawn.T)[upper])) < 0.0:
                 return CommonOrigin.INITIALISATION
         return self.tested_origin()
 

@@ -91,28 +91,34 @@ class Relations:
         return f"{PARTLY} NaN, infinite, too large or unreadable values in {', '.join(broken)}" if broken else ""
 
     @cached_property
+    def relatives(self) -> NDArray[np.bool_]:
+        """Which two models are related, or share a component."""
+        found = self.pairs.copy()
+        for part in self.components:
+            found[part.i, part.j] = found[part.j, part.i] = True
+        return found
+
+    @cached_property
     def compared(self) -> NDArray[np.int64]:
         """Values of each row that were compared with a relative's; of a row without a relative, with any other row's.
 
-        So they do not depend on unrelated models. Rows that share a component count as relatives.
+        So the share of a model in a family does not depend on unrelated models.
         """
-        relatives = self.pairs.copy()
-        for part in self.components:
-            relatives[part.i, part.j] = relatives[part.j, part.i] = True
-        relatives[~relatives.any(axis=1)] = True
-        return self.statistics.alignment.compared(relatives)
+        counted = self.relatives | ~self.relatives.any(axis=1, keepdims=True)
+        return self.statistics.alignment.compared(counted)
 
     def note(self, row: int) -> str:
         """What of a model was not compared and why: computed tables, weights without a counterpart; empty if nothing.
 
-        A tenth without a counterpart, as a new head is, is not worth a sentence.
+        A tenth without a counterpart, as a new head is, is not worth a sentence. A model without a relative has no
+        counterparts: what of it other models could be compared with depends on which ones there are.
         """
         trained, compared = int(self.statistics.alignment.parameters[row]), int(self.compared[row])
         notes = [self._tables_of(row)]
         empty = self.statistics.counts.get(EMPTY, {}).get(row, 0)
         if empty and trained:
             notes.append(f"{empty:,} tensors are empty: saved without gathering")
-        if 0 < compared < (1.0 - WORTH_A_NOTE) * trained:
+        if self.relatives[row].any() and 0 < compared < (1.0 - WORTH_A_NOTE) * trained:
             notes.append(f"{percent(1.0 - compared / trained)} of its weights have no counterpart in another model")
         return "; ".join(filter(None, notes))
 

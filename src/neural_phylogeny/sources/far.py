@@ -9,7 +9,7 @@ from neural_phylogeny.files.activity import remark
 from neural_phylogeny.formats.limits import limit
 from neural_phylogeny.inputs import ModelRef
 from neural_phylogeny.remote.held import HeldFile
-from neural_phylogeny.remote.mirror import one_model
+from neural_phylogeny.remote.mirror import look_again, one_model
 from neural_phylogeny.wording import in_bytes
 
 WHOLE = 0.9
@@ -39,7 +39,10 @@ def say_before(ref: ModelRef) -> None:
 
 
 def released(refs: Sequence[ModelRef]) -> list[str]:
-    """A sentence on each model that lies elsewhere, on what was fetched of it; what was fetched is let go."""
+    """A sentence on each model that lies elsewhere, on what was fetched of it; what was fetched is let go.
+
+    Addresses are looked up anew afterwards: a branch may have moved.
+    """
     notes = []
     for ref in refs:
         files = files_of(ref)
@@ -48,6 +51,7 @@ def released(refs: Sequence[ModelRef]) -> list[str]:
             remark(notes[-1])
         for file in files:
             file.release()
+    look_again()
     return notes
 
 

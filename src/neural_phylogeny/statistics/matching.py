@@ -19,6 +19,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from functools import lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
@@ -141,6 +142,7 @@ def same_places(matrices: NDArray[np.float32], counted: NDArray[np.bool_] | None
     return log_p
 
 
+@lru_cache(maxsize=2 * SMALL)
 def _log_p_of_counts(units: int) -> NDArray[np.float32]:
     """Log p of k of s matches at one place, ``(units + 1, units + 1)``; 0 where k is more than s."""
     found = np.zeros((units + 1, units + 1), dtype=np.float32)

@@ -29,8 +29,12 @@ SURE = 0.95
 """A parent of at least this probability is not doubted: more than an initialisation in common is not looked for.
 Of the parents that independent models of one seed are given on training families 2 in 100 are so sure."""
 
-GAIN = 2.0
-"""Factor on the log-odds of descent."""
+GAIN, OFFSET = 4.0, 0.5
+"""Factor on the log-odds of descent less the offset; chosen on families of one seed that are for choosing."""
+
+LOST = -2.0
+"""Log-odds of descent below this count even against a parent that is sure. None of the parents and children of the
+families that they were fitted on lies below it."""
 
 APART = -0.2
 """Roots with log-odds of descent below this, both ways, share no more than their initialisation."""
@@ -78,10 +82,11 @@ def in_doubt(forest: Forest) -> NDArray[np.bool_]:
 def beyond_initialisation(descent: Matrix, unsure: NDArray[np.bool_]) -> Matrix:
     """Log-odds of parents by what two models have in common beside an initialisation: ``(n, n)``, none above 0.
 
-    ``descent`` as ``Family.descent``; only the parents of models in doubt, ``(n,)``, are judged.
+    ``descent`` as ``Family.descent``; the parents of models in doubt, ``(n,)``, are judged, and what is below ``LOST``.
     """
-    found: Matrix = np.clip(GAIN * descent, -CERTAIN, 0.0)
-    return np.where(unsure[None, :], found, 0.0)
+    known = np.where(descent == 0.0, 0.0, descent - OFFSET)
+    found: Matrix = np.clip(GAIN * known, -CERTAIN, 0.0)
+    return np.where(unsure[None, :] | (descent < LOST), found, 0.0)
 
 
 def posterior(family: Family, *, without: Collection[str] = (), prior: PriorName = DEFAULT) -> Posterior:

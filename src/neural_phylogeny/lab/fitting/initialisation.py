@@ -166,10 +166,10 @@ def equal_errors(siblings: Array, strangers: Array) -> float:
     return float(thresholds[np.argmin(np.abs(lost - false))])
 
 
-def logistic(x: Array, truth: NDArray[np.bool_], weights: Array) -> Array:
+def logistic(x: Array, truth: NDArray[np.bool_], weights: Array, strength: float = RIDGE) -> Array:
     """Bias and weights ``(1 + f,)`` by Newton's method, with a ridge on the weights."""
     x = np.column_stack([np.ones(len(x)), x])
-    found, ridge = np.zeros(x.shape[1]), RIDGE * np.diag([0.0, *np.ones(x.shape[1] - 1)])
+    found, ridge = np.zeros(x.shape[1]), strength * np.diag([0.0, *np.ones(x.shape[1] - 1)])
     for _ in range(12):
         p = 1.0 / (1.0 + np.exp(-x @ found))
         curvature = (x * (weights * p * (1.0 - p))[:, None]).T @ x + ridge

@@ -120,6 +120,11 @@ TABLES = {
         Table("initialisation", "is an ancestor distinguished from a common initialisation?", "batches, strangers"),
         Table("joined", "are models of different collections called related, all read as one?", "checkpoints"),
         Table("kinds", "is the kind of a relation found, through every disguise?", "nothing; trains 49 small networks"),
+        Table(
+            "one_seed",
+            "are strangers of one seed told from relatives, and what is the true initialisation worth?",
+            "work, sets; trains 12 collections for each of --seeds, five seconds of a core each",
+        ),
         Table("reviewers", "what reviewers of the paper asked of the learning-free methods", "nothing"),
         Table("sampling", "how much of the weights must be read?", "sets, work; trains large networks"),
         Table("unrelated", "how often are independent networks called related?", "sets; trains 950 small networks"),
