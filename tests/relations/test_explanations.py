@@ -50,12 +50,6 @@ def test_a_cheap_test_rejects_no_adapter(rng, shape):
     assert not low_rank._may_have_lengths(trained, low_rank._allowed(trained))
 
 
-def test_medians_are_those_of_what_is_known(rng):
-    values = rng.normal(size=(40, 31))
-    values[rng.random(values.shape) < 0.4] = np.nan
-    assert table.medians(values).tolist() == np.nanmedian(values, axis=1).tolist()
-
-
 def test_factors_of_units_and_inputs_are_a_rescaling(parent, rng):
     factors = np.exp(rng.normal(size=(32, 1))) * np.exp(rng.normal(size=64)) * rng.choice([-1.0, 1.0], size=(32, 1))
     assert kind(parent, parent * factors) == "rescaled"

@@ -19,6 +19,7 @@ from neural_phylogeny.reconstruction.options import Reading
 from neural_phylogeny.reconstruction.passes import TOGETHER, compared, measured_groups, planned, remeasured
 from neural_phylogeny.reconstruction.pipelines import Component, pipelines_of, sides
 from neural_phylogeny.reconstruction.relate import Tested
+from neural_phylogeny.reconstruction.resized import resized
 from neural_phylogeny.records import ModelRecord
 from neural_phylogeny.relations.computed import without_tables
 from neural_phylogeny.relations.initialisations.leading import Leading, read_leading
@@ -207,11 +208,13 @@ def _measured(
         groups = (*in_full, *groups)
         tested = Tested.of(groups, reading.alpha, len(opened))
     read = list(opened)
-    if cached is None and (found_disguises := undisguised(opened, tested)):
-        read, added = found_disguises
+    if cached is None:
+        read, added = _read_as_relatives(opened, tested)
         notes = (*notes, *added)
-        groups = measured_groups(read, align_pairs([c.tensors for _, c in read], names, samples), reading)
-        tested = Tested.of(groups, reading.alpha, len(read))
+        if read != list(opened):
+            samples = [sampler_of(checkpoint) for _, checkpoint in read] if len(read) <= TOGETHER else None
+            groups = measured_groups(read, align_pairs([c.tensors for _, c in read], names, samples), reading)
+            tested = Tested.of(groups, reading.alpha, len(read))
     families = tuple(remeasured(read, tested, known, reading, is_family=True))
     if reading.save_stats is not None:
         with replacing(reading.save_stats) as file:
@@ -219,7 +222,7 @@ def _measured(
     formats = tuple(format_of(checkpoint) for _, checkpoint in opened)
     unread = tuple("; ".join(not_compared(checkpoint)) for _, checkpoint in opened)
     refs = tuple(ref for ref, _ in opened)
-    leading = dict(_leading(opened, tested, families))
+    leading = dict(_leading(read, tested, families))
     every = [notes, *(group.statistics.alignment.notes for group in (*groups, *families))]
     notes = tuple(dict.fromkeys(note for some in every for note in some))
     return Collection(
@@ -238,6 +241,16 @@ def _measured(
         leading=leading,
         seeds=reading.seeds,
     )
+
+
+def _read_as_relatives(opened: Sequence[Opened], tested: Tested) -> tuple[list[Opened], list[str]]:
+    """The models, those in disguise, grown or shrunk read as their relatives are, and notes on them."""
+    read, notes = list(opened), list[str]()
+    for found in (undisguised(opened, tested), resized(opened)):
+        if found is not None:
+            read = [new if new is not old else known for old, new, known in zip(opened, found[0], read, strict=True)]
+            notes += found[1]
+    return read, notes
 
 
 def _leading(

@@ -46,7 +46,7 @@ def undisguised(opened: Sequence[Opened], tested: Tested) -> tuple[list[Opened],
     """
     labels = components(tested.related)
     layouts = [_layout(checkpoint) for _, checkpoint in opened]
-    values = [_Values(checkpoint) for _, checkpoint in opened]
+    values = [LazyValues(checkpoint) for _, checkpoint in opened]
     firsts = [int(np.flatnonzero(labels == label)[0]) for label in range(int(labels.max(initial=-1)) + 1)]
     pairs = [(i, j) for i, j in combinations(firsts, 2) if layouts[i] and layouts[i] == layouts[j]]
     read, notes = list(opened), list[str]()
@@ -83,7 +83,7 @@ def undisguised(opened: Sequence[Opened], tested: Tested) -> tuple[list[Opened],
     return (read, tuple(notes)) if notes else None
 
 
-def _found(one: _Values, other: _Values, layout: Layout) -> Disguise | None:
+def _found(one: LazyValues, other: LazyValues, layout: Layout) -> Disguise | None:
     """The disguise of one model against another of its layout."""
     try:
         return find_disguise(one, other, {name: shape for name, shape, _ in layout})
@@ -124,7 +124,7 @@ def _layout(checkpoint: Checkpoint) -> Layout:
     return found if is_small and all(axis == 0 for _, _, axis in found) else ()
 
 
-class _Values(Mapping[str, NDArray[np.float64]]):
+class LazyValues(Mapping[str, NDArray[np.float64]]):
     """The tensors of a model, read when they are first needed."""
 
     def __init__(self, checkpoint: Checkpoint) -> None:

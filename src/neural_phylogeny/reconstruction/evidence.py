@@ -21,6 +21,7 @@ from neural_phylogeny.relations.exact import (
     LONGER,
     OBSERVED,
     PRUNED,
+    RESIZED,
     ROUNDED,
     UPCYCLED,
 )
@@ -49,6 +50,7 @@ _ORDERED_STATEMENTS = {
     FOLDED: "{parent} has batch normalisations and {child} has none; folding them into the weights does not go back",
     EMPTIED: "{child} was saved without some of its tensors, so that it cannot be what {parent} was made from",
     HEADED: "{child} has the head of a task and {parent} that of pre-training; heads of tasks are added afterwards",
+    RESIZED: "{child} has units or layers twice that {parent} has once, or lacks some; the other way is not usual",
     UPCYCLED: "upcycled experts: those of {child} all match the feed-forward networks of {parent}",
     LONGER: "{child} has all rows of {parent} and further rows that still look like an initialisation",
 }

@@ -23,6 +23,7 @@ from neural_phylogeny.relations.existence import (
     log_p_of_copies,
     totals,
 )
+from neural_phylogeny.relations.explanations.shapes import GROWN, PRUNED, read_as
 from neural_phylogeny.statistics.base import Arrays
 from neural_phylogeny.statistics.moments import FEWEST
 from neural_phylogeny.statistics.results import Statistics
@@ -77,7 +78,7 @@ def shared_parts(statistics: Statistics, found: Existence, level: float) -> list
     be distinguished from two models with one helper, and is reported to share a component.
     """
     equal = _values(statistics, _same)
-    candidates = found.related & (equal > 0)
+    candidates = found.related & (equal > 0) & ~_resized(statistics)
     if not candidates.any():
         return []
     other = _values(statistics, _differs)
@@ -111,6 +112,13 @@ def shared_parts(statistics: Statistics, found: Existence, level: float) -> list
                 )
             )
     return sorted(parts, key=lambda part: not part.contained)
+
+
+def _resized(statistics: Statistics) -> Mask:
+    """Pairs of which one was grown or shrunk from a model of the same parts: it contains no component."""
+    found = read_as(statistics, GROWN) | read_as(statistics, PRUNED)
+    pairs: Mask = found[:, None] | found[None, :]
+    return pairs
 
 
 def apart_from(found: Existence, parts: list[SharedPart]) -> Existence:

@@ -12,6 +12,8 @@ from numpy.typing import NDArray
 
 from neural_phylogeny.relations.clock import Clock
 from neural_phylogeny.relations.copies import ALMOST_ALL
+from neural_phylogeny.relations.explanations.shapes import GROWN, read_as
+from neural_phylogeny.relations.explanations.shapes import PRUNED as SHRUNK
 from neural_phylogeny.relations.overlap import NEARLY_ALL, Matrix, Overlap
 from neural_phylogeny.relations.upcycled import joined, upcycled
 from neural_phylogeny.relations.vocabulary import longer
@@ -174,6 +176,22 @@ def headed(statistics: Statistics) -> Matrix:
     return found
 
 
+def resized(statistics: Statistics) -> Matrix:
+    """Whether i has units or layers twice that j has once, or lacks some of j's, and so came later: units do not part.
+
+    By what the reading found, see ``reconstruction.resized``. What was grown is not the parent of what was grown or
+    shrunk in another way either.
+    """
+    grown, shrunk_ = (read_as(statistics, kind) for kind in (GROWN, SHRUNK))
+    later = grown | shrunk_
+    found = np.where(
+        later[:, None] & ~later[None, :], -CERTAIN, np.where(~later[:, None] & later[None, :], STRONG, 0.0)
+    )
+    apart = (grown[:, None] & later[None, :]) | (shrunk_[:, None] & grown[None, :])
+    result: Matrix = np.where(apart & ~np.eye(len(grown), dtype=bool), -STRONG, found)
+    return result
+
+
 def _counts(statistics: Statistics, name: str) -> NDArray[np.float64]:
     """What is counted of each model, zero where there is none."""
     found = statistics.counts.get(name, {})
@@ -200,9 +218,9 @@ DIRECTED = {
 
 PRUNED, ROUNDED, COUNTED, LONGER = "pruned", "rounded-layer", "batches-seen", "new-rows"
 OBSERVED, FOLDED, EMPTIED, UPCYCLED = "observers", "folded-norms", "empty-tensors", "upcycled-experts"
-DECAYED = "decayed-rows"
+DECAYED, RESIZED = "decayed-rows", "resized"
 HEADED = "task-head"
-ORDERED = (PRUNED, ROUNDED, COUNTED, LONGER, OBSERVED, FOLDED, EMPTIED, UPCYCLED, DECAYED, HEADED)
+ORDERED = (PRUNED, ROUNDED, COUNTED, LONGER, OBSERVED, FOLDED, EMPTIED, UPCYCLED, DECAYED, HEADED, RESIZED)
 """Marks which show that one of two models did not come first; they count against it as a parent only."""
 
 UNTOUCHED, RESHAPED = "untouched-values", "other-sizes"
@@ -233,12 +251,18 @@ def exact_marks(statistics: Statistics) -> dict[str, Matrix]:
         FOLDED: folded(statistics),
         EMPTIED: emptied(statistics),
         HEADED: headed(statistics),
+        RESIZED: resized(statistics),
         UPCYCLED: np.where(upcycled(statistics).T, -STRONG, 0.0),
         JOINED: _directed(np.where(joined(statistics), CERTAIN, 0.0)),
         LONGER: np.where(longer(statistics).T, -GOOD, 0.0),
     }
     found[DECAYED] = decayed(Clock.of_statistics(statistics, overlap), found)
-    return found | {UNTOUCHED: untouched(overlap), RESHAPED: reshaped(overlap)}
+    known = (found[RESIZED] + found[RESIZED].T) != 0
+    found["shrunk"] = np.where(known, 0.0, found["shrunk"])
+    sizes, is_later = statistics.alignment.in_matrices, read_as(statistics, GROWN) | read_as(statistics, SHRUNK)
+    other = (sizes[:, None] != sizes[None, :]) & read_as(statistics, SHRUNK)[None, :] & ~is_later[:, None]
+    shapes = np.where(known, np.where(other, -GOOD, 0.0), reshaped(overlap))
+    return found | {UNTOUCHED: untouched(overlap), RESHAPED: shapes}
 
 
 def _directed(odds: Matrix) -> Matrix:

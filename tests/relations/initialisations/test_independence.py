@@ -67,6 +67,18 @@ def test_a_child_keeps_all_that_its_parent_learnt_and_a_stranger_of_one_task_doe
     assert max(found[0, 2], found[2, 0], found[1, 2]) < -0.5
 
 
+def test_nothing_is_said_against_a_model_that_forgot_much_of_the_draw():
+    rng = np.random.default_rng(3)
+    generator = TorchGenerator(42)
+    draws = [generator.uniform(ROWS * COLUMNS, -0.1, 0.1) for _ in range(3)]
+    base = [z + learnt(rng, 0.05) for z in draws]
+    far = [0.5 * z + 0.2 * (weights - z) + learnt(rng, 0.05) for z, weights in zip(draws, base, strict=True)]
+    models = leading([base, far])
+    found = descent(models, find_draw(models, (42,), places=1 << 14))
+    assert found[0, 1] == 0.0
+    assert found[1, 0] < INDEPENDENT  # the other way the draw would have come back
+
+
 def test_the_base_is_nearest_to_its_true_initialisation(family):
     draw = find_draw(family, (42,), places=1 << 14)
     assert draw is not None

@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import numpy as np
+from numpy.typing import NDArray
 
 from neural_phylogeny.relations.explanations.step import Step
 from neural_phylogeny.relations.retained import RETAINED
 from neural_phylogeny.statistics.results import Statistics
+
+GROWN, PRUNED = "grown", "pruned"
+"""The codes of matrices of a model that was compared unit by unit with a smaller or a larger one, and so came later."""
 
 WHOLE_LAYERS = 0.1
 """Share of a model's weights in matrices that the other lacks from which on layers were added or left out."""
@@ -21,6 +25,10 @@ def resized(statistics: Statistics, parent: int, child: int, steps: list[Step]) 
     Empty where both are of one size, or larger in different places. Matrices that were initialised again, such as a
     head of other classes, say nothing. O(n_tensors).
     """
+    for kind in (GROWN, PRUNED):
+        marked = read_as(statistics, kind)
+        if marked[child] and not marked[parent]:
+            return kind
     kept = {step.name for step in steps if step.cosine >= RETAINED}
     more = less = 0
     for tensor, _, a, b in statistics.compared(parent, child):
@@ -34,3 +42,12 @@ def resized(statistics: Statistics, parent: int, child: int, steps: list[Step]) 
         beyond = 1.0 - np.array([common[child, parent], common[parent, child]]) / np.maximum(sizes, 1.0)
         more, less = (int(share >= WHOLE_LAYERS) for share in beyond)
     return "" if bool(more) == bool(less) else "grown" if more else "pruned"
+
+
+def read_as(statistics: Statistics, kind: str) -> NDArray[np.bool_]:
+    """Which models have matrices with these codes, ``(n_models,)``."""
+    found = np.zeros(statistics.alignment.n_models, dtype=bool)
+    for tensor in statistics.alignment.tensors:
+        for member, source in zip(tensor.members, tensor.sources, strict=True):
+            found[member] |= source.codes == kind
+    return found

@@ -10,6 +10,7 @@ import numpy as np
 
 from neural_phylogeny.relations.explanations import low_rank
 from neural_phylogeny.relations.explanations.step import Floats, Step, rms
+from neural_phylogeny.relations.retained import median
 from neural_phylogeny.statistics.moments import FEWEST
 
 SMALL = (ml_dtypes.float8_e4m3fn, ml_dtypes.float8_e5m2, np.float16)
@@ -143,10 +144,10 @@ def rescaled(step: Step) -> float:
         return np.inf
     with np.errstate(all="ignore"):
         ratio = np.where(there, y / np.where(there, x, 1.0), np.nan)
-        rows = medians(np.abs(ratio) * np.sign(np.nansum(ratio, axis=1, keepdims=True)))
-        columns = medians((ratio / rows[:, None]).T)
-        rows = medians(ratio / columns)
-        columns = medians((ratio / rows[:, None]).T)
+        rows = median((np.abs(ratio) * np.sign(np.nansum(ratio, axis=1, keepdims=True))).T)
+        columns = median(ratio / rows[:, None])
+        rows = median((ratio / columns).T)
+        columns = median(ratio / rows[:, None])
         left = y - rows[:, None] * x * columns
     if not np.isfinite(left).all() or rms(left) > allowed or rms(step.difference) < 10 * allowed:
         return np.inf
@@ -166,21 +167,6 @@ def _may_be_factors(x: Floats, y: Floats, allowed: float) -> bool:
         most = (np.abs(e) + np.abs(h) + 4.0 * allowed) * along + (np.abs(f) + np.abs(g) + 4.0 * allowed) * across
         off = np.abs(e * h * (b * c) - f * g * (a * d)) > 4.0 * allowed * most * (1.0 + 1e-6)
     return bool(np.count_nonzero(off) <= y.size / 16)
-
-
-def medians(rows: Floats) -> Floats:
-    """The median of each row of what is not NaN, ``(n, k) -> (n,)``; as ``np.nanmedian``, in a tenth of its time.
-
-    Examples
-    --------
-    >>> medians(np.array([[3.0, np.nan, 1.0], [2.0, 7.0, 1.0]])).tolist()
-    [2.0, 2.0]
-    """
-    ordered = np.sort(rows, axis=1)  # NaN last
-    count = np.count_nonzero(~np.isnan(ordered), axis=1)
-    middle = np.stack([np.maximum(count - 1, 0) // 2, np.minimum(count // 2, rows.shape[1] - 1)], axis=1)
-    found: Floats = np.take_along_axis(ordered, middle, axis=1).mean(axis=1)
-    return found
 
 
 def noised(step: Step) -> float:

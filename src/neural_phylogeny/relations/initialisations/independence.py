@@ -63,6 +63,10 @@ EARLY = 0.01
 """A model with a smaller share of its squares beside the draw is its own initialisation, or nearly so: it may well be
 the parent of all that began with it."""
 
+FADED = 0.75
+"""A model that kept less of the draw than this share of what the other kept has moved so far that it may have forgotten
+what a parent learnt as well: nothing is said against it."""
+
 MOST = 0.9999
 """Correlations are clipped to this."""
 
@@ -102,6 +106,7 @@ def features(tensors: Sequence[Leading], draw: Draw | None = None) -> dict[str, 
         slope = _medians([_slopes(matrix) / _decay(share) for matrix, share in zip(left, kept, strict=True)], (n, n))
         found["residual"] = np.arctanh(np.clip(residual, -MOST, MOST))
         found["lost"] = np.clip((WHOLE - slope) / SPREAD, 0.0, 1.0)
+        found["kept"] = _medians([_decay(share) for share in kept], (n, n))
     return found
 
 
@@ -114,6 +119,7 @@ def _descent(tensors: Sequence[Leading], draw: Draw | None) -> Matrix:
     if "residual" in known and draw is not None:
         early = _trained_share(tensors, draw) < EARLY
         found[early] = found[:, early] = 0.0
+        found[known["kept"] < FADED] = 0.0
     found[~np.isfinite(found)] = 0.0
     np.fill_diagonal(found, 0.0)
     return found

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from neural_phylogeny.relations.explanations.shapes import GROWN, PRUNED, read_as
 from neural_phylogeny.relations.merging.affine import sums
 from neural_phylogeny.relations.merging.layered import layered
 from neural_phylogeny.relations.merging.partial import partial
@@ -46,11 +47,12 @@ def merges(statistics: Statistics, rows: Sequence[int]) -> Merges:
     if not 3 <= k <= MOST:
         return Merges(weights, how)
     values = Values.kept(statistics, rows)
-    for j, others in _possible(values, weights, how):
+    is_resized = (read_as(statistics, GROWN) | read_as(statistics, PRUNED))[list(rows)]
+    for j, others in _possible(values, weights, how, is_resized):
         if (by_layers := layered(values, j, others)) is not None:
             how[j] = LAYERS
             weights[list(by_layers), j] = list(by_layers.values())
-    for j, others in _possible(values, weights, how):
+    for j, others in _possible(values, weights, how, is_resized):
         if (by_values := partial(values, j, others)) is not None:
             base, multiples = by_values
             how[j] = PARTLY
@@ -59,9 +61,11 @@ def merges(statistics: Statistics, rows: Sequence[int]) -> Merges:
     return Merges(weights, how)
 
 
-def _possible(values: Values, weights: Matrix, how: dict[int, str]) -> Iterator[tuple[int, list[int]]]:
-    """Models that may still be merges, with those that may be their parts."""
+def _possible(
+    values: Values, weights: Matrix, how: dict[int, str], is_resized: NDArray[np.bool_]
+) -> Iterator[tuple[int, list[int]]]:
+    """Models that may still be merges, with those that may be their parts; none was grown or shrunk."""
     for j in range(len(weights)):
-        others = [i for i in values.having(j) if i not in how]
-        if j not in how and not weights[j].any() and len(others) > 1:
+        others = [i for i in values.having(j) if i not in how and not is_resized[i]]
+        if j not in how and not weights[j].any() and not is_resized[j] and len(others) > 1:
             yield j, others

@@ -36,6 +36,8 @@ def layered(values: Values, j: int, others: list[int]) -> dict[int, float] | Non
     """
     near = sorted(others, key=values.distance(j).__getitem__)[:MOST]
     best: tuple[float, dict[int, float]] | None = None
+    if (values.distance(j)[near] == 0.0).any():
+        return None
     every = [matrix for matrix in values.of(j) if matrix.count]
     for a, b in combinations(near, 2):
         shares, sizes, whole = [], [], []

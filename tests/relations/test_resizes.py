@@ -1,0 +1,25 @@
+"""Which units and layers of two models belong together."""
+
+import numpy as np
+
+from neural_phylogeny.relations.resizes import find_resize
+
+
+def test_the_places_of_kept_units(rng):
+    large = {"a": rng.normal(size=(12, 40)), "bias": rng.normal(size=12), "b": rng.normal(size=(16, 12))}
+    kept = np.array([1, 2, 5, 7, 8, 9, 11])
+    small = {"a": large["a"][kept], "bias": large["bias"][kept], "b": large["b"][:, kept]}
+    shapes = [{name: values.shape for name, values in model.items()} for model in (small, large)]
+    found = find_resize(small, large, *shapes)
+    assert found is not None
+    assert found.is_scattered
+    assert not found.is_grown
+    for axis in (found.places["a"].rows, found.places["bias"].rows, found.places["b"].columns):
+        assert axis is not None
+        assert axis.tolist() == kept.tolist()
+
+
+def test_strangers_have_no_places(rng):
+    shapes = [{"a": (7, 40), "b": (16, 7)}, {"a": (12, 40), "b": (16, 12)}]
+    models = [{name: rng.normal(size=shape) for name, shape in one.items()} for one in shapes]
+    assert find_resize(*models, *shapes) is None
