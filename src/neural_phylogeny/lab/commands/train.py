@@ -86,7 +86,7 @@ def train_detector(
     found = train_ensemble(
         batches,
         networks,
-        recipe if begun is None else replace(recipe, rate=rate or 6e-4, average=0.99),
+        recipe if begun is None else replace(recipe, rate=rate or 6e-4, average=0.998),
         losses=Losses(),
         start=begun,
         without=without,
