@@ -71,7 +71,7 @@ def repository(wanted: HubAddress, address: str) -> Repository:
 
 
 def from_page(address: str) -> str:
-    """The ``hf://`` address of a page of the hub, as a browser shows it; the address itself where it is no such page."""
+    """The ``hf://`` address of a page of the hub, as a browser shows it; the address itself for any other page."""
     try:
         endpoint, _ = _account()
     except MissingExtraError:
