@@ -10,7 +10,6 @@ from itertools import combinations
 from neural_phylogeny.lab.kinds.collections import TWIN, UNDIRECTED, KindsCollection, Relation
 from neural_phylogeny.records import Edge, Phylogeny, RelatedPair
 
-
 CONVERTED = "converted: the values of"
 """How a remark on a copy says that it is stored otherwise: the kind of a copy is in no claim."""
 
