@@ -370,3 +370,12 @@ def test_derived_takes_addresses(family):
     assert result.exit_code in (0, 4), result.output
     assert "nphylo-far" not in result.output
     assert "org/tune" in result.output
+
+
+@pytest.mark.parametrize("page", ["", "/", "/tree/main", "/blob/main/model.safetensors?download=true"])
+def test_a_page_of_the_hub_stands_for_its_repository(hub, rng, page):
+    hub.add("org/net", "model.safetensors", safetensors(model(rng)))
+    found, skipped = discover([f"{hub.url}/org/net{page}"])
+    assert not skipped
+    assert len(found) == 1
+    assert found[0].name.startswith("org/net")
