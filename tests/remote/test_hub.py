@@ -307,3 +307,75 @@ def test_a_branch_is_looked_up_anew_by_the_next_question(hub, rng):
     assert before.models[0].path == f"hf://org/a@{COMMIT}/model.safetensors"
     assert after.models[0].path == f"hf://org/a@{'f' * 40}/model.safetensors"
     assert len([path for path in hub.asked if path.startswith("/api/")]) == 4
+
+
+def compressed(tensors: dict[str, np.ndarray]) -> bytes:
+    out = BytesIO()
+    np.savez_compressed(out, **tensors)  # type: ignore[arg-type]
+    return out.getvalue()
+
+
+def test_a_plan_that_breaks_off_within_a_compressed_array_changes_no_value(hub, rng):
+    tensors = {"a.weight": rng.normal(size=(300, 200)).astype("f4"), "b.weight": rng.normal(size=(9, 64)).astype("f4")}
+    hub.add("org/net", "a.npz", compressed(tensors))
+    ((_, checkpoint),) = open_models(["hf://org/net/a.npz"])[0]
+    alignment = align_pairs([checkpoint.tensors] * 2, ["a", "b"])
+    read_ahead([checkpoint, checkpoint], [(tensor, None) for tensor in alignment.tensors])
+    for name, values in tensors.items():
+        np.testing.assert_array_equal(checkpoint.read(name), values.reshape(-1))
+    checkpoint.close()
+
+
+@pytest.mark.torch
+def test_a_pytorch_file_of_the_old_kind_is_read_too(hub, rng, tmp_path):
+    torch = pytest.importorskip("torch", reason="torch writes the file")
+    tensors = {name: torch.tensor(values) for name, values in model(rng, (300, 200)).items()}
+    torch.save(tensors, tmp_path / "old.pth", _use_new_zipfile_serialization=False)
+    hub.add("org/net", "old.pth", tmp_path / "old.pth")
+    ((_, checkpoint),) = open_models(["hf://org/net/old.pth"])[0]
+    for name, values in tensors.items():
+        np.testing.assert_array_equal(checkpoint.read(name), values.reshape(-1).numpy())
+    checkpoint.close()
+
+
+@pytest.fixture
+def family(hub, rng) -> list[str]:
+    """The addresses of a parent and of two models made from it in two steps; each card names its parent."""
+    tensors, paths = model(rng, (256, 128)), []
+    for name, base in (("base", ""), ("tune", "org/base"), ("more", "org/tune")):
+        hub.add(f"org/{name}", "model.safetensors", safetensors(tensors))
+        hub.add(f"org/{name}", "config.json", b"{}")
+        hub.add(f"org/{name}", "README.md", f"---\nbase_model: {base}\n---\n".encode() if base else b"# The base\n")
+        paths.append(f"hf://org/{name}")
+        tensors = {key: values + rng.normal(0, 0.02, values.shape).astype("f4") for key, values in tensors.items()}
+    return paths
+
+
+def test_claims_of_a_hubs_cards_are_checked(family):
+    result = CliRunner().invoke(nphylo, ["verify", *family, "--format", "json"])
+    assert result.exit_code in (0, 4), result.output
+    claims = json.loads(result.stdout)["claims"]
+    declared = [(one["declared"]["model"], one["declared"]["parent"]) for one in claims]
+    assert declared == [("org/tune", "org/base"), ("org/more", "org/tune")]
+
+
+def test_a_card_on_a_hub_is_left_alone(family):
+    result = CliRunner().invoke(nphylo, ["annotate", *family, "--write"])
+    assert "it lies elsewhere: download it to change its card" in result.output
+    assert "nphylo-far" not in result.output
+
+
+def test_derived_takes_addresses(family):
+    result = CliRunner().invoke(nphylo, ["derived", family[1], "--from", family[0], "--among", family[2]])
+    assert result.exit_code in (0, 4), result.output
+    assert "nphylo-far" not in result.output
+    assert "org/tune" in result.output
+
+
+@pytest.mark.parametrize("page", ["", "/", "/tree/main", "/blob/main/model.safetensors?download=true"])
+def test_a_page_of_the_hub_stands_for_its_repository(hub, rng, page):
+    hub.add("org/net", "model.safetensors", safetensors(model(rng)))
+    found, skipped = discover([f"{hub.url}/org/net{page}"])
+    assert not skipped
+    assert len(found) == 1
+    assert found[0].name.startswith("org/net")

@@ -13,7 +13,7 @@ from neural_phylogeny.claims.declared import CARD, folder_of
 from neural_phylogeny.claims.derivation import AT_LEAST, derivation
 from neural_phylogeny.claims.matching import is_weights, meant
 from neural_phylogeny.claims.verify import is_below
-from neural_phylogeny.errors import CheckpointError
+from neural_phylogeny.errors import CheckpointError, shown
 from neural_phylogeny.inputs import ModelRef
 from neural_phylogeny.records import Edge
 
@@ -86,6 +86,8 @@ def proposal(
 def _change(judged: Answers, ref: ModelRef, lines: Mapping[str, Mapping[str, list[str]]], at_least: float) -> Change:
     """What to change in the card of one model. Raises KeptError."""
     path = os.path.join(folder_of(ref), CARD)
+    if shown(path) != path:
+        raise KeptError("it lies elsewhere: download it to change its card")
     is_new = not os.path.lexists(path)
     if is_new and not _has_its_own_folder(ref):
         raise KeptError("it has no card, and its folder may hold more than this model")

@@ -7,7 +7,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from neural_phylogeny.errors import DamagedFileError, MissingExtraError, UnreadableFileError
+from neural_phylogeny.errors import CheckpointError, DamagedFileError, MissingExtraError, UnreadableFileError
+from neural_phylogeny.files.far import far_file
 
 BASE, RELATION = "base_model", "base_model_relation"
 
@@ -71,9 +72,15 @@ def read_card(path: str) -> Card:
     MissingExtraError
         When it has front matter and PyYAML is not installed.
     """
+    far = far_file(path)
     try:
-        with open(path, "rb") as file:
-            content = file.read(SIZE_LIMIT + 1)
+        if far is not None:
+            content = far.read(0, min(far.size, SIZE_LIMIT + 1))
+        else:
+            with open(path, "rb") as file:
+                content = file.read(SIZE_LIMIT + 1)
+    except CheckpointError:
+        raise
     except OSError as error:
         raise UnreadableFileError(f"the card cannot be read ({error.strerror})", path=path) from error
     if len(content) > SIZE_LIMIT:

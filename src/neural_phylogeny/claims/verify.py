@@ -12,6 +12,7 @@ from neural_phylogeny.claims.derivation import AT_LEAST, best_path, derivation
 from neural_phylogeny.claims.matching import meant
 from neural_phylogeny.inputs import ModelRef
 from neural_phylogeny.records import CheckedClaim, Declared, Derivation
+from neural_phylogeny.sources.given import there
 
 SAME = {
     "finetune": {"finetune"},
@@ -39,6 +40,7 @@ def own_claims(judged: Answers, paths: Sequence[str]) -> tuple[list[Declared], l
 def is_below(path: str, folders: Sequence[str]) -> bool:
     """Whether a path is one of some paths or lies below one of them; a glob pattern counts as its folder."""
     real = os.path.realpath(path)
+    folders = list(map(there, folders))
     tops = [os.path.realpath(top if os.path.exists(top) else os.path.dirname(top) or os.curdir) for top in folders]
     return any(real == top or real.startswith(os.path.join(top, "")) for top in tops)
 

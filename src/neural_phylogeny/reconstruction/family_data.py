@@ -71,7 +71,10 @@ class MeasuredFamily:
         return self.found.merges(self.rows).weights
 
     def descent(self) -> Matrix:
-        """By the draw, which is looked for when first needed, unless large weights leave no doubt; else silent."""
+        """By the draw, which is looked for when first needed, unless large weights leave no doubt; else silent.
+
+        Silent too of two models with an identical trained matrix, which nothing but descent leaves.
+        """
         if not self.found.leading:
             return np.zeros((len(self.rows),) * 2)
         leading = [tensor.of(self.rows) for tensor in self.found.leading]
@@ -79,7 +82,9 @@ class MeasuredFamily:
         is_clear = (without[~np.eye(len(without), dtype=bool)] >= CLEAR).all()
         if is_clear or self.found.draw is None:
             return np.zeros_like(without)
-        return descent(leading, self.found.draw)
+        same = self.found.existence.identical[np.ix_(self.rows, self.rows)]
+        found: Matrix = np.where(same, 0.0, descent(leading, self.found.draw))
+        return found
 
     def true_distances(self) -> Vector | None:
         """By the draw that a search over seeds finds."""

@@ -21,6 +21,9 @@ from neural_phylogeny.remote.addresses import HubAddress
 from neural_phylogeny.remote.held import HeldFile
 from neural_phylogeny.remote.web import WebFile, document
 
+_PAGE = re.compile(r"/([\w.-]+/[\w.-]+)(?:/(?:tree|blob|resolve)/([^/?#]+)(?:/([^?#]*))?)?/?(?:[?#].*)?")
+"""A page of the hub: a repository, its files at a revision, or one of these."""
+
 
 @dataclass(frozen=True, slots=True)
 class Repository:
@@ -65,6 +68,18 @@ def repository(wanted: HubAddress, address: str) -> Repository:
         server = WebFile(where, size, token, explain)
         files[name] = HeldFile(f"hf://{wanted.repository}@{commit}/{name}", size, server, sha256)
     return Repository(wanted.repository, commit, files)
+
+
+def from_page(address: str) -> str:
+    """The ``hf://`` address of a page of the hub, as a browser shows it; the address itself for any other page."""
+    try:
+        endpoint, _ = _account()
+    except MissingExtraError:
+        return address
+    found = _PAGE.fullmatch(address.removeprefix(endpoint)) if address.startswith(f"{endpoint}/") else None
+    if found is None:
+        return address
+    return f"hf://{found[1]}" + (f"@{found[2]}" if found[2] else "") + (f"/{found[3]}" if found[3] else "")
 
 
 def _account() -> tuple[str, str]:

@@ -18,7 +18,7 @@ from neural_phylogeny.files.far import FarFile, attach, detach_below, far_file
 from neural_phylogeny.formats import FORMATS
 from neural_phylogeny.remote.addresses import HubAddress, public, safe_parts, scheme_of
 from neural_phylogeny.remote.held import FIRST, HeldFile, as_one
-from neural_phylogeny.remote.hub import repository
+from neural_phylogeny.remote.hub import from_page, repository
 from neural_phylogeny.remote.stores import files_of
 from neural_phylogeny.remote.web import WebFile
 
@@ -85,7 +85,8 @@ def _made(address: str) -> str:
     if scheme == "hf":
         return _of_hub(address)
     if scheme in ("http", "https"):
-        return _of_web(address)
+        page = from_page(address)
+        return _of_web(address) if page == address else _of_hub(page)
     return _of_store(address)
 
 

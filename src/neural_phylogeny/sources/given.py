@@ -83,7 +83,7 @@ def open_given(
     return open_models(models, include=include, exclude=exclude, component=component)
 
 
-def _there(path: str) -> str:
+def there(path: str) -> str:
     """The path that an address stands for; the current folder for one that cannot be looked up: the search reports it.
 
     Raises NotFoundError.
@@ -109,7 +109,7 @@ def check_paths(paths: Iterable[AnyPath]) -> None:
     for path in map(os.fsdecode, paths):
         given = path
         try:
-            path = _there(path)
+            path = there(path)
             if os.path.exists(path):
                 continue
             is_pattern = has_magic(path)

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import combinations
 
 from neural_phylogeny.lab.kinds.collections import TWIN, UNDIRECTED, KindsCollection, Relation
 from neural_phylogeny.records import Edge, Phylogeny, RelatedPair
+
+CONVERTED = "converted: the values of"
+"""How a remark on a copy says that it is stored otherwise: the kind of a copy is in no claim."""
 
 
 @dataclass(frozen=True)
@@ -80,9 +83,12 @@ class Score:
         unit = _units(collection)
         family = {model.name: model.family for model in answer.models}
         copied = {name: k for k, group in enumerate(answer.copies) for name in group}
+        converted = {model.name for model in answer.models if CONVERTED in model.remark}
         claims = _claims(answer)
         for relation in collection.relations:
-            self.scored.append(_scored(relation, collection.architecture, unit, family, copied, claims))
+            one = _scored(relation, collection.architecture, unit, family, copied, claims)
+            is_converted = one.kind == "copy" and relation.child in converted
+            self.scored.append(replace(one, kind="converted") if is_converted else one)
         group = _joined(collection)
         every: list[Edge | RelatedPair] = [*answer.edges, *answer.undirected]
         ends = [set(_ends(claim)) for claim in every]
