@@ -41,7 +41,7 @@ IN_LARGE = 0.25
 WITH_DRAW = {"residual": 2.17, "inherited": 0.8, "lost": -4.88, "": -1.69}
 """Weights of the logistic regression where the draw is known, by ``nphylo lab fit independence``."""
 
-WHOLE, SPREAD = 0.97, 0.1
+WHOLE, SPREAD = 0.8, 0.1
 """A child keeps at least the first of what its parent learnt, 49 in 50 of those that the regression was fitted on; what
 is lost counts in full from the second below that on."""
 
