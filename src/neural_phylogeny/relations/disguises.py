@@ -320,6 +320,7 @@ def _beyond(matched: float, every: float, n: int) -> float:
 
 def _with_factors(a: Floats, b: Floats, rows: Axis, columns: Axis) -> tuple[Axis, Axis]:
     """The axes with the factors of units, where those were multiplied: unevenly, or so that nothing else is left."""
+    a, b = a.astype(np.float64), b.astype(np.float64)  # squares of huge weights overflow in single precision
     now = restored(b, rows, columns)
     row, column = np.ones(len(a)), np.ones(a.shape[1])
     for _ in range(ROUNDS):

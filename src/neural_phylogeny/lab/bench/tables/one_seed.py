@@ -176,7 +176,7 @@ def page(sources: Sources) -> Page:
     reporting = [one for one in families if one.known.use == REPORTING]
     parts = [
         "# One seed",
-        f"`nphylo lab table one_seed --work work/ --sets data/ --seeds {sources.seeds}`.",
+        f"`nphylo lab table one_seed --work WORK --sets SETS --seeds {sources.seeds}`.",
         INTRODUCTION,
         joined(families),
         "## True and fake initialisations",
