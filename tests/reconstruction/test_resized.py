@@ -66,3 +66,11 @@ def test_strangers_of_other_sizes_stay_strangers(base, rng):
     answer = reconstruct({"base": base, "small": network(rng, inner=48), "deep": network(rng, layers=5)})
     assert not answer.edges
     assert not answer.undirected
+
+
+def test_a_tune_of_what_was_pruned_stays_below_it(base, rng):
+    kept = np.sort(rng.permutation(64)[:40])
+    part = with_units(base, kept)
+    tuned = {name: (w + 0.02 * rng.normal(size=w.shape)).astype(np.float32) for name, w in part.items()}
+    answer = reconstruct({"part": part, "base": base, "tuned": tuned})
+    assert answer.parent_of("tuned") == "part"

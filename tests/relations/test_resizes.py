@@ -1,5 +1,7 @@
 """Which units and layers of two models belong together."""
 
+import tracemalloc
+
 import numpy as np
 
 from neural_phylogeny.relations.resizes import find_resize
@@ -23,3 +25,15 @@ def test_strangers_have_no_places(rng):
     shapes = [{"a": (7, 40), "b": (16, 7)}, {"a": (12, 40), "b": (16, 12)}]
     models = [{name: rng.normal(size=shape) for name, shape in one.items()} for one in shapes]
     assert find_resize(*models, *shapes) is None
+
+
+def test_matrices_of_many_rows_are_looked_at_in_part(rng):
+    large = {"a": rng.normal(size=(12, 40)), "b": rng.normal(size=(6000, 12))}
+    kept = np.arange(1, 8)
+    small = {"a": large["a"][kept], "b": large["b"][:, kept]}
+    tracemalloc.start()
+    found = find_resize(small, large, *({name: values.shape for name, values in m.items()} for m in (small, large)))
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert found is not None
+    assert peak < 150e6, "the cosines of all rows would be 288 MB"

@@ -9,6 +9,7 @@ from itertools import permutations
 from math import prod
 
 import numpy as np
+from numpy.typing import NDArray
 
 from neural_phylogeny.errors import CheckpointError
 from neural_phylogeny.formats.base import AnyArray, Checkpoint
@@ -26,13 +27,13 @@ MOST_PAIRS = 48
 """Pairs of a layout and a model of another one that are looked at; where there are more, none is."""
 
 
-def resized(opened: Sequence[Opened]) -> tuple[list[Opened], tuple[str, ...]] | None:
+def resized(opened: Sequence[Opened], related: NDArray[np.bool_]) -> tuple[list[Opened], tuple[str, ...]] | None:
     """The models, those that were grown or shrunk read beside what they have of others, and a note on each.
 
     None where there is none. Of two layouts with the same names, one of them nowhere smaller, each model is compared
-    with the first of the other layout. What was removed from the smaller reads as zeros; where the larger has units or
-    layers twice, its layers are called as in the smaller. Costs nothing where all models have one layout; else a
-    read of a few matrices.
+    with the first of the other layout, unless it has relatives of its own layout. What was removed from the smaller
+    reads as zeros; where the larger has units or layers twice, its layers are called as in the smaller. Costs nothing
+    where all models have one layout; else a read of a few matrices.
     """
     layouts = [_layout(checkpoint) for _, checkpoint in opened]
     first: dict[Layout, int] = {}
@@ -50,6 +51,8 @@ def resized(opened: Sequence[Opened]) -> tuple[list[Opened], tuple[str, ...]] | 
         of_small, of_large = ([k for k, layout in enumerate(layouts) if layout == one] for one in (small, large))
         for members, is_large in ((of_large, True), (of_small, False)):
             for model in members:
+                if related[model, [other for other in members if other != model]].any():
+                    continue  # read otherwise, it would not be compared with those any more
                 a, b = (of_small[0], model) if is_large else (model, of_large[0])
                 if read[model] is not opened[model] or read[a] is not opened[a] or read[b] is not opened[b]:
                     continue
@@ -61,9 +64,8 @@ def resized(opened: Sequence[Opened]) -> tuple[list[Opened], tuple[str, ...]] | 
                     continue
                 checkpoint = opened[model][1]
                 tensors = _grown(checkpoint, found) if is_large else _shrunk(checkpoint, opened[b][1], found)
-                if tensors is not None:
-                    read[model] = opened[model][0], RelaidCheckpoint(checkpoint, tensors)
-                    notes.append(_note(opened[model][0].name, opened[a if is_large else b][0].name, found))
+                read[model] = opened[model][0], RelaidCheckpoint(checkpoint, tensors)
+                notes.append(_note(opened[model][0].name, opened[a if is_large else b][0].name, found))
     return (read, tuple(notes)) if notes else None
 
 
@@ -99,7 +101,7 @@ def _smaller(small: Mapping[str, tuple[int, ...]], large: Mapping[str, tuple[int
     )
 
 
-def _grown(checkpoint: Checkpoint, found: Resize) -> dict[TensorInfo, Source] | None:
+def _grown(checkpoint: Checkpoint, found: Resize) -> dict[TensorInfo, Source]:
     """The larger model with its layers called as in the smaller; those beyond keep a name that no other has."""
     tensors: dict[TensorInfo, Source] = {}
     for name, tensor in checkpoint.tensors.items():
@@ -109,7 +111,7 @@ def _grown(checkpoint: Checkpoint, found: Resize) -> dict[TensorInfo, Source] | 
     return tensors
 
 
-def _shrunk(checkpoint: Checkpoint, larger: Checkpoint, found: Resize) -> dict[TensorInfo, Source] | None:
+def _shrunk(checkpoint: Checkpoint, larger: Checkpoint, found: Resize) -> dict[TensorInfo, Source]:
     """The smaller model with zeros for what it lacks of the larger one."""
     tensors: dict[TensorInfo, Source] = {}
     for name, tensor in larger.tensors.items():

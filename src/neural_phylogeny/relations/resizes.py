@@ -34,6 +34,9 @@ DOUBLED, NEARLY_ALL = 0.999, 0.9
 SWEEPS, CANDIDATES = 3, 6
 """Times that all matrices are gone through, and orders of as many units that are tried."""
 
+MOST_ROWS = 2048
+"""Rows that are paired at most, and that an agreement in place is looked at: the cosines of all pairs are held."""
+
 _NUMBERED = re.compile(r"^(.*?\.|)(\d+)\.(.*)$")
 
 
@@ -255,7 +258,10 @@ def _rows(x: Floats, y: Floats) -> tuple[float, Ints | None]:
     if x.shape[1] < 2 or x.shape[1] != y.shape[1]:
         return 0.0, None
     if m == n:
-        return beyond_chance(_cosines(x, y), np.arange(m)), None
+        some = np.linspace(0, m - 1, min(m, MOST_ROWS)).astype(np.int64)
+        return beyond_chance(_cosines(x[some], y[some]), np.arange(len(some))), None
+    if n > MOST_ROWS:
+        return 0.0, None
     half = np.arange(x.shape[1]) % 2 == 0
     score = beyond_chance(_padded(_cosines(x[:, ~half], y[:, ~half]), n)[:m], _paired(x[:, half], y[:, half]))
     return score, _paired(x, y)

@@ -67,6 +67,10 @@ FADED = 0.75
 """A model that kept less of the draw than this share of what the other kept has moved so far that it may have forgotten
 what a parent learnt as well: nothing is said against it."""
 
+COMMON = 0.8
+"""Two models whose trainings, after the draw, correlate by more than this did not learn independently, whatever they
+lost: nothing is said against them."""
+
 MOST = 0.9999
 """Correlations are clipped to this."""
 
@@ -120,6 +124,8 @@ def _descent(tensors: Sequence[Leading], draw: Draw | None) -> Matrix:
         early = _trained_share(tensors, draw) < EARLY
         found[early] = found[:, early] = 0.0
         found[known["kept"] < FADED] = 0.0
+        alike = np.tanh(known["residual"]) > COMMON
+        found[alike] = np.maximum(found[alike], 0.0)
     found[~np.isfinite(found)] = 0.0
     np.fill_diagonal(found, 0.0)
     return found
