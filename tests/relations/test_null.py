@@ -5,7 +5,7 @@ import pytest
 
 from neural_phylogeny.relations.existence import existence
 
-DRAWS = 400
+DRAWS = 200
 
 
 def gaussian(rng, units, inputs):

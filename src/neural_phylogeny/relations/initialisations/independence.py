@@ -42,8 +42,8 @@ WITH_DRAW = {"residual": 2.17, "inherited": 0.8, "lost": -4.88, "": -1.69}
 """Weights of the logistic regression where the draw is known, by ``nphylo lab fit independence``."""
 
 WHOLE, SPREAD = 0.8, 0.1
-"""A child keeps at least the first of what its parent learnt, 49 in 50 of those that the regression was fitted on; what
-is lost counts in full from the second below that on."""
+"""A child keeps at least the first of what its parent learnt; what is lost counts in full from the second below it on.
+Of the parents and children that the regression was fitted on 49 in 50 keep 0.97; one of the demo keeps 0.84."""
 
 WITHOUT_DRAW = {"inherited": 2.98, "cosine": 0.38, "": -1.21}
 """The same where it is not."""
