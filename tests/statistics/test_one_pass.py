@@ -1,3 +1,5 @@
+import time
+
 import numpy as np
 import pytest
 
@@ -87,6 +89,18 @@ def test_a_model_that_cannot_be_read_to_the_end_is_reported_and_spoils_nobody(rn
     gram = found.arrays[0]["gram"]
     assert np.isfinite(gram[0, 2])
     assert np.isnan(gram[1, 1])
+
+
+def test_the_reason_is_that_of_the_first_place_whichever_thread_comes_there_first(rng):
+    class Torn(MemoryCheckpoint):
+        def read(self, name, start=0, stop=None):
+            time.sleep(0.05 if name == "w" else 0.0)
+            raise DamagedFileError("the file ended before the tensor did", path="torn.pt", tensor=name)
+
+    models_ = models(rng)
+    checkpoints = [MemoryCheckpoint(models_[0]), Torn(models_[1])]
+    found = measure(checkpoints, align([c.tensors for c in checkpoints], list("ab")), threads=2)
+    assert found.failures == {1: "torn.pt: tensor 'w': the file ended before the tensor did"}
 
 
 def test_equal_values_are_found_block_by_block(measured, rng):

@@ -154,16 +154,28 @@ class _Worker:
         self._statistics = statistics
         self._widest = widest
         self._local = threading.local()
-        self.failures: dict[int, str] = {}
+        self._lock = threading.Lock()
+        self._first: dict[int, tuple[int, int, str]] = {}
 
-    def __call__(self, reach: Reach, blocks: Sequence[Block]) -> list[list[Arrays]]:
-        return [self._measured(reach, block) for block in blocks]
+    @property
+    def failures(self) -> dict[int, str]:
+        """Why a model could not be read, at the first place in reading order, whichever thread came there first."""
+        return {model: reason for model, (_, _, reason) in self._first.items()}
 
-    def _measured(self, reach: Reach, block: Block) -> list[Arrays]:
+    def __call__(self, index: int, reach: Reach, blocks: Sequence[Block]) -> list[list[Arrays]]:
+        return [self._measured(index, reach, block) for block in blocks]
+
+    def _measured(self, index: int, reach: Reach, block: Block) -> list[Arrays]:
         if not hasattr(self._local, "buffer"):
             self._local.buffer = np.empty(self._widest * BLOCK, dtype=np.float32)
         buffer = self._local.buffer
-        values = read_block(reach.whole, block, self._checkpoints, buffer, self.failures, reach.part)
+        failures: dict[int, str] = {}
+        values = read_block(reach.whole, block, self._checkpoints, buffer, failures, reach.part)
+        if failures:
+            with self._lock:
+                for model, reason in failures.items():
+                    found = (index, block.index, reason)
+                    self._first[model] = min(self._first.get(model, found), found)
         with np.errstate(all="ignore"):  # values that are not finite show in the results
             return [statistic.measure(reach.tensor, block, values) for statistic in self._statistics]
 
@@ -179,7 +191,7 @@ def _in_order(
             while run := list(islice(blocks, RUN)):
                 if len(waiting) >= window:
                     yield _result(waiting.popleft())
-                waiting.append((index, run, pool.submit(worker, reach, run)))
+                waiting.append((index, run, pool.submit(worker, index, reach, run)))
         while waiting:
             yield _result(waiting.popleft())
     finally:
