@@ -74,3 +74,9 @@ def test_a_tune_of_what_was_pruned_stays_below_it(base, rng):
     tuned = {name: (w + 0.02 * rng.normal(size=w.shape)).astype(np.float32) for name, w in part.items()}
     answer = reconstruct({"part": part, "base": base, "tuned": tuned})
     assert answer.parent_of("tuned") == "part"
+
+
+def test_what_has_a_copy_under_other_names_stays_a_copy(base, rng):
+    part = with_units(base, np.sort(rng.permutation(64)[:40]))
+    answer = reconstruct({"part": part, "base": base, "ported": {f"model.{name}": w for name, w in part.items()}})
+    assert [set(group) for group in answer.copies] == [{"part", "ported"}]

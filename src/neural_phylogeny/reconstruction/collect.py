@@ -246,7 +246,8 @@ def _measured(
 def _read_as_relatives(opened: Sequence[Opened], tested: Tested) -> tuple[list[Opened], list[str]]:
     """The models, those in disguise, grown or shrunk read as their relatives are, and notes on them."""
     read, notes = list(opened), list[str]()
-    for found in (undisguised(opened, tested), resized(opened, tested.related)):
+    copied = {group.members[row] for group, found in tested.groups for rows in found.copies for row in rows}
+    for found in (undisguised(opened, tested), resized(opened, tested.related, copied)):
         if found is not None:
             read = [new if new is not old else known for old, new, known in zip(opened, found[0], read, strict=True)]
             notes += found[1]

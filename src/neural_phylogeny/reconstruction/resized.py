@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
 from itertools import permutations
@@ -27,13 +27,15 @@ MOST_PAIRS = 48
 """Pairs of a layout and a model of another one that are looked at; where there are more, none is."""
 
 
-def resized(opened: Sequence[Opened], related: NDArray[np.bool_]) -> tuple[list[Opened], tuple[str, ...]] | None:
+def resized(
+    opened: Sequence[Opened], related: NDArray[np.bool_], copied: Collection[int] = ()
+) -> tuple[list[Opened], tuple[str, ...]] | None:
     """The models, those that were grown or shrunk read beside what they have of others, and a note on each.
 
     None where there is none. Of two layouts with the same names, one of them nowhere smaller, each model is compared
-    with the first of the other layout, unless it has relatives of its own layout. What was removed from the smaller
-    reads as zeros; where the larger has units or layers twice, its layers are called as in the smaller. Costs nothing
-    where all models have one layout; else a read of a few matrices.
+    with the first of the other layout, unless it is ``copied`` or has relatives of its own layout. What was removed
+    from the smaller reads as zeros; where the larger has units or layers twice, its layers are called as in the
+    smaller. Costs nothing where all models have one layout; else a read of a few matrices.
     """
     layouts = [_layout(checkpoint) for _, checkpoint in opened]
     first: dict[Layout, int] = {}
@@ -51,8 +53,8 @@ def resized(opened: Sequence[Opened], related: NDArray[np.bool_]) -> tuple[list[
         of_small, of_large = ([k for k, layout in enumerate(layouts) if layout == one] for one in (small, large))
         for members, is_large in ((of_large, True), (of_small, False)):
             for model in members:
-                if related[model, [other for other in members if other != model]].any():
-                    continue  # read otherwise, it would not be compared with those any more
+                if model in copied or related[model, [other for other in members if other != model]].any():
+                    continue  # read otherwise, it would not be compared with its copy, or with those, any more
                 a, b = (of_small[0], model) if is_large else (model, of_large[0])
                 if read[model] is not opened[model] or read[a] is not opened[a] or read[b] is not opened[b]:
                     continue
