@@ -94,7 +94,7 @@ def _found(one: LazyValues, other: LazyValues, layout: Layout) -> Disguise | Non
 def _unlike(tested: Tested, n: int) -> NDArray[np.float64]:
     """Share of the compared weights of two models in matrices as different as those of strangers, ``(n, n)``."""
     found = np.zeros((n, n))
-    for group, _ in tested.groups:
+    for group, _ in reversed(tested.groups):  # of a pair that several hold, the first one counts
         sizes = np.array([tensor.size if tensor.is_matrix else 0 for tensor in group.statistics.alignment.tensors])
         cosines = matrix_cosines(group.statistics)
         known = np.isfinite(cosines)
