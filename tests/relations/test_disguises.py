@@ -6,7 +6,7 @@ from neural_phylogeny.relations import disguises
 
 
 def _brute(x, y):
-    cosines = [np.abs(disguises._cosines(x[:, part::2], y[:, part::2])) for part in (0, 1)]
+    cosines = [np.abs(disguises.cosines(x[:, part::2], y[:, part::2])) for part in (0, 1)]
     return disguises.beyond_chance(cosines[1], disguises.assignment(cosines[0]))
 
 

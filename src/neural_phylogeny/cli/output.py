@@ -57,17 +57,10 @@ def progress_bar(quiet: bool, doing: str = "opening models") -> AbstractContextM
     """What is worked on by its name, how far it is and the time left, if stderr is a terminal; otherwise remarks."""
     if quiet:
         return nullcontext(None)
-    return _bar(doing) if sys.stderr.isatty() else _remarks()
-
-
-@contextmanager
-def _remarks() -> Iterator[None]:
-    """Remarks as lines on stderr."""
     from neural_phylogeny.cli.exits import talk
     from neural_phylogeny.files.activity import remarking
 
-    with remarking(talk):
-        yield
+    return _bar(doing) if sys.stderr.isatty() else remarking(talk)
 
 
 PATIENCE = 1.0

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from contextvars import ContextVar
 from typing import TypeVar
 
 Item = TypeVar("Item")
+Value = TypeVar("Value")
 
 
 Listener = Callable[[str, str, int, int], None]
@@ -24,13 +25,18 @@ _reader: ContextVar[Reader | None] = ContextVar("reader", default=None)
 
 
 @contextmanager
-def remarking(reader: Reader) -> Iterator[None]:
-    """Within this context the reader is called with each remark."""
-    token = _reader.set(reader)
+def _within(variable: ContextVar[Value | None], value: Value) -> Iterator[None]:
+    """Within this context a variable has a value."""
+    token = variable.set(value)
     try:
         yield
     finally:
-        _reader.reset(token)
+        variable.reset(token)
+
+
+def remarking(reader: Reader) -> AbstractContextManager[None]:
+    """Within this context the reader is called with each remark."""
+    return _within(_reader, reader)
 
 
 def remark(sentence: str) -> None:
@@ -47,14 +53,9 @@ def remark(sentence: str) -> None:
         reader(sentence)
 
 
-@contextmanager
-def listening(listener: Listener) -> Iterator[None]:
+def listening(listener: Listener) -> AbstractContextManager[None]:
     """Within this context the listener is called with what is worked on, in the thread that entered it."""
-    token = _listener.set(listener)
-    try:
-        yield
-    finally:
-        _listener.reset(token)
+    return _within(_listener, listener)
 
 
 def announce(doing: str, what: str = "", done: int = 0, total: int = 0) -> None:

@@ -11,6 +11,7 @@ import math
 import os
 import re
 from collections.abc import Mapping
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +20,7 @@ import numpy as np
 from neural_phylogeny.errors import DamagedFileError, UnreadableFileError
 from neural_phylogeny.formats.base import AnyArray, Checkpoint
 from neural_phylogeny.formats.distributed import AGAIN, DIMENSIONS
+from neural_phylogeny.formats.pieces import Piece, read_pieces
 from neural_phylogeny.formats.pytorch.inert import TensorRecord
 from neural_phylogeny.formats.pytorch.reader import PyTorchFile
 from neural_phylogeny.formats.pytorch.state_dicts import Tensors, as_tensor
@@ -104,14 +106,12 @@ class ZeroCheckpoint(Checkpoint):
         stop = size if stop is None else min(stop, size)
         if name in self._states[0].tensors:
             return self._states[0].read(name, start, stop)
-        part = -(-size // len(self._states))
-        found = []
-        for rank in range(start // part if part else 0, len(self._states)):
-            first, last = max(start, rank * part), min(stop, (rank + 1) * part)
-            if first >= last:
-                break
-            found.append(self._part(name, rank, first - rank * part, last - rank * part))
-        return np.concatenate(found) if found else np.empty(0, dtype=np.float32)
+        part = max(1, -(-size // len(self._states)))
+        pieces = [
+            Piece((rank * part,), (min(part, size - rank * part),), partial(self._part, name, rank))
+            for rank in range(start // part, -(-stop // part))
+        ]
+        return read_pieces((size,), np.dtype(np.float32), pieces, start, stop)
 
     def close(self) -> None:
         for file in (*self._states, *self._optimisers):

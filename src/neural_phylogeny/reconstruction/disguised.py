@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from functools import partial
 from itertools import combinations
 from typing import Any
@@ -12,7 +13,7 @@ from numpy.typing import NDArray
 
 from neural_phylogeny.errors import CheckpointError
 from neural_phylogeny.formats.base import AnyArray, Checkpoint
-from neural_phylogeny.formats.restored import RestoredCheckpoint
+from neural_phylogeny.formats.restored import RestoredCheckpoint, Source
 from neural_phylogeny.graphs import components
 from neural_phylogeny.reconstruction.relate import Tested
 from neural_phylogeny.relations.axes import Axis, Disguise, restored
@@ -151,9 +152,13 @@ class LazyValues(Mapping[str, NDArray[np.float64]]):
 def _restored(checkpoint: Checkpoint, found: Disguise) -> RestoredCheckpoint:
     changed = {name: axes for name, axes in found.axes.items() if any(axis.changes for axis in axes)}
     kind = next(kind for kind in DISGUISES if kind in found.kinds)
-    return RestoredCheckpoint(
-        checkpoint, {name: partial(_undo, axes=axes) for name, axes in changed.items()}, dict.fromkeys(changed, kind)
-    )
+    tensors = {
+        replace(tensor, codes=kind) if name in changed else tensor: Source(
+            name, partial(_undo, axes=changed[name]) if name in changed else None
+        )
+        for name, tensor in checkpoint.tensors.items()
+    }
+    return RestoredCheckpoint(checkpoint, tensors)
 
 
 def _undo(values: AnyArray, axes: tuple[Axis, Axis]) -> AnyArray:

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from neural_phylogeny.errors import CheckpointError
 from neural_phylogeny.formats.base import AnyArray, Checkpoint
-from neural_phylogeny.formats.restored import RelaidCheckpoint, Source
+from neural_phylogeny.formats.restored import RestoredCheckpoint, Source
 from neural_phylogeny.inputs import TensorInfo
 from neural_phylogeny.reconstruction.disguised import MOST_VALUES, LazyValues
 from neural_phylogeny.relations.explanations.shapes import GROWN, PRUNED
@@ -66,7 +66,7 @@ def resized(
                     continue
                 checkpoint = opened[model][1]
                 tensors = _grown(checkpoint, found) if is_large else _shrunk(checkpoint, opened[b][1], found)
-                read[model] = opened[model][0], RelaidCheckpoint(checkpoint, tensors)
+                read[model] = opened[model][0], RestoredCheckpoint(checkpoint, tensors)
                 notes.append(_note(opened[model][0].name, opened[a if is_large else b][0].name, found))
     return (read, tuple(notes)) if notes else None
 

@@ -183,22 +183,23 @@ def _agreement(x: Floats, y: Floats, least: float) -> float:
     if width < 2:
         return 0.0
     half = np.arange(width) % 2 == 0
-    unseen = np.abs(_cosines(x[:, ~half], y[:, ~half]))
+    unseen = np.abs(cosines(x[:, ~half], y[:, ~half]))
     most = min(float(unseen.max(axis=axis).mean()) for axis in (0, 1))
     if _beyond(most, float(unseen.sum()), len(unseen)) < least - 1e-3:
         return 0.0
-    return beyond_chance(unseen, assignment(np.abs(_cosines(x[:, half], y[:, half]))))
+    return beyond_chance(unseen, assignment(np.abs(cosines(x[:, half], y[:, half]))))
 
 
 def _assigned(x: Floats, y: Floats) -> tuple[Ints, Floats]:
     """Rows of y for those of x with signs, by their products on all inputs."""
-    every = _cosines(x, y)
+    every = cosines(x, y)
     order = assignment(np.abs(every))
     sign = np.sign(every[np.arange(len(x)), order])
     return order, np.where(sign == 0, 1.0, sign)
 
 
-def _cosines(x: Floats, y: Floats) -> Floats:
+def cosines(x: Floats, y: Floats) -> Floats:
+    """Of all rows of two matrices, ``(m, k), (n, k) -> (m, n)``; 0 for rows of zeros."""
     lengths = [np.maximum(np.linalg.norm(m, axis=1, keepdims=True), 1e-300) for m in (x, y)]
     found: Floats = (x / lengths[0]) @ (y / lengths[1]).T
     return found
@@ -292,7 +293,7 @@ def _fitted_blocks(x: Floats, y: Floats) -> Floats:
 
 def _cosine(x: Floats, y: Floats, by_columns: bool = False) -> float:
     """Agreement of rows, beyond chance; of columns where those may have factors."""
-    found = _cosines(x.T, y.T) if by_columns else _cosines(x, y)
+    found = cosines(x.T, y.T) if by_columns else cosines(x, y)
     return beyond_chance(found, np.arange(len(found)))
 
 

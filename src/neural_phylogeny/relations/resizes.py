@@ -22,6 +22,7 @@ from neural_phylogeny.relations.disguises import (
     FEW_INPUTS,
     assignment,
     beyond_chance,
+    cosines,
 )
 
 Floats = NDArray[np.float64]
@@ -234,7 +235,7 @@ class _Units:
         if rows is not None and x.shape[1] == y.shape[1]:
             beyond = np.setdiff1d(np.arange(len(y)), rows)
             flat = y.reshape(len(y), -1)
-            alike = np.abs(_cosines(flat[beyond], flat[rows])).max(axis=1)
+            alike = np.abs(cosines(flat[beyond], flat[rows])).max(axis=1)
             self.doubled += (alike >= DOUBLED).astype(np.float64).tolist()
 
     def rows(self, small: Floats, large: Floats) -> Ints | None:
@@ -259,24 +260,18 @@ def _rows(x: Floats, y: Floats) -> tuple[float, Ints | None]:
         return 0.0, None
     if m == n:
         some = np.linspace(0, m - 1, min(m, MOST_ROWS)).astype(np.int64)
-        return beyond_chance(_cosines(x[some], y[some]), np.arange(len(some))), None
+        return beyond_chance(cosines(x[some], y[some]), np.arange(len(some))), None
     if n > MOST_ROWS:
         return 0.0, None
     half = np.arange(x.shape[1]) % 2 == 0
-    score = beyond_chance(_padded(_cosines(x[:, ~half], y[:, ~half]), n)[:m], _paired(x[:, half], y[:, half]))
+    score = beyond_chance(_padded(cosines(x[:, ~half], y[:, ~half]), n)[:m], _paired(x[:, half], y[:, half]))
     return score, _paired(x, y)
 
 
 def _paired(x: Floats, y: Floats) -> Ints:
-    found: Ints = assignment(_padded(_cosines(x, y), len(y)))[: len(x)]
+    found: Ints = assignment(_padded(cosines(x, y), len(y)))[: len(x)]
     return found
 
 
 def _padded(score: Floats, n: int) -> Floats:
     return np.vstack([score, np.full((n - len(score), score.shape[1]), -2.0)])
-
-
-def _cosines(x: Floats, y: Floats) -> Floats:
-    lengths = [np.maximum(np.linalg.norm(m, axis=1, keepdims=True), 1e-300) for m in (x, y)]
-    found: Floats = (x / lengths[0]) @ (y / lengths[1]).T
-    return found

@@ -86,9 +86,7 @@ class HeldFile(FarFile):
     def fetch(self, start: int, stop: int) -> None:
         missing = self._missing(start, stop)
         self.meter.check(self, sum(high - low for low, high in missing))
-        for low, high in missing:
-            for begin in range(low, high, PIECE):
-                self._get(begin, min(begin + PIECE, high), limited=True)
+        self._get_all(missing, limited=True)
 
     def read(self, start: int, stop: int) -> bytes:
         if not self.holds(start, stop):
@@ -102,9 +100,7 @@ class HeldFile(FarFile):
 
     def download(self, path: str) -> None:
         """As of ``FarFile``: resumes after what is held. The limit ``download`` was checked by whoever asks."""
-        for low, high in self._missing(0, self.size):
-            for begin in range(low, high, PIECE):
-                self._get(begin, min(begin + PIECE, high), limited=False)
+        self._get_all(self._missing(0, self.size), limited=False)
         with self._lock:
             assert self._content is not None
             self._content.seek(0)
@@ -145,6 +141,12 @@ class HeldFile(FarFile):
             held = [pair for pair in zip(self._starts, self._stops, strict=True) if pair[1] > start and pair[0] < stop]
         edges = [start, *(edge for pair in held for edge in pair), stop]
         return [(low, high) for low, high in zip(edges[::2], edges[1::2], strict=True) if low < high]
+
+    def _get_all(self, stretches: Iterable[tuple[int, int]], limited: bool) -> None:
+        """Fetch stretches, piece by piece."""
+        for low, high in stretches:
+            for begin in range(low, high, PIECE):
+                self._get(begin, min(begin + PIECE, high), limited)
 
     def _get(self, start: int, stop: int, limited: bool) -> None:
         if self._broken is not None:

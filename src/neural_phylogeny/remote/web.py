@@ -90,14 +90,7 @@ class WebFile:
                 end = self._try(start, stop, content, count)
             except TransientError as error:
                 failures = 0 if len(content) - before >= HEADWAY else failures + 1
-                pause = max(error.pause, PAUSES[max(0, min(failures, len(PAUSES)) - 1)])
-                if failures > len(PAUSES) or pause > LONGEST_PAUSE:
-                    raise UnreadableFileError(
-                        f"{error.reason}, {failures} times" if failures > 1 else error.reason,
-                        path=self.shown,
-                        remedy=_AGAIN,
-                    ) from None
-                time.sleep(pause)
+                _wait(error, failures, self.shown)
                 continue
             if len(content) >= end - start:
                 return bytes(content)
@@ -292,6 +285,15 @@ def _failure(error: Exception, url: str) -> Exception:
     )
 
 
+def _wait(error: TransientError, failures: int, shown: str) -> None:
+    """Pause before another try, longer after each failure in a row. Raises UnreadableFileError after too many."""
+    pause = max(error.pause, PAUSES[max(0, min(failures, len(PAUSES)) - 1)])
+    if failures > len(PAUSES) or pause > LONGEST_PAUSE:
+        reason = f"{error.reason}, {failures} times" if failures > 1 else error.reason
+        raise UnreadableFileError(reason, path=shown, remedy=_AGAIN) from None
+    time.sleep(pause)
+
+
 def _pause_of(headers: Mapping[str, str]) -> float:
     text = headers.get("retry-after", "").strip()
     return float(text) if text.isdecimal() and len(text) < 9 else 0.0
@@ -300,7 +302,8 @@ def _pause_of(headers: Mapping[str, str]) -> float:
 def document(url: str, bearer: str, explain: Explain, most: int) -> bytes:
     """A small document, of at most so many bytes, as a hub's API gives it. Raises CheckpointError."""
     server = WebFile(url, bearer=bearer, explain=explain)
-    for failures, pause in enumerate((*PAUSES, 0.0), start=1):
+    failures = 0
+    while True:
         try:
             with _asked(url, "", server._sent, lambda requests, received: None) as reply:
                 server._check_status(reply, 0, most)
@@ -314,8 +317,5 @@ def document(url: str, bearer: str, explain: Explain, most: int) -> bytes:
                         raise TransientError("the server sends too slowly")
                 return bytes(content)
         except TransientError as error:
-            if failures > len(PAUSES) or error.pause > LONGEST_PAUSE:
-                reason = f"{error.reason}, {failures} times" if failures > 1 else error.reason
-                raise UnreadableFileError(reason, path=server.shown, remedy=_AGAIN) from None
-            time.sleep(max(pause, error.pause))
-    raise AssertionError("unreachable")
+            failures += 1
+            _wait(error, failures, server.shown)

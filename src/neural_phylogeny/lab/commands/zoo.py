@@ -11,7 +11,7 @@ from neural_phylogeny.cli import output as sink
 from neural_phylogeny.cli.exits import OK, talk
 from neural_phylogeny.cli.options import output_options, quiet_option
 from neural_phylogeny.lab.commands.listing import write_list
-from neural_phylogeny.lab.commands.options import DIGITS, data_sets_option
+from neural_phylogeny.lab.commands.options import DIGITS, data_sets_option, existing_folder, folder
 
 JOBS = os.cpu_count() or 1
 
@@ -67,7 +67,7 @@ def list_recipes(form: str, output: str | None) -> int:
 
 @command.command("make")
 @click.argument("recipe", metavar="RECIPE")
-@click.option("--out", type=click.Path(file_okay=False, path_type=Path), required=True, help="Where they go.")
+@click.option("--out", type=folder, required=True, help="Where they go.")
 @click.option("--collections", type=click.IntRange(1), default=1, show_default=True, help="Seeds, from --seed on.")
 @click.option("--seed", type=click.IntRange(0), default=0, show_default=True, help="The first seed.")
 @click.option(
@@ -132,11 +132,11 @@ def make_collections(
 @click.argument("recipe", metavar="RECIPE")
 @click.option(
     "--made",
-    type=click.Path(exists=True, file_okay=False, path_type=Path),
+    type=existing_folder,
     required=True,
     help="The --out of `nphylo lab zoo make RECIPE`.",
 )
-@click.option("--out", type=click.Path(file_okay=False, path_type=Path), required=True, help="Where they go.")
+@click.option("--out", type=folder, required=True, help="Where they go.")
 @click.option("--seed", type=click.IntRange(0), default=0, show_default=True, help="Which collection.")
 def write_formats(recipe: str, made: Path, out: Path, seed: int) -> int:
     """Write a collection of transformers or timm in every format and layout.

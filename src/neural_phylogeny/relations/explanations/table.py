@@ -177,12 +177,12 @@ def noised(step: Step) -> float:
     if (step.parent == 0).mean() > 0.5 or rms(e) > rms(step.parent):
         return np.inf
     spread = rms(e)
-    most, squares = KURTOSIS * np.sqrt(24.0 / e.size), np.square(e / spread)
-    if abs(float(np.mean(squares * squares)) - 3.0) > most + 1e-6:  # at a tenth of the price of a power
+    squares = np.square(e / spread)
+    kurtosis = float(np.mean(squares * squares))  # at a tenth of the price of a power
+    if abs(kurtosis - 3.0) > KURTOSIS * np.sqrt(24.0 / e.size):
         return np.inf
-    kurtosis = float(np.mean((e / spread) ** 4))
     along = abs(float((e * step.parent).mean())) / (spread * max(rms(step.parent), 1e-300)) * np.sqrt(e.size)
-    if abs(kurtosis - 3.0) > most or along > KURTOSIS:
+    if along > KURTOSIS:
         return np.inf
     largest = float(np.linalg.norm(e, 2)) / (spread * (np.sqrt(e.shape[0]) + np.sqrt(e.shape[1])))
     return np.inf if largest > EDGE else step.code_length(e) - NAME

@@ -14,10 +14,9 @@ import torch
 
 from neural_phylogeny.errors import MissingExtraError, SavedFileError, UnknownChoiceError
 from neural_phylogeny.files.json_fields import parse
+from neural_phylogeny.lab.bench.cached import TRUTH
 from neural_phylogeny.lab.zoo.libraries.networks import State, library
 from neural_phylogeny.lab.zoo.libraries.recipes import LibraryRecipe, known_library_recipes, read_library_recipe
-
-TRUTH = "truth.json"
 
 Weights = Mapping[str, torch.Tensor]
 Write = Callable[[Weights, Mapping[str, Any], Path], str]
