@@ -30,7 +30,7 @@ from neural_phylogeny.sources.opening import Opened, format_of
 from neural_phylogeny.statistics.cache import DAMAGE, CachedStatistics, Group, load, reuse, save
 from neural_phylogeny.statistics.fingerprint import fingerprint
 from neural_phylogeny.statistics.tables import mark_trained
-from neural_phylogeny.tensors.alignment import align_pairs
+from neural_phylogeny.tensors.alignment import Alignment, align_pairs
 from neural_phylogeny.tensors.samples import sampler_of
 
 
