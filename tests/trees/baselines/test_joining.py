@@ -37,7 +37,9 @@ def test_neighbour_joining_is_that_of_dendropy(rng):
     points = rng.normal(size=(8, 30))
     distance = np.linalg.norm(points[:, None] - points, axis=2)
     names = [f"m{k}" for k in range(8)]
-    lines = [",".join(["", *names])] + [",".join([name, *map(str, row)]) for name, row in zip(names, distance)]
+    lines = [",".join(["", *names])] + [
+        ",".join([name, *map(str, row)]) for name, row in zip(names, distance, strict=True)
+    ]
     theirs = dendropy.PhylogeneticDistanceMatrix.from_csv(StringIO("\n".join(lines)), delimiter=",").nj_tree()
     paths = theirs.phylogenetic_distance_matrix()
     taxa = {taxon.label: taxon for taxon in theirs.taxon_namespace}
@@ -64,7 +66,9 @@ def test_a_chain_is_rooted_in_its_middle():
 
 def test_a_clock_puts_the_root_where_both_sides_are_equally_far():
     """Two long children of 0, and two of one of them: the path is longest between 2 and 4."""
-    lengths = np.array([[0, 3, 3, 4, 4], [3, 0, 6, 1, 1], [3, 6, 0, 7, 7], [4, 1, 7, 0, 2], [4, 1, 7, 2, 0]], dtype=float)
+    lengths = np.array(
+        [[0, 3, 3, 4, 4], [3, 0, 6, 1, 1], [3, 6, 0, 7, 7], [4, 1, 7, 0, 2], [4, 1, 7, 2, 0]], dtype=float
+    )
     assert least_deviation(lengths) == 0
 
 

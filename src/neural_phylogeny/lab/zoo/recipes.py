@@ -115,7 +115,9 @@ def read_recipe(name: str) -> Recipe:
 def _recipe(name: str, text: str) -> Recipe:
     content = tomllib.loads(text)
     cells = tuple(_cell(f"{name}-{key}" if key else name, entry) for key, entry in content["cells"].items())
-    _refuse_unknown("the recipe", content, {"summary", "network", "families", "same_initialisation", "untaught"}, "cells")
+    _refuse_unknown(
+        "the recipe", content, {"summary", "network", "families", "same_initialisation", "untaught"}, "cells"
+    )
     return Recipe(
         name=name,
         summary=str(content["summary"]),
