@@ -42,7 +42,7 @@ def self_attention(
     """
     each = width // heads
     few = heads // shared * each
-    widths = (width, few, few)
+    widths = [width, few, few]
     into = [parts.linear(names[0], width, width + 2 * few, layer, bias)]
     if len(names) == 4:
         into = [parts.linear(name, width, w, layer, bias) for name, w in zip(names[:3], widths, strict=True)]
