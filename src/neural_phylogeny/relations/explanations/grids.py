@@ -106,7 +106,7 @@ def _may(blocks: Floats) -> NDArray[np.bool_]:
     is_even = _may_be_even(flat, np.abs(flat).max(axis=1, keepdims=True)) | (there < LEAST // 2)
     is_few = (distinct <= FEWER * there) | (there < LEAST)
     is_any = (there >= LEAST // 2).reshape(-1, n).any(axis=1)
-    found: NDArray[np.bool_] = is_even.reshape(-1, n).all(axis=1)
+    found: NDArray[np.bool_] = np.logical_and.reduce(is_even.reshape(-1, n), axis=1)
     found |= is_few.reshape(-1, n).all(axis=1)
     found &= is_any
     return found
