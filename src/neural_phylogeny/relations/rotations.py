@@ -1,4 +1,4 @@
-"""Rotations fitted again: of all matrices that one rotation turned, some were multiplied besides, and mislead the fit."""
+"""Rotations fitted again: of all matrices that one of them turned, some were multiplied besides and mislead it."""
 
 from __future__ import annotations
 
@@ -33,20 +33,23 @@ def refitted(
                     groups.append((turn, same := []))
                 same.append((name, place))
     for _, members in groups:
-        best: tuple[float, Floats] | None = None
-        for name, place in members:
-            other = found[name][1 - place]
-            if other.changes:
-                continue
-            x, y = (shaped(model[name])[..., 0].astype(np.float64) for model in (first, second))
-            x, y = (x, y) if place else (x.T, y.T)
-            u, _, v = np.linalg.svd(y.T @ x)
-            error = float(np.linalg.norm(x - y @ (u @ v)) / max(np.linalg.norm(x), 1e-300))
-            if best is None or error < best[0]:
-                best = error, u @ v
-        if best is not None and best[0] < EXACT:
+        fits = [
+            _fit(shaped(first[n]), shaped(second[n]), place) for n, place in members if not found[n][1 - place].changes
+        ]
+        error, turn = min(fits, key=lambda one: one[0], default=(np.inf, np.zeros((0, 0))))
+        if error < EXACT:
             for name, place in members:
-                pair = list(found[name])
-                pair[place] = replace(pair[place], turn=best[1] if place else best[1].T)
-                found[name] = (pair[0], pair[1])
+                rows, columns = found[name]
+                is_columns = place == 1
+                found[name] = (
+                    rows if is_columns else replace(rows, turn=turn.T),
+                    replace(columns, turn=turn) if is_columns else columns,
+                )
     return found
+
+
+def _fit(a: Floats, b: Floats, place: int) -> tuple[float, Floats]:
+    """The rotation that takes b to a, of columns (place 1) or of rows, and its relative error."""
+    x, y = (m[..., 0].astype(np.float64) if place else m[..., 0].astype(np.float64).T for m in (a, b))
+    u, _, v = np.linalg.svd(y.T @ x)
+    return float(np.linalg.norm(x - y @ (u @ v)) / max(float(np.linalg.norm(x)), 1e-300)), u @ v
