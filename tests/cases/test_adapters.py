@@ -144,6 +144,26 @@ def test_a_merged_model_proves_the_base_of_loha(family, rng, tmp_path):
     assert_proven(family, tensors, changed, tmp_path, "an adapter of rank 4 on 4 matrices")
 
 
+@pytest.mark.parametrize("products", ["", "w2", "w1 w2"])
+def test_a_merged_model_proves_the_base_of_lokr(family, rng, tmp_path, products):
+    tensors, changed, ranks = {}, dict(family["chat"]), []
+    for name, values in family["chat"].items():
+        if name.endswith(TARGETS):
+            small, whole = (4, 2), (len(values) // 4, values.shape[1] // 2)
+            ranks.append(RANK if "w2" in products else min(whole))
+            parts = {}
+            for which, (outputs, inputs) in (("w1", small), ("w2", whole)):
+                if which in products:
+                    parts[which] = [rng.normal(0, 0.5, (outputs, RANK)), rng.normal(0, 0.5, (RANK, inputs))]
+                else:
+                    parts[which] = [rng.normal(0, 0.5, (outputs, inputs))]
+                for side, factor in zip(("_a", "_b") if which in products else ("",), parts[which], strict=True):
+                    tensors[f"base_model.model.{name}.lokr_{which}{side}"] = factor.astype(np.float32)
+            first, second = (one[0] if len(one) == 1 else one[0] @ one[1] for one in parts.values())
+            changed[name] = (values + 0.5 * np.kron(first, second)).astype(np.float32)
+    assert_proven(family, tensors, changed, tmp_path, f"an adapter of rank {max(ranks)} on 4 matrices")
+
+
 def test_a_merged_model_proves_the_base_of_dora(family, rng, tmp_path):
     adapter, tensors, changed = adapter_of(rng, family["chat"]), {}, dict(family["chat"])
     for name, (inner, outer) in adapter.items():

@@ -135,19 +135,23 @@ def _fits(modules: Mapping[str, Factors], checkpoint: Checkpoint, names: Mapping
 def _steps(checkpoint: Checkpoint, modules: Mapping[str, Factors]) -> dict[str, Floats]:
     """Rows of what is added to a few matrices, evenly chosen: ``(rows, inputs)`` by module.
 
-    B A, or of LoHa the product of two such, value by value. Of IA3 the scales less one, ``(rows, 1)`` or
-    ``(1, inputs)``, by which the matrix is multiplied.
+    B A, of LoHa the product of two such, value by value, of LoKr a Kronecker product. Of IA3 the scales less one,
+    ``(rows, 1)`` or ``(1, inputs)``, by which the matrix is multiplied.
     """
     keys = list(modules)
     chosen = [keys[k] for k in np.unique(np.linspace(0, len(keys) - 1, min(len(keys), MODULES)).astype(int))]
     found = {}
     for key in chosen:
         one = modules[key]
-        if max(checkpoint.tensors[name].size for name in one.stored) > FACTOR_LIMIT:
+        sizes = [checkpoint.tensors[name].size for name in one.stored]
+        if max(*sizes, one.shape[0] * one.shape[1] if one.kronecker else 0) > FACTOR_LIMIT:
             continue
         rows = _rows(one.shape[0])
         if one.scales:
             found[key] = _whole(checkpoint, one.scales).reshape(one.shape)[rows] - 1.0
+            continue
+        if one.kronecker:
+            found[key] = _kronecker(checkpoint, one)[rows]
             continue
         factors = [_whole(checkpoint, name) for name in one.stored]
         products = [
@@ -156,6 +160,17 @@ def _steps(checkpoint: Checkpoint, modules: Mapping[str, Factors]) -> dict[str, 
         ]
         found[key] = products[0] if len(products) == 1 else products[0] * products[1]
     return found
+
+
+def _kronecker(checkpoint: Checkpoint, one: Factors) -> Floats:
+    """What LoKr adds to a matrix, ``(outputs, inputs)``."""
+    outer, inner = ([_matrix(checkpoint, name) for name in names] for names in one.kronecker)
+    first, second = (pair[0] if len(pair) == 1 else pair[0] @ pair[1] for pair in (outer, inner))
+    return np.asarray(np.kron(first, second), dtype=np.float64)
+
+
+def _matrix(checkpoint: Checkpoint, name: str) -> Floats:
+    return _whole(checkpoint, name).reshape(checkpoint.tensors[name].shape[0], -1)
 
 
 def _whole(checkpoint: Checkpoint, name: str) -> Floats:
