@@ -5,7 +5,7 @@ import pytest
 
 from neural_phylogeny.trees.array_data import family_of
 from neural_phylogeny.trees.auto import posterior
-from neural_phylogeny.trees.beside_tree import INNOVATION_TREE, LARGE, SEVERAL, with_tree
+from neural_phylogeny.trees.beside_tree import INNOVATION_TREE, LARGE, SEVERAL, WEIGHT, with_tree
 from neural_phylogeny.trees.family import Posterior
 from neural_phylogeny.trees.innovation_tree import innovation_forest, parent_probabilities
 
@@ -34,8 +34,8 @@ def test_the_tree_counts_in_large_networks_of_several_matrices_alone(rng, sizes)
     even = posterior(star(rng, sizes)).parent
     found = posterior(star(rng)).parent
     assert np.ptp(even, axis=0).max() < 0.5
-    assert found[0, 0] > 1.5 * even[0, 0]
-    assert (found[0, 1:] > 1.5 * even[0, 1:]).all()
+    assert found[0, 0] > 1.3 * even[0, 0]
+    assert (found[0, 1:] > 1.3 * even[0, 1:]).all()
     np.testing.assert_allclose(np.diag(found)[1:], np.diag(even)[1:])  # no root gets a parent by it
     left_out = posterior(star(rng), without=(INNOVATION_TREE,)).parent
     np.testing.assert_allclose(left_out, even)
@@ -54,4 +54,4 @@ def test_what_the_tree_is_sure_of_moves_odds_by_a_bounded_factor(rng, sure):
     tree = np.where(np.eye(3, dtype=bool), sure, (1.0 - sure) / 2.0)
     found = with_tree(parent, tree)
     before, after = (np.diag(p) / (1.0 - np.diag(p)) for p in (parent, found))
-    np.testing.assert_allclose(after / before, 999**0.2 if sure else 1.0)
+    np.testing.assert_allclose(after / before, 999**WEIGHT if sure else 1.0)
