@@ -48,7 +48,8 @@ class Adapter:
 
     ``merged`` is the model that is ``base`` and the adapter added, where it was found; ``claim`` what the folder's
     configuration calls the base; ``by_lengths`` the model whose rows have the lengths that DoRA began with; ``steps``
-    are rows of what it adds, by module. A rank of 0 is that of IA3, which scales.
+    are rows of what it adds, by module, and ``alike`` the likeness to others by model, where it is known without them.
+    A rank of 0 is that of IA3, which scales.
     """
 
     model: int
@@ -61,9 +62,12 @@ class Adapter:
     claim: str = ""
     by_lengths: int | None = None
     steps: Mapping[str, Floats] = field(default_factory=dict)
+    alike: Mapping[int, float] = field(default_factory=dict)
 
     def likeness(self, other: Adapter) -> float:
         """Cosine of what two adapters add to the matrices that both change."""
+        if other.model in self.alike:
+            return self.alike[other.model]
         common = [
             key for key, step in self.steps.items() if key in other.steps and other.steps[key].shape == step.shape
         ]
