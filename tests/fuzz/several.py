@@ -116,7 +116,8 @@ def claims() -> list[bytes]:
     card = b"---\nbase_model: [x/y, z]\nbase_model_relation: finetune\ntags:\n- a\n---\n# A model\n"
     config = json.dumps({"_name_or_path": "x/y", "base_model_name_or_path": "z"}).encode()
     state = json.dumps({"log_history": [{"step": 2}, {"step": 4}], "global_step": 4}).encode()
-    recipe = b"merge_method: slerp\nbase_model: x\nslices:\n- sources:\n  - {model: a, layer_range: [0, 2]}\nmodels:\n- model: b\n"
+    recipe = b"merge_method: slerp\nbase_model: x\nslices:\n- sources:\n  - {model: a, layer_range: [0, 2]}\n"
+    recipe += b"models:\n- model: b\n"
     rows = json.dumps({"claims": [{"model": "a", "parent": "b", "relation": "merge"}]}).encode()
     return [SPLIT.join([card, config, state, recipe, rows, b"model,parent,relation\na,b,merge\n"])]
 
