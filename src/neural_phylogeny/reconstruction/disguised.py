@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
@@ -28,7 +29,7 @@ Layout = tuple[tuple[str, tuple[int, ...], int], ...]
 """Names, shapes and output axes."""
 
 MOST_PAIRS = 48
-"""Pairs of groups of relatives that are looked at; where there are more, a collection is of strangers."""
+"""Pairs of groups of relatives of one layout that are looked at; where there are more, they are strangers."""
 
 PARTLY = 0.1
 """Share of the weights of two relatives in matrices as different as those of strangers, from which on a disguise of a
@@ -49,10 +50,10 @@ def undisguised(opened: Sequence[Opened], tested: Tested) -> tuple[list[Opened],
     layouts = [_layout(checkpoint) for _, checkpoint in opened]
     values = [LazyValues(checkpoint) for _, checkpoint in opened]
     firsts = [int(np.flatnonzero(labels == label)[0]) for label in range(int(labels.max(initial=-1)) + 1)]
-    pairs = [(i, j) for i, j in combinations(firsts, 2) if layouts[i] and layouts[i] == layouts[j]]
+    of_layout = Counter(layouts[first] for first in firsts)
+    few = {layout for layout, n in of_layout.items() if layout and n * (n - 1) // 2 <= MOST_PAIRS}
+    pairs = [(i, j) for i, j in combinations(firsts, 2) if layouts[i] in few and layouts[i] == layouts[j]]
     read, notes = list(opened), list[str]()
-    if len(pairs) > MOST_PAIRS:
-        return None
     joined = labels.copy()
 
     def read_as(one: int, model: int, found: Disguise) -> None:
@@ -76,7 +77,7 @@ def undisguised(opened: Sequence[Opened], tested: Tested) -> tuple[list[Opened],
         joined[joined == joined[other]] = joined[one]
     unlike = _unlike(tested, len(opened)) if any(layouts) else np.zeros((0, 0))
     for first in firsts:
-        for model in np.flatnonzero(labels == labels[first]).tolist() if layouts[first] else ():
+        for model in np.flatnonzero(labels == labels[first]).tolist() if layouts[first] in few else ():
             if read[model] is opened[model] and layouts[model] == layouts[first] and unlike[first, model] >= PARTLY:
                 own = _found(values[first], values[model], layouts[first])
                 if own is not None:

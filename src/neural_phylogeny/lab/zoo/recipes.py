@@ -79,6 +79,7 @@ class Recipe:
     ----------
     families : number of them in a collection
     same_initialisation : whether all roots of a collection start from the same random weights
+    untaught : whether models that stay at chance are taken, as after a single step
     text : the TOML source, so that what was trained under another text is never taken for this
     """
 
@@ -90,6 +91,7 @@ class Recipe:
     pretraining: Training
     cells: tuple[Cell, ...]
     text: str
+    untaught: bool = False
 
 
 def known_recipes() -> list[str]:
@@ -113,7 +115,9 @@ def read_recipe(name: str) -> Recipe:
 def _recipe(name: str, text: str) -> Recipe:
     content = tomllib.loads(text)
     cells = tuple(_cell(f"{name}-{key}" if key else name, entry) for key, entry in content["cells"].items())
-    _refuse_unknown("the recipe", content, {"summary", "network", "families", "same_initialisation"}, "cells")
+    _refuse_unknown(
+        "the recipe", content, {"summary", "network", "families", "same_initialisation", "untaught"}, "cells"
+    )
     return Recipe(
         name=name,
         summary=str(content["summary"]),
@@ -123,6 +127,7 @@ def _recipe(name: str, text: str) -> Recipe:
         pretraining=_training("pretraining", content["pretraining"]),
         cells=cells,
         text=json.dumps(content, sort_keys=True),
+        untaught=bool(content.get("untaught", False)),
     )
 
 
