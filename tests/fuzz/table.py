@@ -1,6 +1,7 @@
 """Count what was fuzzed: ``python tests/fuzz/table.py [LOG...]``.
 
-Adds logs of runs to ``executions.json`` and writes the table of docs/security.md. A log that was added is renamed, so that it is not counted twice. ``--check`` writes nothing; 1 where the page is old.
+Adds logs of runs to ``executions.json`` and writes the table of docs/security.md. A log that was added is renamed, so
+that it is not counted twice. ``--check`` writes nothing; 1 where the page is old.
 """
 
 from __future__ import annotations
