@@ -55,6 +55,7 @@ def consolidated() -> list[bytes]:
         "feed_forward.w1": (12, 16),
         "feed_forward.w2": (16, 12),
     }
+    rows: dict[str, tuple[str, tuple[int, ...]]]
     rows = {f"layers.0.{name}.weight": (str(k), shape) for k, (name, shape) in enumerate(shapes.items())}
     rows |= {"tok_embeddings.weight": ("4", (10, 8)), "output.weight": ("5", (5, 16)), "norm.weight": ("6", (16,))}
     stored = {f"m/data/{key}": bytes(4 * int(np.prod(shape))) for key, shape in rows.values()}

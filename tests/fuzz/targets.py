@@ -123,8 +123,8 @@ def _claims(folder: Path, content: bytes) -> str:
         (net / "m.safetensors").write_bytes(seeds.safetensors()[0])
     for name, part in zip(several.CLAIMS, content.split(SPLIT), strict=False):
         (net / name).write_bytes(part)
-    part = Part(file=str(net / "m.safetensors"))
-    _, problems = declared_by(ModelRef(name="m", path=str(net), parts=(part,)), is_alone=True)
+    ref = ModelRef(name="m", path=str(net), parts=(Part(file=str(net / "m.safetensors")),))
+    _, problems = declared_by(ref, is_alone=True)
     for name in several.CLAIMS[-2:]:
         try:
             listed(str(net / name))
@@ -147,7 +147,7 @@ class _Answers:
         return response
 
     def makefile(self, _mode: str) -> io.BufferedReader:
-        return io.BufferedReader(io.BytesIO(self._left.pop(0)))  # type: ignore[arg-type]
+        return io.BufferedReader(io.BytesIO(self._left.pop(0)))
 
 
 def _soon(error: web.TransientError, failures: int, shown: str) -> None:

@@ -229,7 +229,8 @@ def main() -> None:
         with atheris.instrument_imports(include=["neural_phylogeny"]):
             import tests.fuzz.targets  # noqa: F401
     fuzzer = Fuzzer(chosen.target, chosen.seed, chosen.current)
-    os.path.realpath = functools.lru_cache(10_000)(os.path.realpath)  # a third of the time; no target makes links
+    # it takes a third of the time, and no target makes links
+    os.path.realpath = functools.lru_cache(10_000)(os.path.realpath)  # type: ignore[assignment]
     begin = time.monotonic()
 
     def end(*_: object) -> None:
