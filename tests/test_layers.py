@@ -29,7 +29,8 @@ detector: errors files formats tensors statistics relations
 trees: errors graphs files relations
 reconstruction: errors wording inputs graphs files records formats sources tensors statistics relations detector trees
 reconstruction: claims
-cli: errors inputs demo files records formats sources tensors statistics trees reconstruction claims reports evaluation
+cli: errors wording inputs demo files records formats sources tensors statistics trees reconstruction claims reports
+cli: evaluation
 lab: errors inputs graphs files records formats sources tensors statistics relations detector trees reconstruction
 lab: claims reports evaluation cli
 __init__: errors inputs records trees reconstruction

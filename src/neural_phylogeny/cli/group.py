@@ -14,7 +14,7 @@ from neural_phylogeny.cli.lazy import LazyCommands
 
 COMMAND_NAMES = (
     *("tree", "compare", "derived", "verify", "annotate", "diff"),
-    *("inspect", "show", "score", "methods", "demo"),
+    *("fingerprint", "inspect", "show", "score", "methods", "demo"),
 )
 
 COMMANDS = {

@@ -236,7 +236,7 @@ def _doubts(ref: ModelRef, checkpoint: Checkpoint) -> list[Skipped]:
 
 
 def from_memory(models: Mapping[str, Any]) -> list[Opened]:
-    """Models given as arrays, state dicts or torch modules by name; contiguous arrays are not copied.
+    """Models given as arrays, state dicts, torch modules or checkpoints by name; contiguous arrays are not copied.
 
     Raises UnsupportedFormatError, naming the model, for anything but a mapping of names to arrays of numbers and what
     has a ``state_dict()``.
@@ -245,6 +245,8 @@ def from_memory(models: Mapping[str, Any]) -> list[Opened]:
 
 
 def _in_memory(name: str, model: Any) -> Checkpoint:
+    if isinstance(model, Checkpoint):
+        return model
     where = f"model {name!r}"
     arrays = model.state_dict() if callable(getattr(model, "state_dict", None)) else model
     if not isinstance(arrays, Mapping):

@@ -1,4 +1,4 @@
-"""Fingerprints: the identity of a model is its content, so that cached statistics are never taken for another's."""
+"""The identity of a model: its content, so that cached statistics are never taken for another's."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ CHUNK = 1 << 20
 """Values in memory that are hashed at a time."""
 
 
-def fingerprint(ref: ModelRef, checkpoint: Checkpoint) -> str:
+def identity(ref: ModelRef, checkpoint: Checkpoint) -> str:
     """Identify a model by its content: equal for copies, another one after a change.
 
     Of models in memory all values are hashed. Of files the size, the modification time and ``PIECES`` pieces of
