@@ -16,7 +16,7 @@ from math import prod
 import numpy as np
 
 from neural_phylogeny.relations.axes import Axis, Disguise, Floats, Ints, restored, shape_of, shaped
-from neural_phylogeny.relations.parts import MOST_VALUES, is_compared
+from neural_phylogeny.relations.parts import MOST_VALUES, is_compared, of_whole
 
 AGREE = 0.6
 """Least mean cosine of rows on inputs that the assignment has not seen, beyond that of rows which do not belong
@@ -113,7 +113,7 @@ def find_disguise(
         return None
     agreement = sum(sizes[name] * scores[name] for name in found) / explained
     restored = {
-        name: _of_whole(_with_factors(shaped(first[name]), shaped(second[name]), *pair), shape_of(shapes[name]))
+        name: of_whole(_with_factors(shaped(first[name]), shaped(second[name]), *pair), shape_of(shapes[name]))
         for name, pair in found.items()
     }
     axes = {**restored, **_vectors(first, second, shapes, restored)}
@@ -139,15 +139,9 @@ def fits(found: Disguise, first: Mapping[str, Floats], second: Mapping[str, Floa
     for name in changed:
         a = shaped(first[name]) if first[name].ndim > 1 else None
         if a is not None:
-            b = restored(second[name], *_of_whole(found.axes[name], a.shape)).reshape(a.shape)
+            b = restored(second[name], *of_whole(found.axes[name], a.shape)).reshape(a.shape)
             size, agree = size + a.size, agree + a.size * _cosine(a.reshape(len(a), -1), b.reshape(len(b), -1))
     return size > 0 and agree >= AGREE * size
-
-
-def _of_whole(axes: tuple[Axis, Axis], shape: tuple[int, ...]) -> tuple[Axis, Axis]:
-    """The axes of a matrix of which a part was compared, or of the part: what is not of this length is unchanged."""
-    rows, columns = (axis if len(axis.order) == n else Axis.unchanged(n) for axis, n in zip(axes, shape, strict=False))
-    return rows, columns
 
 
 def _level(a: Floats) -> Floats:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from neural_phylogeny.relations.axes import Ints, shape_of
+from neural_phylogeny.relations.axes import Axis, Ints, shape_of
 
 MOST_UNITS = 3072
 """Most units of a matrix that are matched: their cosines are held in memory."""
@@ -45,3 +45,9 @@ def is_small(shape: tuple[int, ...]) -> bool:
     """Whether a matrix is compared as a whole."""
     rows, columns = part_of(shape)
     return (len(rows), columns) == shape_of(shape)[:2]
+
+
+def of_whole(axes: tuple[Axis, Axis], shape: tuple[int, ...]) -> tuple[Axis, Axis]:
+    """The axes of a matrix of which a part was compared, or of the part: what is not of this length is unchanged."""
+    rows, columns = (axis if len(axis.order) == n else Axis.unchanged(n) for axis, n in zip(axes, shape, strict=False))
+    return rows, columns
