@@ -13,7 +13,7 @@ from neural_phylogeny.detector.network import Inputs
 from neural_phylogeny.detector.shipped import detector
 from neural_phylogeny.formats.memory import MemoryCheckpoint
 from neural_phylogeny.inputs import View
-from neural_phylogeny.statistics import fingerprint
+from neural_phylogeny.statistics import identity
 from neural_phylogeny.tensors import reading
 from neural_phylogeny.tensors.reading import read_view
 from neural_phylogeny.trees import innovations
@@ -40,7 +40,7 @@ def of_trees():
 
 def of_values():
     weights = np.random.default_rng(0).normal(size=(11, 3)).astype(np.float32)
-    return [np.frombuffer(fingerprint._values_hash(MemoryCheckpoint({"w": weights})), dtype=np.uint8)]
+    return [np.frombuffer(identity._values_hash(MemoryCheckpoint({"w": weights})), dtype=np.uint8)]
 
 
 def of_views():
@@ -58,7 +58,7 @@ LOOPS = {
     "network, few rows": (network, 7 * 7 * 16 * 3, of_network),
     "trees": (innovations, 3, of_trees),
     "stored rows of a view": (reading, 12, of_views),
-    "values": (fingerprint, 10, of_values),
+    "values": (identity, 10, of_values),
 }
 
 

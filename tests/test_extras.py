@@ -26,7 +26,7 @@ DATA = ROOT / "benchmarks" / "data"
 
 OWNERS = {
     "gguf": ("formats/gguf/",),
-    "hub": ("remote/hub.py", "remote/stores.py"),
+    "hub": ("sources/remote/hub.py", "sources/remote/stores.py"),
     "keras": ("formats/hdf5.py",),
     "onnx": ("formats/onnx/",),
     "cluster": ("trees/baselines/",),
