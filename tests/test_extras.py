@@ -33,7 +33,7 @@ OWNERS = {
     "pandas": ("reports/frame.py",),
     "cards": ("claims/cards.py",),
     "figures": ("reports/figure.py", "reports/difference.py"),
-    "parquet": ("reports/exports/tables.py",),
+    "parquet": ("reports/exports/tables.py", "index/export.py"),
     "lab": ("lab/",),
 }
 """Whose imports need which extra; all else needs the base alone."""
