@@ -12,6 +12,7 @@ from pathlib import Path
 from unittest import mock
 
 import numpy as np
+from neural_phylogeny.remote import connections, mirror, web
 from tests.fuzz import seeds, several
 from tests.fuzz.seeds import SPLIT
 
@@ -21,7 +22,6 @@ from neural_phylogeny.evaluation.truth import parse_truth
 from neural_phylogeny.formats import Checkpoint, open_checkpoint
 from neural_phylogeny.inputs import ModelRef, Part
 from neural_phylogeny.reconstruction.adapters import find_adapters
-from neural_phylogeny.remote import connections, mirror, web
 from neural_phylogeny.reports.json import from_json
 from neural_phylogeny.sources import open_models
 from neural_phylogeny.sources.opening import Opened
