@@ -94,8 +94,8 @@ def one_slice(name: str, seconds: float, chosen: argparse.Namespace, current: Pa
     if process.returncode == 0 and last.startswith("{"):
         return dict(json.loads(last))
     number, content = Current.left(current) if current.exists() else (0, b"")
-    where = keep(name, content) if number else words[-2000:]
-    print(f"FOUND {name}: the process was lost ({process.returncode}): {where}", flush=True)
+    where = keep(name, content) if number else ""
+    print(f"FOUND {name}: the process was lost ({process.returncode}): {where}\n{words[-2000:]}", flush=True)
     lost = {"target": name, "engine": chosen.engine, "executions": number, "read": 0, "outcomes": 0}
     return {**lost, "findings": 1, "slowest": 0, "seconds": round(seconds)}
 

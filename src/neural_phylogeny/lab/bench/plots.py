@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+from matplotlib import colormaps
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
@@ -77,6 +79,44 @@ def reliability(panels: Mapping[str, Mapping[str, Calibration]], target: Path) -
         axes.set(title=title, xlabel="confidence", ylabel="share that is right", xlim=(0, 1.03), ylim=(0, 1.03))
         if axes.get_legend_handles_labels()[0]:  # a panel may have nothing to show
             axes.legend(fontsize=7, loc="upper center", bbox_to_anchor=(0.5, -0.16), markerscale=0.6)
+    _write(figure, target)
+
+
+@dataclass(frozen=True)
+class Panel:
+    """Curves over one property: its values, which stand evenly, a curve for each name, ``limits`` of the numbers."""
+
+    title: str
+    across: Sequence[str]
+    curves: Mapping[str, Sequence[float]]
+    up: str = "overall accuracy"
+    limits: tuple[float, float] | None = (-0.03, 1.03)
+
+
+def curves(panels: Sequence[Panel], target: Path, columns: int = 3) -> None:
+    """Write a PNG: a panel each, with one legend for all, the same colour for the same name."""
+    rows, columns = -(-len(panels) // columns), min(len(panels), columns)
+    figure = Figure(figsize=(3.7 * columns, 3.0 * rows + 0.7), dpi=110, layout="constrained")
+    FigureCanvasAgg(figure)
+    names = list(dict.fromkeys(name for panel in panels for name in panel.curves))
+    handles = {}
+    places = np.atleast_1d(figure.subplots(rows, columns)).ravel()
+    for axes, panel in zip(places, panels, strict=False):
+        for name, values in panel.curves.items():
+            number = names.index(name)
+            colour, mark = colormaps["tab20"]((2 * number) % 19), "osv^Dxp*+<"[number % 10]
+            at = range(len(panel.across))
+            handles[name] = axes.plot(at, values, color=colour, marker=mark, markersize=4, linewidth=1.2, alpha=0.85)[0]
+        axes.set_xticks(range(len(panel.across)), panel.across, fontsize=8)
+        axes.set_title(panel.title, fontsize=10)
+        axes.set_ylabel(panel.up, fontsize=8)
+        if panel.limits:
+            axes.set_ylim(*panel.limits)
+        axes.grid(alpha=0.25)
+    for axes in places[len(panels) :]:
+        axes.set_axis_off()
+    shown = [handles[name] for name in names]
+    figure.legend(shown, names, loc="outside lower center", ncols=min(len(names), 5), fontsize=8)
     _write(figure, target)
 
 

@@ -88,6 +88,12 @@ SUITES: dict[str, Suite] = {
                 ("formats", "one collection of Llama in every format and layout", ()),
             )
         ),
+        Suite(
+            "sweeps",
+            "one property at a time: fine-tuning steps, children of one parent, weights pruned, pixels",
+            ("sweep-steps", "sweep-children", "sweep-pruned", *(f"sweep-side-{side}" for side in (8, 16, 32))),
+            ("overall", "tree_direction", "pair_direction"),
+        ),
         Suite("quick", "small dense nets, stars and trees: a test of the whole chain", ("quick",), PAPER_METRICS),
     )
 }
