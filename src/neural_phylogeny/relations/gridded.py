@@ -37,7 +37,7 @@ def gridded(statistics: Statistics) -> Mask:
             continue
         values = arrays[VALUES].astype(np.float64)
         places = [places_of(tensor, source) for source in tensor.sources]
-        is_finite: Mask = np.isfinite(values).all(axis=(1, 2))
+        is_finite: Mask = np.asarray(np.isfinite(values).all(axis=(1, 2)))
         possible = may_have_grid(np.where(is_finite[:, None, None], values, 0.0), places)
         grids = {}
         for row in np.flatnonzero(possible & is_finite).tolist():
