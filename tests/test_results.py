@@ -4,7 +4,6 @@ import re
 from pathlib import Path
 
 import pytest
-
 from tests.test_readme import WORDS as README
 from tests.test_readme import of, rows, text
 
@@ -34,7 +33,9 @@ def test_accuracy_by_suite_and_method(suite):
     own = row(f"| {suite}, ")[1:]
     for method, quoted in zip(METHODS, own, strict=True):
         figures = quoted.replace("*", "").split(" / ")
-        assert figures == [of(suite, method, LEADING.get(suite, "overall")), of(suite, method, "tree direction")], method
+        assert figures == [of(suite, method, LEADING.get(suite, "overall")), of(suite, method, "tree direction")], (
+            method
+        )
 
 
 def test_means_over_the_public_groups():
@@ -162,5 +163,7 @@ def test_large_collections():
 
 def test_strangers_of_one_seed_on_the_front_page():
     found, not_found = (one for one in rows("one_seed") if one[0] == "reporting")
-    assert f"{found[3]} pairs of strangers of one seed still share a family ({found[2].split()[0]} without it)" in README
+    assert (
+        f"{found[3]} pairs of strangers of one seed still share a family ({found[2].split()[0]} without it)" in README
+    )
     assert f"where it is not {not_found[3]}" in README
