@@ -4,9 +4,9 @@
 
 Each case, MODELS:FAMILIES, is planted as random trees of models of 19,456 float32 parameters in memory and runs in a
 process of its own; MODELS:FAMILIES:LAYERS has so many matrices of 16 x 16 instead. Prints the seconds of the pass, of
-what the relations say, of the method with the claims, and of writing the result; the seconds of processors in all, which
-other work on the machine changes least; the peak resident memory, models included; and how many parents were found. The
-best of the repeats.
+what the relations say, of the method with the claims, and of writing the result; the seconds of processors in all,
+which other work on the machine changes least; the peak resident memory, models included; and how many parents were
+found. The best of the repeats.
 """
 
 from __future__ import annotations
@@ -70,7 +70,10 @@ def main() -> None:
     if options.one:
         print(json.dumps(run(options.one, options.method)))
         return
-    print(f"| models:families:layers | {' | '.join(f'{step} (s)' for step in STEPS)} | all (s) | processors (s) | peak (MiB) | right |")
+    print(
+        f"| models:families:layers | {' | '.join(f'{step} (s)' for step in STEPS)} | all (s) | processors (s) "
+        "| peak (MiB) | right |"
+    )
     print("|---" * (len(STEPS) + 5) + "|", flush=True)
     for case in options.cases:
         if options.profile:

@@ -115,10 +115,11 @@ def text_of(rows: Sequence[Row], n: int, names: Sequence[str] = ()) -> str:
     joined = f"; each collection by `nphylo lab zoo make`: {', '.join(names)}" if names else ""
     intro = (
         f"{n} models joined into one collection, by `nphylo lab table candidates --checkpoints FOLDER`{joined}. Of "
-        f"{n * (n - 1) // 2:,} pairs the full test calls {rows[0].related:,} related. *No candidates* are those whose sampled cosine does not exceed the threshold, "
-        "in standard deviations of unrelated values; *skipped* those in different groups after that, for a pair "
-        "in one group is measured in full whatever joined it; *recall* is the proportion of related pairs that is "
-        "measured, *measured* that of all pairs. Seconds are those of the sample, on one thread."
+        f"{n * (n - 1) // 2:,} pairs the full test calls {rows[0].related:,} related. *No candidates* are those whose "
+        "sampled cosine does not exceed the threshold, in standard deviations of unrelated values; *skipped* those in "
+        "different groups after that, for a pair in one group is measured in full whatever joined it; *recall* is the "
+        "proportion of related pairs that is measured, *measured* that of all pairs. Seconds are those of the sample, "
+        "on one thread."
     )
     header = ["values", "threshold", "no candidates", "skipped", "recall", "measured", "groups", "largest", "seconds"]
     lines = [
