@@ -104,6 +104,28 @@ def test_shapes_that_two_families_have_relate_an_adapter_to_neither(family, rng,
     )
 
 
+def test_an_adapter_hangs_below_the_family_whose_matrices_read_what_it_adds(family, tmp_path):
+    def made_for(model):
+        found = {}
+        for name, values in model.items():
+            if name.endswith(TARGETS):
+                _, _, inner = np.linalg.svd(values)
+                behind = next(other for key, other in model.items() if key.endswith("mlp.up_proj"))
+                _, _, outer = np.linalg.svd(behind[:, : len(values)])
+                found[name] = inner[:RANK].astype(np.float32), outer[:RANK].T.astype(np.float32)
+        return found
+
+    save_model(tmp_path / "base.safetensors", family["base"])
+    save_model(tmp_path / "chat.safetensors", family["chat"])
+    save_model(tmp_path / "other.safetensors", base(np.random.default_rng(99)))
+    save_peft(tmp_path / "adapter", made_for(family["base"]))
+    found = reconstruct([tmp_path])
+    edge = edge_to(found, "adapter")
+    assert (edge.parent, edge.kind, edge.p_parent) == ("base.safetensors", "adapter", 0.5)
+    assert "adapter-directions" in {one.feature for one in edge.evidence}
+    assert "what its matrices read" in next(model.remark for model in found.models if model.name == "adapter")
+
+
 def test_adapters_of_one_initialisation_are_siblings(family, rng, tmp_path):
     save_model(tmp_path / "base.safetensors", family["base"])
     first = adapter_of(rng, family["base"])
@@ -162,6 +184,18 @@ def test_a_merged_model_proves_the_base_of_lokr(family, rng, tmp_path, products)
             first, second = (one[0] if len(one) == 1 else one[0] @ one[1] for one in parts.values())
             changed[name] = (values + 0.5 * np.kron(first, second)).astype(np.float32)
     assert_proven(family, tensors, changed, tmp_path, f"an adapter of rank {max(ranks)} on 4 matrices")
+
+
+def test_lokr_without_its_merge_is_placed_by_shapes(family, rng, tmp_path):
+    for name, model in family.items():
+        save_model(tmp_path / f"{name}.safetensors", model)
+    tensors = {}
+    for name, values in family["chat"].items():
+        if name.endswith(TARGETS):
+            for which, shape in (("w1", (4, 2)), ("w2", (len(values) // 4, values.shape[1] // 2))):
+                tensors[f"base_model.model.{name}.lokr_{which}"] = rng.normal(size=shape).astype(np.float32)
+    save_peft(tmp_path / "adapter", {}, extra=tensors)
+    assert edge_to(reconstruct([tmp_path]), "adapter").parent == "base.safetensors"
 
 
 def test_a_merged_model_proves_the_base_of_dora(family, rng, tmp_path):

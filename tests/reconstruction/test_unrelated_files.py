@@ -119,6 +119,29 @@ def test_a_memory_limit_that_a_crowd_exceeds_changes_nothing():
     same_claims(claims_on(reconstruct(own, memory=1 << 20), own), claims_on(joined, own))
 
 
+def test_a_disguise_among_unrelated_models_changes_nothing():
+    rng = np.random.default_rng(14)
+    shapes = {f"fc{k}.weight": (40 + k, 30) for k in range(6)}
+    own = family(rng, shapes)
+    crowd = {f"s{k}": begun(rng, shapes) for k in range(40)}
+    first = begun(rng, {"in.weight": (60, 30), "out.weight": (32, 60)})
+    order = rng.permutation(60)
+    pair = {"p0": first, "p1": {"in.weight": first["in.weight"][order], "out.weight": first["out.weight"][:, order]}}
+    joined = reconstruct(crowd | own | pair, memory=1 << 20)
+    assert [(one.a, one.b, one.kind) for one in joined.undirected if one.a in pair] == [("p0", "p1", "permuted")]
+    same_claims(claims_on(reconstruct(own, memory=1 << 20), own), claims_on(joined, own))
+
+
+def test_a_pruned_model_is_found_beside_a_crowd_of_other_layouts():
+    rng = np.random.default_rng(15)
+    base = begun(rng, {"in.weight": (64, 32), "body.weight": (48, 64), "out.weight": (32, 48)})
+    kept = np.sort(rng.permutation(64)[:40])
+    part = base | {"in.weight": base["in.weight"][kept], "body.weight": base["body.weight"][:, kept]}
+    crowd = {f"s{k}": begun(rng, {"x.weight": (20 + k, 24), "y.weight": (24, 20 + k)}) for k in range(12)}
+    answer = reconstruct(crowd | {"part": part, "base": base})
+    assert [(edge.parent, edge.child, edge.kind) for edge in answer.edges] == [("base", "part", "pruned")]
+
+
 def test_two_models_are_judged_alike_alone_and_side_by_side(tmp_path):
     rng = np.random.default_rng(3)
     models = family(rng, **{"head.weight": (5, 32)}) | STRANGERS["same names, other shapes"](rng)

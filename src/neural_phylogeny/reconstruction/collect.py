@@ -28,9 +28,9 @@ from neural_phylogeny.sources.far import released
 from neural_phylogeny.sources.hashes import file_hashes
 from neural_phylogeny.sources.opening import Opened, format_of
 from neural_phylogeny.statistics.cache import DAMAGE, CachedStatistics, Group, load, reuse, save
-from neural_phylogeny.statistics.fingerprint import fingerprint
+from neural_phylogeny.statistics.identity import identity
 from neural_phylogeny.statistics.tables import mark_trained
-from neural_phylogeny.tensors.alignment import align_pairs
+from neural_phylogeny.tensors.alignment import Alignment, align_pairs
 from neural_phylogeny.tensors.samples import sampler_of
 
 
@@ -192,7 +192,7 @@ def _measured(
     cached: tuple[Group, ...] | None = None
     notes = alignment.notes
     keep = reading.stats is not None or reading.save_stats is not None
-    prints = [fingerprint(ref, checkpoint) for ref, checkpoint in opened] if keep else []
+    prints = [identity(ref, checkpoint) for ref, checkpoint in opened] if keep else []
     if reading.stats is not None:
         found = _cached(opened, prints, reading, reading.stats)
         if isinstance(found, str):
@@ -200,21 +200,14 @@ def _measured(
         else:
             cached = found
     known = cached or ()
-    groups = tuple(group for group in known if not group.is_family)
-    if cached is None:
-        groups = measured_groups(opened, alignment, reading)
-    tested = Tested.of(groups, reading.alpha, len(opened))
-    if in_full := tuple(remeasured(opened, tested, known, reading, is_family=False)):
-        groups = (*in_full, *groups)
-        tested = Tested.of(groups, reading.alpha, len(opened))
+    groups, tested = _judged(opened, alignment, reading, cached)
     read = list(opened)
     if cached is None:
         read, added = _read_as_relatives(opened, tested)
         notes = (*notes, *added)
         if read != list(opened):
             samples = [sampler_of(checkpoint) for _, checkpoint in read] if len(read) <= TOGETHER else None
-            groups = measured_groups(read, align_pairs([c.tensors for _, c in read], names, samples), reading)
-            tested = Tested.of(groups, reading.alpha, len(read))
+            groups, tested = _judged(read, align_pairs([c.tensors for _, c in read], names, samples), reading, None)
     families = tuple(remeasured(read, tested, known, reading, is_family=True))
     if reading.save_stats is not None:
         with replacing(reading.save_stats) as file:
@@ -241,6 +234,22 @@ def _measured(
         leading=leading,
         seeds=reading.seeds,
     )
+
+
+def _judged(
+    opened: Sequence[Opened], alignment: Alignment, reading: Reading, cached: Sequence[Group] | None
+) -> tuple[tuple[Group, ...], Tested]:
+    """The groups of models that were measured together, families whose boxes those lack first, and who is related."""
+    if cached is None:
+        groups = measured_groups(opened, alignment, reading)
+    else:
+        groups = tuple(group for group in cached if not group.is_family)
+    tested = Tested.of(groups, reading.alpha, len(opened))
+    in_full = tuple(remeasured(opened, tested, cached or (), reading, is_family=False))
+    if in_full:
+        groups = (*in_full, *groups)
+        tested = Tested.of(groups, reading.alpha, len(opened))
+    return groups, tested
 
 
 def _read_as_relatives(opened: Sequence[Opened], tested: Tested) -> tuple[list[Opened], list[str]]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
@@ -14,6 +15,7 @@ from numpy.typing import NDArray
 from neural_phylogeny.errors import CheckpointError
 from neural_phylogeny.formats.base import AnyArray, Checkpoint
 from neural_phylogeny.formats.restored import RestoredCheckpoint, Source
+from neural_phylogeny.graphs import components
 from neural_phylogeny.inputs import TensorInfo
 from neural_phylogeny.reconstruction.disguised import MOST_VALUES, LazyValues
 from neural_phylogeny.relations.explanations.shapes import GROWN, PRUNED
@@ -24,7 +26,8 @@ Layout = tuple[tuple[str, tuple[int, ...]], ...]
 """Names and shapes."""
 
 MOST_PAIRS = 48
-"""Pairs of a layout and a model of another one that are looked at; where there are more, none is."""
+"""Pairs of a layout and a model of another one that are looked at, among layouts that could be each other's rest; where
+there are more, none of these is."""
 
 
 def resized(
@@ -44,10 +47,10 @@ def resized(
             first.setdefault(layout, k)
     if len(first) < 2:
         return None
-    pairs = [(small, large) for small, large in permutations(first, 2) if _smaller(dict(small), dict(large))]
-    if not pairs or sum(layouts.count(small) for small, _ in pairs) > MOST_PAIRS:
+    pairs = _few([(a, b) for a, b in permutations(first, 2) if _smaller(dict(a), dict(b))], Counter(layouts))
+    if not pairs:
         return None
-    values = {k: LazyValues(checkpoint) for k, (_, checkpoint) in enumerate(opened)}
+    values = LazyValues.of([checkpoint for _, checkpoint in opened])
     read, notes = list(opened), list[str]()
     for small, large in sorted(pairs, key=lambda pair: _size(pair[1]) - _size(pair[0])):
         of_small, of_large = ([k for k, layout in enumerate(layouts) if layout == one] for one in (small, large))
@@ -69,6 +72,20 @@ def resized(
                 read[model] = opened[model][0], RestoredCheckpoint(checkpoint, tensors)
                 notes.append(_note(opened[model][0].name, opened[a if is_large else b][0].name, found))
     return (read, tuple(notes)) if notes else None
+
+
+def _few(pairs: Sequence[tuple[Layout, Layout]], models: Mapping[Layout, int]) -> list[tuple[Layout, Layout]]:
+    """The pairs of layouts without those that are joined to too many others; ``models`` has the number of each."""
+    layouts = list(dict.fromkeys(layout for pair in pairs for layout in pair))
+    linked = np.zeros((len(layouts), len(layouts)), dtype=bool)
+    for small, large in pairs:
+        a, b = layouts.index(small), layouts.index(large)
+        linked[a, b] = linked[b, a] = True
+    label = dict(zip(layouts, components(linked).tolist(), strict=True))
+    looks = Counter[int]()
+    for small, _ in pairs:
+        looks[label[small]] += models[small]
+    return [pair for pair in pairs if looks[label[pair[0]]] <= MOST_PAIRS]
 
 
 def _note(name: str, other: str, found: Resize) -> str:

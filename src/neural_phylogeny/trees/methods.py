@@ -9,7 +9,14 @@ from typing import Literal
 from neural_phylogeny.relations.fake_init import FakeInitialisation
 from neural_phylogeny.trees.auto import auto_forest, detector_forest
 from neural_phylogeny.trees.baselines.cluster_stars import star_in_clusters
-from neural_phylogeny.trees.baselines.one_family import mother_tree, nearest, spanning_tree, true_star
+from neural_phylogeny.trees.baselines.one_family import (
+    best_linked,
+    joined_tree,
+    mother_tree,
+    nearest,
+    spanning_tree,
+    true_star,
+)
 from neural_phylogeny.trees.baselines.options import Options
 from neural_phylogeny.trees.driver import in_each_family, without_uncompared_edges
 from neural_phylogeny.trees.family import Families
@@ -49,6 +56,16 @@ MethodName = Literal[
     "nearest-l2",
     "nearest-cosine",
     "mother",
+    "mother-guessed",
+    "neighbour-joining",
+    "neighbour-joining-deviation",
+    "neighbour-joining-norm",
+    "chow-liu",
+    "chow-liu-deviation",
+    "chow-liu-norm",
+    "common-neighbours",
+    "adamic-adar",
+    "preferential-attachment",
 ]
 """Names of the methods, the keys of ``METHODS``."""
 
@@ -104,6 +121,28 @@ def _paper(clustering: str, title: str, number: str = "") -> tuple[Method, Metho
     )
 
 
+def _joined(name: str, tree: str, reference: str, options: Options) -> tuple[Method, Method, Method]:
+    """Three rows of a tree of phylogenetics, one for each way to root it."""
+    ways = (
+        ("", "midpoint", "at the model in the middle of the longest path", ""),
+        ("-deviation", "deviation", "by minimal ancestor deviation", "; Tria et al. 2017"),
+        ("-norm", "norm", "at the model of least norm", ""),
+    )
+    first, second, third = (
+        Method(
+            name + end,
+            f"{tree} rooted {how}",
+            reference + source,
+            "O(n^3) after the pass",
+            in_each_family(joined_tree),
+            replace(options, rooting=rooting),
+        )
+        for end, rooting, how, source in ways
+    )
+    return first, second, third
+
+
+MOTHER = "Horwitz et al., MoTHer (arXiv:2405.18432), written from the paper"
 ALONG = "O(n^3) a run after the pass, 31 runs to choose alpha"
 MAJORITY = "then one parent per cluster by the majority of matrices on the distance to a fake initialisation"
 ANALOGUE = f"after {PAPER}"
@@ -213,9 +252,44 @@ _ROWS = (
     Method(
         "mother",
         "least directed spanning tree in each family on Euclidean distance and a penalty on lighter tails",
-        "Horwitz et al., MoTHer (arXiv:2405.18432), written from the paper",
+        MOTHER,
         "O(n^2) after the pass",
         in_each_family(mother_tree),
+    ),
+    Method(
+        "mother-guessed",
+        "the same as mother, or with the opposite penalty where that tree costs less: the stage is guessed",
+        MOTHER,
+        "O(n^2) after the pass",
+        in_each_family(mother_tree),
+        Options(stage="guessed"),
+    ),
+    *_joined(
+        "neighbour-joining",
+        "neighbour joining on distances, points between models going to the nearest one,",
+        "Saitou and Nei 1987",
+        Options(tree="joining"),
+    ),
+    *_joined(
+        "chow-liu",
+        "tree of largest mutual information of normal weights,",
+        "Chow and Liu 1968",
+        Options(tree="information"),
+    ),
+    *(
+        Method(
+            name,
+            f"each model's parent is its older relative of the largest {how} in the graph of three nearest neighbours",
+            source,
+            "O(n^3) after the pass",
+            in_each_family(best_linked),
+            Options(link=name),
+        )
+        for name, how, source in (
+            ("common-neighbours", "number of common neighbours", "link prediction"),
+            ("adamic-adar", "Adamic-Adar score", "link prediction; Adamic and Adar 2003"),
+            ("preferential-attachment", "product of degrees", "link prediction; Barabasi and Albert 1999"),
+        )
     ),
 )
 

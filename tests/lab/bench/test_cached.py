@@ -55,6 +55,7 @@ def test_adapters_hang_where_the_files_hang_them(family, tmp_path):
     cache(family, tmp_path / "3.npz")
     kept, expected = load_cached(tmp_path / "3.npz").collection, gather(family, Reading())
     assert [one.candidates for one in kept.adapters] == [one.candidates for one in expected.adapters]
+    assert [list(one.gains) for one in kept.adapters] == [list(one.gains) for one in expected.adapters]
     assert kept.adapters[0].likeness(kept.adapters[1]) == pytest.approx(1.0)
     reported, wanted = (phylogeny(c, METHODS["star"], 1e-3, 0) for c in (kept, expected))
     assert [m.remark for m in reported.models] == [m.remark for m in wanted.models]
@@ -62,7 +63,7 @@ def test_adapters_hang_where_the_files_hang_them(family, tmp_path):
 
 
 def test_an_adapter_of_a_model_that_is_not_there_is_damage():
-    row = {"model": 3, "rank": 1, "matrices": 1, "candidates": [], "claim": "", "alike": []}
+    row = {"model": 3, "rank": 1, "matrices": 1, "candidates": [], "claim": "", "alike": [], "gains": {}}
     with pytest.raises(SavedFileError, match="names model 3 of 2"):
         restored([Fields(row, "cached collection")], 2)
 

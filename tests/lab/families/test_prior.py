@@ -15,7 +15,8 @@ from neural_phylogeny.lab.families.prior import known_priors, read_prior
 def test_every_prior_that_ships_can_be_drawn_from(name):
     prior = read_prior(name)
     rng = np.random.default_rng(0)
-    assert prior.planner in {*PLANNERS, "varied", "apart"}
+    assert prior.planner in {*PLANNERS, "varied", "apart", "large"}
+    assert (prior.planner == "large") == (prior.large is not None)
     assert (prior.planner == "varied") == (prior.varied is not None)
     assert (prior.planner == "apart") == (prior.apart is not None)
     if prior.planner not in PLANNERS:

@@ -4,7 +4,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from neural_phylogeny.trees.baselines.directed import mother, nearest_older
+from neural_phylogeny.trees.array_data import family_of
+from neural_phylogeny.trees.baselines.directed import mother, nearest_older, tree_cost
+from neural_phylogeny.trees.family import Families
+from neural_phylogeny.trees.methods import METHODS
 from neural_phylogeny.trees.spanning import topological_order
 
 seeds = st.integers(0, 2**32 - 1)
@@ -72,3 +75,15 @@ def test_mother_goes_where_nothing_is_compared_last():
     distance = np.array([[0, 1, np.nan], [1, 0, 2], [np.nan, 2, 0]])
     age = np.array([3.0, 2.0, 1.0])
     assert mother(distance, age[:, None] - age).tolist() == [-1, 0, 1]
+
+
+def test_the_stage_of_mother_is_guessed_by_the_cost_of_the_tree():
+    """A chain of lighter and lighter tails: as given it is an ordinary tree with penalties, reversed it has none."""
+    place = np.arange(4.0)
+    distance = np.abs(place[:, None] - place)
+    for lighter in (place - place[:, None], place[:, None] - place):
+        family = family_of(gram=np.eye(4) + 0.9, distance=distance, lighter_tails=lighter)
+        families = Families(np.zeros(4, dtype=np.int64), family)
+        guessed = METHODS["mother-guessed"].solve(families).parents
+        costs = [tree_cost(mother(distance, sign * lighter), distance, sign * lighter) for sign in (1, -1)]
+        assert guessed.tolist() == mother(distance, (1 if costs[0] <= costs[1] else -1) * lighter).tolist()

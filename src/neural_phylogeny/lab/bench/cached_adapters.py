@@ -5,6 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+import numpy as np
+from numpy.typing import NDArray
+
 from neural_phylogeny.errors import SavedFileError
 from neural_phylogeny.files.json_fields import Fields
 from neural_phylogeny.reconstruction.adapters import Adapter
@@ -26,6 +29,7 @@ def stored(adapters: Sequence[Adapter]) -> list[dict[str, Any]]:
             "is_exact": one.fit is not None and one.fit.is_exact,
             "claim": one.claim,
             "by_lengths": one.by_lengths,
+            "gains": {str(model): gains.round(6).tolist() for model, gains in one.gains.items()},
             "alike": [round(one.likeness(other), 4) for other in adapters],
         }
         for one in adapters
@@ -57,10 +61,21 @@ def restored(rows: Sequence[Fields], n: int) -> tuple[Adapter, ...]:
                 fit=None if scale is None or left is None else Fit(scale, left, is_exact),
                 claim=row.text("claim"),
                 by_lengths=_model_or_none(row.integer_or_null("by_lengths"), n),
+                gains=_gains(row, n),
                 alike=dict(zip(models, (value or 0.0 for value in alike), strict=False)),
             )
         )
     return tuple(found)
+
+
+def _gains(row: Fields, n: int) -> dict[int, NDArray[np.float64]]:
+    kept = Fields(dict(row.mapping("gains")), "cached collection")
+    return {
+        _model(int(key) if key.isdecimal() else None, n): np.array(
+            [np.nan if value is None else value for value in kept.numbers_or_null(key)]
+        )
+        for key in kept.content
+    }
 
 
 def _model_or_none(value: int | None, n: int) -> int | None:

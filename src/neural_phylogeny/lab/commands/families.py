@@ -64,6 +64,7 @@ def list_priors(form: str, output: str | None) -> int:
 @click.option("--every", type=click.IntRange(1), default=1, show_default=True, help="From one number to the next.")
 @click.option("--weights", type=folder, help="Weights are kept here, for `measure`; about 10 MB a batch.")
 @data_sets_option
+@click.option("--device", default="cpu", show_default=True, help="Where networks are trained: cpu, cuda.")
 @click.option("--test-sets", is_flag=True, help="Tasks of the data sets that are never trained on.")
 @quiet_option
 def make_families(
@@ -74,6 +75,7 @@ def make_families(
     every: int,
     weights: Path | None,
     data: Path | None,
+    device: str,
     test_sets: bool,
     quiet: bool,
 ) -> int:
@@ -112,7 +114,7 @@ def make_families(
 
         sets = TEST_SETS if test_sets else TRAINING_SETS
         numbers = range(first, first + every * count, every)
-        make_batches(out, numbers, chosen, data=data, datasets=sets, weights=weights, made=made)
+        make_batches(out, numbers, chosen, data=data, datasets=sets, weights=weights, device=device, made=made)
     sink.write(f"{out}: {new} families made now, {len(batch_paths(out))} batches there", None)
     return OK
 

@@ -43,6 +43,7 @@ def command() -> None:
 @click.option("--shipped", is_flag=True, help="Go on from the detector that ships.")
 @click.option("--without", multiple=True, metavar="NAME", help="A generator to be judged on, not to train on.")
 @click.option("--most", type=click.IntRange(0), default=0, help="Groups of each generator, at most; 0 for all.")
+@click.option("--device", default="cpu", show_default=True, help="Where networks are trained: cpu, cuda.")
 @quiet_option
 def train_detector(
     batches: tuple[Path, ...],
@@ -55,6 +56,7 @@ def train_detector(
     shipped: bool,
     without: tuple[str, ...],
     most: int,
+    device: str,
     quiet: bool,
 ) -> int:
     """Train a detector on batches of families, a folder for each generator.
@@ -93,6 +95,7 @@ def train_detector(
         most=most,
         states=out.with_name(out.name + ".states"),
         report=(lambda text: None) if quiet else talk,
+        device=device,
     )
     digest = found.save(out)
     lines = []

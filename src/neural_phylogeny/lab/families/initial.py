@@ -19,6 +19,9 @@ SCHEMES = (
 )
 """What there is besides ``default``, which is uniform in 1/sqrt(fan-in) for weights and biases."""
 
+LIBRARY, SPREAD = "library", 0.02
+"""One normal distribution for all matrices and tables, as libraries of transformers draw them, and its deviation."""
+
 
 def initial(architecture: NetworkShape, scheme: str, gain: float, rng: np.random.Generator) -> NDArray[np.float32]:
     """All tensors of a network, flattened one after the other.
@@ -26,7 +29,7 @@ def initial(architecture: NetworkShape, scheme: str, gain: float, rng: np.random
     Parameters
     ----------
     scheme : str
-        ``default`` or one of ``SCHEMES``.
+        ``default``, ``library`` or one of ``SCHEMES``.
     gain : float
         Factor on the weights of all schemes but the default.
 
@@ -44,6 +47,8 @@ def _drawn(tensor: TensorSpec, scheme: str, gain: float, rng: np.random.Generato
         return np.ones(shape)
     if tensor.role in ("zero", "mean"):
         return np.zeros(shape)
+    if scheme == LIBRARY:
+        return rng.normal(0.0, SPREAD, shape) if tensor.role != "bias" else np.zeros(shape)
     if tensor.role == "position":
         return rng.normal(0.0, 0.02, shape)
     if tensor.role == "embedding":

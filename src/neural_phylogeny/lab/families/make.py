@@ -16,6 +16,9 @@ from neural_phylogeny.lab.families.architectures import Architecture, NetworkSha
 from neural_phylogeny.lab.families.batches import MADE_OF, KnownFamily, batch_number, batch_path, write_batch
 from neural_phylogeny.lab.families.composed import Network, draw_network
 from neural_phylogeny.lab.families.initial import initial
+from neural_phylogeny.lab.families.large_networks import draw_large
+from neural_phylogeny.lab.families.large_plan import draw_large_family
+from neural_phylogeny.lab.families.large_tasks import draw_large_tasks
 from neural_phylogeny.lab.families.layout import Layout
 from neural_phylogeny.lab.families.measured import statistics_of
 from neural_phylogeny.lab.families.members import Family, as_family
@@ -39,6 +42,7 @@ def trained_families(
     n_families: int | None = None,
     kind: str | None = None,
     topology: str | None = None,
+    device: str = "cpu",
 ) -> list[Family]:
     """The families of one batch, all of one architecture; diverged ones are left out, so there may be fewer.
 
@@ -54,21 +58,23 @@ def trained_families(
         Other than the prior has.
     kind, topology : str, optional
         Only this kind of architecture or topology; any by default.
+    device : str
+        Where networks are trained, as the framework names it.
     """
     if prior.apart is not None:
         numbers = range(number * prior.families, (number + 1) * prior.families)[:n_families]
         return [apart_family(one, pictures, prior.apart) for one in numbers]
     rng = np.random.default_rng(number)
-    planned = _planned if prior.varied is None else _planned_varied
+    planned = _planned_large if prior.large else _planned if prior.varied is None else _planned_varied
     views, batch, plans = planned(prior, pictures, rng, n_families or prior.families, kind, topology)
     architecture = plans[0].architecture
     jobs = [job for plan, start in zip(plans, _starts(plans), strict=True) for job in _jobs(plan, start)]
-    trained = train(architecture, jobs, views, batch)
+    trained = train(architecture, jobs, views, batch, device)
     families = []
     for plan, start in zip(plans, _starts(plans), strict=True):
         part = slice(start, start + len(plan.parents))
         own = np.random.default_rng([number, start])
-        learnt = prior.varied is not None or _has_learnt(plan, trained[part])
+        learnt = prior.varied is not None or prior.large is not None or _has_learnt(plan, trained[part])
         if learnt and all(map(_is_sound, jobs[part], trained[part])):
             family = _family(prior, plan, trained[part], views, own)
             families += [] if family is None else [family]
@@ -103,6 +109,19 @@ def _planned_varied(
     return views, batch, [with_own_heads(plan, classes) for plan in plans] if fewer else plans
 
 
+def _planned_large(
+    prior: Prior, pictures: Pictures, rng: np.random.Generator, number: int, kind: str | None, topology: str | None
+) -> Planned:
+    own = prior.large
+    assert own is not None
+    network = draw_large(rng, own.networks, kind)
+    stages = own.stages
+    tasks = draw_large_tasks(network, stages.pool, own.examples, stages.other_classes, pictures, prior.pictures, rng)
+    batch = draw(rng, own.batch)
+    plans = [draw_large_family(own, network, tasks, batch, rng, topology) for _ in range(number)]
+    return tasks.views, batch, plans
+
+
 def make_batches(
     folder: Path,
     numbers: Sequence[int],
@@ -111,6 +130,7 @@ def make_batches(
     data: Path | None = None,
     datasets: Sequence[str] = TRAINING_SETS,
     weights: Path | None = None,
+    device: str = "cpu",
     made: Callable[[Path, int], None] = lambda path, families: None,
 ) -> None:
     """Train and measure the batches of some numbers, one file each; those that are there stay.
@@ -131,6 +151,8 @@ def make_batches(
         What tasks are made of; the others are left for tests.
     weights : path, optional
         Gets ``weights-000123.npz`` with the families themselves.
+    device : str
+        Where networks are trained, as the framework names it.
     made : callable, optional
         Called with each new file and its number of families.
 
@@ -147,7 +169,7 @@ def make_batches(
         if path.exists():
             continue
         pictures = pictures or load_pictures(data, datasets)
-        families = trained_families(number, pictures, prior)
+        families = trained_families(number, pictures, prior, device=device)
         if weights is not None:
             weights.mkdir(parents=True, exist_ok=True)
             claim(weights, prior, datasets if data is not None else ("digits",))
@@ -234,7 +256,11 @@ def _family(
 ) -> Family | None:
     layout = Layout.of(plan.architecture)
     left_out = plan.architecture.head if plan.head == "left out" else frozenset[str]()
-    models = [layout.model(t.weights, left_out) for t in trained]
+    names = [spec.name for spec in layout.specs]
+    models = []
+    for t, training in zip(trained, plan.trainings, strict=True):
+        lacks = views[training.task].lacks
+        models.append(layout.model(t.weights, left_out | {name for name in names if lacks and name.startswith(lacks)}))
     for model, training in zip(models, plan.trainings, strict=True):
         for name in plan.architecture.head & model.keys() if training.classes else ():
             model[name] = model[name][: training.classes].copy()
@@ -253,6 +279,8 @@ def _family(
         "parameters": float(layout.learnt),
         "accuracy": float(np.mean([t.accuracy for t in trained])),
     }
+    if prior.large is not None:
+        about["how"] = " ".join(sorted({t.how or "full" for t in plan.trainings}))
     return as_family(prior, plan, models, about, rng)
 
 

@@ -123,8 +123,10 @@ def _altered(
 
 
 def _merge(group: _Group, own: Alterations, rng: Generator) -> bool:
-    """Add the mean of two models of one tree, as child of the nearer; False where no two are of one tree."""
+    """Add the mean of two models of one tree and shape, as child of the nearer; False where no two are."""
+    shapes = [{name: w.shape for name, w in model.items()} for model in group.models]
     pairs = [(i, j) for i, a in enumerate(group.trees) for j, b in enumerate(group.trees) if i < j and a == b]
+    pairs = [(i, j) for i, j in pairs if shapes[i] == shapes[j]]
     if not pairs:
         return False
     i, j = pairs[int(rng.integers(len(pairs)))]

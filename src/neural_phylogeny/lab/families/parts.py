@@ -196,7 +196,7 @@ def embedding(name: str, rows: int, width: int, layer: int) -> Part:
 
     def run(p: Tensors, x: Tensor, seen: Seen) -> Tensor:
         m = len(x)
-        first = (torch.arange(m) * rows).view(m, 1, 1)
+        first = (torch.arange(m, device=x.device) * rows).view(m, 1, 1)
         return functional.embedding(x.long() + first, p[spec.name].reshape(m * rows, width))
 
     return Part((spec,), run)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -35,11 +36,16 @@ class DataSet:
 
 @dataclass(frozen=True)
 class View:
-    """One task of a batch: its name, its images (n, pixels) as a network gets them, its labels (n,)."""
+    """One task of a batch: its name, its images (n, pixels) as a network gets them, its labels (n,).
+
+    Labels may also be tokens (n, places), or what is to be found for each value (n, values). ``lacks`` are beginnings
+    of the names of tensors that a model of this task does not have.
+    """
 
     name: str
     x: NDArray[np.float32]
-    y: NDArray[np.int64]
+    y: NDArray[Any]
+    lacks: tuple[str, ...] = ()
 
 
 def load_pictures(folder: Path | None, datasets: Sequence[str] = TRAINING_SETS) -> dict[str, DataSet]:

@@ -36,6 +36,12 @@ class Training:
     exempt : whether vectors do not decay
     regrows : whether what was pruned away before may grow again
     classes : the first outputs that the head has, 0 for all
+    adapter, rank : ``lora`` or ``dora``: matrices move by a product of this rank alone
+    grid : ``bf16`` where weights are rounded after every step
+    average : decay of a moving average of the weights kept beside the training, 0 for none
+    takes_average : whether it is the average of its parent's training, and nothing is trained
+    examples : as many of the task's, 0 for all
+    how : in a word, for what is known of the family
     """
 
     task: int
@@ -57,6 +63,13 @@ class Training:
     exempt: bool = False
     classes: int = 0
     regrows: bool = False
+    adapter: str = ""
+    rank: int = 0
+    grid: str = ""
+    average: float = 0.0
+    takes_average: bool = False
+    examples: int = 0
+    how: str = ""
 
 
 @dataclass(frozen=True)

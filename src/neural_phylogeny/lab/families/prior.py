@@ -17,6 +17,7 @@ import numpy as np
 
 from neural_phylogeny.errors import SavedFileError
 from neural_phylogeny.lab.families.apart_prior import Apart
+from neural_phylogeny.lab.families.large_prior import Large
 from neural_phylogeny.lab.families.varied_prior import Varied
 from neural_phylogeny.lab.toml_records import described, named, record
 
@@ -286,6 +287,7 @@ class Prior:
     strangers: StrangersShape | None = None
     varied: Varied | None = None
     apart: Apart | None = None
+    large: Large | None = None
 
 
 def known_priors() -> list[str]:

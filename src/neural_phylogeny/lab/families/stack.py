@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn import functional
 
+from neural_phylogeny.lab.families.adapters import Adapter, Beside
 from neural_phylogeny.lab.families.architectures import NetworkShape
 from neural_phylogeny.lab.families.layout import Layout
 from neural_phylogeny.lab.families.networks import forward
@@ -40,6 +41,8 @@ class State:
     first, second : (n_learnt,) what the optimiser remembers, a momentum and a mean square as a rule
     at : steps done
     moved : steps that the optimiser did, also before this training
+    average : (n_entries,) the moving average of the weights, None where none is kept
+    small : the adapter of a low-rank training, which ``first`` and ``second`` are of
     """
 
     training: Training
@@ -51,6 +54,8 @@ class State:
     second: Tensor | None = None
     at: int = field(default=0)
     moved: int = field(default=0)
+    average: Tensor | None = None
+    small: Adapter | None = None
 
     @property
     def left(self) -> int:
@@ -61,27 +66,32 @@ class State:
 class Stack:
     """All images of a batch, and the steps on them."""
 
-    def __init__(self, architecture: NetworkShape, layout: Layout, views: Sequence[View]) -> None:
-        self.architecture, self.layout = architecture, layout
+    def __init__(self, architecture: NetworkShape, layout: Layout, views: Sequence[View], device: str = "cpu") -> None:
+        self.architecture, self.layout, self.device = architecture, layout, device
         self.offsets = np.cumsum([0, *(len(view.y) for view in views)])
-        self._x = torch.from_numpy(np.concatenate([view.x for view in views]))
-        self._y = torch.from_numpy(np.concatenate([view.y for view in views]))
+        self._x = torch.from_numpy(np.concatenate([view.x for view in views])).to(device)
+        self._y = torch.from_numpy(np.concatenate([view.y for view in views])).to(device)
 
     def advance(self, states: Sequence[State]) -> None:
         """Move all networks on until the first of them is done."""
-        states = sorted(states, key=lambda state: state.training.optimiser)
+        states = sorted(states, key=Beside.order)
         steps = min(state.left for state in states)
-        n, zeros = self.layout.learnt, torch.zeros(self.layout.learnt)
+        whole = [state for state in states if state.small is None]
+        n, device = self.layout.learnt, self.device
+        zeros = torch.zeros(n, device=device)
         flat = torch.stack([state.weights for state in states])  # (networks, n_entries)
-        first = torch.stack([zeros if state.first is None else state.first for state in states])
-        second = torch.stack([zeros if state.second is None else state.second for state in states])
-        mask = None
-        if any(state.mask is not None for state in states):
-            ones = np.ones(n, dtype=np.float32)
-            mask = torch.from_numpy(np.stack([ones if s.mask is None else s.mask.astype(np.float32) for s in states]))
-        examples = torch.stack([state.examples[state.at : state.at + steps] for state in states], 1)
-        rates, moved = _rates(states, steps)
-        decay, clip, classes = self._decay(states), _clips(states), _classes(states, self.architecture.classes)
+        first = torch.stack([zeros if s.first is None or s.small else s.first for s in states])
+        second = torch.stack([zeros if s.second is None or s.small else s.second for s in states])
+        mask = self._mask(states)
+        examples = torch.stack([state.examples[state.at : state.at + steps] for state in states], 1).to(device)
+        rates, moved = (found.to(device) for found in _rates(states, steps))
+        decay, clip, classes = (
+            self._decay(states).to(device),
+            _clips(states),
+            _classes(states, self.architecture.classes),
+        )
+        clip, classes = (None if found is None else found.to(device) for found in (clip, classes))
+        beside = Beside.of(states, self.layout, flat)
         gradient, learnt = torch.empty_like(first), flat[:, :n]
         for t in range(steps):
             self._gradient(flat, examples[t], gradient, classes)
@@ -89,7 +99,7 @@ class Stack:
                 gradient *= mask
             if clip is not None:
                 gradient *= (clip / gradient.norm(dim=1, keepdim=True).clamp_min(1e-12)).clamp_max(1.0)
-            for name, part in _groups(states):
+            for name, part in _groups(whole):
                 own = None if mask is None else mask[part]
                 OPTIMISERS[name](
                     Part(
@@ -104,9 +114,21 @@ class Stack:
                         layout=self.layout,
                     )
                 )
+            beside.step(flat, gradient, rates[t], moved[t])
         for k, state in enumerate(states):
-            state.weights, state.first, state.second = flat[k], first[k], second[k]
+            state.weights = flat[k]
+            if state.small is None:
+                state.first, state.second = first[k], second[k]
             state.at, state.moved = state.at + steps, state.moved + steps
+        beside.keep(states)
+
+    def _mask(self, states: Sequence[State]) -> Tensor | None:
+        """1 where a weight may move (networks, n_learnt); None where all may."""
+        if all(state.mask is None for state in states):
+            return None
+        ones = np.ones(self.layout.learnt, dtype=np.float32)
+        masks = [ones if s.mask is None else s.mask.astype(np.float32) for s in states]
+        return torch.from_numpy(np.stack(masks)).to(self.device)
 
     def _gradient(self, flat: Tensor, examples: Tensor, out: Tensor, classes: Tensor | None) -> None:
         """Write the gradient (networks, n_learnt) of the mean loss of each network."""
@@ -115,10 +137,8 @@ class Stack:
         leaves = [tensors[spec.name].requires_grad_() for spec in self.layout.specs if spec.is_learnt]
         seen: dict[str, Tensor] = {}
         logits = forward(self.architecture, tensors, x, seen)
-        if classes is not None:
-            logits = logits + classes
-        loss = functional.cross_entropy(logits.flatten(0, 1), y.flatten(), reduction="sum") / y.shape[1]
-        gradients = torch.autograd.grad(loss, leaves)
+        loss = loss_of(logits if classes is None or y.ndim > 2 else logits + classes, y)
+        gradients = torch.autograd.grad(loss, leaves, materialize_grads=True)
         torch.cat([g.flatten(1) for g in gradients], 1, out=out)
         for name, now in seen.items():
             tensors[name].lerp_(now, RUNNING)
@@ -136,11 +156,28 @@ class Stack:
         return decay * (1.0 - exempt * spared)
 
 
+def loss_of(outputs: Tensor, y: Tensor) -> Tensor:
+    """The sum over networks of the mean loss of each.
+
+    Parameters
+    ----------
+    outputs : (networks, batch, classes), (networks, batch, places, tokens) or (networks, batch, values)
+    y : (networks, batch) labels, (networks, batch, places) tokens of which -100 does not count, or values
+    """
+    if y.is_floating_point():
+        return functional.mse_loss(outputs, y, reduction="none").mean((1, 2)).sum()
+    if y.ndim == 2:
+        return functional.cross_entropy(outputs.flatten(0, 1), y.flatten(), reduction="sum") / y.shape[1]
+    each = functional.cross_entropy(outputs.flatten(0, 2), y.flatten(), reduction="none").view(len(y), -1)
+    return (each.sum(1) / (y.flatten(1) >= 0).sum(1).clamp_min(1)).sum()
+
+
 def _groups(states: Sequence[State]) -> list[tuple[str, slice]]:
     """Runs of networks of one optimiser."""
     names = [state.training.optimiser for state in states]
     starts = [k for k in range(len(names)) if k == 0 or names[k] != names[k - 1]]
-    return [(names[a], slice(a, b)) for a, b in zip(starts, [*starts[1:], len(names)], strict=True)]
+    ends = [*starts[1:], len(names)] if names else []
+    return [(names[a], slice(a, b)) for a, b in zip(starts, ends, strict=True)]
 
 
 def _rates(states: Sequence[State], steps: int) -> tuple[Tensor, Tensor]:

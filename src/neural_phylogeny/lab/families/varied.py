@@ -53,7 +53,7 @@ def _trainings(
     own: Varied, tree: list[int], layers: int, head: str, batch: int, parameters: int, rng: Generator
 ) -> list[Training]:
     growth, tasks = own.growth, own.growth.pool
-    root = _training(own.optimisers, own.optimisers.of_root, parameters, _log(growth.root_steps, rng), batch, rng)
+    root = draw_training(own.optimisers, own.optimisers.of_root, parameters, _log(growth.root_steps, rng), batch, rng)
     root = replace(root, task=int(rng.integers(tasks)))
     found, steps = [root], draw(rng, growth.steps)
     shared, alike, number = (
@@ -84,16 +84,17 @@ def _trainings(
 
 def _child(own: Varied, layers: int, batch: int, parameters: int, steps: Span, rng: Generator) -> Training:
     growth = own.growth
-    found = _training(own.optimisers, own.optimisers.of_child, parameters, _log(steps, rng), batch, rng)
+    found = draw_training(own.optimisers, own.optimisers.of_child, parameters, _log(steps, rng), batch, rng)
     factor = _log(growth.rate, rng)
     frozen = int(rng.integers(1, layers - 1)) if layers > 2 and rng.random() < growth.frozen else 0
     shots = draw(rng, growth.shots)
     return replace(found, rate=factor * found.rate, last_rate=factor * found.last_rate, shots=shots, frozen=frozen)
 
 
-def _training(
+def draw_training(
     own: Optimisers, shares: dict[str, float], parameters: int, steps: float, batch: int, rng: Generator
 ) -> Training:
+    """About this many steps by an optimiser of these shares, on batches of this many examples or half."""
     name = draw(rng, shares)
     rate = _log(own.rates[name], rng) * min(1.0, (own.reference / parameters) ** 0.5)
     last = draw(rng, own.last) * rate

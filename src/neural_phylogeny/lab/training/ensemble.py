@@ -81,6 +81,7 @@ def train_ensemble(
     states: Path | None = None,
     about: Mapping[str, Any] | None = None,
     report: Report = lambda text: None,
+    device: str = "cpu",
 ) -> TrainedDetector:
     """Train an ensemble on the batches of folders; needs torch.
 
@@ -108,6 +109,8 @@ def train_ensemble(
         What else the file should hold.
     report : callable
         Called with a line now and then.
+    device : str
+        Where, as the framework names it.
     """
     from neural_phylogeny.lab.training.train import train
 
@@ -130,7 +133,7 @@ def train_ensemble(
 
         begun = None if start is None else start.networks[k % len(start.networks)]
         own = replace(recipe, seed=recipe.seed + k)
-        trained.append(train(examples, left_out, config, own, groups, begun, state, report_epoch))
+        trained.append(train(examples, left_out, config, own, groups, begun, state, report_epoch, device))
     groups_of = {name: len(found) for name, found in seen.items()}
     known = {"recipe": asdict(recipe), "groups": len(examples), "generators": groups_of, **(about or {})}
     whole = TrainedDetector(config, trained, names(), known)

@@ -161,7 +161,7 @@ class Detector(nn.Module):
             its parent is missing and a sibling is here.
         """
         n = real.shape[1]
-        self_pair = torch.eye(n, dtype=features.dtype)[None, :, :, None]  # (1, n, n, 1)
+        self_pair = torch.eye(n, dtype=features.dtype, device=features.device)[None, :, :, None]  # (1, n, n, 1)
         mask = (real[:, :, None] & real[:, None, :])[..., None].to(features.dtype)  # (batch, n, n, 1)
         third = third_models(real).to(features.dtype)
         count = real.sum(dim=1).to(features.dtype).view(-1, 1, 1, 1)
@@ -178,5 +178,5 @@ class Detector(nn.Module):
 
 def third_models(real: Tensor) -> Tensor:
     """Which k counts for which pair: a real model, and neither of the two; ``(batch, n) -> (batch, n, n, n, 1)``."""
-    other = ~torch.eye(real.shape[1], dtype=torch.bool)
+    other = ~torch.eye(real.shape[1], dtype=torch.bool, device=real.device)
     return (real[:, None, None, :] & other[None, :, None, :] & other[None, None])[..., None]

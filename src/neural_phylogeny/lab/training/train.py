@@ -73,6 +73,7 @@ def train(
     start: Mapping[str, np.ndarray[Any, Any]] | None = None,
     folder: Path | None = None,
     report: Callable[[dict[str, float]], None] = lambda row: None,
+    device: str = "cpu",
 ) -> dict[str, np.ndarray[Any, Any]]:
     """Train a network; returns the weights of the epoch with most right parents on what is left out.
 
@@ -91,12 +92,15 @@ def train(
         Gets ``state.pt`` after each epoch, from which an interrupted training goes on, and ``curve.csv``.
     report : callable, optional
         Called with the figures of each epoch.
+    device : str
+        Where, as the framework names it.
     """
     torch.manual_seed(recipe.seed)
     model = Detector(config)
     _standardise(model, examples, groups)
     if start is not None:
         _begin_from(model, start)
+    model.to(device)
     averaged = torch.optim.swa_utils.AveragedModel(
         model,
         multi_avg_fn=torch.optim.swa_utils.get_ema_multi_avg_fn(recipe.average),  # type: ignore[no-untyped-call]
@@ -109,7 +113,10 @@ def train(
         folder.mkdir(parents=True, exist_ok=True)
         progress.resume(folder, model, averaged, optimiser, rng, (asdict(config), asdict(recipe)))
     members = [
-        (torch.tensor([g == group for g in groups]), recipe.drop_unmeasured if group in UNMEASURED else recipe.drop)
+        (
+            torch.tensor([g == group for g in groups], device=device),
+            recipe.drop_unmeasured if group in UNMEASURED else recipe.drop,
+        )
         for group in dict.fromkeys(groups)
         if group != "size"
     ]
@@ -119,7 +126,7 @@ def train(
         model.train()
         for batch in _batches(examples, recipe.tokens, rng):
             optimiser.param_groups[0]["lr"] = recipe.rate * _schedule(progress.step / steps, recipe.warm_up)
-            loss = _loss(model, _disturbed(batch, model, members, recipe), recipe)
+            loss = _loss(model, _disturbed(_on(batch, device), model, members, recipe), recipe)
             optimiser.zero_grad()
             loss.backward()  # type: ignore[no-untyped-call]
             torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
@@ -133,7 +140,11 @@ def train(
         report(row)
         if folder is not None:
             progress.keep(folder, model, averaged, optimiser, rng, (asdict(config), asdict(recipe)))
-    return {name: tensor.numpy().copy() for name, tensor in progress.best.items()}
+    return {name: tensor.cpu().numpy().copy() for name, tensor in progress.best.items()}
+
+
+def _on(batch: Batch, device: str | torch.device) -> Batch:
+    return tuple(tensor.to(device, non_blocking=True) for tensor in batch)  # type: ignore[return-value]
 
 
 class _Progress:
@@ -179,7 +190,7 @@ class _Progress:
     ) -> None:
         if not (folder / "state.pt").exists():
             return
-        state = torch.load(folder / "state.pt", weights_only=True)
+        state = torch.load(folder / "state.pt", map_location="cpu", weights_only=True)
         if tuple(state["made"]) != made:
             raise ValueError(f"{folder}: holds a training of another network or recipe; choose another folder")
         self.epoch, self.step, self.rows, self.best = (state[key] for key in ("epoch", "step", "rows", "best"))
@@ -205,7 +216,7 @@ def evaluate(model: torch.nn.Module, examples: Sequence[Example], recipe: Traini
     model.eval()
     loss, right, models = 0.0, 0, 0
     for batch in _batches(examples, 4 * recipe.tokens, None):
-        features, triples, real, parents, _ = batch
+        features, triples, real, parents, _ = _on(batch, next(model.parameters()).device)
         logits, _ = model(features, triples, real)
         wanted = parents[real]
         columns = logits.transpose(1, 2)[real]

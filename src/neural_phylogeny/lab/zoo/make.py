@@ -205,7 +205,7 @@ def _collect(recipe: Recipe, cell: str, seed: int, families: Sequence[Family], o
     runs = [run for family in members for run in family]
     facts = {run.key: json.loads(_record(runs_folder, run).read_text(encoding="utf-8")) for run in runs}
     for run in runs:
-        if not facts[run.key]["learnt"]:
+        if not facts[run.key]["learnt"] and not recipe.untaught:
             raise SavedFileError(
                 f"{recipe.name}: the run {run.key} ended at {facts[run.key]['accuracy']:.3f}, chance being "
                 f"{facts[run.key]['chance']:.3f}; its collection is refused. Give it more steps or another rate."

@@ -37,6 +37,7 @@ class Training:
     frozen : ``"none"``, or ``"first"`` to keep the first layer as it is
     head : ``"kept"`` where the number of classes allows it, or ``"new"``
     initialisation : of a root; ``"default"`` is the framework's, others as in ``zoo.networks``
+    prune : share of the smallest weights of the body that are set to zero first, and stay zero
     """
 
     task: Choices
@@ -49,6 +50,7 @@ class Training:
     frozen: Choices = ("none",)
     head: Choices = ("kept",)
     initialisation: Choices = ("default",)
+    prune: Choices = (0.0,)
 
 
 @dataclass(frozen=True)
@@ -79,6 +81,7 @@ class Recipe:
     ----------
     families : number of them in a collection
     same_initialisation : whether all roots of a collection start from the same random weights
+    untaught : whether models that stay at chance are taken, as after a single step
     text : the TOML source, so that what was trained under another text is never taken for this
     """
 
@@ -90,6 +93,7 @@ class Recipe:
     pretraining: Training
     cells: tuple[Cell, ...]
     text: str
+    untaught: bool = False
 
 
 def known_recipes() -> list[str]:
@@ -113,7 +117,9 @@ def read_recipe(name: str) -> Recipe:
 def _recipe(name: str, text: str) -> Recipe:
     content = tomllib.loads(text)
     cells = tuple(_cell(f"{name}-{key}" if key else name, entry) for key, entry in content["cells"].items())
-    _refuse_unknown("the recipe", content, {"summary", "network", "families", "same_initialisation"}, "cells")
+    _refuse_unknown(
+        "the recipe", content, {"summary", "network", "families", "same_initialisation", "untaught"}, "cells"
+    )
     return Recipe(
         name=name,
         summary=str(content["summary"]),
@@ -123,6 +129,7 @@ def _recipe(name: str, text: str) -> Recipe:
         pretraining=_training("pretraining", content["pretraining"]),
         cells=cells,
         text=json.dumps(content, sort_keys=True),
+        untaught=bool(content.get("untaught", False)),
     )
 
 

@@ -78,9 +78,18 @@ def mother(distance: Matrix, direction: Matrix, penalty: float = PENALTY) -> Par
     >>> mother(np.abs(place[:, None] - place), age[:, None] - age).tolist()
     [1, -1, 1]
     """
-    n = len(distance)
-    known = np.isfinite(distance)
+    return maximum_arborescence(-_costs(distance, direction, penalty), np.zeros(len(distance)), one_root=True)
+
+
+def tree_cost(parents: Parents, distance: Matrix, direction: Matrix, penalty: float = PENALTY) -> float:
+    """What ``mother`` minimises, for any tree ``(n,)``."""
+    children = np.flatnonzero(parents >= 0)
+    return float(_costs(distance, direction, penalty)[parents[children], children].sum())
+
+
+def _costs(distance: Matrix, direction: Matrix, penalty: float) -> Matrix:
+    n, known = len(distance), np.isfinite(distance)
     costs = np.where(known, distance, 2.0 * distance[known].max(initial=0.0))
     mean = costs.sum() / max(n * (n - 1), 1)
-    costs = costs + penalty * mean * (direction < 0)
-    return maximum_arborescence(-costs, np.zeros(n), one_root=True)
+    found: Matrix = costs + penalty * mean * (direction < 0)
+    return found

@@ -32,6 +32,15 @@ class Options:
         ``l2`` or ``cosine``, for the nearest neighbour.
     penalty : float
         See ``mother``.
+    stage : str
+        Of MoTHer: ``specialisation``, in which training makes tails heavier, ``generalisation``, in which it makes them
+        lighter, or ``guessed`` for each family.
+    tree : str
+        ``joining`` for neighbour joining, or ``information`` for a Chow-Liu tree.
+    rooting : str
+        Of such trees: ``midpoint``, ``deviation`` or ``norm``.
+    link : str
+        See ``link_scores``.
     prior : str
         How likely it is that parents are present, for methods with a posterior; see ``trees.prior``.
     """
@@ -43,4 +52,8 @@ class Options:
     decides_families: bool = False
     distance: str = "l2"
     penalty: float = PENALTY
+    stage: str = "specialisation"
+    tree: str = "joining"
+    rooting: str = "midpoint"
+    link: str = "common-neighbours"
     prior: PriorName = DEFAULT
