@@ -271,8 +271,8 @@ def _gains(
             inner, outer = inner.reshape(one.rank, -1), outer.reshape(-1, one.rank)
             if inner.any() and outer.any() and np.isfinite(inner).all() and np.isfinite(outer).all():
                 turned[key] = directions(outer, inner)
-    found = {}
-    for model, (of_model, names) in models.items():
+    found: dict[int, Floats] = {}
+    for model, (of_model, names) in models.items() if turned else ():
         readers = _readers(of_model, {len(written) for written, _ in turned.values()})
         values = []
         for key, (written, read) in turned.items():
