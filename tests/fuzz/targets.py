@@ -21,10 +21,10 @@ from neural_phylogeny.evaluation.truth import parse_truth
 from neural_phylogeny.formats import Checkpoint, open_checkpoint
 from neural_phylogeny.inputs import ModelRef, Part
 from neural_phylogeny.reconstruction.adapters import find_adapters
-from neural_phylogeny.remote import connections, hub, mirror, web
 from neural_phylogeny.reports.json import from_json
 from neural_phylogeny.sources import open_models
 from neural_phylogeny.sources.opening import Opened, open_model
+from neural_phylogeny.sources.remote import connections, hub, mirror, web
 from neural_phylogeny.statistics.cache import load
 
 MOST = 1 << 16

@@ -3,9 +3,9 @@
 from collections.abc import Iterator
 
 import pytest
-from tests.remote.fake_hub import FakeHub, served
+from tests.sources.remote.fake_hub import FakeHub, served
 
-from neural_phylogeny.remote import mirror, web
+from neural_phylogeny.sources.remote import mirror, web
 
 
 @pytest.fixture

@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from urllib.parse import SplitResult, urljoin, urlsplit
 
 from neural_phylogeny.errors import UnsafeFileError
-from neural_phylogeny.remote.addresses import public
+from neural_phylogeny.sources.remote.addresses import public
 
 TIMEOUT = 30.0
 """Seconds without a byte after which a connection is given up."""

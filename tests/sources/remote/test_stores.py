@@ -6,11 +6,11 @@ from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pytest
-from tests.remote.test_hub import model, npz, safetensors
+from tests.sources.remote.test_hub import model, npz, safetensors
 
 from neural_phylogeny.errors import CheckpointError, NotFoundError
-from neural_phylogeny.remote import mirror
 from neural_phylogeny.sources import discover, open_models
+from neural_phylogeny.sources.remote import mirror
 
 
 @pytest.fixture

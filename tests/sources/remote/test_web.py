@@ -4,13 +4,13 @@ import time
 from http.server import BaseHTTPRequestHandler
 
 import pytest
-from tests.remote.fake_hub import FakeHub, served, trickle
+from tests.sources.remote.fake_hub import FakeHub, served, trickle
 
 from neural_phylogeny.errors import CheckpointError, NotFoundError, UnsafeFileError
-from neural_phylogeny.remote import connections, mirror, web
-from neural_phylogeny.remote.held import HeldFile
-from neural_phylogeny.remote.web import WebFile
 from neural_phylogeny.sources import open_models
+from neural_phylogeny.sources.remote import connections, mirror, web
+from neural_phylogeny.sources.remote.held import HeldFile
+from neural_phylogeny.sources.remote.web import WebFile
 
 CONTENT = bytes(range(256)) * 400
 

@@ -16,11 +16,11 @@ from urllib.parse import unquote, urlsplit
 from neural_phylogeny.errors import CheckpointError, UnreadableFileError, UnsafeFileError, show_as
 from neural_phylogeny.files.far import FarFile, attach, detach_below, far_file
 from neural_phylogeny.formats import FORMATS
-from neural_phylogeny.remote.addresses import HubAddress, public, safe_parts, scheme_of
-from neural_phylogeny.remote.held import FIRST, HeldFile, as_one
-from neural_phylogeny.remote.hub import from_page, repository
-from neural_phylogeny.remote.stores import files_of
-from neural_phylogeny.remote.web import WebFile
+from neural_phylogeny.sources.remote.addresses import HubAddress, public, safe_parts, scheme_of
+from neural_phylogeny.sources.remote.held import FIRST, HeldFile, as_one
+from neural_phylogeny.sources.remote.hub import from_page, repository
+from neural_phylogeny.sources.remote.stores import files_of
+from neural_phylogeny.sources.remote.web import WebFile
 
 _LOCK = threading.RLock()
 _KNOWN: dict[str, str | CheckpointError] = {}

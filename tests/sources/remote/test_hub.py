@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from click.testing import CliRunner
-from tests.remote.fake_hub import COMMIT, FakeHub, served
+from tests.sources.remote.fake_hub import COMMIT, FakeHub, served
 
 from neural_phylogeny import reconstruct
 from neural_phylogeny.cli.group import nphylo

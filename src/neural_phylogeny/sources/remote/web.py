@@ -19,8 +19,8 @@ from neural_phylogeny.errors import (
     NotFoundError,
     UnreadableFileError,
 )
-from neural_phylogeny.remote.addresses import public
-from neural_phylogeny.remote.connections import drop, followed, send
+from neural_phylogeny.sources.remote.addresses import public
+from neural_phylogeny.sources.remote.connections import drop, followed, send
 
 PAUSES = (0.5, 1.0, 2.0, 4.0, 8.0)
 """Seconds before each further try of a request that failed without need."""

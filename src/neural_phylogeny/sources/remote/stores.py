@@ -16,8 +16,8 @@ from neural_phylogeny.errors import (
     UnreadableFileError,
 )
 from neural_phylogeny.formats.limits import check
-from neural_phylogeny.remote.addresses import public, scheme_of
-from neural_phylogeny.remote.held import HeldFile
+from neural_phylogeny.sources.remote.addresses import public, scheme_of
+from neural_phylogeny.sources.remote.held import HeldFile
 
 _SECRET = re.compile(r"(hf_|AKIA|ASIA|ya29\.)[\w.-]{8,}|(?<=[?&])[^\s'\"]*=[^\s'\"]+|(?<=//)[^/\s'\"@]+@")
 

@@ -17,9 +17,9 @@ from neural_phylogeny.errors import (
     UnreadableFileError,
 )
 from neural_phylogeny.formats.limits import check, limit, parsed_json
-from neural_phylogeny.remote.addresses import HubAddress
-from neural_phylogeny.remote.held import HeldFile
-from neural_phylogeny.remote.web import WebFile, document
+from neural_phylogeny.sources.remote.addresses import HubAddress
+from neural_phylogeny.sources.remote.held import HeldFile
+from neural_phylogeny.sources.remote.web import WebFile, document
 
 _PAGE = re.compile(r"/([\w.-]+/[\w.-]+)(?:/(?:tree|blob|resolve)/([^/?#]+)(?:/([^?#]*))?)?/?(?:[?#].*)?")
 """A page of the hub: a repository, its files at a revision, or one of these."""
