@@ -24,7 +24,7 @@ def results_of(cells):
 
 def test_the_page_has_every_experiment():
     protocol = {"fc-fmnist-5shot": ProtocolScore(5, 19, 20.0, 20)}
-    text = page({suite: results_of(cells) for suite, cells in CELLS.items()}, protocol, "paper.png")
+    text = page({suite: results_of(cells) for suite, cells in CELLS.items()}, protocol, "paper.png", "forest.png")
     for title in (
         "| FC | fmnist-5shot",
         "| Conv |",

@@ -11,9 +11,12 @@ from pathlib import Path
 from neural_phylogeny.files.atomic import replacing
 from neural_phylogeny.lab.bench.aggregate import summarise
 from neural_phylogeny.lab.bench.cached import CachedCollection
-from neural_phylogeny.lab.bench.runs import Result, read_results, run_suite, write_results
+from neural_phylogeny.lab.bench.plots import forest
+from neural_phylogeny.lab.bench.runs import ALPHA, Result, read_results, run_suite, write_results
 from neural_phylogeny.lab.bench.suites import cached_collections, find_suite
 from neural_phylogeny.lab.markdown import table
+from neural_phylogeny.reconstruction.decide import phylogeny
+from neural_phylogeny.reconstruction.examine import examine
 from neural_phylogeny.trees.methods import METHODS
 
 SUITES = ("paper", "generations", "decoder", "diffusion")
@@ -109,6 +112,13 @@ def run_protocol_missing(
     }
 
 
+def draw_forest(kept: CachedCollection, target: Path) -> None:
+    """A picture of what `auto` finds in a collection, beside the truth."""
+    found = phylogeny(kept.collection, METHODS["auto"], ALPHA, 0, examine(kept.collection, ALPHA))
+    truth = {edge.child: edge.parent for edge in kept.truth.edges}
+    forest(f"{kept.cell}, seed {kept.seed}", {edge.child: edge.parent for edge in found.edges}, truth, target)
+
+
 def _timed(name: str, progress: Progress) -> Callable[[int, int], None]:
     """Reports (done, of) as a line with the time that is left."""
     started = time.monotonic()
@@ -121,7 +131,10 @@ def _timed(name: str, progress: Progress) -> Callable[[int, int], None]:
 
 
 def page(
-    results: Mapping[str, Mapping[str, Sequence[Result]]], protocol: Mapping[str, ProtocolScore], picture: str
+    results: Mapping[str, Mapping[str, Sequence[Result]]],
+    protocol: Mapping[str, ProtocolScore],
+    picture: str,
+    forest_picture: str,
 ) -> str:
     """The page: a table for each architecture, one for generations, one for Llama and Stable Diffusion."""
     parts = [
@@ -141,6 +154,8 @@ def page(
         "## Across generations",
         f"*The paper:* {CLAIMS['generations']}",
         _table("generations", results["generations"], "generations-"),
+        "One of these collections and what `auto` finds; wrong edges are red, those that it missed dotted.",
+        f"![A forest of three generations]({forest_picture})",
         f"![Overall accuracy of every method on every cell]({picture})",
         "## Rows",
         "\n".join(f"- `{name}`: {what}." for name, what in METHODS_SHOWN.items())

@@ -39,7 +39,7 @@ def command(data: Path | None, seeds: int, out: Path, quiet: bool) -> int:
     """
     from neural_phylogeny.files.atomic import replacing
     from neural_phylogeny.lab.bench.plots import heat_map
-    from neural_phylogeny.lab.bench.programme import page, run_missing, run_protocol_missing
+    from neural_phylogeny.lab.bench.programme import draw_forest, page, run_missing, run_protocol_missing
     from neural_phylogeny.lab.bench.suites import cached_collections, data_folder, find_suite
 
     progress = (lambda line: None) if quiet else talk
@@ -49,7 +49,9 @@ def command(data: Path | None, seeds: int, out: Path, quiet: bool) -> int:
         cached_collections(find_suite("paper"), place, 1), out / "results" / "protocol.json", progress
     )
     heat_map("the paper's grid", results["paper"], "overall", out / "paper.png")
+    trees = [kept for kept in cached_collections(find_suite("generations"), place, 1) if kept.cell.endswith("fc-trees")]
+    draw_forest(trees[0], out / "forest.png")
     with replacing(out / "paper.md") as file:
-        file.write(page(results, protocol, "paper.png").encode())
+        file.write(page(results, protocol, "paper.png", "forest.png").encode())
     sink.write(str(out / "paper.md"), None)
     return OK
