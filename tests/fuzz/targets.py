@@ -192,7 +192,7 @@ def _web(_: Path, content: bytes) -> None:
 def _hub(_: Path, content: bytes) -> None:
     answer = b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n" % len(content) + content
     try:
-        with mock.patch.object(hub, "_account", lambda: ("http://127.0.0.1", "")):
+        with mock.patch.object(hub, "_account", return_value=("http://127.0.0.1", "")):
             _served(answer, lambda: mirror.mirrored("hf://a/b"))
     finally:
         mirror.forget()
