@@ -30,7 +30,7 @@ def followed(url: str, location: str) -> str:
         raise UnsafeFileError("a redirect that leads to no web server", path=public(url), remedy="Ask who runs it.")
     if urlsplit(url).scheme == "https" and parts.scheme == "http":
         raise UnsafeFileError("a redirect from https to http", path=public(url), remedy="Ask who runs it.")
-    if is_private(parts.hostname) and not is_private(urlsplit(url).hostname or ""):
+    if is_private(parts.hostname or "") and not is_private(urlsplit(url).hostname or ""):
         raise UnsafeFileError(
             f"a redirect to a private address ({parts.hostname})", path=public(url), remedy="Do not trust this server."
         )
