@@ -26,7 +26,8 @@ def distributed(listing: Listing) -> tuple[Found | None, Listing]:
     if not any(path.endswith(SUFFIX) for path in listing.doubtful) or not os.path.isfile(metadata):
         return None, listing
     others = tuple(path for path in listing.doubtful if not path.endswith(SUFFIX))
-    return Found(listing.folder, (Part(file=metadata),)), replace(listing, doubtful=others)
+    asides = tuple(aside for aside in listing.asides if aside.path != metadata)
+    return Found(listing.folder, (Part(file=metadata),)), replace(listing, doubtful=others, asides=asides)
 
 
 def zero(listing: Listing) -> tuple[Found | None, Listing]:
