@@ -24,7 +24,7 @@ from `neural_phylogeny`. The terms are in the [glossary](glossary.md), the files
 """
 
 SECTIONS = (
-    ("Functions", ("reconstruct", "compare", "derived", "verify", "diff")),
+    ("Functions", ("reconstruct", "compare", "derived", "verify", "diff", "fingerprint_model")),
     (
         "Results",
         (

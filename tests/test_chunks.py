@@ -12,8 +12,9 @@ from neural_phylogeny.detector import geometry, network, triples
 from neural_phylogeny.detector.network import Inputs
 from neural_phylogeny.detector.shipped import detector
 from neural_phylogeny.formats.memory import MemoryCheckpoint
+from neural_phylogeny.index import sketches
 from neural_phylogeny.inputs import View
-from neural_phylogeny.statistics import fingerprint
+from neural_phylogeny.statistics import identity
 from neural_phylogeny.tensors import reading
 from neural_phylogeny.tensors.reading import read_view
 from neural_phylogeny.trees import innovations
@@ -40,7 +41,7 @@ def of_trees():
 
 def of_values():
     weights = np.random.default_rng(0).normal(size=(11, 3)).astype(np.float32)
-    return [np.frombuffer(fingerprint._values_hash(MemoryCheckpoint({"w": weights})), dtype=np.uint8)]
+    return [np.frombuffer(identity._values_hash(MemoryCheckpoint({"w": weights})), dtype=np.uint8)]
 
 
 def of_views():
@@ -51,6 +52,11 @@ def of_views():
     return [out]
 
 
+def of_sketches():
+    every = np.random.default_rng(0).integers(0, 1 << 63, (7, sketches.WORDS), dtype=np.uint64)
+    return [np.array([near.correlation for near in sketches.nearest(every, every[3], 1)])]
+
+
 LOOPS = {
     "pairs by rows": (geometry, 7 * 7 * 2, of_features),
     "triples by rows": (triples, 7 * 6 * 2, of_features),
@@ -58,7 +64,8 @@ LOOPS = {
     "network, few rows": (network, 7 * 7 * 16 * 3, of_network),
     "trees": (innovations, 3, of_trees),
     "stored rows of a view": (reading, 12, of_views),
-    "values": (fingerprint, 10, of_values),
+    "values": (identity, 10, of_values),
+    "sketches": (sketches, 3, of_sketches),
 }
 
 

@@ -26,7 +26,18 @@ def test_the_public_names_are_sorted_and_there():
 def test_the_public_surface():
     """A name that appears or goes is a decision, with a line in the changelog."""
     assert set(neural_phylogeny.__all__) == {
-        *("compare", "derived", "diff", "reconstruct", "verify", "METHODS", "Method", "Family", "Forest"),
+        *(
+            "compare",
+            "derived",
+            "diff",
+            "fingerprint_model",
+            "reconstruct",
+            "verify",
+            "METHODS",
+            "Method",
+            "Family",
+            "Forest",
+        ),
         *("Phylogeny", "ModelRecord", "Edge", "RelatedPair", "MissingAncestor", "UndecidedGroup", "Skipped"),
         *("SharedComponent", "LayerChange", "SimilarityTable", "CredibleRoots"),
         *("Comparison", "TensorComparison", "Explanation", "ExplainedClaim", "Evidence", "Reasons"),

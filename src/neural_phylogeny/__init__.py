@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from neural_phylogeny.inputs import Skipped
     from neural_phylogeny.reconstruction.api import compare, diff, reconstruct
     from neural_phylogeny.reconstruction.audit import derived, verify
+    from neural_phylogeny.reconstruction.fingerprints import fingerprint_model
     from neural_phylogeny.records import (
         Changes,
         CheckedClaim,
@@ -70,6 +71,7 @@ _HOMES = {
     "Verification": "records",
     "derived": "reconstruction.audit",
     "diff": "reconstruction.api",
+    "fingerprint_model": "reconstruction.fingerprints",
     "verify": "reconstruction.audit",
     "METHODS": "trees.methods",
     "CheckpointError": "errors",
@@ -158,6 +160,7 @@ __all__ = [
     "compare",
     "derived",
     "diff",
+    "fingerprint_model",
     "reconstruct",
     "verify",
 ]

@@ -63,6 +63,8 @@ class TensorInfo:
 
     A tensor with ``pieces`` is not stored under its name: it is the mean of as many stretches of stored tensors, each
     given by the stored name and the place of its first value. One piece is an expert of a stack.
+
+    ``grid``: how many places of each stored axis can be read, see ``grids``; None where all values can.
     """
 
     name: str
@@ -74,6 +76,7 @@ class TensorInfo:
     view: View | None = None
     is_trained: bool = False
     pieces: tuple[tuple[str, int], ...] = ()
+    grid: tuple[int, ...] | None = None
 
     @property
     def size(self) -> int:

@@ -104,6 +104,28 @@ def test_shapes_that_two_families_have_relate_an_adapter_to_neither(family, rng,
     )
 
 
+def test_an_adapter_hangs_below_the_family_whose_matrices_read_what_it_adds(family, tmp_path):
+    def made_for(model):
+        found = {}
+        for name, values in model.items():
+            if name.endswith(TARGETS):
+                _, _, inner = np.linalg.svd(values)
+                behind = next(other for key, other in model.items() if key.endswith("mlp.up_proj"))
+                _, _, outer = np.linalg.svd(behind[:, : len(values)])
+                found[name] = inner[:RANK].astype(np.float32), outer[:RANK].T.astype(np.float32)
+        return found
+
+    save_model(tmp_path / "base.safetensors", family["base"])
+    save_model(tmp_path / "chat.safetensors", family["chat"])
+    save_model(tmp_path / "other.safetensors", base(np.random.default_rng(99)))
+    save_peft(tmp_path / "adapter", made_for(family["base"]))
+    found = reconstruct([tmp_path])
+    edge = edge_to(found, "adapter")
+    assert (edge.parent, edge.kind, edge.p_parent) == ("base.safetensors", "adapter", 0.5)
+    assert "adapter-directions" in {one.feature for one in edge.evidence}
+    assert "what its matrices read" in next(model.remark for model in found.models if model.name == "adapter")
+
+
 def test_adapters_of_one_initialisation_are_siblings(family, rng, tmp_path):
     save_model(tmp_path / "base.safetensors", family["base"])
     first = adapter_of(rng, family["base"])

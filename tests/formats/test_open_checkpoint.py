@@ -22,6 +22,7 @@ def test_the_first_bytes_decide_and_not_the_name(tmp_path: Path, name: str) -> N
 
 def test_every_format_says_which_suffixes_it_has() -> None:
     assert [row.name for row in FORMATS] == [
+        "fingerprint",
         "safetensors",
         "gguf",
         "npz",
@@ -33,6 +34,7 @@ def test_every_format_says_which_suffixes_it_has() -> None:
         "onnx",
     ]
     assert {
+        ".nphylo",
         ".safetensors",
         ".gguf",
         ".npz",

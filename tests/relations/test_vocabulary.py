@@ -39,6 +39,14 @@ def test_a_vocabulary_that_nobody_trained_says_nothing(measured, rng):
     assert not longer(measured(root, with_rows(root, rng.normal(size=(8, 48)), rng))).any()
 
 
+def test_even_rows_of_another_length_were_added_to_even_ones(measured, rng):
+    root = {"head": 0.3 * rng.normal(size=(10, 48)), "a": rng.normal(size=(40, 48))}
+    mean = np.repeat(root["head"].mean(axis=0, keepdims=True), 6, axis=0)
+    for rows in (0.02 * rng.normal(size=(6, 48)), mean):
+        child = root | {"head": np.concatenate([root["head"], rows])}
+        assert longer(measured(root, child)).tolist() == [[False, True], [False, False]]
+
+
 def test_another_vocabulary_says_nothing(measured, root, rng):
     other = with_rows(root, 0.02 * rng.normal(size=(8, 48)), rng)
     other["embed"] = rng.permutation(other["embed"][:, ::-1], axis=1)

@@ -10,7 +10,7 @@ from neural_phylogeny.inputs import ModelRef, Part
 from neural_phylogeny.sources.opening import open_model
 from neural_phylogeny.statistics import cache, one_pass
 from neural_phylogeny.statistics.cache import CachedStatistics, Group, load, reuse, save
-from neural_phylogeny.statistics.fingerprint import fingerprint
+from neural_phylogeny.statistics.identity import identity
 from neural_phylogeny.statistics.plan import SamplingPlan
 
 
@@ -182,8 +182,8 @@ def test_another_component_is_another_model(tmp_path, rng):
     ref = ModelRef(name="m", path="m", parts=(Part(file=str(tmp_path / "m.npz")),))
     np.savez(tmp_path / "m.npz", w=rng.normal(size=(4, 4)))
     with open_model(ref) as checkpoint:
-        assert fingerprint(ref, checkpoint) != fingerprint(replace(ref, component="ema"), checkpoint)
-        assert fingerprint(ref, checkpoint) == fingerprint(replace(ref, name="other"), checkpoint)
+        assert identity(ref, checkpoint) != identity(replace(ref, component="ema"), checkpoint)
+        assert identity(ref, checkpoint) == identity(replace(ref, name="other"), checkpoint)
 
 
 def test_models_that_could_not_be_read_completely_are_read_again(measured, rng):

@@ -35,7 +35,7 @@ def box(shape, axis=0, name="w", role=Role.KERNEL, start=None):
 
 def part_at(tensor: AlignedTensor, share: float) -> Part:
     part = part_of(tensor, share)
-    assert part is not None
+    assert isinstance(part, Part)
     return part
 
 

@@ -14,11 +14,12 @@ from neural_phylogeny.cli.lazy import LazyCommands
 
 COMMAND_NAMES = (
     *("tree", "compare", "derived", "verify", "annotate", "diff"),
-    *("inspect", "show", "score", "methods", "demo"),
+    *("fingerprint", "inspect", "show", "score", "methods", "demo"),
 )
 
 COMMANDS = {
     **{name: f"cli.{name}" for name in COMMAND_NAMES},
+    "index": "cli.index.group",
     "lab": "lab.commands.group",
 }
 """Modules with a ``command``, by its name, in the order of the help."""

@@ -49,6 +49,7 @@ class Format:
 
 
 FORMATS = (
+    Format("fingerprint", (".nphylo",)),
     Format("safetensors", (".safetensors",)),
     Format("gguf", (".gguf",)),
     Format("npz", (".npz",)),

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from neural_phylogeny.errors import CheckpointError
 from neural_phylogeny.formats import Checkpoint
-from neural_phylogeny.relations.adapters import Fit, cosine, fit, fit_rows
+from neural_phylogeny.relations.adapters import Fit, cosine, directions, fit, fit_rows, gain
 from neural_phylogeny.sources.documents import read_json
 from neural_phylogeny.sources.opening import Opened
 from neural_phylogeny.tensors.low_rank import Factors, factors_of, plain
@@ -38,6 +38,12 @@ BITS = {"float64": 53, "float32": 24, "float16": 11, "bfloat16": 8}
 CLEARLY = 0.5
 """Share of the next model's error in the lengths of rows below which a model is clearly the nearest."""
 
+SAME = 1e-5
+"""Mean relative error of lengths below which they are the same."""
+
+STRETCHED = 24
+"""Modules of an adapter, and matrices of a model, of which neighbouring rows are read to see what suits it."""
+
 ONE_RUN = 0.5
 """Least cosine of what two adapters add where one continues the other; trainings from one initialisation have less."""
 
@@ -48,7 +54,8 @@ class Adapter:
 
     ``merged`` is the model that is ``base`` and the adapter added, where it was found; ``claim`` what the folder's
     configuration calls the base; ``by_lengths`` the model whose rows have the lengths that DoRA began with; ``steps``
-    are rows of what it adds, by module. A rank of 0 is that of IA3, which scales.
+    are rows of what it adds, by module; ``gains`` are the logarithms, ``(n_modules,)``, of how strongly each candidate
+    reads what the adapter reads and writes. A rank of 0 is that of IA3, which scales.
     """
 
     model: int
@@ -61,6 +68,7 @@ class Adapter:
     claim: str = ""
     by_lengths: int | None = None
     steps: Mapping[str, Floats] = field(default_factory=dict)
+    gains: Mapping[int, Floats] = field(default_factory=dict)
 
     def likeness(self, other: Adapter) -> float:
         """Cosine of what two adapters add to the matrices that both change."""
@@ -94,11 +102,8 @@ def find_adapters(opened: Sequence[Opened]) -> list[Adapter]:
 
 def _matrices(checkpoint: Checkpoint) -> dict[str, str]:
     """Stored names of a model's matrices by the plain names of their modules."""
-    return {
-        plain(name.removesuffix(".weight")): name
-        for name, tensor in checkpoint.tensors.items()
-        if len(tensor.shape) > 1 and name.endswith(".weight")
-    }
+    names = sorted((n for n, t in checkpoint.tensors.items() if len(t.shape) > 1), key=lambda n: n.endswith(".weight"))
+    return {plain(name.removesuffix(".weight")): name for name in names}  # of a cell, weights have names of their own
 
 
 def _adapter(
@@ -109,15 +114,19 @@ def _adapter(
     ranks = [one.rank for one in modules.values()]
     steps: dict[str, Floats] = {}
     base, merged, best, by_lengths = None, None, None, None
+    gains: dict[int, Floats] = {}
     try:
         steps = _steps(checkpoint, modules)
         rows = {model: _model_rows(steps, opened[model][1], names[model]) for model in candidates}
         base, merged, best = _proof(modules, steps, rows, opened, names)
         by_lengths = _by_lengths(checkpoint, modules, rows)
+        if base is None and by_lengths is None and len(candidates) > 1:
+            gains = _gains(checkpoint, modules, {model: (opened[model][1], names[model]) for model in candidates})
     except CheckpointError:
         pass  # the model is read as any other, where the error is reported
     added = steps if max(ranks) else {}
-    return Adapter(k, max(ranks), len(modules), candidates, base, merged, best, _claim(ref.path), by_lengths, added)
+    claim = _claim(ref.path)
+    return Adapter(k, max(ranks), len(modules), candidates, base, merged, best, claim, by_lengths, added, gains)
 
 
 def _fits(modules: Mapping[str, Factors], checkpoint: Checkpoint, names: Mapping[str, str]) -> bool:
@@ -217,10 +226,60 @@ def _by_lengths(
                 found.append(np.abs(np.log(np.abs(learnt) / np.linalg.norm(values, axis=1))).mean())
         if found and np.isfinite(found).all():
             errors[model] = float(np.mean(found))
+    errors = {model: error for model, error in errors.items() if error > SAME}  # what it was merged into has them
     ordered = sorted(errors, key=errors.__getitem__)
     if len(ordered) < 2 or errors[ordered[0]] > CLEARLY * errors[ordered[1]]:
         return None
     return ordered[0]
+
+
+def _gains(
+    checkpoint: Checkpoint, modules: Mapping[str, Factors], models: Mapping[int, tuple[Checkpoint, Mapping[str, str]]]
+) -> dict[int, Floats]:
+    """How strongly models read what an adapter reads, and what it writes: sums of two logarithms by module.
+
+    Training turns an adapter to what its own base reads: the inputs that its matrix reads most, and the outputs that
+    some matrix behind reads most. Of a stranger both are as chance makes them. Reads neighbouring rows of a few dozen
+    matrices of each model.
+    """
+    keys = [key for key, one in modules.items() if one.rank and len(one.stored) == 2]
+    keys = [keys[k] for k in np.unique(np.linspace(0, len(keys) - 1, min(len(keys), STRETCHED)).astype(int))]
+    turned = {}
+    for key in keys:
+        one = modules[key]
+        if max(checkpoint.tensors[name].size for name in one.stored) <= FACTOR_LIMIT:
+            inner, outer = (_whole(checkpoint, name) for name in one.stored)
+            inner, outer = inner.reshape(one.rank, -1), outer.reshape(-1, one.rank)
+            if inner.any() and outer.any() and np.isfinite(inner).all() and np.isfinite(outer).all():
+                turned[key] = directions(outer, inner)
+    found = {}
+    for model, (of_model, names) in models.items():
+        readers = _readers(of_model, {len(written) for written, _ in turned.values()})
+        values = []
+        for key, (written, read) in turned.items():
+            tensor = of_model.tensors.get(names.get(key, ""))
+            own = None if tensor is None else _stretch(of_model, tensor.name)
+            behind = [gain(rows, written) for name, rows in readers.items() if rows.shape[1] == len(written)]
+            reads = gain(own, read) if own is not None and own.shape[1] == len(read) else 1.0
+            values.append(np.log(max(reads, 1e-9)) + np.log(max(max(behind, default=1.0), 1e-9)))
+        found[model] = np.array(values)
+    return found
+
+
+def _readers(checkpoint: Checkpoint, widths: set[int]) -> dict[str, Floats]:
+    """Rows of matrices that read as many inputs, evenly chosen."""
+    names = [n for n, t in checkpoint.tensors.items() if len(t.shape) == 2 and t.shape[1] in widths and t.shape[0] > 1]
+    chosen = np.unique(np.linspace(0, len(names) - 1, min(len(names), STRETCHED)).astype(int))
+    return {names[k]: _stretch(checkpoint, names[k]) for k in chosen.tolist()}
+
+
+def _stretch(checkpoint: Checkpoint, name: str) -> Floats:
+    """Neighbouring rows from the middle of a matrix, read at once."""
+    tensor = checkpoint.tensors[name]
+    height, width = tensor.shape[0], tensor.size // max(tensor.shape[0], 1)
+    count = min(height, ROWS)
+    found = _floats(checkpoint, name, (height - count) // 2 * width, count * width).reshape(count, width)
+    return found if np.isfinite(found).all() else np.zeros_like(found)
 
 
 def _model_rows(steps: Mapping[str, Floats], checkpoint: Checkpoint, names: Mapping[str, str]) -> dict[str, Floats]:

@@ -28,7 +28,7 @@ from neural_phylogeny.sources.far import released
 from neural_phylogeny.sources.hashes import file_hashes
 from neural_phylogeny.sources.opening import Opened, format_of
 from neural_phylogeny.statistics.cache import DAMAGE, CachedStatistics, Group, load, reuse, save
-from neural_phylogeny.statistics.fingerprint import fingerprint
+from neural_phylogeny.statistics.identity import identity
 from neural_phylogeny.statistics.tables import mark_trained
 from neural_phylogeny.tensors.alignment import Alignment, align_pairs
 from neural_phylogeny.tensors.samples import sampler_of
@@ -192,7 +192,7 @@ def _measured(
     cached: tuple[Group, ...] | None = None
     notes = alignment.notes
     keep = reading.stats is not None or reading.save_stats is not None
-    prints = [fingerprint(ref, checkpoint) for ref, checkpoint in opened] if keep else []
+    prints = [identity(ref, checkpoint) for ref, checkpoint in opened] if keep else []
     if reading.stats is not None:
         found = _cached(opened, prints, reading, reading.stats)
         if isinstance(found, str):

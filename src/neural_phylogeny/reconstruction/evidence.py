@@ -16,6 +16,7 @@ from neural_phylogeny.relations.exact import (
     DECAYED,
     EMPTIED,
     FOLDED,
+    GRIDDED,
     HEADED,
     JOINED,
     LONGER,
@@ -52,6 +53,7 @@ _ORDERED_STATEMENTS = {
     HEADED: "{child} has the head of a task and {parent} that of pre-training; heads of tasks are added afterwards",
     RESIZED: "{child} has units or layers twice that {parent} has once, or lacks some; the other way is not usual",
     UPCYCLED: "upcycled experts: those of {child} all match the feed-forward networks of {parent}",
+    GRIDDED: "{child} is {parent} on a grid of few levels for each row or block; the lost digits do not come back",
     LONGER: "{child} has all rows of {parent} and further rows that still look like an initialisation",
 }
 

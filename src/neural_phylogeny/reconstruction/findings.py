@@ -23,7 +23,7 @@ from neural_phylogeny.relations.clock import Clock
 from neural_phylogeny.relations.components import component_name
 from neural_phylogeny.relations.copies import copies
 from neural_phylogeny.relations.direction import log_odds
-from neural_phylogeny.relations.exact import exact_marks
+from neural_phylogeny.relations.exact import CERTAIN, DIRECTED, GRIDDED, ROUNDED, exact_marks
 from neural_phylogeny.relations.existence import Existence
 from neural_phylogeny.relations.explanations.whole import Explained, explanation
 from neural_phylogeny.relations.initialisations.draws import FAR, Draw, find_draw
@@ -144,9 +144,14 @@ class Findings:
         return self._explained[parent, child]
 
     def merges(self, rows: tuple[int, ...]) -> Merges:
-        """Which of some models of the group were put together from others of them."""
+        """Which of some models of the group were put together from others of them; no part was made from its merge."""
         if rows not in self._merges:
-            self._merges[rows] = merges(self.statistics, rows)
+            at = np.ix_(rows, rows)
+            against = [
+                np.minimum(self.exact[name][at], 0.0) for name in (*DIRECTED, ROUNDED, GRIDDED) if name in self.exact
+            ]
+            made = np.sum([np.zeros((len(rows),) * 2), *against], axis=0)
+            self._merges[rows] = merges(self.statistics, rows).without(made <= -CERTAIN)
         return self._merges[rows]
 
     def how_merged(self, row: int) -> str:

@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from neural_phylogeny.reconstruction.adapters import ONE_RUN, Adapter
 from neural_phylogeny.records import Edge, Evidence, MissingAncestor, RelatedPair
+from neural_phylogeny.relations.adapters import separation
 from neural_phylogeny.relations.exact import CERTAIN
 from neural_phylogeny.relations.odds import probability
 from neural_phylogeny.wording import percent
@@ -19,7 +20,13 @@ SURE = float(probability(CERTAIN))
 LENGTHS_SHOW = 0.5
 """How sure a base is by the lengths of its rows alone; not measured, and so no more than even."""
 
-LENGTHS = "dora-lengths"
+SUITS = 2.2
+"""Standard errors by which a family must suit an adapter better than each other one: strangers differ by one."""
+
+GAINS_SHOW = 0.5
+"""How sure a base is by what its matrices read; not measured, and so no more than even."""
+
+LENGTHS, GAINS = "dora-lengths", "adapter-directions"
 ADAPTER, SHAPES, CLAIM = "merged-adapter", "adapter-shapes", "adapter-config"
 """Names of the evidence on an adapter."""
 
@@ -47,7 +54,7 @@ def hung(
             continue
         bases[one.model] = base
         if names[one.model] not in has_parent:
-            kept.append(_edge(names, one, base))
+            kept.append(_edge(names, one, base, base in suited(one, labels)))
     return kept, pairs, bases
 
 
@@ -72,6 +79,8 @@ def remark(names: Sequence[str], one: Adapter, labels: NDArray[np.int64], base: 
     if one.fit is not None:
         return what
     why = "the lengths of rows" if one.by_lengths == base else "names and shapes alone"
+    if base in suited(one, labels):
+        why = "what its matrices read"
     return f"{what}; placed below {names[base]} by {why}{claim}"
 
 
@@ -97,10 +106,27 @@ def _base(names: Sequence[str], one: Adapter, labels: NDArray[np.int64], has_par
     claimed = [model for model in one.candidates if _is_called(names[model], one.claim)]
     if len(claimed) == 1:
         return claimed[0]
+    fitting = one.candidates
     if len(_families(one, labels)) > 1:
-        return None
-    roots = [model for model in one.candidates if names[model] not in has_parent]
-    return (roots or list(one.candidates))[0]
+        fitting = suited(one, labels)
+    roots = [model for model in fitting if names[model] not in has_parent]
+    return next(iter([*roots, *fitting]), None)
+
+
+def suited(one: Adapter, labels: NDArray[np.int64]) -> tuple[int, ...]:
+    """The candidates of the family whose matrices read what the adapter reads and writes most; none where unclear."""
+    best: dict[int, int] = {}
+    for model, gains in one.gains.items():
+        label = int(labels[model])
+        if label not in best or gains.mean() > one.gains[best[label]].mean():
+            best[label] = model
+    ordered = sorted(best, key=lambda label: -float(one.gains[best[label]].mean()))
+    if len(ordered) < 2:
+        return ()
+    first = one.gains[best[ordered[0]]]
+    if min(separation(first, one.gains[best[label]]) for label in ordered[1:]) < SUITS:
+        return ()
+    return tuple(model for model in one.candidates if labels[model] == ordered[0])
 
 
 def _is_called(name: str, claim: str) -> bool:
@@ -112,7 +138,7 @@ def _is_called(name: str, claim: str) -> bool:
     return claim in ends or claim.rstrip("/").rsplit("/", 1)[-1] in ends
 
 
-def _edge(names: Sequence[str], one: Adapter, base: int) -> Edge:
+def _edge(names: Sequence[str], one: Adapter, base: int, is_suited: bool) -> Edge:
     parent, child = names[base], names[one.model]
     evidence = []
     n_fitting = len(one.candidates)
@@ -131,6 +157,13 @@ def _edge(names: Sequence[str], one: Adapter, base: int) -> Edge:
             f"the lengths of rows that {child} learnt are nearest to those of {parent}, at half of the next error"
         )
         evidence.append(_favouring(parent, LENGTHS, 1.0, LENGTHS_SHOW, statement))
+    elif is_suited:
+        p_parent = max(p_parent, GAINS_SHOW)
+        statement = (
+            f"matrices of {parent} read most strongly what {child} reads and writes, clearly more so than those of any "
+            "other family here that has the same shapes"
+        )
+        evidence.append(_favouring(parent, GAINS, SUITS, GAINS_SHOW, statement))
     statement = f"{parent} has the matrices of {child} in their shapes, as {n_fitting} of the models here have"
     evidence.append(_favouring(parent, SHAPES, float(n_fitting), min(p_parent, 0.5), statement))
     if one.claim and _is_called(parent, one.claim):

@@ -15,7 +15,7 @@ import numpy as np
 from neural_phylogeny.inputs import TensorInfo
 from neural_phylogeny.sources.far import allowance
 from neural_phylogeny.sources.opening import Opened
-from neural_phylogeny.statistics.sampling import VECTOR, coarse_rows, coarse_size, rows_of
+from neural_phylogeny.statistics.sampling import VECTOR, coarse_rows, coarse_size, grid_part, rows_of
 from neural_phylogeny.tensors.alignment import AlignedTensor, Alignment
 from neural_phylogeny.tensors.reading import BAND
 
@@ -70,6 +70,7 @@ def affordable(alignment: Alignment, opened: Sequence[Opened], sample: float | N
 
     A tensor is left out where one of its members is. Linear in the number of tensors.
     """
+    alignment = _known(alignment)
     most = 1.0 if sample is None else sample
     allowed = [allowance(ref) for ref, _ in opened]
     plans = [
@@ -88,6 +89,13 @@ def affordable(alignment: Alignment, opened: Sequence[Opened], sample: float | N
     note = f"{counts[0]:,} of {counts[1]:,} matrices are compared, to stay within --limit remote"
     coarse = tuple(None if plan is None else (plan.share, plan.stretches) for plan in plans)
     return replace(alignment, tensors=kept, notes=(*alignment.notes, note), coarse=coarse)
+
+
+def _known(alignment: Alignment) -> Alignment:
+    """Without the tensors of which the fingerprints among the models know nothing in common."""
+    parts = [grid_part(tensor) for tensor in alignment.tensors]
+    kept = [tensor for tensor, part in zip(alignment.tensors, parts, strict=True) if part is None or part.tensor.size]
+    return alignment if len(kept) == len(parts) else replace(alignment, tensors=tuple(kept))
 
 
 def _is_matrix(tensor: TensorInfo) -> bool:

@@ -32,6 +32,13 @@ class Fit:
     is_exact: bool
 
 
+DIRECTIONS = 8
+"""Strongest directions of what an adapter adds that are looked at."""
+
+FEW, SPREAD = 4.0, 0.3
+"""A spread over modules is drawn towards this one, as by so many modules more."""
+
+
 NO_FIT = Fit(0.0, 1.0, is_exact=False)
 """Nothing is explained."""
 
@@ -95,6 +102,52 @@ def _off_direction(merged: Floats, base: Floats) -> float:
     with np.errstate(all="ignore"):
         lengths = (merged * base).sum(axis=1, keepdims=True) / (base**2).sum(axis=1, keepdims=True)
         return float(((merged - lengths * base) ** 2).sum())
+
+
+def directions(outer: Floats, inner: Floats) -> tuple[Floats, Floats]:
+    """The strongest directions of ``outer @ inner``, those that it writes ``(outputs, k)`` and reads ``(inputs, k)``.
+
+    One singular value decomposition of a matrix as large as the rank.
+
+    Examples
+    --------
+    >>> written, read = directions(np.array([[0.0], [2.0]]), np.array([[1.0, 0.0, 0.0]]))
+    >>> np.abs(written).tolist(), np.abs(read).tolist()
+    ([[0.0], [1.0]], [[1.0], [0.0], [0.0]])
+    """
+    (left, high), (right, low) = np.linalg.qr(outer), np.linalg.qr(inner.T)
+    u, _, v = np.linalg.svd(high @ low.T)
+    return left @ u[:, :DIRECTIONS], right @ v[:DIRECTIONS].T
+
+
+def gain(matrix: Floats, along: Floats) -> float:
+    """Mean square of what a matrix ``(units, inputs)`` makes of directions ``(inputs, k)``, 1 of those drawn by chance.
+
+    Examples
+    --------
+    >>> gain(np.array([[3.0, 0.0], [0.0, 1.0]]), np.array([[1.0], [0.0]]))
+    1.8
+    """
+    size = float(np.square(matrix).sum()) * along.shape[1]
+    return float(np.square(matrix @ along).sum()) * len(along) / size if size > 0 else 0.0
+
+
+def separation(one: Floats, other: Floats) -> float:
+    """Standard errors by which the values of some modules, in logarithms, are larger in one model than in another.
+
+    The spread over modules is drawn towards ``SPREAD``, so that one module counts too.
+
+    Examples
+    --------
+    >>> round(separation(np.array([1.0, 1.2]), np.array([0.1, 0.2])), 1), separation(np.zeros(0), np.zeros(0))
+    (5.2, 0.0)
+    """
+    difference = one - other
+    n = len(difference)
+    if not n:
+        return 0.0
+    squares = float(np.square(difference - difference.mean()).sum()) + FEW * SPREAD**2
+    return float(difference.mean()) / float(np.sqrt(squares / (n - 1.0 + FEW) / n))
 
 
 def _judged(scale: float, left: float, squares: float, of_merged: float, bits: int) -> Fit:

@@ -14,6 +14,7 @@ from neural_phylogeny.relations.clock import Clock
 from neural_phylogeny.relations.copies import ALMOST_ALL
 from neural_phylogeny.relations.explanations.shapes import GROWN, read_as
 from neural_phylogeny.relations.explanations.shapes import PRUNED as SHRUNK
+from neural_phylogeny.relations.gridded import gridded
 from neural_phylogeny.relations.overlap import NEARLY_ALL, Matrix, Overlap
 from neural_phylogeny.relations.upcycled import joined, upcycled
 from neural_phylogeny.relations.vocabulary import longer
@@ -219,8 +220,8 @@ DIRECTED = {
 PRUNED, ROUNDED, COUNTED, LONGER = "pruned", "rounded-layer", "batches-seen", "new-rows"
 OBSERVED, FOLDED, EMPTIED, UPCYCLED = "observers", "folded-norms", "empty-tensors", "upcycled-experts"
 DECAYED, RESIZED = "decayed-rows", "resized"
-HEADED = "task-head"
-ORDERED = (PRUNED, ROUNDED, COUNTED, LONGER, OBSERVED, FOLDED, EMPTIED, UPCYCLED, DECAYED, HEADED, RESIZED)
+HEADED, GRIDDED = "task-head", "grid-of-blocks"
+ORDERED = (PRUNED, ROUNDED, COUNTED, LONGER, OBSERVED, FOLDED, EMPTIED, UPCYCLED, DECAYED, HEADED, RESIZED, GRIDDED)
 """Marks which show that one of two models did not come first; they count against it as a parent only."""
 
 UNTOUCHED, RESHAPED = "untouched-values", "other-sizes"
@@ -255,6 +256,7 @@ def exact_marks(statistics: Statistics) -> dict[str, Matrix]:
         UPCYCLED: np.where(upcycled(statistics).T, -STRONG, 0.0),
         JOINED: _directed(np.where(joined(statistics), CERTAIN, 0.0)),
         LONGER: np.where(longer(statistics).T, -GOOD, 0.0),
+        GRIDDED: np.where(gridded(statistics).T, -CERTAIN, 0.0),
     }
     found[DECAYED] = decayed(Clock.of_statistics(statistics, overlap), found)
     known = (found[RESIZED] + found[RESIZED].T) != 0

@@ -1,7 +1,8 @@
 """New rows of a vocabulary, or of a head, that still look like an initialisation: their owner came later.
 
-An initialisation gives all rows nearly the same length, and training gives each its own. So rows that one model has
-beyond those of another, as even as only an initialisation leaves them, were put there after the others were trained.
+An initialisation gives all rows nearly the same length, and training gives each its own, or makes all longer. So rows
+that one model has beyond those of another, as even as only an initialisation leaves them, and beside rows that are
+uneven or of quite another length, were put there after the others were trained. The mean of all rows is even as well.
 Silent once they were trained too. Fooled by a parent that carried rows it never used and a child that cut them off; so
 this is weak evidence, not a proof.
 """
@@ -22,6 +23,9 @@ EVEN, UNEVEN = 1.5, 3.0
 """Spreads of lengths, in units of that of normal rows: rows of up to the first look newly initialised, of at least the
 second trained."""
 
+OTHER_LENGTH = 2.0
+"""Ratio of the root mean squares of rows from which on they are of quite another length."""
+
 
 def longer(statistics: Statistics) -> NDArray[np.bool_]:
     """Whether j has i's rows of a matrix, trained and alike, and newly initialised ones beside: ``(n, n)``.
@@ -34,7 +38,12 @@ def longer(statistics: Statistics) -> NDArray[np.bool_]:
         if "beyond.rows" not in arrays or "sketch.rows" not in arrays:
             continue
         normal = spread_of_normal_rows(tensor.size // tensor.shape[0])
-        grown = (arrays["beyond.rows"] < EVEN * normal) & (arrays["sketch.rows"] > UNEVEN * normal)
+        grown = arrays["sketch.rows"] > UNEVEN * normal
+        if "beyond.squares" in arrays:
+            with np.errstate(all="ignore"):
+                ratio = np.log(arrays["beyond.squares"] * tensor.size / np.diag(arrays["gram"])) / 2.0
+            grown |= np.abs(ratio) > math.log(OTHER_LENGTH)
+        grown &= arrays["beyond.rows"] < EVEN * normal
         has_no_more = np.array([source.shape[0] == tensor.stop[0] for source in tensor.sources])
         length = np.sqrt(np.diag(arrays["gram"]))
         with np.errstate(all="ignore"):

@@ -8,13 +8,14 @@ from dataclasses import replace
 from typing import Any, Protocol
 
 from neural_phylogeny.errors import CheckpointError, InvalidOptionError, MissingExtraError, NotFoundError
+from neural_phylogeny.formats import Checkpoint
 from neural_phylogeny.formats.limits import Budget
 from neural_phylogeny.inputs import Skipped
-from neural_phylogeny.remote import is_address, mirrored, public
 from neural_phylogeny.sources.asides import summarise
 from neural_phylogeny.sources.discover import as_shown, is_chosen, search
 from neural_phylogeny.sources.opening import Opened, from_memory, open_each
 from neural_phylogeny.sources.patterns import has_magic, matches
+from neural_phylogeny.sources.remote import is_address, mirrored, public
 
 AnyPath = str | os.PathLike[str]
 
@@ -25,8 +26,8 @@ class SupportsStateDict(Protocol):
     def state_dict(self) -> Mapping[str, Any]: ...
 
 
-ModelLike = AnyPath | Mapping[str, Any] | SupportsStateDict
-"""A model: its path, its tensors by name, or a torch module."""
+ModelLike = AnyPath | Mapping[str, Any] | SupportsStateDict | Checkpoint
+"""A model: its path, its tensors by name, a torch module, or opened, as a fingerprint is."""
 
 Models = AnyPath | Sequence[AnyPath] | Mapping[str, ModelLike]
 """A path, several paths, or a mapping from the name of each model to the model."""

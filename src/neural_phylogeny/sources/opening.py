@@ -29,11 +29,11 @@ from neural_phylogeny.formats.memory import MemoryCheckpoint
 from neural_phylogeny.formats.quantised import dequantised
 from neural_phylogeny.formats.weight_norm import weight_normed
 from neural_phylogeny.inputs import ModelRef, Part, Skipped
-from neural_phylogeny.remote.mirror import one_model
 from neural_phylogeny.sources.asides import BY_CONTENT, Aside, summarise
 from neural_phylogeny.sources.contents import refuse_what_is_no_model
 from neural_phylogeny.sources.documents import read_json, reason_of
 from neural_phylogeny.sources.far import say_before
+from neural_phylogeny.sources.remote.mirror import one_model
 from neural_phylogeny.sources.shards import disagreement
 
 Opened = tuple[ModelRef, Checkpoint]
@@ -236,7 +236,7 @@ def _doubts(ref: ModelRef, checkpoint: Checkpoint) -> list[Skipped]:
 
 
 def from_memory(models: Mapping[str, Any]) -> list[Opened]:
-    """Models given as arrays, state dicts or torch modules by name; contiguous arrays are not copied.
+    """Models given as arrays, state dicts, torch modules or checkpoints by name; contiguous arrays are not copied.
 
     Raises UnsupportedFormatError, naming the model, for anything but a mapping of names to arrays of numbers and what
     has a ``state_dict()``.
@@ -245,6 +245,8 @@ def from_memory(models: Mapping[str, Any]) -> list[Opened]:
 
 
 def _in_memory(name: str, model: Any) -> Checkpoint:
+    if isinstance(model, Checkpoint):
+        return model
     where = f"model {name!r}"
     arrays = model.state_dict() if callable(getattr(model, "state_dict", None)) else model
     if not isinstance(arrays, Mapping):

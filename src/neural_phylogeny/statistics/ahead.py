@@ -12,14 +12,14 @@ from neural_phylogeny.files.ahead import fetch_ahead
 from neural_phylogeny.files.far import NotFetchedError, Stretch, any_far, planning, touched
 from neural_phylogeny.formats import Checkpoint
 from neural_phylogeny.statistics.blocks import fill
-from neural_phylogeny.statistics.sampling import Part
+from neural_phylogeny.statistics.sampling import Grid, Part
 from neural_phylogeny.tensors.alignment import AlignedTensor
 
 ROUNDS = 4
 """A read of several places shows one of them at a time; what is left after these rounds is fetched as it is read."""
 
 
-def read_ahead(checkpoints: Sequence[Checkpoint], reaches: Sequence[tuple[AlignedTensor, Part | None]]) -> None:
+def read_ahead(checkpoints: Sequence[Checkpoint], reaches: Sequence[tuple[AlignedTensor, Part | Grid | None]]) -> None:
     """Fetch what will be read of tensors, or of parts of them; costs nothing where all files lie on this machine.
 
     The reads themselves are made without a fetch, and what they ask for is noted: so it holds for every format.
@@ -50,7 +50,7 @@ def _is_far(checkpoint: Checkpoint) -> bool:
 
 
 def _wanted(
-    checkpoints: Sequence[Checkpoint], reaches: Sequence[tuple[AlignedTensor, Part | None]], far: set[int]
+    checkpoints: Sequence[Checkpoint], reaches: Sequence[tuple[AlignedTensor, Part | Grid | None]], far: set[int]
 ) -> list[Stretch]:
     longest = max((tensor.size if part is None else part.tensor.size for tensor, part in reaches), default=0)
     nowhere = np.empty(longest, dtype=np.float32)  # never touched, so that it takes no memory

@@ -23,16 +23,17 @@ FEWEST = 4
 
 
 def rows_beyond(tensor: AlignedTensor, checkpoints: Sequence[Checkpoint]) -> Arrays:
-    """``rows (n_members,)``: coefficient of variation of the lengths of the rows after the last that is compared.
+    """Of the rows after the last that is compared, ``(n_members,)`` each: ``rows``, the coefficient of variation of
+    their lengths, and ``squares``, their mean square.
 
     NaN for a member that has less than ``FEWEST`` more, or other columns; empty where no member has any. A few values
     are read, whatever the size of the tensor.
     """
-    found = np.full(len(tensor.members), np.nan)
+    found = np.full((2, len(tensor.members)), np.nan)
     for k, (member, source) in enumerate(zip(tensor.members, tensor.sources, strict=True)):
         if _has_more(tensor, source):
-            found[k] = _unevenness(tensor, source, checkpoints[member])
-    return {"rows": found} if np.isfinite(found).any() else {}
+            found[:, k] = _measured(tensor, source, checkpoints[member])
+    return {"rows": found[0], "squares": found[1]} if np.isfinite(found[0]).any() else {}
 
 
 def _has_more(tensor: AlignedTensor, source: TensorInfo) -> bool:
@@ -42,13 +43,13 @@ def _has_more(tensor: AlignedTensor, source: TensorInfo) -> bool:
     return is_rows and source.shape[1:] == tensor.stop[1:] and source.shape[0] >= tensor.stop[0] + FEWEST
 
 
-def _unevenness(tensor: AlignedTensor, source: TensorInfo, checkpoint: Checkpoint) -> float:
+def _measured(tensor: AlignedTensor, source: TensorInfo, checkpoint: Checkpoint) -> tuple[float, float]:
     width = math.prod(source.shape[1:])
     rows = min(source.shape[0] - tensor.stop[0], max(FEWEST, VALUES // width))
     values = np.empty(rows * width, dtype=np.float32)
     try:
         read_stored(checkpoint, source, tensor.stop[0] * width, values)
     except CheckpointError:
-        return math.nan
+        return math.nan, math.nan
     with np.errstate(all="ignore"):
-        return variation(values.reshape(rows, width))[0]
+        return variation(values.reshape(rows, width))[0], float(np.square(values, dtype=np.float64).mean())

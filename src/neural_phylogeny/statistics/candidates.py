@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from neural_phylogeny.formats import Checkpoint
 from neural_phylogeny.statistics.blocks import BLOCK, Block, read_block
+from neural_phylogeny.statistics.sampling import grid_part
 from neural_phylogeny.tensors.alignment import AlignedTensor, Alignment
 
 SAMPLE = 1 << 15
@@ -94,6 +95,10 @@ def _matrices_of(matrices: Sequence[AlignedTensor], n: int) -> list[int]:
 
 def _read(tensor: AlignedTensor, each: int, checkpoints: Sequence[Checkpoint]) -> NDArray[np.float32]:
     """About ``each`` values of every member, ``(n_members, n_values)``."""
+    known = grid_part(tensor)
+    if known is not None:
+        buffer = np.empty(len(tensor.members) * min(known.tensor.size, BLOCK), dtype=np.float32)
+        return read_block(tensor, Block(0, 0, min(known.tensor.size, BLOCK)), checkpoints, buffer, {}, known)
     count = min(each, tensor.size, BLOCK)
     stretches = STRETCHES if count < tensor.size else 1
     size = count // stretches

@@ -31,7 +31,7 @@ from neural_phylogeny.statistics.plan import SamplingPlan
 from neural_phylogeny.statistics.products import Equality, Gram
 from neural_phylogeny.statistics.results import Statistics
 from neural_phylogeny.statistics.rows import Rows
-from neural_phylogeny.statistics.sampling import Part, part_of, shares
+from neural_phylogeny.statistics.sampling import Grid, Part, part_of, shares
 from neural_phylogeny.statistics.sketch import Sketch
 from neural_phylogeny.statistics.tables import computed_tables
 from neural_phylogeny.tensors.alignment import AlignedTensor, Alignment
@@ -120,7 +120,7 @@ class Reach:
 
     tensor: AlignedTensor
     whole: AlignedTensor
-    part: Part | None
+    part: Part | Grid | None
 
     @classmethod
     def of(cls, tensor: AlignedTensor, share: float) -> Reach:

@@ -28,7 +28,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from neural_phylogeny.statistics.blocks import BLOCK, Block, count_blocks
-from neural_phylogeny.statistics.sampling import Part, part_of
+from neural_phylogeny.statistics.sampling import Grid, Part, part_of
 from neural_phylogeny.tensors.alignment import AlignedTensor
 from neural_phylogeny.tensors.roles import matrix_shape
 
@@ -107,7 +107,7 @@ class SamplingPlan:
     sketch_rows: int = 64
     sketch_columns: int = 1024
 
-    def part(self, tensor: AlignedTensor, share: float) -> Part | None:
+    def part(self, tensor: AlignedTensor, share: float) -> Part | Grid | None:
         """What the pass reads of a tensor when a share of its values is requested; None for all of it."""
         return part_of(tensor, share)
 

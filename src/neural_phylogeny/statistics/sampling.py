@@ -17,6 +17,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
+from neural_phylogeny.formats.grids import Places, kept_axes
 from neural_phylogeny.tensors.alignment import AlignedTensor, Alignment
 from neural_phylogeny.tensors.layouts import STEPS, WHOLE, size_step
 
@@ -74,10 +75,46 @@ class Part:
     def runs(self, start: int, stop: int) -> Iterator[tuple[int, int]]:
         """Positions ``start:stop`` of the part as runs ``(start, stop)`` of consecutive values of the box."""
         row, column = np.divmod(np.arange(start, stop), len(self.columns))
-        flat = self.rows.place(row) * self.width + self.columns.place(column)
-        cuts = np.flatnonzero(np.diff(flat) != 1) + 1
-        for low, high in zip([0, *cuts.tolist()], [*cuts.tolist(), len(flat)], strict=True):
-            yield int(flat[low]), int(flat[high - 1]) + 1
+        yield from _runs(self.rows.place(row) * self.width + self.columns.place(column))
+
+
+@dataclass(frozen=True, slots=True)
+class Grid:
+    """The part of a tensor that all its members know where some are fingerprints: crossings of places of its axes."""
+
+    tensor: AlignedTensor
+    axes: tuple[Places, ...]
+    shape: tuple[int, ...]
+    """That of the whole box."""
+
+    def runs(self, start: int, stop: int) -> Iterator[tuple[int, int]]:
+        """As ``Part.runs``."""
+        flat = self.axes[-1]
+        for places, inner in zip(self.axes[-2::-1], np.cumprod(self.shape[:0:-1]).tolist(), strict=True):
+            flat = (places[:, None] * inner + flat).reshape(-1)
+        yield from _runs(flat[start:stop])
+
+
+def grid_part(tensor: AlignedTensor) -> Grid | None:
+    """What all members of a tensor know, where one of them is a fingerprint; None where they know all.
+
+    An axis of which nothing is known in common has no places.
+    """
+    if all(source.grid is None for source in tensor.sources):
+        return None
+    axes = [np.arange(start, stop) for start, stop in zip(tensor.start, tensor.stop, strict=True)]
+    for source in tensor.sources:
+        if source.grid is not None:
+            kept = kept_axes(source)
+            if kept is None or len(kept) != len(axes):
+                axes = [axis[:0] for axis in axes]
+                break
+            axes = [axis[np.isin(axis, places)] for axis, places in zip(axes, kept, strict=True)]
+    shape = tuple(len(axis) for axis in axes)
+    if shape == tensor.shape:
+        return None
+    box = replace(tensor, start=(0,) * len(shape), stop=shape)
+    return Grid(box, tuple(axis - first for axis, first in zip(axes, tensor.start, strict=True)), tensor.shape)
 
 
 class Coarse(float):
@@ -115,7 +152,7 @@ def _coarsest(share: float, plans: Sequence[tuple[float, int] | None]) -> float:
     return Coarse(min(plan[0] for plan in far), min(plan[1] for plan in far)) if far else share
 
 
-def part_of(tensor: AlignedTensor, share: float) -> Part | None:
+def part_of(tensor: AlignedTensor, share: float) -> Part | Grid | None:
     """What is read of a tensor when a share of the values is requested; None where that is all of it.
 
     At least ``FEWEST`` values, in at least ``ROWS`` rows where the tensor has them. A row is an output unit with all
@@ -130,6 +167,8 @@ def part_of(tensor: AlignedTensor, share: float) -> Part | None:
     >>> part_of(whole, 0.01).tensor.shape
     (32, 1000)
     """
+    if (known := grid_part(tensor)) is not None:
+        return known
     if isinstance(share, Coarse):
         return _coarse_part(tensor, share)
     wanted = max(FEWEST, math.ceil(share * tensor.size))
@@ -146,6 +185,13 @@ def part_of(tensor: AlignedTensor, share: float) -> Part | None:
         rows = _drawn(height, fewest, 1, rng)
         columns = _drawn(units, max(ROWS, math.ceil(wanted / (len(rows) * inner))), max(1, PIECE // inner), rng)
     return _part(tensor, rows, columns, units, inner)
+
+
+def _runs(flat: Places) -> Iterator[tuple[int, int]]:
+    """Ascending positions as runs ``(start, stop)``."""
+    cuts = np.flatnonzero(np.diff(flat) != 1) + 1
+    for low, high in zip([0, *cuts.tolist()], [*cuts.tolist(), len(flat)], strict=True):
+        yield int(flat[low]), int(flat[high - 1]) + 1
 
 
 def coarse_rows(tensor: AlignedTensor, share: float) -> tuple[int, int]:

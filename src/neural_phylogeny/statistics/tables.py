@@ -20,7 +20,7 @@ from neural_phylogeny.graphs import components
 from neural_phylogeny.statistics.base import Arrays
 from neural_phylogeny.statistics.blocks import BLOCK, Block, read_block
 from neural_phylogeny.statistics.patterns import on_a_constant, one_magnitude
-from neural_phylogeny.statistics.sampling import Part
+from neural_phylogeny.statistics.sampling import Grid, Part
 from neural_phylogeny.statistics.sketch import leading_matrix
 from neural_phylogeny.tensors.alignment import AlignedTensor
 from neural_phylogeny.tensors.roles import is_float, names_a_table
@@ -65,7 +65,10 @@ NEARLY_ALL = 0.9
 
 
 def computed_tables(
-    tensor: AlignedTensor, results: Mapping[str, Arrays], checkpoints: Sequence[Checkpoint], part: Part | None = None
+    tensor: AlignedTensor,
+    results: Mapping[str, Arrays],
+    checkpoints: Sequence[Checkpoint],
+    part: Part | Grid | None = None,
 ) -> Arrays:
     """``computed (n_members,)``: number in ``RULES``, from 1, of the rule that a member's tensor meets; 0 for none.
 
@@ -114,7 +117,7 @@ def _clearly_matched(matched: Mapping[str, NDArray[np.float64]]) -> list[list[in
     ]
 
 
-def _examined(tensor: AlignedTensor, row: int, checkpoints: Sequence[Checkpoint], part: Part | None) -> int:
+def _examined(tensor: AlignedTensor, row: int, checkpoints: Sequence[Checkpoint], part: Part | Grid | None) -> int:
     """The rule that the first block of a member meets."""
     member = tensor.members[row]
     one = replace(tensor, members=(member,), sources=(tensor.sources[row],), sides=(), links=())

@@ -81,3 +81,14 @@ def test_three_roundings_of_one_model_are_no_merges(measured, root):
         }
 
     assert not merges(measured(root, rounded(0.2), rounded(0.3), mantissa(4)), range(4)).how
+
+
+def test_a_model_is_no_merge_of_what_was_made_from_it(measured, root, rng):
+    one, other = tuned(root, rng), tuned(root, rng)
+    stack = {n: (one if n < "b" else other)[n] for n in root}
+    found = merges(measured(root, one, other, stack), range(4))
+    later = np.zeros((4, 4), dtype=bool)
+    assert found.without(later).how == found.how
+    later[2, 3] = True
+    assert found.without(later).how == {}
+    assert not found.without(later).weights.any()

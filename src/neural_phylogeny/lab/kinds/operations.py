@@ -9,6 +9,7 @@ import ml_dtypes
 import numpy as np
 import torch
 from torch import Tensor
+from torch.nn import functional
 
 from neural_phylogeny.lab.kinds.networks import Architecture, Rotation, Units
 from neural_phylogeny.lab.kinds.training import State
@@ -145,14 +146,14 @@ NF4 += (0.0796, 0.1609, 0.2461, 0.3379, 0.4407, 0.5626, 0.723, 1.0)
 
 
 def nf4(state: State, block: int = 64) -> State:
-    """The nearest of sixteen normal quantiles in blocks, as bitsandbytes does."""
+    """The nearest of sixteen normal quantiles in blocks, the last one shorter, as bitsandbytes does."""
     levels, found = torch.tensor(NF4), dict(state)
     for name, t in state.items():
-        if _is_matrix(t) and t.numel() % block == 0:
-            rows = t.reshape(-1, block)
-            largest = rows.abs().amax(dim=1, keepdim=True)
+        if _is_matrix(t):
+            rows = functional.pad(t.flatten(), (0, -t.numel() % block)).reshape(-1, block)
+            largest = rows.abs().amax(dim=1, keepdim=True).clamp_min(1e-12)
             codes = (rows / largest)[..., None].sub(levels).abs().argmin(dim=-1)
-            found[name] = (levels[codes] * largest).reshape(t.shape)
+            found[name] = (levels[codes] * largest).flatten()[: t.numel()].reshape(t.shape)
     return found
 
 

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import dataclass
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -29,11 +32,23 @@ FIRST = 8
 """Blocks that are looked at before all: of weights that were trained, enough of them have no grid."""
 
 
-def steps_of_grid(values: Floats, code_bits: int = 0) -> Floats | None:
+@dataclass(frozen=True)
+class Places:
+    """Where values ``(units, inputs)`` lie in a stored tensor, and the length of its rows."""
+
+    flat: NDArray[np.int64]
+    row: int
+
+
+STORED = (128, 64, 32)
+"""Neighbouring values of a stored tensor that share a scale, wherever its rows end."""
+
+
+def steps_of_grid(values: Floats, code_bits: int = 0, places: Places | None = None) -> Floats | None:
     """Spacing of the grid on which the rows ``(units, inputs)`` lie, for each value; None where there is none.
 
-    Zeros say nothing. Where none is found and ``code_bits`` are known, the spacing follows from the number of levels.
-    O(128 n).
+    Zeros say nothing. ``places`` are those of the values in the stored tensor: blocks need not begin where rows do.
+    Where none is found and ``code_bits`` are known, the spacing follows from the number of levels. O(128 n).
 
     Examples
     --------
@@ -54,8 +69,69 @@ def steps_of_grid(values: Floats, code_bits: int = 0) -> Floats | None:
             steps = find(blocks)
             if steps is not None:
                 return _spread(steps, blocks).reshape(values.shape)
+    for width in () if places is None else (places.row, *STORED):
+        found = _of_stored(values, places.flat // width) if places is not None and width >= LEAST else None
+        if found is not None:
+            return found
     if code_bits:
         return _spread(np.abs(values).max(axis=1, keepdims=True) / 2.0 ** (min(code_bits, 8) - 1), values)
+    return None
+
+
+def may_have_grid(values: Floats, places: Sequence[Places | None]) -> NDArray[np.bool_]:
+    """Which of several models ``(k, units, inputs)`` may have a grid: necessary, from a few blocks of each."""
+    found = np.zeros(len(values), dtype=bool)
+    width = values.shape[2]
+    for size in BLOCKS:
+        if width >= LEAST and (size <= width or size == BLOCKS[0]) and width % min(size, width) == 0:
+            found |= _may(values.reshape(len(values), -1, min(size, width))[:, :FIRST])
+    flat = values.reshape(len(values), -1)
+    for place in {id(one): one for one in places if one is not None}.values():
+        own = np.array([one is place for one in places])
+        for size in (place.row, *STORED):
+            if size >= LEAST:
+                order, block, at, count = _blocks(place.flat // size)
+                some = block < FIRST
+                blocks = np.zeros((int(own.sum()), min(FIRST, len(count)), int(count.max())))
+                blocks[:, block[some], at[some]] = flat[own][:, order[some]]
+                found[own] |= _may(blocks)
+    return found
+
+
+def _may(blocks: Floats) -> NDArray[np.bool_]:
+    """Whether nearly all of the first blocks ``(k, n, width)`` of each model may lie on a grid."""
+    n, width = blocks.shape[1:]
+    flat = blocks.reshape(-1, width)
+    there, distinct = _different(flat)
+    is_even = _may_be_even(flat, np.abs(flat).max(axis=1, keepdims=True)) | (there < LEAST // 2)
+    is_few = (distinct <= FEWER * there) | (there < LEAST)
+    is_any = (there >= LEAST // 2).reshape(-1, n).any(axis=1)
+    found: NDArray[np.bool_] = np.logical_and.reduce(is_even.reshape(-1, n), axis=1)
+    found |= is_few.reshape(-1, n).all(axis=1)
+    found &= is_any
+    return found
+
+
+def _blocks(
+    label: NDArray[np.int64],
+) -> tuple[NDArray[np.intp], NDArray[np.intp], NDArray[np.intp], NDArray[np.intp]]:
+    """Values block by block, their blocks, their places in these, and how many values each block has."""
+    order = np.argsort(label, axis=None, kind="stable")
+    _, block, count = np.unique(label.ravel()[order], return_inverse=True, return_counts=True)
+    return order, block, np.arange(label.size) - (np.cumsum(count) - count)[block], count
+
+
+def _of_stored(values: Floats, label: NDArray[np.int64]) -> Floats | None:
+    """The same by the labels of the blocks of a stored tensor, of which some values are here."""
+    order, block, place, count = _blocks(label)
+    blocks = np.zeros((len(count), int(count.max())))
+    blocks[block, place] = values.ravel()[order]
+    for find in (_even, _few):
+        steps = find(blocks)
+        if steps is not None:
+            found = np.empty(values.size)
+            found[order] = _spread(steps, blocks)[block, place]
+            return found.reshape(values.shape)
     return None
 
 

@@ -5,15 +5,15 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
 
-from neural_phylogeny.inputs import TensorInfo
+from neural_phylogeny.inputs import TensorInfo, View
 from neural_phylogeny.relations.converted import ARITHMETIC
-from neural_phylogeny.relations.explanations.grids import steps_of_grid
-from neural_phylogeny.statistics.kept import VALUES
+from neural_phylogeny.relations.explanations.grids import Places, steps_of_grid
+from neural_phylogeny.statistics.kept import VALUES, kept_sample
 from neural_phylogeny.statistics.moments import mantissa_bits
 from neural_phylogeny.statistics.results import Statistics
 from neural_phylogeny.tensors.alignment import AlignedTensor
@@ -34,7 +34,7 @@ class Step:
 
     ``is_relaid``: the two call or store it differently. ``code_bits`` are those of the codes that the child is stored
     as, 0 for plain numbers, ``is_float_coded`` says that these are fp8, and ``is_coded`` says whether
-    the parent is stored as codes.
+    the parent is stored as codes. ``places`` are those of the values in the child's tensor as stored.
     """
 
     name: str
@@ -45,6 +45,7 @@ class Step:
     code_bits: int = 0
     is_float_coded: bool = False
     is_coded: bool = False
+    places: Places | None = None
 
     @property
     def size(self) -> int:
@@ -81,8 +82,9 @@ class Step:
         if self.is_float_coded:
             found: Floats | None = np.maximum(np.abs(self.child), rms(self.child) / 64) * 2.0**-MANTISSA_OF_FP8
         else:
-            found = steps_of_grid(self.child, self.code_bits)
-        return None if found is None or steps_of_grid(self.parent) is not None else found
+            found = steps_of_grid(self.child, self.code_bits, self.places)
+        is_common = found is not None and steps_of_grid(self.parent, places=self.places) is not None
+        return None if is_common else found
 
     @cached_property
     def cosine(self) -> float:
@@ -126,4 +128,31 @@ def steps(statistics: Statistics, parent: int, child: int) -> Iterator[Step]:
 def _step(tensor: AlignedTensor, values: Floats, a: TensorInfo, b: TensorInfo) -> Step:
     is_relaid = (a.name, a.view, a.codes) != (b.name, b.view, b.codes)
     shape = matrix_shape(tensor.shape, tensor.output_axis or 0)
-    return Step(b.name, values[0], values[1], shape, is_relaid, b.code_bits, "fp8" in b.codes, a.code_bits > 0)
+    places = places_of(tensor, b)
+    return Step(b.name, values[0], values[1], shape, is_relaid, b.code_bits, "fp8" in b.codes, a.code_bits > 0, places)
+
+
+def places_of(tensor: AlignedTensor, source: TensorInfo) -> Places | None:
+    """Where the kept values lie in a stored tensor; None where it is read from pieces.
+
+    O(values), once for all tensors of a place and shape.
+    """
+    if source.pieces or len(source.shape) != len(tensor.shape):
+        return None
+    return _places(tensor.start, tensor.shape, tensor.output_axis or 0, source.shape, source.view)
+
+
+@lru_cache(maxsize=64)
+def _places(
+    start: tuple[int, ...], shape: tuple[int, ...], output_axis: int, stored: tuple[int, ...], view: View | None
+) -> Places:
+    sample = kept_sample(0, start, shape, output_axis)
+    inside = np.unravel_index(sample.where[sample.order].reshape(sample.units, sample.inputs), shape)
+    at = tuple(place + first for place, first in zip(inside, start, strict=True))
+    flat = np.ravel_multi_index(at, stored)
+    if view is None:
+        return Places(flat, math.prod(stored[1:]))
+    read = np.unravel_index(flat, view.lengths)
+    place = [read[view.axes.index(axis)] for axis in range(len(view.split))]
+    place[view.sliced] = place[view.sliced] + view.start
+    return Places(np.ravel_multi_index(tuple(place), view.split), math.prod(view.split[1:]))

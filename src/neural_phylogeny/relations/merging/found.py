@@ -34,6 +34,12 @@ class Merges:
     weights: Matrix
     how: dict[int, str]
 
+    def without(self, later: NDArray[np.bool_]) -> Merges:
+        """Those of which no part i was made from the merge j, ``later[i, j]``: a cast or pruned copy adds up to it."""
+        wrong = ((self.weights != 0) & later).any(axis=0)
+        how = {j: how for j, how in self.how.items() if not wrong[j]}
+        return Merges(np.where(wrong[None, :], 0.0, self.weights), how)
+
 
 def merges(statistics: Statistics, rows: Sequence[int]) -> Merges:
     """The merged models of one family, for k rows of the statistics, each with all of its parts.

@@ -1,0 +1,107 @@
+"""``nphylo fingerprint``."""
+
+from __future__ import annotations
+
+import os
+
+import click
+
+from neural_phylogeny.cli import exits
+from neural_phylogeny.cli import output as sink
+from neural_phylogeny.cli.options import (
+    Size,
+    component_option,
+    download_option,
+    filter_options,
+    formats_option,
+    limit_option,
+    quiet_option,
+)
+from neural_phylogeny.wording import in_bytes
+
+SUFFIX = ".nphylo"
+
+size_option = click.option(
+    "--size",
+    type=Size(),
+    metavar="SIZE",
+    default="256KiB",
+    show_default=True,
+    help="Most bytes of values that are kept of a model; files are smaller, since they are compressed.",
+)
+
+
+@click.command("fingerprint")
+@click.argument("paths", nargs=-1, required=True, metavar="PATH...")
+@click.option(
+    "-o",
+    "--output",
+    required=True,
+    metavar="FILE|FOLDER",
+    help="A file named *.nphylo for one model, else a folder that gets a file for each.",
+)
+@size_option
+@component_option
+@formats_option
+@limit_option
+@download_option
+@filter_options
+@quiet_option
+def command(
+    paths: tuple[str, ...],
+    output: str,
+    size: int,
+    component: str | None,
+    include: tuple[str, ...],
+    exclude: tuple[str, ...],
+    quiet: bool,
+) -> int:
+    """Keep a few values of each model, to be compared without the weights.
+
+    A fingerprint is read wherever a model is: by tree, compare, derived, diff, and by an index. The same values are
+    kept of equal tensors of every model. It holds values of the model, of a large one less than a hundredth of a
+    percent.
+
+    \b
+    Examples:
+      nphylo fingerprint model.safetensors -o model.nphylo
+      nphylo fingerprint hf://org/name -o name.nphylo
+      nphylo fingerprint uploads/ -o prints/
+
+    \b
+    Exit codes:
+      0  success
+      2  wrong usage
+      3  some inputs could not be read; the others have their fingerprints
+    """
+    from neural_phylogeny.files.atomic import replacing
+    from neural_phylogeny.formats.fingerprint import Fingerprint
+    from neural_phylogeny.reconstruction.fingerprints import fingerprints
+
+    is_file = output.endswith(SUFFIX)
+    failed = written = 0
+    with sink.progress_bar(quiet):
+        made = fingerprints(paths, size=size, include=include, exclude=exclude, component=component)
+        for name, _, found in made:
+            if not isinstance(found, Fingerprint):
+                failed += found.is_model
+                if not quiet:
+                    exits.talk(f"skipped {found.path}: {found.reason}")
+                continue
+            if is_file and written:
+                raise click.UsageError(f"{output} takes one model, and there are more; name a folder with -o")
+            target = output if is_file else os.path.join(output, _file_name(name))
+            os.makedirs(os.path.dirname(target) or os.curdir, exist_ok=True)
+            content = found.to_bytes()
+            with replacing(target) as file:
+                file.write(content)
+            written += 1
+            if not quiet:
+                total = sum(tensor.size for tensor in found.tensors.values())
+                exits.talk(f"{target}: {in_bytes(len(content))}, {found.n_values:,} of {total:,} values")
+    return exits.SOME_UNREADABLE if failed or not written else exits.OK
+
+
+def _file_name(name: str) -> str:
+    """The name of a model as one name of a file."""
+    return name.replace("/", "__").replace(os.sep, "__").replace("\0", "") + SUFFIX

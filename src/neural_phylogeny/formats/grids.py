@@ -1,0 +1,102 @@
+"""Which values of a tensor a fingerprint keeps: some places of each axis, so that they are a smaller tensor of it.
+
+The places of an axis depend on its length and on how many are kept, on nothing else. So a tensor and its transpose
+keep the same values; more places of an axis hold the fewer ones; and an axis that grew by a little keeps nearly all
+the places that it kept before.
+"""
+
+from __future__ import annotations
+
+from functools import lru_cache
+
+import numpy as np
+from numpy.typing import NDArray
+
+from neural_phylogeny.inputs import TensorInfo
+
+RUN = 16
+"""Places that lie beside each other: a read of several values, and part of a block of quantised ones."""
+
+SHORT = 16
+"""Axes of up to this length, as those of a convolution's window, are kept whole where a tensor has two longer ones."""
+
+LONGEST = 1 << 20
+"""Places of an axis beyond these are never kept."""
+
+Places = NDArray[np.int64]
+
+
+@lru_cache(maxsize=4096)
+def places_of(length: int, count: int) -> Places:
+    """The kept places of an axis, ascending: all of a short one, else ``count`` of them in whole runs.
+
+    The runs are those whose numbers have the smallest hashes (bottom-k sampling).
+
+    Examples
+    --------
+    >>> len(places_of(10, 64)), len(places_of(1000, 64))
+    (10, 64)
+    >>> set(places_of(1000, 32)) <= set(places_of(1000, 64))
+    True
+    """
+    length = min(length, LONGEST)
+    runs = count // RUN
+    if kept_of(length, count) == length:
+        kept = np.arange(length, dtype=np.int64)
+    else:
+        first = np.sort(np.argsort(hashed(np.arange(length // RUN, dtype=np.uint64)), kind="stable")[:runs])
+        kept = (first[:, None] * RUN + np.arange(RUN)).reshape(-1)
+    kept.setflags(write=False)
+    return kept
+
+
+def kept_of(length: int, count: int) -> int:
+    """How many places ``places_of`` gives."""
+    length = min(length, LONGEST)
+    return length if count >= length or (count and length // RUN <= count // RUN) else count // RUN * RUN
+
+
+def grid_of(tensor: TensorInfo, side: int) -> tuple[int, ...]:
+    """How many places of each axis are kept where a matrix keeps about ``side`` units and as many inputs of each.
+
+    Examples
+    --------
+    >>> grid_of(TensorInfo(name="w", shape=(512, 256, 3, 3), dtype="float32"), 64)
+    (64, 16, 3, 3)
+    """
+    shape = tensor.shape
+    if len(shape) < 2:
+        return tuple(min(length, side) for length in shape)
+    units = tensor.output_axis % len(shape)
+    longest = max((axis for axis in range(len(shape)) if axis != units), key=lambda axis: shape[axis])
+    others = [axis for axis in range(len(shape)) if axis not in (units, longest)]
+    inner = int(np.prod([min(shape[axis], SHORT) for axis in others], dtype=np.int64))
+    wanted = {axis: SHORT for axis in others} | {units: side, longest: max(RUN, side // max(inner, 1) // RUN * RUN)}
+    return tuple(min(length, wanted[axis]) for axis, length in enumerate(shape))
+
+
+def kept_axes(tensor: TensorInfo) -> tuple[Places, ...] | None:
+    """The places of each axis of a tensor, as it is read through its view; None where its view mixes axes.
+
+    For a tensor with a grid only.
+    """
+    assert tensor.grid is not None
+    view = tensor.view
+    if tensor.pieces or (view is not None and (view.fold is not None or len(view.split) != len(tensor.grid))):
+        return None
+    shape = tensor.shape if view is None else view.split
+    stored = [places_of(*pair) for pair in zip(shape, tensor.grid, strict=True)]
+    if view is None:
+        return tuple(stored)
+    if view.stop:
+        sliced = stored[view.sliced]
+        stored[view.sliced] = sliced[(sliced >= view.start) & (sliced < view.stop)] - view.start
+    return tuple(stored[axis] for axis in view.axes)
+
+
+def hashed(numbers: NDArray[np.uint64]) -> NDArray[np.uint64]:
+    """Scattered words of whole numbers (SplitMix64, Steele et al. 2014)."""
+    words = (numbers + np.uint64(1)) * np.uint64(0x9E3779B97F4A7C15)
+    words = (words ^ (words >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
+    words = (words ^ (words >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
+    return words ^ (words >> np.uint64(31))

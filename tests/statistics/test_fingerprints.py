@@ -1,0 +1,89 @@
+import numpy as np
+import pytest
+
+from neural_phylogeny import compare, reconstruct
+from neural_phylogeny.formats.memory import MemoryCheckpoint
+from neural_phylogeny.inputs import ModelRef, TensorInfo
+from neural_phylogeny.statistics.fingerprints import VALUES, chosen, fingerprint
+
+
+def model(rng: np.random.Generator, layers: int = 6, width: int = 160) -> dict[str, np.ndarray]:
+    return {f"layer.{k}.weight": rng.uniform(-0.1, 0.1, (width, width)).astype("f4") for k in range(layers)}
+
+
+def tuned(rng: np.random.Generator, parent, scale: float = 0.02):
+    return {name: values + rng.normal(0, scale, values.shape).astype("f4") for name, values in parent.items()}
+
+
+def of(name: str, tensors, values: int = 1 << 14):
+    return fingerprint(ModelRef(name=name, path="", parts=()), MemoryCheckpoint(tensors), values)
+
+
+def kept(tensors: dict[str, TensorInfo]) -> int:
+    return sum(bool(t.grid is None or all(t.grid)) for t in tensors.values())
+
+
+@pytest.fixture
+def family(rng):
+    base, stranger = model(rng), model(rng)
+    child = tuned(rng, base)
+    return {"base": base, "child": child, "grandchild": tuned(rng, child), "stranger": stranger}
+
+
+def test_the_tree_of_fingerprints_is_that_of_the_weights(family) -> None:
+    whole = reconstruct(family)
+    sampled = reconstruct({name: of(name, tensors) for name, tensors in family.items()})
+    assert [(e.parent, e.child) for e in sampled.edges] == [(e.parent, e.child) for e in whole.edges]
+    assert [model.family for model in sampled.models] == [model.family for model in whole.models]
+    assert 0 < sampled.provenance["parameters"]["sample"]["read"] < 0.2
+
+
+def test_a_fingerprint_is_compared_with_a_whole_model(family) -> None:
+    found = compare({"base": of("base", family["base"]), "child": family["child"]})
+    assert found.verdict == "parent"
+    assert compare({"base": of("base", family["base"]), "stranger": family["stranger"]}).verdict == "unrelated"
+
+
+def test_models_with_the_weights_transposed_are_compared(family) -> None:
+    turned = {name.replace("weight", "kernel"): values.T.copy() for name, values in family["child"].items()}
+    found = compare({"base": of("base", family["base"]), "child": of("child", turned)})
+    assert found.verdict in ("parent", "related")
+
+
+def test_of_models_with_other_heads_the_same_values_are_kept() -> None:
+    tensors = {
+        f"layer.{k}.weight": TensorInfo(name=f"layer.{k}.weight", shape=(900, 700), dtype="float32") for k in range(9)
+    }
+    heads = [TensorInfo(name="head.weight", shape=(n, 700), dtype="float32") for n in (10, 1000)]
+    few, many = (chosen(tensors | {"head.weight": head}, 1 << 14) for head in heads)
+    both = [name for name in tensors if all(few[name].grid or ()) and all(many[name].grid or ())]
+    assert len(both) >= 8
+
+
+def test_a_small_model_is_kept_whole(family) -> None:
+    small = of("small", {"w": family["base"]["layer.0.weight"], "b": np.arange(300, dtype="f4")}, VALUES)
+    assert all(tensor.grid is None for tensor in small.tensors.values())
+
+
+def test_the_size_is_kept_whatever_the_model() -> None:
+    shapes = {f"w{k}": (4096, 11_008) for k in range(300)} | {f"v{k}": (4096,) for k in range(600)}
+    tensors = {name: TensorInfo(name=name, shape=shape, dtype="bfloat16") for name, shape in shapes.items()}
+    found = chosen(tensors)
+    values = sum(int(np.prod(t.shape if t.grid is None else t.grid)) for t in found.values() if t.grid != (0,) * 2)
+    assert VALUES / 2 < values <= VALUES
+    assert kept({name: found[name] for name in shapes if name[0] == "w"}) > 32
+
+
+def test_names_of_another_framework_choose_the_same_tensors() -> None:
+    shapes = {f"layer.{k}": (800, 800) for k in range(200)}
+    ours, theirs = (
+        {
+            f"{name}.{word}": TensorInfo(name=f"{name}.{word}", shape=shape, dtype="float32")
+            for name, shape in shapes.items()
+        }
+        for word in ("weight", "kernel")
+    )
+    one = {name.removesuffix(".weight") for name, t in chosen(ours).items() if t.grid is not None and all(t.grid)}
+    other = {name.removesuffix(".kernel") for name, t in chosen(theirs).items() if t.grid is not None and all(t.grid)}
+    assert one == other
+    assert 0 < len(one) < 200
