@@ -17,7 +17,7 @@ test: $(DEV)/installed  ## the fast suite, as CI runs it
 test-all: $(DEV)/installed  ## the slow tests too
 	$(DEV)/bin/python -m pytest
 
-fuzz: $(DEV)/installed  ## two minutes of mutated inputs for all readers, guided by coverage where atheris installs
+fuzz: $(DEV)/installed  ## two minutes of mutated inputs for the readers that were run least, guided by coverage where atheris installs
 	-$(PIP) -r requirements/fuzz.txt
 	PYTHONPATH=src $(DEV)/bin/python tests/fuzz/run.py --seconds 120
 

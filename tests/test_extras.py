@@ -26,14 +26,14 @@ DATA = ROOT / "benchmarks" / "data"
 
 OWNERS = {
     "gguf": ("formats/gguf/",),
-    "hub": ("remote/hub.py", "remote/stores.py"),
+    "hub": ("sources/remote/hub.py", "sources/remote/stores.py"),
     "keras": ("formats/hdf5.py",),
     "onnx": ("formats/onnx/",),
     "cluster": ("trees/baselines/",),
     "pandas": ("reports/frame.py",),
     "cards": ("claims/cards.py",),
     "figures": ("reports/figure.py", "reports/difference.py"),
-    "parquet": ("reports/exports/tables.py",),
+    "parquet": ("reports/exports/tables.py", "index/export.py"),
     "lab": ("lab/",),
 }
 """Whose imports need which extra; all else needs the base alone."""

@@ -20,17 +20,17 @@ reports: errors wording inputs files records
 evaluation: errors files records
 tensors: errors inputs
 formats: errors wording inputs files
-remote: errors files formats
-sources: errors wording inputs files formats remote
+sources: errors wording inputs files formats
+index: errors inputs files formats tensors
 claims: errors wording inputs files records formats sources
 statistics: errors inputs graphs files formats tensors
 relations: errors inputs formats tensors statistics
 detector: errors files formats tensors statistics relations
 trees: errors graphs files relations
 reconstruction: errors wording inputs graphs files records formats sources tensors statistics relations detector trees
-reconstruction: claims
+reconstruction: claims index
 cli: errors wording inputs demo files records formats sources tensors statistics trees reconstruction claims reports
-cli: evaluation
+cli: evaluation index
 lab: errors inputs graphs files records formats sources tensors statistics relations detector trees reconstruction
 lab: claims reports evaluation cli
 __init__: errors inputs records trees reconstruction
@@ -48,9 +48,10 @@ OWNERS = {
     **{"gguf": ("formats/gguf/", "lab/"), "h5py": ("formats/", "lab/"), "onnx": ("formats/onnx/",)},
     **dict.fromkeys(("sklearn", "scipy"), ("trees/baselines/", "lab/")),
     "networkx": ("reports/", "evaluation/"),
-    **dict.fromkeys(("pandas", "pyarrow"), ("reports/",)),
+    "pandas": ("reports/",),
+    "pyarrow": ("reports/", "index/"),
     "yaml": ("claims/cards.py",),
-    **{"huggingface_hub": ("remote/hub.py",), "fsspec": ("remote/stores.py",)},
+    **{"huggingface_hub": ("sources/remote/hub.py",), "fsspec": ("sources/remote/stores.py",)},
     "click": ("cli/", "lab/commands/"),
     "rich": ("reports/", "cli/"),
 }

@@ -1,219 +1,174 @@
-"""Fuzz the readers: ``python tests/fuzz/run.py [--seconds S] [--engine plain|atheris] [--log FILE] [TARGET...]``.
+"""Fuzz the readers: ``python tests/fuzz/run.py [--seconds S] [--jobs N] [--log FILE] [TARGET...]``.
 
-Every input that raises a foreign error, takes more than ``SLOW`` seconds or loses the process is kept in
-``tests/fuzz/regressions/TARGET/``, one for each place in the code. The log has a line of JSON for each run.
+Each reader runs in a process of its own (``worker.py``), for a slice of the time; the one with the fewest executions so
+far, in ``executions.json`` and the log, comes next. Every input that raises a foreign error, takes too long or too much
+memory, or loses the process is kept in ``tests/fuzz/regressions/TARGET/``, one for each place in the code.
+The log has a line of JSON for each slice.
 """
 
 from __future__ import annotations
 
 import argparse
-import hashlib
 import json
 import os
-import random
-import re
-import resource
 import signal
 import subprocess
 import sys
 import tempfile
+import threading
 import time
-import traceback
-import warnings
-from collections.abc import Callable
+from importlib.util import find_spec
 from pathlib import Path
-from types import FrameType
+from typing import Any
 
 sys.path.insert(0, str(Path(__file__).parents[2]))
 
-SLOW = 5
-"""Seconds of the processor that one input may take."""
+COUNTS = Path(__file__).with_name("executions.json")
+"""Executions of all logged runs, by target and engine."""
 
-MEMORY = 4 << 30
-"""Bytes that the process may map."""
+WORKER = Path(__file__).with_name("worker.py")
 
-POOL = 400
-"""Inputs that are kept because they were refused, or read, as none before."""
+SLICE = 3600
+"""Most seconds of the clock of a process; a worker's ``CPU`` ends it before."""
 
-REGRESSIONS = Path(__file__).with_name("regressions")
+GRACE = 120
+"""Seconds after its time at which a process that hangs is ended."""
 
-
-class TooSlow(BaseException):
-    """The watch ran out."""
-
-
-def _ring(*_: object) -> None:
-    raise TooSlow
+HANG = 900
+"""Seconds without an execution after which a process is ended; a busy machine may be slow."""
 
 
-class Fuzzer:
-    """One target: its counts, its pool of inputs and what was found."""
+class Plan:
+    """Which target comes next: the one with the fewest executions, those in progress counted as their last rate."""
 
-    def __init__(self, name: str, seed: int) -> None:
-        from tests.fuzz.targets import TARGETS, scratch
+    def __init__(self, names: list[str], done: dict[str, int]) -> None:
+        self.done = {name: done.get(name, 0) for name in names}
+        self._rates: dict[str, float] = {}
+        self._running: list[tuple[str, float]] = []
+        self._lock = threading.Lock()
 
-        self.name, self.target = name, TARGETS[name]
-        self.folder = Path(tempfile.mkdtemp(prefix=f"fuzz-{name}-", dir=scratch() or None))
-        self.rng = random.Random(seed)
-        self.pool = [*self.target.seeds(), *(path.read_bytes() for path in sorted((REGRESSIONS / name).glob("*")))]
-        self.executions = self.read = 0
-        self.outcomes: set[str] = set()
-        self.findings: dict[str, str] = {}
-        self.slowest = 0.0
+    def take(self, seconds: float) -> str:
+        """The next target, which is now in progress."""
+        with self._lock:
+            expected = dict(self.done)
+            for name, planned in self._running:
+                expected[name] += int(self._rates.get(name, 1000) * planned)
+            name = min(expected, key=lambda one: expected[one])
+            self._running.append((name, seconds))
+            return name
 
-    def one(self, content: bytes) -> None:
-        """Run one input and note what came of it."""
-        from tests.fuzz.targets import refused
+    def add(self, name: str, seconds: float, executions: int) -> None:
+        """Note what a process did."""
+        with self._lock:
+            self._running.remove((name, seconds))
+            self._rates[name] = executions / max(seconds, 1.0)
+            self.done[name] += executions
 
-        self.executions += 1
-        begin = time.perf_counter()
-        signal.setitimer(signal.ITIMER_PROF, SLOW)
-        try:
-            reason = refused(self.target, self.folder, content)
-        except TooSlow:
-            reason = "slow"
-            self._found(content, "TooSlow")
-        except Exception as error:
-            frames = [f for f in traceback.extract_tb(error.__traceback__) if "neural_phylogeny" in f.filename]
-            place = f"{Path(frames[-1].filename).name}:{frames[-1].lineno}" if frames else "?"
-            reason = f"{type(error).__name__} at {place}"
-            self._found(content, reason)
-        finally:
-            signal.setitimer(signal.ITIMER_PROF, 0)
-        self.slowest = max(self.slowest, time.perf_counter() - begin)
-        self.read += not reason
-        outcome = re.sub(r"\d+|'[^']*'|\"[^\"]*\"|/\S+", "#", reason)[:200]
-        if outcome not in self.outcomes and len(self.pool) < POOL:
-            self.outcomes.add(outcome)
-            self.pool.append(content)
 
-    def _found(self, content: bytes, what: str) -> None:
-        if what in self.findings:
+def counted(log: Path | None) -> dict[str, int]:
+    """Executions by target, of the committed counts and of a log that is gone on with."""
+    committed = json.loads(COUNTS.read_text()) if COUNTS.exists() else {}
+    found = {name: sum(row["executions"] for row in engines.values()) for name, engines in committed.items()}
+    if log is not None and log.exists():
+        for line in log.read_text().splitlines():
+            row = json.loads(line)
+            found[row["target"]] = found.get(row["target"], 0) + row["executions"]
+    return found
+
+
+def one_slice(name: str, seconds: float, chosen: argparse.Namespace, current: Path, seed: int) -> dict[str, Any]:
+    """Run one process to its end; its line of the log."""
+    from tests.fuzz.worker import Current, keep
+
+    own = [sys.executable, str(WORKER), name, f"--seconds={seconds}", f"--engine={chosen.engine}", f"--seed={seed}"]
+    own += [f"--corpus={chosen.corpus}", f"--current={current}"]
+    current.unlink(missing_ok=True)
+    process = subprocess.Popen(own, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, start_new_session=True)
+    watch = threading.Thread(target=_watch, args=(process, current, seconds + GRACE), daemon=True)
+    watch.start()
+    out, words = process.communicate()
+    *lines, last = out.splitlines() or [""]
+    for line in lines:
+        if line.startswith("FOUND"):
+            print(line, flush=True)
+    if process.returncode == 0 and last.startswith("{"):
+        return dict(json.loads(last))
+    number, content = Current.left(current) if current.exists() else (0, b"")
+    where = keep(name, content) if number else ""
+    print(f"FOUND {name}: the process was lost ({process.returncode}): {where}\n{words[-2000:]}", flush=True)
+    lost = {"target": name, "engine": chosen.engine, "executions": number, "read": 0, "outcomes": 0}
+    return {**lost, "findings": 1, "slowest": 0, "seconds": round(seconds)}
+
+
+def _watch(process: subprocess.Popen[str], current: Path, seconds: float) -> None:
+    """End a process that is past its time, or does nothing."""
+    from tests.fuzz.worker import Current
+
+    deadline = time.monotonic() + seconds
+    known, since = -1, time.monotonic()
+    while process.poll() is None:
+        time.sleep(1)
+        number = Current.left(current)[0] if current.exists() else 0
+        if number != known:
+            known, since = number, time.monotonic()
+        if time.monotonic() > deadline or time.monotonic() - since > HANG:
+            os.killpg(process.pid, signal.SIGKILL)
             return
-        self.findings[what] = hashlib.sha256(content).hexdigest()[:12]
-        kept = REGRESSIONS / self.name
-        kept.mkdir(parents=True, exist_ok=True)
-        (kept / self.findings[what]).write_bytes(content)
-        print(f"FOUND {self.name}: {what}: {kept / self.findings[what]}", flush=True)
-
-    def report(self, seconds: float, engine: str) -> str:
-        """A line of JSON."""
-        counts = {
-            "target": self.name,
-            "engine": engine,
-            "executions": self.executions,
-            "read": self.read,
-            "outcomes": len(self.outcomes),
-            "findings": len(self.findings),
-            "slowest": round(self.slowest, 2),
-            "seconds": round(seconds),
-        }
-        return json.dumps(counts)
-
-    def close(self) -> None:
-        """Remove the scratch folder."""
-        import shutil
-
-        shutil.rmtree(self.folder, ignore_errors=True)
 
 
-def plain(fuzzer: Fuzzer, seconds: float) -> None:
-    """Mutate inputs that came out in different ways, for so many seconds."""
-    from tests.fuzz.mutators import mutated
+def work(plan: Plan, chosen: argparse.Namespace, until: float, number: int, rows: list[dict[str, Any]]) -> None:
+    """One of the jobs: slices until the time is over."""
+    from tests.fuzz.targets import scratch
 
-    deadline = time.monotonic() + seconds
-    for content in list(fuzzer.pool):
-        fuzzer.one(content)
-    while time.monotonic() < deadline:
-        fuzzer.one(mutated(fuzzer.rng.choice(fuzzer.pool), fuzzer.pool, fuzzer.rng))
-
-
-def guided(fuzzer: Fuzzer, seconds: float, corpus: Path, end: Callable[[], None]) -> None:
-    """The same, with atheris, which keeps inputs that reach new code; calls ``end`` and does not return."""
-    import atheris
-    from tests.fuzz.mutators import mutated
-
-    corpus.mkdir(parents=True, exist_ok=True)
-    for content in fuzzer.pool:
-        (corpus / hashlib.sha256(content).hexdigest()[:12]).write_bytes(content)
-
-    def mutate(content: bytes, most: int, seed: int) -> bytes:
-        rng = random.Random(seed)
-        changed = mutated(content, fuzzer.pool, rng) if rng.random() < 0.7 else atheris.Mutate(content, most)
-        return bytes(changed)[:most]
-
-    deadline = time.monotonic() + seconds
-
-    def one(content: bytes) -> None:
-        fuzzer.one(content)
-        if time.monotonic() > deadline:
-            end()
-
-    options = [sys.argv[0], str(corpus), "-max_len=65536", "-rss_limit_mb=0", "-handle_term=0", "-verbosity=0"]
-    atheris.Setup(options, one, custom_mutator=mutate)
-    atheris.Fuzz()
-
-
-def run_target(name: str, seconds: float, engine: str, log: Path | None, seed: int) -> None:
-    """Fuzz one target in this process and end it; the exit code is the number of findings."""
-    resource.setrlimit(resource.RLIMIT_AS, (MEMORY, MEMORY))
-    signal.signal(signal.SIGPROF, _ring)
-    warnings.simplefilter("ignore", DeprecationWarning)
-    if engine == "atheris":
-        import atheris
-
-        with atheris.instrument_imports(include=["neural_phylogeny"]):
-            import tests.fuzz.targets  # noqa: F401
-    fuzzer = Fuzzer(name, seed)
-    begin = time.monotonic()
-
-    def end(_number: int = 0, _: FrameType | None = None) -> None:
-        line = fuzzer.report(time.monotonic() - begin, engine)
-        print(line, flush=True)
-        if log is not None:
-            with log.open("a") as file:
-                file.write(line + "\n")
-        fuzzer.close()
-        os._exit(min(len(fuzzer.findings), 100))
-
-    signal.signal(signal.SIGTERM, end)
-    if engine == "atheris":
-        guided(fuzzer, seconds, Path(tempfile.gettempdir()) / "fuzz-corpus" / name, end)
-    plain(fuzzer, seconds)
-    end()
-
-
-def engine_here() -> str:
-    """``atheris`` where it is installed."""
-    from importlib.util import find_spec
-
-    return "atheris" if find_spec("atheris") else "plain"
+    folder = Path(tempfile.mkdtemp(prefix="fuzz-", dir=scratch() or None))
+    own = min(SLICE, chosen.seconds * chosen.jobs / len(plan.done))
+    turn = 0
+    while (left := until - time.monotonic()) > 1:
+        seconds = min(own, left)
+        name = plan.take(seconds)
+        seed = chosen.seed + 1000 * turn + number
+        row = one_slice(name, seconds, chosen, folder / "current", seed)
+        plan.add(name, seconds, row["executions"])
+        rows.append(row)
+        if chosen.log is not None:
+            with chosen.log.open("a") as file:
+                file.write(json.dumps(row) + "\n")
+        turn += 1
+    (folder / "current").unlink(missing_ok=True)
+    folder.rmdir()
 
 
 def main() -> int:
-    """Fuzz the targets one after the other, each in a process of its own."""
+    """Fuzz the targets; 1 where something was found."""
     options = argparse.ArgumentParser()
     options.add_argument("targets", nargs="*")
-    options.add_argument("--seconds", type=float, default=120, help="of all targets together")
-    options.add_argument("--engine", choices=["plain", "atheris"], default=engine_here())
-    options.add_argument("--log", type=Path)
+    options.add_argument("--seconds", type=float, default=120, help="of the clock, for all targets together")
+    options.add_argument("--jobs", type=int, default=1, help="processes at the same time")
+    options.add_argument(
+        "--engine", choices=["plain", "atheris"], default="atheris" if find_spec("atheris") else "plain"
+    )
+    options.add_argument("--log", type=Path, help="a line for each slice is added")
+    options.add_argument("--corpus", type=Path, default=Path(tempfile.gettempdir()) / "fuzz-corpus")
     options.add_argument("--seed", type=int, default=int(time.time()))
-    options.add_argument("--alone", action="store_true", help="in this process, one target")
     chosen = options.parse_args()
-    if chosen.alone:
-        run_target(chosen.targets[0], chosen.seconds, chosen.engine, chosen.log, chosen.seed)
     from tests.fuzz.targets import TARGETS
 
-    names = chosen.targets or list(TARGETS)
-    rest = [f"--engine={chosen.engine}", f"--seed={chosen.seed}", *([f"--log={chosen.log}"] if chosen.log else [])]
-    bad = 0
-    for name in names:
-        own = [sys.executable, __file__, "--alone", name, f"--seconds={chosen.seconds / len(names)}", *rest]
-        code = subprocess.run(own, check=False).returncode
-        if code:
-            print(f"BAD {name}: {code}", flush=True)
-            bad += 1
-    return min(bad, 1)
+    plan = Plan(chosen.targets or list(TARGETS), counted(chosen.log))
+    until = time.monotonic() + chosen.seconds
+    rows: list[dict[str, Any]] = []
+    threads = [threading.Thread(target=work, args=(plan, chosen, until, k, rows)) for k in range(chosen.jobs)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    for name in plan.done:
+        own = [row for row in rows if row["target"] == name]
+        read, found = (sum(row[key] for row in own) for key in ("read", "findings"))
+        executions = sum(row["executions"] for row in own)
+        if own:
+            slowest = max(row["slowest"] for row in own)
+            print(f"{name:14} {executions:9,} executions, {read:,} read, {found} found, slowest {slowest:.2f} s")
+    return int(any(row["findings"] for row in rows))
 
 
 if __name__ == "__main__":

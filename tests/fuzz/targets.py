@@ -3,22 +3,28 @@
 from __future__ import annotations
 
 import functools
+import http.client
+import io
 import os
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from unittest import mock
 
 import numpy as np
-from tests.fuzz import seeds
+from tests.fuzz import seeds, several
 from tests.fuzz.seeds import SPLIT
 
+from neural_phylogeny.claims.declared import declared_by, listed
 from neural_phylogeny.errors import NeuralPhylogenyError
 from neural_phylogeny.evaluation.truth import parse_truth
 from neural_phylogeny.formats import Checkpoint, open_checkpoint
+from neural_phylogeny.inputs import ModelRef, Part
 from neural_phylogeny.reconstruction.adapters import find_adapters
 from neural_phylogeny.reports.json import from_json
 from neural_phylogeny.sources import open_models
-from neural_phylogeny.sources.opening import Opened
+from neural_phylogeny.sources.opening import Opened, open_model
+from neural_phylogeny.sources.remote import connections, hub, mirror, web
 from neural_phylogeny.statistics.cache import load
 
 MOST = 1 << 16
@@ -59,36 +65,46 @@ def _with(names: tuple[str, ...], folder: Path, content: bytes) -> None:
     _file(names[0], folder, parts[0])
 
 
-def _opened(paths: list[Path], use: Callable[[list[Opened]], object] = len) -> str:
+def _opened(paths: list[Path]) -> str:
     """Open models as the command line does and close them; what was left out."""
     opened, skipped = open_models(paths)
-    try:
-        use(opened)
-    finally:
-        for _, checkpoint in opened:
-            checkpoint.close()
+    for _, checkpoint in opened:
+        checkpoint.close()
     return "; ".join(item.reason for item in skipped)
 
 
-def _read_each(opened: list[Opened]) -> None:
-    for _, checkpoint in opened:
-        read_all(checkpoint)
+def _refs(paths: list[Path]) -> list[ModelRef]:
+    """A model for each file, without a search of folders."""
+    return [ModelRef(name=path.stem, path=str(path), parts=(Part(file=str(path)),)) for path in paths]
 
 
-def _model(names: tuple[str, ...], folder: Path, content: bytes) -> str:
-    """Several files that make a model folder, opened as the command line does."""
-    (folder / "net").mkdir(exist_ok=True)
+def _model(names: tuple[str, ...], parts: int, folder: Path, content: bytes) -> None:
+    """Several files that make a model, of which the first ``parts`` hold weights."""
+    if not (folder / "net").exists():
+        (folder / "net").mkdir()
     for name, part in zip(names, content.split(SPLIT), strict=False):
         (folder / name).write_bytes(part)
-    return _opened([folder / "net"], _read_each)
+    files = tuple(Part(file=str(folder / name)) for name in names[:parts])
+    with open_model(
+        ModelRef(name="m", path=files[0].file if parts == 1 else str(folder / "net"), parts=files)
+    ) as opened:
+        read_all(opened)
 
 
-def _adapter(folder: Path, content: bytes) -> str:
-    (folder / "net").mkdir(exist_ok=True)
+def _adapter(folder: Path, content: bytes) -> None:
+    if not (folder / "net").exists():
+        (folder / "net").mkdir()
     names = ("net/adapter_model.safetensors", "net/adapter_config.json", "base.safetensors")
     for name, part in zip(names, content.split(SPLIT), strict=False):
         (folder / name).write_bytes(part)
-    return _opened([folder / "net", folder / "base.safetensors"], find_adapters)
+    opened: list[Opened] = []
+    try:
+        for ref in _refs([folder / "net/adapter_model.safetensors", folder / "base.safetensors"]):
+            opened.append((ref, open_model(ref)))
+        find_adapters(opened)
+    finally:
+        for _, checkpoint in opened:
+            checkpoint.close()
 
 
 def _list(name: str, folder: Path, content: bytes) -> str:
@@ -107,6 +123,79 @@ def _index(folder: Path, content: bytes) -> str:
         (net / "m.safetensors").write_bytes(seeds.safetensors()[0])
     (net / "model.safetensors.index.json").write_bytes(content)
     return _opened([net])
+
+
+def _claims(folder: Path, content: bytes) -> str:
+    """What a folder says of its parents, and a list of claims in JSON and in CSV."""
+    net = folder / "net"
+    net.mkdir(exist_ok=True)
+    if not (net / "m.safetensors").exists():
+        (net / "m.safetensors").write_bytes(seeds.safetensors()[0])
+    for name, part in zip(several.CLAIMS, content.split(SPLIT), strict=False):
+        (net / name).write_bytes(part)
+    ref = ModelRef(name="m", path=str(net), parts=(Part(file=str(net / "m.safetensors")),))
+    _, problems = declared_by(ref, is_alone=True)
+    for name in several.CLAIMS[-2:]:
+        try:
+            listed(str(net / name))
+        except NeuralPhylogenyError as error:
+            problems.append(str(error))
+    return "; ".join(problems)
+
+
+class _Answers:
+    """A server that gives the parts of an input as its answers, one after the other, and then no more."""
+
+    def __init__(self, content: bytes) -> None:
+        self._left = content.split(SPLIT)
+
+    def send(self, _url: str, _headers: object) -> http.client.HTTPResponse:
+        if not self._left:
+            raise ConnectionResetError
+        response = http.client.HTTPResponse(self, method="GET")  # type: ignore[arg-type]
+        response.begin()
+        return response
+
+    def makefile(self, _mode: str) -> io.BufferedReader:
+        return io.BufferedReader(io.BytesIO(self._left.pop(0)))
+
+
+def _soon(error: web.TransientError, failures: int, shown: str) -> None:
+    error.pause = 0.0
+    _WAIT(error, failures, shown)
+
+
+_WAIT = web._wait
+
+
+def _served(content: bytes, use: Callable[[], object]) -> None:
+    answers = _Answers(content)
+    with (
+        mock.patch.object(web, "send", answers.send),
+        mock.patch.object(web, "_wait", _soon),
+        mock.patch.object(web, "PAUSES", (0.0, 0.0)),
+        mock.patch.object(connections, "is_private", "127.0.0.1".__eq__),
+    ):
+        use()
+
+
+def _web(_: Path, content: bytes) -> None:
+    def use() -> None:
+        file = web.WebFile("http://127.0.0.1/x")
+        assert len(file.get(0, 100, lambda requests, received: None)) <= 100
+        if content.count(SPLIT) > 1:
+            web.document("http://127.0.0.1/y", "", lambda status, headers: None, 1000)
+
+    _served(content, use)
+
+
+def _hub(_: Path, content: bytes) -> None:
+    answer = b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n" % len(content) + content
+    try:
+        with mock.patch.object(hub, "_account", return_value=("http://127.0.0.1", "")):
+            _served(answer, lambda: mirror.mirrored("hf://a/b"))
+    finally:
+        mirror.forget()
 
 
 def _statistics(folder: Path, content: bytes) -> None:
@@ -132,11 +221,24 @@ TARGETS: dict[str, Target] = {
     "keras": Target(_named("m.keras"), seeds.keras),
     "onnx": Target(functools.partial(_with, ("m.onnx", "d.bin")), seeds.onnx),
     "distributed": Target(functools.partial(_with, (".metadata", "__0_0.distcp")), seeds.distributed),
-    "quantised": Target(functools.partial(_model, ("net/model.safetensors", "net/config.json")), seeds.quantised),
+    "quantised": Target(functools.partial(_model, ("net/model.safetensors", "net/config.json"), 1), seeds.quantised),
     "adapter": Target(_adapter, seeds.adapter),
     "manifest_csv": Target(functools.partial(_list, "l.csv"), seeds.manifest_csv),
     "manifest_json": Target(functools.partial(_list, "l.json"), seeds.manifest_json),
     "index": Target(_index, seeds.index),
+    "zero": Target(functools.partial(_with, several.ZERO), several.zero),
+    "consolidated": Target(
+        functools.partial(_model, ("net/consolidated.00.pth", "net/consolidated.01.pth", "net/params.json"), 2),
+        several.consolidated,
+    ),
+    "codes": Target(_named("m.gguf"), several.codes),
+    "adapters": Target(_adapter, several.adapters),
+    "weight_norm": Target(
+        functools.partial(_model, ("net/model.safetensors", "net/config.json"), 1), several.weight_norm
+    ),
+    "claims": Target(_claims, several.claims),
+    "web": Target(_web, several.web),
+    "hub": Target(_hub, several.hub),
     "statistics": Target(_statistics, seeds.statistics),
     "result": Target(functools.partial(_text, from_json), seeds.result),
     "truth": Target(functools.partial(_text, parse_truth), seeds.truth),

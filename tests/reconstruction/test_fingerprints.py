@@ -23,7 +23,7 @@ def test_one_path_must_hold_one_model(tmp_path: Path) -> None:
 
 def test_the_demo_family_has_the_same_tree_from_fingerprints() -> None:
     found = fingerprints([demo.folder()], size=1 << 16)
-    prints = {name: one for name, one in found if isinstance(one, Fingerprint)}
+    prints = {name: one for name, _, one in found if isinstance(one, Fingerprint)}
     edges = [
         {(e.parent, e.child) for e in answer.edges} for answer in (reconstruct(demo.folder()), reconstruct(prints))
     ]

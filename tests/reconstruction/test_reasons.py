@@ -2,7 +2,7 @@
 
 import pytest
 
-from neural_phylogeny.reconstruction.reasons import TWO, verdict_would_change, what_would_change
+from neural_phylogeny.reconstruction.reasons import ONE_SEED, TWO, verdict_would_change, what_would_change
 from neural_phylogeny.records import Edge, Evidence, Favours, RelatedPair
 
 RELATED = Evidence(
@@ -79,6 +79,12 @@ def test_a_family_of_two_little_coverage_and_support():
     assert TWO not in reported(edge(), 3)
     assert "Only 40 %" in reported(edge(coverage=0.4))
     assert "70 % of the resamples of the matrices recover it" in reported(edge(support=0.7))
+
+
+def test_the_draw_of_a_usual_seed_leaves_independent_trainings_open():
+    drawn = Evidence(feature="initialisation", value=30.0, favours="neither", strength=1.0, statement="under seed 0")
+    assert ONE_SEED in reported(edge(drawn), 3)
+    assert ONE_SEED not in reported(edge(), 3)
 
 
 def test_a_pair_without_a_direction_names_the_evidence_of_both():

@@ -1,8 +1,13 @@
 """The search for a disguise leaves strangers early, and nothing else."""
 
-import numpy as np
+import tracemalloc
 
+import numpy as np
+from safetensors.numpy import save_file
+
+from neural_phylogeny import reconstruct
 from neural_phylogeny.relations import disguises
+from neural_phylogeny.relations.parts import part_of
 
 
 def _brute(x, y):
@@ -27,10 +32,37 @@ def test_a_matrix_is_tried_again_only_with_new_orders(rng, monkeypatch):
     first, second = ({"a": rng.normal(size=(20, 40)), "b": rng.normal(size=(20, 20))} for _ in range(2))
     tried, matched = [], disguises._matched
 
-    def counted(a, b, search):
+    def counted(a, b, search, whole):
         tried.append(a.shape)
-        return matched(a, b, search)
+        return matched(a, b, search, whole)
 
     monkeypatch.setattr(disguises, "_matched", counted)
     assert disguises.find_disguise(first, second, {name: values.shape for name, values in first.items()}) is None
     assert len(tried) == 2
+
+
+def test_of_a_long_matrix_a_part_is_compared(rng, tmp_path):
+    """The cosines of all pairs of its 30,000 rows would take 7 GB."""
+    order = rng.permutation(48)
+    base = {"embed": rng.normal(size=(30_000, 48)), "up": rng.normal(size=(96, 48)), "down": rng.normal(size=(48, 96))}
+    moved = {"embed": base["embed"][:, order], "up": base["up"][:, order], "down": base["down"][order]}
+    paths = []
+    for name, arrays in (("a", base), ("b", moved)):
+        paths.append(tmp_path / f"{name}.safetensors")
+        save_file(
+            {f"{key}.weight": np.ascontiguousarray(value, np.float32) for key, value in arrays.items()}, paths[-1]
+        )
+    tracemalloc.start()
+    found = reconstruct(paths)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert any("permuted" in note for note in found.provenance["notes"])
+    assert peak < 150_000_000
+
+
+def test_a_matrix_whose_parts_are_no_whole_axis_is_left():
+    rows, columns = part_of((4096, 4096))
+    assert (len(rows), columns) == (1024, 3072)
+    whole, n = (4096, 4096, 1), 3072
+    part = np.ones((1024, n, 1))
+    assert disguises._matched(part, part, disguises._Search(), whole) is None

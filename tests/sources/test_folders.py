@@ -24,9 +24,11 @@ def test_hidden_entries_are_no_models_and_are_named_where_they_may_be(write, wal
     for name in (".hidden.pt", ".git/model.pt", "seen.pt", "sub/.cache/model.pt", ".old/run/model.pt", ".notes/a.txt"):
         write(name)
     write("._seen.pt", b"\0\x05\x16\x07")
+    write(".DS_Store", b"\0\0\0\x01Bud1" + b"\0" * 4000)
+    write(".best", b"\x16\0\0\0\0\0\0\0" + b'{"w":{"dtype":"F32","shape":[1],"data_offsets":[0,4]}}')
     found = walked()
     assert found.order == ["seen.pt"]
-    assert found.kinds == {".hidden.pt": HIDDEN, ".old": HIDDEN_FOLDER}
+    assert found.kinds == {".best": HIDDEN, ".hidden.pt": HIDDEN, ".old": HIDDEN_FOLDER}
 
 
 def test_a_hidden_folder_that_is_named_is_walked(write, walked) -> None:
@@ -73,7 +75,7 @@ def test_what_is_no_regular_file_is_reported(walked, tmp_path: Path) -> None:
     (tmp_path / "gone.pt").symlink_to(tmp_path / "nowhere")
     os.mkfifo(tmp_path / "pipe.pt")
     assert walked().skipped == {
-        "gone.pt": "no such file or directory. Check the path and its permissions.",
+        "gone.pt": "a link to a file that is not here, as of a download that is not complete. Download it again.",
         "pipe.pt": "not a regular file",
     }
 

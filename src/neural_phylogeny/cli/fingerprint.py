@@ -81,7 +81,8 @@ def command(
     is_file = output.endswith(SUFFIX)
     failed = written = 0
     with sink.progress_bar(quiet):
-        for name, found in fingerprints(paths, size=size, include=include, exclude=exclude, component=component):
+        made = fingerprints(paths, size=size, include=include, exclude=exclude, component=component)
+        for name, _, found in made:
             if not isinstance(found, Fingerprint):
                 failed += found.is_model
                 if not quiet:

@@ -19,6 +19,7 @@ COMMAND_NAMES = (
 
 COMMANDS = {
     **{name: f"cli.{name}" for name in COMMAND_NAMES},
+    "index": "cli.index.group",
     "lab": "lab.commands.group",
 }
 """Modules with a ``command``, by its name, in the order of the help."""

@@ -74,6 +74,10 @@ class Fingerprint(Checkpoint):
         found.update(_shuffled(list(self._blocks.values())))
         return found.hexdigest()
 
+    def block(self, name: str) -> AnyArray:
+        """The kept values of a tensor, an axis for each of the tensor's; of length 0 where there are none."""
+        return self._blocks[name]
+
     def read(self, name: str, start: int = 0, stop: int | None = None) -> AnyArray:
         tensor, block = self.tensors[name], self._blocks[name]
         stop = tensor.size if stop is None else min(stop, tensor.size)

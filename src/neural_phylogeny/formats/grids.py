@@ -44,7 +44,7 @@ def places_of(length: int, count: int) -> Places:
     if kept_of(length, count) == length:
         kept = np.arange(length, dtype=np.int64)
     else:
-        first = np.sort(np.argsort(_hashed(np.arange(length // RUN, dtype=np.uint64)), kind="stable")[:runs])
+        first = np.sort(np.argsort(hashed(np.arange(length // RUN, dtype=np.uint64)), kind="stable")[:runs])
         kept = (first[:, None] * RUN + np.arange(RUN)).reshape(-1)
     kept.setflags(write=False)
     return kept
@@ -94,8 +94,8 @@ def kept_axes(tensor: TensorInfo) -> tuple[Places, ...] | None:
     return tuple(stored[axis] for axis in view.axes)
 
 
-def _hashed(numbers: NDArray[np.uint64]) -> NDArray[np.uint64]:
-    """Scattered words of whole numbers (the finaliser of SplitMix64, Steele et al. 2014)."""
+def hashed(numbers: NDArray[np.uint64]) -> NDArray[np.uint64]:
+    """Scattered words of whole numbers (SplitMix64, Steele et al. 2014)."""
     words = (numbers + np.uint64(1)) * np.uint64(0x9E3779B97F4A7C15)
     words = (words ^ (words >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
     words = (words ^ (words >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)

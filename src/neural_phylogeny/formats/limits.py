@@ -37,6 +37,7 @@ LIMITS: Mapping[str, Limit] = {
     "inflated": Limit(1 << 33, "bytes that an archive inflates to"),
     "ratio": Limit(1100, "inflated bytes for one that is stored"),
     "buffer": Limit(1 << 27, "bytes held in memory for one tensor"),
+    "turns": Limit(64, "stored values read for each one of a strided tensor"),
     "links": Limit(0, "links that lead outside of the folder"),
     "outside": Limit(0, "rows that lead outside of the manifest's folder"),
     "rows": Limit(10_000, "rows of a manifest"),

@@ -24,8 +24,9 @@ from neural_phylogeny.errors import (
 from neural_phylogeny.formats.base import DIMENSIONS_LIMIT, AnyArray, Checkpoint
 from neural_phylogeny.formats.limits import check_crumbs, tick
 from neural_phylogeny.formats.spans import Span, SpanFile
+from neural_phylogeny.formats.strided import check_turns
 from neural_phylogeny.formats.strided import window as values_of
-from neural_phylogeny.formats.windows import WindowedFile
+from neural_phylogeny.formats.windows import WINDOW, WindowedFile
 from neural_phylogeny.formats.zips import DAMAGE, check_growth, directory, inflate, stored_offset
 from neural_phylogeny.inputs import TensorInfo
 
@@ -141,6 +142,8 @@ class NpzFile(WindowedFile):
             self._spans[name] = Span(offset + header.size, header.dtype, tensor.size)
         else:
             self._others[name] = (info, header)
+            if header.fortran:
+                check_turns(header.shape, _column_major(header.shape), WINDOW, self.path, name)
 
     def _header(self, name: str, info: zipfile.ZipInfo, offset: int) -> _Header:
         """Read one array's header, without unpickling, and check that it is an array of numbers."""
@@ -196,8 +199,7 @@ class NpzFile(WindowedFile):
         def read(first: int, count: int) -> AnyArray:
             return np.frombuffer(home.read_bytes(offset + first * width, count * width, name), dtype=header.dtype)
 
-        strides = tuple(math.prod(header.shape[:axis]) for axis in range(len(header.shape)))
-        return values_of(read, 0, header.shape, strides, start, stop)
+        return values_of(read, 0, header.shape, _column_major(header.shape), start, stop)
 
     def _unpacked_member(self, info: zipfile.ZipInfo) -> SpanFile:
         if self._unpacked is None or self._unpacked[0] != info.filename:
@@ -229,3 +231,8 @@ class NpzFile(WindowedFile):
 
     def _damaged(self, reason: str, tensor: str = "") -> DamagedFileError:
         return DamagedFileError(reason, path=self.path, tensor=tensor, remedy="Copy or download the file again.")
+
+
+def _column_major(shape: tuple[int, ...]) -> tuple[int, ...]:
+    """Strides of an array in Fortran order, in values."""
+    return tuple(math.prod(shape[:axis]) for axis in range(len(shape)))

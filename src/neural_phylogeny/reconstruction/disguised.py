@@ -17,9 +17,10 @@ from neural_phylogeny.formats.base import AnyArray, Checkpoint
 from neural_phylogeny.formats.restored import RestoredCheckpoint, Source
 from neural_phylogeny.graphs import components
 from neural_phylogeny.reconstruction.relate import Tested
-from neural_phylogeny.relations.axes import Axis, Disguise, restored
+from neural_phylogeny.relations.axes import Axis, Disguise, restored, shape_of
 from neural_phylogeny.relations.disguises import find_disguise, fits
 from neural_phylogeny.relations.explanations.whole import DISGUISES
+from neural_phylogeny.relations.parts import is_compared, is_small, part_of
 from neural_phylogeny.relations.retained import RETAINED, matrix_cosines
 from neural_phylogeny.sources.opening import Opened
 from neural_phylogeny.tensors.roles import Role, role_of
@@ -36,7 +37,7 @@ PARTLY = 0.1
 part is looked for, such as that of the heads."""
 
 MOST_VALUES = 1 << 28
-"""Values of the largest model that is looked at: both are held in memory."""
+"""Values of the largest model that is looked at."""
 
 
 def undisguised(opened: Sequence[Opened], tested: Tested) -> tuple[list[Opened], tuple[str, ...]] | None:
@@ -48,7 +49,7 @@ def undisguised(opened: Sequence[Opened], tested: Tested) -> tuple[list[Opened],
     """
     labels = components(tested.related)
     layouts = [_layout(checkpoint) for _, checkpoint in opened]
-    values = [LazyValues(checkpoint) for _, checkpoint in opened]
+    values = LazyValues.of([checkpoint for _, checkpoint in opened], in_part=True)
     firsts = [int(np.flatnonzero(labels == label)[0]) for label in range(int(labels.max(initial=-1)) + 1)]
     of_layout = Counter(layouts[first] for first in firsts)
     few = {layout for layout, n in of_layout.items() if layout and n * (n - 1) // 2 <= MOST_PAIRS}
@@ -126,22 +127,52 @@ def _layout(checkpoint: Checkpoint) -> Layout:
     return found if is_small and all(axis == 0 for _, _, axis in found) else ()
 
 
-class LazyValues(Mapping[str, NDArray[np.float64]]):
-    """The tensors of a model, read when they are first needed."""
+HELD = 1 << 24
+"""Values of all models together that are held at a time."""
 
-    def __init__(self, checkpoint: Checkpoint) -> None:
+
+class LazyValues(Mapping[str, NDArray[np.float64]]):
+    """The tensors of a model, read when they are needed; the latest are held, of all models that share ``held``.
+
+    With ``in_part`` large matrices are the part of ``parts.part_of`` alone.
+    """
+
+    def __init__(self, checkpoint: Checkpoint, held: dict[tuple[int, str], NDArray[Any]], in_part: bool) -> None:
         self._checkpoint = checkpoint
-        self._known: dict[str, NDArray[Any]] = {}
+        self._held = held
+        self._in_part = in_part
+
+    @classmethod
+    def of(cls, checkpoints: Sequence[Checkpoint], in_part: bool = False) -> list[LazyValues]:
+        """Of several models, with one bound on what is held."""
+        held: dict[tuple[int, str], NDArray[Any]] = {}
+        return [cls(checkpoint, held, in_part) for checkpoint in checkpoints]
 
     def __getitem__(self, name: str) -> NDArray[Any]:
-        if name not in self._known:
-            tensor = self._checkpoint.tensors[name]
-            values = np.empty(tensor.size, dtype=np.float32)
-            self._checkpoint.read_into(name, 0, values)
-            if not np.isfinite(values).all():
-                raise CheckpointError("values that are not finite", tensor=name)
-            self._known[name] = values.reshape(tensor.shape)
-        return self._known[name]
+        key = (id(self), name)
+        values = self._held.pop(key, None)
+        if values is None:
+            values = self._read(name)
+            free = HELD - values.size
+            while self._held and sum(other.size for other in self._held.values()) > free:
+                del self._held[next(iter(self._held))]
+        self._held[key] = values
+        return values
+
+    def _read(self, name: str) -> NDArray[Any]:
+        shape = self._checkpoint.tensors[name].shape
+        if not self._in_part or not is_compared(shape) or is_small(shape):
+            values = np.empty(shape, dtype=np.float32)
+            self._checkpoint.read_into(name, 0, values.reshape(-1))
+        else:
+            rows, columns = part_of(shape)
+            _, n, places = shape_of(shape)
+            values = np.empty((len(rows), columns, places), dtype=np.float32)
+            for row, out in zip(rows.tolist(), values, strict=True):
+                self._checkpoint.read_into(name, row * n * places, out.reshape(-1))
+        if not np.isfinite(values).all():
+            raise CheckpointError("values that are not finite", tensor=name)
+        return values
 
     def __iter__(self) -> Iterator[str]:
         return iter(self._checkpoint.tensors)

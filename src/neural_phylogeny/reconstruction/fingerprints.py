@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from itertools import chain
 
-from neural_phylogeny.errors import CheckpointError, InvalidOptionError
+from neural_phylogeny.errors import CheckpointError, InvalidOptionError, shown
 from neural_phylogeny.files.activity import announced
 from neural_phylogeny.formats.fingerprint import Fingerprint
 from neural_phylogeny.inputs import ModelRef, Skipped
@@ -56,10 +56,10 @@ def fingerprint_model(path: AnyPath, *, size: int = 4 * VALUES, component: str |
     ([True, True], 1)
     """
     found = list(fingerprints([path], size=size, component=component))
-    made = [one for _, one in found if isinstance(one, Fingerprint)]
+    made = [one for *_, one in found if isinstance(one, Fingerprint)]
     if len(made) == 1:
         return made[0]
-    reasons = [item.reason for _, item in found if isinstance(item, Skipped)]
+    reasons = [item.reason for *_, item in found if isinstance(item, Skipped)]
     raise CheckpointError("; ".join(reasons) or f"{len(made)} models instead of one", path=path)
 
 
@@ -70,23 +70,24 @@ def fingerprints(
     include: Sequence[str] = (),
     exclude: Sequence[str] = (),
     component: str | None = None,
-) -> Iterator[tuple[str, Fingerprint | Skipped]]:
+) -> Iterator[tuple[str, str, Fingerprint | Skipped]]:
     """The fingerprint of each model behind some paths, or why there is none; one model is open at a time.
 
-    Parameters and errors as those of ``discover`` and ``fingerprint_model``. Each comes with the name of the model.
+    Parameters and errors as those of ``discover`` and ``fingerprint_model``. Each comes with the name and the path of
+    the model.
     """
     if size < 4 * FEWEST:
         raise InvalidOptionError("size", f"at least {4 * FEWEST} bytes", size)
     check_paths(paths)
     refs, skipped = discover(paths, include=include, exclude=exclude, component=component)
-    yield from ((item.path, item) for item in skipped)
+    yield from ((item.path, item.path, item) for item in skipped)
     for ref in announced("reading", refs, [ref.name for ref in refs]):
         yield from _of(ref, size // 4)
 
 
-def _of(ref: ModelRef, values: int) -> Iterator[tuple[str, Fingerprint | Skipped]]:
+def _of(ref: ModelRef, values: int) -> Iterator[tuple[str, str, Fingerprint | Skipped]]:
     opened, skipped, asides = open_each([ref])
-    yield from ((item.path, item) for item in chain(skipped, summarise(asides)))
+    yield from ((item.path, item.path, item) for item in chain(skipped, summarise(asides)))
     for known, checkpoint in opened:
         try:
             found: Fingerprint | Skipped = fingerprint(known, checkpoint, values)
@@ -95,4 +96,4 @@ def _of(ref: ModelRef, values: int) -> Iterator[tuple[str, Fingerprint | Skipped
         finally:
             checkpoint.close()
             released([ref])
-        yield known.name, found
+        yield known.name, shown(known.path), found

@@ -20,6 +20,12 @@ TWO = (
 )
 """What the weights of a family of two cannot show, whatever the confidence."""
 
+ONE_SEED = (
+    "Both began with the draw of a seed that others use too: two models that were trained independently from it can "
+    "look like parent and child. Values that only one of them can have given to the other would decide."
+)
+"""What a common initialisation leaves open, where the draw of it is known."""
+
 
 def weigh(
     evidence: Sequence[Evidence], supports: Callable[[Evidence], bool], opposes: Callable[[Evidence], bool]
@@ -47,7 +53,8 @@ def reasons_for(claim: Edge | RelatedPair) -> Reasons:
 def what_would_change(claim: Edge | RelatedPair, n_models: int) -> tuple[str, ...]:
     """Sentences on what would turn a claim around, each true of this one; ``n_models`` is the size of its family."""
     own = _of_edge(claim) if isinstance(claim, Edge) else _of_pair(claim)
-    sentences = [*own, *([TWO] if n_models == 2 else ())]
+    drawn = any(evidence.feature == "initialisation" for evidence in claim.evidence)
+    sentences = [*own, *([TWO] if n_models == 2 else ()), *([ONE_SEED] if drawn else ())]
     if claim.coverage is not None and claim.coverage < HALF:
         part = f" ({claim.part})" if claim.part else ""
         sentences.append(f"Only {percent(claim.coverage)} of the larger model's weights could be compared{part}.")

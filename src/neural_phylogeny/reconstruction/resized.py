@@ -50,7 +50,7 @@ def resized(
     pairs = _few([(a, b) for a, b in permutations(first, 2) if _smaller(dict(a), dict(b))], Counter(layouts))
     if not pairs:
         return None
-    values = {k: LazyValues(checkpoint) for k, (_, checkpoint) in enumerate(opened)}
+    values = LazyValues.of([checkpoint for _, checkpoint in opened])
     read, notes = list(opened), list[str]()
     for small, large in sorted(pairs, key=lambda pair: _size(pair[1]) - _size(pair[0])):
         of_small, of_large = ([k for k, layout in enumerate(layouts) if layout == one] for one in (small, large))

@@ -39,12 +39,14 @@ from neural_phylogeny.records.derivation import (
 from neural_phylogeny.records.difference import Changes, TensorChange
 from neural_phylogeny.records.explanation import ExplainedClaim, Explanation, Relation
 from neural_phylogeny.records.phylogeny import Phylogeny, Table
+from neural_phylogeny.records.relatives import STANDINGS, Relative, Relatives, Standing
 
 __all__ = [
     "CLAIM_VERDICTS",
     "DERIVATION_VERDICTS",
     "FAVOURS",
     "KINDS",
+    "STANDINGS",
     "UNDECIDED_REASONS",
     "Changes",
     "CheckedClaim",
@@ -70,8 +72,11 @@ __all__ = [
     "Reasons",
     "RelatedPair",
     "Relation",
+    "Relative",
+    "Relatives",
     "SharedComponent",
     "SimilarityTable",
+    "Standing",
     "Table",
     "TensorChange",
     "TensorComparison",

@@ -16,6 +16,7 @@ from math import prod
 import numpy as np
 
 from neural_phylogeny.relations.axes import Axis, Disguise, Floats, Ints, restored, shape_of, shaped
+from neural_phylogeny.relations.parts import MOST_VALUES, is_compared, of_whole
 from neural_phylogeny.relations.rotations import refitted
 
 AGREE = 0.6
@@ -33,6 +34,9 @@ LARGEST_BLOCK = 256
 
 CANDIDATES = 8
 """Orders of one number of units that are tried, the latest first."""
+
+MANY_ROWS = 1536
+"""Products of more rows are made in single precision."""
 
 UNEVEN = 0.3
 """Spread of the logarithms of the factors of units from which on they were multiplied on purpose."""
@@ -85,10 +89,11 @@ def find_disguise(
 ) -> Disguise | None:
     """How to read the second model so that it is like the first; None where it is not its relative in disguise.
 
-    Both hold tensors of these names and shapes, output units first. Costs a product of all rows of a matrix for each
-    candidate order; where the first and the last ``FIRST`` matrices do not agree, nothing else is looked at.
+    Both hold tensors of these names and shapes, output units first; of large matrices the part of ``parts.part_of``.
+    Costs a product of all rows of a matrix for each candidate order; where the first and the last ``FIRST`` matrices
+    do not agree, nothing else is looked at.
     """
-    names = [name for name, shape in shapes.items() if len(shape) > 1 and min(shape_of(shape)[:2]) > 1]
+    names = [name for name, shape in shapes.items() if is_compared(shape)]
     search, found, scores = _Search(), dict[str, tuple[Axis, Axis]](), dict[str, float]()
     sizes = {name: prod(shapes[name]) for name in names}
     tried: dict[str, int] = {}
@@ -99,7 +104,7 @@ def find_disguise(
                 break
             if name not in found and tried.get(name) != search.known:  # by the same orders it fails again
                 tried[name] = search.known
-                match = _matched(shaped(first[name]), shaped(second[name]), search)
+                match = _matched(shaped(first[name]), shaped(second[name]), search, shape_of(shapes[name]))
                 if match is not None:
                     found[name], scores[name] = match
         if len(found) == len(names) or (sweep and len(found) == before):
@@ -109,7 +114,10 @@ def find_disguise(
         return None
     found = refitted(found, first, second)
     agreement = sum(sizes[name] * scores[name] for name in found) / explained
-    restored = {name: _with_factors(shaped(first[name]), shaped(second[name]), *pair) for name, pair in found.items()}
+    restored = {
+        name: of_whole(_with_factors(shaped(first[name]), shaped(second[name]), *pair), shape_of(shapes[name]))
+        for name, pair in found.items()
+    }
     axes = {**restored, **_vectors(first, second, shapes, restored)}
     every = [axis for pair in axes.values() for axis in pair]
     kinds = [
@@ -133,7 +141,7 @@ def fits(found: Disguise, first: Mapping[str, Floats], second: Mapping[str, Floa
     for name in changed:
         a = shaped(first[name]) if first[name].ndim > 1 else None
         if a is not None:
-            b = restored(second[name], *found.axes[name]).reshape(a.shape)
+            b = restored(second[name], *of_whole(found.axes[name], a.shape)).reshape(a.shape)
             size, agree = size + a.size, agree + a.size * _cosine(a.reshape(len(a), -1), b.reshape(len(b), -1))
     return size > 0 and agree >= AGREE * size
 
@@ -144,23 +152,32 @@ def _level(a: Floats) -> Floats:
     for _ in range(ROUNDS):
         for axes in ((1, 2), (0, 2)):
             length = np.sqrt(np.mean(np.square(a), axis=axes, keepdims=True))
-            a = a / np.where(length > 0, length, 1.0)
+            a /= np.where(length > 0, length, 1.0)
     return a
 
 
-def _matched(a: Floats, b: Floats, search: _Search) -> tuple[tuple[Axis, Axis], float] | None:
-    """The axes of one matrix, by the best of the known orders; new ones are remembered."""
+def _matched(a: Floats, b: Floats, search: _Search, whole: tuple[int, ...]) -> tuple[tuple[Axis, Axis], float] | None:
+    """The axes of one matrix, by the best of the known orders; new ones are remembered.
+
+    Where it is a part of the ``whole``, an axis that is longer there has inputs alone, in their stored order.
+    """
+    is_part = [a.shape[axis] != whole[axis] for axis in (0, 1)]
+    if all(is_part):
+        return None
     best: tuple[float, bool, Ints, Floats] | None = None
     inputs = min(a.shape[1] * a.shape[2], a.shape[0] * a.shape[2])
     least = AGREE if inputs >= FEW_INPUTS else AGREE_OF_FEW
     x, y = _level(a), _level(b)
     for is_turned in (False, True):
-        for order, sign in search.of(a.shape[1 - is_turned]):
+        if is_part[is_turned]:
+            continue
+        n = a.shape[1 - is_turned]
+        for order, sign in search.of(n)[:1] if is_part[1 - is_turned] else search.of(n):
             score = _agreement(*_rows_of(x, y, is_turned, order, sign), least)
             if best is None or score > best[0] + 1e-6:
                 best = score, is_turned, order, sign
     if best is None or best[0] < least:
-        return _turned(a, b, search)
+        return None if any(is_part) else _turned(a, b, search)
     score, is_turned, order, sign = best
     axes = Axis(*_assigned(*_rows_of(x, y, is_turned, order, sign))), Axis(order, sign)
     found = axes[::-1] if is_turned else axes
@@ -185,11 +202,11 @@ def _agreement(x: Floats, y: Floats, least: float) -> float:
     if width < 2:
         return 0.0
     half = np.arange(width) % 2 == 0
-    unseen = np.abs(cosines(x[:, ~half], y[:, ~half]))
+    unseen = _sizes(cosines(x[:, ~half], y[:, ~half]))
     most = min(float(unseen.max(axis=axis).mean()) for axis in (0, 1))
     if _beyond(most, float(unseen.sum()), len(unseen)) < least - 1e-3:
         return 0.0
-    return beyond_chance(unseen, assignment(np.abs(cosines(x[:, half], y[:, half]))))
+    return beyond_chance(unseen, assignment(_sizes(cosines(x[:, half], y[:, half]))))
 
 
 def _assigned(x: Floats, y: Floats) -> tuple[Ints, Floats]:
@@ -200,10 +217,18 @@ def _assigned(x: Floats, y: Floats) -> tuple[Ints, Floats]:
     return order, np.where(sign == 0, 1.0, sign)
 
 
+def _sizes(found: Floats) -> Floats:
+    """Without signs, in place."""
+    return np.abs(found, out=found)
+
+
 def cosines(x: Floats, y: Floats) -> Floats:
     """Of all rows of two matrices, ``(m, k), (n, k) -> (m, n)``; 0 for rows of zeros."""
     lengths = [np.maximum(np.linalg.norm(m, axis=1, keepdims=True), 1e-300) for m in (x, y)]
-    found: Floats = (x / lengths[0]) @ (y / lengths[1]).T
+    if len(x) > MANY_ROWS:  # half of the memory
+        found: Floats = (x / lengths[0]).astype(np.float32) @ (y / lengths[1]).astype(np.float32).T
+    else:
+        found = (x / lengths[0]) @ (y / lengths[1]).T
     return found
 
 
@@ -360,7 +385,7 @@ def _vectors(
         by_size.setdefault(len(columns.order), []).extend([back, *folded])
     found = {}
     for name, shape in shapes.items():
-        if name in known or not shape or max(shape) < 2 or prod(shape) != max(shape):
+        if name in known or not shape or max(shape) < 2 or prod(shape) != max(shape) or prod(shape) > MOST_VALUES:
             continue
         a = first[name]
         options = [Axis.unchanged(a.size), *by_size.get(a.size, [])]

@@ -37,9 +37,10 @@ def gridded(statistics: Statistics) -> Mask:
             continue
         values = arrays[VALUES].astype(np.float64)
         places = [places_of(tensor, source) for source in tensor.sources]
-        possible = may_have_grid(values, places)
+        is_finite: Mask = np.asarray(np.isfinite(values).all(axis=(1, 2)))
+        possible = may_have_grid(np.where(is_finite[:, None, None], values, 0.0), places)
         grids = {}
-        for row in np.flatnonzero(possible & np.isfinite(values).all(axis=(1, 2))).tolist():
+        for row in np.flatnonzero(possible & is_finite).tolist():
             steps = steps_of_grid(values[row], places=places[row])
             if steps is not None:
                 grids[row] = steps

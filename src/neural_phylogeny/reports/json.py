@@ -36,6 +36,8 @@ from neural_phylogeny.records import (
     PricedExplanation,
     Reasons,
     RelatedPair,
+    Relative,
+    Relatives,
     SharedComponent,
     SimilarityTable,
     TensorChange,
@@ -51,6 +53,7 @@ _RECORDS = (
     *(PricedExplanation, Changes, CheckedClaim, CredibleRoots, Declared, Derivation, TensorChange),
     *(Comparison, Edge, Evidence, ExplainedClaim, Explanation, LayerChange, MissingAncestor, SimilarityTable),
     *(RelatedPair, ModelRecord, Phylogeny, Reasons, SharedComponent, Skipped, TensorComparison, UndecidedGroup),
+    *(Relative, Relatives),
 )
 
 

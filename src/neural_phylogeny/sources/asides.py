@@ -48,7 +48,7 @@ DATA = Kind("a data file", "data files", f"taken for features, labels or results
 NO_WEIGHTS = Kind("a file without weights", "files without weights", "there is no model in it", is_model=False)
 ARRAY = Kind("a single NumPy array", "single NumPy arrays", "taken for data; put weights into an .npz", is_model=False)
 PICKLE = Kind("a pickle", "pickles", f"no arrays are named in the first bytes; {ONLY_IF_NAMED}", is_model=False)
-HIDDEN = Kind("a hidden file", "hidden files", f"called like weights; {ONLY_IF_NAMED}", is_model=True)
+HIDDEN = Kind("a hidden file", "hidden files", f"like weights; {ONLY_IF_NAMED}", is_model=True)
 HIDDEN_FOLDER = Kind(
     "a hidden folder",
     "hidden folders",

@@ -10,7 +10,6 @@ from dataclasses import dataclass, replace
 from neural_phylogeny.errors import CheckpointError, LimitError, MissingExtraError, shortened, shown
 from neural_phylogeny.formats.limits import Budget, check
 from neural_phylogeny.inputs import ModelRef, Skipped
-from neural_phylogeny.remote import is_address, mirrored, public
 from neural_phylogeny.sources.asides import Aside, summarise
 from neural_phylogeny.sources.documents import reason_of
 from neural_phylogeny.sources.folders import models_in
@@ -20,6 +19,7 @@ from neural_phylogeny.sources.listing import Listing
 from neural_phylogeny.sources.manifest import is_document, is_manifest, leaves, read_manifest
 from neural_phylogeny.sources.names import model_names, revision_of
 from neural_phylogeny.sources.patterns import has_magic, matches
+from neural_phylogeny.sources.remote import is_address, mirrored, public
 from neural_phylogeny.sources.shards import is_index, shards
 
 Asides = list[tuple[str, Aside]]

@@ -8,8 +8,8 @@ from neural_phylogeny.errors import shown
 from neural_phylogeny.files.activity import remark
 from neural_phylogeny.formats.limits import limit
 from neural_phylogeny.inputs import ModelRef
-from neural_phylogeny.remote.held import HeldFile
-from neural_phylogeny.remote.mirror import look_again, one_model
+from neural_phylogeny.sources.remote.held import HeldFile
+from neural_phylogeny.sources.remote.mirror import look_again, one_model
 from neural_phylogeny.wording import in_bytes
 
 WHOLE = 0.9

@@ -11,11 +11,11 @@ from neural_phylogeny.errors import CheckpointError, InvalidOptionError, Missing
 from neural_phylogeny.formats import Checkpoint
 from neural_phylogeny.formats.limits import Budget
 from neural_phylogeny.inputs import Skipped
-from neural_phylogeny.remote import is_address, mirrored, public
 from neural_phylogeny.sources.asides import summarise
 from neural_phylogeny.sources.discover import as_shown, is_chosen, search
 from neural_phylogeny.sources.opening import Opened, from_memory, open_each
 from neural_phylogeny.sources.patterns import has_magic, matches
+from neural_phylogeny.sources.remote import is_address, mirrored, public
 
 AnyPath = str | os.PathLike[str]
 

@@ -208,15 +208,15 @@ def _is_bare_pickle(head: bytes) -> bool:
 
 
 def _hidden(path: str) -> list[Aside]:
-    """A hidden file or folder, where it holds what is called like weights."""
+    """A hidden file that is called or begins like weights, or a folder that holds what is called so."""
     name = os.path.basename(path)
     if os.path.isdir(path):
         if name in TOOLS_FOLDERS:
             return []
         return [Aside(path, HIDDEN_FOLDER)] if _holds_weights(path) else []
-    if name.startswith("._") or not is_weight_file(path):  # macOS leaves ._ files beside everything it copies
+    if name.startswith("._"):  # macOS leaves ._ files beside everything it copies
         return []
-    return [Aside(path, HIDDEN)]
+    return [Aside(path, HIDDEN)] if is_weight_file(path) or _sniffed(path) == "doubtful" else []
 
 
 def _holds_weights(folder: str) -> bool:

@@ -10,8 +10,8 @@ from typing import Any
 
 from neural_phylogeny.errors import DamagedFileError, shortened
 from neural_phylogeny.formats.limits import check
-from neural_phylogeny.remote import is_address
 from neural_phylogeny.sources.documents import read_json, read_text
+from neural_phylogeny.sources.remote import is_address
 from neural_phylogeny.sources.shards import is_index
 
 MANIFESTS = (".csv", ".json")

@@ -29,11 +29,11 @@ from neural_phylogeny.formats.memory import MemoryCheckpoint
 from neural_phylogeny.formats.quantised import dequantised
 from neural_phylogeny.formats.weight_norm import weight_normed
 from neural_phylogeny.inputs import ModelRef, Part, Skipped
-from neural_phylogeny.remote.mirror import one_model
 from neural_phylogeny.sources.asides import BY_CONTENT, Aside, summarise
 from neural_phylogeny.sources.contents import refuse_what_is_no_model
 from neural_phylogeny.sources.documents import read_json, reason_of
 from neural_phylogeny.sources.far import say_before
+from neural_phylogeny.sources.remote.mirror import one_model
 from neural_phylogeny.sources.shards import disagreement
 
 Opened = tuple[ModelRef, Checkpoint]

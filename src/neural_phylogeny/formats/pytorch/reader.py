@@ -26,8 +26,9 @@ from neural_phylogeny.formats.pytorch.strides import View, is_count, prove
 from neural_phylogeny.formats.quantised.affine import Affine
 from neural_phylogeny.formats.quantised.packing import stream
 from neural_phylogeny.formats.spans import Span, SpanFile
+from neural_phylogeny.formats.strided import check_turns
 from neural_phylogeny.formats.strided import window as values_of
-from neural_phylogeny.formats.windows import Windows
+from neural_phylogeny.formats.windows import WINDOW, Windows
 from neural_phylogeny.formats.zips import inflate
 from neural_phylogeny.inputs import TensorInfo
 
@@ -160,6 +161,7 @@ class PyTorchFile(SpanFile):
             self._spans[name] = Span(place.offset + view.offset * dtype.itemsize, dtype, view.size)
         else:
             self._views[name] = (view, record.quantizer)
+            check_turns(view.shape, view.strides, WINDOW, self.path, name)
         if record.quantizer is None:
             self.tensors[name] = TensorInfo(name=name, shape=view.shape, dtype=view.dtype.name)
             return

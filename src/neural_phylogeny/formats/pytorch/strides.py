@@ -11,7 +11,7 @@ from neural_phylogeny.errors import DamagedFileError
 from neural_phylogeny.formats.base import AnyArray
 from neural_phylogeny.formats.pytorch.inert import Storage, TensorRecord
 
-EXPANSION_LIMIT = 64
+EXPANSION_LIMIT = 16
 """A tensor may hold this many times the values of its storage (strides of 0 repeat values) ..."""
 
 SMALL_SIZE = 1 << 24

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+from matplotlib import colormaps
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
@@ -77,6 +79,90 @@ def reliability(panels: Mapping[str, Mapping[str, Calibration]], target: Path) -
         axes.set(title=title, xlabel="confidence", ylabel="share that is right", xlim=(0, 1.03), ylim=(0, 1.03))
         if axes.get_legend_handles_labels()[0]:  # a panel may have nothing to show
             axes.legend(fontsize=7, loc="upper center", bbox_to_anchor=(0.5, -0.16), markerscale=0.6)
+    _write(figure, target)
+
+
+@dataclass(frozen=True)
+class Panel:
+    """Curves over one property: its values, which stand evenly, a curve for each name, ``limits`` of the numbers."""
+
+    title: str
+    across: Sequence[str]
+    curves: Mapping[str, Sequence[float]]
+    up: str = "overall accuracy"
+    limits: tuple[float, float] | None = (-0.03, 1.03)
+
+
+def curves(panels: Sequence[Panel], target: Path, columns: int = 3) -> None:
+    """Write a PNG: a panel each, with one legend for all, the same colour for the same name."""
+    rows, columns = -(-len(panels) // columns), min(len(panels), columns)
+    figure = Figure(figsize=(3.7 * columns, 3.0 * rows + 0.7), dpi=110, layout="constrained")
+    FigureCanvasAgg(figure)
+    names = list(dict.fromkeys(name for panel in panels for name in panel.curves))
+    handles = {}
+    places = np.atleast_1d(figure.subplots(rows, columns)).ravel()
+    for axes, panel in zip(places, panels, strict=False):
+        for name, values in panel.curves.items():
+            number = names.index(name)
+            colour, mark = colormaps["tab20"]((2 * number) % 19), "osv^Dxp*+<"[number % 10]
+            at = range(len(panel.across))
+            handles[name] = axes.plot(at, values, color=colour, marker=mark, markersize=4, linewidth=1.2, alpha=0.85)[0]
+        axes.set_xticks(range(len(panel.across)), panel.across, fontsize=8)
+        axes.set_title(panel.title, fontsize=10)
+        axes.set_ylabel(panel.up, fontsize=8)
+        if panel.limits:
+            axes.set_ylim(*panel.limits)
+        axes.grid(alpha=0.25)
+    for axes in places[len(panels) :]:
+        axes.set_axis_off()
+    shown = [handles[name] for name in names]
+    figure.legend(shown, names, loc="outside lower center", ncols=min(len(names), 5), fontsize=8)
+    _write(figure, target)
+
+
+def forest(title: str, found: Mapping[str, str], truth: Mapping[str, str], target: Path) -> None:
+    """Write a PNG of a forest: an edge from each parent down to its child, true ones dark and wrong ones red.
+
+    Parameters
+    ----------
+    found, truth : mapping of str to str
+        The parent of each child, as found and as it is. True edges that were not found are dotted.
+    """
+    names = sorted({*found, *found.values(), *truth, *truth.values()})
+    children: dict[str | None, list[str]] = {}
+    for name in names:
+        children.setdefault(found.get(name), []).append(name)
+    place: dict[str, tuple[float, float]] = {}
+
+    def put(name: str, depth: int) -> float:
+        below = [put(child, depth + 1) for child in children.get(name, [])]
+        across = sum(below) / len(below) if below else float(sum(not children.get(one) for one in place))
+        place[name] = (across, -float(depth))
+        return across
+
+    for root in children.get(None, []):
+        put(root, 0)
+    width = max(across for across, _ in place.values()) + 1
+    figure = Figure(figsize=(1.5 + 0.42 * width, 1.2 - 0.8 * min(y for _, y in place.values())), dpi=110)
+    figure.set_layout_engine("constrained")
+    FigureCanvasAgg(figure)
+    axes = figure.subplots()
+    for child, parent in found.items():
+        colour = "0.25" if truth.get(child) == parent else "tab:red"
+        axes.plot(*zip(place[parent], place[child], strict=True), linewidth=1.2, zorder=1, color=colour)
+    for child, parent in truth.items():
+        if found.get(child) != parent:
+            axes.plot(*zip(place[parent], place[child], strict=True), color="0.6", linestyle=":", zorder=0)
+    across_all, up_all = zip(*place.values(), strict=True)
+    axes.scatter(across_all, up_all, s=60, color="tab:blue", zorder=2)
+    behind = {"facecolor": "white", "edgecolor": "none", "pad": 0.5, "alpha": 0.8}
+    for name, (across, up) in place.items():
+        axes.annotate(
+            Path(name).stem, (across, up), (0, 5), textcoords="offset points", ha="center", fontsize=6, bbox=behind
+        )
+    axes.set_title(title, fontsize=10)
+    axes.set_axis_off()
+    axes.margins(0.06, 0.15)
     _write(figure, target)
 
 

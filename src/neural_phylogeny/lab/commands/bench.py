@@ -98,8 +98,8 @@ def run(
 ) -> int:
     """Run methods on the cached collections of suites.
 
-    Suites: paper, mixed, generations, strangers, wild, decoder, encoder, vision, diffusion, formats, quick. Writes one
-    JSON file for each suite and method, and a line for each to stdout.
+    Suites: paper, mixed, generations, strangers, wild, decoder, encoder, vision, diffusion, formats, sweeps,
+    quick. Writes one JSON file for each suite and method, and a line for each to stdout.
 
     \b
     Examples:

@@ -29,6 +29,7 @@ class Settings:
     frozen: str
     head: str
     initialisation: str
+    prune: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -94,7 +95,7 @@ def _descendants(cell: Cell, root: Run, family: str, recipe: Recipe, seed: int) 
             settings = replace(_draw(cell.training, rng), **{field: getattr(shared, field) for field in alike})
             if "optimiser" in alike:
                 settings = replace(settings, rate=shared.rate)
-        kind = "later-checkpoint" if shape == "run" else "finetune"
+        kind = "later-checkpoint" if shape == "run" else "pruned" if settings.prune else "finetune"
         runs.append(Run(key, runs[parent].key, settings, own, own, kind))
     return tuple(runs[1:])
 

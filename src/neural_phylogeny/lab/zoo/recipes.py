@@ -37,6 +37,7 @@ class Training:
     frozen : ``"none"``, or ``"first"`` to keep the first layer as it is
     head : ``"kept"`` where the number of classes allows it, or ``"new"``
     initialisation : of a root; ``"default"`` is the framework's, others as in ``zoo.networks``
+    prune : share of the smallest weights of the body that are set to zero first, and stay zero
     """
 
     task: Choices
@@ -49,6 +50,7 @@ class Training:
     frozen: Choices = ("none",)
     head: Choices = ("kept",)
     initialisation: Choices = ("default",)
+    prune: Choices = (0.0,)
 
 
 @dataclass(frozen=True)

@@ -65,7 +65,7 @@ def train(
     if parent is not None:
         _start_from(net, parent, run.settings)
     net.to(DEVICE)
-    _descend(net, images, run)
+    _descend(net, images, run, _prune(net, run.settings.prune))
     accuracy = _accuracy(net, images)
     error = (images.chance * (1.0 - images.chance) / len(images.y_test)) ** 0.5
     facts = {
@@ -112,8 +112,20 @@ def _start_from(net: nn.Module, parent: State, settings: Settings) -> None:
         next(iter(net.parameters())).requires_grad_(False)
 
 
-def _descend(net: nn.Module, images: Images, run: Run) -> None:
-    """The given number of steps on shuffled batches."""
+def _prune(net: nn.Module, share: float) -> list[tuple[nn.Parameter, Tensor]]:
+    """Set the smallest weights of all matrices but the head to zero; returns the matrices and what is kept of them."""
+    body = [p for name, p in net.named_parameters() if p.ndim > 1 and not name.startswith("head.")] if share else []
+    if not body:
+        return []
+    threshold = torch.quantile(torch.cat([p.detach().abs().flatten() for p in body]), share)
+    kept = [(p, p.detach().abs() > threshold) for p in body]
+    for parameter, mask in kept:
+        parameter.data.mul_(mask)
+    return kept
+
+
+def _descend(net: nn.Module, images: Images, run: Run, kept: list[tuple[nn.Parameter, Tensor]]) -> None:
+    """The given number of steps on shuffled batches; what was pruned stays zero."""
     settings = run.settings
     generator = torch.Generator().manual_seed(run.seed)
     chosen = _examples(images.y_train.cpu(), settings.shots, generator).to(DEVICE)
@@ -132,6 +144,8 @@ def _descend(net: nn.Module, images: Images, run: Run) -> None:
         optimiser.zero_grad()
         torch.autograd.backward(nn.functional.cross_entropy(net(images.x_train[batch]), images.y_train[batch]))
         optimiser.step()
+        for parameter, mask in kept:
+            parameter.data.mul_(mask)
 
 
 def _examples(labels: Tensor, shots: int | str, generator: torch.Generator) -> Tensor:

@@ -105,7 +105,17 @@ TABLES = {
             "what `auto` loses when one piece of evidence is taken away",
             "batches, wide; a quarter of an hour",
         ),
-        Table("candidates", "does grouping by a sample lose relatives in large collections?", "checkpoints"),
+        Table(
+            "baselines",
+            "rules of other fields on every suite, and other learners than the detector at equal data",
+            "generators, work",
+        ),
+        Table(
+            "candidates",
+            "does grouping by a sample lose relatives in large collections?",
+            "checkpoints, more than 200 models in all: collections of `nphylo lab zoo make`; five minutes",
+        ),
+        Table("cells", "which properties of an edge make its parent hard to find, for each method", "nothing"),
         Table("clock", "does weight decay show who is later?", "nothing; trains 1,000 small networks"),
         Table("confidence", "do probabilities mean what they say, and is a missing parent noticed?", "batches, wide"),
         Table("derived", "how often does `nphylo derived` accuse strangers and siblings?", "data, sets; ten minutes"),
@@ -115,11 +125,17 @@ TABLES = {
         Table("detector", "the detector on families it has not seen, and what it owes to its inputs", "batches, tests"),
         Table("diversity", "what families of each generator and of each suite are like", "generators"),
         Table(
+            "fakes",
+            "why a fake initialisation shows the direction, and where it does not",
+            "nothing; trains 6 networks",
+        ),
+        Table(
             "generators", "the detector on each generator, those that it was not trained on too", "generators, judge"
         ),
         Table("initialisation", "is an ancestor distinguished from a common initialisation?", "batches, strangers"),
         Table("joined", "are models of different collections called related, all read as one?", "checkpoints"),
         Table("kinds", "is the kind of a relation found, through every disguise?", "nothing; trains 49 small networks"),
+        Table("lineage", "neural lineage by approximation, in weights and in features of probe data", "checkpoints"),
         Table(
             "one_seed",
             "are strangers of one seed told from relatives, and what is the true initialisation worth?",
@@ -127,6 +143,7 @@ TABLES = {
         ),
         Table("reviewers", "what reviewers of the paper asked of the learning-free methods", "nothing"),
         Table("sampling", "how much of the weights must be read?", "sets, work; trains large networks"),
+        Table("sweeps", "accuracy against steps, children, pruning, pixels, shots, layers left and alpha", "nothing"),
         Table("unrelated", "how often are independent networks called related?", "sets; trains 950 small networks"),
     )
 }

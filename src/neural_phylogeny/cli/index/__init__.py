@@ -1,0 +1,1 @@
+"""``nphylo index``: one file per command."""

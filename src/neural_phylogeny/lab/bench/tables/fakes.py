@@ -1,0 +1,162 @@
+"""Why a fake initialisation shows the direction, and where not: distances along a training, and shifted draws."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from functools import partial
+
+import numpy as np
+from numpy.typing import NDArray
+
+from neural_phylogeny.lab.bench.cached import CachedCollection
+from neural_phylogeny.lab.bench.plots import Panel, curves
+from neural_phylogeny.lab.bench.tables.base import Page, Sources
+from neural_phylogeny.lab.bench.tables.reviewers import edges, share
+from neural_phylogeny.lab.markdown import table
+from neural_phylogeny.relations.direction import norm_score
+from neural_phylogeny.relations.tables import Matrix, mean_sign
+from neural_phylogeny.statistics.results import Statistics
+
+SUITES = ("paper", "mixed", "generations", "wild")
+
+SHIFTS = (0.0, 0.1, 0.3, 1.0, 3.0)
+"""Means of the draw, in root mean squares of the weights of each matrix."""
+
+STEPS = (0, 1, 3, 10, 30, 100, 300, 600)
+"""At half of the last the task changes: what follows is fine-tuning."""
+
+STARTS = ("default", "kaiming-normal", "xavier-uniform", "orthogonal", "three times as large", "mean above zero")
+
+DISTANCES = ("the true one", "fake, mean 0", "fake, mean 0.3", "fake, mean 1", "fake, mean -1")
+"""Initialisations that distances are taken to; the means are in root mean squares."""
+
+Weights = list[NDArray[np.float64]]
+
+
+def shifted(statistics: Statistics, shift: float) -> Matrix:
+    """Which model of each pair is nearer to a draw whose mean is not zero, by matrices: ``(n_models, n_models)``.
+
+    In closed form: the squared distance is the squared norm less twice the mean times the sum of the weights, and a
+    constant.
+    """
+    scores = norm_score(statistics)
+    for row, (tensor, arrays) in enumerate(statistics):
+        if tensor.is_matrix and np.isfinite(scores[row]).any():
+            mean = shift * np.sqrt(np.nanmean(scores[row]) / tensor.size)
+            scores[row, list(tensor.members)] -= 2.0 * mean * arrays["moments.sum"]
+    return mean_sign(scores)
+
+
+def by_shift(collections: Sequence[CachedCollection], shift: float) -> float:
+    """Pair direction of a shifted draw."""
+    known: dict[int, Matrix] = {}
+    return share(
+        known.setdefault(id(statistics), shifted(statistics, shift))[parent, child]
+        for kept in collections
+        for statistics, parent, child in edges(kept)
+    )
+
+
+def trajectory(start: str) -> list[Weights]:
+    """The matrices of one small dense network at each of ``STEPS``: digits, then inverted digits. Needs torch."""
+    import torch
+    from torch import nn
+
+    from neural_phylogeny.lab.zoo.networks import FullyConnected, initialise
+    from neural_phylogeny.lab.zoo.tasks import load_task
+
+    torch.manual_seed(0)
+    torch.set_num_threads(1)
+    net = FullyConnected(64, 10, (64, 32))
+    if start in ("kaiming-normal", "xavier-uniform", "orthogonal"):
+        initialise(net, start)
+    with torch.no_grad():
+        for parameter in net.parameters():
+            if parameter.ndim > 1 and start == "three times as large":
+                parameter.mul_(3.0)
+            if parameter.ndim > 1 and start == "mean above zero":
+                parameter.add_(0.5 * parameter.square().mean().sqrt())
+    optimiser = torch.optim.SGD(net.parameters(), lr=0.01, momentum=0.9)
+    generator, found = torch.Generator().manual_seed(0), list[Weights]()
+    tasks = [load_task(name, None) for name in ("digits", "digits~inverted")]
+    for step in range(STEPS[-1] + 1):
+        if step in STEPS:
+            found.append([p.detach().double().numpy().copy() for p in net.parameters() if p.ndim > 1])
+        task = tasks[step >= STEPS[-1] // 2]
+        chosen = torch.randint(len(task.y_train), (64,), generator=generator).numpy()
+        x = torch.from_numpy(task.x_train[chosen]).float() / 127.5 - 1.0
+        loss = nn.functional.cross_entropy(net(x), torch.from_numpy(task.y_train[chosen]))
+        optimiser.zero_grad()
+        torch.autograd.backward(loss)
+        optimiser.step()
+    return found
+
+
+def distances(found: Sequence[Weights]) -> dict[str, list[float]]:
+    """Squared distances to each of ``DISTANCES`` along a training, as changes over the squared norm at its start."""
+    first = found[0]
+    norm = sum(float((w**2).sum()) for w in first)
+
+    def along(mean: float) -> list[float]:
+        squares = [
+            sum(
+                float((w**2).sum() - 2.0 * mean * np.sqrt((v**2).mean()) * w.sum())
+                for w, v in zip(at, first, strict=True)
+            )
+            for at in found
+        ]
+        return [(square - squares[0]) / norm for square in squares]
+
+    true = [sum(float(((w - v) ** 2).sum()) for w, v in zip(at, first, strict=True)) / norm for at in found]
+    means = (0.0, 0.3, 1.0, -1.0)
+    return dict(zip(DISTANCES, (true, *map(along, means)), strict=True))
+
+
+def ordered(values: Sequence[float]) -> float:
+    """Share of the pairs of checkpoints of which the earlier is nearer."""
+    return share(later - earlier for k, earlier in enumerate(values) for later in values[k + 1 :])
+
+
+def _rows(found: Mapping[str, Mapping[str, Sequence[float]]]) -> Iterator[list[str]]:
+    for start, known in found.items():
+        yield [start, *(f"{ordered(known[name]):.2f}" for name in DISTANCES)]
+
+
+INTRO = (
+    "A dense network of {weights:,} weights learns digits by SGD with momentum, and from step {half} on inverted ones; "
+    "checkpoints at steps {steps}. Share of the pairs of checkpoints of which the earlier is nearer to an "
+    "initialisation; distances are expectations over draws."
+)
+
+
+def page(sources: Sources) -> Page:
+    """Distances along six trainings, half a minute with torch; pair direction of shifted draws on the suites."""
+    found = {}
+    for start in STARTS:
+        found[start] = distances(trajectory(start))
+        sources.progress(start)
+    panels = [
+        Panel(
+            f"squared distance to {name if name == 'the true one' else 'a ' + name}",
+            [str(step) for step in STEPS],
+            {start: found[start][name] for start in STARTS},
+            "change over |start|²",
+            None,
+        )
+        for name in DISTANCES
+        if name != "fake, mean 0.3"
+    ]
+    by_suite = {name: sources.suite(name) for name in SUITES}
+    header = ["mean of the draw over the root mean square of the weights: pair direction", *SUITES]
+    rows = [[f"{shift:g}", *(f"{by_shift(by_suite[name], shift):.3f}" for name in SUITES)] for shift in (*SHIFTS, -1.0)]
+    weights = 64 * 64 + 64 * 32 + 32 * 10
+    parts = [
+        "### Fake initialisations",
+        f"`nphylo lab table fakes --seeds {sources.seeds}`.",
+        INTRO.format(weights=weights, half=STEPS[-1] // 2, steps=", ".join(map(str, STEPS))),
+        table(["initialised", *DISTANCES], _rows(found)),
+        "![Squared distance to initialisations along a training](fakes.png)",
+        "The same on the suites, by the majority of matrices, each edge seen alone. The theorem assumes a mean of 0.",
+        table(header, rows),
+    ]
+    return Page("\n\n".join(parts), {"fakes.png": partial(curves, panels, columns=2)})

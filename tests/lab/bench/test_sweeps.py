@@ -1,0 +1,92 @@
+"""Tables of baselines, of one property at a time, of fake initialisations and of what makes a parent hard to find."""
+
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+
+from neural_phylogeny.lab.bench.suites import cached_collections, data_folder, find_suite
+from neural_phylogeny.lab.bench.tables import baselines, cells, fakes, sweeps
+from neural_phylogeny.lab.bench.tables.base import Sources
+from neural_phylogeny.relations.direction import norm_score
+from neural_phylogeny.relations.tables import mean_sign
+
+
+@pytest.fixture(scope="module")
+def quick():
+    return cached_collections(find_suite("quick"), data_folder(), 1)
+
+
+def test_values_of_cells_stand_in_the_order_of_numbers():
+    names = ["sweep-steps-sgd-100", "sweep-steps-sgd-3", "sweep-steps-adamw-1", "sweep-side-8-tree"]
+    collections = [SimpleNamespace(cell=name) for name in names]
+    assert list(sweeps.cells_of(collections, "sweep-steps-sgd-")) == ["3", "100"]
+    assert list(sweeps.cells_of(collections, r"sweep-side-(\d+)-tree")) == ["8"]
+
+
+def test_every_sweep_of_the_table_has_its_cells():
+    suite = [SimpleNamespace(cell=path.name) for path in (data_folder() / "sweeps").iterdir()]
+    found = [len(sweeps.cells_of(suite, pattern)) for pattern in sweeps.SWEEPS.values()]
+    assert min(found) > 1
+
+
+@pytest.mark.parametrize(
+    ("left", "number"),
+    [("all", 4), ("without heads", 2), ("heads alone", 2), ("without the largest", 3), ("the largest alone", 1)],
+)
+def test_layers_are_taken_away(quick, left, number):
+    group = sweeps.with_layers(quick[0], left).collection.groups[0]
+    tensors = group.statistics.alignment.tensors
+    assert len(tensors) == number
+    assert all(tensor.is_matrix for tensor in tensors)
+
+
+def test_each_row_counts_the_models_of_the_suite(quick):
+    found = baselines.rows_of("quick", quick[:1], {"star": baselines.ROWS["star"], "mother": baselines.STAGES})
+    assert set(found) == {"star", "mother"}
+    assert all(0.0 <= figure <= 1.0 for figures in found.values() for figure in figures)
+    single = [baselines.rows_of("quick", quick[:1], {"one": (stage,)})["one"][0] for stage in baselines.STAGES]
+    assert found["mother"][0] == max(single)
+
+
+def test_a_draw_with_a_mean_is_that_of_its_definition(measured, rng):
+    """The distances to many draws with a mean, against the closed form."""
+    weights = [rng.normal(0.2, 1.0, (6, 5)).astype(np.float32) for _ in range(3)]
+    statistics = measured(*({"w": w} for w in weights))
+    assert np.array_equal(fakes.shifted(statistics, 0.0), mean_sign(norm_score(statistics)))
+    scale = np.sqrt(np.mean([np.mean(w.astype(np.float64) ** 2) for w in weights]))
+    exact = [float(((w.astype(np.float64) - 2.0 * scale) ** 2).sum()) for w in weights]
+    found = fakes.shifted(statistics, 2.0)
+    for i in range(3):
+        for j in range(3):
+            assert found[i, j] == np.sign(exact[j] - exact[i])
+
+
+def test_a_training_away_from_zero_is_ordered_rightly():
+    steps = [[np.full((2, 2), 1.0 + k)] for k in range(4)]
+    found = fakes.distances(steps)
+    assert fakes.ordered(found["the true one"]) == 1.0
+    assert fakes.ordered(found["fake, mean 0"]) == 1.0
+    assert fakes.ordered([3.0, 2.0, 1.0]) == 0.0
+
+
+def test_properties_of_edges(quick):
+    known = cells.properties(quick[0], cells.facts_of(Sources(), "quick", quick[0]))
+    assert set(known) == {edge.child for edge in quick[0].truth.edges}
+    assert all(row.shape == (len(cells.PROPERTIES),) and np.isfinite(row).all() for row in known.values())
+
+
+@pytest.mark.torch
+def test_learners_take_the_place_of_the_detector(batches):
+    pytest.importorskip("sklearn", reason="scikit-learn is not installed")
+    from neural_phylogeny.lab.training.examples import read_examples
+    from neural_phylogeny.lab.training.pair_learners import learnt
+
+    examples = read_examples(sorted(batches.glob("*.npz"))[:1], None)[:6]
+    for name in ("spanning", "spectral embedding, logistic regression"):
+        if name == "spanning":
+            with pytest.raises(KeyError):
+                learnt(name, examples)
+            continue
+        found = learnt(name, examples).probabilities(examples[0].inputs)
+        np.testing.assert_allclose(found.parent.sum(axis=0), 1.0)
