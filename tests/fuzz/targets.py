@@ -12,7 +12,6 @@ from pathlib import Path
 from unittest import mock
 
 import numpy as np
-from neural_phylogeny.remote import connections, mirror, web
 from tests.fuzz import seeds, several
 from tests.fuzz.seeds import SPLIT
 
@@ -25,6 +24,7 @@ from neural_phylogeny.reconstruction.adapters import find_adapters
 from neural_phylogeny.reports.json import from_json
 from neural_phylogeny.sources import open_models
 from neural_phylogeny.sources.opening import Opened
+from neural_phylogeny.sources.remote import connections, mirror, web
 from neural_phylogeny.statistics.cache import load
 
 MOST = 1 << 16

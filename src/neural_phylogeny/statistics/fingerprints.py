@@ -36,7 +36,7 @@ VALUES = 1 << 16
 SIDES = (512, 384, 256, 192, 128, 96, 64, 48, 32)
 """Units of a matrix that are kept, and inputs of each; where the least is too much for all, some are left out."""
 
-VECTORS, FOR_VECTORS, OF_VECTOR = 64, 0.1, 64
+VECTORS, FOR_VECTORS, OF_VECTOR = 48, 0.1, 64
 """Most vectors, each a request to a hub, share of the values that they may take, and most values of one."""
 
 SCALARS = 4

@@ -4,7 +4,7 @@ from neural_phylogeny.lab.bench.runs import Result
 
 pytest.importorskip("matplotlib")
 
-from neural_phylogeny.lab.bench.plots import figure_colour, heat_map
+from neural_phylogeny.lab.bench.plots import Panel, curves, figure_colour, forest, heat_map
 
 
 def test_a_picture_has_a_field_for_each_cell_and_method(tmp_path):
@@ -46,3 +46,16 @@ def test_figures_can_be_read_on_every_colour_of_the_scale():
 
 
 WEIGHTS = (0.2126, 0.7152, 0.0722)
+
+
+def test_a_forest_is_drawn_with_what_is_wrong_and_what_is_missed(tmp_path):
+    found = {"b.npz": "a.npz", "c.npz": "b.npz", "e.npz": "d.npz"}
+    truth = {"b.npz": "a.npz", "c.npz": "a.npz", "f.npz": "d.npz"}
+    forest("family", found, truth, tmp_path / "forest.png")
+    assert (tmp_path / "forest.png").read_bytes()[:4] == b"\x89PNG"
+
+
+def test_curves_share_one_legend(tmp_path):
+    panel = Panel("steps", ["1", "3"], {"auto": [0.5, 1.0], "star": [0.0, 0.2]})
+    curves([panel, panel], tmp_path / "curves.png")
+    assert (tmp_path / "curves.png").read_bytes()[:4] == b"\x89PNG"

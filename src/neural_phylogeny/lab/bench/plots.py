@@ -120,6 +120,52 @@ def curves(panels: Sequence[Panel], target: Path, columns: int = 3) -> None:
     _write(figure, target)
 
 
+def forest(title: str, found: Mapping[str, str], truth: Mapping[str, str], target: Path) -> None:
+    """Write a PNG of a forest: an edge from each parent down to its child, true ones dark and wrong ones red.
+
+    Parameters
+    ----------
+    found, truth : mapping of str to str
+        The parent of each child, as found and as it is. True edges that were not found are dotted.
+    """
+    names = sorted({*found, *found.values(), *truth, *truth.values()})
+    children: dict[str | None, list[str]] = {}
+    for name in names:
+        children.setdefault(found.get(name), []).append(name)
+    place: dict[str, tuple[float, float]] = {}
+
+    def put(name: str, depth: int) -> float:
+        below = [put(child, depth + 1) for child in children.get(name, [])]
+        across = sum(below) / len(below) if below else float(sum(not children.get(one) for one in place))
+        place[name] = (across, -float(depth))
+        return across
+
+    for root in children.get(None, []):
+        put(root, 0)
+    width = max(across for across, _ in place.values()) + 1
+    figure = Figure(figsize=(1.5 + 0.42 * width, 1.2 - 0.8 * min(y for _, y in place.values())), dpi=110)
+    figure.set_layout_engine("constrained")
+    FigureCanvasAgg(figure)
+    axes = figure.subplots()
+    for child, parent in found.items():
+        colour = "0.25" if truth.get(child) == parent else "tab:red"
+        axes.plot(*zip(place[parent], place[child], strict=True), linewidth=1.2, zorder=1, color=colour)
+    for child, parent in truth.items():
+        if found.get(child) != parent:
+            axes.plot(*zip(place[parent], place[child], strict=True), color="0.6", linestyle=":", zorder=0)
+    across_all, up_all = zip(*place.values(), strict=True)
+    axes.scatter(across_all, up_all, s=60, color="tab:blue", zorder=2)
+    behind = {"facecolor": "white", "edgecolor": "none", "pad": 0.5, "alpha": 0.8}
+    for name, (across, up) in place.items():
+        axes.annotate(
+            Path(name).stem, (across, up), (0, 5), textcoords="offset points", ha="center", fontsize=6, bbox=behind
+        )
+    axes.set_title(title, fontsize=10)
+    axes.set_axis_off()
+    axes.margins(0.06, 0.15)
+    _write(figure, target)
+
+
 def rejected(curves: Mapping[str, Sequence[float]], target: Path) -> None:
     """Write a PNG: of the p-values of each set of unrelated pairs the share below every level, on logarithmic axes.
 

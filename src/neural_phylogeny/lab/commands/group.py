@@ -9,7 +9,9 @@ import click
 from neural_phylogeny.cli.lazy import LazyCommands
 from neural_phylogeny.errors import MissingExtraError
 
-COMMANDS = {name: f"lab.commands.{name}" for name in ("zoo", "families", "train", "fit", "calibrate", "bench", "table")}
+COMMANDS = {
+    name: f"lab.commands.{name}" for name in ("zoo", "families", "train", "fit", "calibrate", "bench", "table", "paper")
+}
 """Modules with a ``command``, by its name, in the order of the help."""
 
 

@@ -136,6 +136,7 @@ TABLES = {
         Table("initialisation", "is an ancestor distinguished from a common initialisation?", "batches, strangers"),
         Table("joined", "are models of different collections called related, all read as one?", "checkpoints"),
         Table("kinds", "is the kind of a relation found, through every disguise?", "nothing; trains 49 small networks"),
+        Table("lineage", "neural lineage by approximation, in weights and in features of probe data", "checkpoints"),
         Table(
             "one_seed",
             "are strangers of one seed told from relatives, and what is the true initialisation worth?",

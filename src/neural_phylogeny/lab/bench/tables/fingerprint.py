@@ -173,9 +173,9 @@ def text_of(rows: Sequence[Row], found: Found, of_kinds: Found) -> str:
     intro = (
         f"{len(names)} collections, by `nphylo lab table fingerprint --checkpoints FOLDER --work FOLDER`; method "
         "`auto`. *Edges as from all* is the share of the edges from all weights that fingerprints of this size give "
-        f"too, *sure* the same for those with a probability of {SURE:.0%} and more, *other* those from fingerprints alone, *kinds* "
-        "the share with the same kind, *right* the exact parents that are right of all in the truth, beside those from "
-        "all weights."
+        f"too, *sure* the same for those with a probability of {SURE:.0%} and more, *other* those from fingerprints "
+        "alone, *kinds* the share with the same kind, *right* the exact parents that are right of all in the truth, "
+        "beside those from all weights."
     )
     header = ["values", "largest file", "edges as from all", "sure", "other", "kinds", "same families", "right", "all"]
     cells = [[f"{_bytes(size)}", *_line([row for row in rows if row.size == size])] for size in sizes]

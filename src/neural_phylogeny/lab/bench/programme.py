@@ -1,0 +1,223 @@
+"""The paper's experiments as one programme: what is missing is run, what was run is kept, and all of it is one page."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from neural_phylogeny.files.atomic import replacing
+from neural_phylogeny.lab.bench.aggregate import summarise
+from neural_phylogeny.lab.bench.cached import CachedCollection
+from neural_phylogeny.lab.bench.plots import forest
+from neural_phylogeny.lab.bench.runs import ALPHA, Result, read_results, run_suite, write_results
+from neural_phylogeny.lab.bench.suites import cached_collections, find_suite
+from neural_phylogeny.lab.markdown import table
+from neural_phylogeny.reconstruction.decide import phylogeny
+from neural_phylogeny.reconstruction.examine import examine
+from neural_phylogeny.trees.methods import METHODS
+
+SUITES = ("paper", "generations", "decoder", "diffusion")
+
+METHODS_SHOWN = {
+    "paper-kmeans": "KMeans, then the metric (after clustering)",
+    "paper-kmeans-along": "KMeans along the metric, alpha by stability",
+    "paper-mean-shift": "MeanShift, then the metric (after clustering)",
+    "paper-mean-shift-along": "MeanShift along the metric, alpha by stability",
+    "star": "the metric in the families of our test",
+    "star-argmin": "the same, the least summed distance",
+    "nearest-l2": "neural lineage by approximation (weights)",
+    "mother": "MoTHer",
+    "innovation-tree": "ours, nothing learnt",
+    "detector": "ours, learnt on other families",
+    "auto": "ours, what ships",
+}
+"""Rows, and what they are."""
+
+ARCHITECTURES = {"fc": "FC", "conv": "Conv", "resnet": "ResNet", "vit": "ViT"}
+
+THREE = ("overall", "lineage", "pair_direction")
+"""The paper's three figures: overall, lineage and direction accuracy."""
+
+PROTOCOL, PROTOCOL_RUNS = "the paper's protocol", 5
+
+CLAIMS = {
+    "FC, Conv": "The metric orders parents and children whatever the fake initialisation is drawn from; detection "
+    "without learning is poor at few shots; the learned detector is much better.",
+    "ResNet, ViT": "The methods carry over to deeper architectures; reviewers asked for 5 and 50 shots.",
+    "families": "Fine-tuning relations of LLaMA and Stable Diffusion models are detected too.",
+    "generations": "Relations are found across generations: grandparents and their descendants.",
+}
+"""What the paper claims, in words; its numbers are not public."""
+
+INTRO = (
+    "Every experiment of *Neural Phylogeny* (Yu and Wang, ICLR 2025) on our own collections, in the layout of a paper; "
+    "made by `nphylo lab paper`. A field is overall / lineage / direction accuracy, as "
+    "[defined](benchmark.md#metrics); *all* is overall accuracy with the middle 95 % when collections are drawn again. "
+    "**The paper's own numbers and code are not public**: what it claims is given in words."
+)
+
+Progress = Callable[[str], None]
+
+
+@dataclass(frozen=True)
+class ProtocolScore:
+    """Runs of the paper's protocol on one cell: right parents and ordered edges of how many test children."""
+
+    runs: int
+    right: float
+    directed: float
+    children: int
+
+
+def run_missing(data: Path, out: Path, seeds: int, progress: Progress) -> dict[str, dict[str, list[Result]]]:
+    """Results of every suite and method: those in ``out`` as they are, the others run now, a suite at a time."""
+    found: dict[str, dict[str, list[Result]]] = {}
+    for name in SUITES:
+        missing = [method for method in METHODS_SHOWN if not (out / name / f"{method}.json").is_file()]
+        if missing:
+            run = run_suite(cached_collections(find_suite(name), data, seeds), missing, progress=_timed(name, progress))
+            for method, results in run.items():
+                write_results(out, name, METHODS[method], 0, results)
+        found[name] = {method: read_results(out / name / f"{method}.json")[2] for method in METHODS_SHOWN}
+    return found
+
+
+def run_protocol_missing(
+    collections: Sequence[CachedCollection], stored: Path, progress: Progress
+) -> dict[str, ProtocolScore]:
+    """The learned detector of the paper on every cell, 7:1:2, five runs; those in the file are not run again."""
+    known: dict[str, list[float]] = json.loads(stored.read_text(encoding="utf-8")) if stored.exists() else {}
+    timed = _timed(PROTOCOL, progress)
+    for done, kept in enumerate(collections):
+        if kept.cell in known:
+            continue
+        from neural_phylogeny.lab.training.protocol import run_protocol
+
+        timed(done, len(collections))
+        scores = [one.score for one in run_protocol([kept], PROTOCOL_RUNS)]
+        known[kept.cell] = [
+            len(scores),
+            sum(score.right for score in scores),
+            sum(score.directed for score in scores),
+            sum(score.children for score in scores),
+        ]
+        stored.parent.mkdir(parents=True, exist_ok=True)
+        with replacing(stored) as file:
+            file.write(json.dumps(known).encode())
+    return {
+        cell: ProtocolScore(int(runs), right, directed, int(n)) for cell, (runs, right, directed, n) in known.items()
+    }
+
+
+def draw_forest(kept: CachedCollection, target: Path) -> None:
+    """A picture of what `auto` finds in a collection, beside the truth."""
+    found = phylogeny(kept.collection, METHODS["auto"], ALPHA, 0, examine(kept.collection, ALPHA))
+    truth = {edge.child: edge.parent for edge in kept.truth.edges}
+    forest(f"{kept.cell}, seed {kept.seed}", {edge.child: edge.parent for edge in found.edges}, truth, target)
+
+
+def _timed(name: str, progress: Progress) -> Callable[[int, int], None]:
+    """Reports (done, of) as a line with the time that is left."""
+    started = time.monotonic()
+
+    def report(done: int, total: int) -> None:
+        left = (time.monotonic() - started) / done * (total - done) if done else float("nan")
+        progress(f"{name}: {done} of {total}" + (f", {left:.0f} s left" if done else ""))
+
+    return report
+
+
+def page(
+    results: Mapping[str, Mapping[str, Sequence[Result]]],
+    protocol: Mapping[str, ProtocolScore],
+    picture: str,
+    forest_picture: str,
+) -> str:
+    """The page: a table for each architecture, one for generations, one for Llama and Stable Diffusion."""
+    parts = [
+        "# The paper's programme",
+        INTRO,
+        "## Fully connected and convolutional networks",
+        f"*The paper:* {CLAIMS['FC, Conv']}",
+        *(_architecture(key, results["paper"], protocol) for key in ("fc", "conv")),
+        "## ResNet and ViT",
+        f"*The paper:* {CLAIMS['ResNet, ViT']}",
+        *(_architecture(key, results["paper"], protocol) for key in ("resnet", "vit")),
+        "## Llama and Stable Diffusion",
+        f"*The paper:* {CLAIMS['families']} Here they are small networks of the same architectures and layouts.",
+        _cells(
+            "collection", {**results["decoder"]}, ("llama-code",), results["diffusion"], ("stable", "stable-swapped")
+        ),
+        "## Across generations",
+        f"*The paper:* {CLAIMS['generations']}",
+        _table("generations", results["generations"], "generations-"),
+        "One of these collections and what `auto` finds; wrong edges are red, those that it missed dotted.",
+        f"![A forest of three generations]({forest_picture})",
+        f"![Overall accuracy of every method on every cell]({picture})",
+        "## Rows",
+        "\n".join(f"- `{name}`: {what}." for name, what in METHODS_SHOWN.items())
+        + f"\n- {PROTOCOL}: a transformer over the weights of one collection, children split 7:1:2, "
+        f"{PROTOCOL_RUNS} runs on seed 0; it has no lineage accuracy, and has seen the parents.",
+    ]
+    return "\n\n".join(parts) + "\n"
+
+
+def _architecture(key: str, results: Mapping[str, Sequence[Result]], protocol: Mapping[str, ProtocolScore]) -> str:
+    chosen = {name: [one for one in found if one.cell.startswith(f"{key}-")] for name, found in results.items()}
+    return _table(ARCHITECTURES[key], chosen, f"{key}-", protocol)
+
+
+def _table(
+    title: str,
+    results: Mapping[str, Sequence[Result]],
+    prefix: str,
+    protocol: Mapping[str, ProtocolScore] | None = None,
+) -> str:
+    cells = list(dict.fromkeys(one.cell for found in results.values() for one in found))
+    rows = [
+        [name, *(_three([one for one in found if one.cell == cell]) for cell in cells), _interval(found)]
+        for name, found in results.items()
+    ]
+    if protocol:
+        scores = [protocol[cell] for cell in cells if cell in protocol]
+        children = sum(score.children for score in scores)
+        overall = f"{sum(score.right for score in scores) / children:.2f}" if children else "–"
+        rows.append([PROTOCOL, *_protocol_row(cells, protocol), overall])
+    return table([title, *(cell.removeprefix(prefix) for cell in cells), "all"], rows)
+
+
+def _protocol_row(cells: Sequence[str], protocol: Mapping[str, ProtocolScore]) -> Iterator[str]:
+    for cell in cells:
+        score = protocol.get(cell)
+        yield f"{score.right / score.children:.2f} / – / {score.directed / score.children:.2f}" if score else "–"
+
+
+def _cells(
+    title: str,
+    first: Mapping[str, Sequence[Result]],
+    first_cells: Sequence[str],
+    second: Mapping[str, Sequence[Result]],
+    second_cells: Sequence[str],
+) -> str:
+    rows = [
+        [
+            name,
+            *(_three([one for one in first[name] if one.cell == cell]) for cell in first_cells),
+            *(_three([one for one in second[name] if one.cell == cell]) for cell in second_cells),
+        ]
+        for name in first
+    ]
+    return table([title, *first_cells, *second_cells], rows)
+
+
+def _three(results: Sequence[Result]) -> str:
+    found = [summarise(results, metric) for metric in THREE]
+    return " / ".join(f"{one.micro:.2f}" if one else "–" for one in found)
+
+
+def _interval(results: Sequence[Result]) -> str:
+    found = summarise(results, "overall")
+    return f"{found.micro:.2f} [{found.low:.2f}, {found.high:.2f}]" if found else "–"

@@ -1,0 +1,64 @@
+"""The paper's programme: what was run is kept, the page has a table for each experiment."""
+
+import json
+
+import pytest
+
+from neural_phylogeny.lab.bench import programme
+from neural_phylogeny.lab.bench.programme import METHODS_SHOWN, ProtocolScore, page, run_missing, run_protocol_missing
+from neural_phylogeny.lab.bench.runs import Result
+from neural_phylogeny.lab.bench.suites import cached_collections, data_folder, find_suite
+
+CELLS = {
+    "paper": ["fc-fmnist-5shot", "conv-tiny-full", "resnet-cifar-full", "vit-cifar-5shot"],
+    "generations": ["generations-fc-trees"],
+    "decoder": ["llama-code"],
+    "diffusion": ["stable", "stable-swapped"],
+}
+
+
+def results_of(cells):
+    counts = {"overall": (3.0, 4.0), "lineage": (6.0, 6.0), "pair_direction": (1.0, 2.0)}
+    return {name: [Result(cell, 0, 4, 0.1, counts) for cell in cells] for name in METHODS_SHOWN}
+
+
+def test_the_page_has_every_experiment():
+    protocol = {"fc-fmnist-5shot": ProtocolScore(5, 19, 20.0, 20)}
+    text = page({suite: results_of(cells) for suite, cells in CELLS.items()}, protocol, "paper.png", "forest.png")
+    for title in (
+        "| FC | fmnist-5shot",
+        "| Conv |",
+        "| ResNet |",
+        "| ViT |",
+        "| collection | llama-code",
+        "| generations |",
+    ):
+        assert title in text, title
+    assert text.count("*The paper:*") == 4
+    assert "0.75 / 1.00 / 0.50" in text
+    assert "| the paper's protocol | 0.95 / – / 1.00 | 0.95 |" in text
+    assert "not public" in text
+
+
+def test_what_was_run_is_not_run_again(tmp_path, monkeypatch):
+    monkeypatch.setattr(programme, "SUITES", ("quick",))
+    monkeypatch.setattr(programme, "METHODS_SHOWN", {"star": "", "nearest-l2": ""})
+    said: list[str] = []
+    first = run_missing(data_folder(), tmp_path, 1, said.append)
+    assert said[0].startswith("quick: 0 of")
+    assert sorted(path.name for path in (tmp_path / "quick").iterdir()) == ["nearest-l2.json", "star.json"]
+    monkeypatch.setattr(programme, "run_suite", None)
+    assert run_missing(data_folder(), tmp_path, 1, said.append) == first
+
+
+@pytest.mark.torch
+def test_cells_of_the_protocol_are_kept(tmp_path, monkeypatch):
+    pytest.importorskip("torch", reason="torch is not installed")
+    monkeypatch.setattr(programme, "PROTOCOL_RUNS", 1)
+    stored = tmp_path / "protocol.json"
+    stored.write_text(json.dumps({"quick-star": [5, 9, 10.0, 10]}))
+    collections = cached_collections(find_suite("quick"), data_folder(), 1)
+    found = run_protocol_missing(collections, stored, lambda line: None)
+    assert found["quick-star"] == ProtocolScore(5, 9, 10.0, 10)
+    assert found["quick-tree"].runs == 1
+    assert set(json.loads(stored.read_text())) == {"quick-star", "quick-tree"}
