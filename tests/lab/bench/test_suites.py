@@ -27,7 +27,9 @@ def test_the_paper_suite_has_each_cell_of_the_paper():
 
 
 def test_missing_collections_are_reported_with_the_remedy(tmp_path):
-    with pytest.raises(SavedFileError, match="nphylo lab zoo make fc --out DIR, then nphylo lab bench cache paper DIR"):
+    with pytest.raises(
+        SavedFileError, match=r"zoo make fc --out DIR, .* make vit --out DIR, then nphylo lab bench cache paper DIR"
+    ):
         cached_collections(find_suite("paper"), tmp_path, 8)
 
 

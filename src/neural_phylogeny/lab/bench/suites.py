@@ -140,7 +140,8 @@ def cached_collections(suite: Suite, data: Path, seeds: int) -> list[CachedColle
     for path in sorted((data / suite.name).glob("*/*.npz"), key=lambda path: (path.parent.name, _seed(path))):
         by_cell.setdefault(path.parent.name, []).append(path)
     if not by_cell:
-        make = f"nphylo lab zoo make {suite.recipes[0]} --out DIR, then " if suite.recipes else ""
+        make = "".join(f"nphylo lab zoo make {recipe} --out DIR, " for recipe in suite.recipes)
+        make += "then " if make else ""
         raise SavedFileError(
             f"{data / suite.name}: no cached collections (CELL/SEED.npz) of the suite {suite.name!r}; make them with "
             f"{make}nphylo lab bench cache {suite.name} DIR --out {data}"

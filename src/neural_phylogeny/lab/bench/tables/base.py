@@ -110,7 +110,11 @@ TABLES = {
             "rules of other fields on every suite, and other learners than the detector at equal data",
             "generators, work",
         ),
-        Table("candidates", "does grouping by a sample lose relatives in large collections?", "checkpoints"),
+        Table(
+            "candidates",
+            "does grouping by a sample lose relatives in large collections?",
+            "checkpoints, more than 200 models in all: collections of `nphylo lab zoo make`; five minutes",
+        ),
         Table("cells", "which properties of an edge make its parent hard to find, for each method", "nothing"),
         Table("clock", "does weight decay show who is later?", "nothing; trains 1,000 small networks"),
         Table("confidence", "do probabilities mean what they say, and is a missing parent noticed?", "batches, wide"),

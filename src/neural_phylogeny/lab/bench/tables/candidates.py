@@ -62,8 +62,9 @@ class Row:
 
 def page(sources: Sources) -> Page:
     """Join all collections of the folder ``checkpoints``. A few minutes for 500 models."""
-    rows, n = compared([sources.needed("checkpoints")])
-    return Page(text_of(rows, n))
+    folder = sources.needed("checkpoints")
+    rows, n = compared([folder])
+    return Page(text_of(rows, n, sorted(path.name for path in folder.iterdir() if path.is_dir())))
 
 
 def compared(paths: Sequence[Path], samples: Sequence[int] = SAMPLES) -> tuple[list[Row], int]:
@@ -109,15 +110,16 @@ def _row(values: int, noise: float, linked: NDArray[np.bool_], related: NDArray[
     )
 
 
-def text_of(rows: Sequence[Row], n: int) -> str:
-    """The page."""
+def text_of(rows: Sequence[Row], n: int, names: Sequence[str] = ()) -> str:
+    """The page; ``names`` are those of the collections."""
+    joined = f"; each collection by `nphylo lab zoo make`: {', '.join(names)}" if names else ""
     intro = (
-        f"{n} models joined into one collection, by `nphylo lab table candidates --checkpoints FOLDER`: public "
-        f"checkpoints, trained families and hard cases. Of {n * (n - 1) // 2:,} pairs the full test calls "
-        f"{rows[0].related:,} related. *No candidates* are those whose sampled cosine does not exceed the threshold, "
-        "in standard deviations of unrelated values; *skipped* those in different groups after that, for a pair "
-        "in one group is measured in full whatever joined it; *recall* is the proportion of related pairs that is "
-        "measured, *measured* that of all pairs. Seconds are those of the sample, on one thread."
+        f"{n} models joined into one collection, by `nphylo lab table candidates --checkpoints FOLDER`{joined}. Of "
+        f"{n * (n - 1) // 2:,} pairs the full test calls {rows[0].related:,} related. *No candidates* are those whose "
+        "sampled cosine does not exceed the threshold, in standard deviations of unrelated values; *skipped* those in "
+        "different groups after that, for a pair in one group is measured in full whatever joined it; *recall* is the "
+        "proportion of related pairs that is measured, *measured* that of all pairs. Seconds are those of the sample, "
+        "on one thread."
     )
     header = ["values", "threshold", "no candidates", "skipped", "recall", "measured", "groups", "largest", "seconds"]
     lines = [
