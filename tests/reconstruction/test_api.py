@@ -7,7 +7,6 @@ import ml_dtypes
 import networkx as nx
 import numpy as np
 import pytest
-from threadpoolctl import threadpool_info, threadpool_limits
 
 from neural_phylogeny import compare, demo, reconstruct
 from neural_phylogeny.errors import (
@@ -389,18 +388,3 @@ class TestASampleOfTheWeights:
     def test_what_is_no_share_is_refused(self, large):
         with pytest.raises(ValueError, match="sample must be a share"):
             reconstruct(large, sample=2.0)
-
-
-def test_blas_has_one_thread_whatever_the_environment_says(rng):
-    seen = []
-
-    def method(family):
-        seen.append({pool["num_threads"] for pool in threadpool_info() if pool["user_api"] == "blas"})
-        return np.full(len(family), -1)
-
-    base = rng.uniform(-1, 1, (64, 64))
-    models = {name: {"w": base + rng.normal(0, 0.1, base.shape)} for name in "abc"}
-    with threadpool_limits(limits=2, user_api="blas"):
-        reconstruct(models, method=method)
-    assert seen
-    assert all(found <= {1} for found in seen)

@@ -5,9 +5,11 @@ import signal
 from functools import partial
 from pathlib import Path
 
+import numpy as np
 import pytest
+from threadpoolctl import threadpool_info, threadpool_limits
 
-from neural_phylogeny import demo
+from neural_phylogeny import demo, reconstruct
 from neural_phylogeny.formats.fingerprint import Fingerprint
 from neural_phylogeny.formats.limits import limit, raised
 from neural_phylogeny.inputs import ModelRef
@@ -42,3 +44,18 @@ def test_several_workers_give_the_same_fingerprints() -> None:
         assert isinstance(found, Fingerprint)
         assert isinstance(other, Fingerprint)
         assert other.digest == found.digest
+
+
+def test_blas_has_one_thread_whatever_the_environment_says(rng):
+    seen = []
+
+    def method(family):
+        seen.append({pool["num_threads"] for pool in threadpool_info() if pool["user_api"] == "blas"})
+        return np.full(len(family), -1)
+
+    base = rng.uniform(-1, 1, (64, 64))
+    models = {name: {"w": base + rng.normal(0, 0.1, base.shape)} for name in "abc"}
+    with threadpool_limits(limits=2, user_api="blas"):
+        reconstruct(models, method=method)
+    assert seen
+    assert all(found <= {1} for found in seen)

@@ -25,7 +25,7 @@ from neural_phylogeny.reconstruction.indexed import NEAREST
 from neural_phylogeny.records import Phylogeny
 from neural_phylogeny.statistics.fingerprints import VALUES, fingerprint
 
-SIZES = (1 << 16, 4 * VALUES, 1 << 20, 1 << 22)
+SIZES = (1 << 16, 4 * VALUES, 1 << 20)
 """Bytes of values that are kept."""
 
 SURE = 0.7
