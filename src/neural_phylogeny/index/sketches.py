@@ -134,7 +134,7 @@ def _order(tensor: TensorInfo) -> list[int]:
 def _places(tensor: TensorInfo, shape: tuple[int, ...]) -> NDArray[np.uint64]:
     """A number for each kept value by its place in the tensor, whatever the lengths and the order of the axes.
 
-    So a matrix and its transpose, in a file that does not say which it is, have one sketch; [i, j] and [j, i] are added.
+    So a matrix and its transpose, in a file that does not say which it is, have one sketch. O(kept values).
     """
     grid = tensor.grid or tensor.shape
     axes = [places_of(tensor.shape[axis], grid[axis]).astype(np.uint64) for axis in _order(tensor)]
