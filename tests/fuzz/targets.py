@@ -23,8 +23,8 @@ from neural_phylogeny.inputs import ModelRef, Part
 from neural_phylogeny.reconstruction.adapters import find_adapters
 from neural_phylogeny.reports.json import from_json
 from neural_phylogeny.sources import open_models
-from neural_phylogeny.sources.opening import Opened
-from neural_phylogeny.sources.remote import connections, mirror, web
+from neural_phylogeny.sources.opening import Opened, open_model
+from neural_phylogeny.sources.remote import connections, hub, mirror, web
 from neural_phylogeny.statistics.cache import load
 
 MOST = 1 << 16
@@ -65,36 +65,46 @@ def _with(names: tuple[str, ...], folder: Path, content: bytes) -> None:
     _file(names[0], folder, parts[0])
 
 
-def _opened(paths: list[Path], use: Callable[[list[Opened]], object] = len) -> str:
+def _opened(paths: list[Path]) -> str:
     """Open models as the command line does and close them; what was left out."""
     opened, skipped = open_models(paths)
-    try:
-        use(opened)
-    finally:
-        for _, checkpoint in opened:
-            checkpoint.close()
+    for _, checkpoint in opened:
+        checkpoint.close()
     return "; ".join(item.reason for item in skipped)
 
 
-def _read_each(opened: list[Opened]) -> None:
-    for _, checkpoint in opened:
-        read_all(checkpoint)
+def _refs(paths: list[Path]) -> list[ModelRef]:
+    """A model for each file, without a search of folders."""
+    return [ModelRef(name=path.stem, path=str(path), parts=(Part(file=str(path)),)) for path in paths]
 
 
-def _model(names: tuple[str, ...], folder: Path, content: bytes) -> str:
-    """Several files that make a model folder, opened as the command line does."""
-    (folder / "net").mkdir(exist_ok=True)
+def _model(names: tuple[str, ...], parts: int, folder: Path, content: bytes) -> None:
+    """Several files that make a model, of which the first ``parts`` hold weights."""
+    if not (folder / "net").exists():
+        (folder / "net").mkdir()
     for name, part in zip(names, content.split(SPLIT), strict=False):
         (folder / name).write_bytes(part)
-    return _opened([folder / "net"], _read_each)
+    files = tuple(Part(file=str(folder / name)) for name in names[:parts])
+    with open_model(
+        ModelRef(name="m", path=files[0].file if parts == 1 else str(folder / "net"), parts=files)
+    ) as opened:
+        read_all(opened)
 
 
-def _adapter(folder: Path, content: bytes) -> str:
-    (folder / "net").mkdir(exist_ok=True)
+def _adapter(folder: Path, content: bytes) -> None:
+    if not (folder / "net").exists():
+        (folder / "net").mkdir()
     names = ("net/adapter_model.safetensors", "net/adapter_config.json", "base.safetensors")
     for name, part in zip(names, content.split(SPLIT), strict=False):
         (folder / name).write_bytes(part)
-    return _opened([folder / "net", folder / "base.safetensors"], find_adapters)
+    opened: list[Opened] = []
+    try:
+        for ref in _refs([folder / "net/adapter_model.safetensors", folder / "base.safetensors"]):
+            opened.append((ref, open_model(ref)))
+        find_adapters(opened)
+    finally:
+        for _, checkpoint in opened:
+            checkpoint.close()
 
 
 def _list(name: str, folder: Path, content: bytes) -> str:
@@ -182,7 +192,8 @@ def _web(_: Path, content: bytes) -> None:
 def _hub(_: Path, content: bytes) -> None:
     answer = b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n" % len(content) + content
     try:
-        _served(answer, lambda: mirror.mirrored("hf://a/b"))
+        with mock.patch.object(hub, "_account", return_value=("http://127.0.0.1", "")):
+            _served(answer, lambda: mirror.mirrored("hf://a/b"))
     finally:
         mirror.forget()
 
@@ -210,19 +221,21 @@ TARGETS: dict[str, Target] = {
     "keras": Target(_named("m.keras"), seeds.keras),
     "onnx": Target(functools.partial(_with, ("m.onnx", "d.bin")), seeds.onnx),
     "distributed": Target(functools.partial(_with, (".metadata", "__0_0.distcp")), seeds.distributed),
-    "quantised": Target(functools.partial(_model, ("net/model.safetensors", "net/config.json")), seeds.quantised),
+    "quantised": Target(functools.partial(_model, ("net/model.safetensors", "net/config.json"), 1), seeds.quantised),
     "adapter": Target(_adapter, seeds.adapter),
     "manifest_csv": Target(functools.partial(_list, "l.csv"), seeds.manifest_csv),
     "manifest_json": Target(functools.partial(_list, "l.json"), seeds.manifest_json),
     "index": Target(_index, seeds.index),
     "zero": Target(functools.partial(_with, several.ZERO), several.zero),
     "consolidated": Target(
-        functools.partial(_model, ("net/consolidated.00.pth", "net/consolidated.01.pth", "net/params.json")),
+        functools.partial(_model, ("net/consolidated.00.pth", "net/consolidated.01.pth", "net/params.json"), 2),
         several.consolidated,
     ),
     "codes": Target(_named("m.gguf"), several.codes),
     "adapters": Target(_adapter, several.adapters),
-    "weight_norm": Target(functools.partial(_model, ("net/model.safetensors", "net/config.json")), several.weight_norm),
+    "weight_norm": Target(
+        functools.partial(_model, ("net/model.safetensors", "net/config.json"), 1), several.weight_norm
+    ),
     "claims": Target(_claims, several.claims),
     "web": Target(_web, several.web),
     "hub": Target(_hub, several.hub),

@@ -58,7 +58,9 @@ def exit_code(run: Callable[[], Any]) -> int:
     except Terminated as stopped:
         talk("terminated; no output was left incomplete")
         return 128 + stopped.number
-    except MemoryError:
+    except (MemoryError, ImportError) as error:
+        if isinstance(error, ImportError) and not _is_short_of_memory(error):
+            return _fault()
         talk("not enough memory for these inputs; give fewer models, or a smaller --memory")
         return SOME_UNREADABLE
     except OSError as error:  # the system's refusals are no faults of this program
@@ -67,9 +69,23 @@ def exit_code(run: Callable[[], Any]) -> int:
         discard_stdout()
         return SOME_UNREADABLE
     except Exception:
-        traceback.print_exc()
-        talk("this is a bug in the program, not in your files; please report it with the lines above")
-        return FAULT
+        return _fault()
+
+
+def _fault() -> int:
+    traceback.print_exc()
+    talk("this is a bug in the program, not in your files; please report it with the lines above")
+    return FAULT
+
+
+def _is_short_of_memory(error: ImportError) -> bool:
+    """Whether a compiled library found no room; libraries hide the system's error behind one of their own."""
+    found: BaseException | None = error
+    while found is not None:
+        if any(words in str(found).lower() for words in ("failed to map segment", "cannot allocate memory")):
+            return True
+        found = found.__cause__ or found.__context__
+    return False
 
 
 class Terminated(BaseException):

@@ -20,13 +20,17 @@ TIMEOUT = 30.0
 
 def followed(url: str, location: str) -> str:
     """Where a redirect leads. Raises UnsafeFileError where it may not be followed."""
-    target = urljoin(url, location)
-    parts = urlsplit(target)
-    if parts.scheme not in ("http", "https") or not parts.hostname or not location:
+    try:
+        target = urljoin(url, location)
+        parts = urlsplit(target)
+        is_web = parts.scheme in ("http", "https") and bool(parts.hostname and location and parts.port != 0)
+    except ValueError:  # a port that is no number, brackets around no address
+        is_web = False
+    if not is_web:
         raise UnsafeFileError("a redirect that leads to no web server", path=public(url), remedy="Ask who runs it.")
     if urlsplit(url).scheme == "https" and parts.scheme == "http":
         raise UnsafeFileError("a redirect from https to http", path=public(url), remedy="Ask who runs it.")
-    if is_private(parts.hostname) and not is_private(urlsplit(url).hostname or ""):
+    if is_private(parts.hostname or "") and not is_private(urlsplit(url).hostname or ""):
         raise UnsafeFileError(
             f"a redirect to a private address ({parts.hostname})", path=public(url), remedy="Do not trust this server."
         )
