@@ -166,6 +166,38 @@ def test_a_merged_model_proves_the_base_of_loha(family, rng, tmp_path):
     assert_proven(family, tensors, changed, tmp_path, "an adapter of rank 4 on 4 matrices")
 
 
+@pytest.mark.parametrize("products", ["", "w2", "w1 w2"])
+def test_a_merged_model_proves_the_base_of_lokr(family, rng, tmp_path, products):
+    tensors, changed, ranks = {}, dict(family["chat"]), []
+    for name, values in family["chat"].items():
+        if name.endswith(TARGETS):
+            small, whole = (4, 2), (len(values) // 4, values.shape[1] // 2)
+            ranks.append(RANK if "w2" in products else min(whole))
+            parts = {}
+            for which, (outputs, inputs) in (("w1", small), ("w2", whole)):
+                if which in products:
+                    parts[which] = [rng.normal(0, 0.5, (outputs, RANK)), rng.normal(0, 0.5, (RANK, inputs))]
+                else:
+                    parts[which] = [rng.normal(0, 0.5, (outputs, inputs))]
+                for side, factor in zip(("_a", "_b") if which in products else ("",), parts[which], strict=True):
+                    tensors[f"base_model.model.{name}.lokr_{which}{side}"] = factor.astype(np.float32)
+            first, second = (one[0] if len(one) == 1 else one[0] @ one[1] for one in parts.values())
+            changed[name] = (values + 0.5 * np.kron(first, second)).astype(np.float32)
+    assert_proven(family, tensors, changed, tmp_path, f"an adapter of rank {max(ranks)} on 4 matrices")
+
+
+def test_lokr_without_its_merge_is_placed_by_shapes(family, rng, tmp_path):
+    for name, model in family.items():
+        save_model(tmp_path / f"{name}.safetensors", model)
+    tensors = {}
+    for name, values in family["chat"].items():
+        if name.endswith(TARGETS):
+            for which, shape in (("w1", (4, 2)), ("w2", (len(values) // 4, values.shape[1] // 2))):
+                tensors[f"base_model.model.{name}.lokr_{which}"] = rng.normal(size=shape).astype(np.float32)
+    save_peft(tmp_path / "adapter", {}, extra=tensors)
+    assert edge_to(reconstruct([tmp_path]), "adapter").parent == "base.safetensors"
+
+
 def test_a_merged_model_proves_the_base_of_dora(family, rng, tmp_path):
     adapter, tensors, changed = adapter_of(rng, family["chat"]), {}, dict(family["chat"])
     for name, (inner, outer) in adapter.items():

@@ -153,6 +153,35 @@ def test_metadata_that_lies_is_one_sentence(tensors, tmp_path, change, reason):
         open_checkpoint(folder / ".metadata", "model")
 
 
+def test_enumerations_as_python_3_11_0_wrote_them_are_read(tensors, tmp_path, monkeypatch):
+    monkeypatch.setattr(
+        records._MEM_FORMAT_ENCODING, "__reduce_ex__", lambda self, _: (getattr, (self.__class__, self._name_))
+    )
+    folder = write(tmp_path / "run", tensors, CUTS)
+    assert b"getattr" in (folder / ".metadata").read_bytes()
+    with open_checkpoint(folder / ".metadata", "model") as checkpoint:
+        np.testing.assert_array_equal(checkpoint.read("a.weight"), tensors["model", "a.weight"].numpy().ravel())
+
+
+ENUMERATION = b"ctorch.distributed.checkpoint.metadata\n_MEM_FORMAT_ENCODING\n"
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        b"cbuiltins\ngetattr\n(cargparse\nos\nVsystem\ntR.",
+        b"cbuiltins\ngetattr\n(" + ENUMERATION + b"V__init__\ntR.",
+        b"cbuiltins\ngetattr\n(" + ENUMERATION + b"VA.mro\ntR.",
+        b"cbuiltins\ngetattr\n(" + ENUMERATION + b"tR.",
+        b"cfunctools\npartial\n(cbuiltins\ngetattr\n" + ENUMERATION + b"VA\ntR.",
+    ],
+)
+def test_any_other_attribute_refuses_the_metadata(content, tmp_path):
+    (tmp_path / ".metadata").write_bytes(b"\x80\x02" + content)
+    with pytest.raises(UnsafeFileError, match=r"hand over to builtins\.getattr"):
+        open_checkpoint(tmp_path / ".metadata")
+
+
 def test_nothing_in_the_metadata_is_run(tmp_path):
     class Call:
         def __reduce__(self):

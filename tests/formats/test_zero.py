@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 import torch
 
-from neural_phylogeny.errors import CheckpointError
+from neural_phylogeny.errors import CheckpointError, UnsupportedFormatError
 from neural_phylogeny.formats import open_checkpoint
 from neural_phylogeny.sources import open_models
 
@@ -86,3 +86,14 @@ def test_parts_of_another_length_are_refused(tensors, tmp_path):
     shutil.copy(other / name, folder / name)
     with pytest.raises(CheckpointError, match="rank 1 of 3 holds 12 values where 26 are expected"):
         open_checkpoint(first(folder))
+
+
+def test_tensor_parallel_parts_are_not_taken_for_the_whole(tensors, tmp_path):
+    folder = write(tmp_path / "global_step7", tensors)
+    for name in [path.name for path in folder.iterdir()]:
+        shutil.copy(folder / name, folder / name.replace("mp_rank_00", "mp_rank_01"))
+    with pytest.raises(UnsupportedFormatError, match="cut among 2 tensor-parallel ranks"):
+        open_checkpoint(first(folder))
+    opened, skipped = open_models([tmp_path])
+    assert opened == []
+    assert any("ds_to_universal" in one.reason for one in skipped)

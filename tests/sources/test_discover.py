@@ -121,7 +121,7 @@ def test_what_is_no_file_is_reported(write, tmp_path: Path) -> None:
     assert found == []
     assert [(item.path, item.reason.split(".")[0]) for item in skipped] == [
         (paths[0], "not a regular file"),
-        (paths[1], "no such file or directory"),
+        (paths[1], "a link to a file that is not here, as of a download that is not complete"),
         (paths[2], "too many levels of symbolic links"),
         (paths[3], "not a directory"),
     ]

@@ -75,7 +75,7 @@ def test_what_is_no_regular_file_is_reported(walked, tmp_path: Path) -> None:
     (tmp_path / "gone.pt").symlink_to(tmp_path / "nowhere")
     os.mkfifo(tmp_path / "pipe.pt")
     assert walked().skipped == {
-        "gone.pt": "no such file or directory. Check the path and its permissions.",
+        "gone.pt": "a link to a file that is not here, as of a download that is not complete. Download it again.",
         "pipe.pt": "not a regular file",
     }
 

@@ -49,7 +49,13 @@ def _refuse_irregular(mode: int, path: str) -> None:
 
 
 def unreadable(path: str, error: OSError) -> UnreadableFileError:
-    """Turn the system's refusal into the package's error, keeping its words."""
+    """Turn the system's refusal into the package's error, keeping its words; a link without its file is called that."""
+    if isinstance(error, FileNotFoundError) and os.path.islink(path):
+        return UnreadableFileError(
+            "a link to a file that is not here, as of a download that is not complete",
+            path=path,
+            remedy="Download it again.",
+        )
     return UnreadableFileError(
         (error.strerror or str(error)).lower(), path=path, remedy="Check the path and its permissions."
     )

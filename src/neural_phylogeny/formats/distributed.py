@@ -26,6 +26,7 @@ from neural_phylogeny.formats.base import AnyArray, Checkpoint
 from neural_phylogeny.formats.limits import check, check_crumbs, tick
 from neural_phylogeny.formats.pieces import Piece, read_pieces, tiles
 from neural_phylogeny.formats.pytorch import unpickler
+from neural_phylogeny.formats.pytorch.enumerations import EnumerationUnpickler
 from neural_phylogeny.formats.pytorch.inert import Inert, Storage, StorageType, TensorRecord
 from neural_phylogeny.formats.pytorch.reader import PyTorchFile
 from neural_phylogeny.formats.pytorch.state_dicts import find_state_dicts
@@ -107,7 +108,7 @@ class DistributedCheckpoint(Checkpoint):
         """What is said of each tensor, where its pieces lie, and its keys in the nested state dict."""
         with SpanFileOf(self.path) as file:
             check("header", file.file_size, self.path, what="bytes of metadata")
-            root = unpickler.load(file.stream(), self.path, nbytes=16 * file.file_size)
+            root = unpickler.load(file.stream(), self.path, None, 16 * file.file_size, EnumerationUnpickler)
         state = root.state if isinstance(root, Inert) else {}
         described, stored = state.get("state_dict_metadata"), state.get("storage_data")
         if not isinstance(described, dict) or not isinstance(stored, dict):

@@ -17,7 +17,7 @@ from typing import Any
 
 import numpy as np
 
-from neural_phylogeny.errors import DamagedFileError, UnreadableFileError
+from neural_phylogeny.errors import DamagedFileError, UnreadableFileError, UnsupportedFormatError
 from neural_phylogeny.formats.base import AnyArray, Checkpoint
 from neural_phylogeny.formats.distributed import AGAIN, DIMENSIONS
 from neural_phylogeny.formats.pieces import Piece, read_pieces
@@ -27,17 +27,22 @@ from neural_phylogeny.formats.pytorch.state_dicts import Tensors, as_tensor
 from neural_phylogeny.formats.pytorch.strides import is_count
 from neural_phylogeny.inputs import TensorInfo
 
-STATES = re.compile(r"zero_pp_rank_(\d{1,6})_mp_rank_00_model_states\.pt")
-"""The model states of a rank; with tensor parallelism there are more than ``mp_rank_00``."""
+STATES = re.compile(r"zero_pp_rank_(\d{1,6})_mp_rank_(\d{2,6})_model_states\.pt")
+"""The model states of a rank; where matrices are cut too, of one of the tensor-parallel ranks."""
 
-OPTIMISERS = re.compile(r"(?:bf16_|fp16_)?zero_pp_rank_(\d{1,6})_mp_rank_00_optim_states\.pt")
+OPTIMISERS = re.compile(r"(?:bf16_|fp16_)?zero_pp_rank_(\d{1,6})_mp_rank_(\d{2,6})_optim_states\.pt")
 """The optimiser states of a rank, where its part of the weights is."""
 
 
 def matches(head: bytes, path: Path) -> bool:
     """The model states of the first rank, beside the optimiser states of the first rank."""
-    named = STATES.fullmatch(path.name)
-    return named is not None and int(named[1]) == 0 and head[:4] == b"PK\x03\x04" and 0 in ranks(path.parent)[1]
+    return is_first(path.name) and head[:4] == b"PK\x03\x04" and 0 in ranks(path.parent)[1]
+
+
+def is_first(name: str) -> bool:
+    """Whether a file is that of the model states of the first rank."""
+    named = STATES.fullmatch(name)
+    return named is not None and int(named[1]) == int(named[2]) == 0
 
 
 def ranks(folder: Path) -> tuple[dict[int, str], dict[int, str]]:
@@ -45,7 +50,7 @@ def ranks(folder: Path) -> tuple[dict[int, str], dict[int, str]]:
     found: tuple[dict[int, str], dict[int, str]] = ({}, {})
     for name in sorted(os.listdir(folder)):
         for pattern, files in zip((STATES, OPTIMISERS), found, strict=True):
-            if named := pattern.fullmatch(name):
+            if (named := pattern.fullmatch(name)) and int(named[2]) == 0:
                 files.setdefault(int(named[1]), name)
     return found
 
@@ -131,6 +136,13 @@ class ZeroCheckpoint(Checkpoint):
         return np.concatenate(found) if found else np.empty(0, dtype=np.float32)
 
     def _open(self, folder: Path) -> None:
+        parts = len({named[2] for name in os.listdir(folder) if (named := STATES.fullmatch(name))})
+        if parts > 1:
+            raise UnsupportedFormatError(
+                f"a ZeRO-3 checkpoint whose matrices are cut among {parts} tensor-parallel ranks",
+                path=self.path,
+                remedy="Convert it with DeepSpeed's ds_to_universal.py and give the result.",
+            )
         states, optimisers = ranks(folder)
         for rank in range(max(states) + 1):
             for files, kind in ((states, "model"), (optimisers, "optimiser")):

@@ -55,7 +55,8 @@ class Adapter:
     ``merged`` is the model that is ``base`` and the adapter added, where it was found; ``claim`` what the folder's
     configuration calls the base; ``by_lengths`` the model whose rows have the lengths that DoRA began with; ``steps``
     are rows of what it adds, by module; ``gains`` are the logarithms, ``(n_modules,)``, of how strongly each candidate
-    reads what the adapter reads and writes. A rank of 0 is that of IA3, which scales.
+    reads what the adapter reads and writes; ``alike`` is the likeness to others by model, where it is known without
+    their rows. A rank of 0 is that of IA3, which scales.
     """
 
     model: int
@@ -69,9 +70,12 @@ class Adapter:
     by_lengths: int | None = None
     steps: Mapping[str, Floats] = field(default_factory=dict)
     gains: Mapping[int, Floats] = field(default_factory=dict)
+    alike: Mapping[int, float] = field(default_factory=dict)
 
     def likeness(self, other: Adapter) -> float:
         """Cosine of what two adapters add to the matrices that both change."""
+        if other.model in self.alike:
+            return self.alike[other.model]
         common = [
             key for key, step in self.steps.items() if key in other.steps and other.steps[key].shape == step.shape
         ]
@@ -144,19 +148,23 @@ def _fits(modules: Mapping[str, Factors], checkpoint: Checkpoint, names: Mapping
 def _steps(checkpoint: Checkpoint, modules: Mapping[str, Factors]) -> dict[str, Floats]:
     """Rows of what is added to a few matrices, evenly chosen: ``(rows, inputs)`` by module.
 
-    B A, or of LoHa the product of two such, value by value. Of IA3 the scales less one, ``(rows, 1)`` or
-    ``(1, inputs)``, by which the matrix is multiplied.
+    B A, of LoHa the product of two such, value by value, of LoKr a Kronecker product. Of IA3 the scales less one,
+    ``(rows, 1)`` or ``(1, inputs)``, by which the matrix is multiplied.
     """
     keys = list(modules)
     chosen = [keys[k] for k in np.unique(np.linspace(0, len(keys) - 1, min(len(keys), MODULES)).astype(int))]
     found = {}
     for key in chosen:
         one = modules[key]
-        if max(checkpoint.tensors[name].size for name in one.stored) > FACTOR_LIMIT:
+        sizes = [checkpoint.tensors[name].size for name in one.stored]
+        if max(*sizes, one.shape[0] * one.shape[1] if one.kronecker else 0) > FACTOR_LIMIT:
             continue
         rows = _rows(one.shape[0])
         if one.scales:
             found[key] = _whole(checkpoint, one.scales).reshape(one.shape)[rows] - 1.0
+            continue
+        if one.kronecker:
+            found[key] = _kronecker(checkpoint, one)[rows]
             continue
         factors = [_whole(checkpoint, name) for name in one.stored]
         products = [
@@ -165,6 +173,17 @@ def _steps(checkpoint: Checkpoint, modules: Mapping[str, Factors]) -> dict[str, 
         ]
         found[key] = products[0] if len(products) == 1 else products[0] * products[1]
     return found
+
+
+def _kronecker(checkpoint: Checkpoint, one: Factors) -> Floats:
+    """What LoKr adds to a matrix, ``(outputs, inputs)``."""
+    outer, inner = ([_matrix(checkpoint, name) for name in names] for names in one.kronecker)
+    first, second = (pair[0] if len(pair) == 1 else pair[0] @ pair[1] for pair in (outer, inner))
+    return np.asarray(np.kron(first, second), dtype=np.float64)
+
+
+def _matrix(checkpoint: Checkpoint, name: str) -> Floats:
+    return _whole(checkpoint, name).reshape(checkpoint.tensors[name].shape[0], -1)
 
 
 def _whole(checkpoint: Checkpoint, name: str) -> Floats:
@@ -242,7 +261,7 @@ def _gains(
     some matrix behind reads most. Of a stranger both are as chance makes them. Reads neighbouring rows of a few dozen
     matrices of each model.
     """
-    keys = [key for key, one in modules.items() if one.rank and len(one.stored) == 2]
+    keys = [key for key, one in modules.items() if one.rank and one.a and len(one.stored) == 2]
     keys = [keys[k] for k in np.unique(np.linspace(0, len(keys) - 1, min(len(keys), STRETCHED)).astype(int))]
     turned = {}
     for key in keys:
@@ -252,8 +271,8 @@ def _gains(
             inner, outer = inner.reshape(one.rank, -1), outer.reshape(-1, one.rank)
             if inner.any() and outer.any() and np.isfinite(inner).all() and np.isfinite(outer).all():
                 turned[key] = directions(outer, inner)
-    found = {}
-    for model, (of_model, names) in models.items():
+    found: dict[int, Floats] = {}
+    for model, (of_model, names) in models.items() if turned else ():
         readers = _readers(of_model, {len(written) for written, _ in turned.values()})
         values = []
         for key, (written, read) in turned.items():

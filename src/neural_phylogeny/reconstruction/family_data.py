@@ -54,6 +54,10 @@ class MeasuredFamily:
         """Of the layers that none of these models re-initialised."""
         return self._measurements.retained.even_gram()
 
+    def retained_sizes(self) -> Vector:
+        """Of the matrices that none of these models re-initialised."""
+        return self._measurements.retained.sizes
+
     def exact(self) -> dict[str, Matrix]:
         """From the tables of the group."""
         return {name: table[np.ix_(self.rows, self.rows)] for name, table in self.found.exact.items()}

@@ -7,7 +7,7 @@ from dataclasses import replace
 
 from neural_phylogeny.errors import CheckpointError, DamagedFileError
 from neural_phylogeny.formats.distributed import METADATA, SUFFIX
-from neural_phylogeny.formats.zero import OPTIMISERS, STATES
+from neural_phylogeny.formats.zero import OPTIMISERS, STATES, is_first
 from neural_phylogeny.inputs import Part, Skipped
 from neural_phylogeny.sources.documents import read_json, reason_of
 from neural_phylogeny.sources.found import Found, Item
@@ -26,14 +26,15 @@ def distributed(listing: Listing) -> tuple[Found | None, Listing]:
     if not any(path.endswith(SUFFIX) for path in listing.doubtful) or not os.path.isfile(metadata):
         return None, listing
     others = tuple(path for path in listing.doubtful if not path.endswith(SUFFIX))
-    return Found(listing.folder, (Part(file=metadata),)), replace(listing, doubtful=others)
+    asides = tuple(aside for aside in listing.asides if aside.path != metadata)
+    return Found(listing.folder, (Part(file=metadata),)), replace(listing, doubtful=others, asides=asides)
 
 
 def zero(listing: Listing) -> tuple[Found | None, Listing]:
     """The model of a checkpoint of DeepSpeed's ZeRO-3, and what else lies in the folder."""
     states = sorted(path for path in listing.weights if STATES.fullmatch(os.path.basename(path)))
     optimisers = [aside for aside in listing.asides if OPTIMISERS.fullmatch(os.path.basename(aside.path))]
-    first = [path for path in states if _is_first(path)]
+    first = [path for path in states if is_first(os.path.basename(path))]
     if not first or not optimisers:
         return None, listing
     rest = replace(
@@ -42,11 +43,6 @@ def zero(listing: Listing) -> tuple[Found | None, Listing]:
         asides=tuple(aside for aside in listing.asides if aside not in optimisers),
     )
     return Found(listing.folder, (Part(file=first[0]),)), rest
-
-
-def _is_first(path: str) -> bool:
-    named = STATES.fullmatch(os.path.basename(path))
-    return named is not None and int(named[1]) == 0
 
 
 def modules(listing: Listing) -> tuple[list[Item], set[str]]:

@@ -1,4 +1,4 @@
-"""Adapters by the names of their tensors: LoRA and DoRA of PEFT, diffusers, kohya and llama.cpp; LoHa; IA3."""
+"""Adapters by the names of their tensors: LoRA and DoRA of PEFT, diffusers, kohya and llama.cpp; LoHa; LoKr; IA3."""
 
 from __future__ import annotations
 
@@ -26,10 +26,18 @@ ENDINGS = {
     "hada_w1_a": "b",
     "hada_w2_b": "a2",
     "hada_w2_a": "b2",
+    "lokr_w1": "w1",
+    "lokr_w1_a": "w1_a",
+    "lokr_w1_b": "w1_b",
+    "lokr_w2": "w2",
+    "lokr_w2_a": "w2_a",
+    "lokr_w2_b": "w2_b",
+    "lokr_t2": "t2",
     "ia3_l": "scales",
 }
 """What stands behind the name of a module: the inner factor, the outer factor, their scale, lengths of the rows; the
-factors of a second product, by which the first is multiplied; scales of the outputs or inputs."""
+factors of a second product, by which the first is multiplied; the two factors of a Kronecker product, or the factors of
+these; scales of the outputs or inputs."""
 
 LEAVES = ("weight", "default", "default_0")
 """What may stand behind that."""
@@ -45,7 +53,8 @@ WRAPPERS = (
 class Factors:
     """One adapted matrix: names of its factors, ``(r, inputs)`` and ``(outputs, r)``, and what goes with them.
 
-    ``a2`` and ``b2`` are the factors of LoHa's second product. IA3 has ``scales`` alone, a rank of 0, and 1 in
+    ``a2`` and ``b2`` are the factors of LoHa's second product. LoKr has ``kronecker`` instead: of each of its two
+    factors the name, or the names of two matrices whose product it is. IA3 has ``scales`` alone, a rank of 0, and 1 in
     ``shape`` for the side that is not scaled.
     """
 
@@ -58,11 +67,13 @@ class Factors:
     a2: str = ""
     b2: str = ""
     scales: str = ""
+    kronecker: tuple[tuple[str, ...], ...] = ()
 
     @property
     def stored(self) -> tuple[str, ...]:
         """Names of the tensors that change the matrix."""
-        return tuple(filter(None, (self.a, self.b, self.a2, self.b2, self.scales)))
+        named = (self.a, self.b, self.a2, self.b2, self.scales, *(name for one in self.kronecker for name in one))
+        return tuple(filter(None, named))
 
 
 def factors_of(tensors: Mapping[str, TensorInfo]) -> dict[str, Factors]:
@@ -90,10 +101,9 @@ def factors_of(tensors: Mapping[str, TensorInfo]) -> dict[str, Factors]:
     for module, names in modules.items():
         if f"{module}.weight" in others or f"{module}.base_layer.weight" in others:
             return {}
-        if {"a", "b"} <= names.keys() or "scales" in names:
-            factors = _scales(tensors[names["scales"]]) if "scales" in names else _factors(names, tensors)
-            if factors is not None:
-                found[plain(module)] = factors
+        factors = _of_module(names, tensors)
+        if factors is not None:
+            found[plain(module)] = factors
     return found
 
 
@@ -128,6 +138,38 @@ def _split(name: str) -> tuple[str, str] | None:
     return None
 
 
+def _of_module(names: Mapping[str, str], tensors: Mapping[str, TensorInfo]) -> Factors | None:
+    if "scales" in names:
+        return _scales(tensors[names["scales"]])
+    if {"a", "b"} <= names.keys():
+        return _factors(names, tensors)
+    return _kronecker(names, tensors)
+
+
+def _kronecker(names: Mapping[str, str], tensors: Mapping[str, TensorInfo]) -> Factors | None:
+    """LoKr's two factors, whole or as products; Tucker's ``t2`` is not read."""
+    if "t2" in names:
+        return None
+    pairs, shapes, ranks = [], [], []
+    for which in ("w1", "w2"):
+        parts = (which,) if which in names else (f"{which}_a", f"{which}_b")
+        if not names.keys() >= {*parts}:
+            return None
+        infos = [tensors[names[part]] for part in parts]
+        if any(len(info.shape) < 2 or not info.size for info in infos):
+            return None
+        first, last = infos[0].shape, infos[-1].shape
+        if len(infos) == 2 and (first[1] != last[0] or len(first) != 2):
+            return None
+        width = infos[-1].size // last[0]
+        shapes.append((first[0], width))
+        ranks.append(first[1] if len(infos) == 2 else min(first[0], width))
+        pairs.append(tuple(info.name for info in infos))
+    (rows, columns), (inner_rows, inner_columns) = shapes
+    shape = (rows * inner_rows, columns * inner_columns)
+    return Factors("", "", shape, ranks[1], names.get("alpha", ""), kronecker=tuple(pairs))
+
+
 def _factors(names: Mapping[str, str], tensors: Mapping[str, TensorInfo]) -> Factors | None:
     a, b = tensors[names["a"]], tensors[names["b"]]
     if len(a.shape) < 2 or len(b.shape) < 2 or not a.size or not b.size:
@@ -140,8 +182,8 @@ def _factors(names: Mapping[str, str], tensors: Mapping[str, TensorInfo]) -> Fac
     second = {key: names[key] for key in ("a2", "b2") if key in names}
     if second and [tensors[name].shape for name in second.values()] != [a.shape, b.shape]:
         return None
-    other = {key: names[key] for key in ("alpha", "magnitude") if key in names}
-    return Factors(a.name, b.name, shape, a.shape[0], **other, **second)
+    alpha, magnitude, a2, b2 = (names.get(key, "") for key in ("alpha", "magnitude", "a2", "b2"))
+    return Factors(a.name, b.name, shape, a.shape[0], alpha, magnitude, a2, b2)
 
 
 def _scales(tensor: TensorInfo) -> Factors | None:

@@ -26,6 +26,7 @@ def family_of(
     merges: Matrix | None = None,
     origin: CommonOrigin = CommonOrigin.ANCESTOR,
     descent: Matrix | None = None,
+    retained_sizes: Sequence[int] = (),
 ) -> Family:
     """A family of n models from arrays ``(n, n)``.
 
@@ -38,6 +39,8 @@ def family_of(
         As the properties of ``Family`` of these names; ``nearer`` as its method.
     origin : CommonOrigin
         What ``Family.common_origin`` answers.
+    retained_sizes : (m,)
+        As ``Family.retained_sizes``.
 
     Examples
     --------
@@ -66,6 +69,7 @@ def family_of(
             means=_or(merges, np.zeros_like(scale)),
             origin=origin,
             descent_odds=descent,
+            sizes=tuple(retained_sizes),
         )
     )
 
@@ -82,6 +86,7 @@ class ArrayData:
     means: Matrix
     origin: CommonOrigin
     descent_odds: Matrix | None = None
+    sizes: tuple[int, ...] = ()
 
     def nearer(self, fake: FakeInitialisation) -> Matrix:
         """As given."""
@@ -90,6 +95,10 @@ class ArrayData:
     def retained_gram(self) -> Matrix:
         """As given."""
         return self.retained
+
+    def retained_sizes(self) -> Vector:
+        """As given."""
+        return np.array(self.sizes, dtype=np.float64)
 
     def exact(self) -> Mapping[str, Matrix]:
         """As given."""
@@ -132,6 +141,7 @@ class ArrayData:
             means=self.means[at],
             origin=self.origin,
             descent_odds=None if self.descent_odds is None else self.descent_odds[at],
+            sizes=self.sizes,
         )
 
 

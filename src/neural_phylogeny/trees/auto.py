@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from neural_phylogeny.graphs import components
 from neural_phylogeny.relations.exact import BESIDE, CERTAIN
 from neural_phylogeny.trees.baselines.options import Options
+from neural_phylogeny.trees.beside_tree import INNOVATION_TREE, beside_tree
 from neural_phylogeny.trees.family import Family, Posterior, groups_of
 from neural_phylogeny.trees.forest import Forest, Matrix, Vector
 from neural_phylogeny.trees.fusion import fused
@@ -52,7 +53,7 @@ def detector_forest(family: Family, options: Options = USUAL) -> Forest:
 def auto_forest(family: Family, options: Options = USUAL, *, without: Collection[str] = ()) -> Forest:
     """The most probable forest by the detector and exact features.
 
-    ``without`` names exact features that are left out, for ablations.
+    ``without`` names exact features, or the innovation tree, that are left out, for ablations.
     """
     judge = partial(posterior, without=without, prior=options.prior)
     known = conditioned_on_merges(family, partial(beside_mixtures, judge=judge))
@@ -90,12 +91,14 @@ def beyond_initialisation(descent: Matrix, unsure: NDArray[np.bool_]) -> Matrix:
 
 
 def posterior(family: Family, *, without: Collection[str] = (), prior: PriorName = DEFAULT) -> Posterior:
-    """The detector's probabilities of parents, updated by Bayes' rule with exact evidence."""
+    """The detector's probabilities of parents after exact evidence and, of large networks, the innovation tree."""
     known = {name: table for name, table in family.exact.items() if name not in without}
     ordered = sum((table for name, table in known.items() if name not in BESIDE), np.zeros((len(family),) * 2))
     beginning = family.detector.parent if TURNED in without else turned(family.detector.parent, ordered)
-    found = Posterior(parent=fused(beginning, known), missing=family.detector.missing)
-    return with_prior(found, prior)
+    parent = fused(beginning, known)
+    if INNOVATION_TREE not in without:
+        parent = beside_tree(parent, family)
+    return with_prior(Posterior(parent=parent, missing=family.detector.missing), prior)
 
 
 TURNED = "turned"

@@ -82,6 +82,9 @@ class FamilyData(Protocol):
     def retained_gram(self) -> Matrix:
         """See ``Family.retained_gram``."""
 
+    def retained_sizes(self) -> Vector:
+        """See ``Family.retained_sizes``."""
+
     def exact(self) -> Mapping[str, Matrix]:
         """See ``Family.exact``."""
 
@@ -163,6 +166,11 @@ class Family:
     def retained_gram(self) -> Matrix:
         """Inner products over the layers that no model re-initialised, each scaled to one length, ``(n, n)``."""
         return self.data.retained_gram()
+
+    @cached_property
+    def retained_sizes(self) -> Vector:
+        """Number of values of each of the m matrices that no model re-initialised, ``(m,)``."""
+        return self.data.retained_sizes()
 
     @cached_property
     def exact(self) -> Mapping[str, Matrix]:

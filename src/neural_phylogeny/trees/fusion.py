@@ -53,9 +53,16 @@ def fused(parent: Matrix, evidence: Mapping[str, Matrix], weights: Mapping[str, 
     beside = sum((weighted[name] for name in BESIDE if name in weighted), np.zeros_like(parent))
     others = sum((table for name, table in weighted.items() if name not in BESIDE), np.zeros_like(parent))
     off_diagonal = ~np.eye(len(parent), dtype=bool)
-    some_parent = np.where(off_diagonal, parent, 0.0)
-    compared = some_parent * np.exp(beside)
-    compared *= some_parent.sum(axis=0) / np.maximum(compared.sum(axis=0), LEAST)
-    found: Matrix = np.where(off_diagonal, compared * np.exp(others), parent)
+    found: Matrix = among_parents(parent, beside) * np.where(off_diagonal, np.exp(others), 1.0)
     found /= found.sum(axis=0)
+    return found
+
+
+def among_parents(parent: Matrix, log_odds: Matrix) -> Matrix:
+    """Probabilities after evidence that compares possible parents, ``(n, n)``; that of having none here stays."""
+    off_diagonal = ~np.eye(len(parent), dtype=bool)
+    some_parent = np.where(off_diagonal, parent, 0.0)
+    compared = some_parent * np.exp(log_odds)
+    compared *= some_parent.sum(axis=0) / np.maximum(compared.sum(axis=0), LEAST)
+    found: Matrix = np.where(off_diagonal, compared, parent)
     return found

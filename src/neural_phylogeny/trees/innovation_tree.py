@@ -45,6 +45,21 @@ def _tree(gram: Matrix, direction: Matrix, exact: Matrix) -> tuple[Parents, Vect
     return tree, _directions(tree, around, scores)
 
 
+def parent_probabilities(family: Family) -> Matrix:
+    """``[i, j]``: share of trees with i above j in the likelihood of the best tree and all one step away, ``(n, n)``.
+
+    On the diagonal that of trees with root j; columns add up to 1. O(n^5), for at most ``MOST_SEARCHED`` models.
+    """
+    n, every = len(family), np.arange(len(family))
+    exact = sum(family.exact.values(), np.zeros((n, n)))
+    _, trees, scores = _Search(family.retained_gram, family.direction, exact).best()
+    found = np.zeros((n, n))
+    for tree, weight in zip(trees, np.exp(scores - scores.max()), strict=True):
+        found[np.where(tree < 0, every, tree), every] += weight
+    found /= found.sum(axis=0)
+    return found
+
+
 def edge_log_odds(slopes: Matrix, direction: Matrix, exact: Matrix) -> Matrix:
     """Log-odds of each edge beside its likelihood: exact features, and direction features where a slope is below one.
 

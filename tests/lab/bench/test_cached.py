@@ -6,10 +6,13 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from safetensors.numpy import load_file, save_file
 
 from neural_phylogeny import demo
 from neural_phylogeny.errors import SavedFileError
+from neural_phylogeny.files.json_fields import Fields
 from neural_phylogeny.lab.bench.cached import cache, find_collections, load_cached, pair_of
+from neural_phylogeny.lab.bench.cached_adapters import restored
 from neural_phylogeny.reconstruction.api import METHODS
 from neural_phylogeny.reconstruction.collect import gather
 from neural_phylogeny.reconstruction.decide import phylogeny
@@ -36,6 +39,33 @@ def test_the_answer_is_that_of_the_checkpoints(family, tmp_path):
         reported, expected = (phylogeny(c, METHODS[name], 1e-3, 0, examined) for c, examined in both)
         assert [(e.parent, e.child) for e in reported.edges] == [(e.parent, e.child) for e in expected.edges]
         assert reported.copies == expected.copies
+
+
+def test_adapters_hang_where_the_files_hang_them(family, tmp_path):
+    rng = np.random.default_rng(0)
+    names = {n: w.shape for n, w in load_file(family / "dunlin.safetensors").items() if w.ndim == 2}
+    factors = {}
+    for name, (rows, columns) in names.items():
+        stem = f"base_model.model.{name.removesuffix('.weight')}"
+        factors[f"{stem}.lora_A.weight"] = rng.normal(size=(2, columns)).astype(np.float32)
+        factors[f"{stem}.lora_B.weight"] = rng.normal(size=(rows, 2)).astype(np.float32)
+    for adapter in ("one", "two"):
+        (family / adapter).mkdir()
+        save_file(factors, family / adapter / "adapter_model.safetensors")
+    cache(family, tmp_path / "3.npz")
+    kept, expected = load_cached(tmp_path / "3.npz").collection, gather(family, Reading())
+    assert [one.candidates for one in kept.adapters] == [one.candidates for one in expected.adapters]
+    assert [list(one.gains) for one in kept.adapters] == [list(one.gains) for one in expected.adapters]
+    assert kept.adapters[0].likeness(kept.adapters[1]) == pytest.approx(1.0)
+    reported, wanted = (phylogeny(c, METHODS["star"], 1e-3, 0) for c in (kept, expected))
+    assert [m.remark for m in reported.models] == [m.remark for m in wanted.models]
+    assert "an adapter of rank 2" in str([m.remark for m in reported.models])
+
+
+def test_an_adapter_of_a_model_that_is_not_there_is_damage():
+    row = {"model": 3, "rank": 1, "matrices": 1, "candidates": [], "claim": "", "alike": [], "gains": {}}
+    with pytest.raises(SavedFileError, match="names model 3 of 2"):
+        restored([Fields(row, "cached collection")], 2)
 
 
 def test_nothing_of_where_it_was_measured_is_kept(family, tmp_path):

@@ -64,8 +64,9 @@ def test_checkpoints_of_one_run_are_none(measured, root, rng):
 
 def test_rounding_is_allowed_for_unless_it_hides_everything(measured, root, rng):
     far = [tuned(root, rng, 1.0), tuned(root, rng, 1.0)]
+    between = [tuned(root, rng, 0.1), tuned(root, rng, 0.1)]  # errors are 0.4 % of the squared distance
     near = [tuned(root, rng, 1e-3), tuned(root, rng, 1e-3)]
-    for parts, is_reported in ((far, True), (near, False)):
+    for parts, is_reported in ((far, True), (between, True), (near, False)):
         merged = {n: w.astype(ml_dtypes.bfloat16).astype(np.float32) for n, w in mean(parts, (0.5, 0.5)).items()}
         assert sums(measured(*parts, merged), [0, 1, 2]).any() == is_reported
 

@@ -61,7 +61,13 @@ DAMAGE = (
 Handler = Callable[[Any], None]
 
 
-def load(file: BinaryIO, path: str, storages: dict[str, Storage] | None = None, nbytes: int = 0) -> Any:
+def load(
+    file: BinaryIO,
+    path: str,
+    storages: dict[str, Storage] | None = None,
+    nbytes: int = 0,
+    machine: type[InertUnpickler] | None = None,
+) -> Any:
     """Load one pickle as inert records; ``storages`` collects every storage it refers to, by key.
 
     The opcodes, arguments and items that it may use follow from the limit ``steps`` and the ``nbytes`` of its file.
@@ -80,7 +86,8 @@ def load(file: BinaryIO, path: str, storages: dict[str, Storage] | None = None, 
         When it takes too many steps.
     """
     try:
-        return InertUnpickler(file, path, {} if storages is None else storages, nbytes=nbytes).load()
+        kind = InertUnpickler if machine is None else machine
+        return kind(file, path, {} if storages is None else storages, nbytes=nbytes).load()
     except CheckpointError:
         raise
     except DAMAGE as error:
@@ -89,6 +96,16 @@ def load(file: BinaryIO, path: str, storages: dict[str, Storage] | None = None, 
             path=path,
             remedy="Copy or download the file again.",
         ) from error
+
+
+def refusal(qualified: str, path: str) -> UnsafeFileError:
+    """The error of a file that names something that could run."""
+    return UnsafeFileError(
+        f"loading it would hand over to {qualified}",
+        path=path,
+        callable_name=qualified,
+        remedy="Do not load this file with any other program; ask its author for safetensors.",
+    )
 
 
 class InertUnpickler(pickle._Unpickler):
@@ -135,12 +152,7 @@ class InertUnpickler(pickle._Unpickler):
         if qualified == NESTED_FILE and not self._nested:
             return Function(self._nested_file)
         if is_dangerous(module, name):
-            raise UnsafeFileError(
-                f"loading it would hand over to {qualified}",
-                path=self._path,
-                callable_name=qualified,
-                remedy="Do not load this file with any other program; ask its author for safetensors.",
-            )
+            raise refusal(qualified, self._path)
         if module.startswith("joblib."):
             raise UnsupportedFormatError("a joblib file", path=self._path, remedy="Save the arrays as .npz.")
         if qualified not in self._classes:

@@ -12,6 +12,7 @@ from neural_phylogeny.evaluation.truth import Truth, parse_truth
 from neural_phylogeny.files.atomic import replacing
 from neural_phylogeny.files.json_fields import Fields
 from neural_phylogeny.inputs import ModelRef, Skipped
+from neural_phylogeny.lab.bench.cached_adapters import restored, stored
 from neural_phylogeny.reconstruction.collect import Collection, gather
 from neural_phylogeny.reconstruction.options import Reading
 from neural_phylogeny.statistics.cache import CachedStatistics, load, save
@@ -66,6 +67,7 @@ def cache(folder: Path, target: Path) -> bool:
         ],
         "skipped": [{"path": Path(skipped.path).name, "reason": ""} for skipped in collection.skipped],
         "notes": list(collection.notes),
+        "adapters": stored(collection.adapters),
     }
     groups = tuple(
         replace(group, statistics=condense(group.statistics)) for group in (*collection.groups, *collection.families)
@@ -100,6 +102,7 @@ def load_cached(path: Path) -> CachedCollection:
             groups=tuple(group for group in groups if not group.is_family),
             families=tuple(group for group in groups if group.is_family),
             notes=about.texts("notes"),
+            adapters=restored(about.objects("adapters", default=()), len(models)),
         )
     except SavedFileError as error:
         raise SavedFileError(f"{path}: {error}") from error
@@ -122,6 +125,7 @@ def pair_of(collection: Collection, a: str, b: str) -> Collection | None:
                 formats=tuple(collection.formats[model] for model in chosen),
                 parameters=collection.parameters[chosen],
                 skipped=(),
+                adapters=(),
                 groups=(replace(group, members=(0, 1), statistics=group.statistics.subset(rows)),),
                 families=(),
             )

@@ -27,9 +27,9 @@ MISFIT, MISFIT_OF_ONE = 1e-5, 1e-4
 """Squared distance from the sum, over that from the nearest part, of all matrices and of a single one. Far below what
 checkpoints of a run come to, which lie nearly in a line."""
 
-ROUNDED, ROUNDING = 4.0, 1e-3
-"""Errors of rounding that are allowed for; where they come to more than this share of the nearest distance, nothing can
-be claimed."""
+ROUNDED, ROUNDING = 4.0, 1e-2
+"""Errors of rounding that are allowed for; where they come to more than this share of the squared nearest distance,
+nothing is claimed. Of 9,800 triples of models that are no sums the least misfit is 0.08, on runs of checkpoints."""
 
 LARGEST = 6.0
 """Largest sum of all weights without their signs."""
