@@ -26,7 +26,9 @@ def test_steps_and_siblings_of_a_planted_star(measured, rng):
 def test_heads_that_a_parent_lacks_say_nothing_of_its_children(measured, rng):
     names = [f"w{k}" for k in range(6)]
     root = {name: rng.normal(size=(40, 30)).astype(np.float32) for name in names}
-    moved = [{name: w + 0.1 * rng.normal(size=w.shape).astype(np.float32) for name, w in root.items()} for _ in range(2)]
+    moved = [
+        {name: w + 0.1 * rng.normal(size=w.shape).astype(np.float32) for name, w in root.items()} for _ in range(2)
+    ]
     heads = [{"head": rng.normal(size=(40, 30)).astype(np.float32)} for _ in range(2)]
     models = [root, *(model | head for model, head in zip(moved, heads, strict=True)), dict(root)]
     cloud = Cloud()

@@ -125,7 +125,7 @@ def pair_tests(known: KnownFamily, generator: str) -> Iterator[PairTest]:
 def read(
     folders: dict[str, Path], most: int | None = None, progress: Progress = lambda line: None
 ) -> tuple[list[Claim], list[PairTest]]:
-    """Claims on families that no detector was trained on, at most so many groups of each folder; half a second a group."""
+    """Claims on families that no detector was trained on, so many groups of a folder at most; half a second a group."""
     claims: list[Claim] = []
     tests: list[PairTest] = []
     for name, folder in folders.items():
