@@ -94,7 +94,7 @@ def claims(
             if forest.p_parent is not None:
                 p_parent = float(forest.p_parent[k])
                 reasons = (reasons[0], _parent_posterior(p_parent, pair), *_runner_up(answer, names, k), *reasons[1:])
-            kind, also = found.kinds(parent, child)
+            kind, also = found.kinds(parent, child, _row(rows, int(forest.parents[above])))
             if p_direction < 0.5 + UNDECIDED:
                 undirected.append(
                     RelatedPair(
@@ -116,6 +116,11 @@ def claims(
                 )
             )
     return edges, undirected + disguised_copies(names, families)
+
+
+def _row(rows: Sequence[int], place: int) -> int:
+    """The row of a model of a forest, -1 where there is none."""
+    return rows[place] if place >= 0 else -1
 
 
 def disguised_copies(names: Sequence[str], families: Sequence[tuple[Group, Findings]]) -> list[RelatedPair]:

@@ -31,6 +31,7 @@ from neural_phylogeny.relations.initialisations.leading import Leading
 from neural_phylogeny.relations.initialisations.seeds import seeds
 from neural_phylogeny.relations.initialisations.streams import STREAMS
 from neural_phylogeny.relations.merging.found import SUM, Merges, merges
+from neural_phylogeny.relations.onward import ONE_RUN, onward
 from neural_phylogeny.relations.overlap import Overlap
 from neural_phylogeny.relations.shared import shared_values
 from neural_phylogeny.relations.upcycled import upcycled
@@ -128,10 +129,15 @@ class Findings:
         """p-value of the relatedness test, at least 1e-300; None where a layer is identical, so that none is needed."""
         return None if self.existence.identical[i, j] else float(np.exp(max(self.existence.log_p[i, j], LEAST_LOG_P)))
 
-    def kinds(self, parent: int, child: int) -> tuple[Kind, tuple[Kind, ...]]:
-        """How a child was made from its parent, by the cheapest explanation of its weights, and what holds besides."""
+    def kinds(self, parent: int, child: int, before: int = -1) -> tuple[Kind, tuple[Kind, ...]]:
+        """How a child was made from its parent, by the cheapest explanation of its weights, and what holds besides.
+
+        A training that goes on the way that led from the model ``before`` to the parent is of the same run.
+        """
         found = self.explained(parent, child)
         main, also = ("finetune", ()) if found is None else (found.kind, found.also)
+        if main == "finetune" and before >= 0 and onward(self.statistics, before, parent, child) >= ONE_RUN:
+            main = "later-checkpoint"
         if self._upcycled[parent, child]:
             main, also = GROWN, tuple(kind for kind in (main, *also) if kind not in (GROWN, "copy"))
         known: dict[str, Kind] = {kind: kind for kind in KINDS}

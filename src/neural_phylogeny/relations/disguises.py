@@ -17,6 +17,7 @@ import numpy as np
 
 from neural_phylogeny.relations.axes import Axis, Disguise, Floats, Ints, restored, shape_of, shaped
 from neural_phylogeny.relations.parts import MOST_VALUES, is_compared, of_whole
+from neural_phylogeny.relations.rotations import refitted
 
 AGREE = 0.6
 """Least mean cosine of rows on inputs that the assignment has not seen, beyond that of rows which do not belong
@@ -111,6 +112,7 @@ def find_disguise(
     explained = sum(sizes[name] for name in found)
     if not names or explained < EXPLAINED * sum(sizes.values()):
         return None
+    found = refitted(found, first, second)
     agreement = sum(sizes[name] * scores[name] for name in found) / explained
     restored = {
         name: of_whole(_with_factors(shaped(first[name]), shaped(second[name]), *pair), shape_of(shapes[name]))
@@ -379,7 +381,8 @@ def _vectors(
     for rows, columns in known.values():
         by_size.setdefault(len(rows.order), []).append(rows)
         back = Axis(columns.order, 1.0 / columns.factor, None if columns.turn is None else columns.turn.T)
-        by_size.setdefault(len(columns.order), []).append(back)
+        folded = [Axis(back.order, back.factor)] if back.turn is not None else []  # gains that were folded, then turned
+        by_size.setdefault(len(columns.order), []).extend([back, *folded])
     found = {}
     for name, shape in shapes.items():
         if name in known or not shape or max(shape) < 2 or prod(shape) != max(shape) or prod(shape) > MOST_VALUES:

@@ -14,7 +14,7 @@ from neural_phylogeny.inputs import TensorInfo, View
 from neural_phylogeny.relations.converted import ARITHMETIC
 from neural_phylogeny.relations.explanations.grids import Places, steps_of_grid
 from neural_phylogeny.statistics.kept import VALUES, kept_sample
-from neural_phylogeny.statistics.moments import mantissa_bits
+from neural_phylogeny.statistics.moments import FEWEST, mantissa_bits
 from neural_phylogeny.statistics.results import Statistics
 from neural_phylogeny.tensors.alignment import AlignedTensor
 from neural_phylogeny.tensors.roles import matrix_shape
@@ -23,6 +23,12 @@ Floats = NDArray[np.float64]
 
 MANTISSA_OF_FP8 = 3
 """Bits after the leading one of an fp8 code, e4m3."""
+
+UNEVEN = 0.3
+"""Spread of the logarithms of the lengths of units from which on they were multiplied on purpose."""
+
+STRONGEST = 4
+"""One direction in so many is strong."""
 
 COARSEST = 2.0
 """Fewest mantissa bits of a value that count."""
@@ -93,6 +99,33 @@ class Step:
         return float((self.parent * self.child).mean()) / length if length > 0 else 0.0
 
     @cached_property
+    def strong(self) -> Floats:
+        """The parent in one of ``STRONGEST`` of its directions, the strongest, ``(units, inputs)``."""
+        wide = self.parent if len(self.parent) <= self.parent.shape[1] else self.parent.T
+        _, vectors = np.linalg.eigh(wide @ wide.T)
+        most = vectors[:, -max(1, len(wide) // STRONGEST) :]
+        found: Floats = most @ (most.T @ wide)
+        return found if wide is self.parent else found.T
+
+    @cached_property
+    def growth(self) -> float:
+        """Cosine of the step with what is strong in the parent; NaN where there is none, or too little to see it.
+
+        NaN as well where units were multiplied: the factors, not a training, made them longer.
+        """
+        length = rms(self.difference) * rms(self.strong) if self.child.size >= FEWEST else 0.0
+        if min(self.child.shape) < STRONGEST or length == 0.0 or self.is_uneven:
+            return math.nan
+        return float((self.difference * self.strong).mean()) / length
+
+    @cached_property
+    def is_uneven(self) -> bool:
+        """Whether units or inputs were made longer and shorter, more than training does it."""
+        with np.errstate(all="ignore"):
+            ratios = [np.log(rms_of(self.child, axis) / rms_of(self.parent, axis)) for axis in (0, 1)]
+        return any(float(np.std(ratio[np.isfinite(ratio)])) > UNEVEN for ratio in ratios if np.isfinite(ratio).any())
+
+    @cached_property
     def is_equal(self) -> bool:
         """Whether all values are equal, or differ by arithmetic where the two are stored in other ways."""
         least = ARITHMETIC * rms(self.child) if self.is_relaid else 0.0
@@ -111,6 +144,12 @@ def rms(values: Floats) -> float:
     return math.sqrt(_sum_of_squares(values) / values.size) if values.size else 0.0
 
 
+def rms_of(values: Floats, axis: int) -> Floats:
+    """Root mean squares along an axis."""
+    found: Floats = np.sqrt(np.square(values).mean(axis=axis))
+    return found
+
+
 def _sum_of_squares(values: Floats) -> float:
     return float(np.add.reduce(np.square(values), axis=None))  # the digits of np.mean at a third of its price
 
@@ -122,13 +161,13 @@ def steps(statistics: Statistics, parent: int, child: int) -> Iterator[Step]:
             continue
         values = arrays[VALUES][[a, b]].astype(np.float64)
         if np.isfinite(values).all() and values[1].any():
-            yield _step(tensor, values, tensor.sources[a], tensor.sources[b])
+            places = None if "sample.read" in arrays else places_of(tensor, tensor.sources[b])
+            yield _step(tensor, values, tensor.sources[a], tensor.sources[b], places)
 
 
-def _step(tensor: AlignedTensor, values: Floats, a: TensorInfo, b: TensorInfo) -> Step:
+def _step(tensor: AlignedTensor, values: Floats, a: TensorInfo, b: TensorInfo, places: Places | None) -> Step:
     is_relaid = (a.name, a.view, a.codes) != (b.name, b.view, b.codes)
     shape = matrix_shape(tensor.shape, tensor.output_axis or 0)
-    places = places_of(tensor, b)
     return Step(b.name, values[0], values[1], shape, is_relaid, b.code_bits, "fp8" in b.codes, a.code_bits > 0, places)
 
 

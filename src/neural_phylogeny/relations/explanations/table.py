@@ -41,6 +41,10 @@ KURTOSIS, EDGE = 6.0, 1.12
 """Standard deviations of the kurtosis, and largest singular value over that of normal noise, that noise may have."""
 
 
+ALONG = 0.1
+"""Least cosine of a step with what is strong in the parent that is growth."""
+
+
 @dataclass(frozen=True)
 class Explanation:
     """A row: the kind, the price of a matrix (infinite where it does not hold), and what it does in a few words."""
@@ -188,6 +192,15 @@ def noised(step: Step) -> float:
     return np.inf if largest > EDGE else step.code_length(e) - NAME
 
 
+def later(step: Step) -> float:
+    """The parent's strong directions grew: what trained a model goes on, as another task does not make it."""
+    grown, along = step.strong, step.growth
+    if not along > ALONG:
+        return np.inf
+    by = float((step.difference * grown).sum()) / float(np.square(grown).sum())
+    return NAME + NUMBER + step.code_length(step.difference - by * grown)
+
+
 def finetune(step: Step) -> float:
     """The step that training left, at the spread that it has."""
     return NAME + step.code_length(step.difference)
@@ -213,6 +226,7 @@ TABLE: tuple[Explanation, ...] = (
     Explanation("adapter", adapter, "the step has a low rank, as a merged adapter adds"),
     Explanation("rescaled", rescaled, "units are multiplied by a number each, and divided where they are read"),
     Explanation("noised", noised, "the step is independent normal noise"),
+    Explanation("later-checkpoint", later, "the strong directions grow, as they do where one run goes on"),
     Explanation("finetune", finetune, "the step is what training leaves"),
 )
 """All explanations of one matrix. To add a kind, add a row; see CONTRIBUTING.md."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -23,6 +24,14 @@ DISGUISES = ("rotated", "permuted", "rescaled")
 
 OF_MOST = ("adapter", "rescaled", "noised")
 """Kinds that single matrices have by chance; they are listed only with their share."""
+
+LATER, TRAINED = "later-checkpoint", "finetune"
+GROWN_ON = 0.08
+"""Mean cosine of the steps of all matrices with what is strong in the parent from which on one run went on: of
+fine-tunings to other tasks it is below 0.07, and of long runs with decay too."""
+
+STAYED = 0.2
+"""Share of the weights in layers that did not move, or began anew, from which on it is another training."""
 
 BESIDE = 0.05
 """Share of what changed from which on a further kind is listed."""
@@ -112,7 +121,9 @@ def explained(steps: Sequence[Step]) -> Explained:
     inside: Counter[str] = Counter()
     totals = dict.fromkeys((row.kind for row in TABLE), 0.0)
     total = without = 0.0
+    growths = []
     for step in steps:
+        growths.append(step.growth)
         prices = {row.kind: row.price(step) for row in TABLE}
         nothing = alone(step)
         kind = min(prices, key=prices.__getitem__)
@@ -128,6 +139,8 @@ def explained(steps: Sequence[Step]) -> Explained:
     every = sum(sizes.values())
     statements = {row.kind: row.statement for row in TABLE}
     main, also = _kinds(sizes, inside)
+    if main == TRAINED and sizes["copy"] + sizes[NEW] < STAYED * every and _mean(growths) >= GROWN_ON:
+        main = LATER
     ordered = sorted(
         (name != main, bits, name) for name, bits in totals.items() if bits < without or name in (main, "finetune")
     )
@@ -142,9 +155,17 @@ def explained(steps: Sequence[Step]) -> Explained:
     )
 
 
+def _mean(values: Sequence[float]) -> float:
+    """Mean of the numbers among some values; 0 of none."""
+    known = [value for value in values if math.isfinite(value)]
+    return sum(known) / max(len(known), 1)
+
+
 def _kinds(sizes: Counter[str], inside: Counter[str]) -> tuple[str, tuple[str, ...]]:
     """The main kind and the others, by the values that each explains of what changed."""
     changed = {kind: size for kind, size in sizes.items() if kind not in ("copy", NEW)}
+    if LATER in changed:
+        changed[TRAINED] = changed.get(TRAINED, 0) + changed.pop(LATER)
     every = sum(changed.values())
     if not every:
         return ("finetune" if sizes[NEW] else "copy"), ()

@@ -117,6 +117,7 @@ TABLES = {
         ),
         Table("cells", "which properties of an edge make its parent hard to find, for each method", "nothing"),
         Table("clock", "does weight decay show who is later?", "nothing; trains 1,000 small networks"),
+        Table("clusters", "do clusterings find families without being given their number?", "nothing"),
         Table("confidence", "do probabilities mean what they say, and is a missing parent noticed?", "batches, wide"),
         Table("derived", "how often does `nphylo derived` accuse strangers and siblings?", "data, sets; ten minutes"),
         Table(
@@ -128,6 +129,11 @@ TABLES = {
             "fakes",
             "why a fake initialisation shows the direction, and where it does not",
             "nothing; trains 6 networks",
+        ),
+        Table(
+            "fingerprint",
+            "how large must a fingerprint be, and does an index miss relatives of some kind?",
+            "checkpoints, work; trains small networks",
         ),
         Table(
             "generators", "the detector on each generator, those that it was not trained on too", "generators, judge"
