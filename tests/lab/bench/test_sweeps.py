@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from neural_phylogeny.lab.bench.suites import cached_collections, data_folder, find_suite
-from neural_phylogeny.lab.bench.tables import baselines, cells, fakes, sweeps
+from neural_phylogeny.lab.bench.tables import baselines, cells, clusters, fakes, sweeps
 from neural_phylogeny.lab.bench.tables.base import Sources
 from neural_phylogeny.relations.direction import norm_score
 from neural_phylogeny.relations.tables import mean_sign
@@ -47,6 +47,16 @@ def test_each_row_counts_the_models_of_the_suite(quick):
     assert all(0.0 <= figure <= 1.0 for figures in found.values() for figure in figures)
     single = [baselines.rows_of("quick", quick[:1], {"one": (stage,)})["one"][0] for stage in baselines.STAGES]
     assert found["mother"][0] == max(single)
+
+
+def test_clusterings_decide_what_a_family_is(quick):
+    pytest.importorskip("sklearn", reason="scikit-learn is not installed")
+    variants = dict(clusters.variants())
+    assert variants["kmeans, number by eigengap"].options.n_clusters == "eigengap"
+    assert all(method.options.decides_families for name, method in variants.items() if "," in name)
+    [(text, seconds)] = clusters.column(quick[:1], [variants["the relatedness test"]])
+    assert text == "1.00 / 0.00"
+    assert seconds > 0
 
 
 def test_a_draw_with_a_mean_is_that_of_its_definition(measured, rng):

@@ -117,6 +117,7 @@ TABLES = {
         ),
         Table("cells", "which properties of an edge make its parent hard to find, for each method", "nothing"),
         Table("clock", "does weight decay show who is later?", "nothing; trains 1,000 small networks"),
+        Table("clusters", "do clusterings find families without being given their number?", "nothing"),
         Table("confidence", "do probabilities mean what they say, and is a missing parent noticed?", "batches, wide"),
         Table("derived", "how often does `nphylo derived` accuse strangers and siblings?", "data, sets; ten minutes"),
         Table(
