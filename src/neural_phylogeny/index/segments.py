@@ -7,10 +7,15 @@ another is about to name in the catalogue. What is not named there is not part o
 from __future__ import annotations
 
 import os
+import re
 import secrets
+import stat
 from dataclasses import dataclass, field
 from io import FileIO
 from pathlib import Path
+
+from neural_phylogeny.errors import SavedFileError
+from neural_phylogeny.files.regular import SAVED_LIMIT
 
 try:
     import fcntl
@@ -74,10 +79,20 @@ class Writer:
 
 
 def read(folder: Path, place: Place) -> bytes:
-    """The bytes at a place, fewer where the segment was cut short. Raises OSError."""
-    with (folder / place.segment).open("rb") as file:
+    """The bytes at a place, fewer where the segment was cut short.
+
+    Raises OSError, and SavedFileError where the catalogue names what is no place in a segment of this folder.
+    """
+    numbers = (place.offset, place.length)
+    is_name = isinstance(place.segment, str) and re.fullmatch(rf"[\w.-]{{1,200}}{re.escape(SUFFIX)}", place.segment)
+    if not is_name or not all(isinstance(number, int) and 0 <= number < 2**62 for number in numbers):
+        raise SavedFileError(f"{folder}: the catalogue names no segment of this index; restore it from a copy")
+    path = folder / place.segment
+    if not stat.S_ISREG(path.stat().st_mode):  # a pipe would wait
+        raise SavedFileError(f"{path}: not a regular file; restore the index from a copy")
+    with path.open("rb") as file:
         file.seek(place.offset)
-        return file.read(place.length)
+        return file.read(min(place.length, SAVED_LIMIT))
 
 
 def names(folder: Path) -> list[str]:
