@@ -4,7 +4,10 @@ import pytest
 from neural_phylogeny import compare, reconstruct
 from neural_phylogeny.formats.memory import MemoryCheckpoint
 from neural_phylogeny.inputs import ModelRef, TensorInfo
+from neural_phylogeny.relations.explanations.step import steps
 from neural_phylogeny.statistics.fingerprints import VALUES, chosen, fingerprint
+from neural_phylogeny.statistics.one_pass import measure
+from neural_phylogeny.tensors.alignment import align_pairs
 
 
 def model(rng: np.random.Generator, layers: int = 6, width: int = 160) -> dict[str, np.ndarray]:
@@ -48,6 +51,14 @@ def test_models_with_the_weights_transposed_are_compared(family) -> None:
     turned = {name.replace("weight", "kernel"): values.T.copy() for name, values in family["child"].items()}
     found = compare({"base": of("base", family["base"]), "child": of("child", turned)})
     assert found.verdict in ("parent", "related")
+
+
+def test_of_a_part_the_places_of_kept_values_are_not_known(rng) -> None:
+    checkpoints = [MemoryCheckpoint({"w": rng.normal(size=(300, 200)).astype("f4")}) for _ in "ab"]
+    alignment = align_pairs([c.tensors for c in checkpoints], ["a", "b"])
+    for sample, is_known in ((1.0, True), (0.1, False)):
+        (step,) = steps(measure(checkpoints, alignment, sample=sample), 0, 1)
+        assert (step.places is not None) is is_known
 
 
 def test_of_models_with_other_heads_the_same_values_are_kept() -> None:

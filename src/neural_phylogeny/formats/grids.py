@@ -59,14 +59,20 @@ def kept_of(length: int, count: int) -> int:
 def grid_of(tensor: TensorInfo, side: int) -> tuple[int, ...]:
     """How many places of each axis are kept where a matrix keeps about ``side`` units and as many inputs of each.
 
+    A matrix that has no more values than that is kept whole, as the factors of an adapter are.
+
     Examples
     --------
     >>> grid_of(TensorInfo(name="w", shape=(512, 256, 3, 3), dtype="float32"), 64)
     (64, 16, 3, 3)
+    >>> grid_of(TensorInfo(name="w", shape=(4, 768), dtype="float32"), 64)
+    (4, 768)
     """
     shape = tensor.shape
     if len(shape) < 2:
         return tuple(min(length, side) for length in shape)
+    if tensor.size <= side * side:
+        return shape
     units = tensor.output_axis % len(shape)
     longest = max((axis for axis in range(len(shape)) if axis != units), key=lambda axis: shape[axis])
     others = [axis for axis in range(len(shape)) if axis not in (units, longest)]

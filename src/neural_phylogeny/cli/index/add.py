@@ -8,7 +8,7 @@ import click
 
 from neural_phylogeny.cli import exits
 from neural_phylogeny.cli import output as sink
-from neural_phylogeny.cli.fingerprint import size_option
+from neural_phylogeny.cli.fingerprint import size_option, workers_option
 from neural_phylogeny.cli.options import (
     component_option,
     download_option,
@@ -23,6 +23,7 @@ from neural_phylogeny.cli.options import (
 @click.argument("index", metavar="INDEX")
 @click.argument("paths", nargs=-1, required=True, metavar="PATH...")
 @size_option
+@workers_option
 @component_option
 @formats_option
 @limit_option
@@ -33,6 +34,7 @@ def command(
     index: str,
     paths: tuple[str, ...],
     size: int,
+    workers: int,
     component: str | None,
     include: tuple[str, ...],
     exclude: tuple[str, ...],
@@ -62,7 +64,8 @@ def command(
 
     def read() -> Iterator[tuple[str, str, Fingerprint]]:
         nonlocal failed
-        for name, path, found in fingerprints(paths, size=size, include=include, exclude=exclude, component=component):
+        made = fingerprints(paths, size=size, include=include, exclude=exclude, component=component, workers=workers)
+        for name, path, found in made:
             if isinstance(found, Fingerprint):
                 yield (found.source.name if name.endswith(".nphylo") else name), path, found
             else:

@@ -131,6 +131,11 @@ TABLES = {
             "nothing; trains 6 networks",
         ),
         Table(
+            "fingerprint",
+            "how large must a fingerprint be, and does an index miss relatives of some kind?",
+            "checkpoints, work; trains small networks",
+        ),
+        Table(
             "generators", "the detector on each generator, those that it was not trained on too", "generators, judge"
         ),
         Table("initialisation", "is an ancestor distinguished from a common initialisation?", "batches, strangers"),
