@@ -185,7 +185,7 @@ def test_a_catalogue_that_names_a_place_elsewhere_is_refused(family, tmp_path, s
         os.mkfifo(tmp_path / "index" / "segments" / "pipe.segment")
         index.catalogue.execute("UPDATE fingerprints SET segment = ?", (segment,))
         index.catalogue.commit()
-        with pytest.raises(SavedFileError, match="no segment of this index|not a regular file"):
+        with pytest.raises(SavedFileError, match=r"no segment of this index|not a regular file"):
             index.fingerprint(index.entries()[0].digest)
 
 
@@ -196,6 +196,5 @@ def test_a_catalogue_of_other_types_is_refused(family, tmp_path, column):
         index.catalogue.execute("PRAGMA foreign_keys = OFF")
         index.catalogue.execute(f"UPDATE OR IGNORE {column} = x'ff00'")
         index.catalogue.commit()
-        with pytest.raises((SavedFileError, OutputError)):
-            index.entries()
-            index.groups()
+        with pytest.raises(SavedFileError):
+            (index.groups if "sketch" in column else index.entries)()
