@@ -224,7 +224,7 @@ def _tensor(entry: Sequence[Any]) -> TensorInfo:
     return TensorInfo(**(found | {"shape": shape, "grid": kept, "is_trained": found["is_trained"] is True}))
 
 
-def _dtype(name: str) -> np.dtype[Any]:
+def _dtype(name: Any) -> np.dtype[Any]:
     if not isinstance(name, str) or not re.fullmatch(r"[a-z]+[a-z0-9_]*", name):  # np.dtype parses an expression
         raise ValueError("dtype")
     found = np.dtype(getattr(ml_dtypes, name) if name.startswith(("bfloat", "float8")) else name)

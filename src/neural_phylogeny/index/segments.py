@@ -13,6 +13,7 @@ import stat
 from dataclasses import dataclass, field
 from io import FileIO
 from pathlib import Path
+from typing import Any
 
 from neural_phylogeny.errors import SavedFileError
 from neural_phylogeny.files.regular import SAVED_LIMIT
@@ -34,6 +35,14 @@ class Place:
     segment: str
     offset: int
     length: int
+
+    @property
+    def is_sound(self) -> bool:
+        """Whether it can be one; SQLite keeps values of any type in any column."""
+        name: Any = self.segment
+        is_name = isinstance(name, str) and re.fullmatch(rf"[\w.-]{{1,200}}{re.escape(SUFFIX)}", name) is not None
+        numbers: tuple[Any, ...] = (self.offset, self.length)
+        return is_name and all(isinstance(number, int) and 0 <= number < 2**62 for number in numbers)
 
 
 @dataclass
@@ -83,9 +92,7 @@ def read(folder: Path, place: Place) -> bytes:
 
     Raises OSError, and SavedFileError where the catalogue names what is no place in a segment of this folder.
     """
-    numbers = (place.offset, place.length)
-    is_name = isinstance(place.segment, str) and re.fullmatch(rf"[\w.-]{{1,200}}{re.escape(SUFFIX)}", place.segment)
-    if not is_name or not all(isinstance(number, int) and 0 <= number < 2**62 for number in numbers):
+    if not place.is_sound:
         raise SavedFileError(f"{folder}: the catalogue names no segment of this index; restore it from a copy")
     path = folder / place.segment
     if not stat.S_ISREG(path.stat().st_mode):  # a pipe would wait
