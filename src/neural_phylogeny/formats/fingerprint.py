@@ -10,6 +10,7 @@ from __future__ import annotations
 import hashlib
 import json
 import math
+import re
 import struct
 import zlib
 from collections.abc import Mapping, Sequence
@@ -225,9 +226,11 @@ def _tensor(entry: Sequence[Any]) -> TensorInfo:
     return TensorInfo(**(found | {"shape": shape, "grid": kept, "is_trained": found["is_trained"] is True}))
 
 
-def _dtype(name: str) -> np.dtype[Any]:
+def _dtype(name: Any) -> np.dtype[Any]:
+    if not isinstance(name, str) or not re.fullmatch(r"[a-z]+[a-z0-9_]*", name):  # np.dtype parses an expression
+        raise ValueError("dtype")
     found = np.dtype(getattr(ml_dtypes, name) if name.startswith(("bfloat", "float8")) else name)
-    if found.hasobject or not 1 <= found.itemsize <= 16:
+    if found.hasobject or found.names or not 1 <= found.itemsize <= 16:
         raise ValueError("dtype")
     return found
 

@@ -84,19 +84,3 @@ def test_properties_of_edges(quick):
     known = cells.properties(quick[0], cells.facts_of(Sources(), "quick", quick[0]))
     assert set(known) == {edge.child for edge in quick[0].truth.edges}
     assert all(row.shape == (len(cells.PROPERTIES),) and np.isfinite(row).all() for row in known.values())
-
-
-@pytest.mark.torch
-def test_learners_take_the_place_of_the_detector(batches):
-    pytest.importorskip("sklearn", reason="scikit-learn is not installed")
-    from neural_phylogeny.lab.training.examples import read_examples
-    from neural_phylogeny.lab.training.pair_learners import learnt
-
-    examples = read_examples(sorted(batches.glob("*.npz"))[:1], None)[:6]
-    for name in ("spanning", "spectral embedding, logistic regression"):
-        if name == "spanning":
-            with pytest.raises(KeyError):
-                learnt(name, examples)
-            continue
-        found = learnt(name, examples).probabilities(examples[0].inputs)
-        np.testing.assert_allclose(found.parent.sum(axis=0), 1.0)
