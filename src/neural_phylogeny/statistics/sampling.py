@@ -13,6 +13,7 @@ import math
 import zlib
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
+from functools import reduce
 
 import numpy as np
 from numpy.typing import NDArray
@@ -102,14 +103,12 @@ def grid_part(tensor: AlignedTensor) -> Grid | None:
     """
     if all(source.grid is None for source in tensor.sources):
         return None
-    axes = [np.arange(start, stop) for start, stop in zip(tensor.start, tensor.stop, strict=True)]
-    for source in tensor.sources:
-        if source.grid is not None:
-            kept = kept_axes(source)
-            if kept is None or len(kept) != len(axes):
-                axes = [axis[:0] for axis in axes]
-                break
-            axes = [axis[np.isin(axis, places)] for axis, places in zip(axes, kept, strict=True)]
+    known = [kept_axes(source) for source in tensor.sources if source.grid is not None]
+    axes = [np.zeros(0, dtype=np.int64)] * len(tensor.start)
+    if all(one is not None and len(one) == len(axes) for one in known):
+        axes = [reduce(np.intersect1d, places) for places in zip(*(one for one in known if one), strict=True)]
+        limits = zip(axes, tensor.start, tensor.stop, strict=True)
+        axes = [axis[(axis >= start) & (axis < stop)] for axis, start, stop in limits]
     shape = tuple(len(axis) for axis in axes)
     if shape == tensor.shape:
         return None
