@@ -35,6 +35,7 @@ def test_nothing_is_added_twice(tmp_path: Path, family) -> None:
     with filled(tmp_path / "i", models) as index:
         again = [(name, "", model) for name, model in models.items()]
         assert list(index.add(again)) == [("a0", False), ("a1", False)]
+        assert list(index.add([("one more name", "/there/a0", models["a0"])])) == [("one more name", False)]
         assert list(index.add([("another name", "", models["a0"])])) == [("another name", True)]
         assert (size_of(index).models, size_of(index).contents, size_of(index).free_bytes) == (3, 2, 0)
 

@@ -84,7 +84,7 @@ class Fingerprint(Checkpoint):
         stop = tensor.size if stop is None else min(stop, tensor.size)
         if block.size == tensor.size:
             return block.reshape(-1)[start:stop]
-        if block.size == 0 or stop > tensor.size:
+        if stop - start > block.size:
             raise CheckpointError("these values are not in the fingerprint", tensor=name)
         wanted = np.unravel_index(np.arange(start, stop), tensor.shape)
         assert tensor.grid is not None
@@ -185,6 +185,8 @@ def _parsed(body: bytes, path: str) -> Fingerprint:
     tensors = {entry[0]: _tensor(entry) for entry in header["tensors"]}
     check("tensors", len(tensors), path)
     check_crumbs(len(tensors), sum(tensor.size for tensor in tensors.values()) * 4, path)
+    if sum(tensor.size for tensor in tensors.values()) >= 1 << 62:
+        raise ValueError("sizes")
     if len(tensors) != len(header["tensors"]) or len(tensors) != len(header["stored"]):
         raise ValueError("tensors")
     values = _inflated(body[start + stored :], n_bytes, "buffer", path)

@@ -88,7 +88,8 @@ class Index:
     def add(self, models: Iterable[tuple[str, str, Fingerprint]]) -> Iterator[tuple[str, bool]]:
         """Add models given as name, path and fingerprint; each name with whether it was new, once it is safe.
 
-        A model of the same name and content is there already. A second name of a content costs no space.
+        A model of the same content and the same name or path is there already. A second name of a content costs no
+        space.
 
         Raises
         ------
@@ -122,6 +123,8 @@ class Index:
     def _named(self, name: str, path: str, model: Fingerprint) -> tuple[str, bool]:
         if not self._one(_KNOWN, model.digest):  # it was removed since it was looked for
             raise OutputError(str(self.folder), f"{name} was removed by another process; add it again")
+        if path and self._one("SELECT 1 FROM models WHERE digest = ? AND path = ?", model.digest, path):
+            return name, False
         size = sum(tensor.size for tensor in model.tensors.values())
         row = (name, model.digest, path, model.source.format, model.source.identity, size)
         return name, bool(self.catalogue.execute(_ADD_MODEL, row).rowcount)

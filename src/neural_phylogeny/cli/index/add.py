@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 
 import click
@@ -42,9 +43,9 @@ def command(
 ) -> int:
     """Add models to an index, which is made where there is none.
 
-    PATH is what `nphylo tree` takes, or a fingerprint. A model that is there already, by name and content, is not
-    added again, so that a run that was interrupted can be repeated. Models are safe in groups of up to 64. Two models
-    of one name and different content are both kept.
+    PATH is what `nphylo tree` takes, or a fingerprint. A model that is there already, with the same content and the
+    same name or path, is not added again, so that a run that was interrupted can be repeated. Models are safe in
+    groups of up to 64. Two models of one name and different content are both kept.
 
     \b
     Example:
@@ -67,7 +68,8 @@ def command(
         made = fingerprints(paths, size=size, include=include, exclude=exclude, component=component, workers=workers)
         for name, path, found in made:
             if isinstance(found, Fingerprint):
-                yield (found.source.name if name.endswith(".nphylo") else name), path, found
+                where = os.path.abspath(path) if os.path.exists(path) else path
+                yield (found.source.name if name.endswith(".nphylo") else name), where, found
             else:
                 failed += found.is_model
                 if not quiet:
