@@ -75,7 +75,7 @@ class KerasFile(WindowedFile):
 
     format = "keras"
 
-    _content = 0
+    _unpacked_as = 0
 
     def __init__(self, path: Path, window: tuple[int, int] | None = None, unpacked: str = "") -> None:
         super().__init__(unpacked or path, None, window)
@@ -100,7 +100,7 @@ class KerasFile(WindowedFile):
 
     def _request(self, do: str) -> dict[str, Any]:
         path = os.path.abspath(self.path)
-        return {"do": do, "path": path, "window": self._window, "content": self._content}
+        return {"do": do, "path": path, "window": self._window, "content": self._unpacked_as}
 
     def _fetch(self, name: str, start: int, stop: int) -> AnyArray:
         number, dtype = self._datasets[name]
@@ -141,7 +141,7 @@ class UnpackedKerasFile(KerasFile):
         with self._temporary_content(content) as file:
             shutil.copyfileobj(file, self._temporary)
         self._temporary.flush()
-        self._content = next(_CONTENTS)
+        self._unpacked_as = next(_CONTENTS)
         super().__init__(path, (0, self._temporary.tell()), name)
 
     @staticmethod
