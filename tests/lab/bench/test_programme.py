@@ -43,12 +43,12 @@ def test_the_page_has_every_experiment():
 def test_what_was_run_is_not_run_again(tmp_path, monkeypatch):
     monkeypatch.setattr(programme, "SUITES", ("quick",))
     monkeypatch.setattr(programme, "METHODS_SHOWN", {"star": "", "nearest-l2": ""})
-    said: list[str] = []
-    first = run_missing(data_folder(), tmp_path, 1, said.append)
-    assert said[0].startswith("quick: 0 of")
+    lines: list[str] = []
+    first = run_missing(data_folder(), tmp_path, 1, lines.append)
+    assert lines[0].startswith("quick: 0 of")
     assert sorted(path.name for path in (tmp_path / "quick").iterdir()) == ["nearest-l2.json", "star.json"]
     monkeypatch.setattr(programme, "run_suite", None)
-    assert run_missing(data_folder(), tmp_path, 1, said.append) == first
+    assert run_missing(data_folder(), tmp_path, 1, lines.append) == first
 
 
 def test_cells_of_the_protocol_are_kept(tmp_path, monkeypatch):

@@ -144,7 +144,7 @@ TABLES = {
         Table("lineage", "neural lineage by approximation, in weights and in features of probe data", "checkpoints"),
         Table(
             "one_seed",
-            "are strangers of one seed told from relatives, and what is the true initialisation worth?",
+            "are strangers of one seed distinguished from relatives, and what is the true initialisation worth?",
             "work, sets; trains 12 collections for each of --seeds, five seconds of a core each",
         ),
         Table("reviewers", "what reviewers of the paper asked of the learning-free methods", "nothing"),
