@@ -32,7 +32,7 @@ reconstruction: claims index
 cli: errors wording inputs demo files records formats sources tensors statistics trees reconstruction claims reports
 cli: evaluation index
 lab: errors inputs graphs files records formats sources tensors statistics relations detector trees reconstruction
-lab: claims reports evaluation cli
+lab: claims reports evaluation cli index
 __init__: errors inputs records trees reconstruction
 """
 """Rooms (folders and loose files), and after the colon the other rooms that they import."""

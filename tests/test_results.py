@@ -81,7 +81,6 @@ def test_sums_over_library_collections():
     )
     assert f"Together {parents:g} of {n:g} exact parents ({parents / n:.2f})" in WORDS
     assert f"and {directions:g} of {m:g} directions ({directions / m:.2f})" in WORDS
-    assert f"| {parents / n:.2f}, {directions / m:.2f} (fresh seeds" in PAGE
 
 
 def test_goals_that_are_not_reached():
@@ -126,6 +125,11 @@ def test_claims_at_95_percent():
     claims = "{} on `paper`, {} on `mixed`, {} on `generations`, {} on public checkpoints".format(*order)
     assert f"right in {claims}" in WORDS
     assert f"left-out tiny families, in {said['left-out families']}." in WORDS
+    missing = {one[0]: one for one in rows("confidence") if one[1:2] == ["a missing parent"]}
+    own, paper = missing["left-out families"], missing["paper"]
+    reported = f'"A missing parent" is reported {own[2]} times on left-out families, and is off by {float(own[3]):.2f}'
+    assert reported in WORDS
+    assert f"all {paper[2]} reports are false" in WORDS
 
 
 @pytest.mark.parametrize(
@@ -167,3 +171,13 @@ def test_strangers_of_one_seed_on_the_front_page():
         f"{found[3]} pairs of strangers of one seed still share a family ({found[2].split()[0]} without it)" in README
     )
     assert f"where it is not {not_found[3]}" in README
+
+
+def test_speed_and_memory_on_the_front_page():
+    assert f"2,000 models in 200 families take {row('| 2,000 in 200 |')[1]} seconds of a processor" in README
+    assert f"A family of 200 took {row('| 200 in 1 |')[3]}." in README
+    ratios = [float(row(f"| {name} ({size}")[3].strip("*")) for name, size in (("float32", "3.2"), ("bfloat16", "1.6"))]
+    memory = max(
+        int(row(f"| {name} ({size}")[6].split()[0]) for name, size in (("float32", "3.2"), ("bfloat16", "1.6"))
+    )
+    assert f"all read | {ratios[0]:.1f} x (float32), {ratios[1]:.1f} x (bfloat16), in {memory} MB |" in README

@@ -23,7 +23,7 @@ def index(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def test_adding_again_adds_nothing(index: Path) -> None:
     done = run("add", index, demo.folder() / "heron.safetensors")
-    assert "0 added" in done.stderr or "1 added" in done.stderr
+    assert "0 added, 1 there already, 14 in all" in done.stderr
 
 
 def test_search_names_the_parent(index: Path) -> None:
@@ -31,6 +31,7 @@ def test_search_names_the_parent(index: Path) -> None:
     assert done.exit_code == 0, done.output
     assert "made from" in done.stdout
     assert "godwit.safetensors" in done.stdout
+    assert "dunlin.safetensors\n" in done.stdout  # the root of its tree
     done = run("search", index, "heron.safetensors", "--format", "json", "-q")
     rows = json.loads(done.stdout)
     assert rows["searched"] == 14

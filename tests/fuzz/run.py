@@ -94,10 +94,28 @@ def one_slice(name: str, seconds: float, chosen: argparse.Namespace, current: Pa
     if process.returncode == 0 and last.startswith("{"):
         return dict(json.loads(last))
     number, content = Current.left(current) if current.exists() else (0, b"")
-    where = keep(name, content) if number else ""
-    print(f"FOUND {name}: the process was lost ({process.returncode}): {where}\n{words[-2000:]}", flush=True)
+    is_again = bool(number) and not _replayed(name, keep(name, content))
+    what = "FOUND" if is_again else "lost, though its last input is read by another process:"
+    print(f"{what} {name}: the process ended with {process.returncode}\n{words[-2000:]}", flush=True)
     lost = {"target": name, "engine": chosen.engine, "executions": number, "read": 0, "outcomes": 0}
-    return {**lost, "findings": 1, "slowest": 0, "seconds": round(seconds)}
+    return {**lost, "findings": int(is_again), "slowest": 0, "seconds": round(seconds)}
+
+
+def _replayed(name: str, path: Path) -> bool:
+    """Whether a new process reads or refuses an input that the last one did not survive; then it is not kept."""
+    code = (
+        "import sys, pathlib, tempfile; sys.path.insert(0, sys.argv[1])\n"
+        "from tests.fuzz.targets import TARGETS, refused\n"
+        "refused(TARGETS[sys.argv[2]], pathlib.Path(tempfile.mkdtemp()), pathlib.Path(sys.argv[3]).read_bytes())"
+    )
+    root = str(Path(__file__).parents[2])
+    try:
+        done = subprocess.run([sys.executable, "-c", code, root, name, str(path)], check=False, timeout=HANG)
+    except subprocess.TimeoutExpired:
+        return False
+    if done.returncode == 0:
+        path.unlink()
+    return done.returncode == 0
 
 
 def _watch(process: subprocess.Popen[str], current: Path, seconds: float) -> None:

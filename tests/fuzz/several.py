@@ -2,7 +2,14 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
+import sqlite3
+import struct
+import tempfile
+import zlib
+from contextlib import closing
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -10,7 +17,10 @@ from tests.formats.gguf.conftest import gguf_bytes
 from tests.fuzz.seeds import SPLIT, VALUES, _numbers, _pickled_dict, _zipped, safetensors_bytes
 from tests.hostile.corpus.base import text_of, torch_pickle
 
+from neural_phylogeny.formats.fingerprint import Fingerprint, Source
 from neural_phylogeny.formats.gguf.types import KINDS
+from neural_phylogeny.index.store import Index
+from neural_phylogeny.inputs import TensorInfo
 
 
 def _tensors(rows: dict[str, tuple[str, tuple[int, ...]]]) -> bytes:
@@ -153,3 +163,49 @@ def hub() -> list[bytes]:
         {"rfilename": "unet/m.bin", "size": 7},
     ]
     return [json.dumps({"sha": "0" * 40, "siblings": files}).encode()]
+
+
+def fingerprint() -> list[bytes]:
+    """The header and the values of a fingerprint; ``fingerprint_file`` makes the file with its lengths and its hash."""
+    header = {
+        "plan": 1,
+        "name": "m",
+        "format": "safetensors",
+        "identity": "",
+        "tensors": [["w", [3, 4], "float32", 0, "", 0, True, None], ["b", [4], "float16", 0, "", 0, False, None]],
+        "stored": ["float32", "float16"],
+    }
+    return [json.dumps(header).encode() + SPLIT + bytes(range(56))]
+
+
+def fingerprint_file(header: bytes, values: bytes) -> bytes:
+    """The file of a fingerprint."""
+    parts = [zlib.compress(header, 1), zlib.compress(values, 1)]
+    words = struct.pack("<4Q", len(parts[0]), len(header), len(parts[1]), len(values))
+    content = b"NPHYLOF\x01" + words + parts[0] + parts[1]
+    return content + hashlib.blake2b(content, digest_size=32).digest()
+
+
+SEGMENT = "0.segment"
+"""Where ``index`` says that its fingerprints are."""
+
+
+def index() -> list[bytes]:
+    """The catalogue and the one segment of an index of two models."""
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        rng = np.random.default_rng(0)
+        with Index(folder, is_new=True) as made:
+            models = []
+            for model in "ab":
+                values = {"w": rng.standard_normal((48, 40), dtype=np.float32)}
+                tensors = {"w": TensorInfo(name="w", shape=(48, 40), dtype="float32")}
+                models.append((model, f"{model}.pt", Fingerprint(tensors, values, Source(model, "pytorch"))))
+            list(made.add(models))
+        ((segment,),) = [list((folder / "segments").iterdir())]
+        with closing(sqlite3.connect(folder / "catalogue.sqlite")) as catalogue:
+            catalogue.execute("UPDATE fingerprints SET segment = ?", (SEGMENT,))
+            catalogue.commit()
+            catalogue.execute("PRAGMA journal_mode = DELETE")
+            catalogue.execute("VACUUM")
+        return [(folder / "catalogue.sqlite").read_bytes() + SPLIT + segment.read_bytes()]

@@ -19,6 +19,7 @@ from neural_phylogeny.claims.declared import declared_by, listed
 from neural_phylogeny.errors import NeuralPhylogenyError
 from neural_phylogeny.evaluation.truth import parse_truth
 from neural_phylogeny.formats import Checkpoint, open_checkpoint
+from neural_phylogeny.index.store import Index
 from neural_phylogeny.inputs import ModelRef, Part
 from neural_phylogeny.reconstruction.adapters import find_adapters
 from neural_phylogeny.reports.json import from_json
@@ -198,6 +199,25 @@ def _hub(_: Path, content: bytes) -> None:
         mirror.forget()
 
 
+def _fingerprint(folder: Path, content: bytes) -> None:
+    header, found, values = content.partition(SPLIT)
+    _file("m.nphylo", folder, several.fingerprint_file(header, values) if found else content)
+
+
+def _index_of_fingerprints(folder: Path, content: bytes) -> None:
+    """An index that somebody else made: all that is looked up in it."""
+    if not (folder / "segments").exists():
+        (folder / "segments").mkdir()
+    catalogue, _, segment = content.partition(SPLIT)
+    (folder / "catalogue.sqlite").write_bytes(catalogue)
+    (folder / "segments" / several.SEGMENT).write_bytes(segment)
+    with Index(folder, is_read_only=True) as index:
+        len(index)
+        for entry in index.entries()[:20]:
+            index.candidates(index.fingerprint(entry.digest), 5)
+        index.groups()
+
+
 def _statistics(folder: Path, content: bytes) -> None:
     (folder / "s").write_bytes(content)
     load(folder / "s")
@@ -237,6 +257,8 @@ TARGETS: dict[str, Target] = {
         functools.partial(_model, ("net/model.safetensors", "net/config.json"), 1), several.weight_norm
     ),
     "claims": Target(_claims, several.claims),
+    "fingerprint": Target(_fingerprint, several.fingerprint),
+    "fingerprint_index": Target(_index_of_fingerprints, several.index),
     "web": Target(_web, several.web),
     "hub": Target(_hub, several.hub),
     "statistics": Target(_statistics, seeds.statistics),

@@ -31,7 +31,7 @@ sys.path.insert(0, str(Path(__file__).parents[2]))
 SLOW = 3
 """Seconds of the processor that one input may take."""
 
-WAIT = 20
+WAIT = 120
 """Seconds of the clock that one input may take: another process may read it."""
 
 GROWTH = 300_000

@@ -30,6 +30,13 @@ LARGE_FILES = 100_000_000
 """Bytes of input that may take three seconds of the processor; more may take longer in proportion."""
 
 
+MOST_MEMORY = 340_000
+"""Kilobytes: 300 MB beyond the 40 MB of a process that does nothing; this one takes about 60."""
+
+MOST_OUTPUT = 10_000
+"""Bytes."""
+
+
 class Outcome(NamedTuple):
     """What came of a run: exit code or signal, seconds, peak memory and output in bytes, and what was wrong."""
 
@@ -83,9 +90,9 @@ def _faults(
         faults.append("hang")
     if seconds > 3 * max(1.0, nbytes / LARGE_FILES):
         faults.append("slow")
-    if usage.ru_maxrss > 400_000:
+    if usage.ru_maxrss > MOST_MEMORY:
         faults.append("memory")
-    if len(text) > 20_000:
+    if len(text) > MOST_OUTPUT:
         faults.append("flood")
     if "secret_canary" in text:
         faults.append("leak")

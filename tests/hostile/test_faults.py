@@ -1,5 +1,6 @@
 """Writers and readers that are interrupted: killed, out of space, or with a file that changes under their hands."""
 
+import functools
 import json
 import os
 import random
@@ -12,12 +13,15 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from tests.fuzz.targets import TARGETS, read_all
+from tests.fuzz.targets import TARGETS, read_all, refused
 
 from neural_phylogeny import reconstruct
-from neural_phylogeny.errors import NeuralPhylogenyError, OutputError
+from neural_phylogeny.errors import CheckpointError, NeuralPhylogenyError, OutputError
 from neural_phylogeny.files.atomic import replacing
 from neural_phylogeny.formats import open_checkpoint, spans
+from neural_phylogeny.formats.fingerprint import Fingerprint, Source, from_bytes
+from neural_phylogeny.inputs import TensorInfo
+from neural_phylogeny.sources.remote.held import HeldFile
 from neural_phylogeny.statistics.cache import load
 
 MOMENTS = 200
@@ -35,6 +39,10 @@ SUFFIXES = {
 }
 
 
+FOLDERS = ("distributed", "zero", "consolidated", "quantised", "adapter", "weight_norm", "statistics", "index")
+"""Readers of several files, or of files that are no weights, by their target of the fuzzing."""
+
+
 def family(step: float = 0.01) -> dict[str, dict[str, np.ndarray]]:
     rng = np.random.default_rng(0)
     one = {f"l{k}.weight": rng.standard_normal((40, 40), dtype=np.float32) for k in range(3)}
@@ -50,6 +58,50 @@ def write_statistics(path: Path) -> None:
     reconstruct(family(), save_stats=path)
 
 
+def write_page(path: Path) -> None:
+    phylogeny().save_html(path)
+
+
+def write_phylogeny(path: Path) -> None:
+    phylogeny().save(path)
+
+
+@functools.cache
+def phylogeny():
+    return reconstruct(family())
+
+
+@functools.cache
+def printed() -> bytes:
+    values = np.random.default_rng(0).standard_normal((400, 400), dtype=np.float32)
+    tensor = TensorInfo(name="w", shape=(400, 400), dtype="float32")
+    return Fingerprint({"w": tensor}, {"w": values}, Source("m", "npz")).to_bytes()
+
+
+def write_fingerprint(path: Path) -> None:
+    with replacing(path) as file:
+        file.write(printed())
+
+
+def download(path: Path) -> None:
+    """A file that lies elsewhere comes whole to the place of its placeholder."""
+
+    class Server:
+        def get(self, start, stop, count):
+            return RESULT[start:stop]
+
+    file = HeldFile("http://x/y", len(RESULT), Server())
+    file.download(str(path))
+
+
+def is_page(path: Path) -> bool:
+    return path.read_text().rstrip().endswith("</html>")
+
+
+def is_fingerprint(path: Path) -> bool:
+    return from_bytes(path.read_bytes(), str(path)).n_values > 0
+
+
 def is_result(path: Path) -> bool:
     return bool(json.loads(path.read_bytes()))
 
@@ -59,7 +111,14 @@ def is_statistics(path: Path) -> bool:
 
 
 RESULT = json.dumps({"rows": list(range(200_000))}).encode()
-WRITERS = {"result": (write_result, is_result), "statistics": (write_statistics, is_statistics)}
+WRITERS = {
+    "result": (write_result, is_result),
+    "statistics": (write_statistics, is_statistics),
+    "phylogeny": (write_phylogeny, is_result),
+    "page": (write_page, is_page),
+    "fingerprint": (write_fingerprint, is_fingerprint),
+    "download": (download, is_result),
+}
 
 
 def in_a_child(act, *arguments) -> int:
@@ -89,9 +148,12 @@ def killed(child: int, after: float) -> None:
 def test_a_writer_that_is_killed_leaves_the_old_output_or_the_new_one(kind, tmp_path):
     write, is_whole = WRITERS[kind]
     write(tmp_path / "out")
+    begin = time.perf_counter()
+    write(tmp_path / "out")
+    longest = 2 * (time.perf_counter() - begin) + 0.01
     rng = random.Random(1)
     for _ in range(MOMENTS):
-        killed(in_a_child(write, tmp_path / "out"), rng.uniform(0, 0.06))
+        killed(in_a_child(write, tmp_path / "out"), rng.uniform(0, longest))
         assert is_whole(tmp_path / "out")
 
 
@@ -106,7 +168,7 @@ def limited(write, path: Path, size: int) -> int:
         resource.setrlimit(resource.RLIMIT_FSIZE, (size, size))
         write(path)
         code = 0
-    except OutputError:
+    except (OutputError, CheckpointError):  # what is fetched is held in a file too
         code = 3
     except BaseException:
         code = 70
@@ -203,8 +265,53 @@ def test_a_reader_that_is_killed_leaves_nothing(name, tmp_path, monkeypatch):
             read_all(checkpoint)
 
     rng = random.Random(4)
-    for _ in range(MOMENTS if name not in ("hdf5", "keras") else 10):
-        killed(in_a_child(read), rng.uniform(0, 0.02))
+    longest = 0.6 if name in ("hdf5", "keras") else 0.02  # a process is started for these
+    for _ in range(MOMENTS):
+        killed(in_a_child(read), rng.uniform(0, longest))
+    assert os.listdir(tmp_path / "tmp") == []
+
+
+def check_changes_of_folders(name: str, folder: Path, moments: int, monkeypatch) -> None:
+    """As ``check_changes``, of any file of the input."""
+    rng = random.Random(5)
+    real = spans.read_at
+    seeds = TARGETS[name].seeds()
+    for moment in range(moments):
+        left = rng.randrange(1, 12)
+
+        def read(descriptor, view, offset):
+            nonlocal left
+            left -= 1
+            if left == 0:
+                path = rng.choice(sorted(path for path in folder.rglob("*") if path.is_file()))
+                change(path, path.read_bytes() or b"x", rng)
+            return real(descriptor, view, offset)
+
+        monkeypatch.setattr(spans, "read_at", read)
+        refused(TARGETS[name], folder, seeds[moment % len(seeds)])
+
+
+@pytest.mark.parametrize("name", FOLDERS)
+def test_files_that_change_while_they_are_read(name, tmp_path, monkeypatch):
+    check_changes_of_folders(name, tmp_path, 4, monkeypatch)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", FOLDERS)
+def test_files_that_change_at_any_moment(name, tmp_path, monkeypatch):
+    check_changes_of_folders(name, tmp_path, MOMENTS, monkeypatch)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", FOLDERS)
+def test_a_reader_of_folders_that_is_killed_leaves_nothing(name, tmp_path, monkeypatch):
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path / "tmp"))
+    (tmp_path / "tmp").mkdir()
+    (tmp_path / "in").mkdir()
+    seed = TARGETS[name].seeds()[-1]
+    rng = random.Random(6)
+    for _ in range(MOMENTS):
+        killed(in_a_child(refused, TARGETS[name], tmp_path / "in", seed), rng.uniform(0, 0.02))
     assert os.listdir(tmp_path / "tmp") == []
 
 

@@ -49,6 +49,11 @@ def test_equal_layers_have_equal_marks_whatever_they_are_called(rng: np.random.G
     assert len(marks_of(other)) == 1
 
 
+def test_a_layer_with_permuted_units_has_the_same_mark(rng: np.random.Generator) -> None:
+    layer = rng.normal(size=(40, 30)).astype("f4")
+    assert marks_of(of({"a.weight": layer})) == marks_of(of({"a.weight": layer[rng.permutation(40)]}))
+
+
 def test_of_many_strangers_none_is_near(rng: np.random.Generator) -> None:
     every = rng.integers(0, 1 << 63, (3000, WORDS), dtype=np.uint64) * np.uint64(2) + rng.integers(
         0, 2, (3000, WORDS), dtype=np.uint64

@@ -35,6 +35,7 @@ def test_nothing_is_added_twice(tmp_path: Path, family) -> None:
     with filled(tmp_path / "i", models) as index:
         again = [(name, "", model) for name, model in models.items()]
         assert list(index.add(again)) == [("a0", False), ("a1", False)]
+        assert list(index.add([("one more name", "/there/a0", models["a0"])])) == [("one more name", False)]
         assert list(index.add([("another name", "", models["a0"])])) == [("another name", True)]
         assert (size_of(index).models, size_of(index).contents, size_of(index).free_bytes) == (3, 2, 0)
 
@@ -176,3 +177,25 @@ def test_a_fingerprint_that_was_changed_by_hand_is_not_compared(tmp_path: Path, 
         index.catalogue.execute("UPDATE fingerprints SET length = length - 1")
         with pytest.raises(CheckpointError, match="cut short"):
             index.fingerprint(models["a0"].digest)
+
+
+@pytest.mark.parametrize("segment", ["../../secret.segment", "/etc/passwd", "pipe.segment", "x"])
+def test_a_catalogue_that_names_a_place_elsewhere_is_refused(family, tmp_path, segment):
+    with Index(tmp_path / "index", is_new=True) as index:
+        list(index.add([(name, "", model) for name, model in family("a", 1).items()]))
+        os.mkfifo(tmp_path / "index" / "segments" / "pipe.segment")
+        index.catalogue.execute("UPDATE fingerprints SET segment = ?", (segment,))
+        index.catalogue.commit()
+        with pytest.raises(SavedFileError, match=r"no segment of this index|not a regular file"):
+            index.fingerprint(index.entries()[0].digest)
+
+
+@pytest.mark.parametrize("column", ["fingerprints SET sketch", "models SET name"])
+def test_a_catalogue_of_other_types_is_refused(family, tmp_path, column):
+    with Index(tmp_path / "index", is_new=True) as index:
+        list(index.add([(name, "", model) for name, model in family("a", 1).items()]))
+        index.catalogue.execute("PRAGMA foreign_keys = OFF")
+        index.catalogue.execute(f"UPDATE OR IGNORE {column} = x'ff00'")
+        index.catalogue.commit()
+        with pytest.raises(SavedFileError):
+            (index.groups if "sketch" in column else index.entries)()

@@ -4,7 +4,12 @@ import pytest
 from neural_phylogeny import compare, reconstruct
 from neural_phylogeny.formats.memory import MemoryCheckpoint
 from neural_phylogeny.inputs import ModelRef, TensorInfo
+from neural_phylogeny.relations.explanations.step import steps
 from neural_phylogeny.statistics.fingerprints import VALUES, chosen, fingerprint
+from neural_phylogeny.statistics.one_pass import measure
+from neural_phylogeny.statistics.sampling import grid_part
+from neural_phylogeny.tensors.alignment import AlignedTensor, align_pairs
+from neural_phylogeny.tensors.roles import Role
 
 
 def model(rng: np.random.Generator, layers: int = 6, width: int = 160) -> dict[str, np.ndarray]:
@@ -50,6 +55,14 @@ def test_models_with_the_weights_transposed_are_compared(family) -> None:
     assert found.verdict in ("parent", "related")
 
 
+def test_of_a_part_the_places_of_kept_values_are_not_known(rng) -> None:
+    checkpoints = [MemoryCheckpoint({"w": rng.normal(size=(300, 200)).astype("f4")}) for _ in "ab"]
+    alignment = align_pairs([c.tensors for c in checkpoints], ["a", "b"])
+    for sample, is_known in ((1.0, True), (0.1, False)):
+        (step,) = steps(measure(checkpoints, alignment, sample=sample), 0, 1)
+        assert (step.places is not None) is is_known
+
+
 def test_of_models_with_other_heads_the_same_values_are_kept() -> None:
     tensors = {
         f"layer.{k}.weight": TensorInfo(name=f"layer.{k}.weight", shape=(900, 700), dtype="float32") for k in range(9)
@@ -58,6 +71,14 @@ def test_of_models_with_other_heads_the_same_values_are_kept() -> None:
     few, many = (chosen(tensors | {"head.weight": head}, 1 << 14) for head in heads)
     both = [name for name in tensors if all(few[name].grid or ()) and all(many[name].grid or ())]
     assert len(both) >= 8
+
+
+def test_a_shape_that_no_model_has_costs_nothing() -> None:
+    huge = TensorInfo(name="w", shape=(1 << 40, 64), dtype="float32", grid=(32, 64))
+    part = grid_part(AlignedTensor("w", Role.KERNEL, (0, 0), huge.shape, 0, (0, 1), (huge, huge)))
+    assert part is not None
+    assert part.tensor.shape == (32, 64)
+    assert next(part.runs(0, 64))[1] < 1 << 27
 
 
 def test_a_small_model_is_kept_whole(family) -> None:

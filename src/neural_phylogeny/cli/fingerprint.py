@@ -30,6 +30,16 @@ size_option = click.option(
     help="Most bytes of values that are kept of a model; files are smaller, since they are compressed.",
 )
 
+workers_option = click.option(
+    "--workers",
+    type=click.IntRange(1),
+    default=1,
+    show_default=True,
+    metavar="N",
+    help="Processes that read one model each. One that is killed costs its model a second try; a model that two died "
+    "of is named and left out.",
+)
+
 
 @click.command("fingerprint")
 @click.argument("paths", nargs=-1, required=True, metavar="PATH...")
@@ -41,6 +51,7 @@ size_option = click.option(
     help="A file named *.nphylo for one model, else a folder that gets a file for each.",
 )
 @size_option
+@workers_option
 @component_option
 @formats_option
 @limit_option
@@ -51,6 +62,7 @@ def command(
     paths: tuple[str, ...],
     output: str,
     size: int,
+    workers: int,
     component: str | None,
     include: tuple[str, ...],
     exclude: tuple[str, ...],
@@ -81,7 +93,7 @@ def command(
     is_file = output.endswith(SUFFIX)
     failed = written = 0
     with sink.progress_bar(quiet):
-        made = fingerprints(paths, size=size, include=include, exclude=exclude, component=component)
+        made = fingerprints(paths, size=size, include=include, exclude=exclude, component=component, workers=workers)
         for name, _, found in made:
             if not isinstance(found, Fingerprint):
                 failed += found.is_model

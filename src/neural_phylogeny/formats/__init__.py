@@ -105,6 +105,11 @@ def open_checkpoint(path: str | Path, component: str | None = None) -> Checkpoin
 _CHOSEN: set[str] = {row.name for row in FORMATS}
 
 
+def chosen_formats() -> set[str]:
+    """The readers that are switched on."""
+    return set(_CHOSEN)
+
+
 @contextmanager
 def only(names: Iterable[str]) -> Iterator[None]:
     """Switch off all readers but these for a block, in all threads: what they read is not a known format there.

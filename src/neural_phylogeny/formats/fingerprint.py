@@ -10,6 +10,7 @@ from __future__ import annotations
 import hashlib
 import json
 import math
+import re
 import struct
 import zlib
 from collections.abc import Mapping, Sequence
@@ -20,7 +21,6 @@ from typing import Any
 
 import ml_dtypes
 import numpy as np
-from numpy.typing import NDArray
 
 from neural_phylogeny.errors import CheckpointError, DamagedFileError, UnknownChoiceError, UnsupportedFormatError
 from neural_phylogeny.files.regular import read_saved
@@ -83,7 +83,7 @@ class Fingerprint(Checkpoint):
         stop = tensor.size if stop is None else min(stop, tensor.size)
         if block.size == tensor.size:
             return block.reshape(-1)[start:stop]
-        if block.size == 0 or stop > tensor.size:
+        if stop - start > block.size:
             raise CheckpointError("these values are not in the fingerprint", tensor=name)
         wanted = np.unravel_index(np.arange(start, stop), tensor.shape)
         assert tensor.grid is not None
@@ -93,11 +93,11 @@ class Fingerprint(Checkpoint):
             raise CheckpointError("these values are not in the fingerprint", tensor=name)
         return block[tuple(found)]
 
-    def read_grid(self, source: TensorInfo, wanted: Sequence[Places], out: NDArray[np.float32]) -> bool:
-        """Fill ``out`` with the values at the crossings of places of a tensor as it is read; False where one lacks."""
-        axes = kept_axes(source)
+    def read_grid(self, source: TensorInfo, wanted: Sequence[Places]) -> AnyArray | None:
+        """The values at the crossings of known places of a tensor as it is read; None where its view mixes axes."""
+        axes = kept_axes(source) if source.grid is not None else None
         if axes is None:
-            return False
+            return None
         view, block = source.view, self._blocks[source.name]
         if view is not None:
             if view.stop:
@@ -106,8 +106,8 @@ class Fingerprint(Checkpoint):
                 block = block.compress((kept >= view.start) & (kept < view.stop), axis=view.sliced)
             block = block.transpose(view.axes)
         at = [np.searchsorted(kept, places) for kept, places in zip(axes, wanted, strict=True)]
-        out[:] = block[np.ix_(*at)].reshape(-1)
-        return True
+        found: AnyArray = block[np.ix_(*at)]
+        return found
 
     def close(self) -> None:
         pass
@@ -184,6 +184,8 @@ def _parsed(body: bytes, path: str) -> Fingerprint:
     tensors = {entry[0]: _tensor(entry) for entry in header["tensors"]}
     check("tensors", len(tensors), path)
     check_crumbs(len(tensors), sum(tensor.size for tensor in tensors.values()) * 4, path)
+    if sum(tensor.size for tensor in tensors.values()) >= 1 << 62:
+        raise ValueError("sizes")
     if len(tensors) != len(header["tensors"]) or len(tensors) != len(header["stored"]):
         raise ValueError("tensors")
     values = _inflated(body[start + stored :], n_bytes, "buffer", path)
@@ -223,9 +225,11 @@ def _tensor(entry: Sequence[Any]) -> TensorInfo:
     return TensorInfo(**(found | {"shape": shape, "grid": kept, "is_trained": found["is_trained"] is True}))
 
 
-def _dtype(name: str) -> np.dtype[Any]:
+def _dtype(name: Any) -> np.dtype[Any]:
+    if not isinstance(name, str) or not re.fullmatch(r"[a-z]+[a-z0-9_]*", name):  # np.dtype parses an expression
+        raise ValueError("dtype")
     found = np.dtype(getattr(ml_dtypes, name) if name.startswith(("bfloat", "float8")) else name)
-    if found.hasobject or not 1 <= found.itemsize <= 16:
+    if found.hasobject or found.names or not 1 <= found.itemsize <= 16:
         raise ValueError("dtype")
     return found
 

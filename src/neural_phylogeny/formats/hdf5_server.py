@@ -55,7 +55,7 @@ class Server:
 
     def _opened(self, request: dict[str, Any]) -> tuple[SpanFile, Tree, list[tuple[str, Any, Any, int | None]]]:
         path, window = request["path"], request["window"]
-        key = (path, *(window or ()))
+        key = (path, request.get("content"), *(window or ()))
         if request["do"] == "list":
             self._close(key)
         if key not in self._open:

@@ -7,11 +7,12 @@ from __future__ import annotations
 
 import importlib.util
 import io
+import itertools
 import os
 import shutil
 import tempfile
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any, BinaryIO, cast
 from zipfile import ZIP_STORED
 
 import numpy as np
@@ -74,6 +75,8 @@ class KerasFile(WindowedFile):
 
     format = "keras"
 
+    _unpacked_as = 0
+
     def __init__(self, path: Path, window: tuple[int, int] | None = None, unpacked: str = "") -> None:
         super().__init__(unpacked or path, None, window)
         self.tensors = {}
@@ -96,7 +99,8 @@ class KerasFile(WindowedFile):
             raise
 
     def _request(self, do: str) -> dict[str, Any]:
-        return {"do": do, "path": os.path.abspath(self.path), "window": self._window}
+        path = os.path.abspath(self.path)
+        return {"do": do, "path": path, "window": self._window, "content": self._unpacked_as}
 
     def _fetch(self, name: str, start: int, stop: int) -> AnyArray:
         number, dtype = self._datasets[name]
@@ -120,15 +124,25 @@ class KerasFile(WindowedFile):
             self._spans[name] = Span(offset, dtype, tensor.size)
 
 
+_CONTENTS = itertools.count(1)
+"""Numbers of unpacked files: another one may get the place of one that was closed."""
+
+
 class UnpackedKerasFile(KerasFile):
     """The same out of a compressed archive, through a temporary file that goes with it."""
 
     def __init__(self, path: Path, content: bytes | BinaryIO) -> None:
-        self._temporary = tempfile.NamedTemporaryFile(suffix=".h5")
+        self._temporary: BinaryIO = cast(BinaryIO, tempfile.TemporaryFile())
+        name = f"/proc/{os.getpid()}/fd/{self._temporary.fileno()}"  # without a name of its own nothing can stay
+        if not os.path.exists(name):
+            self._temporary.close()
+            named = tempfile.NamedTemporaryFile(suffix=".h5")
+            self._temporary, name = cast(BinaryIO, named), named.name
         with self._temporary_content(content) as file:
             shutil.copyfileobj(file, self._temporary)
         self._temporary.flush()
-        super().__init__(path, unpacked=self._temporary.name)
+        self._unpacked_as = next(_CONTENTS)
+        super().__init__(path, (0, self._temporary.tell()), name)
 
     @staticmethod
     def _temporary_content(content: bytes | BinaryIO) -> BinaryIO:

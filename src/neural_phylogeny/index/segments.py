@@ -7,10 +7,16 @@ another is about to name in the catalogue. What is not named there is not part o
 from __future__ import annotations
 
 import os
+import re
 import secrets
+import stat
 from dataclasses import dataclass, field
 from io import FileIO
 from pathlib import Path
+from typing import Any
+
+from neural_phylogeny.errors import SavedFileError
+from neural_phylogeny.files.regular import SAVED_LIMIT
 
 try:
     import fcntl
@@ -29,6 +35,14 @@ class Place:
     segment: str
     offset: int
     length: int
+
+    @property
+    def is_sound(self) -> bool:
+        """Whether it can be one; SQLite keeps values of any type in any column."""
+        name: Any = self.segment
+        is_name = isinstance(name, str) and re.fullmatch(rf"[\w.-]{{1,200}}{re.escape(SUFFIX)}", name) is not None
+        numbers: tuple[Any, ...] = (self.offset, self.length)
+        return is_name and all(isinstance(number, int) and 0 <= number < 2**62 for number in numbers)
 
 
 @dataclass
@@ -74,10 +88,18 @@ class Writer:
 
 
 def read(folder: Path, place: Place) -> bytes:
-    """The bytes at a place, fewer where the segment was cut short. Raises OSError."""
-    with (folder / place.segment).open("rb") as file:
+    """The bytes at a place, fewer where the segment was cut short.
+
+    Raises OSError, and SavedFileError where the catalogue names what is no place in a segment of this folder.
+    """
+    if not place.is_sound:
+        raise SavedFileError(f"{folder}: the catalogue names no segment of this index; restore it from a copy")
+    path = folder / place.segment
+    if not stat.S_ISREG(path.stat().st_mode):  # a pipe would wait
+        raise SavedFileError(f"{path}: not a regular file; restore the index from a copy")
+    with path.open("rb") as file:
         file.seek(place.offset)
-        return file.read(place.length)
+        return file.read(min(place.length, SAVED_LIMIT))
 
 
 def names(folder: Path) -> list[str]:

@@ -30,7 +30,7 @@ NOISE = math.pi / 2 / math.sqrt(BITS)
 CLEAR = 4.0
 """Standard deviations of ``NOISE`` that a near model must exceed."""
 
-FILLED, LARGEST = 2, 4.0
+FILLED, LARGEST = 8, 4.0
 """Values that are added to a bit on average, at least; most that one counts, in standard deviations."""
 
 CHUNK = 1 << 11
@@ -67,11 +67,17 @@ def sketch_of(model: Fingerprint) -> Words:
 
 
 def marks_of(model: Fingerprint) -> list[int]:
-    """Hashes of the exact kept values of some matrices, whatever these are called: equal ones are equal layers."""
+    """Hashes of the exact kept values of some matrices, whatever these are called: equal ones are equal layers.
+
+    Of a matrix that is kept whole in any order, so that one with permuted units has the same.
+    """
     found = []
     for _, tensor, block in _matrices(model):
         if block.size >= 64 and len(np.unique(block)) > 32:
-            words = hashlib.blake2b(repr(tensor.shape).encode() + block.astype("f4").tobytes(), digest_size=8)
+            values = block.astype("f4").reshape(-1)
+            values = np.sort(values) if tensor.grid is None else values
+            shape = tuple(sorted(tensor.shape))
+            words = hashlib.blake2b(repr(shape).encode() + values.tobytes(), digest_size=8)
             found.append(int.from_bytes(words.digest(), "little", signed=True))
     return sorted(set(found))[:MARKS]
 
@@ -87,7 +93,7 @@ class Near:
 def nearest(sketches: Words, query: Words, count: int) -> list[Near]:
     """At most ``count`` sketches that are near another one beyond chance, ``sketches (n, WORDS)``, the nearest first.
 
-    Every sketch is looked at: 0.3 us each.
+    Every sketch is looked at: 0.2 us each.
 
     Examples
     --------
@@ -96,10 +102,12 @@ def nearest(sketches: Words, query: Words, count: int) -> list[Near]:
     >>> [(near.row, near.correlation) for near in nearest(every, every[7], 3)]
     [(7, 1.0)]
     """
-    differing = np.empty(len(sketches), dtype=np.int64)
+    differing = np.empty(len(sketches), dtype=np.uint16)
+    other, counted = np.empty((CHUNK, WORDS), dtype=np.uint64), np.empty((CHUNK, WORDS), dtype=np.uint8)
     for start in range(0, len(sketches), CHUNK):
-        counted = np.bitwise_count(sketches[start : start + CHUNK] ^ query)
-        differing[start : start + CHUNK] = counted.sum(axis=1, dtype=np.uint32)
+        some = sketches[start : start + CHUNK]
+        np.bitwise_count(np.bitwise_xor(some, query, out=other[: len(some)]), out=counted[: len(some)])
+        counted[: len(some)].sum(axis=1, dtype=np.uint16, out=differing[start : start + CHUNK])
     correlations = np.sin(math.pi / 2 * (1.0 - 2.0 * differing / BITS))
     count = min(count, len(correlations))
     first = np.argpartition(-correlations, count - 1)[:count] if count else np.zeros(0, dtype=np.int64)
@@ -124,12 +132,15 @@ def _order(tensor: TensorInfo) -> list[int]:
 
 
 def _places(tensor: TensorInfo, shape: tuple[int, ...]) -> NDArray[np.uint64]:
-    """A number for each kept value by its place in the tensor: unit and input, whatever the lengths of the axes."""
+    """A number for each kept value by its place in the tensor, whatever the lengths and the order of the axes.
+
+    So a matrix and its transpose, in a file that does not say which it is, have one sketch. O(kept values).
+    """
     grid = tensor.grid or tensor.shape
     axes = [places_of(tensor.shape[axis], grid[axis]).astype(np.uint64) for axis in _order(tensor)]
     found = np.zeros(shape, dtype=np.uint64)
     for number, places in enumerate(axes):
-        one = hashed(places + np.uint64(number << 40)) >> np.uint64(20)
+        one = hashed(places) >> np.uint64(20)
         found ^= one.reshape([-1 if axis == number else 1 for axis in range(len(shape))])
     return found.reshape(-1)
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
 from types import TracebackType
-from typing import Self
+from typing import Any, Self
 
 import numpy as np
 
@@ -88,7 +88,8 @@ class Index:
     def add(self, models: Iterable[tuple[str, str, Fingerprint]]) -> Iterator[tuple[str, bool]]:
         """Add models given as name, path and fingerprint; each name with whether it was new, once it is safe.
 
-        A model of the same name and content is there already. A second name of a content costs no space.
+        A model of the same content and the same name or path is there already. A second name of a content costs no
+        space.
 
         Raises
         ------
@@ -122,6 +123,8 @@ class Index:
     def _named(self, name: str, path: str, model: Fingerprint) -> tuple[str, bool]:
         if not self._one(_KNOWN, model.digest):  # it was removed since it was looked for
             raise OutputError(str(self.folder), f"{name} was removed by another process; add it again")
+        if path and self._one("SELECT 1 FROM models WHERE digest = ? AND path = ?", model.digest, path):
+            return name, False
         size = sum(tensor.size for tensor in model.tensors.values())
         row = (name, model.digest, path, model.source.format, model.source.identity, size)
         return name, bool(self.catalogue.execute(_ADD_MODEL, row).rowcount)
@@ -154,7 +157,7 @@ class Index:
         """The models in the order in which they were added."""
         with explained(self.folder):
             rows = self.catalogue.execute(f"SELECT {_FIELDS} FROM models WHERE {where} ORDER BY id", values)
-            return [Entry(*row) for row in rows]
+            return [self._entry(row) for row in rows]
 
     def fingerprint(self, digest: str) -> Fingerprint:
         """The fingerprint of a content.
@@ -193,9 +196,10 @@ class Index:
         digests, sketches = self.sketches()
         found = {digests[near.row]: near.correlation for near in nearest(sketches, sketch_of(model), count)}
         equal: dict[str, int] = {}
-        for mark in marks_of(model):
-            for (digest,) in self.catalogue.execute("SELECT digest FROM marks WHERE mark = ? LIMIT 1000", (mark,)):
-                equal[digest] = equal.get(digest, 0) + 1
+        with explained(self.folder):
+            for mark in marks_of(model):
+                for (digest,) in self.catalogue.execute("SELECT digest FROM marks WHERE mark = ? LIMIT 1000", (mark,)):
+                    equal[digest] = equal.get(digest, 0) + 1
         order = sorted(found.keys() | equal.keys(), key=lambda d: (-equal.get(d, 0) - 16 * found.get(d, 0.0), d))
         return [
             Candidate(entry, found.get(digest, 0.0), equal.get(digest, 0))
@@ -226,6 +230,8 @@ class Index:
                     seen |= {near.row} if near.correlation > CERTAIN else set()
         with explained(self.folder):
             same = self.catalogue.execute(_SAME).fetchall()
+        if any(digest not in position for _, digest in same):
+            raise self._damaged("a mark of no fingerprint")
         for first, second in pairwise(same):
             if first[0] == second[0]:
                 above[top(position[second[1]])] = top(position[first[1]])
@@ -240,13 +246,26 @@ class Index:
             state = (self._one("PRAGMA data_version"), self.catalogue.total_changes)
             if self._sketches is None or self._sketches[0] != state:
                 rows = self.catalogue.execute("SELECT digest, sketch FROM fingerprints").fetchall()
+                if any(not isinstance(sketch, bytes) or len(sketch) != 8 * WORDS for _, sketch in rows):
+                    raise self._damaged("a sketch of another length")
                 flat = np.frombuffer(b"".join(sketch for _, sketch in rows), dtype=np.uint64)
                 self._sketches = state, [digest for digest, _ in rows], flat.reshape(-1, WORDS)
         return self._sketches[1:]
 
+    def _entry(self, row: tuple[Any, ...]) -> Entry:
+        entry = Entry(*row)
+        texts = (entry.name, entry.digest, entry.path, entry.format, entry.added)
+        if not all(isinstance(text, str) for text in texts) or not isinstance(entry.parameters, int):
+            raise self._damaged("a row of other types")
+        return entry
+
+    def _damaged(self, reason: str) -> SavedFileError:
+        return SavedFileError(f"{self.folder}: the catalogue is damaged ({reason}); restore it from a copy")
+
     def _one(self, question: str, *values: object) -> int:
-        row = self.catalogue.execute(question, values).fetchone()
-        return int(row[0]) if row else 0
+        with explained(self.folder):
+            row = self.catalogue.execute(question, values).fetchone()
+            return int(row[0]) if row else 0
 
 
 _FIELDS = "id, name, digest, path, format, parameters, added"

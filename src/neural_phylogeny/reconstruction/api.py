@@ -6,6 +6,8 @@ import os
 from collections.abc import Sequence
 from typing import Any
 
+from threadpoolctl import threadpool_limits
+
 from neural_phylogeny.errors import NothingToCompareError
 from neural_phylogeny.reconstruction.collect import Collection, gather
 from neural_phylogeny.reconstruction.compare import comparison
@@ -160,7 +162,8 @@ def reconstruct(
         bool(hashes),
         seeds,
     )
-    return answered(gather(models, reading, by_component=True), chosen, alpha, reading.seed, draws=support)
+    with one_thread():
+        return answered(gather(models, reading, by_component=True), chosen, alpha, reading.seed, draws=support)
 
 
 def compare(
@@ -233,10 +236,11 @@ def compare(
         progress=progress,
         seeds=seeds,
     )
-    collection = gather(_pair(a, b), reading, by_component=True)
-    if len(collection.refs) != 2:
-        raise NothingToCompareError(_not_two(collection, a, b))
-    return comparison(collection, with_prior_of(METHODS["auto"], prior), alpha, reading.seed)
+    with one_thread():
+        collection = gather(_pair(a, b), reading, by_component=True)
+        if len(collection.refs) != 2:
+            raise NothingToCompareError(_not_two(collection, a, b))
+        return comparison(collection, with_prior_of(METHODS["auto"], prior), alpha, reading.seed)
 
 
 def diff(
@@ -280,6 +284,14 @@ def diff(
     """
     reading = Reading(include=include, exclude=exclude, component=component, progress=progress)
     return difference(_pair(a, b), reading)
+
+
+def one_thread() -> threadpool_limits:
+    """A block in which BLAS uses one thread, whatever the environment says.
+
+    The products after the pass are small: threads of their own only wait for each other where cores are busy.
+    """
+    return threadpool_limits(limits=1, user_api="blas")
 
 
 def _pair(a: Any, b: ModelLike | None) -> Models:

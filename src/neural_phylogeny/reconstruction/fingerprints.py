@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from functools import partial
 from itertools import chain
 
 from neural_phylogeny.errors import CheckpointError, InvalidOptionError, shown
 from neural_phylogeny.files.activity import announced
-from neural_phylogeny.formats.fingerprint import Fingerprint
+from neural_phylogeny.formats.fingerprint import Fingerprint, from_bytes
 from neural_phylogeny.inputs import ModelRef, Skipped
+from neural_phylogeny.reconstruction.workers import shared_out
 from neural_phylogeny.sources import check_paths, discover
 from neural_phylogeny.sources.asides import summarise
 from neural_phylogeny.sources.far import released
@@ -70,17 +74,25 @@ def fingerprints(
     include: Sequence[str] = (),
     exclude: Sequence[str] = (),
     component: str | None = None,
+    workers: int = 1,
 ) -> Iterator[tuple[str, str, Fingerprint | Skipped]]:
     """The fingerprint of each model behind some paths, or why there is none; one model is open at a time.
 
     Parameters and errors as those of ``discover`` and ``fingerprint_model``. Each comes with the name and the path of
-    the model.
+    the model. With several ``workers``, processes that read one model each at a time, they come as they are done; a
+    model that two workers died of is skipped.
     """
     if size < 4 * FEWEST:
         raise InvalidOptionError("size", f"at least {4 * FEWEST} bytes", size)
     check_paths(paths)
     refs, skipped = discover(paths, include=include, exclude=exclude, component=component)
     yield from ((item.path, item.path, item) for item in skipped)
+    if workers > 1:
+        for ref, made in shared_out(refs, partial(_in_worker, size=size), workers):
+            reason = "two workers died of it: left out"
+            for name, path, found in made or [(ref.name, shown(ref.path), Skipped(path=ref.path, reason=reason))]:
+                yield name, path, from_bytes(found, path) if isinstance(found, bytes) else found
+        return
     for ref in announced("reading", refs, [ref.name for ref in refs]):
         yield from _of(ref, size // 4)
 
@@ -97,3 +109,16 @@ def _of(ref: ModelRef, values: int) -> Iterator[tuple[str, str, Fingerprint | Sk
             checkpoint.close()
             released([ref])
         yield known.name, shown(known.path), found
+
+
+def _in_worker(ref: ModelRef, size: int) -> list[tuple[str, str, bytes | Skipped]]:
+    """The same in another process, which knows nothing of addresses that were looked up in this one."""
+    refs = [ref]
+    if shown(ref.path) != ref.path or not os.path.exists(ref.path):
+        found, _ = discover([shown(ref.path)], component=ref.component)
+        refs = [replace(one, name=ref.name) for one in found if len(found) == 1 or one.name == ref.name]
+    return [
+        (name, path, made.to_bytes() if isinstance(made, Fingerprint) else made)
+        for one in refs
+        for name, path, made in _of(one, size // 4)
+    ]

@@ -78,7 +78,8 @@ def tree_of(index: Index, *, alpha: float = 1e-3, **options: Any) -> Phylogeny:
         by_digest.setdefault(entry.digest, []).append(entry)
     groups = [[entry for digest in group for entry in by_digest.get(digest, ())] for group in index.groups()]
     chosen = [sorted(group, key=lambda entry: entry.id) for group in groups if len(group) > 1]
-    parts = [Phylogeny(models=tuple(_alone(entry, labels) for group in groups if len(group) == 1 for entry in group))]
+    alone = [group[0] for group in groups if len(group) == 1]
+    parts = [Phylogeny(models=tuple(_alone(entry, labels, family) for family, entry in enumerate(alone)))]
     for group in announced("placing", chosen, [f"{labels[g[0].id]} and {len(g) - 1:,} more" for g in chosen]):
         prints = {entry.digest: index.fingerprint(entry.digest) for entry in group}
         given = {labels[entry.id]: prints[entry.digest] for entry in group}
@@ -111,9 +112,16 @@ def _at(answer: Phylogeny, entries: Mapping[str, Entry]) -> Phylogeny:
     return replace(answer, models=models)
 
 
-def _alone(entry: Entry, labels: Mapping[int, str]) -> ModelRecord:
-    name, size = labels[entry.id], entry.parameters
-    return ModelRecord(name=name, path=entry.path, format=entry.format, parameters=size, family=None)
+def _alone(entry: Entry, labels: Mapping[int, str], family: int) -> ModelRecord:
+    """A model without a near one, as a family of its own."""
+    return ModelRecord(
+        name=labels[entry.id],
+        path=entry.path,
+        format=entry.format,
+        parameters=entry.parameters,
+        family=family,
+        remark="no model of the index is near it",
+    )
 
 
 def _relatives(tree: Phylogeny, name: str, n: int) -> Iterator[Relative]:
@@ -133,6 +141,9 @@ def _relatives(tree: Phylogeny, name: str, n: int) -> Iterator[Relative]:
             other, p = (pair.b if pair.a == copies[0] else pair.a), _corrected(pair.p_value, n)
             one = Relative(name=other, relation="related", kind=pair.kind or "", similarity=pair.similarity, p_value=p)
             found.setdefault(other, one)
+    for group in tree.undecided:
+        for other in group.models if copies[0] in group.models else ():
+            found.setdefault(other, Relative(name=other, relation="initialisation"))
     for part in tree.components:
         if copies[0] in (part.a, part.b):
             other = part.b if part.a == copies[0] else part.a

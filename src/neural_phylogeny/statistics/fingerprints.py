@@ -36,8 +36,8 @@ VALUES = 1 << 16
 SIDES = (512, 384, 256, 192, 128, 96, 64, 48, 32)
 """Units of a matrix that are kept, and inputs of each; where the least is too much for all, some are left out."""
 
-FOR_VECTORS, OF_VECTOR = 0.1, 64
-"""Share of the values that vectors may take, and most values of one."""
+VECTORS, FOR_VECTORS, OF_VECTOR = 48, 0.1, 64
+"""Most vectors, each a request to a hub, share of the values that they may take, and most values of one."""
 
 SCALARS = 4
 """Tensors of up to so many values, such as counters of batches, are kept whole, whatever their type."""
@@ -89,7 +89,7 @@ def chosen(tensors: Mapping[str, TensorInfo], values: int = VALUES) -> dict[str,
         return {name: _with_grid(tensor, {t.name: t.shape for t in ordered}) for name, tensor in tensors.items()}
     vectors = [t for t in ordered if _is_vector(t)]
     matrices = [t for t in ordered if not _is_vector(t)]
-    grids = _within(vectors, OF_VECTOR, int(FOR_VECTORS * values))
+    grids = _within(vectors[:VECTORS], OF_VECTOR, int(FOR_VECTORS * values))
     rest = values - sum(_cost(tensors[name], grid) for name, grid in grids.items())
     if sum(tensor.size for tensor in matrices) <= rest:
         grids |= {tensor.name: tensor.shape for tensor in matrices}

@@ -31,7 +31,7 @@ from neural_phylogeny.statistics.plan import SamplingPlan
 from neural_phylogeny.statistics.products import Equality, Gram
 from neural_phylogeny.statistics.results import Statistics
 from neural_phylogeny.statistics.rows import Rows
-from neural_phylogeny.statistics.sampling import Grid, Part, part_of, shares
+from neural_phylogeny.statistics.sampling import Coarse, Grid, Part, part_of, shares
 from neural_phylogeny.statistics.sketch import Sketch
 from neural_phylogeny.statistics.tables import computed_tables
 from neural_phylogeny.tensors.alignment import AlignedTensor, Alignment
@@ -123,7 +123,7 @@ class Reach:
     part: Part | Grid | None
 
     @classmethod
-    def of(cls, tensor: AlignedTensor, share: float) -> Reach:
+    def of(cls, tensor: AlignedTensor, share: float | Coarse) -> Reach:
         """Plan the reading of a share of a tensor."""
         part = part_of(tensor, share)
         return cls(tensor if part is None else part.tensor, tensor, part)

@@ -28,7 +28,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from neural_phylogeny.statistics.blocks import BLOCK, Block, count_blocks
-from neural_phylogeny.statistics.sampling import Grid, Part, part_of
 from neural_phylogeny.tensors.alignment import AlignedTensor
 from neural_phylogeny.tensors.roles import matrix_shape
 
@@ -106,10 +105,6 @@ class SamplingPlan:
     sketch_values: int = 1 << 13
     sketch_rows: int = 64
     sketch_columns: int = 1024
-
-    def part(self, tensor: AlignedTensor, share: float) -> Part | Grid | None:
-        """What the pass reads of a tensor when a share of its values is requested; None for all of it."""
-        return part_of(tensor, share)
 
     def moment_stride(self, n_blocks: int, n_whole: int = 0) -> int:
         """Moments see one block in N of a tensor, or of a part of one that has ``n_whole`` blocks.

@@ -12,7 +12,7 @@ from neural_phylogeny.statistics.base import Arrays
 from neural_phylogeny.statistics.cache import Group
 from neural_phylogeny.statistics.counters import joined, renumbered
 from neural_phylogeny.statistics.results import Statistics, taken
-from neural_phylogeny.statistics.sampling import part_of, shares
+from neural_phylogeny.statistics.sampling import Coarse, part_of, shares
 from neural_phylogeny.tensors.alignment import AlignedTensor, Alignment
 
 Measure = Callable[[Alignment], Statistics]
@@ -77,7 +77,7 @@ class Pool:
                 counts = renumbered(group.statistics.counts, here)
                 yield Statistics(group.statistics.alignment, (), group.statistics.pairwise, failures, counts)
 
-    def _find(self, models: Sequence[int], tensor: AlignedTensor, share: float) -> Arrays | None:
+    def _find(self, models: Sequence[int], tensor: AlignedTensor, share: float | Coarse) -> Arrays | None:
         """The results of a box in all of its members, where one group measured them together, and the same share."""
         rows: dict[tuple[int, int], list[int]] = {}
         for member, source in zip(tensor.members, tensor.sources, strict=True):

@@ -13,6 +13,7 @@ import math
 import zlib
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
+from functools import reduce
 
 import numpy as np
 from numpy.typing import NDArray
@@ -89,10 +90,14 @@ class Grid:
 
     def runs(self, start: int, stop: int) -> Iterator[tuple[int, int]]:
         """As ``Part.runs``."""
-        flat = self.axes[-1]
+        yield from _runs(self.flat()[start:stop])
+
+    def flat(self) -> Places:
+        """Positions of all values in the box, ascending."""
+        found = self.axes[-1]
         for places, inner in zip(self.axes[-2::-1], np.cumprod(self.shape[:0:-1]).tolist(), strict=True):
-            flat = (places[:, None] * inner + flat).reshape(-1)
-        yield from _runs(flat[start:stop])
+            found = (places[:, None] * inner + found).reshape(-1)
+        return found
 
 
 def grid_part(tensor: AlignedTensor) -> Grid | None:
@@ -102,14 +107,12 @@ def grid_part(tensor: AlignedTensor) -> Grid | None:
     """
     if all(source.grid is None for source in tensor.sources):
         return None
-    axes = [np.arange(start, stop) for start, stop in zip(tensor.start, tensor.stop, strict=True)]
-    for source in tensor.sources:
-        if source.grid is not None:
-            kept = kept_axes(source)
-            if kept is None or len(kept) != len(axes):
-                axes = [axis[:0] for axis in axes]
-                break
-            axes = [axis[np.isin(axis, places)] for axis, places in zip(axes, kept, strict=True)]
+    known = [kept_axes(source) for source in tensor.sources if source.grid is not None]
+    axes = [np.zeros(0, dtype=np.int64)] * len(tensor.start)
+    if all(one is not None and len(one) == len(axes) for one in known):
+        axes = [reduce(np.intersect1d, places) for places in zip(*(one for one in known if one), strict=True)]
+        limits = zip(axes, tensor.start, tensor.stop, strict=True)
+        axes = [axis[(axis >= start) & (axis < stop)] for axis, start, stop in limits]
     shape = tuple(len(axis) for axis in axes)
     if shape == tensor.shape:
         return None
@@ -117,26 +120,22 @@ def grid_part(tensor: AlignedTensor) -> Grid | None:
     return Grid(box, tuple(axis - first for axis, first in zip(axes, tensor.start, strict=True)), tensor.shape)
 
 
-class Coarse(float):
+@dataclass(frozen=True)
+class Coarse:
     """A share that is read in few long stretches of whole rows, so that few requests fetch it."""
 
+    share: float
     stretches: int
 
-    def __new__(cls, share: float, stretches: int) -> Coarse:
-        """A share and the number of stretches."""
-        found = super().__new__(cls, share)
-        found.stretches = stretches
-        return found
 
-
-def shares(alignment: Alignment, sample: float | None) -> list[float]:
+def shares(alignment: Alignment, sample: float | None) -> list[float | Coarse]:
     """Share to be read of each tensor: the given one, or what leaves ``VALUES`` of each model.
 
     A tensor of models of several sizes is read for the smallest of them, in steps that boxes keep apart: so the share
     read of two models depends on no third one. See ``tensors.layouts.size_step``.
     """
     if sample is not None:
-        found = [sample] * len(alignment.tensors)
+        found: list[float | Coarse] = [sample] * len(alignment.tensors)
     else:
         steps = np.array([size_step(parameters) for parameters in alignment.parameters.tolist()], dtype=np.int64)
         found = [2.0 ** (-steps[list(tensor.members)].min() / STEPS) for tensor in alignment.tensors]
@@ -146,13 +145,13 @@ def shares(alignment: Alignment, sample: float | None) -> list[float]:
     return [_coarsest(share, [alignment.coarse[member] for member in tensor.members]) for share, tensor in each]
 
 
-def _coarsest(share: float, plans: Sequence[tuple[float, int] | None]) -> float:
+def _coarsest(share: float | Coarse, plans: Sequence[tuple[float, int] | None]) -> float | Coarse:
     """The share of a tensor: the least of its members', in long stretches where one of them lies elsewhere."""
     far = [plan for plan in plans if plan is not None]
     return Coarse(min(plan[0] for plan in far), min(plan[1] for plan in far)) if far else share
 
 
-def part_of(tensor: AlignedTensor, share: float) -> Part | Grid | None:
+def part_of(tensor: AlignedTensor, share: float | Coarse) -> Part | Grid | None:
     """What is read of a tensor when a share of the values is requested; None where that is all of it.
 
     At least ``FEWEST`` values, in at least ``ROWS`` rows where the tensor has them. A row is an output unit with all
@@ -206,12 +205,12 @@ def coarse_size(height: int, units: int, inner: int, share: float) -> tuple[int,
     return min(height, max(2, ROWS // inner, math.ceil(share * height))), units * inner
 
 
-def _coarse_part(tensor: AlignedTensor, share: Coarse) -> Part | None:
+def _coarse_part(tensor: AlignedTensor, coarse: Coarse) -> Part | None:
     """The part that is read in few long stretches: whole rows, or one piece of a vector."""
     rng = np.random.default_rng(zlib.crc32(f"{tensor.start} {_rows_of(tensor)}".encode()))
     height, units, inner = _rows_of(tensor)
-    count, _ = coarse_rows(tensor, share)
-    longest = -(-count // share.stretches)
+    count, _ = coarse_rows(tensor, coarse.share)
+    longest = -(-count // coarse.stretches)
     if height == 1:
         return _part(tensor, _drawn(1, 1, 1, rng), _drawn(units, count, longest, rng, least=1), units, inner)
     rows, columns = _drawn(height, count, longest, rng, least=1), _drawn(units, units, units, rng, least=1)

@@ -1,9 +1,9 @@
-"""The innovation tree beside the detector, in families of networks larger than those that the detector learnt from.
+"""The innovation tree beside the detector, in families of large networks.
 
-The detector was trained on networks of some thousand values in two to five matrices, where angles are blurred, and
-trusts them as little in networks of more, where they are sharp. There the likelihood of trees has a small weight of its
-own. It always has one root, so that it says which parent, and which model is the root, but never that a model has a
-parent at all.
+Most networks that the detector was trained on have some thousand values in two to five matrices, where angles are
+blurred; it trusts them as little in networks of more, where they are sharp. There the likelihood of trees has a small
+weight of its own. It always has one root, so that it says which parent, and which model is the root, but never that a
+model has a parent at all.
 """
 
 from __future__ import annotations

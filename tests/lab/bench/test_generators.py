@@ -23,6 +23,20 @@ def test_steps_and_siblings_of_a_planted_star(measured, rng):
     assert row[6:10] == ["1.00", "0.00", "0.00", "0.25"]
 
 
+def test_heads_that_a_parent_lacks_say_nothing_of_its_children(measured, rng):
+    names = [f"w{k}" for k in range(6)]
+    root = {name: rng.normal(size=(40, 30)).astype(np.float32) for name in names}
+    moved = [
+        {name: w + 0.1 * rng.normal(size=w.shape).astype(np.float32) for name, w in root.items()} for _ in range(2)
+    ]
+    heads = [{"head": rng.normal(size=(40, 30)).astype(np.float32)} for _ in range(2)]
+    models = [root, *(model | head for model, head in zip(moved, heads, strict=True)), dict(root)]
+    cloud = Cloud()
+    cloud.add(measured(*models), np.array([-1, 0, 0, 0]))
+    np.testing.assert_allclose(cloud.cosines, 0.0, atol=0.1)
+    assert len(cloud.cosines) == 1  # a copy moved nowhere
+
+
 def test_shapes_of_trees():
     assert list(shapes(np.array([-1, 0, 1, 2]))) == ["run"]
     assert list(shapes(np.array([-1, 0, 0, 1, 2]))) == [""]

@@ -1,8 +1,8 @@
 """The paper's programme: what was run is kept, the page has a table for each experiment."""
 
 import json
-
-import pytest
+import sys
+from types import SimpleNamespace
 
 from neural_phylogeny.lab.bench import programme
 from neural_phylogeny.lab.bench.programme import METHODS_SHOWN, ProtocolScore, page, run_missing, run_protocol_missing
@@ -43,22 +43,27 @@ def test_the_page_has_every_experiment():
 def test_what_was_run_is_not_run_again(tmp_path, monkeypatch):
     monkeypatch.setattr(programme, "SUITES", ("quick",))
     monkeypatch.setattr(programme, "METHODS_SHOWN", {"star": "", "nearest-l2": ""})
-    said: list[str] = []
-    first = run_missing(data_folder(), tmp_path, 1, said.append)
-    assert said[0].startswith("quick: 0 of")
+    lines: list[str] = []
+    first = run_missing(data_folder(), tmp_path, 1, lines.append)
+    assert lines[0].startswith("quick: 0 of")
     assert sorted(path.name for path in (tmp_path / "quick").iterdir()) == ["nearest-l2.json", "star.json"]
     monkeypatch.setattr(programme, "run_suite", None)
-    assert run_missing(data_folder(), tmp_path, 1, said.append) == first
+    assert run_missing(data_folder(), tmp_path, 1, lines.append) == first
 
 
-@pytest.mark.torch
 def test_cells_of_the_protocol_are_kept(tmp_path, monkeypatch):
-    pytest.importorskip("torch", reason="torch is not installed")
-    monkeypatch.setattr(programme, "PROTOCOL_RUNS", 1)
+    trained: list[str] = []
+
+    def run(collections, runs):
+        trained.extend(kept.cell for kept in collections)
+        return [SimpleNamespace(score=SimpleNamespace(right=1, directed=2.0, children=2)) for _ in range(runs)]
+
+    module = SimpleNamespace(run_protocol=run)  # the real one imports torch
+    monkeypatch.setitem(sys.modules, "neural_phylogeny.lab.training.protocol", module)
     stored = tmp_path / "protocol.json"
     stored.write_text(json.dumps({"quick-star": [5, 9, 10.0, 10]}))
     collections = cached_collections(find_suite("quick"), data_folder(), 1)
     found = run_protocol_missing(collections, stored, lambda line: None)
-    assert found["quick-star"] == ProtocolScore(5, 9, 10.0, 10)
-    assert found["quick-tree"].runs == 1
+    assert found == {"quick-star": ProtocolScore(5, 9, 10.0, 10), "quick-tree": ProtocolScore(5, 5, 10.0, 10)}
+    assert trained == ["quick-tree"]
     assert set(json.loads(stored.read_text())) == {"quick-star", "quick-tree"}

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from neural_phylogeny.lab.bench.suites import cached_collections, data_folder, find_suite
-from neural_phylogeny.lab.bench.tables import baselines, cells, fakes, sweeps
+from neural_phylogeny.lab.bench.tables import baselines, cells, clusters, fakes, sweeps
 from neural_phylogeny.lab.bench.tables.base import Sources
 from neural_phylogeny.relations.direction import norm_score
 from neural_phylogeny.relations.tables import mean_sign
@@ -49,6 +49,16 @@ def test_each_row_counts_the_models_of_the_suite(quick):
     assert found["mother"][0] == max(single)
 
 
+def test_clusterings_decide_what_a_family_is(quick):
+    pytest.importorskip("sklearn", reason="scikit-learn is not installed")
+    variants = dict(clusters.variants())
+    assert variants["kmeans, number by eigengap"].options.n_clusters == "eigengap"
+    assert all(method.options.decides_families for name, method in variants.items() if "," in name)
+    [(text, seconds)] = clusters.column(quick[:1], [variants["the relatedness test"]])
+    assert text == "1.00 / 0.00"
+    assert seconds > 0
+
+
 def test_a_draw_with_a_mean_is_that_of_its_definition(measured, rng):
     """The distances to many draws with a mean, against the closed form."""
     weights = [rng.normal(0.2, 1.0, (6, 5)).astype(np.float32) for _ in range(3)]
@@ -74,19 +84,3 @@ def test_properties_of_edges(quick):
     known = cells.properties(quick[0], cells.facts_of(Sources(), "quick", quick[0]))
     assert set(known) == {edge.child for edge in quick[0].truth.edges}
     assert all(row.shape == (len(cells.PROPERTIES),) and np.isfinite(row).all() for row in known.values())
-
-
-@pytest.mark.torch
-def test_learners_take_the_place_of_the_detector(batches):
-    pytest.importorskip("sklearn", reason="scikit-learn is not installed")
-    from neural_phylogeny.lab.training.examples import read_examples
-    from neural_phylogeny.lab.training.pair_learners import learnt
-
-    examples = read_examples(sorted(batches.glob("*.npz"))[:1], None)[:6]
-    for name in ("spanning", "spectral embedding, logistic regression"):
-        if name == "spanning":
-            with pytest.raises(KeyError):
-                learnt(name, examples)
-            continue
-        found = learnt(name, examples).probabilities(examples[0].inputs)
-        np.testing.assert_allclose(found.parent.sum(axis=0), 1.0)

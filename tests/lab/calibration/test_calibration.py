@@ -6,10 +6,21 @@ import pytest
 pytest.importorskip("matplotlib")
 pytest.importorskip("torch")
 
-from neural_phylogeny.lab.calibration.claims import KINDS, PARENT, SIZES, STEPS, Claim, PairTest, by, claims_of, named
+from neural_phylogeny.lab.calibration.claims import (
+    KINDS,
+    PARENT,
+    SIZES,
+    STEPS,
+    Claim,
+    PairTest,
+    by,
+    claims_of,
+    named,
+    unseen,
+)
 from neural_phylogeny.lab.calibration.page import page, summary
 from neural_phylogeny.lab.calibration.scaling import best_temperature, error_at, without_each
-from neural_phylogeny.lab.families.batches import batch_paths, read_batch
+from neural_phylogeny.lab.families.batches import MADE_OF, batch_number, batch_path, batch_paths, read_batch
 
 
 def claims(overconfident=False):
@@ -65,3 +76,11 @@ def test_claims_of_a_batch_are_those_of_auto(batches):
     assert sum(claim.kind == "a root" for claim in found) == sum(len(known) for known in families)
     assert all(0.0 <= claim.probability <= 1.0 for claim in found)
     assert sum(map(len, by(found, "size", PARENT).values())) == sum(claim.kind == PARENT for claim in found)
+
+
+def test_all_batches_of_the_judge_count(tmp_path):
+    for number in (1, 25):
+        batch_path(tmp_path, number).touch()
+    assert [batch_number(path) for path in unseen(tmp_path)] == [25]
+    (tmp_path / MADE_OF).write_text('{"prior": "apart"}')
+    assert [batch_number(path) for path in unseen(tmp_path)] == [1, 25]

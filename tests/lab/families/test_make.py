@@ -93,7 +93,7 @@ def test_a_batch_that_cannot_be_measured_leaves_no_file(prior, tmp_path, monkeyp
         raise RuntimeError("no")
 
     monkeypatch.setattr(make, "measured", fails)
-    monkeypatch.setattr(make, "trained_families", lambda *arguments: [None])
+    monkeypatch.setattr(make, "trained_families", lambda *arguments, **named: [None])
     monkeypatch.setattr(make, "load_pictures", lambda *arguments: {"digits": None})
     with pytest.raises(RuntimeError, match="no"):
         make_batches(tmp_path, [11], prior)

@@ -192,8 +192,21 @@ def test_a_pattern_names_files_of_a_repository(hub, rng):
     assert [ref.name for ref in found] == ["org/net/net.q4.safetensors", "org/net/net.q8.safetensors"]
 
 
-def test_names_that_leave_their_repository_are_refused(hub):
-    hub.add("org/net", "../../evil.safetensors", b"x")
+@pytest.mark.parametrize(
+    "names",
+    [
+        ("../../evil.safetensors",),
+        ("a.safetensors", "a.safetensors/b.safetensors"),
+        ("a/b.safetensors", "a"),
+        ("\ud800.safetensors",),
+        ("\u00e9" * 150,),
+        ("/".join(["d" * 190] * 25),),
+    ],
+    ids=["leaves", "file-as-folder", "folder-as-file", "half-a-letter", "long-in-bytes", "long-path"],
+)
+def test_names_that_cannot_be_files_of_a_repository_are_refused(hub, names):
+    for name in names:
+        hub.add("org/net", name, b"x")
     _, skipped = discover(["hf://org/net"])
     assert "a file with an unusable name" in skipped[0].reason
 

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 
 import click
 
 from neural_phylogeny.cli import exits
 from neural_phylogeny.cli import output as sink
-from neural_phylogeny.cli.fingerprint import size_option
+from neural_phylogeny.cli.fingerprint import size_option, workers_option
 from neural_phylogeny.cli.options import (
     component_option,
     download_option,
@@ -23,6 +24,7 @@ from neural_phylogeny.cli.options import (
 @click.argument("index", metavar="INDEX")
 @click.argument("paths", nargs=-1, required=True, metavar="PATH...")
 @size_option
+@workers_option
 @component_option
 @formats_option
 @limit_option
@@ -33,6 +35,7 @@ def command(
     index: str,
     paths: tuple[str, ...],
     size: int,
+    workers: int,
     component: str | None,
     include: tuple[str, ...],
     exclude: tuple[str, ...],
@@ -40,9 +43,9 @@ def command(
 ) -> int:
     """Add models to an index, which is made where there is none.
 
-    PATH is what `nphylo tree` takes, or a fingerprint. A model that is there already, by name and content, is not
-    added again, so that a run that was interrupted can be repeated. Models are safe in groups of up to 64. Two models
-    of one name and different content are both kept.
+    PATH is what `nphylo tree` takes, or a fingerprint. A model that is there already, with the same content and the
+    same name or path, is not added again, so that a run that was interrupted can be repeated. Models are safe in
+    groups of up to 64. Two models of one name and different content are both kept.
 
     \b
     Example:
@@ -62,9 +65,11 @@ def command(
 
     def read() -> Iterator[tuple[str, str, Fingerprint]]:
         nonlocal failed
-        for name, path, found in fingerprints(paths, size=size, include=include, exclude=exclude, component=component):
+        made = fingerprints(paths, size=size, include=include, exclude=exclude, component=component, workers=workers)
+        for name, path, found in made:
             if isinstance(found, Fingerprint):
-                yield (found.source.name if name.endswith(".nphylo") else name), path, found
+                where = os.path.abspath(path) if os.path.exists(path) else path
+                yield (found.source.name if name.endswith(".nphylo") else name), where, found
             else:
                 failed += found.is_model
                 if not quiet:

@@ -56,7 +56,7 @@ INTRO = (
     "Every experiment of *Neural Phylogeny* (Yu and Wang, ICLR 2025) on our own collections, in the layout of a paper; "
     "made by `nphylo lab paper`. A field is overall / lineage / direction accuracy, as "
     "[defined](benchmark.md#metrics); *all* is overall accuracy with the middle 95 % when collections are drawn again. "
-    "**The paper's own numbers and code are not public**: what it claims is given in words."
+    "**The paper's own numbers and code are not public**: what it claims is given in words. Collections here: {counts}."
 )
 
 Progress = Callable[[str], None]
@@ -139,7 +139,7 @@ def page(
     """The page: a table for each architecture, one for generations, one for Llama and Stable Diffusion."""
     parts = [
         "# The paper's programme",
-        INTRO,
+        INTRO.format(counts=", ".join(f"{len(found['auto'])} of {name}" for name, found in results.items())),
         "## Fully connected and convolutional networks",
         f"*The paper:* {CLAIMS['FC, Conv']}",
         *(_architecture(key, results["paper"], protocol) for key in ("fc", "conv")),

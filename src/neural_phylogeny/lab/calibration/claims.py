@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from neural_phylogeny.lab.families.batches import KnownFamily, batch_paths, is_left_out, read_batch
+from neural_phylogeny.lab.training.ensemble import is_judge
 from neural_phylogeny.relations.existence import existence
 from neural_phylogeny.trees.auto import auto_forest
 from neural_phylogeny.trees.family import Family
@@ -124,14 +125,12 @@ def pair_tests(known: KnownFamily, generator: str) -> Iterator[PairTest]:
 def read(
     folders: dict[str, Path], most: int | None = None, progress: Progress = lambda line: None
 ) -> tuple[list[Claim], list[PairTest]]:
-    """Claims on the left-out batches of each generator, at most so many groups of each; half a second a group."""
+    """Claims on families that no detector was trained on, so many groups of a folder at most; half a second a group."""
     claims: list[Claim] = []
     tests: list[PairTest] = []
     for name, folder in folders.items():
-        paths = batch_paths(folder)
-        left_out = [path for path in paths if is_left_out(path)] or paths
         groups = 0
-        for known, half in _collections(left_out):
+        for known, half in _collections(unseen(folder)):
             tests += pair_tests(known, name)
             for group in known.related():
                 claims += claims_of(group, name, half)
@@ -140,6 +139,13 @@ def read(
                 break
         progress(f"{name}: {groups} groups")
     return claims, tests
+
+
+def unseen(folder: Path) -> list[Path]:
+    """The left-out batches of a folder; all of them of the judge, and where none is left out."""
+    paths = batch_paths(folder)
+    left_out = [path for path in paths if is_left_out(path)]
+    return paths if is_judge(folder) or not left_out else left_out
 
 
 def _collections(paths: Iterable[Path]) -> Iterator[tuple[KnownFamily, int]]:

@@ -46,11 +46,16 @@ def divided(folders: Path | Sequence[Path]) -> tuple[list[Path], list[Path]]:
     return chosen, left_out
 
 
+def is_judge(folder: Path) -> bool:
+    """Whether a folder holds families that no detector may be trained on."""
+    made_of = folder / MADE_OF
+    return made_of.exists() and json.loads(made_of.read_text(encoding="utf-8")).get("prior") == JUDGE
+
+
 def refuse_judge(folders: Sequence[Path]) -> None:
     """Raise SavedFileError where a folder holds families that no detector may be trained on."""
     for folder in folders:
-        made_of = folder / MADE_OF
-        if made_of.exists() and json.loads(made_of.read_text(encoding="utf-8")).get("prior") == JUDGE:
+        if is_judge(folder):
             raise SavedFileError(
                 f"{folder}: families of the prior {JUDGE!r} are for judging only; leave this folder out"
             )

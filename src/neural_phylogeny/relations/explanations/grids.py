@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import NDArray
@@ -31,6 +31,9 @@ LEAST = 8
 FIRST = 8
 """Blocks that are looked at before all: of weights that were trained, enough of them have no grid."""
 
+Blocks = tuple[NDArray[np.intp], NDArray[np.intp], NDArray[np.intp], NDArray[np.intp]]
+"""Values block by block, their blocks, their places in these, and how many values each block has."""
+
 
 @dataclass(frozen=True)
 class Places:
@@ -38,6 +41,13 @@ class Places:
 
     flat: NDArray[np.int64]
     row: int
+    known: dict[int, Blocks] = field(default_factory=dict, compare=False, repr=False)
+
+    def blocks(self, size: int) -> Blocks:
+        """The values by blocks of this size, sorted once: the same places are asked of every pair of models."""
+        if size not in self.known:
+            self.known[size] = _blocks(self.flat // size)
+        return self.known[size]
 
 
 STORED = (128, 64, 32)
@@ -70,7 +80,7 @@ def steps_of_grid(values: Floats, code_bits: int = 0, places: Places | None = No
             if steps is not None:
                 return _spread(steps, blocks).reshape(values.shape)
     for width in () if places is None else (places.row, *STORED):
-        found = _of_stored(values, places.flat // width) if places is not None and width >= LEAST else None
+        found = _of_stored(values, places.blocks(width)) if places is not None and width >= LEAST else None
         if found is not None:
             return found
     if code_bits:
@@ -90,7 +100,7 @@ def may_have_grid(values: Floats, places: Sequence[Places | None]) -> NDArray[np
         own = np.array([one is place for one in places])
         for size in (place.row, *STORED):
             if size >= LEAST:
-                order, block, at, count = _blocks(place.flat // size)
+                order, block, at, count = place.blocks(size)
                 some = block < FIRST
                 blocks = np.zeros((int(own.sum()), min(FIRST, len(count)), int(count.max())))
                 blocks[:, block[some], at[some]] = flat[own][:, order[some]]
@@ -112,18 +122,16 @@ def _may(blocks: Floats) -> NDArray[np.bool_]:
     return found
 
 
-def _blocks(
-    label: NDArray[np.int64],
-) -> tuple[NDArray[np.intp], NDArray[np.intp], NDArray[np.intp], NDArray[np.intp]]:
-    """Values block by block, their blocks, their places in these, and how many values each block has."""
+def _blocks(label: NDArray[np.int64]) -> Blocks:
+    """The same by the block of each value."""
     order = np.argsort(label, axis=None, kind="stable")
     _, block, count = np.unique(label.ravel()[order], return_inverse=True, return_counts=True)
     return order, block, np.arange(label.size) - (np.cumsum(count) - count)[block], count
 
 
-def _of_stored(values: Floats, label: NDArray[np.int64]) -> Floats | None:
-    """The same by the labels of the blocks of a stored tensor, of which some values are here."""
-    order, block, place, count = _blocks(label)
+def _of_stored(values: Floats, stored: Blocks) -> Floats | None:
+    """The same by the blocks of a stored tensor, of which some values are here."""
+    order, block, place, count = stored
     blocks = np.zeros((len(count), int(count.max())))
     blocks[block, place] = values.ravel()[order]
     for find in (_even, _few):

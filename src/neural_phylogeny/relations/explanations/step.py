@@ -161,13 +161,13 @@ def steps(statistics: Statistics, parent: int, child: int) -> Iterator[Step]:
             continue
         values = arrays[VALUES][[a, b]].astype(np.float64)
         if np.isfinite(values).all() and values[1].any():
-            yield _step(tensor, values, tensor.sources[a], tensor.sources[b])
+            places = None if "sample.read" in arrays else places_of(tensor, tensor.sources[b])
+            yield _step(tensor, values, tensor.sources[a], tensor.sources[b], places)
 
 
-def _step(tensor: AlignedTensor, values: Floats, a: TensorInfo, b: TensorInfo) -> Step:
+def _step(tensor: AlignedTensor, values: Floats, a: TensorInfo, b: TensorInfo, places: Places | None) -> Step:
     is_relaid = (a.name, a.view, a.codes) != (b.name, b.view, b.codes)
     shape = matrix_shape(tensor.shape, tensor.output_axis or 0)
-    places = places_of(tensor, b)
     return Step(b.name, values[0], values[1], shape, is_relaid, b.code_bits, "fp8" in b.codes, a.code_bits > 0, places)
 
 

@@ -17,6 +17,10 @@ _SPECIAL = re.compile(r"refs/(?:pr|convert)/[^/]+")
 REMEDY = "Write hf://organisation/name@revision, or hf://organisation/name@revision/file."
 
 
+LONGEST_PART, LONGEST_PATH = 200, 1000
+"""Bytes of a name of a file or folder, and of a path, that somebody else wrote."""
+
+
 def is_address(path: object) -> bool:
     """Whether a path is an address, as ``hf://org/name``; ``file://`` counts as one.
 
@@ -100,6 +104,12 @@ def safe_parts(path: str) -> list[str] | None:
     >>> safe_parts("unet/model.bin"), safe_parts("../a"), safe_parts("/etc/passwd")
     (['unet', 'model.bin'], None, None)
     """
+    try:
+        length = len(path.encode())
+    except UnicodeEncodeError:  # half of a surrogate pair
+        return None
     parts = path.split("/")
-    bad = any(part in ("", ".", "..") or "\0" in part or "\\" in part or len(part) > 200 for part in parts)
-    return None if bad or os.path.isabs(path) or len(parts) > 40 else parts
+    bad = any(
+        part in ("", ".", "..") or "\0" in part or "\\" in part or len(part.encode()) > LONGEST_PART for part in parts
+    )
+    return None if bad or os.path.isabs(path) or length > LONGEST_PATH else parts

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import tempfile
 import threading
@@ -9,8 +10,9 @@ from bisect import bisect_right
 from collections.abc import Callable, Iterable
 from typing import BinaryIO, Protocol, cast
 
-from neural_phylogeny.errors import CheckpointError, LimitError, OutputError, show_as
+from neural_phylogeny.errors import CheckpointError, LimitError, UnreadableFileError, show_as
 from neural_phylogeny.files.ahead import PIECE
+from neural_phylogeny.files.atomic import replacing
 from neural_phylogeny.files.far import FarFile, detach
 from neural_phylogeny.formats.limits import check, limit
 
@@ -104,13 +106,9 @@ class HeldFile(FarFile):
         with self._lock:
             assert self._content is not None
             self._content.seek(0)
-            try:
-                with open(path + ".part", "wb") as out:
-                    while piece := self._content.read(PIECE):
-                        out.write(piece)
-                os.replace(path + ".part", path)
-            except OSError as error:
-                raise OutputError(self.address, error.strerror or str(error)) from error
+            with replacing(path) as out:
+                while piece := self._content.read(PIECE):
+                    out.write(piece)
         detach(path)
         show_as(path, self.address)
 
@@ -165,10 +163,15 @@ class HeldFile(FarFile):
     def keep(self, start: int, content: bytes) -> None:
         """Hold some bytes."""
         with self._lock:
-            if self._content is None:
-                self._content = cast(BinaryIO, tempfile.TemporaryFile())
-            self._content.seek(start)
-            self._content.write(content)
+            try:
+                if self._content is None:
+                    self._content = cast(BinaryIO, tempfile.TemporaryFile(buffering=0))
+                self._content.seek(start)
+                if self._content.write(content) != len(content):
+                    raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+            except OSError as error:
+                reason = f"no room for what is fetched ({(error.strerror or str(error)).lower()})"
+                raise UnreadableFileError(reason, path=self.address, remedy="Free some, or set TMPDIR.") from error
             self._insert(start, start + len(content))
 
     def _count(self, requests: int, received: int) -> None:

@@ -64,7 +64,7 @@ def repository(wanted: HubAddress, address: str) -> Repository:
     files = {}
     check("entries", len(rows), address)
     for name, size, sha256 in rows:
-        where = f"{endpoint}/{wanted.repository}/resolve/{commit}/{quote(name)}"
+        where = f"{endpoint}/{wanted.repository}/resolve/{commit}/{quote(name, errors='replace')}"
         server = WebFile(where, size, token, explain)
         files[name] = HeldFile(f"hf://{wanted.repository}@{commit}/{name}", size, server, sha256)
     return Repository(wanted.repository, commit, files)

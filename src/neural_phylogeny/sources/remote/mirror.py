@@ -15,6 +15,7 @@ from urllib.parse import unquote, urlsplit
 
 from neural_phylogeny.errors import CheckpointError, UnreadableFileError, UnsafeFileError, show_as
 from neural_phylogeny.files.far import FarFile, attach, detach_below, far_file
+from neural_phylogeny.files.regular import unreadable
 from neural_phylogeny.formats import FORMATS
 from neural_phylogeny.sources.remote.addresses import HubAddress, public, safe_parts, scheme_of
 from neural_phylogeny.sources.remote.held import FIRST, HeldFile, as_one
@@ -158,19 +159,29 @@ def _root() -> str:
 
 
 def _place(folder: str, files: Mapping[str, FarFile], address: str) -> None:
-    """An empty placeholder for each file. Raises UnsafeFileError for a name that would leave the folder."""
+    """An empty placeholder for each file.
+
+    Raises UnsafeFileError for a name that would leave the folder, or that is a folder of another name, and
+    UnreadableFileError where the system does not let it be made.
+    """
     for name, file in files.items():
         parts = safe_parts(name)
         if parts is None:
-            raise UnsafeFileError(
-                f"a file with an unusable name ({name[:100]!r})",
-                path=public(address),
-                remedy="Do not trust this source.",
-            )
+            raise _unusable(name, address)
         path = os.path.join(folder, *parts)
-        os.makedirs(os.path.dirname(path), exist_ok=True)
-        is_downloaded = os.path.exists(path) and os.path.getsize(path) == file.size > 0
-        if is_downloaded and file.address.startswith("hf://"):  # of this very commit
-            continue
-        with open(path, "wb"):
-            attach(path, file)
+        try:
+            os.makedirs(os.path.dirname(path), exist_ok=True)
+            is_downloaded = os.path.exists(path) and os.path.getsize(path) == file.size > 0
+            if is_downloaded and file.address.startswith("hf://"):  # of this very commit
+                continue
+            with open(path, "wb"):
+                attach(path, file)
+        except (FileExistsError, NotADirectoryError, IsADirectoryError) as error:
+            raise _unusable(name, address) from error
+        except OSError as error:
+            raise unreadable(public(address), error) from error
+
+
+def _unusable(name: str, address: str) -> UnsafeFileError:
+    reason = f"a file with an unusable name ({name[:100]!r})"
+    return UnsafeFileError(reason, path=public(address), remedy="Do not trust this source.")

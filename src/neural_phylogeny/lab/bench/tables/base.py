@@ -117,6 +117,7 @@ TABLES = {
         ),
         Table("cells", "which properties of an edge make its parent hard to find, for each method", "nothing"),
         Table("clock", "does weight decay show who is later?", "nothing; trains 1,000 small networks"),
+        Table("clusters", "do clusterings find families without being given their number?", "nothing"),
         Table("confidence", "do probabilities mean what they say, and is a missing parent noticed?", "batches, wide"),
         Table("derived", "how often does `nphylo derived` accuse strangers and siblings?", "data, sets; ten minutes"),
         Table(
@@ -130,6 +131,11 @@ TABLES = {
             "nothing; trains 6 networks",
         ),
         Table(
+            "fingerprint",
+            "how large must a fingerprint be, and does an index miss relatives of some kind?",
+            "checkpoints, work; trains small networks",
+        ),
+        Table(
             "generators", "the detector on each generator, those that it was not trained on too", "generators, judge"
         ),
         Table("initialisation", "is an ancestor distinguished from a common initialisation?", "batches, strangers"),
@@ -138,7 +144,7 @@ TABLES = {
         Table("lineage", "neural lineage by approximation, in weights and in features of probe data", "checkpoints"),
         Table(
             "one_seed",
-            "are strangers of one seed told from relatives, and what is the true initialisation worth?",
+            "are strangers of one seed distinguished from relatives, and what is the true initialisation worth?",
             "work, sets; trains 12 collections for each of --seeds, five seconds of a core each",
         ),
         Table("reviewers", "what reviewers of the paper asked of the learning-free methods", "nothing"),

@@ -127,11 +127,11 @@ def page(sources: Sources) -> Page:
     for suite in SUITES:
         for kept in sources.suite(suite):
             known = properties(kept, facts_of(sources, suite, kept))
-            said = list(answers(kept, NAMES))
+            answered = list(answers(kept, NAMES))
             for edge in kept.truth.edges:
                 if np.isfinite(known[edge.child]).all():
                     given.append(known[edge.child])
-                    right.append([float(one.get(edge.child) == edge.parent) for one in said])
+                    right.append([float(one.get(edge.child) == edge.parent) for one in answered])
         sources.progress(suite)
     x, y = np.array(given), np.array(right)
     fits = [explained(x, column) for column in y.T]

@@ -16,7 +16,7 @@ from neural_phylogeny.lab.families.batches import batch_paths, read_batches
 from neural_phylogeny.lab.markdown import table
 from neural_phylogeny.statistics.results import Statistics
 
-SUITES = ("paper", "mixed", "generations", "wild")
+SUITES = ("paper", "mixed", "generations", "wild", "decoder", "encoder", "vision", "diffusion")
 
 QUANTILES = (10, 50, 90)
 
@@ -52,11 +52,11 @@ class Cloud:
     values: list[float] = field(default_factory=list)
 
     def add(self, statistics: Statistics, parents: Parents) -> None:
-        """Count a family; steps are those of the retained matrices."""
+        """Count a family; steps are those of the retained matrices that all have, siblings those that moved there."""
         self.families, self.models = self.families + 1, self.models + len(parents)
         self.without += int((parents < 0).sum())
         self.shapes += shapes(parents)
-        kept = Measurements.of(statistics).retained
+        kept = Measurements.of(statistics).common
         sizes = kept.sizes[:, None, None]
         squared = np.nansum(kept.pairs["square"] * sizes, axis=0)
         norms = np.nansum(np.einsum("tii->ti", kept.pairs["product"]) * kept.sizes[:, None], axis=0)
@@ -65,6 +65,7 @@ class Cloud:
             children = np.flatnonzero(parents == parent)
             steps = squared[parent, children]
             self.steps += np.sqrt(steps / max(norms[parent], 1e-30)).tolist()
+            children, steps = children[steps > 0], steps[steps > 0]
             inner = (steps[:, None] + steps[None, :] - squared[np.ix_(children, children)]) / 2.0
             scale = np.sqrt(np.maximum(steps[:, None] * steps[None, :], 1e-30))
             self.cosines += (inner / scale)[np.triu_indices(len(children), 1)].tolist()

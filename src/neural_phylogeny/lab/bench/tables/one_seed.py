@@ -1,4 +1,4 @@
-"""Are strangers of one seed told from relatives, and what is the true initialisation worth?
+"""Are strangers of one seed distinguished from relatives, and what is the true initialisation worth?
 
 Collections of ``lab.one_seed``, those that are not in ``--work`` yet are trained. Even numbers are for choosing: the
 weights of ``relations.initialisations.independence`` are fitted on them; odd ones are for reporting.

@@ -1,0 +1,83 @@
+"""Work shared out to processes: one that is killed costs its task a second try, and the run nothing."""
+
+from __future__ import annotations
+
+import time
+from collections import deque
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
+from concurrent.futures.process import BrokenProcessPool
+from contextlib import ExitStack
+from multiprocessing import get_context
+from typing import TypeVar
+
+from neural_phylogeny.files.activity import announce
+from neural_phylogeny.formats import chosen_formats, only
+from neural_phylogeny.formats.limits import LIMITS, limit, raised
+from neural_phylogeny.inputs import ModelRef
+
+Result = TypeVar("Result")
+
+AHEAD = 2
+"""Tasks that wait for each worker."""
+
+_TAKEN = ExitStack()
+"""In a worker, the limits and formats that it was started with."""
+
+
+def shared_out(
+    refs: Sequence[ModelRef], work: Callable[[ModelRef], Result], workers: int
+) -> Iterator[tuple[ModelRef, Result | None]]:
+    """Each model with what ``work`` makes of it in one of so many processes, as they are done; None where they die.
+
+    When a worker dies, what was in the hands of all of them is tried again, one model at a time, so that the one that
+    kills is known. ``work`` and its results must be picklable; limits and formats are those of this process.
+    """
+    waiting, suspects = deque(refs), deque[ModelRef]()
+    done, started = 0, time.monotonic()
+    while waiting or suspects:
+        alone = bool(suspects)
+        queue = suspects if alone else waiting
+        running: dict[Future[Result], ModelRef] = {}
+        pool = _pool(1 if alone else workers)
+        try:
+            while queue or running:
+                while queue and len(running) < (1 if alone else AHEAD * workers):
+                    ref = queue.popleft()
+                    running[_submitted(pool, work, ref, queue)] = ref
+                for future in wait(running, return_when=FIRST_COMPLETED).done:
+                    result = future.result()
+                    ref = running.pop(future)
+                    done += 1
+                    rate = done / max(time.monotonic() - started, 1e-9)
+                    announce("reading", f"{ref.name}, {rate:,.1f} models a second", done, len(refs))
+                    yield ref, result
+        except BrokenProcessPool:
+            if alone:
+                yield from ((ref, None) for ref in running.values())
+            else:
+                suspects.extend(running.values())
+        finally:
+            pool.shutdown(wait=True, cancel_futures=True)
+
+
+def _submitted(
+    pool: ProcessPoolExecutor, work: Callable[[ModelRef], Result], ref: ModelRef, queue: deque[ModelRef]
+) -> Future[Result]:
+    """Hand over a task; one that no worker took is put back, and was nobody's death."""
+    try:
+        return pool.submit(work, ref)
+    except BrokenProcessPool:
+        queue.appendleft(ref)
+        raise
+
+
+def _pool(workers: int) -> ProcessPoolExecutor:
+    limits = {name: limit(name) for name in LIMITS}
+    return ProcessPoolExecutor(workers, get_context("spawn"), _begin, (limits, sorted(chosen_formats())))
+
+
+def _begin(limits: dict[str, int], formats: list[str]) -> None:
+    """What a worker does first: it takes over the limits of the process that started it."""
+    _TAKEN.enter_context(raised({name: value for name, value in limits.items() if value >= 1}))
+    _TAKEN.enter_context(only(formats))
