@@ -59,4 +59,5 @@ def _half(matrix: Floats, first: int) -> Floats:
     values = matrix if matrix.ndim > 2 else matrix[..., None]
     part = values - values.mean(axis=1, keepdims=True)
     part = (part - part.mean(axis=0, keepdims=True))[:, first::2]
-    return part.reshape(len(part), -1)
+    found: Floats = part.reshape(len(part), -1)
+    return found
