@@ -81,7 +81,7 @@ def fingerprints(
 
     Parameters and errors as those of ``discover`` and ``fingerprint_model``. Each comes with the name and the path of
     the model. With several ``workers``, processes that read one model each at a time, they come as they are done; a
-    model that two workers died of is skipped. With a ``root``, models below that folder are called by their paths there.
+    model two workers died of is skipped. With a ``root``, models below that folder are called by their paths in it.
     """
     if size < 4 * FEWEST:
         raise InvalidOptionError("size", f"at least {4 * FEWEST} bytes", size)
