@@ -21,7 +21,6 @@ from typing import Any
 
 import ml_dtypes
 import numpy as np
-from numpy.typing import NDArray
 
 from neural_phylogeny.errors import CheckpointError, DamagedFileError, UnknownChoiceError, UnsupportedFormatError
 from neural_phylogeny.files.regular import read_saved
@@ -94,11 +93,11 @@ class Fingerprint(Checkpoint):
             raise CheckpointError("these values are not in the fingerprint", tensor=name)
         return block[tuple(found)]
 
-    def read_grid(self, source: TensorInfo, wanted: Sequence[Places], out: NDArray[np.float32]) -> bool:
-        """Fill ``out`` with the values at the crossings of places of a tensor as it is read; False where one lacks."""
-        axes = kept_axes(source)
+    def read_grid(self, source: TensorInfo, wanted: Sequence[Places]) -> AnyArray | None:
+        """The values at the crossings of known places of a tensor as it is read; None where its view mixes axes."""
+        axes = kept_axes(source) if source.grid is not None else None
         if axes is None:
-            return False
+            return None
         view, block = source.view, self._blocks[source.name]
         if view is not None:
             if view.stop:
@@ -107,8 +106,8 @@ class Fingerprint(Checkpoint):
                 block = block.compress((kept >= view.start) & (kept < view.stop), axis=view.sliced)
             block = block.transpose(view.axes)
         at = [np.searchsorted(kept, places) for kept, places in zip(axes, wanted, strict=True)]
-        out[:] = block[np.ix_(*at)].reshape(-1)
-        return True
+        found: AnyArray = block[np.ix_(*at)]
+        return found
 
     def close(self) -> None:
         pass

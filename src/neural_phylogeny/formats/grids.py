@@ -14,8 +14,11 @@ from numpy.typing import NDArray
 
 from neural_phylogeny.inputs import TensorInfo
 
-RUN = 16
-"""Places that lie beside each other: a read of several values, and part of a block of quantised ones."""
+RUN, FIRST = 16, 32
+"""Places that lie beside each other among the first that are kept, and how many these are: few reads fetch them."""
+
+SHORTER = 4
+"""The same of all further places: neighbours, as pixels are, say much the same, so that more places show more."""
 
 SHORT = 16
 """Axes of up to this length, as those of a convolution's window, are kept whole where a tensor has two longer ones."""
@@ -28,9 +31,9 @@ Places = NDArray[np.int64]
 
 @lru_cache(maxsize=4096)
 def places_of(length: int, count: int) -> Places:
-    """The kept places of an axis, ascending: all of a short one, else ``count`` of them in whole runs.
+    """The kept places of an axis, ascending: all of a short one, else about ``count`` of them in whole runs.
 
-    The runs are those whose numbers have the smallest hashes (bottom-k sampling).
+    The runs are those whose numbers have the smallest hashes (bottom-k sampling), long ones first.
 
     Examples
     --------
@@ -40,12 +43,13 @@ def places_of(length: int, count: int) -> Places:
     True
     """
     length = min(length, LONGEST)
-    runs = count // RUN
     if kept_of(length, count) == length:
         kept = np.arange(length, dtype=np.int64)
     else:
-        first = np.sort(np.argsort(hashed(np.arange(length // RUN, dtype=np.uint64)), kind="stable")[:runs])
-        kept = (first[:, None] * RUN + np.arange(RUN)).reshape(-1)
+        kept = _runs(np.arange(length // RUN), min(count, FIRST) // RUN, RUN)
+        if count > FIRST:
+            rest = np.setdiff1d(np.arange(length // SHORTER), kept // SHORTER)
+            kept = np.sort(np.concatenate([kept, _runs(rest, (count - FIRST) // SHORTER, SHORTER)]))
     kept.setflags(write=False)
     return kept
 
@@ -53,7 +57,17 @@ def places_of(length: int, count: int) -> Places:
 def kept_of(length: int, count: int) -> int:
     """How many places ``places_of`` gives."""
     length = min(length, LONGEST)
-    return length if count >= length or (count and length // RUN <= count // RUN) else count // RUN * RUN
+    if count >= length:
+        return length
+    if count <= FIRST:
+        return count // RUN * RUN
+    return length if length // SHORTER <= count // SHORTER else FIRST + (count - FIRST) // SHORTER * SHORTER
+
+
+def _runs(numbers: Places, count: int, run: int) -> Places:
+    """The places of the ``count`` runs whose numbers have the smallest hashes, in order of the numbers."""
+    first = numbers[np.sort(np.argsort(hashed(numbers.astype(np.uint64)), kind="stable")[:count])]
+    return (first[:, None] * run + np.arange(run)).reshape(-1)
 
 
 def grid_of(tensor: TensorInfo, side: int) -> tuple[int, ...]:
@@ -77,7 +91,10 @@ def grid_of(tensor: TensorInfo, side: int) -> tuple[int, ...]:
     longest = max((axis for axis in range(len(shape)) if axis != units), key=lambda axis: shape[axis])
     others = [axis for axis in range(len(shape)) if axis not in (units, longest)]
     inner = int(np.prod([min(shape[axis], SHORT) for axis in others], dtype=np.int64))
-    wanted = {axis: SHORT for axis in others} | {units: side, longest: max(RUN, side // max(inner, 1) // RUN * RUN)}
+    wanted = {axis: SHORT for axis in others} | {
+        units: side,
+        longest: max(RUN, side // max(inner, 1) // SHORTER * SHORTER),
+    }
     return tuple(min(length, wanted[axis]) for axis, length in enumerate(shape))
 
 

@@ -141,6 +141,9 @@ def _relatives(tree: Phylogeny, name: str, n: int) -> Iterator[Relative]:
             other, p = (pair.b if pair.a == copies[0] else pair.a), _corrected(pair.p_value, n)
             one = Relative(name=other, relation="related", kind=pair.kind or "", similarity=pair.similarity, p_value=p)
             found.setdefault(other, one)
+    for group in tree.undecided:
+        for other in group.models if copies[0] in group.models else ():
+            found.setdefault(other, Relative(name=other, relation="initialisation"))
     for part in tree.components:
         if copies[0] in (part.a, part.b):
             other = part.b if part.a == copies[0] else part.a

@@ -47,17 +47,17 @@ def resized(
             first.setdefault(layout, k)
     if len(first) < 2:
         return None
-    pairs = _few([(a, b) for a, b in permutations(first, 2) if _smaller(dict(a), dict(b))], Counter(layouts))
+    alone = _alone(layouts, related, copied)
+    models = {layout: len(some) for layout, some in alone.items()}
+    pairs = _few([(a, b) for a, b in permutations(first, 2) if _smaller(dict(a), dict(b))], models)
     if not pairs:
         return None
     values = LazyValues.of([checkpoint for _, checkpoint in opened])
     read, notes = list(opened), list[str]()
     for small, large in sorted(pairs, key=lambda pair: _size(pair[1]) - _size(pair[0])):
         of_small, of_large = ([k for k, layout in enumerate(layouts) if layout == one] for one in (small, large))
-        for members, is_large in ((of_large, True), (of_small, False)):
-            for model in members:
-                if model in copied or related[model, [other for other in members if other != model]].any():
-                    continue  # read otherwise, it would not be compared with its copy, or with those, any more
+        for is_large in (True, False):
+            for model in alone[large if is_large else small]:
                 a, b = (of_small[0], model) if is_large else (model, of_large[0])
                 if read[model] is not opened[model] or read[a] is not opened[a] or read[b] is not opened[b]:
                     continue
@@ -83,9 +83,23 @@ def _few(pairs: Sequence[tuple[Layout, Layout]], models: Mapping[Layout, int]) -
         linked[a, b] = linked[b, a] = True
     label = dict(zip(layouts, components(linked).tolist(), strict=True))
     looks = Counter[int]()
-    for small, _ in pairs:
-        looks[label[small]] += models[small]
+    for small, large in pairs:
+        looks[label[small]] += models[small] + models[large]
     return [pair for pair in pairs if looks[label[pair[0]]] <= MOST_PAIRS]
+
+
+def _alone(layouts: Sequence[Layout], related: NDArray[np.bool_], copied: Collection[int]) -> dict[Layout, list[int]]:
+    """By layout, the models without a copy or a relative of their own layout.
+
+    Read otherwise, the others would not be compared with those any more.
+    """
+    members: dict[Layout, list[int]] = {}
+    for model, layout in enumerate(layouts):
+        members.setdefault(layout, []).append(model)
+    return {
+        layout: [model for model in same if model not in copied and related[model, same].sum() <= related[model, model]]
+        for layout, same in members.items()
+    }
 
 
 def _note(name: str, other: str, found: Resize) -> str:

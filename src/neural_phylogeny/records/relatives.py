@@ -7,8 +7,9 @@ from typing import Literal, get_args
 
 from neural_phylogeny.records.phylogeny import Phylogeny
 
-Standing = Literal["copy", "parent", "child", "related", "component", "family"]
-"""What a relative is to the model: *component* where they share one only, *family* where others lie between them."""
+Standing = Literal["copy", "parent", "child", "related", "initialisation", "component", "family"]
+"""What a relative is to the model: *initialisation* and *component* where they share these only, or an ancestor that is
+missing, *family* where others lie between them."""
 
 STANDINGS: tuple[Standing, ...] = get_args(Standing)
 

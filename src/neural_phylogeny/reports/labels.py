@@ -39,6 +39,15 @@ def kinds_of(edge: Edge) -> str:
     return safe(" + ".join((edge.kind, *also(edge))))
 
 
+UNDIRECTED = ("converted", "permuted", "rescaled", "rotated")
+"""Kinds that cost the same both ways, and are named where no direction is known; the others would say who was made."""
+
+
+def undirected_kind(pair: RelatedPair) -> str:
+    """What an undirected pair is called: its kind where that has no direction, else that the two are related."""
+    return pair.kind if getattr(pair, "kind", "") in UNDIRECTED else "related"
+
+
 def columns(claim: Edge | RelatedPair) -> Columns:
     """The columns of an edge or of an undirected pair."""
     similarity = "" if claim.similarity is None else f"similarity {cosine(claim.similarity)}"
@@ -47,7 +56,7 @@ def columns(claim: Edge | RelatedPair) -> Columns:
     coverage = f"{percent(claim.coverage)} of the weights{named}" if partly else ""
     if isinstance(claim, RelatedPair):
         test = "" if claim.p_value is None else p_value(claim.p_value)
-        return Columns("related", similarity, test, coverage, "")
+        return Columns(undirected_kind(claim), similarity, test, coverage, "")
     known = [("parent", claim.p_parent), ("direction", claim.p_direction), ("support", claim.support)]
     numbers = "  ".join(f"{what} {percent(share)}" for what, share in known if share is not None)
     if claim.is_weak:
@@ -59,7 +68,7 @@ def short_columns(claim: Edge | RelatedPair) -> Columns:
     """The columns for a narrow screen: numbers without their names, which the legend gives."""
     similarity = "" if claim.similarity is None else cosine(claim.similarity)
     if isinstance(claim, RelatedPair):
-        return Columns("related", similarity, "~", "", "")
+        return Columns(undirected_kind(claim), similarity, "~", "", "")
     share = "" if claim.confidence is None else f"{percent(claim.confidence):>5}{' ?' if claim.is_weak else ''}"
     return Columns(kinds_of(claim), similarity, share, "", _colour(claim.confidence))
 

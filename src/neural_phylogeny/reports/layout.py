@@ -13,6 +13,7 @@ from itertools import pairwise
 from neural_phylogeny.records import Edge, ModelRecord, Phylogeny, RelatedPair
 from neural_phylogeny.reports.branches import hang_pairs, run_from, subtree_sizes
 from neural_phylogeny.reports.families import Family, count, families, is_related, not_compared
+from neural_phylogeny.reports.labels import undirected_kind
 from neural_phylogeny.reports.panels import Joined, joined_families
 from neural_phylogeny.reports.places import NODE, PAD, TITLE, Layout, Link, Node, Panel, pack
 from neural_phylogeny.reports.short_names import short_names
@@ -296,7 +297,7 @@ class _Tree:
 def _describe(node: Node, claim: Edge | RelatedPair) -> None:
     """What stands in the box of a model about the claim by which it hangs."""
     if isinstance(claim, RelatedPair):
-        node.kind = "related"
+        node.kind = undirected_kind(claim)
         return
     node.kind, node.is_weak = claim.kind, claim.is_weak
     node.note = "" if claim.confidence is None else percent(claim.confidence) + (" ?" if claim.is_weak else "")

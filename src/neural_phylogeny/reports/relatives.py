@@ -20,6 +20,7 @@ WORDS: dict[Standing, str] = {
     "parent": "made from",
     "child": "parent of",
     "related": "related to",
+    "initialisation": "same initialisation or missing ancestor as",
     "component": "shares a component with",
     "family": "same family as",
 }

@@ -9,6 +9,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 from numpy.typing import NDArray
@@ -23,6 +24,9 @@ from neural_phylogeny.tensors.reading import read_view
 
 BLOCK = 1 << 16
 """Values of one model in a block: 256 KiB as float32, so that a block of 8 models stays in a core's cache."""
+
+BETWEEN = 1 << 12
+"""Most values between two wanted ones that are read and left out: one read instead of two."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,7 +78,7 @@ def read_block(
     runs = [(block.start, block.stop)] if part is None else list(part.runs(block.start, block.stop))
     for row, model, source in zip(values, tensor.members, tensor.sources, strict=True):
         try:
-            if isinstance(part, Grid) and _is_known(part, tensor, source, checkpoints[model], block, row):
+            if isinstance(part, Grid) and _fill_grid(part, tensor, source, checkpoints[model], block, row):
                 continue
             filled = 0
             for start, stop in runs:
@@ -86,7 +90,7 @@ def read_block(
     return values
 
 
-def _is_known(
+def _fill_grid(
     part: Grid,
     tensor: AlignedTensor,
     source: TensorInfo,
@@ -94,11 +98,23 @@ def _is_known(
     block: Block,
     out: NDArray[np.float32],
 ) -> bool:
-    """Take a whole part from a fingerprint at once; False where it must be read as it would be from a file."""
-    if not isinstance(checkpoint, Fingerprint) or block.size != part.tensor.size:
-        return False
-    wanted = [axis + first for axis, first in zip(part.axes, tensor.start, strict=True)]
-    return source.grid is not None and checkpoint.read_grid(source, wanted, out)
+    """Fill a block of crossings: at once from a fingerprint, else with what lies between near ones read and left out.
+
+    False where it must be read run by run, as from a fingerprint behind another layout.
+    """
+    if source.grid is not None:
+        wanted = [axis + first for axis, first in zip(part.axes, tensor.start, strict=True)]
+        known = checkpoint.read_grid(source, wanted) if isinstance(checkpoint, Fingerprint) else None
+        if known is not None:
+            out[:] = known.reshape(-1)[block.start : block.stop]
+        return known is not None
+    flat = part.flat()[block.start : block.stop]
+    cuts = [0, *(np.flatnonzero(np.diff(flat) > BETWEEN) + 1).tolist(), len(flat)]
+    for low, high in pairwise(cuts):
+        run = np.empty(int(flat[high - 1] - flat[low]) + 1, dtype=np.float32)
+        fill(tensor, source, int(flat[low]), int(flat[high - 1]) + 1, checkpoint, run)
+        out[low:high] = run[flat[low:high] - flat[low]]
+    return True
 
 
 def fill(

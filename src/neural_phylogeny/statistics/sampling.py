@@ -90,10 +90,14 @@ class Grid:
 
     def runs(self, start: int, stop: int) -> Iterator[tuple[int, int]]:
         """As ``Part.runs``."""
-        flat = self.axes[-1]
+        yield from _runs(self.flat()[start:stop])
+
+    def flat(self) -> Places:
+        """Positions of all values in the box, ascending."""
+        found = self.axes[-1]
         for places, inner in zip(self.axes[-2::-1], np.cumprod(self.shape[:0:-1]).tolist(), strict=True):
-            flat = (places[:, None] * inner + flat).reshape(-1)
-        yield from _runs(flat[start:stop])
+            found = (places[:, None] * inner + found).reshape(-1)
+        return found
 
 
 def grid_part(tensor: AlignedTensor) -> Grid | None:

@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from neural_phylogeny.relations.converted import converted, relaid
 from neural_phylogeny.relations.explanations.shapes import resized
 from neural_phylogeny.relations.explanations.step import Step, steps
-from neural_phylogeny.relations.explanations.table import NEW, TABLE, alone, masked
+from neural_phylogeny.relations.explanations.table import NEW, NUMBER, TABLE, alone, masked
 from neural_phylogeny.statistics.results import Statistics
 
 SPECIFIC = ("pruned", "quantized", "adapter", "rescaled", "cast", "noised")
@@ -21,6 +21,13 @@ SHARE = {"pruned": 0.3, "quantized": 0.3, "adapter": 0.65, "rescaled": 0.3, "cas
 
 DISGUISES = ("rotated", "permuted", "rescaled")
 """Kinds that keep the function and cost the same both ways; also the codes of tensors that are read through them."""
+
+DISGUISED = {
+    "permuted": "the units are in another order, and nothing differs",
+    "rescaled": "units are multiplied and divided where they are read, and nothing differs",
+    "rotated": "the units are turned, and nothing differs",
+}
+"""What disguises do, in a few words."""
 
 OF_MOST = ("adapter", "rescaled", "noised")
 """Kinds that single matrices have by chance; they are listed only with their share."""
@@ -82,7 +89,9 @@ def explanation(statistics: Statistics, parent: int, child: int) -> Explained | 
     found = explained(compared)
     disguise = _disguise(statistics, parent, child)
     if found.kind == "copy":
-        found = replace(found, kind=disguise or _of_copy(statistics, parent, child))
+        kind = disguise or _of_copy(statistics, parent, child)
+        prices = (_price(statistics, parent, child, disguise), *found.prices[1:]) if disguise else found.prices
+        found = replace(found, kind=kind, prices=prices)
     elif disguise:
         found = replace(found, also=(*found.also, disguise))
     size = resized(statistics, parent, child, compared)
@@ -99,6 +108,20 @@ def _disguise(statistics: Statistics, parent: int, child: int) -> str:
         codes[0].add(tensor.sources[a].codes)
         codes[1].add(tensor.sources[b].codes)
     return next((kind for kind in DISGUISES if (kind in codes[0]) != (kind in codes[1])), "")
+
+
+def _price(statistics: Statistics, parent: int, child: int, disguise: str) -> Price:
+    """What describes a disguise at least: an order, factors or a rotation for each number of units of its matrices."""
+    sizes = set[int]()
+    for tensor, _, a, b in statistics.compared(parent, child):
+        if disguise in (tensor.sources[a].codes, tensor.sources[b].codes) and tensor.is_matrix:
+            sizes.add(tensor.shape[tensor.output_axis or 0])
+    bits = {
+        "permuted": sum(math.lgamma(n + 1) / math.log(2.0) for n in sizes),
+        "rescaled": NUMBER * sum(sizes),
+        "rotated": NUMBER * sum(n * (n - 1) / 2 for n in sizes),
+    }
+    return Price(disguise, bits[disguise], DISGUISED[disguise])
 
 
 def _of_copy(statistics: Statistics, parent: int, child: int) -> str:
@@ -120,6 +143,7 @@ def explained(steps: Sequence[Step]) -> Explained:
     sizes: Counter[str] = Counter()
     inside: Counter[str] = Counter()
     totals = dict.fromkeys((row.kind for row in TABLE), 0.0)
+    holding = {TRAINED}
     total = without = 0.0
     growths = []
     for step in steps:
@@ -134,6 +158,7 @@ def explained(steps: Sequence[Step]) -> Explained:
             inside[masked(step)[1]] += step.size
         total += min(prices.get(kind, nothing), nothing)
         without += nothing
+        holding |= {name for name, price in prices.items() if price < min(prices["copy"], nothing)}
         for name, price in prices.items():
             totals[name] += min(price, prices["copy"], nothing)
     every = sum(sizes.values())
@@ -142,7 +167,9 @@ def explained(steps: Sequence[Step]) -> Explained:
     if main == TRAINED and sizes["copy"] + sizes[NEW] < STAYED * every and _mean(growths) >= GROWN_ON:
         main = LATER
     ordered = sorted(
-        (name != main, bits, name) for name, bits in totals.items() if bits < without or name in (main, "finetune")
+        (name != main, bits, name)
+        for name, bits in totals.items()
+        if (bits < without and name in holding and not (bits == 0.0 and name == TRAINED)) or name == main
     )
     return Explained(
         main,
