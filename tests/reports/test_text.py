@@ -6,7 +6,7 @@ from itertools import pairwise
 
 from rich.console import Console
 
-from neural_phylogeny.records import Edge, ModelRecord, Phylogeny, RelatedPair
+from neural_phylogeny.records import Edge, Evidence, ModelRecord, Phylogeny, RelatedPair
 from neural_phylogeny.reports.text import plain, render, to_text
 
 DRAWN = """\
@@ -90,6 +90,14 @@ def test_a_narrow_screen_breaks_lines_but_loses_nothing(everything):
     for model in everything.models:
         if model.name.isprintable():
             assert model.name in shown
+
+
+def test_a_known_draw_is_named_below_the_drawing():
+    drawn = Evidence(feature="initialisation", value=9.0, favours="neither", strength=1.0, statement="under seed 0")
+    whole = chain(3)
+    one = replace(whole, edges=(replace(whole.edges[0], evidence=(drawn,)), whole.edges[1]))
+    assert "1 edge joins models that began with the draw of a usual seed" in " ".join(to_text(one).split())
+    assert "usual seed" not in to_text(whole)
 
 
 def test_nothing_at_all():

@@ -243,3 +243,10 @@ def legend(phylogeny: Phylogeny, coverage: str = COVERAGE) -> Iterator[str]:
     shown = [words for words, used in entries if used]
     if shown:
         yield "; ".join(shown)
+    drawn = sum(any(one.feature == "initialisation" for one in claim.evidence) for claim in claims)
+    if drawn:
+        edges = f"{drawn:,} edge joins" if drawn == 1 else f"{drawn:,} edges join"
+        yield (
+            f"{edges} models that began with the draw of a usual seed, which the evidence names; two models that were "
+            "trained independently from one seed can look like parent and child"
+        )
