@@ -165,6 +165,7 @@ def main() -> int:
     options.add_argument(
         "--engine", choices=["plain", "atheris"], default="atheris" if find_spec("atheris") else "plain"
     )
+    options.add_argument("--slice", type=float, default=SLICE, help="most seconds of the clock of a process")
     options.add_argument("--log", type=Path, help="a line for each slice is added")
     options.add_argument("--corpus", type=Path, default=Path(tempfile.gettempdir()) / "fuzz-corpus")
     options.add_argument("--seed", type=int, default=int(time.time()))
