@@ -34,6 +34,15 @@ def test_several_models_go_to_a_folder(tmp_path: Path) -> None:
     assert "name a folder" in done.stderr
 
 
+def test_names_below_a_root_do_not_depend_on_what_else_is_given(tmp_path: Path) -> None:
+    root = demo.folder().parent
+    done = run("fingerprint", demo.folder() / "heron.safetensors", "--root", root, "-o", tmp_path / "prints", "-q")
+    assert done.exit_code == 0, done.output
+    assert [path.name for path in (tmp_path / "prints").iterdir()] == [
+        f"{demo.folder().name}__heron.safetensors.nphylo"
+    ]
+
+
 def test_what_cannot_be_read_is_named(tmp_path: Path) -> None:
     (tmp_path / "bad.safetensors").write_bytes(b"{" * 100)
     done = run("fingerprint", tmp_path, "-o", tmp_path / "prints")

@@ -139,7 +139,7 @@ def work(plan: Plan, chosen: argparse.Namespace, until: float, number: int, rows
     from tests.fuzz.targets import scratch
 
     folder = Path(tempfile.mkdtemp(prefix="fuzz-", dir=scratch() or None))
-    own = min(SLICE, chosen.seconds * chosen.jobs / len(plan.done))
+    own = min(chosen.slice, chosen.seconds * chosen.jobs / len(plan.done))
     turn = 0
     while (left := until - time.monotonic()) > 1:
         seconds = min(own, left)

@@ -40,6 +40,13 @@ workers_option = click.option(
     "of is named and left out.",
 )
 
+root_option = click.option(
+    "--root",
+    metavar="FOLDER",
+    default="",
+    help="Call models by their paths below this folder, so that runs on parts of it use the same names.",
+)
+
 
 @click.command("fingerprint")
 @click.argument("paths", nargs=-1, required=True, metavar="PATH...")
@@ -52,6 +59,7 @@ workers_option = click.option(
 )
 @size_option
 @workers_option
+@root_option
 @component_option
 @formats_option
 @limit_option
@@ -63,6 +71,7 @@ def command(
     output: str,
     size: int,
     workers: int,
+    root: str,
     component: str | None,
     include: tuple[str, ...],
     exclude: tuple[str, ...],
@@ -93,7 +102,9 @@ def command(
     is_file = output.endswith(SUFFIX)
     failed = written = 0
     with sink.progress_bar(quiet):
-        made = fingerprints(paths, size=size, include=include, exclude=exclude, component=component, workers=workers)
+        made = fingerprints(
+            paths, size=size, include=include, exclude=exclude, component=component, workers=workers, root=root
+        )
         for name, _, found in made:
             if not isinstance(found, Fingerprint):
                 failed += found.is_model

@@ -75,17 +75,19 @@ def fingerprints(
     exclude: Sequence[str] = (),
     component: str | None = None,
     workers: int = 1,
+    root: str = "",
 ) -> Iterator[tuple[str, str, Fingerprint | Skipped]]:
     """The fingerprint of each model behind some paths, or why there is none; one model is open at a time.
 
     Parameters and errors as those of ``discover`` and ``fingerprint_model``. Each comes with the name and the path of
     the model. With several ``workers``, processes that read one model each at a time, they come as they are done; a
-    model that two workers died of is skipped.
+    model two workers died of is skipped. With a ``root``, models below that folder are called by their paths in it.
     """
     if size < 4 * FEWEST:
         raise InvalidOptionError("size", f"at least {4 * FEWEST} bytes", size)
     check_paths(paths)
     refs, skipped = discover(paths, include=include, exclude=exclude, component=component)
+    refs = [_below(ref, root) for ref in refs] if root else refs
     yield from ((item.path, item.path, item) for item in skipped)
     if workers > 1:
         for ref, made in shared_out(refs, partial(_in_worker, size=size), workers):
@@ -95,6 +97,13 @@ def fingerprints(
         return
     for ref in announced("reading", refs, [ref.name for ref in refs]):
         yield from _of(ref, size // 4)
+
+
+def _below(ref: ModelRef, root: str) -> ModelRef:
+    """The model by its path below a folder, if it lies there: the same name, whatever else was given."""
+    path = os.path.relpath(os.path.realpath(ref.path), os.path.realpath(root))
+    is_there = not path.startswith(os.pardir) and path != os.curdir and shown(ref.path) == ref.path
+    return replace(ref, name=path.replace(os.sep, "/")) if is_there else ref
 
 
 def _of(ref: ModelRef, values: int) -> Iterator[tuple[str, str, Fingerprint | Skipped]]:

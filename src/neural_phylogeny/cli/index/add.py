@@ -9,7 +9,7 @@ import click
 
 from neural_phylogeny.cli import exits
 from neural_phylogeny.cli import output as sink
-from neural_phylogeny.cli.fingerprint import size_option, workers_option
+from neural_phylogeny.cli.fingerprint import root_option, size_option, workers_option
 from neural_phylogeny.cli.options import (
     component_option,
     download_option,
@@ -25,6 +25,7 @@ from neural_phylogeny.cli.options import (
 @click.argument("paths", nargs=-1, required=True, metavar="PATH...")
 @size_option
 @workers_option
+@root_option
 @component_option
 @formats_option
 @limit_option
@@ -36,6 +37,7 @@ def command(
     paths: tuple[str, ...],
     size: int,
     workers: int,
+    root: str,
     component: str | None,
     include: tuple[str, ...],
     exclude: tuple[str, ...],
@@ -65,7 +67,9 @@ def command(
 
     def read() -> Iterator[tuple[str, str, Fingerprint]]:
         nonlocal failed
-        made = fingerprints(paths, size=size, include=include, exclude=exclude, component=component, workers=workers)
+        made = fingerprints(
+            paths, size=size, include=include, exclude=exclude, component=component, workers=workers, root=root
+        )
         for name, path, found in made:
             if isinstance(found, Fingerprint):
                 where = os.path.abspath(path) if os.path.exists(path) else path
