@@ -47,6 +47,7 @@ bench: $(DEV)/installed  ## speed and memory against a plain read; false positiv
 	$(DEV)/bin/python benchmarks/methods_speed.py
 	$(DEV)/bin/python benchmarks/collections_speed.py --repeat 3
 	$(DEV)/bin/python benchmarks/report_speed.py
+	$(DEV)/bin/python benchmarks/compare_speed.py
 
 fit: $(DEV)/installed  ## every shipped parameter file but the network, on families that it was not trained on: half an hour of a core
 	$(DEV)/bin/nphylo lab fit --work scratch/fits

@@ -37,11 +37,28 @@ def resized(statistics: Statistics, parent: int, child: int, steps: list[Step]) 
             if tensor.size < FEWER_UNITS * max(larger, smaller) and larger != smaller:
                 more, less = more + (larger > smaller), less + (smaller > larger)
     if not more and not less:
+        more, less = _units(statistics, parent, child)
+    if not more and not less:
         sizes = statistics.alignment.in_matrices[[child, parent]].astype(np.float64)
         common = statistics.alignment.common(in_matrices=True)
         beyond = 1.0 - np.array([common[child, parent], common[parent, child]]) / np.maximum(sizes, 1.0)
         more, less = (int(share >= WHOLE_LAYERS) for share in beyond)
     return "" if bool(more) == bool(less) else "grown" if more else "pruned"
+
+
+def _units(statistics: Statistics, parent: int, child: int) -> tuple[int, int]:
+    """How many numbers of units grew, and fell, from parent to child both where units are written and read.
+
+    A head has other classes where they are written alone, and a first layer other inputs where they are read.
+    """
+    written, read = set[tuple[int, int]](), set[tuple[int, int]]()
+    for tensor, _, a, b in statistics.compared(parent, child):
+        old, new = tensor.sources[a], tensor.sources[b]
+        if tensor.is_matrix and not tensor.output_axis and old.view is None and new.view is None:
+            written.add((old.shape[0], new.shape[0]))
+            read.add((old.shape[1], new.shape[1]))
+    both = written & read
+    return sum(new > old for old, new in both), sum(new < old for old, new in both)
 
 
 def read_as(statistics: Statistics, kind: str) -> NDArray[np.bool_]:
