@@ -51,6 +51,20 @@ def oldest() -> list[str]:
     return [re.sub(r">=(\S+)", lambda bound: f"=={bound[1]}.*", line) for line in lines]
 
 
+def with_a_wheel(pins: list[str], words: str) -> list[str]:
+    """The pins, where pip found no wheel of one of them, with the oldest version that has one.
+
+    >>> with_a_wheel(["numpy==2.0.*"], "(from versions: 2.1.0, 2.2.0) ERROR: No matching distribution for numpy==2.0.*")
+    ['numpy==2.1.*']
+    """
+    found = re.search(
+        r"from versions: (\d+\.\d+)[^)]*\).*?No matching distribution (?:found )?for ([\w-]+)==", words, re.DOTALL
+    )
+    if found is None:
+        return pins
+    return [f"{found[2]}=={found[1]}.*" if pin.startswith(f"{found[2]}==") else pin for pin in pins]
+
+
 def check(python: str, wheel: Path, pins: list[str]) -> str:
     """What came of one installation."""
     with tempfile.TemporaryDirectory() as folder:
@@ -58,6 +72,9 @@ def check(python: str, wheel: Path, pins: list[str]) -> str:
         own = str(Path(folder) / "bin" / "python")
         install = [own, "-m", "pip", "install", "-q", "--disable-pip-version-check", "--only-binary=:all:"]
         done = subprocess.run([*install, str(wheel), *pins], capture_output=True, text=True, check=False)
+        while done.returncode and (later := with_a_wheel(pins, done.stderr)) != pins:
+            pins = later
+            done = subprocess.run([*install, str(wheel), *pins], capture_output=True, text=True, check=False)
         if done.returncode:
             return "BAD not installed: " + " ".join(done.stderr.split())[-300:]
         done = subprocess.run([own, "-W", "error", "-c", USE], capture_output=True, text=True, check=False, cwd=folder)

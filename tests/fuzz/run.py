@@ -139,7 +139,7 @@ def work(plan: Plan, chosen: argparse.Namespace, until: float, number: int, rows
     from tests.fuzz.targets import scratch
 
     folder = Path(tempfile.mkdtemp(prefix="fuzz-", dir=scratch() or None))
-    own = min(SLICE, chosen.seconds * chosen.jobs / len(plan.done))
+    own = min(chosen.slice, chosen.seconds * chosen.jobs / len(plan.done))
     turn = 0
     while (left := until - time.monotonic()) > 1:
         seconds = min(own, left)
@@ -165,6 +165,7 @@ def main() -> int:
     options.add_argument(
         "--engine", choices=["plain", "atheris"], default="atheris" if find_spec("atheris") else "plain"
     )
+    options.add_argument("--slice", type=float, default=SLICE, help="most seconds of the clock of a process")
     options.add_argument("--log", type=Path, help="a line for each slice is added")
     options.add_argument("--corpus", type=Path, default=Path(tempfile.gettempdir()) / "fuzz-corpus")
     options.add_argument("--seed", type=int, default=int(time.time()))

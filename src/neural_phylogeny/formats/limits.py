@@ -31,7 +31,7 @@ LIMITS: Mapping[str, Limit] = {
     "crumbs": Limit(4_096, "tensors, arrays or pieces of less than 4,096 bytes on average"),
     "members": Limit(150_000, "members of an archive"),
     "nodes": Limit(200_000, "nodes of a graph"),
-    "fields": Limit(800_000, "fields of a protobuf message"),
+    "fields": Limit(500_000, "fields of a protobuf message"),
     "steps": Limit(1_000_000, "steps of a pickle, and one more for each 100 bytes of its file"),
     "depth": Limit(10_000, "levels of groups in a file"),
     "inflated": Limit(1 << 33, "bytes that an archive inflates to"),

@@ -36,9 +36,11 @@ class Windows:
         """Values ``start:stop`` of a tensor that has ``size`` of them."""
         with self._lock:
             first, last = start // WINDOW, max(start, stop - 1) // WINDOW
-            windows = [self._window(name, index, size) for index in range(first, last + 1)]
-            values = windows[0] if len(windows) == 1 else np.concatenate(windows)
-            return values[start - first * WINDOW : stop - first * WINDOW]
+            parts = []
+            for index in range(first, last + 1):
+                at = index * WINDOW
+                parts.append(self._window(name, index, size)[max(start - at, 0) : max(stop - at, 0)])
+            return parts[0] if len(parts) == 1 else np.concatenate(parts)
 
     def _window(self, name: str, index: int, size: int) -> AnyArray:
         for kept_name, kept_index, values in self._kept:
