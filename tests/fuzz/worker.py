@@ -215,7 +215,7 @@ def guided(fuzzer: Fuzzer, seconds: float, corpus: Path, end: Callable[[], None]
     signals = [
         f"-handle_{name}=0" for name in ("term", "segv", "bus", "abrt", "ill", "fpe", "int", "xfsz", "usr1", "usr2")
     ]
-    options = [sys.argv[0], str(corpus), "-max_len=65536", "-rss_limit_mb=0", "-timeout=0", "-verbosity=0", *signals]
+    options = [sys.argv[0], str(corpus), "-max_len=65536", "-rss_limit_mb=0", "-timeout=900", "-verbosity=0", *signals]
     atheris.Setup([*options, f"-seed={fuzzer.rng.randrange(1, 2**31)}"], one, custom_mutator=mutate)
     atheris.Fuzz()
 
