@@ -6,13 +6,13 @@ import numpy as np
 from safetensors.numpy import save_file
 
 from neural_phylogeny import reconstruct
-from neural_phylogeny.relations import disguises
+from neural_phylogeny.relations import assigning, disguises
 from neural_phylogeny.relations.parts import part_of
 
 
 def _brute(x, y):
-    cosines = [np.abs(disguises.cosines(x[:, part::2], y[:, part::2])) for part in (0, 1)]
-    return disguises.beyond_chance(cosines[1], disguises.assignment(cosines[0]))
+    cosines = [np.abs(assigning.cosines(x[:, part::2], y[:, part::2])) for part in (0, 1)]
+    return assigning.beyond_chance(cosines[1], assigning.assignment(cosines[0]))
 
 
 def test_an_agreement_is_that_of_the_assignment_wherever_it_counts(rng):
@@ -66,3 +66,10 @@ def test_a_matrix_whose_parts_are_no_whole_axis_is_left():
     whole, n = (4096, 4096, 1), 3072
     part = np.ones((1024, n, 1))
     assert disguises._matched(part, part, disguises._Search(), whole) is None
+
+
+def test_many_rows_are_screened_by_a_few(rng):
+    x = rng.normal(size=(600, 40))
+    y = x[rng.permutation(600)] + 0.5 * rng.normal(size=(600, 40))
+    assert abs(disguises._agreement(x, y, disguises.AGREE) - _brute(x, y)) < 1e-9
+    assert disguises._agreement(x, rng.normal(size=(600, 40)), disguises.AGREE) == 0.0

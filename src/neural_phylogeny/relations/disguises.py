@@ -15,6 +15,7 @@ from math import prod
 
 import numpy as np
 
+from neural_phylogeny.relations.assigning import assignment, beyond_chance, cosines
 from neural_phylogeny.relations.axes import Axis, Disguise, Floats, Ints, restored, shape_of, shaped
 from neural_phylogeny.relations.parts import MOST_VALUES, is_compared, of_whole
 from neural_phylogeny.relations.rotations import refitted
@@ -35,8 +36,8 @@ LARGEST_BLOCK = 256
 CANDIDATES = 8
 """Orders of one number of units that are tried, the latest first."""
 
-MANY_ROWS = 1536
-"""Products of more rows are made in single precision."""
+SCREENED, MARGIN = 128, 0.1
+"""Rows that show whether an order can hold before all are compared, and by how much they must fail."""
 
 UNEVEN = 0.3
 """Spread of the logarithms of the factors of units from which on they were multiplied on purpose."""
@@ -202,11 +203,19 @@ def _agreement(x: Floats, y: Floats, least: float) -> float:
     if width < 2:
         return 0.0
     half = np.arange(width) % 2 == 0
+    if len(x) > 4 * SCREENED:
+        some = _sizes(cosines(x[np.linspace(0, len(x) - 1, SCREENED).astype(np.int64)][:, ~half], y[:, ~half]))
+        if _beyond_mean(float(some.max(axis=1).mean()), float(some.mean())) < least - MARGIN:
+            return 0.0
     unseen = _sizes(cosines(x[:, ~half], y[:, ~half]))
     most = min(float(unseen.max(axis=axis).mean()) for axis in (0, 1))
     if _beyond(most, float(unseen.sum()), len(unseen)) < least - 1e-3:
         return 0.0
     return beyond_chance(unseen, assignment(_sizes(cosines(x[:, half], y[:, half]))))
+
+
+def _beyond_mean(matched: float, chance: float) -> float:
+    return (matched - chance) / (1.0 - chance) if chance < 1.0 - 1e-6 else 0.0
 
 
 def _assigned(x: Floats, y: Floats) -> tuple[Ints, Floats]:
@@ -220,41 +229,6 @@ def _assigned(x: Floats, y: Floats) -> tuple[Ints, Floats]:
 def _sizes(found: Floats) -> Floats:
     """Without signs, in place."""
     return np.abs(found, out=found)
-
-
-def cosines(x: Floats, y: Floats) -> Floats:
-    """Of all rows of two matrices, ``(m, k), (n, k) -> (m, n)``; 0 for rows of zeros."""
-    lengths = [np.maximum(np.linalg.norm(m, axis=1, keepdims=True), 1e-300) for m in (x, y)]
-    if len(x) > MANY_ROWS:  # half of the memory
-        found: Floats = (x / lengths[0]).astype(np.float32) @ (y / lengths[1]).astype(np.float32).T
-    else:
-        found = (x / lengths[0]) @ (y / lengths[1]).T
-    return found
-
-
-def assignment(score: Floats) -> Ints:
-    """For each row a column of its own: pairs that are each other's best first, until none is left; ``(n, n)``.
-
-    Not the best sum, but the same one wherever rows are clearly alike; a few passes over the matrix.
-
-    Examples
-    --------
-    >>> assignment(np.array([[0.1, 0.9], [0.2, 0.8]])).tolist()
-    [1, 0]
-    """
-    left = score.copy()
-    n = len(left)
-    found = np.full(n, -1)
-    while (found < 0).any():
-        best, back = left.argmax(axis=1), left.argmax(axis=0)
-        rows = np.flatnonzero((found < 0) & (back[best] == np.arange(n)))
-        if not rows.size:
-            free = np.setdiff1d(np.arange(n), found)
-            found[found < 0] = free
-            break
-        found[rows] = best[rows]
-        left[rows], left[:, best[rows]] = -np.inf, -np.inf
-    return found
 
 
 def _turned(a: Floats, b: Floats, search: _Search) -> tuple[tuple[Axis, Axis], float] | None:
@@ -322,22 +296,6 @@ def _cosine(x: Floats, y: Floats, by_columns: bool = False) -> float:
     """Agreement of rows, beyond chance; of columns where those may have factors."""
     found = cosines(x.T, y.T) if by_columns else cosines(x, y)
     return beyond_chance(found, np.arange(len(found)))
-
-
-def beyond_chance(cosines: Floats, order: Ints) -> float:
-    """Mean of the cosines that belong together, 0 where it is that of the others and 1 where all are one.
-
-    Rows of positive weights are alike in any two models, and constant rows are the same.
-
-    Examples
-    --------
-    >>> beyond_chance(np.array([[1.0, 0.5], [0.5, 0.8]]), np.arange(2)), beyond_chance(np.ones((2, 2)), np.arange(2))
-    (0.8, 0.0)
-    """
-    matched = float(cosines[np.arange(len(cosines)), order].mean())
-    others = float(np.abs(cosines).sum()) - float(np.abs(cosines[np.arange(len(cosines)), order]).sum())
-    chance = others / max(cosines.size - len(cosines), 1)
-    return round((matched - chance) / (1.0 - chance), 12) if chance < 1.0 - 1e-6 else 0.0
 
 
 def _beyond(matched: float, every: float, n: int) -> float:

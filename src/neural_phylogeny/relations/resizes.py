@@ -15,15 +15,8 @@ from math import prod
 import numpy as np
 from numpy.typing import NDArray
 
-from neural_phylogeny.relations.disguises import (
-    AGREE,
-    AGREE_OF_FEW,
-    EXPLAINED,
-    FEW_INPUTS,
-    assignment,
-    beyond_chance,
-    cosines,
-)
+from neural_phylogeny.relations.assigning import assignment, beyond_chance, cosines
+from neural_phylogeny.relations.disguises import AGREE, AGREE_OF_FEW, EXPLAINED, FEW_INPUTS
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]

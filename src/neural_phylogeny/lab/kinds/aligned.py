@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping
 import numpy as np
 from numpy.typing import NDArray
 
-from neural_phylogeny.relations.disguises import assignment, cosines
+from neural_phylogeny.relations.assigning import assignment, cosines
 
 Floats = NDArray[np.float64]
 

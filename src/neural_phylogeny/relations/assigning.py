@@ -1,0 +1,61 @@
+"""Rows of one matrix for those of another: cosines of all pairs, an assignment by them, and what chance would give."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from neural_phylogeny.relations.axes import Floats, Ints
+
+MANY_ROWS = 1536
+"""Products of more rows are made in single precision."""
+
+
+def cosines(x: Floats, y: Floats) -> Floats:
+    """Of all rows of two matrices, ``(m, k), (n, k) -> (m, n)``; 0 for rows of zeros."""
+    lengths = [np.maximum(np.linalg.norm(m, axis=1, keepdims=True), 1e-300) for m in (x, y)]
+    if len(x) > MANY_ROWS:  # half of the memory
+        found: Floats = (x / lengths[0]).astype(np.float32) @ (y / lengths[1]).astype(np.float32).T
+    else:
+        found = (x / lengths[0]) @ (y / lengths[1]).T
+    return found
+
+
+def assignment(score: Floats) -> Ints:
+    """For each row a column of its own: pairs that are each other's best first, until none is left; ``(n, n)``.
+
+    Not the best sum, but the same one wherever rows are clearly alike; a few passes over the matrix.
+
+    Examples
+    --------
+    >>> assignment(np.array([[0.1, 0.9], [0.2, 0.8]])).tolist()
+    [1, 0]
+    """
+    left = score.copy()
+    n = len(left)
+    found = np.full(n, -1)
+    while (found < 0).any():
+        best, back = left.argmax(axis=1), left.argmax(axis=0)
+        rows = np.flatnonzero((found < 0) & (back[best] == np.arange(n)))
+        if not rows.size:
+            free = np.setdiff1d(np.arange(n), found)
+            found[found < 0] = free
+            break
+        found[rows] = best[rows]
+        left[rows], left[:, best[rows]] = -np.inf, -np.inf
+    return found
+
+
+def beyond_chance(cosines: Floats, order: Ints) -> float:
+    """Mean of the cosines that belong together, 0 where it is that of the others and 1 where all are one.
+
+    Rows of positive weights are alike in any two models, and constant rows are the same.
+
+    Examples
+    --------
+    >>> beyond_chance(np.array([[1.0, 0.5], [0.5, 0.8]]), np.arange(2)), beyond_chance(np.ones((2, 2)), np.arange(2))
+    (0.8, 0.0)
+    """
+    matched = float(cosines[np.arange(len(cosines)), order].mean())
+    others = float(np.abs(cosines).sum()) - float(np.abs(cosines[np.arange(len(cosines)), order]).sum())
+    chance = others / max(cosines.size - len(cosines), 1)
+    return round((matched - chance) / (1.0 - chance), 12) if chance < 1.0 - 1e-6 else 0.0
