@@ -178,6 +178,7 @@ def load(path: str | os.PathLike[str]) -> CachedStatistics:
 DAMAGE = (
     *(OSError, ValueError, LookupError, TypeError, AttributeError, EOFError, ArithmeticError, NotImplementedError),
     *(RuntimeError, AssertionError, zipfile.BadZipFile, zlib.error, lzma.LZMAError, SyntaxError, tokenize.TokenError),
+    MemoryError,  # an array that claims to have terabytes
 )
 """What a damaged file makes the libraries raise."""
 

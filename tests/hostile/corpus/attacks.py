@@ -370,4 +370,8 @@ def _answers() -> Iterator[Attack]:
     yield "no HTTP", "web", b"SSH-2.0-x\r\n"
     yield "many headers", "web", b"HTTP/1.1 200 OK\r\n" + b"X: y\r\n" * 500 + b"\r\n"
     yield "a long line", "web", b"HTTP/1.1 200 " + b"x" * 100_000
+    for size in ("-9223372036854775808", "-1", "-0x1", "1_0", "٣", " 4", "4;x=y" * 1000):
+        whole = b"HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\n" + bytes(100) + SPLIT
+        pieces = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n"
+        yield f"a piece of {size[:30]}", "web", whole + pieces + size.encode() + b"\r\nabcd\r\n0\r\n\r\n" + SPLIT
     yield "sizes of pieces", "web", b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nffffffffffffffff\r\nx"

@@ -217,7 +217,10 @@ class _Reply:
         self.headers = {name.lower(): value for name, value in raw.getheaders()}
 
     def read(self, most: int) -> bytes:
-        piece = self.raw.read1(most)
+        try:
+            piece = self.raw.read1(most)
+        except (OverflowError, ValueError) as error:  # the size of a chunk that is none
+            raise http.client.HTTPException(str(error)) from error
         self._count(0, len(piece))
         return piece
 
