@@ -92,8 +92,10 @@ def test_goals_that_are_not_reached():
 
 
 def test_kinds():
-    """Rows of both tables are copied."""
-    mine = {line for line in PAGE.split("### Kinds of relation")[1].split("\n### ")[0].splitlines() if "|" in line}
+    """Rows of the two tables of trained collections are copied."""
+    section = PAGE.split("### Kinds of relation")[1].split("\n### ")[0].splitlines()
+    mine = {line for line in section if line.startswith("|") and len(cells(line)) in (7, 9)}
+    assert len(mine) > 10
     assert mine <= set(text("kinds").splitlines())
 
 
@@ -181,3 +183,16 @@ def test_speed_and_memory_on_the_front_page():
         int(row(f"| {name} ({size}")[6].split()[0]) for name, size in (("float32", "3.2"), ("bfloat16", "1.6"))
     )
     assert f"all read | {ratios[0]:.1f} x (float32), {ratios[1]:.1f} x (bfloat16), in {memory} MB |" in README
+
+
+def test_rates_of_derived_on_the_pages_of_tasks():
+    """At the default level, two models alone and with their family; the lowest level without a stranger."""
+    tasks = Path(__file__).parents[1] / "docs" / "tasks"
+    table = {one[0]: one for one in rows("derived")}
+    alone, family = table["child and true parent"], table["child and true parent, all of their family given"]
+    said = f"{alone[5]} of {alone[1]} were called derived with two models alone, {family[5]} with the family"
+    assert said in " ".join((tasks / "audit.md").read_text(encoding="utf-8").split())
+    one_seed = table["strangers of one initialisation seed"]
+    assert (one_seed[4], one_seed[5]) == ("0", "0")
+    said = f"at 80 % {one_seed[3]} of {one_seed[1]} pairs of strangers of one seed were"
+    assert said in " ".join((tasks / "pipeline.md").read_text(encoding="utf-8").split())

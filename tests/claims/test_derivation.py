@@ -118,7 +118,7 @@ def test_the_shipped_operating_point_has_no_strangers_among_the_derived():
     assert [point.counts[kind][0] for kind in KINDS[:2]] == [0, 0]
     assert all(point.counts[kind][1] >= 100 for kind in KINDS)
     assert [operating_point(level).level for level in (0.85, 0.999)] == [0.8, 0.99]
-    assert operating_point(0.8).counts["one seed"][0] == 0
+    assert operating_point(0.9).counts["one seed"][0] == 0
     assert point.sentence().startswith("Operating point at 95%")
 
 
