@@ -122,6 +122,8 @@ class DistributedCheckpoint(Checkpoint):
         check_crumbs(len(lengths), sum(length for length in lengths if _is_int(length)), self.path)
         paths = state.get("planner_data")
         tensors = {name: item for name, item in described.items() if isinstance(item, Inert) and "chunks" in item.state}
+        if not all(isinstance(name, str) for name in tensors):
+            raise self._damaged("a tensor whose name is no text")
         return tensors, places, paths if isinstance(paths, dict) else {}
 
     def _choose(
