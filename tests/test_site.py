@@ -33,7 +33,8 @@ def test_generated_pages_are_those_of_the_program():
     assert (DOCS / "exports.md").read_text(encoding="utf-8") == made["formats_page"](), "run: python docs/make_cli.py"
 
 
-def test_the_tutorial_prints_what_it_says():
+def test_the_tutorial_prints_what_it_says(monkeypatch):
+    monkeypatch.undo()  # draws are looked for under all seeds, as for a reader
     made = runpy.run_path(str(DOCS / "make_tutorial.py"))
     alike = runpy.run_path(str(DOCS / "make_examples.py"))["alike"]
     notebook = json.loads((DOCS / "tutorial.ipynb").read_text(encoding="utf-8"))

@@ -98,7 +98,7 @@ def nearest(sketches: Words, query: Words, count: int) -> list[Near]:
     Examples
     --------
     >>> rng = np.random.default_rng(0)
-    >>> every = rng.integers(0, 2**63, (100, WORDS), dtype=np.uint64)
+    >>> every = rng.integers(0, 2**64 - 1, (100, WORDS), dtype=np.uint64)
     >>> [(near.row, near.correlation) for near in nearest(every, every[7], 3)]
     [(7, 1.0)]
     """

@@ -140,7 +140,7 @@ def separation(one: Floats, other: Floats) -> float:
     Examples
     --------
     >>> round(separation(np.array([1.0, 1.2]), np.array([0.1, 0.2])), 1), separation(np.zeros(0), np.zeros(0))
-    (5.2, 0.0)
+    (5.0, 0.0)
     """
     difference = one - other
     n = len(difference)
