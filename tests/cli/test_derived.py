@@ -69,7 +69,7 @@ def test_names_are_escaped(run, folder):
         ((HERON, "--from", "none.pt"), 2, "none.pt: there is no such file"),
         ((HERON, "--from", DEMO), 2, "the path of one model"),
         ((HERON, "--from", HERON), 2, "different models"),
-        ((HERON, "--from", EGRET, "--at-least", "0.5"), 2, "is not in the range 0.8<=x<1"),
+        ((HERON, "--from", EGRET, "--at-least", "0.5"), 2, "is not in the range 0.9<=x<1"),
     ],
 )
 def test_wrong_usage(run, arguments, code, message):

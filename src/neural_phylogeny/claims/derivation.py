@@ -18,7 +18,7 @@ from neural_phylogeny.wording import p_value, percent
 AT_LEAST = 0.95
 """The level of ``nphylo derived``."""
 
-LOWEST = 0.8
+LOWEST = 0.9
 """At lower levels strangers of one initialisation seed were called derived, see docs/tables/derived.md."""
 
 PROOFS = {"merge", "pruned", "cast", "quantized"}

@@ -289,7 +289,7 @@ limit_option = click.option(
     help="Raise a limit on what one file may cost, as the message that refuses it says; may be repeated.",
 )
 
-LOWEST = 0.8
+LOWEST = 0.9
 """At lower levels strangers of one initialisation seed were called derived, see docs/tables/derived.md."""
 
 at_least_option = click.option(

@@ -54,7 +54,7 @@ def derived(
     among : path, sequence of paths, or mapping from names to models
         Further models of the family. They make the answer safer: two models alone cannot show a missing common parent.
     at_least : float
-        Least probability of a descent that counts, and of what excludes one; from 0.8 to below 1.
+        Least probability of a descent that counts, and of what excludes one; from 0.9 to below 1.
     prior, alpha, threads, memory, seed, component, sample, progress
         As in ``reconstruct``.
 
@@ -138,7 +138,7 @@ def verify(
     among : path or sequence of paths
         Further models, whose claims are not checked, such as the parents.
     at_least : float
-        Least probability of a descent that confirms a claim, and of what contradicts one; from 0.8 to below 1.
+        Least probability of a descent that confirms a claim, and of what contradicts one; from 0.9 to below 1.
     prior, alpha, threads, memory, seed, include, exclude, component, sample, progress
         As in ``reconstruct``.
 
