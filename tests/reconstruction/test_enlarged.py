@@ -35,7 +35,8 @@ def test_matrices_four_times_as_large_give_the_same_forest():
         if path.suffix in {".safetensors", ".pth", ".npz"}:
             checkpoint = open_checkpoint(path)
             models[path.stem] = {
-                name: np.asarray(checkpoint.read(name)).reshape(tensor.shape) for name, tensor in checkpoint.tensors.items()
+                name: np.asarray(checkpoint.read(name)).reshape(tensor.shape)
+                for name, tensor in checkpoint.tensors.items()
             }
     small, large = reconstruct(models), reconstruct(enlarged(models))
     edges = {(edge.parent, edge.child) for edge in small.edges}
