@@ -107,6 +107,13 @@ def test_gguf_names_its_bases(tmp_path):
     assert [one.parent for one in found] == ["Org/Base 7B", "https://huggingface.co/org/other"]
 
 
+def test_a_list_that_is_no_csv_is_refused_in_a_sentence(tmp_path):
+    path = tmp_path / "claims.csv"
+    path.write_text("model,parent\ra," + "b" * 200_000, encoding="utf-8")
+    with pytest.raises(SavedFileError, match="not CSV"):
+        listed(str(path))
+
+
 def test_lists_of_claims(tmp_path):
     (tmp_path / "c.csv").write_text("model,parent,relation\na,b,finetune\nc,d,\n")
     (tmp_path / "c.json").write_text('{"claims": [{"model": "a", "parent": "b"}]}')

@@ -140,7 +140,10 @@ def listed(path: str) -> list[Declared]:
     remedy = "Give JSON or CSV with model, parent and relation."
     name = os.path.basename(path)
     if path.lower().endswith(".csv"):
-        rows: Sequence[Any] = list(csv.DictReader(io.StringIO(read_text(path, remedy))))
+        try:
+            rows: Sequence[Any] = list(csv.DictReader(io.StringIO(read_text(path, remedy), newline="")))
+        except csv.Error as error:
+            raise SavedFileError(f"{path}: not CSV ({error}). {remedy}") from error
     else:
         content = read_json(path, remedy)
         rows = content.get("claims", []) if isinstance(content, dict) else content
