@@ -69,7 +69,7 @@ class Runner:
         return result
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def run() -> Runner:
     return Runner()
 

@@ -43,7 +43,9 @@ def test_means_over_the_public_groups():
     macro = {one[0]: [f"{float(cell.split(' / ')[1]):.2f}" for cell in one[1:3]] for one in others[1:]}
     assert header[2] == "tree direction"
     [line] = [line for line in PAGE.splitlines() if line.startswith("Mean over the groups")]
-    for method, parent, direction in re.findall(r"`([\w-]+)` ([\d.]+) / ([\d.]+\d)", line):
+    quoted = re.findall(r"`([\w-]+)` ([\d.]+) / ([\d.]+\d)", line)
+    assert quoted
+    for method, parent, direction in quoted:
         assert macro[method] == [parent, direction]
 
 
@@ -65,6 +67,7 @@ def test_library_collections(suite):
         header, *others = next(block for block in blocks(suite) if block[0][0] == f"{metric}, by cell")
         shares = {one[0]: one[header.index("auto")].strip("*") for one in others}
         mine = [cells(line) for line in PAGE.splitlines() if line.startswith(f"| {suite} | ")]
+        assert mine
         assert {one[1] for one in mine} <= set(shares)
         for one in mine:
             right, n = one[column].split("/")
@@ -102,6 +105,7 @@ def test_kinds():
 def test_independent_networks():
     theirs = {one[0].lower().split()[0] + one[0][-2:]: one for one in rows("unrelated") if len(one) == 9}
     mine = [cells(line) for line in PAGE.split("## False positives")[1].split("**0 of")[0].splitlines() if "|" in line]
+    assert len(mine) > 2
     for name, pairs, called, p, cosine, gaussian in mine[2:]:
         short = name.lower().replace("convolutions", "conv").split()[0] + name[-2:]
         other = theirs[short]
@@ -122,11 +126,11 @@ def test_collections_joined():
 
 def test_claims_at_95_percent():
     sure = {one[0]: one[6] for one in rows("confidence") if one[1:2] == ["this parent"]}
-    said = {name: f"{int(a):,} of {int(b):,}" for name, (a, b) in ((k, v.split(" of ")) for k, v in sure.items())}
-    order = [said["paper"], said["mixed"], said["generations"], said["wild"]]
+    right = {name: f"{int(a):,} of {int(b):,}" for name, (a, b) in ((k, v.split(" of ")) for k, v in sure.items())}
+    order = [right["paper"], right["mixed"], right["generations"], right["wild"]]
     claims = "{} on `paper`, {} on `mixed`, {} on `generations`, {} on public checkpoints".format(*order)
     assert f"right in {claims}" in WORDS
-    assert f"left-out tiny families, in {said['left-out families']}." in WORDS
+    assert f"left-out tiny families, in {right['left-out families']}." in WORDS
     missing = {one[0]: one for one in rows("confidence") if one[1:2] == ["a missing parent"]}
     own, paper = missing["left-out families"], missing["paper"]
     reported = f'"A missing parent" is reported {own[2]} times on left-out families, and is off by {float(own[3]):.2f}'
@@ -190,9 +194,9 @@ def test_rates_of_derived_on_the_pages_of_tasks():
     tasks = Path(__file__).parents[1] / "docs" / "tasks"
     table = {one[0]: one for one in rows("derived")}
     alone, family = table["child and true parent"], table["child and true parent, all of their family given"]
-    said = f"{alone[5]} of {alone[1]} were called derived with two models alone, {family[5]} with the family"
-    assert said in " ".join((tasks / "audit.md").read_text(encoding="utf-8").split())
+    sentence = f"{alone[5]} of {alone[1]} were called derived with two models alone, {family[5]} with the family"
+    assert sentence in " ".join((tasks / "audit.md").read_text(encoding="utf-8").split())
     one_seed = table["strangers of one initialisation seed"]
     assert (one_seed[4], one_seed[5]) == ("0", "0")
-    said = f"at 80 % {one_seed[3]} of {one_seed[1]} pairs of strangers of one seed were"
-    assert said in " ".join((tasks / "pipeline.md").read_text(encoding="utf-8").split())
+    sentence = f"at 80 % {one_seed[3]} of {one_seed[1]} pairs of strangers of one seed were"
+    assert sentence in " ".join((tasks / "pipeline.md").read_text(encoding="utf-8").split())

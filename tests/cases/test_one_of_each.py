@@ -3,17 +3,13 @@
 import numpy as np
 import pytest
 from tests.cases.test_gguf_families import base, trained
+from tests.relations.test_gridded import int8_of_rows
 
 from neural_phylogeny import reconstruct
 
 
 def f32(model):
     return {f"{name}.weight": values.astype(np.float32) for name, values in model.items()}
-
-
-def int8_of_rows(matrix):
-    step = np.abs(matrix).max(axis=1, keepdims=True) / 127
-    return np.round(matrix / step) * step
 
 
 def permuted(model, rng):
@@ -34,13 +30,13 @@ def on_matrices(model, change):
 
 
 @pytest.fixture
-def folder(rng):
+def models(rng):
     first = base(rng)
     one, other = trained(rng, first), trained(rng, first)
     embedding = first["model.embed_tokens"]
     rows = {"model.embed_tokens": np.concatenate([embedding, 0.002 * rng.normal(size=(8, embedding.shape[1]))])}
     step = 0.02
-    models = {
+    whole = {
         "base": first,
         "copy": first,
         "int8": on_matrices(first, int8_of_rows),
@@ -57,11 +53,11 @@ def folder(rng):
         "stranger": base(np.random.default_rng(99)),
     }
     half = {name: values.astype(np.float16) for name, values in f32(first).items()}
-    return {name: f32(model) for name, model in models.items()} | {"half": half}
+    return {name: f32(model) for name, model in whole.items()} | {"half": half}
 
 
-def test_a_folder_with_one_of_each_reads_as_a_person_puts_it(folder):
-    found = reconstruct(folder)
+def test_a_folder_with_one_of_each_reads_as_a_person_puts_it(models):
+    found = reconstruct(models)
     kinds = {edge.child: (edge.parent, edge.kind) for edge in found.edges if edge.kind != "merge"}
     assert kinds == {
         "int8": ("base", "quantized"),

@@ -16,11 +16,10 @@ import numpy as np
 from tests.formats.gguf.conftest import gguf_bytes
 from tests.fuzz.seeds import SPLIT, VALUES, _numbers, _pickled_dict, _zipped, safetensors_bytes
 from tests.hostile.corpus.base import text_of, torch_pickle
+from tests.index.conftest import printed
 
-from neural_phylogeny.formats.fingerprint import Fingerprint, Source
 from neural_phylogeny.formats.gguf.types import KINDS
 from neural_phylogeny.index.store import Index
-from neural_phylogeny.inputs import TensorInfo
 
 
 def _tensors(rows: dict[str, tuple[str, tuple[int, ...]]]) -> bytes:
@@ -199,8 +198,7 @@ def index() -> list[bytes]:
             models = []
             for model in "ab":
                 values = {"w": rng.standard_normal((48, 40), dtype=np.float32)}
-                tensors = {"w": TensorInfo(name="w", shape=(48, 40), dtype="float32")}
-                models.append((model, f"{model}.pt", Fingerprint(tensors, values, Source(model, "pytorch"))))
+                models.append((model, f"{model}.pt", printed(model, values, "pytorch")))
             list(made.add(models))
         ((segment,),) = [list((folder / "segments").iterdir())]
         with closing(sqlite3.connect(folder / "catalogue.sqlite")) as catalogue:

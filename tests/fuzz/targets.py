@@ -81,8 +81,7 @@ def _refs(paths: list[Path]) -> list[ModelRef]:
 
 def _model(names: tuple[str, ...], parts: int, folder: Path, content: bytes) -> None:
     """Several files that make a model, of which the first ``parts`` hold weights."""
-    if not (folder / "net").exists():
-        (folder / "net").mkdir()
+    (folder / "net").mkdir(exist_ok=True)
     for name, part in zip(names, content.split(SPLIT), strict=False):
         (folder / name).write_bytes(part)
     files = tuple(Part(file=str(folder / name)) for name in names[:parts])
@@ -93,8 +92,7 @@ def _model(names: tuple[str, ...], parts: int, folder: Path, content: bytes) -> 
 
 
 def _adapter(folder: Path, content: bytes) -> None:
-    if not (folder / "net").exists():
-        (folder / "net").mkdir()
+    (folder / "net").mkdir(exist_ok=True)
     names = ("net/adapter_model.safetensors", "net/adapter_config.json", "base.safetensors")
     for name, part in zip(names, content.split(SPLIT), strict=False):
         (folder / name).write_bytes(part)

@@ -9,18 +9,20 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 import pytest
+from tests.fuzz.seeds import SPLIT
 from tests.fuzz.targets import TARGETS, read_all, refused
+from tests.index.conftest import printed
 
 from neural_phylogeny import reconstruct
 from neural_phylogeny.errors import CheckpointError, NeuralPhylogenyError, OutputError
 from neural_phylogeny.files.atomic import replacing
 from neural_phylogeny.formats import open_checkpoint, spans
-from neural_phylogeny.formats.fingerprint import Fingerprint, Source, from_bytes
-from neural_phylogeny.inputs import TensorInfo
+from neural_phylogeny.formats.fingerprint import from_bytes
 from neural_phylogeny.sources.remote.held import HeldFile
 from neural_phylogeny.statistics.cache import load
 
@@ -72,15 +74,14 @@ def phylogeny():
 
 
 @functools.cache
-def printed() -> bytes:
+def fingerprint() -> bytes:
     values = np.random.default_rng(0).standard_normal((400, 400), dtype=np.float32)
-    tensor = TensorInfo(name="w", shape=(400, 400), dtype="float32")
-    return Fingerprint({"w": tensor}, {"w": values}, Source("m", "npz")).to_bytes()
+    return printed("m", {"w": values}, "npz").to_bytes()
 
 
 def write_fingerprint(path: Path) -> None:
     with replacing(path) as file:
-        file.write(printed())
+        file.write(fingerprint())
 
 
 def download(path: Path) -> None:
@@ -197,28 +198,35 @@ def test_a_disk_that_is_full_at_any_byte(kind, tmp_path):
     check_full_disk(kind, tmp_path, MOMENTS)
 
 
+READ_AT = spans.read_at
+
+
+class Disturbed:
+    """Reads as ``spans.read_at``, and calls ``act`` before one of the reads; ``left`` counts down to it."""
+
+    def __init__(self, left: int, act: Callable[[], None]) -> None:
+        self.left, self._act = left, act
+
+    def __call__(self, descriptor: int, view: memoryview, offset: int) -> int:
+        self.left -= 1
+        if self.left == 0:
+            self._act()
+        return READ_AT(descriptor, view, offset)
+
+
 def check_changes(name: str, folder: Path, moments: int, monkeypatch) -> None:
     """A file is cut, filled with something else or made longer at some moment between the first read and the last."""
     rng = random.Random(3)
     path = folder / f"m{SUFFIXES[name]}"
-    seeds = [content.split(b"\n\x00--\x00\n")[0] for content in TARGETS[name].seeds()]
-    real = spans.read_at
+    seeds = [content.split(SPLIT)[0] for content in TARGETS[name].seeds()]
     for moment in range(moments):
         content = seeds[moment % len(seeds)]
-        left = rng.randrange(12)
-
-        def read(descriptor, view, offset, content=content):
-            nonlocal left
-            left -= 1
-            if left == 0:
-                change(path, content, rng)
-            return real(descriptor, view, offset)
-
+        reads = Disturbed(rng.randrange(12), functools.partial(change, path, content, rng))
         path.write_bytes(content)
-        monkeypatch.setattr(spans, "read_at", read)
+        monkeypatch.setattr(spans, "read_at", reads)
         try:
             with open_checkpoint(path) as checkpoint:
-                if left > 6:
+                if reads.left > 6:
                     change(path, content, rng)
                 read_all(checkpoint)
         except NeuralPhylogenyError:
@@ -258,7 +266,7 @@ def test_a_reader_that_is_killed_leaves_nothing(name, tmp_path, monkeypatch):
     monkeypatch.setattr("neural_phylogeny.formats.zips.HELD", 16)
     (tmp_path / "tmp").mkdir()
     path = tmp_path / f"m{SUFFIXES[name]}"
-    path.write_bytes(TARGETS[name].seeds()[-1].split(b"\n\x00--\x00\n")[0])
+    path.write_bytes(TARGETS[name].seeds()[-1].split(SPLIT)[0])
 
     def read() -> None:
         with open_checkpoint(path) as checkpoint:
@@ -274,20 +282,14 @@ def test_a_reader_that_is_killed_leaves_nothing(name, tmp_path, monkeypatch):
 def check_changes_of_folders(name: str, folder: Path, moments: int, monkeypatch) -> None:
     """As ``check_changes``, of any file of the input."""
     rng = random.Random(5)
-    real = spans.read_at
     seeds = TARGETS[name].seeds()
+
+    def change_one() -> None:
+        path = rng.choice(sorted(path for path in folder.rglob("*") if path.is_file()))
+        change(path, path.read_bytes() or b"x", rng)
+
     for moment in range(moments):
-        left = rng.randrange(1, 12)
-
-        def read(descriptor, view, offset):
-            nonlocal left
-            left -= 1
-            if left == 0:
-                path = rng.choice(sorted(path for path in folder.rglob("*") if path.is_file()))
-                change(path, path.read_bytes() or b"x", rng)
-            return real(descriptor, view, offset)
-
-        monkeypatch.setattr(spans, "read_at", read)
+        monkeypatch.setattr(spans, "read_at", Disturbed(rng.randrange(1, 12), change_one))
         refused(TARGETS[name], folder, seeds[moment % len(seeds)])
 
 

@@ -24,7 +24,8 @@ def family(rng: np.random.Generator) -> Callable[..., dict[str, Fingerprint]]:
     return make
 
 
-def printed(name: str, arrays: dict[str, np.ndarray]) -> Fingerprint:
+def printed(name: str, arrays: dict[str, np.ndarray], form: str = "safetensors") -> Fingerprint:
+    """A fingerprint that keeps all values of these arrays, in single precision."""
     tensors = {key: TensorInfo(name=key, shape=values.shape, dtype="float32") for key, values in arrays.items()}
     blocks = {key: values.astype("f4") for key, values in arrays.items()}
-    return Fingerprint(tensors, blocks, Source(name, "safetensors"))
+    return Fingerprint(tensors, blocks, Source(name, form))

@@ -1,6 +1,6 @@
 """Two writers that add the same models, killed at random moments: run by ``test_kills.py`` in a process of its own.
 
-Arguments: folder of the index, number of kills. Each writer notes in a file what it was told to be safe.
+Arguments: folder of the index, number of kills. Each writer notes in a file the models that ``add`` reported.
 """
 
 import os

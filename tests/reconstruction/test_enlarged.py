@@ -2,11 +2,8 @@
 
 import numpy as np
 
-import neural_phylogeny.demo
-from neural_phylogeny import reconstruct
+from neural_phylogeny import demo, reconstruct
 from neural_phylogeny.formats import open_checkpoint
-
-DATA = neural_phylogeny.demo.folder()
 
 
 def enlarged(models, seed=0):
@@ -31,13 +28,13 @@ def enlarged(models, seed=0):
 
 def test_matrices_four_times_as_large_give_the_same_forest():
     models = {}
-    for path in sorted(DATA.iterdir()):
+    for path in sorted(demo.folder().iterdir()):
         if path.suffix in {".safetensors", ".pth", ".npz"}:
-            checkpoint = open_checkpoint(path)
-            models[path.stem] = {
-                name: np.asarray(checkpoint.read(name)).reshape(tensor.shape)
-                for name, tensor in checkpoint.tensors.items()
-            }
+            with open_checkpoint(path) as checkpoint:
+                models[path.stem] = {
+                    name: np.asarray(checkpoint.read(name)).reshape(tensor.shape)
+                    for name, tensor in checkpoint.tensors.items()
+                }
     small, large = reconstruct(models), reconstruct(enlarged(models))
     edges = {(edge.parent, edge.child) for edge in small.edges}
     assert len(edges) >= 10

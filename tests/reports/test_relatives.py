@@ -21,7 +21,7 @@ def test_each_relative_is_a_line_and_many_are_counted() -> None:
     assert "and 5 more" in shown
     assert "p < 1e-12" in shown
     assert "\x1b" not in shown
-    assert "0 relatives" in plain(render_relatives(found(0))) or "no relative" in plain(render_relatives(found(0)))
+    assert "upload: 0 relatives among 1,000 models" in plain(render_relatives(found(0)))
 
 
 def test_json_has_all_but_the_tree() -> None:
