@@ -40,7 +40,7 @@ def model(number: int) -> Fingerprint:
 
 
 def of_index(count: int, folder: Path) -> str:
-    """A row of the first table."""
+    """The row of the second table."""
     with Index(folder, is_new=True) as index:
         started = time.process_time()
         list(index.add((f"m{k}", "", model(k)) for k in range(count)))
@@ -66,7 +66,7 @@ def correlated(sketch: np.ndarray, correlation: float, rng: np.random.Generator)
 
 
 def of_sketches(count: int) -> Iterator[str]:
-    """The rows of the second table."""
+    """The rows of the first table."""
     rng = np.random.default_rng(0)
     every = rng.integers(0, 1 << 63, (count, WORDS), dtype=np.uint64) ^ rng.integers(
         0, 1 << 63, (count, WORDS), dtype=np.uint64
