@@ -41,7 +41,7 @@ def heat_map(title: str, results: ResultsByMethod, metric: str, target: Path) ->
     for row, column in np.argwhere(np.isfinite(table)):
         colour = figure_colour(tuple(map(float, image.to_rgba(table[row, column]))))
         axes.text(column, row, f"{table[row, column]:.2f}", ha="center", va="center", fontsize=7, color=colour)
-    _write(figure, target)
+    write(figure, target)
 
 
 def figure_colour(background: tuple[float, ...]) -> str:
@@ -79,7 +79,7 @@ def reliability(panels: Mapping[str, Mapping[str, Calibration]], target: Path) -
         axes.set(title=title, xlabel="confidence", ylabel="share that is right", xlim=(0, 1.03), ylim=(0, 1.03))
         if axes.get_legend_handles_labels()[0]:  # a panel may have nothing to show
             axes.legend(fontsize=7, loc="upper center", bbox_to_anchor=(0.5, -0.16), markerscale=0.6)
-    _write(figure, target)
+    write(figure, target)
 
 
 @dataclass(frozen=True)
@@ -117,7 +117,7 @@ def curves(panels: Sequence[Panel], target: Path, columns: int = 3) -> None:
         axes.set_axis_off()
     shown = [handles[name] for name in names]
     figure.legend(shown, names, loc="outside lower center", ncols=min(len(names), 5), fontsize=8)
-    _write(figure, target)
+    write(figure, target)
 
 
 def forest(title: str, found: Mapping[str, str], truth: Mapping[str, str], target: Path) -> None:
@@ -163,7 +163,7 @@ def forest(title: str, found: Mapping[str, str], truth: Mapping[str, str], targe
     axes.set_title(title, fontsize=10)
     axes.set_axis_off()
     axes.margins(0.06, 0.15)
-    _write(figure, target)
+    write(figure, target)
 
 
 def rejected(curves: Mapping[str, Sequence[float]], target: Path) -> None:
@@ -183,10 +183,11 @@ def rejected(curves: Mapping[str, Sequence[float]], target: Path) -> None:
     axes.set(title="unrelated pairs", xlabel="p-value", ylabel="share of pairs below")
     if curves:
         axes.legend(fontsize=7, loc="lower right")
-    _write(figure, target)
+    write(figure, target)
 
 
-def _write(figure: Figure, target: Path) -> None:
+def write(figure: Figure, target: Path) -> None:
+    """Write a PNG, whole or not at all, without the version of what drew it."""
     target.parent.mkdir(parents=True, exist_ok=True)
     with replacing(target) as file:
         figure.savefig(file, format="png", metadata={"Software": ""})

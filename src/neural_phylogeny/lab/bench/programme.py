@@ -38,6 +38,9 @@ METHODS_SHOWN = {
 
 ARCHITECTURES = {"fc": "FC", "conv": "Conv", "resnet": "ResNet", "vit": "ViT"}
 
+LIBRARY_CELLS = {"llama-code": "decoder", "stable": "diffusion", "stable-swapped": "diffusion"}
+"""Cells of Llama and Stable Diffusion, and their suites."""
+
 THREE = ("overall", "lineage", "pair_direction")
 """The paper's three figures: overall, lineage and direction accuracy."""
 
@@ -148,9 +151,7 @@ def page(
         *(_architecture(key, results["paper"], protocol) for key in ("resnet", "vit")),
         "## Llama and Stable Diffusion",
         f"*The paper:* {CLAIMS['families']} Here they are small networks of the same architectures and layouts.",
-        _cells(
-            "collection", {**results["decoder"]}, ("llama-code",), results["diffusion"], ("stable", "stable-swapped")
-        ),
+        table(["collection", *LIBRARY_CELLS], _library_rows(results)),
         "## Across generations",
         f"*The paper:* {CLAIMS['generations']}",
         _table("generations", results["generations"], "generations-"),
@@ -177,10 +178,7 @@ def _table(
     protocol: Mapping[str, ProtocolScore] | None = None,
 ) -> str:
     cells = list(dict.fromkeys(one.cell for found in results.values() for one in found))
-    rows = [
-        [name, *(_three([one for one in found if one.cell == cell]) for cell in cells), _interval(found)]
-        for name, found in results.items()
-    ]
+    rows = [[name, *(_three(found, cell) for cell in cells), _interval(found)] for name, found in results.items()]
     if protocol:
         scores = [protocol[cell] for cell in cells if cell in protocol]
         children = sum(score.children for score in scores)
@@ -195,26 +193,13 @@ def _protocol_row(cells: Sequence[str], protocol: Mapping[str, ProtocolScore]) -
         yield f"{score.right / score.children:.2f} / – / {score.directed / score.children:.2f}" if score else "–"
 
 
-def _cells(
-    title: str,
-    first: Mapping[str, Sequence[Result]],
-    first_cells: Sequence[str],
-    second: Mapping[str, Sequence[Result]],
-    second_cells: Sequence[str],
-) -> str:
-    rows = [
-        [
-            name,
-            *(_three([one for one in first[name] if one.cell == cell]) for cell in first_cells),
-            *(_three([one for one in second[name] if one.cell == cell]) for cell in second_cells),
-        ]
-        for name in first
-    ]
-    return table([title, *first_cells, *second_cells], rows)
+def _library_rows(results: Mapping[str, Mapping[str, Sequence[Result]]]) -> Iterator[list[str]]:
+    for name in results["decoder"]:
+        yield [name, *(_three(results[suite][name], cell) for cell, suite in LIBRARY_CELLS.items())]
 
 
-def _three(results: Sequence[Result]) -> str:
-    found = [summarise(results, metric) for metric in THREE]
+def _three(results: Sequence[Result], cell: str) -> str:
+    found = [summarise([one for one in results if one.cell == cell], metric) for metric in THREE]
     return " / ".join(f"{one.micro:.2f}" if one else "–" for one in found)
 
 

@@ -83,10 +83,11 @@ def untaught(sources: Sources) -> str:
         by_suite[name] = rows_of(name, sources.suite(name), ROWS)
         sources.progress(name)
     header = ["overall / tree direction", *SUITES]
-    return table(header, [[row, *(_shown(by_suite[name][row]) for name in SUITES)] for row in ROWS])
+    return table(header, [[row, *(field(by_suite[name][row]) for name in SUITES)] for row in ROWS])
 
 
-def _shown(figures: Figures) -> str:
+def field(figures: Figures) -> str:
+    """Both figures as a field of a table."""
     return f"{figures[0]:.2f} / {figures[1]:.2f}"
 
 
@@ -136,10 +137,10 @@ def _learners(
             examples = examples or some_examples(folders, GROUPS)
             chosen = network(examples, left) if name == NETWORK else learnt(name, examples)
             reached = assess(chosen, left)["all"]
-            figures = [_shown((reached.overall, reached.direction))]
+            figures = [field((reached.overall, reached.direction))]
             with answering(chosen):
                 for suite in suites:
-                    figures.append(_shown(rows_of(suite, sources.suite(suite), {name: (METHODS["detector"],)})[name]))
+                    figures.append(field(rows_of(suite, sources.suite(suite), {name: (METHODS["detector"],)})[name]))
             stored.parent.mkdir(parents=True, exist_ok=True)
             with replacing(stored) as file:
                 file.write(json.dumps(figures).encode())

@@ -13,10 +13,10 @@ from neural_phylogeny.lab.bench.cached import CachedCollection
 from neural_phylogeny.lab.bench.runs import ALPHA
 from neural_phylogeny.lab.bench.suites import data_folder
 from neural_phylogeny.lab.bench.tables.base import Page, Sources
+from neural_phylogeny.lab.bench.tables.reviewers import moved
 from neural_phylogeny.lab.markdown import table
 from neural_phylogeny.reconstruction.decide import phylogeny
 from neural_phylogeny.reconstruction.examine import examine
-from neural_phylogeny.relations.similarity import matrix_gram
 from neural_phylogeny.statistics.cache import load
 from neural_phylogeny.trees.methods import METHODS
 
@@ -52,7 +52,7 @@ def facts_of(sources: Sources, suite: str, kept: CachedCollection) -> Mapping[st
 def properties(kept: CachedCollection, facts: Mapping[str, Mapping[str, Any]]) -> dict[str, Row]:
     """``PROPERTIES`` of each edge, by the name of its child."""
     parent_of = {edge.child: edge.parent for edge in kept.truth.edges}
-    moved = _moved(kept, parent_of)
+    distances = _distances(kept, parent_of)
     found = {}
     for child, parent in parent_of.items():
         own, generation = facts[child], 1
@@ -62,7 +62,7 @@ def properties(kept: CachedCollection, facts: Mapping[str, Mapping[str, Any]]) -
         alike = [facts[other]["task"] == own["task"] for other in siblings]
         found[child] = np.array(
             [
-                np.log10(max(moved.get(child, np.nan), 1e-6)),
+                np.log10(max(distances.get(child, np.nan), 1e-6)),
                 np.log10(own["steps"]),
                 own["head"] == "new",
                 own["decay"] > 0,
@@ -80,17 +80,16 @@ def properties(kept: CachedCollection, facts: Mapping[str, Mapping[str, Any]]) -
     return found
 
 
-def _moved(kept: CachedCollection, parent_of: Mapping[str, str]) -> dict[str, float]:
+def _distances(kept: CachedCollection, parent_of: Mapping[str, str]) -> dict[str, float]:
     """Distance of each child from its parent over the parent's norm."""
     found = {}
     for group in kept.collection.groups:
         place = {kept.collection.refs[model].name: row for row, model in enumerate(group.members)}
         for child, parent in parent_of.items():
             if child in place and parent in place:
-                product, own, other = matrix_gram(group.statistics.subset([place[parent], place[child]]))
-                square = own[0, 1] + other[0, 1] - 2 * product[0, 1]
-                if own[0, 1] > 0:
-                    found[child] = float(np.sqrt(max(square, 0.0) / own[0, 1]))
+                distance = moved(group.statistics, place[parent], place[child])
+                if distance is not None:
+                    found[child] = distance
     return found
 
 

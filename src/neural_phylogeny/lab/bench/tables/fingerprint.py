@@ -60,9 +60,14 @@ def page(sources: Sources) -> Page:
     return Page(text_of(rows, found, recall_of_kinds()))
 
 
+def label_of(folder: Path) -> str:
+    """CELL/SEED of a collection."""
+    return "/".join(folder.parts[-2:])
+
+
 def _rows(folder: Path, sources: Sources) -> list[Row]:
     """The rows of a collection, those of an earlier run where there are any."""
-    name = "/".join(folder.parts[-2:])
+    name = label_of(folder)
     known = None if sources.work is None else sources.work / f"{name.replace('/', '-')}.json"
     if known is not None and known.is_file():
         return [Row(**row) for row in json.loads(known.read_text(encoding="ascii"))]
@@ -122,12 +127,11 @@ def recall(folders: Sequence[Path], work: Path) -> Found:
     """Of all collections in one index: is a parent, by the truth, among the models that are compared in full?"""
     with Index(work / "index", is_new=True) as index:
         for folder in folders:
-            label = "/".join(folder.parts[-2:])
-            made = fingerprints([folder])
+            label, made = label_of(folder), fingerprints([folder])
             list(index.add((f"{label}:{n}", str(folder), f) for n, _, f in made if isinstance(f, Fingerprint)))
         pairs = [
-            (edge.kind, f"{label}:{edge.parent}", f"{label}:{edge.child}")
-            for folder, label in ((folder, "/".join(folder.parts[-2:])) for folder in folders)
+            (edge.kind, f"{label_of(folder)}:{edge.parent}", f"{label_of(folder)}:{edge.child}")
+            for folder in folders
             for edge in read_truth(folder / "truth.json").edges
         ]
         return _recalled(index, pairs)
@@ -178,21 +182,9 @@ def text_of(rows: Sequence[Row], found: Found, of_kinds: Found) -> str:
         "beside those from all weights."
     )
     header = ["values", "largest file", "edges as from all", "sure", "other", "kinds", "same families", "right", "all"]
-    cells = [[f"{_bytes(size)}", *_line([row for row in rows if row.size == size])] for size in sizes]
-    by_collection = [
-        [
-            name,
-            *(
-                next(
-                    (f"{r.kept}/{r.edges}, {r.right}/{r.true}" for r in rows if (r.collection, r.size) == (name, s)), ""
-                )
-                for s in sizes
-            ),
-        ]
-        for name in names
-    ]
-    near = [[kind, f"{hit}/{total}", f"{hit / total:.3f}"] for kind, (hit, total) in sorted(found.items())]
-    kinds = [[kind, f"{hit}/{total}", f"{hit / total:.3f}"] for kind, (hit, total) in sorted(of_kinds.items())]
+    cells = [[_bytes(size), *_line([row for row in rows if row.size == size])] for size in sizes]
+    by_both = {(row.collection, row.size): f"{row.kept}/{row.edges}, {row.right}/{row.true}" for row in rows}
+    by_collection = [[name, *(by_both.get((name, size), "") for size in sizes)] for name in names]
     parts = [
         "# Trees from fingerprints",
         intro,
@@ -201,11 +193,16 @@ def text_of(rows: Sequence[Row], found: Found, of_kinds: Found) -> str:
         table(["collection", *map(_bytes, sizes)], by_collection),
         f"All of them in one index of fingerprints of {_bytes(4 * VALUES)}: is the parent of a model among the "
         f"{NEAREST} near models that are compared in full? By kind of relation, as the truth names it:",
-        table(["kind", "near", "recall"], near),
+        _by_kind(found),
         "The same for small networks with relations of every kind ([kinds](kinds.md)), all in one index:",
-        table(["kind", "near", "recall"], kinds),
+        _by_kind(of_kinds),
     ]
     return "\n\n".join(parts)
+
+
+def _by_kind(found: Found) -> str:
+    rows = [[kind, f"{hit}/{total}", f"{hit / total:.3f}"] for kind, (hit, total) in sorted(found.items())]
+    return table(["kind", "near", "recall"], rows)
 
 
 def _bytes(size: int) -> str:

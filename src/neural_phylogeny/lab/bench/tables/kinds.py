@@ -10,6 +10,7 @@ import numpy as np
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
+from neural_phylogeny.lab.bench.plots import write
 from neural_phylogeny.lab.bench.tables.base import Page, Sources
 from neural_phylogeny.lab.kinds.aligned import aligned_p_values
 from neural_phylogeny.lab.kinds.collections import CHOOSING, REPORTING, collections, worlds
@@ -100,7 +101,7 @@ def draw(values: Sequence[float], target: Path) -> None:
     axes.set_ylabel("share of matrices up to it")
     axes.legend(loc="lower right", frameon=False, fontsize=9)
     axes.grid(alpha=0.2)
-    figure.savefig(target, metadata={"Software": ""})
+    write(figure, target)
 
 
 def _strangers(aligned: Sequence[float]) -> str:

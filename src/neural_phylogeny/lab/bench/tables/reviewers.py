@@ -121,16 +121,21 @@ def features(statistics: Statistics, parent: int, child: int) -> list[float]:
     return [float(nearer(pair)[0, 1]), *signs[1:], sum(signs), *distances]
 
 
+def moved(statistics: Statistics, parent: int, child: int) -> float | None:
+    """Distance of a child from its parent over the parent's norm; None where that is zero or nothing is compared."""
+    product, norm, norm_of_other = matrix_gram(statistics.subset([parent, child]))
+    squared = norm[0, 1] + norm_of_other[0, 1] - 2 * product[0, 1]
+    return float(np.sqrt(max(squared, 0.0) / norm[0, 1])) if norm[0, 1] > 0 else None
+
+
 def by_distance(collections: Sequence[CachedCollection]) -> Iterator[Row]:
     """Rows a bin of the distance moved over the norm; columns the number of edges and the features."""
     found = []
     for cached in collections:
         for statistics, parent, child in edges(cached):
-            product, norm, norm_of_other = matrix_gram(statistics.subset([parent, child]))
-            squared = norm[0, 1] + norm_of_other[0, 1] - 2 * product[0, 1]
-            if norm[0, 1] > 0:
-                moved = float(np.sqrt(max(squared, 0.0) / norm[0, 1]))
-                found.append([moved, *features(statistics, parent, child)])
+            distance = moved(statistics, parent, child)
+            if distance is not None:
+                found.append([distance, *features(statistics, parent, child)])
     numbers = np.array(found)
     bounds = [0.0, 0.03, 0.1, 0.3, 1.0, np.inf]
     for low, high in pairwise(bounds):

@@ -21,6 +21,7 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
 from neural_phylogeny.evaluation.truth import Truth, read_truth
+from neural_phylogeny.lab.bench.plots import write
 from neural_phylogeny.lab.bench.tables.base import Page, Progress, Sources
 from neural_phylogeny.lab.markdown import table
 from neural_phylogeny.lab.zoo.make import make
@@ -223,4 +224,4 @@ def draw(rows: Sequence[Row], target: Path) -> None:
     axes.set_ylabel("share of edges")
     axes.legend(loc="lower right", frameon=False, fontsize=9)
     axes.grid(alpha=0.2)
-    figure.savefig(target, metadata={"Software": ""})
+    write(figure, target)

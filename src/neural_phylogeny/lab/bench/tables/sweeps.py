@@ -11,7 +11,7 @@ from typing import Protocol, TypeVar
 from neural_phylogeny.lab.bench.cached import CachedCollection
 from neural_phylogeny.lab.bench.plots import Panel, curves
 from neural_phylogeny.lab.bench.tables.base import Page, Sources
-from neural_phylogeny.lab.bench.tables.baselines import Figures, rows_of
+from neural_phylogeny.lab.bench.tables.baselines import Figures, field, rows_of
 from neural_phylogeny.lab.bench.tables.reviewers import directed
 from neural_phylogeny.lab.families.batches import with_matrices
 from neural_phylogeny.lab.markdown import table
@@ -99,7 +99,7 @@ def shown(title: str, found: Mapping[str, Mapping[str, Figures]], fake: Mapping[
     rows = []
     for value, figures in found.items():
         last = [] if fake is None else [f"{fake[value]:.2f}"]
-        rows.append([value, *(f"{figures[name][0]:.2f} / {figures[name][1]:.2f}" for name in names), *last])
+        rows.append([value, *(field(figures[name]) for name in names), *last])
     return table([title, *names, *([] if fake is None else [FAKE])], rows)
 
 
