@@ -16,12 +16,12 @@ ROWS = """
 errors wording inputs graphs demo:
 files: errors
 records: errors inputs
-reports: errors wording inputs files records
+reports: errors wording inputs graphs files records
 evaluation: errors files records
 tensors: errors inputs
 formats: errors wording inputs files
 sources: errors wording inputs files formats
-index: errors inputs files formats tensors
+index: errors inputs graphs files formats tensors
 claims: errors wording inputs files records formats sources
 statistics: errors inputs graphs files formats tensors
 relations: errors inputs formats tensors statistics

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import os
+from typing import TYPE_CHECKING
 
 import click
 
 from neural_phylogeny.cli import exits
 from neural_phylogeny.cli import output as sink
 from neural_phylogeny.cli.options import (
+    F,
     Size,
     component_option,
     download_option,
@@ -18,6 +20,9 @@ from neural_phylogeny.cli.options import (
     quiet_option,
 )
 from neural_phylogeny.wording import in_bytes
+
+if TYPE_CHECKING:
+    from neural_phylogeny.inputs import Skipped
 
 SUFFIX = ".nphylo"
 
@@ -48,6 +53,17 @@ root_option = click.option(
 )
 
 
+def fingerprint_options(command: F) -> F:
+    """Options of the commands that make fingerprints of many models."""
+    options = (
+        *(size_option, workers_option, root_option, component_option, formats_option, limit_option, download_option),
+        *(filter_options, quiet_option),
+    )
+    for option in reversed(options):
+        command = option(command)
+    return command
+
+
 @click.command("fingerprint")
 @click.argument("paths", nargs=-1, required=True, metavar="PATH...")
 @click.option(
@@ -57,15 +73,7 @@ root_option = click.option(
     metavar="FILE|FOLDER",
     help="A file named *.nphylo for one model, else a folder that gets a file for each.",
 )
-@size_option
-@workers_option
-@root_option
-@component_option
-@formats_option
-@limit_option
-@download_option
-@filter_options
-@quiet_option
+@fingerprint_options
 def command(
     paths: tuple[str, ...],
     output: str,
@@ -107,9 +115,7 @@ def command(
         )
         for name, _, found in made:
             if not isinstance(found, Fingerprint):
-                failed += found.is_model
-                if not quiet:
-                    exits.talk(f"skipped {found.path}: {found.reason}")
+                failed += name_skipped(found, quiet)
                 continue
             if is_file and written:
                 raise click.UsageError(f"{output} takes one model, and there are more; name a folder with -o")
@@ -123,6 +129,13 @@ def command(
                 total = sum(tensor.size for tensor in found.tensors.values())
                 exits.talk(f"{target}: {in_bytes(len(content))}, {found.n_values:,} of {total:,} values")
     return exits.SOME_UNREADABLE if failed or not written else exits.OK
+
+
+def name_skipped(found: Skipped, quiet: bool) -> bool:
+    """Say why there is no fingerprint; whether a model was lost."""
+    if not quiet:
+        exits.talk(f"skipped {found.path}: {found.reason}")
+    return found.is_model
 
 
 def _file_name(name: str) -> str:

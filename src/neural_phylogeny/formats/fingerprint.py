@@ -25,7 +25,7 @@ import numpy as np
 from neural_phylogeny.errors import CheckpointError, DamagedFileError, UnknownChoiceError, UnsupportedFormatError
 from neural_phylogeny.files.regular import read_saved
 from neural_phylogeny.formats.base import DIMENSIONS_LIMIT, AnyArray, Checkpoint
-from neural_phylogeny.formats.grids import Places, kept_axes, kept_of, places_of
+from neural_phylogeny.formats.grids import Places, kept_axes, kept_shape, places_of
 from neural_phylogeny.formats.limits import check, check_crumbs, parsed_json
 from neural_phylogeny.inputs import TensorInfo
 
@@ -235,10 +235,7 @@ def _dtype(name: Any) -> np.dtype[Any]:
 
 
 def _kept_shape(tensor: TensorInfo) -> tuple[int, ...]:
-    if tensor.grid is None:
-        return tensor.shape
-    pairs = zip(tensor.shape, tensor.grid, strict=True)
-    return tuple(kept_of(length, count) for length, count in pairs)
+    return tensor.shape if tensor.grid is None else kept_shape(tensor.shape, tensor.grid)
 
 
 def _shuffled(blocks: Sequence[AnyArray]) -> bytes:

@@ -64,6 +64,11 @@ def kept_of(length: int, count: int) -> int:
     return length if length // SHORTER <= count // SHORTER else FIRST + (count - FIRST) // SHORTER * SHORTER
 
 
+def kept_shape(shape: tuple[int, ...], grid: tuple[int, ...]) -> tuple[int, ...]:
+    """How many places of each axis are kept."""
+    return tuple(kept_of(length, count) for length, count in zip(shape, grid, strict=True))
+
+
 def _runs(numbers: Places, count: int, run: int) -> Places:
     """The places of the ``count`` runs whose numbers have the smallest hashes, in order of the numbers."""
     first = numbers[np.sort(np.argsort(hashed(numbers.astype(np.uint64)), kind="stable")[:count])]

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from neural_phylogeny.errors import CheckpointError, NeuralPhylogenyError
+from neural_phylogeny.errors import NeuralPhylogenyError
 from neural_phylogeny.files.activity import announced
 from neural_phylogeny.index.catalogue import FILE, explained, writing
 from neural_phylogeny.index.segments import names, remove_unused
@@ -53,7 +53,7 @@ def damage(index: Index) -> Iterator[str]:
     for digest, sketch in announced("verifying", rows, [digest for digest, _ in rows]):
         try:
             found = index.fingerprint(digest)
-        except (CheckpointError, NeuralPhylogenyError) as error:
+        except NeuralPhylogenyError as error:
             yield f"fingerprint {digest}: {error}"
             continue
         if found.digest != digest:

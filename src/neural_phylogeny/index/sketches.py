@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import hashlib
 import math
-import zlib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
@@ -19,7 +18,7 @@ from numpy.typing import NDArray
 from neural_phylogeny.formats.fingerprint import Fingerprint
 from neural_phylogeny.formats.grids import hashed, places_of
 from neural_phylogeny.inputs import TensorInfo
-from neural_phylogeny.tensors.neutral import neutral_names
+from neural_phylogeny.tensors.neutral import neutral_hashes
 
 BITS = 1 << 13
 WORDS = BITS // 64
@@ -147,5 +146,4 @@ def _places(tensor: TensorInfo, shape: tuple[int, ...]) -> NDArray[np.uint64]:
 
 def _keys(tensors: Mapping[str, TensorInfo]) -> dict[str, int]:
     """A number of 31 bits for each tensor, the same for names of different frameworks."""
-    paths = neutral_names(list(tensors))
-    return {name: zlib.crc32("/".join(path).encode()) >> 1 for name, path in zip(tensors, paths, strict=True)}
+    return {name: number >> 1 for name, number in neutral_hashes(list(tensors)).items()}

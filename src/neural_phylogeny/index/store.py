@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Hashable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
@@ -14,6 +14,7 @@ import numpy as np
 
 from neural_phylogeny.errors import OutputError, SavedFileError
 from neural_phylogeny.formats.fingerprint import Fingerprint, from_bytes
+from neural_phylogeny.graphs import Groups
 from neural_phylogeny.index.catalogue import connect, explained, writing
 from neural_phylogeny.index.segments import Place, Writer, read
 from neural_phylogeny.index.sketches import WORDS, Words, marks_of, nearest, sketch_of
@@ -172,6 +173,11 @@ class Index:
         segment, content = self._content(digest)
         return from_bytes(content, str(self.folder / SEGMENTS / segment))
 
+    def named(self, name: str) -> Fingerprint | None:
+        """The fingerprint of the latest model of a name; raises as ``fingerprint``."""
+        known = self.entries("name = ?", name)
+        return self.fingerprint(known[-1].digest) if known else None
+
     def _content(self, digest: str) -> tuple[str, bytes]:
         """The bytes of a fingerprint and their segment; another process may move them while they are looked for."""
         for is_last in (False, True):
@@ -213,31 +219,22 @@ class Index:
         A content that is clearly near another one is not looked at again: what is near it is near that one too.
         """
         digests, sketches = self.sketches()
-        position = {digest: k for k, digest in enumerate(digests)}
-        above = list(range(len(digests)))
-
-        def top(k: int) -> int:
-            while above[k] != k:
-                above[k] = above[above[k]]
-                k = above[k]
-            return k
-
-        seen: set[int] = set()
-        for k in range(len(digests)):
+        joined, seen = Groups(), set[int]()
+        for k, digest in enumerate(digests):
             if k not in seen:
                 for near in nearest(sketches, sketches[k], len(digests)):
-                    above[top(near.row)] = top(k)
+                    joined.join(digest, digests[near.row])
                     seen |= {near.row} if near.correlation > CERTAIN else set()
         with explained(self.folder):
             same = self.catalogue.execute(_SAME).fetchall()
-        if any(digest not in position for _, digest in same):
+        if not {digest for _, digest in same} <= set(digests):
             raise self._damaged("a mark of no fingerprint")
         for first, second in pairwise(same):
             if first[0] == second[0]:
-                above[top(position[second[1]])] = top(position[first[1]])
-        found: dict[int, list[str]] = {}
-        for k, digest in enumerate(digests):
-            found.setdefault(top(k), []).append(digest)
+                joined.join(first[1], second[1])
+        found: dict[Hashable, list[str]] = {}
+        for digest in digests:
+            found.setdefault(joined.leader(digest), []).append(digest)
         return list(found.values())
 
     def sketches(self) -> tuple[list[str], Words]:

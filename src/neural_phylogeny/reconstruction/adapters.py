@@ -151,10 +151,8 @@ def _steps(checkpoint: Checkpoint, modules: Mapping[str, Factors]) -> dict[str, 
     B A, of LoHa the product of two such, value by value, of LoKr a Kronecker product. Of IA3 the scales less one,
     ``(rows, 1)`` or ``(1, inputs)``, by which the matrix is multiplied.
     """
-    keys = list(modules)
-    chosen = [keys[k] for k in np.unique(np.linspace(0, len(keys) - 1, min(len(keys), MODULES)).astype(int))]
     found = {}
-    for key in chosen:
+    for key in _evenly(list(modules), MODULES):
         one = modules[key]
         sizes = [checkpoint.tensors[name].size for name in one.stored]
         if max(*sizes, one.shape[0] * one.shape[1] if one.kronecker else 0) > FACTOR_LIMIT:
@@ -262,9 +260,8 @@ def _gains(
     matrices of each model.
     """
     keys = [key for key, one in modules.items() if one.rank and one.a and len(one.stored) == 2]
-    keys = [keys[k] for k in np.unique(np.linspace(0, len(keys) - 1, min(len(keys), STRETCHED)).astype(int))]
     turned = {}
-    for key in keys:
+    for key in _evenly(keys, STRETCHED):
         one = modules[key]
         if max(checkpoint.tensors[name].size for name in one.stored) <= FACTOR_LIMIT:
             inner, outer = (_whole(checkpoint, name) for name in one.stored)
@@ -288,8 +285,12 @@ def _gains(
 def _readers(checkpoint: Checkpoint, widths: set[int]) -> dict[str, Floats]:
     """Rows of matrices that read as many inputs, evenly chosen."""
     names = [n for n, t in checkpoint.tensors.items() if len(t.shape) == 2 and t.shape[1] in widths and t.shape[0] > 1]
-    chosen = np.unique(np.linspace(0, len(names) - 1, min(len(names), STRETCHED)).astype(int))
-    return {names[k]: _stretch(checkpoint, names[k]) for k in chosen.tolist()}
+    return {name: _stretch(checkpoint, name) for name in _evenly(names, STRETCHED)}
+
+
+def _evenly(items: Sequence[str], most: int) -> list[str]:
+    """At most so many of some names, evenly chosen."""
+    return [items[k] for k in np.unique(np.linspace(0, len(items) - 1, min(len(items), most)).astype(int)).tolist()]
 
 
 def _stretch(checkpoint: Checkpoint, name: str) -> Floats:

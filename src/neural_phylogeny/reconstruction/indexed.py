@@ -55,9 +55,8 @@ def relatives(
     near = index.candidates(model, nearest)
     others = [one.entry for one in near if (one.entry.name, one.entry.digest) != (name, model.digest)]
     labels = _labels(others)
-    prints = {entry.digest: index.fingerprint(entry.digest) for entry in others}
     own = name if name not in labels.values() else f"{name} (the model itself)"
-    given = {labels[entry.id]: prints[entry.digest] for entry in others} | {own: model}
+    given = _given(index, others, labels) | {own: model}
     n = max(1, len(index))
     tree = reconstruct(given, alpha=_level(alpha, len(given), n), **options)
     tree = _at(tree, {labels[entry.id]: entry for entry in others})
@@ -81,8 +80,7 @@ def tree_of(index: Index, *, alpha: float = 1e-3, **options: Any) -> Phylogeny:
     alone = [group[0] for group in groups if len(group) == 1]
     parts = [Phylogeny(models=tuple(_alone(entry, labels, family) for family, entry in enumerate(alone)))]
     for group in announced("placing", chosen, [f"{labels[g[0].id]} and {len(g) - 1:,} more" for g in chosen]):
-        prints = {entry.digest: index.fingerprint(entry.digest) for entry in group}
-        given = {labels[entry.id]: prints[entry.digest] for entry in group}
+        given = _given(index, group, labels)
         answer = reconstruct(given, alpha=_level(alpha, len(given), len(entries) * (len(entries) - 1) // 2), **options)
         parts.append(_at(answer, {labels[entry.id]: entry for entry in group}))
     return _joined(parts, [labels[entry.id] for entry in entries])
@@ -99,6 +97,12 @@ def _labels(entries: Sequence[Entry]) -> dict[int, str]:
     for entry in entries:
         count[entry.name] = count.get(entry.name, 0) + 1
     return {e.id: e.name if count[e.name] == 1 else f"{e.name} ({e.digest[:8]})" for e in entries}
+
+
+def _given(index: Index, entries: Sequence[Entry], labels: Mapping[int, str]) -> dict[str, Fingerprint]:
+    """Models with their fingerprints, each content read once."""
+    prints = {digest: index.fingerprint(digest) for digest in dict.fromkeys(entry.digest for entry in entries)}
+    return {labels[entry.id]: prints[entry.digest] for entry in entries}
 
 
 def _at(answer: Phylogeny, entries: Mapping[str, Entry]) -> Phylogeny:

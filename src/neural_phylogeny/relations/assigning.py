@@ -57,5 +57,9 @@ def beyond_chance(cosines: Floats, order: Ints) -> float:
     """
     matched = float(cosines[np.arange(len(cosines)), order].mean())
     others = float(np.abs(cosines).sum()) - float(np.abs(cosines[np.arange(len(cosines)), order]).sum())
-    chance = others / max(cosines.size - len(cosines), 1)
-    return round((matched - chance) / (1.0 - chance), 12) if chance < 1.0 - 1e-6 else 0.0
+    return round(excess(matched, others / max(cosines.size - len(cosines), 1)), 12)
+
+
+def excess(matched: float, chance: float) -> float:
+    """A mean cosine, 0 where it is that of chance and 1 where it is one; 0 where chance alone gives one."""
+    return (matched - chance) / (1.0 - chance) if chance < 1.0 - 1e-6 else 0.0

@@ -15,7 +15,7 @@ from math import prod
 
 import numpy as np
 
-from neural_phylogeny.relations.assigning import assignment, beyond_chance, cosines
+from neural_phylogeny.relations.assigning import assignment, beyond_chance, cosines, excess
 from neural_phylogeny.relations.axes import Axis, Disguise, Floats, Ints, restored, shape_of, shaped
 from neural_phylogeny.relations.parts import MOST_VALUES, is_compared, of_whole
 from neural_phylogeny.relations.rotations import refitted
@@ -205,17 +205,13 @@ def _agreement(x: Floats, y: Floats, least: float) -> float:
     half = np.arange(width) % 2 == 0
     if len(x) > 4 * SCREENED:
         some = _sizes(cosines(x[np.linspace(0, len(x) - 1, SCREENED).astype(np.int64)][:, ~half], y[:, ~half]))
-        if _beyond_mean(float(some.max(axis=1).mean()), float(some.mean())) < least - MARGIN:
+        if excess(float(some.max(axis=1).mean()), float(some.mean())) < least - MARGIN:
             return 0.0
     unseen = _sizes(cosines(x[:, ~half], y[:, ~half]))
     most = min(float(unseen.max(axis=axis).mean()) for axis in (0, 1))
     if _beyond(most, float(unseen.sum()), len(unseen)) < least - 1e-3:
         return 0.0
     return beyond_chance(unseen, assignment(_sizes(cosines(x[:, half], y[:, half]))))
-
-
-def _beyond_mean(matched: float, chance: float) -> float:
-    return (matched - chance) / (1.0 - chance) if chance < 1.0 - 1e-6 else 0.0
 
 
 def _assigned(x: Floats, y: Floats) -> tuple[Ints, Floats]:
@@ -300,8 +296,7 @@ def _cosine(x: Floats, y: Floats, by_columns: bool = False) -> float:
 
 def _beyond(matched: float, every: float, n: int) -> float:
     """The same of ``n`` positive cosines of this mean, of ``n * n`` with a sum: it grows with the mean."""
-    chance = (every - n * matched) / max(n * n - n, 1)
-    return (matched - chance) / (1.0 - chance) if chance < 1.0 - 1e-6 else 0.0
+    return excess(matched, (every - n * matched) / max(n * n - n, 1))
 
 
 def _with_factors(a: Floats, b: Floats, rows: Axis, columns: Axis) -> tuple[Axis, Axis]:

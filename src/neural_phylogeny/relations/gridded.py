@@ -36,8 +36,7 @@ def gridded(statistics: Statistics) -> Mask:
         if not tensor.is_matrix or VALUES not in arrays:
             continue
         values = arrays[VALUES].astype(np.float64)
-        is_part = "sample.read" in arrays
-        places = [None if is_part else places_of(tensor, source) for source in tensor.sources]
+        places = [places_of(tensor, source, arrays) for source in tensor.sources]
         is_finite: Mask = np.asarray(np.isfinite(values).all(axis=(1, 2)))
         possible = may_have_grid(np.where(is_finite[:, None, None], values, 0.0), places)
         grids = {}

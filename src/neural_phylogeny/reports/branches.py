@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from neural_phylogeny.graphs import Groups
 from neural_phylogeny.records import Edge, RelatedPair
-from neural_phylogeny.reports.families import Family, Groups
+from neural_phylogeny.reports.families import Family
 
 RUN = 3
 """This many single children in a row, or more, are drawn straight down."""

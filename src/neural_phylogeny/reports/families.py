@@ -6,33 +6,8 @@ from collections import defaultdict
 from collections.abc import Hashable, Sequence
 from dataclasses import dataclass, field
 
+from neural_phylogeny.graphs import Groups
 from neural_phylogeny.records import Edge, ModelRecord, Phylogeny, RelatedPair
-
-
-class Groups:
-    """Disjoint groups of names that grow together; near-linear in the number of joins.
-
-    ``join(a, b)`` lets the group of ``b`` be led by the leader of ``a``.
-    """
-
-    def __init__(self) -> None:
-        self._above: dict[Hashable, Hashable] = {}
-
-    def leader(self, name: Hashable) -> Hashable:
-        """The leader of a name's group; a name that was never joined leads itself."""
-        path = []
-        while (above := self._above.get(name, name)) != name:
-            path.append(name)
-            name = above
-        for passed in path:
-            self._above[passed] = name
-        return name
-
-    def join(self, a: Hashable, b: Hashable) -> bool:
-        """Make two groups one; whether they were two."""
-        upper, lower = self.leader(a), self.leader(b)
-        self._above[lower] = upper
-        return upper != lower
 
 
 @dataclass

@@ -45,7 +45,7 @@ UNDIRECTED = ("converted", "permuted", "rescaled", "rotated")
 
 def undirected_kind(pair: RelatedPair) -> str:
     """What an undirected pair is called: its kind where that has no direction, else that the two are related."""
-    return pair.kind if getattr(pair, "kind", "") in UNDIRECTED else "related"
+    return pair.kind if pair.kind in UNDIRECTED else "related"
 
 
 def columns(claim: Edge | RelatedPair) -> Columns:

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Hashable, Sequence
 from dataclasses import dataclass, field
 
+from neural_phylogeny.graphs import Groups
 from neural_phylogeny.records import UndecidedGroup
-from neural_phylogeny.reports.families import Family, Groups
+from neural_phylogeny.reports.families import Family
 
 
 @dataclass

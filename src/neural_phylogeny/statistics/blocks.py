@@ -108,7 +108,7 @@ def _fill_grid(
         if known is not None:
             out[:] = known.reshape(-1)[block.start : block.stop]
         return known is not None
-    flat = part.flat()[block.start : block.stop]
+    flat = part.flat(block.start, block.stop)
     cuts = [0, *(np.flatnonzero(np.diff(flat) > BETWEEN) + 1).tolist(), len(flat)]
     for low, high in pairwise(cuts):
         run = np.empty(int(flat[high - 1] - flat[low]) + 1, dtype=np.float32)

@@ -7,7 +7,6 @@ or the one a part of what the other keeps.
 from __future__ import annotations
 
 import math
-import zlib
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
@@ -19,7 +18,7 @@ from neural_phylogeny.errors import CheckpointError
 from neural_phylogeny.formats import Checkpoint
 from neural_phylogeny.formats.base import AnyArray
 from neural_phylogeny.formats.fingerprint import Fingerprint, Source
-from neural_phylogeny.formats.grids import grid_of, kept_of
+from neural_phylogeny.formats.grids import grid_of, kept_shape
 from neural_phylogeny.inputs import ModelRef, TensorInfo
 from neural_phylogeny.statistics.ahead import read_ahead
 from neural_phylogeny.statistics.blocks import BLOCK, Block, read_block
@@ -27,7 +26,7 @@ from neural_phylogeny.statistics.identity import identity
 from neural_phylogeny.statistics.sampling import grid_part
 from neural_phylogeny.statistics.tables import mark_trained
 from neural_phylogeny.tensors.alignment import AlignedTensor
-from neural_phylogeny.tensors.neutral import neutral_names
+from neural_phylogeny.tensors.neutral import neutral_hashes
 from neural_phylogeny.tensors.roles import is_float, role_of
 
 VALUES = 1 << 16
@@ -82,8 +81,7 @@ def fingerprint(ref: ModelRef, checkpoint: Checkpoint, values: int = VALUES) -> 
 
 def chosen(tensors: Mapping[str, TensorInfo], values: int = VALUES) -> dict[str, TensorInfo]:
     """The tensors of a model, each with the grid of what is kept of it; none of it where a place is 0."""
-    neutral = neutral_names(list(tensors))
-    order = {name: zlib.crc32("/".join(path).encode()) for name, path in zip(tensors, neutral, strict=True)}
+    order = neutral_hashes(list(tensors))
     ordered = sorted((t for t in tensors.values() if is_float(t.dtype) and t.size), key=lambda t: order[t.name])
     if sum(tensor.size for tensor in ordered) <= values:
         return {name: _with_grid(tensor, {t.name: t.shape for t in ordered}) for name, tensor in tensors.items()}
@@ -113,8 +111,7 @@ def _within(tensors: Sequence[TensorInfo], side: int, most: int) -> dict[str, tu
 
 def _with_grid(tensor: TensorInfo, grids: Mapping[str, tuple[int, ...]]) -> TensorInfo:
     grid = grids.get(tensor.name, (0,) * len(tensor.shape) if tensor.size > SCALARS else tensor.shape)
-    kept = tuple(kept_of(*pair) for pair in zip(tensor.shape, grid, strict=True))
-    return replace(tensor, grid=None if kept == tensor.shape else grid)
+    return replace(tensor, grid=None if kept_shape(tensor.shape, grid) == tensor.shape else grid)
 
 
 def _is_kept(tensor: TensorInfo) -> bool:
@@ -126,7 +123,7 @@ def _is_vector(tensor: TensorInfo) -> bool:
 
 
 def _cost(tensor: TensorInfo, grid: tuple[int, ...]) -> int:
-    return math.prod(kept_of(length, count) for length, count in zip(tensor.shape, grid, strict=True))
+    return math.prod(kept_shape(tensor.shape, grid))
 
 
 def _alone(tensor: TensorInfo) -> AlignedTensor:

@@ -90,14 +90,13 @@ class Grid:
 
     def runs(self, start: int, stop: int) -> Iterator[tuple[int, int]]:
         """As ``Part.runs``."""
-        yield from _runs(self.flat()[start:stop])
+        yield from _runs(self.flat(start, stop))
 
-    def flat(self) -> Places:
-        """Positions of all values in the box, ascending."""
-        found = self.axes[-1]
-        for places, inner in zip(self.axes[-2::-1], np.cumprod(self.shape[:0:-1]).tolist(), strict=True):
-            found = (places[:, None] * inner + found).reshape(-1)
-        return found
+    def flat(self, start: int, stop: int) -> Places:
+        """Positions in the box of the values ``start:stop`` of the part, ascending."""
+        at = np.unravel_index(np.arange(start, min(stop, self.tensor.size)), self.tensor.shape)
+        places = tuple(axis[inside] for axis, inside in zip(self.axes, at, strict=True))
+        return np.asarray(np.ravel_multi_index(places, self.shape), dtype=np.int64)
 
 
 def grid_part(tensor: AlignedTensor) -> Grid | None:

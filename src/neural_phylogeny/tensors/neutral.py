@@ -5,6 +5,7 @@ Every rule is a look-up of name components or a pattern without choices, so that
 
 from __future__ import annotations
 
+import zlib
 from collections import Counter
 from collections.abc import Sequence
 
@@ -61,6 +62,11 @@ def neutral_names(names: Sequence[str]) -> list[tuple[str, ...]]:
     while paths and all(len(path) > 2 and path[0] == paths[0][0] for path in paths):
         paths = [path[1:] for path in paths]
     return paths
+
+
+def neutral_hashes(names: Sequence[str]) -> dict[str, int]:
+    """A number of 32 bits for each name, by its ``neutral_names``: the same in every framework."""
+    return {name: zlib.crc32("/".join(path).encode()) for name, path in zip(names, neutral_names(names), strict=True)}
 
 
 def unique(paths: Sequence[tuple[str, ...]]) -> dict[tuple[str, ...], int]:

@@ -30,8 +30,7 @@ def innovation_forest(family: Family, options: object = None) -> Forest:
 
     O(n^5) up to ``MOST_SEARCHED`` models, then O(n^2).
     """
-    exact = sum(family.exact.values(), np.zeros((len(family),) * 2))
-    parents, p_direction = _tree(family.retained_gram, family.direction, exact)
+    parents, p_direction = _tree(family.retained_gram, family.direction, _exact(family))
     return Forest(parents=parents, p_direction=p_direction)
 
 
@@ -51,13 +50,17 @@ def parent_probabilities(family: Family) -> Matrix:
     On the diagonal that of trees with root j; columns add up to 1. O(n^5), for at most ``MOST_SEARCHED`` models.
     """
     n, every = len(family), np.arange(len(family))
-    exact = sum(family.exact.values(), np.zeros((n, n)))
-    _, trees, scores = _Search(family.retained_gram, family.direction, exact).best()
+    _, trees, scores = _Search(family.retained_gram, family.direction, _exact(family)).best()
     found = np.zeros((n, n))
     for tree, weight in zip(trees, np.exp(scores - scores.max()), strict=True):
         found[np.where(tree < 0, every, tree), every] += weight
     found /= found.sum(axis=0)
     return found
+
+
+def _exact(family: Family) -> Matrix:
+    """The log-odds of all exact features together."""
+    return sum(family.exact.values(), np.zeros((len(family),) * 2))
 
 
 def edge_log_odds(slopes: Matrix, direction: Matrix, exact: Matrix) -> Matrix:

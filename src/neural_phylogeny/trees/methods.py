@@ -121,14 +121,14 @@ def _paper(clustering: str, title: str, number: str = "") -> tuple[Method, Metho
     )
 
 
-def _joined(name: str, tree: str, reference: str, options: Options) -> tuple[Method, Method, Method]:
+def _joined(name: str, tree: str, reference: str, options: Options) -> tuple[Method, ...]:
     """Three rows of a tree of phylogenetics, one for each way to root it."""
     ways = (
         ("", "midpoint", "at the model in the middle of the longest path", ""),
         ("-deviation", "deviation", "by minimal ancestor deviation", "; Tria et al. 2017"),
         ("-norm", "norm", "at the model of least norm", ""),
     )
-    first, second, third = (
+    return tuple(
         Method(
             name + end,
             f"{tree} rooted {how}",
@@ -139,7 +139,6 @@ def _joined(name: str, tree: str, reference: str, options: Options) -> tuple[Met
         )
         for end, rooting, how, source in ways
     )
-    return first, second, third
 
 
 MOTHER = "Horwitz et al., MoTHer (arXiv:2405.18432), written from the paper"

@@ -9,29 +9,13 @@ import click
 
 from neural_phylogeny.cli import exits
 from neural_phylogeny.cli import output as sink
-from neural_phylogeny.cli.fingerprint import root_option, size_option, workers_option
-from neural_phylogeny.cli.options import (
-    component_option,
-    download_option,
-    filter_options,
-    formats_option,
-    limit_option,
-    quiet_option,
-)
+from neural_phylogeny.cli.fingerprint import fingerprint_options, name_skipped
 
 
 @click.command("add")
 @click.argument("index", metavar="INDEX")
 @click.argument("paths", nargs=-1, required=True, metavar="PATH...")
-@size_option
-@workers_option
-@root_option
-@component_option
-@formats_option
-@limit_option
-@download_option
-@filter_options
-@quiet_option
+@fingerprint_options
 def command(
     index: str,
     paths: tuple[str, ...],
@@ -75,9 +59,7 @@ def command(
                 where = os.path.abspath(path) if os.path.exists(path) else path
                 yield (found.source.name if name.endswith(".nphylo") else name), where, found
             else:
-                failed += found.is_model
-                if not quiet:
-                    exits.talk(f"skipped {found.path}: {found.reason}")
+                failed += name_skipped(found, quiet)
 
     added = known = 0
     with Index(index, is_new=True) as opened, sink.progress_bar(quiet):

@@ -95,8 +95,8 @@ def _model(index: Index, model: str, size: int, component: str | None) -> tuple[
     """The fingerprint of a model of the index by its name, else that of a path."""
     from neural_phylogeny.reconstruction.fingerprints import fingerprint_model
 
-    known = index.entries("name = ?", model)
-    if known:
-        return model, index.fingerprint(known[-1].digest)
+    known = index.named(model)
+    if known is not None:
+        return model, known
     found = fingerprint_model(model, size=size, component=component)
     return found.source.name, found

@@ -57,11 +57,10 @@ def command(
         if model is None:
             answer = tree_of(opened, alpha=alpha, method=method)
         else:
-            known = opened.entries("name = ?", model)
-            if not known:
+            found = opened.named(model)
+            if found is None:
                 remedy = "nphylo index export lists the names."
                 raise NotFoundError("the index has no model of this name", path=model, remedy=remedy)
-            found = opened.fingerprint(known[-1].digest)
             answer = relatives(opened, model, found, nearest=FAMILY, alpha=alpha, method=method).tree
     show(answer, form, output, evidence, explain, depth, family)
     return code_of(answer)

@@ -10,7 +10,7 @@ from neural_phylogeny.cli import output as sink
 from neural_phylogeny.cli.exits import OK, talk
 from neural_phylogeny.cli.options import output_options, quiet_option
 from neural_phylogeny.lab.commands.listing import write_list
-from neural_phylogeny.lab.commands.options import DIGITS, data_sets_option, existing_folder, folder
+from neural_phylogeny.lab.commands.options import DIGITS, data_sets_option, device_option, existing_folder, folder
 
 
 @click.group("families")
@@ -64,7 +64,7 @@ def list_priors(form: str, output: str | None) -> int:
 @click.option("--every", type=click.IntRange(1), default=1, show_default=True, help="From one number to the next.")
 @click.option("--weights", type=folder, help="Weights are kept here, for `measure`; about 10 MB a batch.")
 @data_sets_option
-@click.option("--device", default="cpu", show_default=True, help="Where networks are trained: cpu, cuda.")
+@device_option
 @click.option("--test-sets", is_flag=True, help="Tasks of the data sets that are never trained on.")
 @quiet_option
 def make_families(

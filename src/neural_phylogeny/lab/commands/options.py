@@ -18,5 +18,9 @@ data_sets_option = click.option(
     help="Folder of data sets, NAME.npz; the digits of scikit-learn stand in without it.",
 )
 
+device_option = click.option(
+    "--device", default="cpu", show_default=True, help="Where networks are trained: cpu, cuda."
+)
+
 DIGITS = "no data folder (--data or NPHYLO_DATA): variants of scikit-learn's digits stand in for the data sets"
 """The message where no data folder is given."""

@@ -10,7 +10,7 @@ from neural_phylogeny.cli import output as sink
 from neural_phylogeny.cli.exits import OK, talk
 from neural_phylogeny.cli.options import output_options, quiet_option
 from neural_phylogeny.lab.commands.bench import cached_option
-from neural_phylogeny.lab.commands.options import existing_file, existing_folder
+from neural_phylogeny.lab.commands.options import device_option, existing_file, existing_folder
 
 
 @click.group("train")
@@ -43,7 +43,7 @@ def command() -> None:
 @click.option("--shipped", is_flag=True, help="Go on from the detector that ships.")
 @click.option("--without", multiple=True, metavar="NAME", help="A generator to be judged on, not to train on.")
 @click.option("--most", type=click.IntRange(0), default=0, help="Groups of each generator, at most; 0 for all.")
-@click.option("--device", default="cpu", show_default=True, help="Where networks are trained: cpu, cuda.")
+@device_option
 @quiet_option
 def train_detector(
     batches: tuple[Path, ...],

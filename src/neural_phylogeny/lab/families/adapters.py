@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from neural_phylogeny.lab.families.layout import Layout
-from neural_phylogeny.lab.families.optimisers import Part, adamw
+from neural_phylogeny.lab.families.optimisers import Part, adamw, runs
 from neural_phylogeny.lab.families.plan import Training
 
 if TYPE_CHECKING:
@@ -104,7 +104,7 @@ class Beside:
     groups: list[Group]
     averaged: Tensor
     average: Tensor | None
-    lag: Tensor | None
+    lag: Tensor
     coarse: Tensor | None
 
     @classmethod
@@ -112,21 +112,18 @@ class Beside:
         """For the states of a stack, those with adapters last, by kind and rank."""
         kinds = [None if s.small is None else (s.small.kind, s.small.rank, s.small.targets) for s in states]
         groups: list[Group] = []
-        start = 0
-        for k in range(1, len(states) + 1):
-            if k == len(states) or kinds[k] != kinds[start]:
-                some = [s.small for s in states[start:k] if s.small is not None]
-                if some:
-                    base, values, first, second = (torch.stack([getattr(one, name) for one in some]) for name in _HELD)
-                    groups.append((slice(start, k), some[0], base, values, first, second))
-                start = k
+        for _, rows in runs(kinds):
+            some = [s.small for s in states[rows] if s.small is not None]
+            if some:
+                base, values, first, second = (torch.stack([getattr(one, name) for one in some]) for name in _HELD)
+                groups.append((rows, some[0], base, values, first, second))
         averaged = [k for k, state in enumerate(states) if state.average is not None]
         average = torch.stack([a for s in states if (a := s.average) is not None]) if averaged else None
         lag = torch.tensor([[1.0 - states[k].training.average] for k in averaged], device=flat.device)
         coarse = torch.tensor([[state.training.grid == "bf16"] for state in states], device=flat.device)
         is_coarse = any(state.training.grid for state in states)
-        rows = torch.tensor(averaged, dtype=torch.long, device=flat.device)
-        return cls(layout, groups, rows, average, lag, coarse if is_coarse else None)
+        numbers = torch.tensor(averaged, dtype=torch.long, device=flat.device)
+        return cls(layout, groups, numbers, average, lag, coarse if is_coarse else None)
 
     @staticmethod
     def order(state: State) -> tuple[bool, str, int, str]:
@@ -148,7 +145,7 @@ class Beside:
                 flat[rows, place] = one.flatten(1)
         if self.coarse is not None:
             flat.copy_(torch.where(self.coarse, flat.bfloat16().float(), flat))
-        if self.average is not None and self.lag is not None:
+        if self.average is not None:
             self.average.lerp_(flat[self.averaged], self.lag)
 
     def keep(self, states: Sequence[State]) -> None:

@@ -19,7 +19,7 @@ from neural_phylogeny.lab.families.alter import Model
 from neural_phylogeny.lab.families.apart_prior import Apart
 from neural_phylogeny.lab.families.members import Family
 from neural_phylogeny.lab.families.pictures import Pictures
-from neural_phylogeny.lab.families.prior import draw
+from neural_phylogeny.lab.families.prior import between_in_log, draw, draw_seed
 from neural_phylogeny.lab.families.truth import reordered, without
 
 Generator = np.random.Generator
@@ -164,7 +164,7 @@ def apart_family(number: int, pictures: Pictures, own: Apart) -> Family:
     while len(parents) < members:
         weights = np.array([1.0 + parents.count(k) for k in range(len(parents))])
         parents.append(int(rng.choice(len(parents), p=weights / weights.sum())))
-    seed, models = int(rng.integers(2**31)), list[nn.Module]()
+    seed, models = draw_seed(rng), list[nn.Module]()
     one_task = bool(rng.random() < own.one_task)
     name, fresh_heads = draw(rng, own.optimisers), bool(rng.random() < own.fresh_heads)
     common = int(rng.integers(own.tasks))
@@ -198,9 +198,9 @@ def _task(pictures: Pictures, classes: int, rng: Generator) -> _Task:
 
 
 def _train(model: nn.Module, task: _Task, name: str, own: Apart, rng: Generator) -> None:
-    steps = int(np.exp(rng.uniform(*np.log(own.steps))))
-    rate = float(np.exp(rng.uniform(*np.log(own.rates[name]))))
-    decay = 0.0 if rng.random() < 0.5 else float(np.exp(rng.uniform(*np.log(own.decays[name]))))
+    steps = int(between_in_log(rng, own.steps))
+    rate = between_in_log(rng, own.rates[name])
+    decay = 0.0 if rng.random() < 0.5 else between_in_log(rng, own.decays[name])
     optimiser = OPTIMISERS[name](model.parameters(), rate, decay)
     falls, size = bool(rng.random() < 0.5), int(draw(rng, own.batch))
     model.train()

@@ -11,7 +11,7 @@ from torch import Tensor
 from neural_phylogeny.lab.families import parts
 from neural_phylogeny.lab.families.architectures import TensorSpec, last_layer, learnt_first
 from neural_phylogeny.lab.families.parts import Part
-from neural_phylogeny.lab.families.prior import between, draw
+from neural_phylogeny.lab.families.prior import between, between_in_log, draw
 from neural_phylogeny.lab.families.varied_prior import Inputs, Networks, Shape
 
 Generator = np.random.Generator
@@ -84,7 +84,7 @@ Body = tuple[list[Part], int]
 def draw_network(rng: Generator, own: Networks, kind: str | None = None) -> Network:
     """A network of a given kind or any, within the bounds on the number of parameters where that is possible."""
     kind = kind or draw(rng, own.kinds)
-    size = float(np.exp(rng.uniform(*np.log(own.parameters))))
+    size = between_in_log(rng, own.parameters)
     best: Network | None = None
     for _ in range(TRIES):
         found = _drawn(rng, own, kind)

@@ -15,7 +15,7 @@ from neural_phylogeny.lab.families.architectures import TensorSpec
 from neural_phylogeny.lab.families.composed import Network
 from neural_phylogeny.lab.families.large_prior import LargeNetworks
 from neural_phylogeny.lab.families.parts import Part, Seen, Tensors
-from neural_phylogeny.lab.families.prior import between, draw
+from neural_phylogeny.lab.families.prior import between, between_in_log, draw
 from neural_phylogeny.lab.families.varied_prior import Shape
 
 Generator = np.random.Generator
@@ -55,7 +55,7 @@ Built = tuple[Shape, list[Part], int]
 def draw_large(rng: Generator, own: LargeNetworks, kind: str | None = None) -> Network:
     """A network of a given kind or any, near a size within the bounds on the number of parameters."""
     kind = kind or draw(rng, own.kinds)
-    size = float(np.exp(rng.uniform(*np.log(own.parameters))))
+    size = between_in_log(rng, own.parameters)
     drawn = [_drawn(rng, own, kind) for _ in range(TRIES)]
     return min(drawn, key=lambda network: abs(np.log(network.parameters / size)))
 

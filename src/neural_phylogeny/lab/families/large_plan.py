@@ -10,8 +10,8 @@ import numpy as np
 from neural_phylogeny.lab.families.composed import Network
 from neural_phylogeny.lab.families.large_prior import Large, Stages
 from neural_phylogeny.lab.families.large_tasks import Tasks
-from neural_phylogeny.lab.families.plan import FamilyPlan, Training, draw_parents_of
-from neural_phylogeny.lab.families.prior import between, draw
+from neural_phylogeny.lab.families.plan import FamilyPlan, Training, draw_parents_of, longest_descent, tens
+from neural_phylogeny.lab.families.prior import between, between_in_log, draw, draw_seed
 from neural_phylogeny.lab.families.varied import SCHEMES, draw_training, with_own_heads
 from neural_phylogeny.lab.families.varied_prior import Span
 
@@ -43,10 +43,10 @@ def draw_large_family(
     if rng.random() < stages.strangers:
         trees += [_tree(own, network, tasks, batch, "star", between(rng, (1, 4)), rng)]
     parents, trainings, seeds = list[int](), list[Training](), list[int]()
-    common, same = _seed(rng), rng.random() < stages.same_initialisation
+    common, same = draw_seed(rng), rng.random() < stages.same_initialisation
     for k, tree in enumerate(trees):
         start = len(parents)
-        seed = common if k == 0 or same else _seed(rng)
+        seed = common if k == 0 or same else draw_seed(rng)
         parents += [parent if parent < 0 else start + parent for parent in tree.parents]
         trainings += tree.trainings
         seeds += [seed] * len(tree.parents)
@@ -61,7 +61,9 @@ def draw_large_family(
 def _tree(own: Large, network: Network, tasks: Tasks, batch: int, topology: str, members: int, rng: Generator) -> _Tree:
     """A base with checkpoints before its end and perhaps an average; below it the topology."""
     stages, size = own.stages, network.parameters
-    root = draw_training(own.optimisers, own.optimisers.of_root, size, _log(stages.root_steps, rng), batch, rng)
+    root = draw_training(
+        own.optimisers, own.optimisers.of_root, size, between_in_log(rng, stages.root_steps), batch, rng
+    )
     root = replace(root, task=draw(rng, tasks.first))
     if rng.random() < stages.coarse:
         root = replace(root, grid=BFLOAT)
@@ -98,12 +100,12 @@ def _pieces(training: Training, number: int, rng: Generator) -> list[Training]:
         found.append(
             replace(
                 training,
-                steps=_tens(share * training.steps),
+                steps=tens(share * training.steps),
                 rate=float(rates[k]),
                 last_rate=float(rates[k + 1]),
                 schedule=training.schedule if number == 1 else "linear",
                 warm_up=training.warm_up if k == 0 else 0.0,
-                seed=training.seed if k == 0 else _seed(rng),
+                seed=training.seed if k == 0 else draw_seed(rng),
             )
         )
     return found
@@ -116,23 +118,23 @@ def _with_average(tree: _Tree, model: int, stages: Stages, rng: Generator) -> in
         return None
     lag = min(1.0 / (1.0 - _averaged(stages.averages, rng)), 0.4 * training.steps)
     tree.trainings[model] = replace(training, average=1.0 - 1.0 / lag)
-    copied = replace(training, steps=0, takes_average=True, new_head=False, how="average", seed=_seed(rng))
+    copied = replace(training, steps=0, takes_average=True, new_head=False, how="average", seed=draw_seed(rng))
     return tree.add(model, replace(copied, rate=0.0, last_rate=0.0, average=0.0))
 
 
 def _averaged(span: Span, rng: Generator) -> float:
     """A decay, evenly in the logarithm of its distance to one."""
-    return 1.0 - _log((1.0 - span[1], 1.0 - span[0]), rng)
+    return 1.0 - between_in_log(rng, (1.0 - span[1], 1.0 - span[0]))
 
 
 def _child(own: Large, network: Network, root: Training, steps: Span, batch: int, rng: Generator) -> Training:
     stages, optimisers = own.stages, own.optimisers
     how = draw(rng, stages.hows)
     span = stages.near_steps if how in ("near", "few") else steps
-    found = draw_training(optimisers, optimisers.of_child, network.parameters, _log(span, rng), batch, rng)
+    found = draw_training(optimisers, optimisers.of_child, network.parameters, between_in_log(rng, span), batch, rng)
     same = found.optimiser == root.optimiser
     rate = root.rate if same else found.rate
-    rate *= _log(stages.near_rate if how == "near" else stages.rate, rng)
+    rate *= between_in_log(rng, stages.near_rate if how == "near" else stages.rate)
     found = replace(found, rate=rate, last_rate=rate * float(draw(rng, optimisers.last)), how=how, grid=root.grid)
     if rng.random() < stages.coarse_children:
         found = replace(found, grid=BFLOAT)
@@ -143,7 +145,7 @@ def _child(own: Large, network: Network, root: Training, steps: Span, batch: int
         found = replace(found, frozen=int(rng.integers(1, max(2, layers - 1))))
     if how == "adapted":
         rank, kind = draw(rng, stages.ranks), "dora" if rng.random() < stages.dora else "lora"
-        rate = _log((5e-4, 5e-3), rng)
+        rate = between_in_log(rng, (5e-4, 5e-3))
         found = replace(found, rank=rank, adapter=kind, optimiser="adamw", rate=rate, last_rate=0.0, decay=0.0)
     return replace(found, new_head=bool(rng.random() < stages.new_head))
 
@@ -167,20 +169,5 @@ def _on_task(child: Training, parent: Training, tasks: Tasks, pool: Sequence[int
 
 def _bounded(trainings: list[Training], parents: list[int], longest: int) -> list[Training]:
     """Fewer steps for all where a line of descent is too long."""
-    total: list[float] = []
-    for training, parent in zip(trainings, parents, strict=True):
-        total.append(training.steps + (total[parent] if parent >= 0 else 0.0))
-    factor = min(1.0, longest / max(total))
-    return [t if t.takes_average else replace(t, steps=_tens(factor * t.steps)) for t in trainings]
-
-
-def _log(span: Span, rng: Generator) -> float:
-    return float(np.exp(rng.uniform(*np.log(span))))
-
-
-def _tens(steps: float) -> int:
-    return max(10, 10 * round(steps / 10))
-
-
-def _seed(rng: Generator) -> int:
-    return int(rng.integers(2**31))
+    factor = min(1.0, longest / longest_descent([training.steps for training in trainings], parents))
+    return [t if t.takes_average else replace(t, steps=tens(factor * t.steps)) for t in trainings]

@@ -11,7 +11,7 @@ from neural_phylogeny.lab.families.composed import Network
 from neural_phylogeny.lab.families.large_networks import CLASS_HEAD, MASKED_HEAD
 from neural_phylogeny.lab.families.pictures import SIDES, Pictures, View, draw_views
 from neural_phylogeny.lab.families.prior import PictureViews
-from neural_phylogeny.lab.families.synthetic import MAKERS
+from neural_phylogeny.lab.families.synthetic import MAKERS, draw_classes
 
 Generator = np.random.Generator
 
@@ -58,15 +58,14 @@ def draw_large_tasks(
         views = [_noisy(_images(shape[-1], 10, examples, pictures, prior, rng), rng) for _ in range(number)]
         return Tasks(views, [0] * number, tuple(range(number)))
     most = network.classes
-    fewer = rng.random() < other_classes
-    classes = [int(rng.integers(max(2, most // 2), most + 1)) if fewer else most for _ in range(number)]
+    classes, differ = draw_classes(most, number, other_classes, rng)
     if what == "waves":
         world = MAKERS["signals"](shape, most, rng)
         made = [world.task(one, examples, rng) for one in classes]
         views = [View(f"waves-{k}", np.ascontiguousarray(x, np.float32), y) for k, (x, y) in enumerate(made)]
     else:
         views = [_images(shape[-1], one, examples, pictures, prior, rng) for one in classes]
-    return Tasks(views, classes if fewer else [0] * number, tuple(range(number)))
+    return Tasks(views, classes if differ else [0] * number, tuple(range(number)))
 
 
 def _images(side: int, classes: int, examples: int, pictures: Pictures, prior: PictureViews, rng: Generator) -> View:

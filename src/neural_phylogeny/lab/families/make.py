@@ -26,7 +26,7 @@ from neural_phylogeny.lab.families.pictures import TRAINING_SETS, Pictures, View
 from neural_phylogeny.lab.families.plan import FamilyPlan, draw_plan
 from neural_phylogeny.lab.families.prior import Prior, draw
 from neural_phylogeny.lab.families.stored import read_weights, weights_path, write_weights
-from neural_phylogeny.lab.families.synthetic import draw_tasks
+from neural_phylogeny.lab.families.synthetic import draw_classes, draw_tasks
 from neural_phylogeny.lab.families.training import Job, Trained, train
 from neural_phylogeny.lab.families.varied import draw_varied, with_own_heads
 
@@ -65,7 +65,7 @@ def trained_families(
         numbers = range(number * prior.families, (number + 1) * prior.families)[:n_families]
         return [apart_family(one, pictures, prior.apart) for one in numbers]
     rng = np.random.default_rng(number)
-    planned = _planned_large if prior.large else _planned if prior.varied is None else _planned_varied
+    planned = _planned_large if prior.large else _planned_varied if prior.varied else _planned
     views, batch, plans = planned(prior, pictures, rng, n_families or prior.families, kind, topology)
     architecture = plans[0].architecture
     jobs = [job for plan, start in zip(plans, _starts(plans), strict=True) for job in _jobs(plan, start)]
@@ -74,7 +74,7 @@ def trained_families(
     for plan, start in zip(plans, _starts(plans), strict=True):
         part = slice(start, start + len(plan.parents))
         own = np.random.default_rng([number, start])
-        learnt = prior.varied is not None or prior.large is not None or _has_learnt(plan, trained[part])
+        learnt = planned is not _planned or _has_learnt(plan, trained[part])
         if learnt and all(map(_is_sound, jobs[part], trained[part])):
             family = _family(prior, plan, trained[part], views, own)
             families += [] if family is None else [family]
@@ -100,13 +100,11 @@ def _planned_varied(
     own = prior.varied
     assert own is not None
     network = draw_network(rng, own.networks, kind)
-    full, tasks = network.classes, own.growth.pool
-    fewer = rng.random() < own.growth.other_classes
-    classes = [int(rng.integers(max(2, full // 2), full + 1)) if fewer else full for _ in range(tasks)]
+    classes, differ = draw_classes(network.classes, own.growth.pool, own.growth.other_classes, rng)
     views = draw_tasks(network.inputs, classes, own.examples, pictures, prior.pictures, rng)
     batch = draw(rng, own.batch)
     plans = [draw_varied(own, network, network.parameters, batch, rng, topology) for _ in range(number)]
-    return views, batch, [with_own_heads(plan, classes) for plan in plans] if fewer else plans
+    return views, batch, [with_own_heads(plan, classes) for plan in plans] if differ else plans
 
 
 def _planned_large(
@@ -260,7 +258,7 @@ def _family(
     models = []
     for t, training in zip(trained, plan.trainings, strict=True):
         lacks = views[training.task].lacks
-        models.append(layout.model(t.weights, left_out | {name for name in names if lacks and name.startswith(lacks)}))
+        models.append(layout.model(t.weights, left_out | {name for name in names if name.startswith(lacks)}))
     for model, training in zip(models, plan.trainings, strict=True):
         for name in plan.architecture.head & model.keys() if training.classes else ():
             model[name] = model[name][: training.classes].copy()

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
+from typing import TypeVar
 
 import torch
 from torch import Tensor
 
 from neural_phylogeny.lab.families.layout import Layout
+
+Kind = TypeVar("Kind")
 
 MOMENTUM, BETAS, EPSILON = 0.9, (0.9, 0.999), 1e-8
 
@@ -17,6 +21,18 @@ RMS, ADAGRAD = 0.99, 1e-10
 
 DECOUPLED = frozenset({"adamw", "lion", "adafactor"})
 """Optimisers that shrink the weights apart from the gradient; the others add the decay to it."""
+
+
+def runs(kinds: Sequence[Kind]) -> list[tuple[Kind, slice]]:
+    """Rows of a stack, given the kind of each, that follow each other and are of one kind.
+
+    Examples
+    --------
+    >>> runs(["adam", "adam", "sgd"])
+    [('adam', slice(0, 2, None)), ('sgd', slice(2, 3, None))]
+    """
+    starts = [k for k in range(len(kinds)) if k == 0 or kinds[k] != kinds[k - 1]]
+    return [(kinds[a], slice(a, b)) for a, b in pairwise([*starts, len(kinds)])]
 
 
 @dataclass

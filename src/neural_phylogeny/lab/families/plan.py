@@ -5,13 +5,22 @@ A planner is a function from a prior, an architecture and a generator to a ``Fam
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
 
 from neural_phylogeny.lab.families.architectures import Architecture, NetworkShape
-from neural_phylogeny.lab.families.prior import ChildTraining, Prior, RootTraining, Span, between, draw
+from neural_phylogeny.lab.families.prior import (
+    ChildTraining,
+    Prior,
+    RootTraining,
+    Span,
+    between,
+    between_in_log,
+    draw,
+    draw_seed,
+)
 from neural_phylogeny.lab.topologies import TOPOLOGIES, draw_parents
 
 Generator = np.random.Generator
@@ -116,13 +125,13 @@ def draw_family(
     head = draw(rng, own.heads)
     if is_run:
         head = "kept" if rng.random() < 1.0 - prior.run.left_out_head else "left out"
-    sizes, seeds = [number], [_seed(rng)]
+    sizes, seeds = [number], [draw_seed(rng)]
     if rng.random() < own.strangers.share:
         trees = between(rng, own.strangers.trees)
         strangers = [between(rng, own.strangers.members) for _ in range(trees)]
         sizes = [max(number - sum(strangers), 3), *strangers]
         same = rng.random() < own.strangers.same_initialisation
-        seeds += [seeds[0] if same else _seed(rng) for _ in strangers]
+        seeds += [seeds[0] if same else draw_seed(rng) for _ in strangers]
     layers = len({t.layer for t in architecture.tensors})
     parents: list[int] = []
     trainings: list[Training] = []
@@ -211,8 +220,8 @@ def _fine_tunes(
         if child.optimiser == "sgd" and root.optimiser == "sgd" and alike == "none":
             child = replace(child, rate=root.rate * float(rng.uniform(*own.rate_of_root)))
         if topology == "decayed":
-            rate = _log(prior.root.rates["sgd"], rng)
-            child = replace(child, optimiser="sgd", rate=rate, decay=_log(own.decayed, rng))
+            rate = between_in_log(rng, prior.root.rates["sgd"])
+            child = replace(child, optimiser="sgd", rate=rate, decay=between_in_log(rng, own.decayed))
         if topology == "continued":
             child = replace(child, new_head=False)
         trainings.append(child)
@@ -226,10 +235,10 @@ def _run(size: int, prior: Prior, rng: Generator) -> tuple[list[int], list[Train
     for k in range(1, size):
         parents.append(k - 1 if rng.random() < own.continues else int(rng.integers(k)))
     root = _root(prior.root, prior.tasks, rng)
-    segment, decays, prunes = _log(own.segment, rng), rng.random() < own.decays, rng.random() < own.pruned
+    segment, decays, prunes = between_in_log(rng, own.segment), rng.random() < own.decays, rng.random() < own.pruned
     equal, resumes = rng.random() < own.equal, rng.random() < own.resumes
     if rng.random() < own.early:
-        root = replace(root, steps=_tens(float(between(rng, own.early_steps))))
+        root = replace(root, steps=tens(float(between(rng, own.early_steps))))
     root = replace(root, last_rate=root.rate)
     when = set[int]()
     if size > 1:
@@ -241,7 +250,7 @@ def _run(size: int, prior: Prior, rng: Generator) -> tuple[list[int], list[Train
     rates = [root.rate]
     for k, parent in enumerate(parents[1:], start=1):
         before = trainings[parent]
-        steps = _tens(segment * (1.0 if equal else rng.uniform(*own.unequal)))
+        steps = tens(segment * (1.0 if equal else rng.uniform(*own.unequal)))
         prune = share if prunes and k in when else 0.0
         if prune:
             share = min(own.most_pruned, share + (1.0 - share) * float(rng.uniform(*own.pruned_further)))
@@ -255,7 +264,7 @@ def _run(size: int, prior: Prior, rng: Generator) -> tuple[list[int], list[Train
                 steps=steps,
                 prune=prune,
                 resumes=resumes and not prune,
-                seed=_seed(rng),
+                seed=draw_seed(rng),
                 regrows=regrows,
             )
         )
@@ -265,55 +274,50 @@ def _run(size: int, prior: Prior, rng: Generator) -> tuple[list[int], list[Train
 def _paced(trainings: list[Training], parents: list[int], prior: Prior, kind: str) -> list[Training]:
     """Fewer steps where one costs much or many follow each other, and the rates of the kind of network."""
     pace, rate = prior.pace.steps[kind], prior.pace.rate.get(kind, 1.0)
-    total: list[float] = []
-    for training, parent in zip(trainings, parents, strict=True):
-        total.append(pace * training.steps + (total[parent] if parent >= 0 else 0.0))
-    pace *= min(1.0, prior.pace.most_steps[kind] / max(total))
-    return [
-        replace(t, steps=_tens(pace * t.steps), rate=rate * t.rate, last_rate=rate * t.last_rate) for t in trainings
-    ]
+    longest = longest_descent([pace * training.steps for training in trainings], parents)
+    pace *= min(1.0, prior.pace.most_steps[kind] / longest)
+    return [replace(t, steps=tens(pace * t.steps), rate=rate * t.rate, last_rate=rate * t.last_rate) for t in trainings]
 
 
 def _root(own: RootTraining, tasks: int, rng: Generator) -> Training:
     optimiser = "sgd" if rng.random() < own.sgd else "adamw"
-    rate = _log(own.rates[optimiser], rng)
+    rate = between_in_log(rng, own.rates[optimiser])
     decay = _decay(own, own, optimiser, rng)
     task = int(rng.integers(tasks))
-    steps = _tens(_log(own.steps, rng))
+    steps = tens(between_in_log(rng, own.steps))
     last = rate if rng.random() < own.constant_rate else rate * draw(rng, own.last_rates)
-    return Training(task, optimiser, rate, last, decay, steps, 0, 0, 0, False, 0.0, False, _seed(rng))
+    return Training(task, optimiser, rate, last, decay, steps, 0, 0, 0, False, 0.0, False, draw_seed(rng))
 
 
 def _child(prior: Prior, layers: int, head: str, rng: Generator) -> Training:
     root, own = _root(prior.root, prior.tasks, rng), prior.child
     shots = draw(rng, own.shots)
-    steps = _log(own.few_shot_steps if shots == 5 else own.steps, rng)
+    steps = between_in_log(rng, own.few_shot_steps if shots == 5 else own.steps)
     frozen = 0
     if layers > 2 and rng.random() < own.frozen:
         frozen = int(rng.integers(1, layers - 1))
     new_head = head != "kept" and rng.random() < own.new_head[head]
     decay = _decay(own, prior.root, root.optimiser, rng)
-    return replace(root, shots=shots, steps=_tens(steps), frozen=frozen, new_head=new_head, decay=decay)
+    return replace(root, shots=shots, steps=tens(steps), frozen=frozen, new_head=new_head, decay=decay)
 
 
 def _decay(own: RootTraining | ChildTraining, root: RootTraining, optimiser: str, rng: Generator) -> float:
-    decay = 0.0 if rng.random() < own.no_decay else _log(own.decay, rng)
+    decay = 0.0 if rng.random() < own.no_decay else between_in_log(rng, own.decay)
     return decay * root.decay_of_adamw if optimiser == "adamw" else decay
 
 
 def _even_steps(span: Span, rng: Generator) -> int:
-    return int(10 * round(_log(span, rng) / 10))
+    return int(10 * round(between_in_log(rng, span) / 10))
 
 
-def _log(span: Span, rng: Generator) -> float:
-    """Evenly in the logarithm."""
-    return float(np.exp(rng.uniform(*np.log(span))))
+def longest_descent(steps: Sequence[float], parents: Sequence[int]) -> float:
+    """Most steps from an initialisation to a last descendant; parents come before their children."""
+    total: list[float] = []
+    for own, parent in zip(steps, parents, strict=True):
+        total.append(own + (total[parent] if parent >= 0 else 0.0))
+    return max(total)
 
 
-def _tens(steps: float) -> int:
+def tens(steps: float) -> int:
     """Rounded up to tens, so that many trainings end together; their batch is then put together anew but once."""
     return max(10, 10 * round(float(steps) / 10))
-
-
-def _seed(rng: Generator) -> int:
-    return int(rng.integers(2**31))

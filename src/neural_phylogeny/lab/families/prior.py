@@ -44,6 +44,16 @@ def between(rng: Generator, span: Between) -> int:
     return int(rng.integers(*span))
 
 
+def between_in_log(rng: Generator, span: Span) -> float:
+    """A number of a range, evenly in its logarithm."""
+    return float(np.exp(rng.uniform(*np.log(span))))
+
+
+def draw_seed(rng: Generator) -> int:
+    """What another generator begins with."""
+    return int(rng.integers(2**31))
+
+
 @dataclass(frozen=True)
 class Layers:
     """Widths of a stack of layers: the first, perhaps by the side of the images, and how many more of which width."""

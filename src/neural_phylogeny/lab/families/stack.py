@@ -15,7 +15,7 @@ from neural_phylogeny.lab.families.adapters import Adapter, Beside
 from neural_phylogeny.lab.families.architectures import NetworkShape
 from neural_phylogeny.lab.families.layout import Layout
 from neural_phylogeny.lab.families.networks import forward
-from neural_phylogeny.lab.families.optimisers import OPTIMISERS, Part
+from neural_phylogeny.lab.families.optimisers import OPTIMISERS, Part, runs
 from neural_phylogeny.lab.families.pictures import View
 from neural_phylogeny.lab.families.plan import Training
 
@@ -76,7 +76,7 @@ class Stack:
         """Move all networks on until the first of them is done."""
         states = sorted(states, key=Beside.order)
         steps = min(state.left for state in states)
-        whole = [state for state in states if state.small is None]
+        of_one_optimiser = runs([state.training.optimiser for state in states if state.small is None])
         n, device = self.layout.learnt, self.device
         zeros = torch.zeros(n, device=device)
         flat = torch.stack([state.weights for state in states])  # (networks, n_entries)
@@ -85,12 +85,9 @@ class Stack:
         mask = self._mask(states)
         examples = torch.stack([state.examples[state.at : state.at + steps] for state in states], 1).to(device)
         rates, moved = (found.to(device) for found in _rates(states, steps))
-        decay, clip, classes = (
-            self._decay(states).to(device),
-            _clips(states),
-            _classes(states, self.architecture.classes),
-        )
-        clip, classes = (None if found is None else found.to(device) for found in (clip, classes))
+        decay = self._decay(states).to(device)
+        bounds = _clips(states), _classes(states, self.architecture.classes)
+        clip, classes = (None if found is None else found.to(device) for found in bounds)
         beside = Beside.of(states, self.layout, flat)
         gradient, learnt = torch.empty_like(first), flat[:, :n]
         for t in range(steps):
@@ -99,7 +96,7 @@ class Stack:
                 gradient *= mask
             if clip is not None:
                 gradient *= (clip / gradient.norm(dim=1, keepdim=True).clamp_min(1e-12)).clamp_max(1.0)
-            for name, part in _groups(whole):
+            for name, part in of_one_optimiser:
                 own = None if mask is None else mask[part]
                 OPTIMISERS[name](
                     Part(
@@ -170,14 +167,6 @@ def loss_of(outputs: Tensor, y: Tensor) -> Tensor:
         return functional.cross_entropy(outputs.flatten(0, 1), y.flatten(), reduction="sum") / y.shape[1]
     each = functional.cross_entropy(outputs.flatten(0, 2), y.flatten(), reduction="none").view(len(y), -1)
     return (each.sum(1) / (y.flatten(1) >= 0).sum(1).clamp_min(1)).sum()
-
-
-def _groups(states: Sequence[State]) -> list[tuple[str, slice]]:
-    """Runs of networks of one optimiser."""
-    names = [state.training.optimiser for state in states]
-    starts = [k for k in range(len(names)) if k == 0 or names[k] != names[k - 1]]
-    ends = [*starts[1:], len(names)] if names else []
-    return [(names[a], slice(a, b)) for a, b in zip(starts, ends, strict=True)]
 
 
 def _rates(states: Sequence[State], steps: int) -> tuple[Tensor, Tensor]:

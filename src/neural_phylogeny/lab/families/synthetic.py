@@ -36,6 +36,12 @@ def draw_tasks(
     return views
 
 
+def draw_classes(most: int, number: int, share: float, rng: Generator) -> tuple[list[int], bool]:
+    """The number of classes of each task, and whether they differ: with this chance they are half of them to all."""
+    differ = bool(rng.random() < share)
+    return [int(rng.integers(max(2, most // 2), most + 1)) if differ else most for _ in range(number)], differ
+
+
 class World(Protocol):
     """What the tasks of one batch have in common."""
 

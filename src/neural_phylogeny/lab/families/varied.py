@@ -7,14 +7,11 @@ from dataclasses import replace
 import numpy as np
 
 from neural_phylogeny.lab.families.architectures import NetworkShape
-from neural_phylogeny.lab.families.plan import FamilyPlan, Training, draw_parents_of
-from neural_phylogeny.lab.families.prior import between, draw
+from neural_phylogeny.lab.families.plan import FamilyPlan, Training, draw_parents_of, longest_descent, tens
+from neural_phylogeny.lab.families.prior import between, between_in_log, draw, draw_seed
 from neural_phylogeny.lab.families.varied_prior import Growth, Optimisers, Span, Varied
 
 Generator = np.random.Generator
-
-EVEN = 10
-"""Steps are multiples of this number, so that many trainings end together."""
 
 
 def draw_varied(
@@ -30,7 +27,7 @@ def draw_varied(
     if rng.random() >= growth.default_initialisation:
         scheme, gain = draw(rng, SCHEMES), float(rng.uniform(0.7, 1.5))
     head = draw(rng, growth.heads)
-    seeds = [_seed(rng) for _ in sizes]
+    seeds = [draw_seed(rng) for _ in sizes]
     if rng.random() < 0.2:
         seeds = seeds[:1] * len(seeds)
     parents: list[int] = []
@@ -53,7 +50,9 @@ def _trainings(
     own: Varied, tree: list[int], layers: int, head: str, batch: int, parameters: int, rng: Generator
 ) -> list[Training]:
     growth, tasks = own.growth, own.growth.pool
-    root = draw_training(own.optimisers, own.optimisers.of_root, parameters, _log(growth.root_steps, rng), batch, rng)
+    root = draw_training(
+        own.optimisers, own.optimisers.of_root, parameters, between_in_log(rng, growth.root_steps), batch, rng
+    )
     root = replace(root, task=int(rng.integers(tasks)))
     found, steps = [root], draw(rng, growth.steps)
     shared, alike, number = (
@@ -84,8 +83,8 @@ def _trainings(
 
 def _child(own: Varied, layers: int, batch: int, parameters: int, steps: Span, rng: Generator) -> Training:
     growth = own.growth
-    found = draw_training(own.optimisers, own.optimisers.of_child, parameters, _log(steps, rng), batch, rng)
-    factor = _log(growth.rate, rng)
+    found = draw_training(own.optimisers, own.optimisers.of_child, parameters, between_in_log(rng, steps), batch, rng)
+    factor = between_in_log(rng, growth.rate)
     frozen = int(rng.integers(1, layers - 1)) if layers > 2 and rng.random() < growth.frozen else 0
     shots = draw(rng, growth.shots)
     return replace(found, rate=factor * found.rate, last_rate=factor * found.last_rate, shots=shots, frozen=frozen)
@@ -96,9 +95,9 @@ def draw_training(
 ) -> Training:
     """About this many steps by an optimiser of these shares, on batches of this many examples or half."""
     name = draw(rng, shares)
-    rate = _log(own.rates[name], rng) * min(1.0, (own.reference / parameters) ** 0.5)
+    rate = between_in_log(rng, own.rates[name]) * min(1.0, (own.reference / parameters) ** 0.5)
     last = draw(rng, own.last) * rate
-    decay = 0.0 if rng.random() < own.no_decay else _log(own.decays[name], rng)
+    decay = 0.0 if rng.random() < own.no_decay else between_in_log(rng, own.decays[name])
     half = rng.random() < 0.3
     return Training(
         task=0,
@@ -106,29 +105,27 @@ def draw_training(
         rate=rate,
         last_rate=last,
         decay=decay,
-        steps=_tens(steps),
+        steps=tens(steps),
         batch=batch // 2 if half else batch,
         shots=0,
         frozen=0,
         new_head=False,
         prune=0.0,
         resumes=False,
-        seed=_seed(rng),
+        seed=draw_seed(rng),
         schedule=draw(rng, own.schedules),
         warm_up=float(rng.uniform(0.02, 0.2)) if rng.random() < own.warm_up else 0.0,
-        clip=_log(own.clip, rng) if rng.random() < own.clipped else 0.0,
+        clip=between_in_log(rng, own.clip) if rng.random() < own.clipped else 0.0,
         exempt=bool(rng.random() < own.exempt),
     )
 
 
 def _bounded(trainings: list[Training], parents: list[int], own: Growth, parameters: int) -> list[Training]:
     """Fewer steps for all where a line of descent is too long, or the family too much work."""
-    total: list[float] = []
-    for training, parent in zip(trainings, parents, strict=True):
-        total.append(training.steps + (total[parent] if parent >= 0 else 0.0))
+    longest = longest_descent([training.steps for training in trainings], parents)
     work = sum(training.steps for training in trainings) * max(parameters, 20_000)
-    factor = min(1.0, own.longest / max(total), own.work / work)
-    return [replace(t, steps=_tens(factor * t.steps)) for t in trainings]
+    factor = min(1.0, own.longest / longest, own.work / work)
+    return [replace(t, steps=tens(factor * t.steps)) for t in trainings]
 
 
 def with_own_heads(plan: FamilyPlan, classes: list[int]) -> FamilyPlan:
@@ -147,15 +144,3 @@ def with_own_heads(plan: FamilyPlan, classes: list[int]) -> FamilyPlan:
         own = classes[training.task] if is_new else before
         found.append(replace(training, classes=own, new_head=parent >= 0 and is_new))
     return replace(plan, trainings=tuple(found))
-
-
-def _log(span: Span, rng: Generator) -> float:
-    return float(np.exp(rng.uniform(*np.log(span))))
-
-
-def _tens(steps: float) -> int:
-    return max(EVEN, EVEN * round(steps / EVEN))
-
-
-def _seed(rng: Generator) -> int:
-    return int(rng.integers(2**31))

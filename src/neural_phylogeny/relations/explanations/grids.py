@@ -75,14 +75,12 @@ def steps_of_grid(values: Floats, code_bits: int = 0, places: Places | None = No
         if values.shape[1] % width or width < LEAST:
             continue
         blocks = values.reshape(-1, width)
-        for find in (_even, _few):
-            steps = find(blocks)
-            if steps is not None:
-                return _spread(steps, blocks).reshape(values.shape)
-    for width in () if places is None else (places.row, *STORED):
-        found = _of_stored(values, places.blocks(width)) if places is not None and width >= LEAST else None
-        if found is not None:
-            return found
+        if (found := _spaced(blocks)) is not None:
+            return found.reshape(values.shape)
+    if places is not None:
+        for width in (places.row, *STORED):
+            if width >= LEAST and (found := _of_stored(values, places.blocks(width))) is not None:
+                return found
     if code_bits:
         return _spread(np.abs(values).max(axis=1, keepdims=True) / 2.0 ** (min(code_bits, 8) - 1), values)
     return None
@@ -134,12 +132,20 @@ def _of_stored(values: Floats, stored: Blocks) -> Floats | None:
     order, block, place, count = stored
     blocks = np.zeros((len(count), int(count.max())))
     blocks[block, place] = values.ravel()[order]
+    spacing = _spaced(blocks)
+    if spacing is None:
+        return None
+    found = np.empty(values.size)
+    found[order] = spacing[block, place]
+    return found.reshape(values.shape)
+
+
+def _spaced(blocks: Floats) -> Floats | None:
+    """Spacing of the grid of each block ``(n, width)``, for each value; None where nearly all do not have one."""
     for find in (_even, _few):
         steps = find(blocks)
         if steps is not None:
-            found = np.empty(values.size)
-            found[order] = _spread(steps, blocks)[block, place]
-            return found.reshape(values.shape)
+            return _spread(steps, blocks)
     return None
 
 

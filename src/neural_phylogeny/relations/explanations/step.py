@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from neural_phylogeny.inputs import TensorInfo, View
 from neural_phylogeny.relations.converted import ARITHMETIC
 from neural_phylogeny.relations.explanations.grids import Places, steps_of_grid
+from neural_phylogeny.statistics.base import Arrays
 from neural_phylogeny.statistics.kept import VALUES, kept_sample
 from neural_phylogeny.statistics.moments import FEWEST, mantissa_bits
 from neural_phylogeny.statistics.results import Statistics
@@ -161,7 +162,7 @@ def steps(statistics: Statistics, parent: int, child: int) -> Iterator[Step]:
             continue
         values = arrays[VALUES][[a, b]].astype(np.float64)
         if np.isfinite(values).all() and values[1].any():
-            places = None if "sample.read" in arrays else places_of(tensor, tensor.sources[b])
+            places = places_of(tensor, tensor.sources[b], arrays)
             yield _step(tensor, values, tensor.sources[a], tensor.sources[b], places)
 
 
@@ -171,12 +172,12 @@ def _step(tensor: AlignedTensor, values: Floats, a: TensorInfo, b: TensorInfo, p
     return Step(b.name, values[0], values[1], shape, is_relaid, b.code_bits, "fp8" in b.codes, a.code_bits > 0, places)
 
 
-def places_of(tensor: AlignedTensor, source: TensorInfo) -> Places | None:
-    """Where the kept values lie in a stored tensor; None where it is read from pieces.
+def places_of(tensor: AlignedTensor, source: TensorInfo, arrays: Arrays) -> Places | None:
+    """Where the kept values lie in a stored tensor; None where only a part of it was read, or it lies in pieces.
 
     O(values), once for all tensors of a place and shape.
     """
-    if source.pieces or len(source.shape) != len(tensor.shape):
+    if "sample.read" in arrays or source.pieces or len(source.shape) != len(tensor.shape):
         return None
     return _places(tensor.start, tensor.shape, tensor.output_axis or 0, source.shape, source.view)
 

@@ -87,9 +87,14 @@ def tree_cost(parents: Parents, distance: Matrix, direction: Matrix, penalty: fl
     return float(_costs(distance, direction, penalty)[parents[children], children].sum())
 
 
+def with_distant_uncompared(distance: Matrix) -> Matrix:
+    """Distances ``(n, n)``, where nothing is compared twice the largest of them."""
+    known = np.isfinite(distance)
+    return np.where(known, distance, 2.0 * distance[known].max(initial=0.0))
+
+
 def _costs(distance: Matrix, direction: Matrix, penalty: float) -> Matrix:
-    n, known = len(distance), np.isfinite(distance)
-    costs = np.where(known, distance, 2.0 * distance[known].max(initial=0.0))
+    n, costs = len(distance), with_distant_uncompared(distance)
     mean = costs.sum() / max(n * (n - 1), 1)
     found: Matrix = costs + penalty * mean * (direction < 0)
     return found

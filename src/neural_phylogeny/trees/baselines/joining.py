@@ -13,9 +13,6 @@ from neural_phylogeny.trees.spanning import minimum_spanning_tree
 ALIKE = 1.0 - 1e-12
 """The largest squared cosine that a mutual information is computed from."""
 
-ROOTINGS = ("midpoint", "deviation", "norm")
-"""The model in the middle of the longest path; the one of minimal ancestor deviation; the one of least norm."""
-
 
 @dataclass(frozen=True)
 class Unrooted:

@@ -7,7 +7,7 @@ import numpy as np
 from neural_phylogeny.relations.direction import RELIABILITY
 from neural_phylogeny.relations.fake_init import FakeInitialisation
 from neural_phylogeny.relations.odds import probability
-from neural_phylogeny.trees.baselines.directed import mother, nearest_older, tree_cost
+from neural_phylogeny.trees.baselines.directed import mother, nearest_older, tree_cost, with_distant_uncompared
 from neural_phylogeny.trees.baselines.joining import chow_liu, least_deviation, middle, neighbour_joining
 from neural_phylogeny.trees.baselines.links import link_scores, similarity_graph
 from neural_phylogeny.trees.baselines.options import Options
@@ -39,22 +39,17 @@ def nearest(family: Family, options: Options) -> Forest:
 def true_star(family: Family, options: Options) -> Forest:
     """One parent for all others: the model nearest to the draw that all began with; else the one of least norm.
 
-    The paper's metric with the true initialisation instead of a fake one. Edges get the reliability of a single
-    direction feature.
+    The paper's metric with the true initialisation instead of a fake one.
     """
     distances = family.true_distances
     if distances is None or not np.isfinite(distances).any():
         distances = -family.nearer(FakeInitialisation(summed=True)).sum(axis=1)
     root = int(np.nanargmin(distances))
-    parents = np.where(np.arange(len(family)) == root, -1, root)
-    return Forest(parents=parents, p_direction=np.where(parents >= 0, RELIABILITY, 1.0))
+    return _without_odds(np.where(np.arange(len(family)) == root, -1, root))
 
 
 def mother_tree(family: Family, options: Options) -> Forest:
-    """MoTHer's tree. It has no probabilities: each edge gets the reliability of a single direction feature.
-
-    Where the stage is guessed, it is the one whose tree costs less.
-    """
+    """MoTHer's tree; where the stage is guessed, that of the stage whose tree costs less."""
     signs = {"specialisation": [1.0], "generalisation": [-1.0], "guessed": [1.0, -1.0]}[options.stage]
     trees = [mother(family.distance, sign * family.lighter_tails, options.penalty) for sign in signs]
     costs = [
@@ -65,9 +60,8 @@ def mother_tree(family: Family, options: Options) -> Forest:
 
 
 def joined_tree(family: Family, options: Options) -> Forest:
-    """A tree of phylogenetics, rooted at a model; twice the largest distance stands where nothing is compared."""
-    known = np.isfinite(family.distance)
-    distance = np.where(known, family.distance, 2.0 * family.distance.max(where=known, initial=0.0))
+    """A tree of phylogenetics, rooted at a model."""
+    distance = with_distant_uncompared(family.distance)
     tree = neighbour_joining(distance) if options.tree == "joining" else chow_liu(family.cosine, distance)
     path = tree.paths()[: len(family), : len(family)]
     if options.rooting == "norm":

@@ -38,7 +38,8 @@ class Options:
     tree : str
         ``joining`` for neighbour joining, or ``information`` for a Chow-Liu tree.
     rooting : str
-        Of such trees: ``midpoint``, ``deviation`` or ``norm``.
+        Of such trees: ``midpoint``, the model in the middle of the longest path; ``deviation``, the one of minimal
+        ancestor deviation; or ``norm``, the one of least norm.
     link : str
         See ``link_scores``.
     prior : str
