@@ -116,7 +116,7 @@ def onnx(draw: st.DrawFn) -> bytes:
 @st.composite
 def distributed(draw: st.DrawFn) -> bytes:
     """A lie about a shape, a piece, its file or its place there."""
-    numbers = st.lists(COUNTS, max_size=4).map(lambda found: seeds._numbers(*found))
+    numbers = st.lists(COUNTS, max_size=4).map(lambda found: seeds.numbers(*found))
     lie = draw(st.sampled_from(["shape", "first", "second", "sizes", "length", "offset", "file"]))
     if lie == "file":
         change = b"V" + draw(NAMES).encode("raw_unicode_escape").replace(b"\n", b"") + b"\n"

@@ -129,7 +129,7 @@ def npz() -> list[bytes]:
     return found
 
 
-def _zipped(members: dict[str, bytes], method: int = zipfile.ZIP_STORED) -> bytes:
+def zipped(members: dict[str, bytes], method: int = zipfile.ZIP_STORED) -> bytes:
     stream = io.BytesIO()
     with zipfile.ZipFile(stream, "w", method) as archive:
         for name, content in members.items():
@@ -166,9 +166,9 @@ def _quantised_tensor() -> bytes:
 def pytorch() -> list[bytes]:
     nested = {"epoch": 3, "state_dict": {"a": [1, 2.5, None, True]}, "args": (b"x", {"y"}, frozenset("z"))}
     return [
-        _zipped({"m/data.pkl": _state_dict(), **_STORAGES}),
-        _zipped({"m/data.pkl": _state_dict(), "m/byteorder": b"little", "m/version": b"3\n", **_STORAGES}, 8),
-        _zipped({"m/data.pkl": _quantised_tensor(), **_STORAGES}),
+        zipped({"m/data.pkl": _state_dict(), **_STORAGES}),
+        zipped({"m/data.pkl": _state_dict(), "m/byteorder": b"little", "m/version": b"3\n", **_STORAGES}, 8),
+        zipped({"m/data.pkl": _quantised_tensor(), **_STORAGES}),
         _legacy(),
         pickle.dumps({"a.w": np.eye(3), "n": np.float32(1), **nested}, 4),
     ]
@@ -177,12 +177,12 @@ def pytorch() -> list[bytes]:
 def archive() -> list[bytes]:
     inner, legacy = pytorch()[0], _legacy()
     return [
-        _zipped({"policy.pth": inner, "data": b"{}"}),
-        _zipped({"policy.pth": inner, "extra.pth": legacy, "policy.optimizer.pth": inner}, zipfile.ZIP_DEFLATED),
+        zipped({"policy.pth": inner, "data": b"{}"}),
+        zipped({"policy.pth": inner, "extra.pth": legacy, "policy.optimizer.pth": inner}, zipfile.ZIP_DEFLATED),
     ]
 
 
-def _h5(write: Callable[[Any], None]) -> bytes:
+def h5(write: Callable[[Any], None]) -> bytes:
     import h5py
 
     stream = io.BytesIO()
@@ -205,15 +205,15 @@ def _keras_3(file: Any) -> None:
 
 
 def hdf5() -> list[bytes]:
-    return [_h5(_keras_2), _h5(_keras_3)]
+    return [h5(_keras_2), h5(_keras_3)]
 
 
 def keras() -> list[bytes]:
     config = json.dumps({"config": {"layers": [{"class_name": "Dense", "config": {"name": "dense"}}]}}).encode()
-    weights = _h5(_keras_3)
+    weights = h5(_keras_3)
     return [
-        _zipped({"config.json": config, "metadata.json": b"{}", "model.weights.h5": weights}),
-        _zipped({"config.json": config, "model.weights.h5": weights}, zipfile.ZIP_DEFLATED),
+        zipped({"config.json": config, "metadata.json": b"{}", "model.weights.h5": weights}),
+        zipped({"config.json": config, "model.weights.h5": weights}, zipfile.ZIP_DEFLATED),
     ]
 
 
@@ -245,11 +245,11 @@ def _object(name: str, **state: bytes) -> bytes:
     return b"c" + module.encode() + b"\n" + kind.encode() + b"\n)\x81}(" + items + b"ub"
 
 
-def _numbers(*numbers: int) -> bytes:
-    return b"ctorch\nSize\n((" + b"".join(b"I%d\n" % number for number in numbers) + b"ttR"
+def numbers(*sizes: int) -> bytes:
+    return b"ctorch\nSize\n((" + b"".join(b"I%d\n" % size for size in sizes) + b"ttR"
 
 
-def _pickled_dict(*pairs: tuple[bytes, bytes]) -> bytes:
+def pickled_dict(*pairs: tuple[bytes, bytes]) -> bytes:
     return b"}(" + b"".join(key + value for key, value in pairs) + b"u"
 
 
@@ -257,7 +257,7 @@ def distributed_metadata(size: int, change: dict[str, bytes] | None = None) -> b
     """``.metadata`` of one tensor in two pieces, both of which are the one file of ``size`` bytes."""
     records, files = "torch.distributed.checkpoint.metadata.", "torch.distributed.checkpoint.filesystem."
     name = b"Vmodel.w\n"
-    parts = {"shape": _numbers(6, 4), "first": _numbers(0, 0), "second": _numbers(3, 0), "sizes": _numbers(3, 4)}
+    parts = {"shape": numbers(6, 4), "first": numbers(0, 0), "second": numbers(3, 0), "sizes": numbers(3, 4)}
     parts |= {"length": b"I%d\n" % size, "offset": b"I0\n", "file": b"V__0_0.distcp\n"}
     parts |= change or {}
     chunks = [
@@ -282,9 +282,9 @@ def distributed_metadata(size: int, change: dict[str, bytes] | None = None) -> b
     )
     whole = _object(
         records + "Metadata",
-        state_dict_metadata=_pickled_dict((name, tensor)),
-        planner_data=_pickled_dict((name, b"(Vmodel\nVw\nt")),
-        storage_data=_pickled_dict(*places),
+        state_dict_metadata=pickled_dict((name, tensor)),
+        planner_data=pickled_dict((name, b"(Vmodel\nVw\nt")),
+        storage_data=pickled_dict(*places),
     )
     return b"\x80\x02" + whole + b"."
 
@@ -292,24 +292,24 @@ def distributed_metadata(size: int, change: dict[str, bytes] | None = None) -> b
 def distributed_rows(size: int, count: int) -> bytes:
     """``.metadata`` of one tensor in ``count`` pieces, each the one file of ``size`` bytes."""
     records, files = "torch.distributed.checkpoint.metadata.", "torch.distributed.checkpoint.filesystem."
-    name, sizes = b"Vmodel.w\n", _numbers(3, 4)
+    name, sizes = b"Vmodel.w\n", numbers(3, 4)
     chunks, places = [], []
     for k in range(count):
-        at = _numbers(3 * k, 0)
+        at = numbers(3 * k, 0)
         chunks.append(_object(records + "ChunkStorageMetadata", offsets=at, sizes=sizes))
         info = _object(files + "_StorageInfo", relative_path=b"V__0_0.distcp\n", offset=b"I0\n", length=b"I%d\n" % size)
         places.append((_object(records + "MetadataIndex", fqn=name, offset=at, index=b"N"), info))
     tensor = _object(
         records + "TensorStorageMetadata",
         properties=_object(records + "TensorProperties", dtype=b"ctorch\nfloat32\n"),
-        size=_numbers(3 * count, 4),
+        size=numbers(3 * count, 4),
         chunks=b"](" + b"".join(chunks) + b"e",
     )
     whole = _object(
         records + "Metadata",
-        state_dict_metadata=_pickled_dict((name, tensor)),
-        planner_data=_pickled_dict(),
-        storage_data=_pickled_dict(*places),
+        state_dict_metadata=pickled_dict((name, tensor)),
+        planner_data=pickled_dict(),
+        storage_data=pickled_dict(*places),
     )
     return b"\x80\x02" + whole + b"."
 
@@ -317,7 +317,7 @@ def distributed_rows(size: int, count: int) -> bytes:
 def distributed_piece() -> bytes:
     content = b"\x80\x02" + torch_pickle({"w": ("FloatStorage", "0", 12, 0, (3, 4), (4, 1))})[2:]
     at = content.index(b"ctorch._utils")
-    return _zipped({"m/data.pkl": b"\x80\x02" + content[at:-2] + b".", "m/data/0": VALUES.tobytes()})
+    return zipped({"m/data.pkl": b"\x80\x02" + content[at:-2] + b".", "m/data/0": VALUES.tobytes()})
 
 
 def distributed() -> list[bytes]:

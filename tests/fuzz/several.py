@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 from tests.formats.gguf.conftest import gguf_bytes
-from tests.fuzz.seeds import SPLIT, VALUES, _numbers, _pickled_dict, _zipped, safetensors_bytes
+from tests.fuzz.seeds import SPLIT, VALUES, numbers, pickled_dict, safetensors_bytes, zipped
 from tests.hostile.corpus.base import text_of, torch_pickle
 from tests.index.conftest import printed
 
@@ -35,20 +35,20 @@ def zero() -> list[bytes]:
     """Model and optimiser states of two ranks of ZeRO-3: a matrix, a buffer and a part that was frozen."""
     parts = []
     for rank in range(2):
-        listed = b"](" + _pickled_dict((text_of("w"), _numbers(3, 4))) + b"e"
-        states = _pickled_dict(
+        listed = b"](" + pickled_dict((text_of("w"), numbers(3, 4))) + b"e"
+        states = pickled_dict(
             (text_of("module"), _tensors({"w": ("0", (1,)), "scale": ("1", (4,))})),
             (text_of("buffer_names"), b"](" + text_of("scale") + b"e"),
             (text_of("param_shapes"), listed),
-            (text_of("frozen_param_shapes"), _pickled_dict((text_of("f"), _numbers(2, 4)))),
+            (text_of("frozen_param_shapes"), pickled_dict((text_of("f"), numbers(2, 4)))),
             (text_of("frozen_param_fragments"), _tensors({"f": ("2", (4,))})),
         )
         flat = b"](" + _tensors({"g": ("0", (6,))})[2:-1].partition(text_of("g"))[2] + b"e"
-        optimiser = _pickled_dict((text_of("optimizer_state_dict"), _pickled_dict((text_of("fp32_flat_groups"), flat))))
+        optimiser = pickled_dict((text_of("optimizer_state_dict"), pickled_dict((text_of("fp32_flat_groups"), flat))))
         stored = {"m/data/0": VALUES.tobytes()[:4], "m/data/1": bytes(16), "m/data/2": VALUES[rank].tobytes()}
-        parts.append(_zipped({"m/data.pkl": b"\x80\x02" + states + b".", **stored}))
+        parts.append(zipped({"m/data.pkl": b"\x80\x02" + states + b".", **stored}))
         group = VALUES.ravel()[6 * rank : 6 * rank + 6].tobytes()
-        parts.append(_zipped({"m/data.pkl": b"\x80\x02" + optimiser + b".", "m/data/0": group}))
+        parts.append(zipped({"m/data.pkl": b"\x80\x02" + optimiser + b".", "m/data/0": group}))
     return [SPLIT.join(parts)]
 
 
@@ -68,7 +68,7 @@ def consolidated() -> list[bytes]:
     rows = {f"layers.0.{name}.weight": (str(k), shape) for k, (name, shape) in enumerate(shapes.items())}
     rows |= {"tok_embeddings.weight": ("4", (10, 8)), "output.weight": ("5", (5, 16)), "norm.weight": ("6", (16,))}
     stored = {f"m/data/{key}": bytes(4 * int(np.prod(shape))) for key, shape in rows.values()}
-    shard = _zipped({"m/data.pkl": b"\x80\x02" + _tensors(rows) + b".", **stored})
+    shard = zipped({"m/data.pkl": b"\x80\x02" + _tensors(rows) + b".", **stored})
     settings = json.dumps({"dim": 16, "n_heads": 4, "n_kv_heads": 4, "n_layers": 1, "vocab_size": 10}).encode()
     return [SPLIT.join([shard, shard, settings])]
 

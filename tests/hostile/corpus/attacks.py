@@ -65,7 +65,7 @@ def _pickles() -> Iterator[Attack]:
     }
     for label, body in bodies.items():
         members = {"m/data.pkl": body + b".", "m/data/0": VALUES.tobytes()}
-        yield f"pickle of {label}", "pytorch", seeds._zipped(members)
+        yield f"pickle of {label}", "pytorch", seeds.zipped(members)
         yield f"pickle of {label} alone", "pytorch", body + b"."
     yield "tar of old", "pytorch", b"x" * 257 + b"ustar\x0000" + bytes(2000)
     for name in (
@@ -76,7 +76,7 @@ def _pickles() -> Iterator[Attack]:
         "m\\data.pkl",
         "m/data.pkl/",
     ):
-        yield f"member {name}", "pytorch", seeds._zipped({name: b"x", "m/data.pkl": b"\x80\x02}.", "m/data/0": b"1234"})
+        yield f"member {name}", "pytorch", seeds.zipped({name: b"x", "m/data.pkl": b"\x80\x02}.", "m/data/0": b"1234"})
 
 
 def _safetensors() -> Iterator[Attack]:
@@ -152,7 +152,7 @@ def _arrays() -> Iterator[Attack]:
         *("__import__('os').system('id')", "(lambda:0)()", "'\\x00'", "'<f4','<f4'", "'<i4'" + "+0" * 3000),
     ):
         header = f"{{'descr': {kind}, 'fortran_order': False, 'shape': (12,), }}"
-        yield f"array of {kind[:40]}", "npz", seeds._zipped({"w.npy": _array(header)})
+        yield f"array of {kind[:40]}", "npz", seeds.zipped({"w.npy": _array(header)})
     for shape in (
         "(12",
         "()",
@@ -167,10 +167,10 @@ def _arrays() -> Iterator[Attack]:
         "{}",
     ):
         header = f"{{'descr': '<f4', 'fortran_order': False, 'shape': {shape}, }}"
-        yield f"array of shape {shape}", "npz", seeds._zipped({"w.npy": _array(header)})
+        yield f"array of shape {shape}", "npz", seeds.zipped({"w.npy": _array(header)})
     for version in (b"\x00\x00", b"\x02\x00", b"\x03\x00", b"\xff\xff"):
         header = "{'descr': '<f4', 'fortran_order': False, 'shape': (12,), }"
-        yield f"array of version {version!r}", "npz", seeds._zipped({"w.npy": _array(header, version)})
+        yield f"array of version {version!r}", "npz", seeds.zipped({"w.npy": _array(header, version)})
     for name in ("../w.npy", "/w.npy", "w", "w.npy.npy", ".npy", "a\0.npy", "w.npy/"):
         stream = io.BytesIO()
         with zipfile.ZipFile(stream, "w") as archive:
@@ -248,7 +248,7 @@ def _hdf5() -> Iterator[Attack]:
         file.create_group("a").attrs["weight_names"] = np.zeros((3, 3), "f4")
 
     for write in (texts, kinds, shapes, lists):
-        yield f"HDF5 of {write.__name__}", "hdf5", seeds._h5(write)
+        yield f"HDF5 of {write.__name__}", "hdf5", seeds.h5(write)
 
 
 def _claims(card: bytes = b"# x\n", config: bytes = b"{}", recipe: bytes = b"a: 1\n") -> bytes:
