@@ -39,12 +39,11 @@ class Learner:
 class PairDetector(TrainedDetector):
     """A learner that has learnt, for methods that ask a detector."""
 
-    learner: Learner | None = None
-    model: Any = field(default=None)
+    learner: Learner = field(kw_only=True)
+    model: Any = field(kw_only=True)
 
     def probabilities(self, inputs: Inputs) -> Probabilities:
         """Of every possible parent: the odds of the pair, scaled to add up to one. Parents are never missing."""
-        assert self.learner is not None
         n = len(inputs.pairs)
         likely = self.model.predict_proba(self.learner.rows(inputs.pairs))[:, 1].reshape(n, n)
         odds = likely / np.maximum(1.0 - likely, 1e-6) + 1e-9

@@ -108,18 +108,11 @@ def train(
     optimiser = torch.optim.AdamW(model.parameters(), lr=recipe.rate, weight_decay=recipe.decay)
     rng = np.random.default_rng(recipe.seed)
     steps = recipe.epochs * len(list(_batches(examples, recipe.tokens, np.random.default_rng(0))))
-    progress = _Progress()
+    progress, made = _Progress(), (asdict(config), asdict(recipe))
     if folder is not None:
         folder.mkdir(parents=True, exist_ok=True)
-        progress.resume(folder, model, averaged, optimiser, rng, (asdict(config), asdict(recipe)))
-    members = [
-        (
-            torch.tensor([g == group for g in groups], device=device),
-            recipe.drop_unmeasured if group in UNMEASURED else recipe.drop,
-        )
-        for group in dict.fromkeys(groups)
-        if group != "size"
-    ]
+        progress.resume(folder, model, averaged, optimiser, rng, made)
+    members = _left_out_together(groups, recipe, device)
     judged = left_out if isinstance(left_out, Mapping) else {"all": left_out}
     while progress.epoch < recipe.epochs:
         total, count = 0.0, 0
@@ -139,8 +132,20 @@ def train(
         progress.note(row, averaged.module)
         report(row)
         if folder is not None:
-            progress.keep(folder, model, averaged, optimiser, rng, (asdict(config), asdict(recipe)))
+            progress.keep(folder, model, averaged, optimiser, rng, made)
     return {name: tensor.cpu().numpy().copy() for name, tensor in progress.best.items()}
+
+
+def _left_out_together(groups: Sequence[str], recipe: TrainingRecipe, device: str) -> list[tuple[Tensor, float]]:
+    """Of each group of features but the size its members (n_features,), and the chance that they are left out."""
+    return [
+        (
+            torch.tensor([g == group for g in groups], device=device),
+            recipe.drop_unmeasured if group in UNMEASURED else recipe.drop,
+        )
+        for group in dict.fromkeys(groups)
+        if group != "size"
+    ]
 
 
 def _on(batch: Batch, device: str | torch.device) -> Batch:
