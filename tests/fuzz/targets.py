@@ -131,7 +131,7 @@ def _index(folder: Path, content: bytes) -> str:
 
 
 def _claims(folder: Path, content: bytes) -> str:
-    """One document on a model's parents, or a list of claims; the input begins with its name, or a byte that chooses it."""
+    """One document on a model's parents, or a list of claims; its name, or a byte that chooses it, comes first."""
     first, found, rest = content.partition(SPLIT)
     names = several.CLAIMS
     name = first.decode("latin-1") if found else ""
