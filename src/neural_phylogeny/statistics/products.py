@@ -91,7 +91,7 @@ def inner_products(values: NDArray[np.float32]) -> NDArray[np.float32] | NDArray
     """
     n, size = values.shape
     if size < SLICE or n > MANY or not _takes_few():
-        return np.dot(values, values.T)
+        return np.asarray(np.dot(values, values.T))
     whole = size - size % SLICE
     found = _summed(values[:, :whole].reshape(n, -1, SLICE))
     if whole < size:
