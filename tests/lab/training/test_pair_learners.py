@@ -43,7 +43,7 @@ def test_a_graph_network_learns_a_planted_star_and_does_not_look_at_the_order(rn
     pytest.importorskip("torch", reason="torch is not installed")
     from neural_phylogeny.lab.training.graph_network import graph_network
 
-    found = graph_network([planted(rng) for _ in range(60)])
+    found = graph_network([planted(rng) for _ in range(240)])
     right, order = 0, rng.permutation(6)
     for _ in range(10):
         example = planted(rng)
