@@ -25,9 +25,7 @@ from neural_phylogeny.lab.training.pair_learners import LENGTHS, SIMILARITY
 WIDTH, ROUNDS, EPOCHS, RATE, BATCH = 32, 2, 30, 3e-3, 32
 
 OF_NODES = tuple(
-    name
-    for name in names()
-    if name.endswith("rank_of_j") and name.partition(".")[0] in ("norms", "moments", "exact")
+    name for name in names() if name.endswith("rank_of_j") and name.partition(".")[0] in ("norms", "moments", "exact")
 )
 """Features of a pair that are of its second model alone."""
 
