@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 from neural_phylogeny.relations.initialisations.derivations import DERIVATIONS
-from neural_phylogeny.relations.initialisations.draws import find_draw
+from neural_phylogeny.relations.initialisations.draws import Draw, find_draw
 from neural_phylogeny.relations.initialisations.independence import distances
 from neural_phylogeny.relations.initialisations.leading import Leading
 from neural_phylogeny.relations.initialisations.search import FALSE_ALARMS
@@ -21,34 +21,38 @@ DRAWN = json.loads(Path(__file__).with_name("keyed_draws.json").read_text())
 SEEDS = (0, 42, 1, 2, 3, 7)
 
 
+def found(models, seeds=SEEDS) -> Draw:
+    """Their draw, searched under keys alone."""
+    draw = find_draw(models, seeds, (), 1 << 10)
+    assert draw is not None
+    return draw
+
+
 def leading(tensors, moved=()):
     """The tensors of models that moved from one initialisation by so many of its deviations."""
-    found, rng = [], np.random.default_rng(1)
+    tried, rng = [], np.random.default_rng(1)
     for name, tensor in tensors.items():
         z = np.array(tensor["values"])
         models = [z + rng.normal(0, size * z.std(), z.size) for size in moved]
         fans = tuple(tensor["shape"])
-        found.append(Leading(name, np.array(models, dtype=np.float32), z.size, fans))
-    return found
+        tried.append(Leading(name, np.array(models, dtype=np.float32), z.size, fans))
+    return tried
 
 
 @pytest.mark.parametrize("name", DRAWN)
 def test_what_a_library_drew_is_found_under_its_seed(name):
     seed, tensors = DRAWN[name]["seed"], DRAWN[name]["tensors"]
     models = leading(tensors, (0.3, 0.5, 0.4))
-    draw = find_draw(models, SEEDS, (), 1 << 10)
-    assert draw is not None
+    draw = found(models)
     assert (draw.seed, draw.first.stream) == (seed, name)
     assert {tensor.name for tensor in draw.tensors} == set(tensors)
     assert draw.log_p < np.log(FALSE_ALARMS)
     exact = leading(tensors, (0.0, 0.0))
-    assert distances(exact, find_draw(exact, SEEDS, (), 1 << 10)) == pytest.approx(np.zeros(2), abs=2e-3)
+    assert distances(exact, found(exact)) == pytest.approx(np.zeros(2), abs=2e-3)
 
 
 def test_schemes_of_flax_and_keras_are_named():
-    flax, keras = (
-        find_draw(leading(DRAWN[name]["tensors"], (0.1,)), SEEDS, (), 1 << 10) for name in ("flax", "keras-tensorflow")
-    )
+    flax, keras = (found(leading(DRAWN[name]["tensors"], (0.1,))) for name in ("flax", "keras-tensorflow"))
     assert str(flax) == "drawn by LeCun normal of Flax under seed 42, with the key of its path"
     assert str(keras) == "drawn by Xavier uniform of Keras on TensorFlow under seed 42, with initialiser 0 of the seed"
     schemes = {tensor.name: tensor.scheme for tensor in flax.tensors}
@@ -80,7 +84,7 @@ def test_a_network_that_a_gpu_drew_is_found():
     for call, name in ((0, "a.weight"), (2, "b.weight")):
         z = one.values(42, name, np.array([call]), 500, 500, "normal")[0]
         models.append(Leading(name, (z + rng.normal(0, 1, (2, 500))).astype(np.float32), 500, (25, 20)))
-    draw = find_draw(models, SEEDS, (), 1 << 10)
+    draw = found(models)
     assert {tensor.name: tensor.place for tensor in draw.tensors} == {"a.weight": 0, "b.weight": 2}
     assert "under seed 42, in call 0 of its generator" in str(draw)
 

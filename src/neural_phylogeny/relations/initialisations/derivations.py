@@ -161,7 +161,8 @@ def _jax_uniform(words: Words) -> Values:
 
 
 def _uniform(parts: Values) -> Values:
-    return (parts[0] - 0.5) * math.sqrt(12.0)
+    found: Values = (parts[0] - 0.5) * math.sqrt(12.0)
+    return found
 
 
 def _normal(parts: Values) -> Values:

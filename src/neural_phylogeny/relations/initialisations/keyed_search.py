@@ -75,7 +75,6 @@ class KeyedSearch:
 
     def _under(self, one: Derivation, seed: int) -> list[KeyedHit]:
         number = len(self.matrices) if one.is_common else 1
-        places = np.arange(one.places)
         z = {distribution: np.zeros(one.places) for distribution in one.searched}
         weights = [math.sqrt(len(template)) for template in self._templates[:number]]
         for matrix, template, weight in zip(self.matrices, self._templates, weights, strict=False):
@@ -115,9 +114,14 @@ def keyed_places(tensors: Sequence[Leading], hit: KeyedHit) -> list[tuple[Leadin
         place = int(places[0])
         if not one.is_common:
             short = standardised(template[:FIRST])
-            tried = [one.values(hit.seed, tensor.own_name, places, tensor.size, len(short), d) @ short for d in one.searched]
+            tried = [
+                one.values(hit.seed, tensor.own_name, places, tensor.size, len(short), d) @ short for d in one.searched
+            ]
             place = int(np.max(tried, axis=0).argmax())
-        drawn = {name: one.values(hit.seed, tensor.own_name, np.array([place]), *sizes, name)[0] for name in one.distributions}
+        drawn = {
+            name: one.values(hit.seed, tensor.own_name, np.array([place]), *sizes, name)[0]
+            for name in one.distributions
+        }
         likeliest = max(drawn, key=lambda name: float(standardised(drawn[name]) @ template))
         z = float(drawn[likeliest] @ template)
         if z >= needed:
