@@ -14,6 +14,7 @@ from functools import partial
 from pathlib import Path
 
 import pytest
+from tests.reconstruction.test_workers import REFS, named
 
 from neural_phylogeny.errors import ClusterError, MissingExtraError
 from neural_phylogeny.files.activity import listening
@@ -21,7 +22,6 @@ from neural_phylogeny.formats.limits import limit, raised
 from neural_phylogeny.inputs import ModelRef
 from neural_phylogeny.reconstruction import cluster, nearness
 from neural_phylogeny.reconstruction.cluster import on_cluster
-from tests.reconstruction.test_workers import REFS, named
 
 ROOT = Path(__file__).parents[2]
 ENVIRONMENT = {**os.environ, "PYTHONPATH": os.pathsep.join([str(ROOT / "src"), str(ROOT)])}
@@ -73,10 +73,11 @@ def test_models_are_shared_out_with_the_limits_of_this_process(distributed) -> N
     assert seen[-1][1].endswith("models a second, 0:00:00 left")
 
 
+@pytest.mark.usefixtures("distributed")
 @pytest.mark.parametrize("address", ["tcp://127.0.0.1:9", "ftp://nowhere", "no address"])
-def test_a_cluster_that_is_not_there_is_an_error(distributed, monkeypatch: pytest.MonkeyPatch, address: str) -> None:
+def test_a_cluster_that_is_not_there_is_an_error(monkeypatch: pytest.MonkeyPatch, address: str) -> None:
     monkeypatch.setattr(cluster, "PATIENCE", 0.2)
-    with pytest.raises(ClusterError, match="no scheduler|not an address"):
+    with pytest.raises(ClusterError, match=r"no scheduler|not an address"):
         list(on_cluster(REFS, limited, address))
 
 
@@ -115,7 +116,8 @@ def test_few_folders_are_asked_for(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.mark.slow
-def test_a_killed_worker_costs_its_task_and_a_poisoned_one_is_named(distributed, tmp_path: Path, capfd) -> None:
+@pytest.mark.usefixtures("distributed")
+def test_a_killed_worker_costs_its_task_and_a_poisoned_one_is_named(tmp_path: Path, capfd) -> None:
     with raised({"rows": 77}):
         found = [(r.name, result) for r, result in on_cluster(REFS, partial(named, folder=tmp_path), "local", 2)]
     assert sorted(found) == [(f"m{k}", (f"m{k}", 77) if k != 5 else None) for k in range(7)]
@@ -162,7 +164,8 @@ def worker(address: str):
 
 
 @pytest.mark.slow
-def test_a_killed_scheduler_that_comes_back_costs_what_was_in_hand(distributed, address: str, tmp_path: Path) -> None:
+@pytest.mark.usefixtures("distributed")
+def test_a_killed_scheduler_that_comes_back_costs_what_was_in_hand(address: str, tmp_path: Path) -> None:
     refs = [ModelRef(name=f"m{k}", path=f"/there/m{k}", parts=()) for k in range(60)]
     found = []
     with scheduler(address) as first, worker(address):
@@ -185,12 +188,17 @@ def _again(address: str, done: threading.Event) -> None:
 
 
 @pytest.mark.slow
-def test_a_scheduler_that_is_gone_is_an_error(distributed, address: str, tmp_path: Path, monkeypatch) -> None:
+@pytest.mark.usefixtures("distributed")
+def test_a_scheduler_that_is_gone_is_an_error(address: str, tmp_path: Path, monkeypatch) -> None:
     found = []
-    with scheduler(address) as first, worker(address), pytest.raises(ClusterError, match="no scheduler"):
+
+    def ask() -> None:
         for ref, _ in on_cluster(REFS, partial(slowly, folder=tmp_path), address):
             found.append(ref.name)
             monkeypatch.setattr(cluster, "PATIENCE", 1.0)
             first.kill()
+
+    with scheduler(address) as first, worker(address), pytest.raises(ClusterError, match="no scheduler"):
+        ask()
     assert found
     assert len(set(found)) == len(found)
