@@ -14,7 +14,6 @@ from functools import partial
 from pathlib import Path
 
 import pytest
-from neural_phylogeny.reconstruction.workers import AHEAD
 from tests.reconstruction.test_workers import REFS, named
 
 from neural_phylogeny.errors import ClusterError, MissingExtraError
@@ -23,6 +22,7 @@ from neural_phylogeny.formats.limits import limit, raised
 from neural_phylogeny.inputs import ModelRef
 from neural_phylogeny.reconstruction import cluster, nearness
 from neural_phylogeny.reconstruction.cluster import on_cluster
+from neural_phylogeny.reconstruction.workers import AHEAD
 
 ROOT = Path(__file__).parents[2]
 ENVIRONMENT = {**os.environ, "PYTHONPATH": os.pathsep.join([str(ROOT / "src"), str(ROOT)])}
