@@ -3,7 +3,8 @@ r"""The draw of a family: the seed, where each tensor lies in the stream, and wh
 Where every tensor has a key of its own, see ``keyed_search``. Else one place is found by a search over seeds. All
 other tensors are then looked for in the same stream, near it: there are few places, so that little correlation is
 enough, and each confirms the first. A tensor that was drawn is :math:`\theta = b z + e` with its draw z; b is the
-share that training kept, e what it added. """
+share that training kept, e what it added.
+"""
 
 from __future__ import annotations
 
