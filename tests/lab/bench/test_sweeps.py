@@ -59,6 +59,12 @@ def test_clusterings_decide_what_a_family_is(quick):
     assert seconds > 0
 
 
+def test_what_alpha_costs_is_counted_in_rounds(quick):
+    row = clusters.costs("quick", quick[:1]).splitlines()[2]
+    first, half = (float(field.split("/")[0]) for field in np.array(row.split("|"))[[2, 4]])
+    assert 2.0 <= first < half
+
+
 def test_a_draw_with_a_mean_is_that_of_its_definition(measured, rng):
     """The distances to many draws with a mean, against the closed form."""
     weights = [rng.normal(0.2, 1.0, (6, 5)).astype(np.float32) for _ in range(3)]
