@@ -1,5 +1,6 @@
 """Tables of baselines, of one property at a time, of fake initialisations and of what makes a parent hard to find."""
 
+from dataclasses import replace
 from types import SimpleNamespace
 
 import numpy as np
@@ -39,6 +40,32 @@ def test_layers_are_taken_away(quick, left, number):
     tensors = group.statistics.alignment.tensors
     assert len(tensors) == number
     assert all(tensor.is_matrix for tensor in tensors)
+
+
+def test_two_shards_are_all_matrices_once(quick):
+    def names(left):
+        return [one.name for one in sweeps.with_layers(quick[0], left).collection.groups[0].statistics.alignment.tensors]
+
+    first, second = names("the first shard of two"), names("the second shard of two")
+    assert first
+    assert second
+    assert sorted([*first, *second]) == sorted(names("all"))
+
+
+def test_one_component_of_a_pipeline_is_left():
+    pipelines = cached_collections(find_suite("diffusion"), data_folder(), 1)
+    [kept] = [kept for kept in pipelines if kept.cell == "stable"]
+    [group] = sweeps.with_component(kept, "vae").collection.groups
+    assert {one.name.split(".")[0] for one in group.statistics.alignment.tensors} == {"vae"}
+
+
+def test_seeds_are_a_range_about_their_mean(quick):
+    other = replace(quick[0], seed=1)
+    found = sweeps.spreads([quick[0], other], {"star": baselines.ROWS["star"]})["star"]
+    assert found.low <= found.overall <= found.high
+    assert found.seeds == 2
+    assert str(sweeps.Spread(0.5, 0.25, 0.4, 0.6, 2)) == "0.50 [0.40, 0.60] / 0.25"
+    assert str(sweeps.Spread(0.5, 0.25, 0.5, 0.5, 1)) == "0.50 / 0.25"
 
 
 def test_each_row_counts_the_models_of_the_suite(quick):
