@@ -117,3 +117,19 @@ def test_properties_of_edges(quick):
     known = cells.properties(quick[0], cells.facts_of(Sources(), "quick", quick[0]))
     assert set(known) == {edge.child for edge in quick[0].truth.edges}
     assert all(row.shape == (len(cells.PROPERTIES),) and np.isfinite(row).all() for row in known.values())
+
+
+@pytest.mark.parametrize("kind", fakes.KINDS)
+def test_draws_have_their_deviation_and_order_a_training_away_from_zero(kind, rng):
+    like = 0.3 * rng.normal(size=(200, 300))
+    found = fakes.drawn(kind, like, 1.0, rng)
+    wanted = {"kaiming": (2 / 300) ** 0.5, "xavier": (2 / 500) ** 0.5, "orthogonal": (1 / 300) ** 0.5}
+    assert found.std() == pytest.approx(wanted.get(kind.partition("-")[0], 0.3), rel=0.02)
+    assert abs(found.mean()) < 0.01
+    steps = [[(1.0 + k) * like] for k in range(3)]
+    assert fakes.ordered_by_draws([steps], kind, 1.0) == 1.0
+
+
+def test_truncated_draws_end_at_two_deviations(rng):
+    found = fakes.drawn("truncated normal", np.ones((100, 100)), 1.0, rng)
+    assert np.abs(found).max() <= 2.0 / 0.8796
