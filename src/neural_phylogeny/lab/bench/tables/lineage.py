@@ -203,7 +203,8 @@ def learnt(collections: Sequence[Measured]) -> Array:
 
 
 def read_model(path: Path, digits: Array) -> Model:
-    """A checkpoint with its answers to digits ``(n, 8, 8)``."""
+    """A checkpoint, or the first file of weights in a folder, with its answers to digits ``(n, 8, 8)``."""
+    path = min(path.glob("*.safetensors"), default=path) if path.is_dir() else path
     with open_checkpoint(path) as checkpoint:
         tensors = {
             name: np.asarray(checkpoint.read(name), dtype=np.float64).reshape(info.shape)
