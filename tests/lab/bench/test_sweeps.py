@@ -44,7 +44,9 @@ def test_layers_are_taken_away(quick, left, number):
 
 def test_two_shards_are_all_matrices_once(quick):
     def names(left):
-        return [one.name for one in sweeps.with_layers(quick[0], left).collection.groups[0].statistics.alignment.tensors]
+        return [
+            one.name for one in sweeps.with_layers(quick[0], left).collection.groups[0].statistics.alignment.tensors
+        ]
 
     first, second = names("the first shard of two"), names("the second shard of two")
     assert first

@@ -225,7 +225,10 @@ def _table(
     ]
     if protocol:
         rows.append([PROTOCOL, *_protocol_row(cells, protocol)])
-    header = [f"{title}, {len(seeds)} seed{'s' if len(seeds) > 1 else ''}", *(one.removeprefix(prefix) for one in cells)]
+    header = [
+        f"{title}, {len(seeds)} seed{'s' if len(seeds) > 1 else ''}",
+        *(one.removeprefix(prefix) for one in cells),
+    ]
     return table([*header, *(f"all: {name}" for name in ("overall", "lineage", "direction"))], rows)
 
 

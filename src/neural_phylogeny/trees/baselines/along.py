@@ -79,7 +79,8 @@ def _kmeans_once(
     """(labels, squared distance to the means, rounds) of one start."""
     centres = np.eye(len(gram))[_spread(gram, n_clusters, rng)]
     labels, unchanged, done = np.full(len(gram), -1, dtype=np.int64), 0, 0
-    for done in range(1, ROUNDS + 1):
+    while done < ROUNDS:
+        done += 1
         found = np.argmin(_squared(gram, centres), axis=0)
         unchanged = unchanged + 1 if np.array_equal(found, labels) else 0
         labels = found
@@ -131,7 +132,8 @@ def mean_shift_along(
         return np.zeros(n, dtype=np.int64)
     points, windows, unchanged, done = np.eye(n), np.zeros((n, n), dtype=bool), 0, 0
     radius = bandwidth**2 * (1.0 + 1e-9)
-    for done in range(1, ROUNDS + 1):
+    while done < ROUNDS:
+        done += 1
         found = _squared(gram, points) <= radius
         unchanged = unchanged + 1 if np.array_equal(found, windows) else 0
         windows = found

@@ -152,7 +152,9 @@ def ordered_by_draws(trainings: Sequence[Sequence[Weights]], kind: str, scale: f
     for found in trainings:
         for _ in range(DRAWS):
             fake = [drawn(kind, v, scale, rng) for v in found[0]]
-            shares.append(ordered([sum(float(((w - z) ** 2).sum()) for w, z in zip(at, fake, strict=True)) for at in found]))
+            shares.append(
+                ordered([sum(float(((w - z) ** 2).sum()) for w, z in zip(at, fake, strict=True)) for at in found])
+            )
     return float(np.mean(shares))
 
 

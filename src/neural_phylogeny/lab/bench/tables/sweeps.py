@@ -162,7 +162,8 @@ def shard(matrices: Layers, which: int) -> Layers:
     """The first or the second half of the matrices by names in order, cut where half of the values are reached."""
     ordered = sorted(matrices, key=lambda tensor: tensor.name)
     before = np.cumsum([0, *(tensor.size for tensor in ordered)])[:-1]
-    return [tensor for tensor, start in zip(ordered, before, strict=True) if (start >= before[-1] / 2) == bool(which)]
+    second = (before >= before[-1] / 2).tolist()
+    return [tensor for tensor, later in zip(ordered, second, strict=True) if later == bool(which)]
 
 
 def with_component(kept: CachedCollection, component: str) -> CachedCollection:
