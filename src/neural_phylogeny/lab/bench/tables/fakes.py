@@ -198,7 +198,8 @@ def page(sources: Sources) -> Page:
     ]
     by_suite = {name: sources.suite(name) for name in SUITES}
     header = ["mean of the draw over the root mean square of the weights: pair direction", *SUITES]
-    rows = [[f"{shift:g}", *(f"{by_shift(by_suite[name], shift):.3f}" for name in SUITES)] for shift in (*SHIFTS, -1.0)]
+    shifts = (*SHIFTS, -1.0)
+    rows = [[f"{shift:g}", *(f"{by_shift(by_suite[name], shift):.3f}" for name in SUITES)] for shift in shifts]
     weights = 64 * 64 + 64 * 32 + 32 * 10
     parts = [
         "### Fake initialisations",
@@ -211,7 +212,7 @@ def page(sources: Sources) -> Page:
             ["fake initialisation, earlier nearer", *(f"scale {scale:g}" for scale in SCALES)],
             [*by_draw, ["closed form", *[closed] * len(SCALES)]],
         ),
-        "The closed form on the suites, by the majority of matrices, each edge seen alone. The theorem assumes a mean of 0.",
+        "The closed form on the suites, by the majority of matrices, each edge alone. The theorem assumes a mean of 0.",
         table(header, rows),
     ]
     return Page("\n\n".join(parts), {"fakes.png": partial(curves, panels, columns=2)})

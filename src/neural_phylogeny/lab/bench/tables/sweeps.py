@@ -205,8 +205,8 @@ def page(sources: Sources) -> Page:
     parts = [
         "### One property at a time",
         "`nphylo lab table sweeps`.",
-        f"Overall accuracy [lowest, highest of up to {SEEDS} seeds] / tree direction. The last column of some tables is "
-        "the share of true edges that the closed form of the fake initialisation orders rightly, each pair seen alone.",
+        f"Overall accuracy [lowest, highest of up to {SEEDS} seeds] / tree direction. The last column of some tables "
+        "is the share of true edges that the closed form of the fake initialisation orders rightly, each pair alone.",
     ]
     panels = []
     seeds = min(sources.seeds, SEEDS)
