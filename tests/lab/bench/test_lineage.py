@@ -5,7 +5,7 @@ import json
 import numpy as np
 import pytest
 
-from neural_phylogeny.lab.bench.probes import answers, centred_kernel_alignment, first_order, probes_of
+from neural_phylogeny.lab.bench.probes import Probes, answers, centred_kernel_alignment, first_order, probes_of
 from neural_phylogeny.lab.bench.tables.lineage import MEASURES, Measured, Model, learnt
 
 
@@ -17,6 +17,13 @@ def dense(rng, parent=None):
     return {name: values + 0.2 * rng.normal(size=values.shape) for name, values in parent.items()}
 
 
+def shown(tensors, digits) -> Probes:
+    """The probes of a network that can be run."""
+    found = probes_of(tensors, digits)
+    assert found is not None
+    return found
+
+
 def collection(rng):
     """Two stars of three children."""
     digits = rng.uniform(0.0, 255.0, size=(40, 8, 8))
@@ -24,7 +31,7 @@ def collection(rng):
     tensors = [*roots, *(dense(rng, roots[k % 2]) for k in range(6))]
     models = []
     for each in tensors:
-        probes = probes_of(each, digits)
+        probes = shown(each, digits)
         models.append(Model(each, probes, answers(each, probes)))
     return Measured.of(models, [-1, -1, 0, 1, 0, 1, 0, 1])
 
@@ -56,7 +63,7 @@ def test_the_first_order_is_that_of_a_small_step(rng):
         "hidden.bias": rng.normal(size=7),
     }
     for tensors in (dense(rng), kernels):
-        probes = probes_of(tensors, digits)
+        probes = shown(tensors, digits)
         change = {name: 1e-6 * rng.normal(size=values.shape) for name, values in tensors.items()}
         moved = answers({name: values + change[name] for name, values in tensors.items()}, probes)
         for guess, reached, before in zip(
@@ -72,7 +79,7 @@ def test_convolutions_answer_as_the_framework_does(rng):
 
     net = Convolutional(16, 3, 10, (4, 6), 7).double()
     tensors = {name: value.numpy() for name, value in net.state_dict().items() if not name.startswith("head.")}
-    probes = probes_of(tensors, rng.uniform(0.0, 255.0, size=(5, 8, 8)))
+    probes = shown(tensors, rng.uniform(0.0, 255.0, size=(5, 8, 8)))
     assert probes.images.shape == (5, 3, 16, 16)
     head = torch.from_numpy(answers(tensors, probes)[-1])
     with torch.no_grad():

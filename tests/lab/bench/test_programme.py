@@ -5,9 +5,10 @@ import sys
 from types import SimpleNamespace
 
 from neural_phylogeny.lab.bench import programme
-from neural_phylogeny.lab.bench.programme import METHODS, ProtocolScore, page, run_missing, run_protocol_missing
+from neural_phylogeny.lab.bench.programme import ProtocolScore, page, run_missing, run_protocol_missing
 from neural_phylogeny.lab.bench.runs import Result
 from neural_phylogeny.lab.bench.suites import cached_collections, data_folder, find_suite
+from neural_phylogeny.trees.methods import METHODS
 
 CELLS = {
     "paper": ["fc-fmnist-5shot", "conv-tiny-full", "resnet-cifar-full", "vit-cifar-5shot"],

@@ -130,14 +130,16 @@ def drawn(kind: str, like: NDArray[np.float64], scale: float, rng: np.random.Gen
     True
     """
     rows, columns = like.shape
+    values: NDArray[np.float64]
     if kind == "orthogonal":
-        turned = np.linalg.qr(rng.normal(size=(max(rows, columns), min(rows, columns))))[0]
-        return scale * (turned if rows >= columns else turned.T)
+        values = np.linalg.qr(rng.normal(size=(max(rows, columns), min(rows, columns))))[0]
+        return scale * (values if rows >= columns else values.T)
     deviation = {"kaiming": (2.0 / columns) ** 0.5, "xavier": (2.0 / (rows + columns)) ** 0.5}.get(
         kind.partition("-")[0], float(np.sqrt((like**2).mean()))
     )
     if kind.endswith("uniform"):
-        return scale * deviation * rng.uniform(-(3.0**0.5), 3.0**0.5, like.shape)
+        values = rng.uniform(-(3.0**0.5), 3.0**0.5, like.shape)
+        return scale * deviation * values
     values = rng.normal(size=like.shape)
     if kind == "truncated normal":
         while (far := np.abs(values) > 2.0).any():

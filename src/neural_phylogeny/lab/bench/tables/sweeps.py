@@ -121,7 +121,13 @@ def spreads(collections: Sequence[CachedCollection], methods: Mapping[str, tuple
     found = [rows_of("sweeps", some, methods) for some in by_seed.values()]
     each = {name: np.array([one[name] for one in found]) for name in methods}
     return {
-        name: Spread(*figures.mean(axis=0).tolist(), figures[:, 0].min(), figures[:, 0].max(), len(found))
+        name: Spread(
+            float(figures[:, 0].mean()),
+            float(figures[:, 1].mean()),
+            float(figures[:, 0].min()),
+            float(figures[:, 0].max()),
+            len(found),
+        )
         for name, figures in each.items()
     }
 
