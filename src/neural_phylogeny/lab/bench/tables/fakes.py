@@ -133,8 +133,9 @@ def drawn(kind: str, like: NDArray[np.float64], scale: float, rng: np.random.Gen
     values: NDArray[np.float64]
     if kind == "orthogonal":
         values = np.linalg.qr(rng.normal(size=(max(rows, columns), min(rows, columns))))[0]
-        return scale * (values if rows >= columns else values.T)
-    deviation = {"kaiming": (2.0 / columns) ** 0.5, "xavier": (2.0 / (rows + columns)) ** 0.5}.get(
+        values = values if rows >= columns else values.T
+        return scale * values
+    deviation: float = {"kaiming": (2.0 / columns) ** 0.5, "xavier": (2.0 / (rows + columns)) ** 0.5}.get(
         kind.partition("-")[0], float(np.sqrt((like**2).mean()))
     )
     if kind.endswith("uniform"):
