@@ -24,8 +24,8 @@ OF_SQLITE = frozenset({"sqlite_sequence", "sqlite_stat1", "sqlite_stat4"})
 EVERY = 10_000
 """Steps of SQLite's machine after which they are counted."""
 
-FEWEST, PER_BYTE = 2_000_000, 2
-"""Steps that a statement may take, and more for each byte of the catalogue; a scan takes less than one for a byte."""
+FEWEST, PER_BYTE = 2_000_000, 1
+"""Steps that a statement may take, and more for each byte of the catalogue; the scans of an index take a hundredth of one for a byte."""
 
 
 class Bounded(sqlite3.Connection):
