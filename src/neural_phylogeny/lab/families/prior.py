@@ -263,7 +263,7 @@ class PrunedChildren:
     """Children that are pruned before they are trained: shares of the ways, shares of values that go.
 
     Ways are ``one`` mask for all, an ``own`` share of each, ``some`` children alone, and a pruned ``copy`` of the root
-    as the parent of its other children. ``regrown`` is the share of families whose members are trained without the mask.
+    as the parent of its other children. ``regrown`` is the share of families that are trained without the mask.
     """
 
     ways: dict[str, float]
