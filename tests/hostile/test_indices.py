@@ -88,7 +88,10 @@ PROGRAMS = {
         "CREATE VIEW x AS SELECT 1",
         "UPDATE sqlite_master SET name = 'sqlite_stat1', tbl_name = 'sqlite_stat1' WHERE name = 'x'",
     ),
-    "a text that is no table": ("PRAGMA writable_schema = ON", "UPDATE sqlite_master SET sql = 'CREATE TABLE models (x)'"),
+    "a text that is no table": (
+        "PRAGMA writable_schema = ON",
+        "UPDATE sqlite_master SET sql = 'CREATE TABLE models (x)'",
+    ),
 }
 
 
@@ -96,7 +99,7 @@ PROGRAMS = {
 def test_a_catalogue_that_brings_a_program_is_refused(program, folder):
     change(folder, *PROGRAMS[program])
     for is_read_only in (True, False):
-        with pytest.raises(SavedFileError, match="other tables|damaged"):
+        with pytest.raises(SavedFileError, match=r"other tables|damaged"):
             Index(folder, is_read_only=is_read_only)
 
 

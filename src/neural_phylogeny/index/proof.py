@@ -16,7 +16,7 @@ BESIDE = ("-journal", "-wal", "-shm")
 """Files that SQLite opens beside a database without a question."""
 
 NAMES_ANOTHER = bytes.fromhex("d9d505f920a163d7")
-"""The end of a rollback journal that names a second file, which SQLite would delete; a catalogue has no such journal."""
+"""The end of a rollback journal that names a second file, which SQLite would delete; an index has no such journal."""
 
 OF_SQLITE = frozenset({"sqlite_sequence", "sqlite_stat1", "sqlite_stat4"})
 """Tables that SQLite makes itself."""
@@ -25,7 +25,7 @@ EVERY = 10_000
 """Steps of SQLite's machine after which they are counted."""
 
 FEWEST, PER_BYTE = 2_000_000, 1
-"""Steps that a statement may take, and more for each byte of the catalogue; the scans of an index take a hundredth of one for a byte."""
+"""Steps that a statement may take, and more for each byte of the catalogue; a scan takes a hundredth of one a byte."""
 
 
 class Bounded(sqlite3.Connection):
@@ -76,7 +76,7 @@ def refuse_what_lies_beside(path: Path) -> None:
 
 
 def prove_schema(connection: sqlite3.Connection, migrations: Sequence[str], folder: Path) -> None:
-    """Raise SavedFileError where the tables are not those of an index: views and triggers are somebody else's program."""
+    """Raise SavedFileError where the tables are not those of an index: views and triggers are a stranger's program."""
     found = connection.execute(_SCHEMA).fetchall()
     own = _listed(row for row in found if row[0] not in ("table", "index") or not _is_of_sqlite(row[1]))
     if own != _expected(tuple(migrations)):
@@ -104,4 +104,3 @@ def _expected(migrations: tuple[str, ...]) -> list[str]:
     finally:
         connection.close()
     return _listed(row for row in rows if not _is_of_sqlite(row[1]))
-

@@ -14,6 +14,7 @@ from tests.formats.gguf.conftest import text
 from tests.fuzz import seeds, several
 from tests.fuzz.seeds import SPLIT, VALUES
 from tests.hostile.corpus.base import field, onnx_model, onnx_tensor, torch_pickle, varint
+from tests.hostile.corpus.prints import fingerprints
 
 Attack = tuple[str, str, bytes]
 
@@ -30,6 +31,7 @@ def attacks() -> Iterator[Attack]:
     yield from _documents()
     yield from _repositories()
     yield from _answers()
+    yield from fingerprints()
 
 
 def _memo(start: bytes, step: bytes, count: int) -> bytes:
