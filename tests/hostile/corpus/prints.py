@@ -1,4 +1,4 @@
-"""Small hostile fingerprints: headers that lie, of right hashes and lengths, and files that are cut or claim too much."""
+"""Small hostile fingerprints: headers that lie, of right hashes and lengths, and files that are cut or claim much."""
 
 from __future__ import annotations
 
