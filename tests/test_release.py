@@ -36,8 +36,8 @@ def test_two_wheels_are_the_same(tmp_path, monkeypatch, capsys):
 
 def test_an_audit_that_gets_no_answers_says_so():
     judged = load("audit").judged
-    row = {"name": "a", "version": "1"}
-    skipped, sound = row | {"skip_reason": "not found"}, row | {"vulns": []}
+    row: dict[str, object] = {"name": "a", "version": "1"}
+    skipped, sound = row | {"skip_reason": "not found"}, {**row, "vulns": []}
     bad = row | {"vulns": [{"id": "CVE-1", "fix_versions": ["2"]}]}
     for rows, status, words in (
         ([skipped, skipped], 3, "none of 2 packages"),

@@ -65,13 +65,16 @@ def fingerprints() -> Iterator[Attack]:
             row = [_entry(dtype=dtype)]
             content = _header(tensors=row, stored=[stored])
             yield f"fingerprint of {dtype} as {stored}", "fingerprint", content + SPLIT + bytes(48)
-    for change in (
-        *({"plan": value} for value in (True, 1.0, None, "1", 2**70, [1])),
-        *({"tensors": value} for value in (None, {}, "ww", 3, [None], [[]])),
-        *({"stored": value} for value in (None, "f", [None], [["float32"]])),
-        *({"name": value} for value in ("\ud800", "x" * 2_000_000, [[]], "\x1b]0;x\x07")),
-    ):
-        yield f"fingerprint of {str(change)[:40]}", "fingerprint", _header(**change) + SPLIT + b""
+    values: dict[str, tuple[Any, ...]] = {
+        "plan": (True, 1.0, None, "1", 2**70, [1]),
+        "tensors": (None, {}, "ww", 3, [None], [[]]),
+        "stored": (None, "f", [None], [["float32"]]),
+        "name": ("\ud800", "x" * 2_000_000, [[]], "\x1b]0;x\x07"),
+    }
+    for key, others in values.items():
+        for value in others:
+            label = f"fingerprint whose {key} is {ascii(value)[:40]}"
+            yield label, "fingerprint", _header(**{key: value}) + SPLIT + b""
     for label, header in {
         "deep lists": b"[" * 100_000 + b"]" * 100_000,
         "digits": b'{"plan":' + b"9" * 6000 + b"}",
