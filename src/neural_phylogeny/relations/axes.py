@@ -65,12 +65,17 @@ def restored(values: Floats, rows: Axis, columns: Axis) -> Floats:
     """
     found = shaped(values) if values.ndim > 1 else values.reshape(-1, 1, 1)
     if columns.turn is not None:
-        found = np.einsum("mnk,nj->mjk", found, columns.turn)
+        found = np.einsum("mnk,nj->mjk", found, columns.turn, optimize=True)
     if rows.turn is not None:
-        found = np.einsum("im,mnk->ink", rows.turn, found)
-    found = found[rows.order] * rows.factor[:, None, None]
-    if values.ndim > 1:
-        found = found[:, columns.order] * columns.factor[None, :, None]
+        found = np.einsum("im,mnk->ink", rows.turn, found, optimize=True)
+    if rows.is_permuted or rows.is_scaled:
+        found = found[rows.order]
+    if rows.is_scaled:
+        found = found * rows.factor[:, None, None]
+    if values.ndim > 1 and (columns.is_permuted or columns.is_scaled):
+        found = found[:, columns.order]
+        if columns.is_scaled:
+            found = found * columns.factor[None, :, None]
     return found.reshape(values.shape)
 
 
