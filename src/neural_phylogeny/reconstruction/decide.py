@@ -75,6 +75,8 @@ def phylogeny(
     missing, from_missing = without_adapters(
         {names[k] for k in bases}, *missing_ancestors(names, forests, {int(k): families[k] for k in families}, labels)
     )
+    copies = _copies(names, found.copies, {pair.b for pair in undirected if pair.kind in DISGUISES})
+    copied = {name for group in copies for name in group[1:]}
     odds = {name: _of_models(forests, name, bases) for name in ("p_root", "p_rooted")}
     models = tuple(
         collection.record(
@@ -83,6 +85,7 @@ def phylogeny(
             remarks[k],
             int(found.compared[k]),
             odds["p_root"].get(k),
+            ("converted" if k in found.converted else "copy") if names[k] in copied else None,
         )
         for k in range(n)
     )
@@ -94,7 +97,7 @@ def phylogeny(
         missing=tuple(missing),
         undecided=tuple(undecided),
         components=tuple(shared_components(names, found.tested.components)),
-        copies=_copies(names, found.copies, {pair.b for pair in undirected if pair.kind in DISGUISES}),
+        copies=copies,
         similarities=tuple(similarity_tables(names, forests, labels)),
         skipped=collection.left_out(),
         provenance=_provenance(collection, method, alpha, seed),
