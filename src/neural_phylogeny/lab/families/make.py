@@ -271,6 +271,7 @@ def _family(
         "initialisation": plan.scheme,
         "gain": plan.gain,
         "head": plan.head,
+        "optimisers": " ".join(sorted({t.optimiser for t in plan.trainings})),
         "frozen": float(any(t.frozen for t in plan.trainings)),
         "pruned": float(any(t.prune for t in plan.trainings)),
         "same initialisation": float(len(set(plan.initial_seeds)) < sum(parent < 0 for parent in plan.parents)),
