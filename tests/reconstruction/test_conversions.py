@@ -60,7 +60,7 @@ def test_a_tuned_copy_is_not_converted(model, rng):
     assert not any("converted" in each.remark for each in answer.models)
 
 
-def test_copies_carry_their_kind(model, tmp_path):
+def test_copies_carry_their_kind(model):
     from neural_phylogeny.reports.json import from_json, to_json
 
     answer = reconstruct({"base": model, "copy": dict(model), "named": {f"net.{n}": w for n, w in model.items()}})

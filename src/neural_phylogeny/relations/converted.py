@@ -7,6 +7,7 @@ import re
 import numpy as np
 from numpy.typing import NDArray
 
+from neural_phylogeny.inputs import TensorInfo
 from neural_phylogeny.statistics.base import Arrays
 from neural_phylogeny.tensors.alignment import AlignedTensor
 

@@ -36,7 +36,8 @@ LARGEST_BLOCK, LARGEST_TURN = 256, 4096
 """Most units that are turned among each other, as those of a head, and most that a rotation is looked for of at all."""
 
 SMALL_TURN, LIKE_TURNED = 256, 0.1
-"""Units up to which a rotation is fitted at once, and least correlation of the products of rows that a rotation keeps."""
+"""Units up to which a rotation is fitted at once, and least correlation of the products of rows, which a
+rotation keeps."""
 
 SURE = 0.7
 """Cosine of each row with its like in an order that other matrices have shown, from which on no order is looked for."""
@@ -219,7 +220,9 @@ def _in_known_orders(
 def _rows_of(x: Floats, y: Floats, is_turned: bool, order: Ints, sign: Floats) -> tuple[Floats, Floats]:
     """Rows of two matrices, or columns, ``(n, inputs)`` each, the inputs of the second one in an order."""
     one, other = (x.swapaxes(0, 1), y.swapaxes(0, 1)) if is_turned else (x, y)
-    return one.reshape(len(one), -1), (other[:, order] * sign.astype(other.dtype)[None, :, None]).reshape(len(other), -1)
+    return one.reshape(len(one), -1), (other[:, order] * sign.astype(other.dtype)[None, :, None]).reshape(
+        len(other), -1
+    )
 
 
 def _agreement(x: Floats, y: Floats, least: float) -> float:

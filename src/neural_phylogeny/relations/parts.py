@@ -12,7 +12,7 @@ from neural_phylogeny.relations.axes import Axis, Ints, shape_of
 MOST_UNITS = 16384
 """Most units of a matrix that are matched: the time grows with their square."""
 
-MOST_VALUES = 1 << 26
+MOST_VALUES = 3 << 24
 """Most values of a matrix that are compared: some copies in single precision are held, 1.5 GB."""
 
 
