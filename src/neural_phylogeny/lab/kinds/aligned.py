@@ -17,8 +17,8 @@ FEWEST = 8
 
 
 COMMON = 2
-"""Strongest components of the table of cosines that are taken off: what all units share, such as loud inputs, is in both
-halves of them, of strangers too; an order of units has no strong components."""
+"""Strongest components of the table of cosines that are taken off: what all units share, such as loud inputs, is in
+both halves of them, of strangers too; an order of units has no strong components."""
 
 
 def aligned_p_values(first: Mapping[str, Floats], second: Mapping[str, Floats]) -> Iterator[float]:
