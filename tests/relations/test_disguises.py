@@ -84,6 +84,7 @@ def test_thousands_of_permuted_units_are_matched_by_sketches(rng):
     second = {"up": tuned["up"][order] * scale[:, None], "down": tuned["down"][:, order] / scale}
     second["gate"] = tuned["gate"][order]
     found = disguises.find_disguise(first, second, {name: values.shape for name, values in first.items()})
+    assert found is not None
     assert set(found.kinds) == {"permuted", "rescaled"}
     assert found.agreement > 0.8
     for name in first:

@@ -6,7 +6,10 @@ alike after all are compared once more, without a projection. The cosines of all
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
+from numpy.typing import NDArray
 
 from neural_phylogeny.relations.assigning import assignment, cosines, excess
 from neural_phylogeny.relations.axes import Floats, Ints
@@ -75,13 +78,12 @@ def agreement(x: Floats, y: Floats) -> float:
 
 def _sketch(x: Floats) -> Floats:
     """Rows of length 1 in ``WIDTH`` random directions, in single precision; as they are where they are short."""
-    found = x.astype(np.float32)
+    found: NDArray[Any] = x.astype(np.float32)
     if x.shape[1] > 2 * WIDTH:
         directions = np.random.default_rng(x.shape[1]).standard_normal((x.shape[1], WIDTH), dtype=np.float32)
         found = found @ directions
     found /= np.maximum(np.linalg.norm(found, axis=1, keepdims=True), 1e-30)
-    result: Floats = found
-    return result
+    return found
 
 
 def _settled(u: Floats, v: Floats) -> Ints:
