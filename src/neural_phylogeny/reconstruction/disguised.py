@@ -36,6 +36,9 @@ PARTLY = 0.1
 """Share of the weights of two relatives in matrices as different as those of strangers, from which on a disguise of a
 part is looked for, such as that of the heads."""
 
+NAMED = 3
+"""Matrices that a note names."""
+
 MOST_VALUES = 1 << 30
 """Values of the largest model that is looked at."""
 
@@ -109,10 +112,16 @@ def _unlike(tested: Tested, n: int) -> NDArray[np.float64]:
 
 
 def _note(name: str, other: str, found: Disguise) -> str:
+    broken = (
+        f"; the units of {', '.join(found.unread[:NAMED])} are in an order that no other matrix has: its tensors "
+        "contradict each other, as where only a part was permuted"
+        if found.unread
+        else ""
+    )
     return (
         f"{name}: its units are {' and '.join(found.kinds)} against {other}; undone, its matrices agree with those of "
         f"{other} by a cosine of {found.agreement:.3f} on inputs that the matching has not seen; strangers reach less "
-        f"than {percent(0.4)}"
+        f"than {percent(0.4)}{broken}"
     )
 
 

@@ -16,11 +16,11 @@ from math import prod
 import numpy as np
 
 from neural_phylogeny.relations.assigning import assignment, beyond_chance, cosines, excess
-from neural_phylogeny.relations.axes import Axis, Disguise, Floats, Ints, restored, shape_of, shaped
+from neural_phylogeny.relations.axes import Axis, Disguise, Floats, Ints, restored, shape_of, shaped, unread
 from neural_phylogeny.relations.levels import factors, levelled, precise, square_error
 from neural_phylogeny.relations.many_units import MANY, agreement, nearest, paired
 from neural_phylogeny.relations.parts import MOST_VALUES, is_compared, of_whole
-from neural_phylogeny.relations.rotations import refitted
+from neural_phylogeny.relations.rotations import may_be_turned, refitted
 
 AGREE = 0.6
 """Least mean cosine of rows on inputs that the assignment has not seen, beyond that of rows which do not belong
@@ -35,9 +35,8 @@ EXPLAINED = 0.7
 LARGEST_BLOCK, LARGEST_TURN = 256, 4096
 """Most units that are turned among each other, as those of a head, and most that a rotation is looked for of at all."""
 
-SMALL_TURN, LIKE_TURNED = 256, 0.1
-"""Units up to which a rotation is fitted at once, and least correlation of the products of rows, which a
-rotation keeps."""
+SMALL_TURN = 256
+"""Units up to which a rotation is fitted at once."""
 
 SURE = 0.7
 """Cosine of each row with its like in an order that other matrices have shown, from which on no order is looked for."""
@@ -140,7 +139,7 @@ def find_disguise(
     ]
     if "rotated" in kinds and "rescaled" in kinds:
         kinds.remove("rescaled")  # gains of norms, which are folded before a rotation
-    return Disguise(axes, tuple(kinds), agreement) if kinds else None
+    return Disguise(axes, tuple(kinds), agreement, unread(found)) if kinds else None
 
 
 def fits(found: Disguise, first: Mapping[str, Floats], second: Mapping[str, Floats]) -> bool:
@@ -269,7 +268,7 @@ def _turned(a: Floats, b: Floats, search: _Search) -> tuple[tuple[Axis, Axis], f
     m, n, places = a.shape
     if places > 1 or max(m, n) > LARGEST_TURN:
         return None
-    if max(m, n) > SMALL_TURN and not search.known and not _may_be_turned(a[..., 0], b[..., 0]):
+    if max(m, n) > SMALL_TURN and not search.known and not may_be_turned(a[..., 0], b[..., 0]):
         return None
     x, y = a[..., 0].astype(np.float64), b[..., 0].astype(np.float64)
     tall = [(False, x, y)] if m >= n + 8 else []
@@ -290,20 +289,6 @@ def _turned(a: Floats, b: Floats, search: _Search) -> tuple[tuple[Axis, Axis], f
         if best is None or score > best[0]:
             best = score, (Axis(np.arange(m), np.ones(m), turn.T), Axis.unchanged(n))
     return None if best is None or best[0] < AGREE else (best[1], best[0])
-
-
-def _may_be_turned(a: Floats, b: Floats) -> bool:
-    """Whether products of some rows, or of some columns, go together in both, as they do after a rotation of the other
-    axis or of blocks of it: a necessary condition, at a small part of the price of a rotation.
-    """
-    for x, y in ((a, b), (a.T, b.T)):
-        some = np.linspace(0, len(x) - 1, min(len(x), SCREENED)).astype(np.int64)
-        products = [(m[some] @ m[some].T)[np.triu_indices(len(some), 1)].astype(np.float64) for m in (x, y)]
-        one, other = (p - p.mean() for p in products)
-        scale = float(np.linalg.norm(one) * np.linalg.norm(other))
-        if scale > 0 and float(one @ other) >= LIKE_TURNED * scale:
-            return True
-    return False
 
 
 def _blocks_turned(x: Floats, y: Floats, search: _Search) -> tuple[float, tuple[Axis, Axis]] | None:
