@@ -125,7 +125,10 @@ def claims(
 
 
 def _part_of_step(answer: Answer, names: Sequence[str], k: int) -> tuple[Evidence, ...]:
-    """Where a model has a part of the step of a sibling, or of its parent, evenly: that of the largest part."""
+    """Where a model has a part of the step of a sibling or of its parent evenly, or they of its own.
+
+    A sum lies nearer to the base than its parts, so that the shorter step is the one that has a part of the other.
+    """
     parents = answer.forest.parents
     above = int(parents[k])
     nearest = answer.found.existence.cosine[answer.rows[k], answer.rows]
@@ -135,9 +138,12 @@ def _part_of_step(answer: Answer, names: Sequence[str], k: int) -> tuple[Evidenc
     found = []
     for base, relative in steps:
         i, j, child = (answer.rows[place] for place in (base, relative, k))
-        if (part := part_of_step(answer.found.statistics, i, j, child)) is not None:
-            found.append((part.share, part_evidence(part, called[i], called[j], called[child])))
-    return (max(found, key=lambda one: one[0])[1],) if found else ()
+        both = [(part_of_step(answer.found.statistics, i, *pair), *pair) for pair in ((j, child), (child, j))]
+        parts = [(part.share, part.left, part, a, b) for part, a, b in both if part is not None]
+        if parts:
+            share, left, part, a, b = min(parts, key=lambda one: one[0])
+            found.append((left, share, part_evidence(part, called[i], called[a], called[b])))
+    return (min(found, key=lambda one: one[:2])[-1],) if found else ()
 
 
 def _row(rows: Sequence[int], place: int) -> int:
