@@ -50,7 +50,7 @@ def test_a_merge_of_which_one_parent_is_not_here_is_no_merge_but_a_sentence(firs
     found = reconstruct({"base": f32(first), "here": f32(here), "merged": f32(merged)})
     claims = [claim for claim in found.edges if claim.child == "merged"]
     assert "merge" not in {claim.kind for claim in claims}
-    every = [each.statement for claim in (*found.edges, *found.undirected) for each in claim.evidence]
+    every = [each.statement for edge in found.edges for each in edge.evidence]
     statement = next(each for each in every if each.startswith("merged has 0.4"))
     assert "of the step from base to here in every matrix; a parent that is not here may explain the rest" in statement
 
