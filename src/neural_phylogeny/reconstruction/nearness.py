@@ -21,6 +21,7 @@ NETWORK = frozenset({"nfs", "nfs4", "cifs", "smb3", "smbfs", "9p", "afs", "ceph"
 """File systems of other machines, by their names in ``/proc/mounts``; of ``fuse.sshfs`` what stands before the dot."""
 
 UNSEEN, FAR, NEAR = 0, 1, 2
+"""How near a folder is to a process: not seen, over a network, on a disk of its own."""
 
 
 @dataclass(frozen=True)

@@ -99,6 +99,25 @@ def inner_products(values: NDArray[np.float32]) -> NDArray[np.float32] | NDArray
     return np.triu(found) + np.triu(found, 1).T
 
 
+def row_products(first: NDArray[np.float32], second: NDArray[np.float32]) -> NDArray[np.float64]:
+    """Inner product of each row of one array with that of the other, ``(n, n_values)`` twice to ``(n,)``.
+
+    Float32 inside slices, float64 between them: the relative error is below 10^-6 where no product is negative.
+
+    Examples
+    --------
+    >>> row_products(np.ones((2, 3), dtype=np.float32), np.ones((2, 3), dtype=np.float32)).tolist()
+    [3.0, 3.0]
+    """
+    n, size = first.shape
+    whole = size - size % SLICE
+    found: NDArray[np.float64] = np.vecdot(first[:, whole:], second[:, whole:]).astype(np.float64)
+    if whole:
+        parts = (values[:, :whole].reshape(n, -1, SLICE) for values in (first, second))
+        found += np.vecdot(*parts).sum(axis=1, dtype=np.float64)
+    return found
+
+
 def _summed(slices: NDArray[np.float32]) -> NDArray[np.float64]:
     """Products of all pairs, from the diagonal on, of rows in slices: ``(n, n_slices, n_values) -> (n, n)``."""
     n = len(slices)
