@@ -1,4 +1,4 @@
-"""Which of many sketches are worth a look: a first pass over a fifth of their bits, a second over some more of the rest.
+"""Which of many sketches are worth a look: a first pass over a fifth of their bits, a second over some of the rest.
 
 Bits of a sketch are independent of each other, so that any of them estimate the correlation, with a noise of
 pi / 2 / sqrt(bits). What is far by a fifth of the bits is hardly near by all: see benchmarks/index_speed.py.
@@ -18,7 +18,7 @@ FIRST, SECOND = 24, 56
 """Words of a sketch that the first pass reads, and those that both read together."""
 
 SHARE, FEWEST = 8, 4096
-"""One of so many sketches goes on to the second pass; of those so many are looked at, or four times as many as wanted."""
+"""One of so many sketches goes on to the second pass; of those so many or four times as many as wanted, are looked at."""
 
 CHUNK = 1 << 13
 """Sketches whose words are compared at a time: what is computed of them stays in a core's cache."""

@@ -1,7 +1,7 @@
 """Work shared out to the workers of a Dask cluster: what dies is tried again, what kills is named.
 
 The process that asks hands out half a second of work at a time to each worker, one ahead, and keeps no state but its
-lists: a scheduler that is lost and comes back is given the rest. Tasks are code, so a scheduler trusts whoever reaches it.
+lists: a scheduler that is lost and comes back is given the rest. Tasks are code: a scheduler trusts whoever reaches it.
 """
 
 from __future__ import annotations
