@@ -18,7 +18,7 @@ FIRST, SECOND = 24, 56
 """Words of a sketch that the first pass reads, and those that both read together."""
 
 SHARE, FEWEST = 8, 4096
-"""One of so many sketches goes on to the second pass; of those so many or four times as many as wanted, are looked at."""
+"""One of so many sketches goes on to the second pass; so many or four times as many as wanted are then looked at."""
 
 CHUNK = 1 << 13
 """Sketches whose words are compared at a time: what is computed of them stays in a core's cache."""
