@@ -59,7 +59,7 @@ def run(folder: Path, workers: int) -> tuple[int, float, float, float]:
 
 def _of_workers() -> float:
     used = [child.cpu_times() for child in psutil.Process().children(recursive=True)]
-    return sum(one.user + one.system for one in used)
+    return float(sum(one.user + one.system for one in used))
 
 
 def main() -> None:
