@@ -50,6 +50,7 @@ OWNERS = {
     "networkx": ("reports/", "evaluation/"),
     "pandas": ("reports/",),
     "pyarrow": ("reports/", "index/"),
+    **dict.fromkeys(("dask", "distributed"), ("reconstruction/cluster.py", "reconstruction/nearness.py")),
     "yaml": ("claims/cards.py",),
     **{"huggingface_hub": ("sources/remote/hub.py",), "fsspec": ("sources/remote/stores.py",)},
     "click": ("cli/", "lab/commands/"),

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from neural_phylogeny.errors import (
         CheckpointError,
+        ClusterError,
         DamagedFileError,
         InvalidOptionError,
         LimitError,
@@ -75,6 +76,7 @@ _HOMES = {
     "verify": "reconstruction.audit",
     "METHODS": "trees.methods",
     "CheckpointError": "errors",
+    "ClusterError": "errors",
     "Comparison": "records",
     "DamagedFileError": "errors",
     "Edge": "records",
@@ -118,6 +120,7 @@ __all__ = [
     "Changes",
     "CheckedClaim",
     "CheckpointError",
+    "ClusterError",
     "Comparison",
     "CredibleRoots",
     "DamagedFileError",

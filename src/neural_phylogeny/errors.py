@@ -13,6 +13,7 @@ NeuralPhylogenyError
 ├── NothingToCompareError       fewer than two models with weights in common              (ValueError)
 ├── InvalidOptionError          an option outside its range; says which values are allowed   (ValueError)
 ├── UnknownChoiceError          no such method, format or component; names the nearest    (ValueError)
+├── ClusterError                no cluster answers at an address, or it stopped answering    (RuntimeError)
 ├── SavedFileError              a saved result or statistics file cannot be used          (ValueError)
 └── OutputError                 the system refuses to write a file                        (OSError)
 
@@ -272,6 +273,23 @@ class InvalidOptionError(NeuralPhylogenyError, ValueError):
         self.expected = expected
         self.given = given
         super().__init__(f"{option} must be {expected}, not {given!r}")
+
+
+class ClusterError(NeuralPhylogenyError, RuntimeError):
+    """A cluster cannot be used, or was lost; what it had done by then is kept.
+
+    Parameters
+    ----------
+    address : str
+        Of its scheduler.
+    reason : str
+        What is wrong.
+    """
+
+    def __init__(self, address: str, reason: str) -> None:
+        self.address = address
+        self.reason = reason
+        super().__init__(f"cluster {shortened(address)}: {shortened(reason, _LONGEST_REASON)}")
 
 
 class SavedFileError(NeuralPhylogenyError, ValueError):

@@ -33,6 +33,18 @@ def test_heads_of_other_class_counts_leave_features_of_third_models_as_they_are(
     np.testing.assert_allclose(pair_features(more)[..., chosen], pair_features(plain)[..., chosen], atol=1e-3)
 
 
+def test_a_head_that_some_children_of_a_small_network_have_leaves_angles_as_they_are(rng):
+    star, head = star_of(rng), rng.normal(size=(4, 10))
+    more = [
+        m | ({"2.weight": (head + 0.9 * rng.normal(size=(4, 10))).astype(np.float32)} if 1 < k < 5 else {})
+        for k, m in enumerate(star)
+    ]
+    plain, some = measurements_of(star), measurements_of(more)
+    assert len(some.retained.sizes) == 3
+    expected = triple_features(plain, everyone(6)).astype(float)
+    np.testing.assert_allclose(triple_features(some, everyone(6)).astype(float), expected, atol=2e-3)
+
+
 def test_where_little_is_common_to_all_everything_counts(rng):
     star = star_of(rng)
     star[4] = {"1.weight": star[4]["1.weight"]}

@@ -59,7 +59,7 @@ def _once(content: bytes, others: list[bytes], rng: random.Random) -> bytes:
     if SPLIT in content and rng.random() < 0.9:
         parts = content.split(SPLIT)
         k = rng.randrange(len(parts))
-        parts[k] = _once(parts[k], [other.split(SPLIT)[0] for other in others], rng)
+        parts[k] = _once(parts[k], [rng.choice(others).partition(SPLIT)[0]] if others else [], rng)
         return SPLIT.join(parts)
     if content[:2] == b"PK" and rng.random() < 0.7:
         return _in_zip(content, others, rng)

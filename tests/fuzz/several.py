@@ -129,11 +129,12 @@ def claims() -> list[bytes]:
     recipe = b"merge_method: slerp\nbase_model: x\nslices:\n- sources:\n  - {model: a, layer_range: [0, 2]}\n"
     recipe += b"models:\n- model: b\n"
     rows = json.dumps({"claims": [{"model": "a", "parent": "b", "relation": "merge"}]}).encode()
-    return [SPLIT.join([card, config, state, recipe, rows, b"model,parent,relation\na,b,merge\n"])]
+    texts = [card, config, state, recipe, rows, b"model,parent,relation\na,b,merge\n"]
+    return [name.encode() + SPLIT + text for name, text in zip(CLAIMS, texts, strict=True)]
 
 
 CLAIMS = ("README.md", "config.json", "trainer_state.json", "mergekit_config.yml", "claims.json", "claims.csv")
-"""The files that ``claims`` gives."""
+"""The documents that ``claims`` gives."""
 
 
 def web() -> list[bytes]:
@@ -197,7 +198,7 @@ def index() -> list[bytes]:
         with Index(folder, is_new=True) as made:
             models = []
             for model in "ab":
-                values = {"w": rng.standard_normal((48, 40), dtype=np.float32)}
+                values = {"w": rng.standard_normal((17, 16), dtype=np.float32)}
                 models.append((model, f"{model}.pt", printed(model, values, "pytorch")))
             list(made.add(models))
         ((segment,),) = [list((folder / "segments").iterdir())]
@@ -205,5 +206,6 @@ def index() -> list[bytes]:
             catalogue.execute("UPDATE fingerprints SET segment = ?", (SEGMENT,))
             catalogue.commit()
             catalogue.execute("PRAGMA journal_mode = DELETE")
+            catalogue.execute("PRAGMA page_size = 512")
             catalogue.execute("VACUUM")
         return [(folder / "catalogue.sqlite").read_bytes() + SPLIT + segment.read_bytes()]

@@ -199,3 +199,14 @@ def test_a_catalogue_of_other_types_is_refused(family, tmp_path, column):
         index.catalogue.commit()
         with pytest.raises(SavedFileError):
             (index.groups if "sketch" in column else index.entries)()
+
+
+def test_where_the_source_fails_what_came_before_is_there(family, tmp_path: Path) -> None:
+    def failing():
+        yield from ((name, f"/{name}", found) for name, found in family("a", 3).items())
+        raise RuntimeError("the cluster was lost")
+
+    with Index(tmp_path, is_new=True) as index:
+        with pytest.raises(RuntimeError, match="lost"):
+            list(index.add(failing()))
+        assert index.places() == {"/a0", "/a1", "/a2"}

@@ -35,6 +35,7 @@ EXIT_CODES: dict[type[errors.NeuralPhylogenyError], int] = {
     errors.UnknownChoiceError: USAGE,
     errors.InvalidOptionError: USAGE,
     errors.NotFoundError: USAGE,
+    errors.ClusterError: SOME_UNREADABLE,
     errors.CheckpointError: SOME_UNREADABLE,
     errors.SavedFileError: SOME_UNREADABLE,
     errors.OutputError: SOME_UNREADABLE,

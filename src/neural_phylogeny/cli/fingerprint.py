@@ -45,6 +45,14 @@ workers_option = click.option(
     "of is named and left out.",
 )
 
+cluster_option = click.option(
+    "--cluster",
+    metavar="ADDRESS|local",
+    default="",
+    help="Read on the workers of a Dask cluster: the address of its scheduler, as tcp://10.0.0.1:8786, or local for "
+    "one of --workers processes here. Needs the extra cluster-dask.",
+)
+
 root_option = click.option(
     "--root",
     metavar="FOLDER",
@@ -56,8 +64,8 @@ root_option = click.option(
 def fingerprint_options(command: F) -> F:
     """Options of the commands that make fingerprints of many models."""
     options = (
-        *(size_option, workers_option, root_option, component_option, formats_option, limit_option, download_option),
-        *(filter_options, quiet_option),
+        *(size_option, workers_option, cluster_option, root_option, component_option, formats_option, limit_option),
+        *(download_option, filter_options, quiet_option),
     )
     for option in reversed(options):
         command = option(command)
@@ -79,6 +87,7 @@ def command(
     output: str,
     size: int,
     workers: int,
+    cluster: str,
     root: str,
     component: str | None,
     include: tuple[str, ...],
@@ -111,7 +120,14 @@ def command(
     failed = written = 0
     with sink.progress_bar(quiet):
         made = fingerprints(
-            paths, size=size, include=include, exclude=exclude, component=component, workers=workers, root=root
+            paths,
+            size=size,
+            include=include,
+            exclude=exclude,
+            component=component,
+            workers=workers,
+            cluster=cluster,
+            root=root,
         )
         for name, _, found in made:
             if not isinstance(found, Fingerprint):

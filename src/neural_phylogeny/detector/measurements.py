@@ -42,9 +42,8 @@ with 0 its angles drown the others'; with 1 a table of embeddings would be all. 
 
 
 MOST_COMMON = 0.8
-"""Matrices that all models have decide alone where they are such a share of those of the model that has most.
-
-Of three matrices none can be spared: without one of them the angles of the demo's networks are noise.
+"""Matrices that all models have decide alone where they are such a share of those of the model that has most, each
+counted by its size to the power of ``COUNTS``: a head of some models is spared, a third of the weights is not.
 """
 
 
@@ -183,7 +182,8 @@ class Measurements:
         norm = np.einsum("tii->ti", kept.pairs["product"])
         has = np.isfinite(norm)
         everywhere = has.all(axis=1)
-        most = everywhere.sum() >= MOST_COMMON * has.sum(axis=0).max(initial=0)
+        counts = kept.sizes**COUNTS
+        most = counts[everywhere].sum() >= MOST_COMMON * (counts @ has).max(initial=0.0)
         if everywhere.all() or not most or not everywhere.any():
             return kept
         return kept.subset(range(len(kept)), np.flatnonzero(everywhere).tolist())

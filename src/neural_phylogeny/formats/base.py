@@ -6,6 +6,7 @@ A reader proves its whole header before it touches a tensor, and never runs anyt
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from functools import lru_cache
 from types import TracebackType
 from typing import Any, ClassVar, Self
 
@@ -82,10 +83,22 @@ def convert(values: AnyArray, out: NDArray[np.float32]) -> None:
     """Write ``values`` into ``out`` as float32; the same numbers as ``values.real.astype(float32)``.
 
     bfloat16 is the upper half of a float32, so it is widened by whole numbers, several times faster than by a cast, and
-    in one step: other threads wait for each.
+    in one step: other threads wait for each. Floats of a byte, and float16, are looked up in a table of all their
+    values, in a sixth and in half of the time of a cast.
     """
-    if values.dtype.type.__name__ == "bfloat16":
+    kind = values.dtype.type.__name__
+    if kind == "bfloat16":
         np.multiply(values.view(np.uint16), UPPER_HALF, out=out.view(np.uint32), dtype=np.uint32)
+    elif kind.startswith(("float8_", "float16")) and values.dtype.isnative and values.ndim == out.ndim == 1:
+        codes = values.view(f"u{values.dtype.itemsize}")
+        _table(values.dtype).take(codes, out=out, mode="wrap")  # no code is out of bounds: none need be looked at
     else:
         with np.errstate(over="ignore", invalid="ignore"):
             np.copyto(out, values.real if values.dtype.kind == "c" else values, casting="unsafe")
+
+
+@lru_cache(maxsize=16)
+def _table(kind: np.dtype) -> NDArray[np.float32]:
+    """All values of a number type of one byte or two, by their codes: 256 KiB at most."""
+    codes = np.arange(1 << 8 * kind.itemsize, dtype=f"u{kind.itemsize}")
+    return codes.view(kind).astype(np.float32)

@@ -11,6 +11,7 @@ from typing import Any
 
 import ml_dtypes
 import numpy as np
+from numpy.typing import NDArray
 
 from neural_phylogeny.errors import DamagedFileError, LimitError, UnknownChoiceError, UnsupportedFormatError
 from neural_phylogeny.formats.base import DIMENSIONS_LIMIT, Checkpoint
@@ -73,6 +74,12 @@ class SafetensorsFile(SpanFile):
         except BaseException:
             self.close()
             raise
+
+    def read_into(self, name: str, start: int, out: NDArray[np.float32]) -> None:
+        if self._spans[name].dtype == np.float32:
+            super().read_into(name, start, out)
+        else:
+            self._convert_into(name, start, out)
 
     def _prove_header(self) -> tuple[dict[str, str], dict[str, TensorInfo], dict[str, Span]]:
         """Check that the tensors tile the rest of the file exactly: no gap, no overlap, no lying shape."""

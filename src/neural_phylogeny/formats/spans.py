@@ -40,6 +40,9 @@ class Span:
         return self.size * self.dtype.itemsize
 
 
+KEPT_ROOM = 1 << 20
+"""Bytes of stored values that a thread keeps room for."""
+
 _SEEKING = threading.Lock()
 
 
@@ -52,6 +55,19 @@ def read_at(descriptor: int, view: memoryview, offset: int) -> int:
         content = os.read(descriptor, len(view))
     view[: len(content)] = content
     return len(content)
+
+
+_KEPT = threading.local()
+
+
+def _scratch(nbytes: int) -> NDArray[np.uint8]:
+    """Room for values that are converted at once: a thread's own, kept from one read to the next where it is small."""
+    if nbytes > KEPT_ROOM:
+        return np.empty(nbytes, dtype=np.uint8)
+    if not hasattr(_KEPT, "room"):
+        _KEPT.room = np.empty(KEPT_ROOM, dtype=np.uint8)
+    room: NDArray[np.uint8] = _KEPT.room[:nbytes]
+    return room
 
 
 class SpanFile(Checkpoint):
@@ -112,6 +128,14 @@ class SpanFile(Checkpoint):
             self._fill(name, span.offset + start * 4, out)
         else:
             convert(self.read(name, start, start + out.size), out)
+
+    def _convert_into(self, name: str, start: int, out: NDArray[np.float32]) -> None:
+        """The same of a span of any number type, without room made anew for what is stored."""
+        span = self._spans[name]
+        width = span.dtype.itemsize
+        stored = _scratch(max(0, min(start + out.size, span.size) - start) * width).view(span.dtype)
+        self._fill(name, span.offset + start * width, stored)
+        convert(stored, out)
 
     def close(self) -> None:
         self._content = self._far = None

@@ -84,26 +84,26 @@ class Index:
         self.catalogue.close()
 
     def __len__(self) -> int:
-        return int(self._one("SELECT count(*) FROM models"))
+        return int(self._one("SELECT count(id) FROM models"))  # count(*) counts no steps
 
     def add(self, models: Iterable[tuple[str, str, Fingerprint]]) -> Iterator[tuple[str, bool]]:
         """Add models given as name, path and fingerprint; each name with whether it was new, once it is safe.
 
         A model of the same content and the same name or path is there already. A second name of a content costs no
-        space.
+        space. Where the source of the models fails, those that came before are added first.
 
         Raises
         ------
         OutputError
             When the disk is full: what was reported before is there, nothing else.
         """
-        batch: list[tuple[str, str, Fingerprint]] = []
-        for model in models:
-            batch.append(model)
-            if len(batch) == TOGETHER:
-                yield from self._added(batch)
-                batch = []
-        yield from self._added(batch)
+        for batch in _batches(models):
+            yield from self._added(batch)
+
+    def places(self) -> frozenset[str]:
+        """The paths and addresses of all models."""
+        with explained(self.folder):
+            return frozenset(path for (path,) in self.catalogue.execute("SELECT path FROM models") if path)
 
     def _added(self, batch: Sequence[tuple[str, str, Fingerprint]]) -> list[tuple[str, bool]]:
         with explained(self.folder):
@@ -263,6 +263,23 @@ class Index:
         with explained(self.folder):
             row = self.catalogue.execute(question, values).fetchone()
             return int(row[0]) if row else 0
+
+
+def _batches(models: Iterable[tuple[str, str, Fingerprint]]) -> Iterator[list[tuple[str, str, Fingerprint]]]:
+    """The models in groups of ``TOGETHER``; where their source fails, what came before as a last group."""
+    batch: list[tuple[str, str, Fingerprint]] = []
+    try:
+        for model in models:
+            batch.append(model)
+            if len(batch) == TOGETHER:
+                yield batch
+                batch = []
+    except GeneratorExit:
+        raise
+    except BaseException:
+        yield batch
+        raise
+    yield batch
 
 
 _FIELDS = "id, name, digest, path, format, parameters, added"

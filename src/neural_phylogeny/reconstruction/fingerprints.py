@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Container, Iterator, Sequence
 from dataclasses import replace
 from functools import partial
 from itertools import chain
@@ -12,6 +12,7 @@ from neural_phylogeny.errors import CheckpointError, InvalidOptionError, shown
 from neural_phylogeny.files.activity import announced
 from neural_phylogeny.formats.fingerprint import Fingerprint, from_bytes
 from neural_phylogeny.inputs import ModelRef, Skipped
+from neural_phylogeny.reconstruction.cluster import on_cluster
 from neural_phylogeny.reconstruction.workers import shared_out
 from neural_phylogeny.sources import check_paths, discover
 from neural_phylogeny.sources.asides import summarise
@@ -75,28 +76,39 @@ def fingerprints(
     exclude: Sequence[str] = (),
     component: str | None = None,
     workers: int = 1,
+    cluster: str = "",
     root: str = "",
+    known: Container[str] = frozenset(),
 ) -> Iterator[tuple[str, str, Fingerprint | Skipped]]:
     """The fingerprint of each model behind some paths, or why there is none; one model is open at a time.
 
     Parameters and errors as those of ``discover`` and ``fingerprint_model``. Each comes with the name and the path of
-    the model. With several ``workers``, processes that read one model each at a time, they come as they are done; a
-    model two workers died of is skipped. With a ``root``, models below that folder are called by their paths in it.
+    the model. With several ``workers``, processes that read one model each at a time, or on a ``cluster`` (see
+    ``on_cluster``), they come as they are done; a model two workers died of is skipped. With a ``root``, models below
+    that folder are called by their paths in it. Models at ``known`` places, see ``place_of``, are left out.
     """
     if size < 4 * FEWEST:
         raise InvalidOptionError("size", f"at least {4 * FEWEST} bytes", size)
     check_paths(paths)
     refs, skipped = discover(paths, include=include, exclude=exclude, component=component)
     refs = [_below(ref, root) for ref in refs] if root else refs
+    refs = [ref for ref in refs if place_of(ref.path) not in known]
     yield from ((item.path, item.path, item) for item in skipped)
-    if workers > 1:
-        for ref, made in shared_out(refs, partial(_in_worker, size=size), workers):
+    if cluster or workers > 1:
+        work = partial(_in_worker, size=size)
+        for ref, made in on_cluster(refs, work, cluster, workers) if cluster else shared_out(refs, work, workers):
             reason = "two workers died of it: left out"
             for name, path, found in made or [(ref.name, shown(ref.path), Skipped(path=ref.path, reason=reason))]:
                 yield name, path, from_bytes(found, path) if isinstance(found, bytes) else found
         return
     for ref in announced("reading", refs, [ref.name for ref in refs]):
         yield from _of(ref, size // 4)
+
+
+def place_of(path: str) -> str:
+    """Where a model lies, as an index keeps it: an absolute path, or an address."""
+    known = shown(path)
+    return os.path.abspath(path) if known == path and os.path.exists(path) else known
 
 
 def _below(ref: ModelRef, root: str) -> ModelRef:

@@ -8,6 +8,8 @@ from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import ExitStack
+from dataclasses import dataclass, field
+from datetime import timedelta
 from multiprocessing import get_context
 from typing import TypeVar
 
@@ -34,7 +36,7 @@ def shared_out(
     kills is known. ``work`` and its results must be picklable; limits and formats are those of this process.
     """
     waiting, suspects = deque(refs), deque[ModelRef]()
-    done, started = 0, time.monotonic()
+    progress = Progress(len(refs))
     while waiting or suspects:
         alone = bool(suspects)
         queue = suspects if alone else waiting
@@ -48,9 +50,7 @@ def shared_out(
                 for future in wait(running, return_when=FIRST_COMPLETED).done:
                     result = future.result()
                     ref = running.pop(future)
-                    done += 1
-                    rate = done / max(time.monotonic() - started, 1e-9)
-                    announce("reading", f"{ref.name}, {rate:,.1f} models a second", done, len(refs))
+                    progress.done_with(ref.name)
                     yield ref, result
         except BrokenProcessPool:
             if alone:
@@ -59,6 +59,27 @@ def shared_out(
                 suspects.extend(running.values())
         finally:
             pool.shutdown(wait=True, cancel_futures=True)
+
+
+@dataclass
+class Progress:
+    """How far work on so many models is, announced with the rate and the time left."""
+
+    total: int
+    done: int = field(default=0, init=False)
+    started: float = field(default_factory=time.monotonic, init=False)
+
+    def begin(self) -> None:
+        """Work begins now, if none was done."""
+        if not self.done:
+            self.started = time.monotonic()
+
+    def done_with(self, name: str) -> None:
+        """One more is done."""
+        self.done += 1
+        rate = self.done / max(time.monotonic() - self.started, 1e-9)
+        left = timedelta(seconds=round((self.total - self.done) / rate))
+        announce("reading", f"{name}, {rate:,.1f} models a second, {left} left", self.done, self.total)
 
 
 def _submitted(

@@ -131,7 +131,7 @@ def save(file: BinaryIO, saved: CachedStatistics) -> None:
                 "pairwise": sorted(group.statistics.pairwise),
                 "failures": list(group.statistics.failures.items()),
                 "counts": {name: list(found.items()) for name, found in group.statistics.counts.items()},
-                "tensors": [asdict(tensor) for tensor in group.statistics.alignment.tensors],
+                "tensors": [_given(tensor) for tensor in group.statistics.alignment.tensors],
                 "arrays": {key: layout for key, (layout, _) in parts.items()},
             }
             for group, parts in zip(saved.groups, joined, strict=True)
@@ -251,6 +251,11 @@ def _group(entry: Mapping[str, Any], joined: Mapping[str, NDArray[Any]]) -> Grou
     counts = {str(name): {int(model): int(number) for model, number in found} for name, found in stored.items()}
     statistics = Statistics(alignment, found, frozenset(entry["pairwise"]), failures, counts)
     return Group(tuple(entry["members"]), statistics, bool(entry.get("is_family", False)))
+
+
+def _given(tensor: AlignedTensor) -> dict[str, Any]:
+    """The fields of a tensor but for those that follow from others."""
+    return {name: value for name, value in asdict(tensor).items() if name not in ("shape", "size")}
 
 
 def _tensor(entry: Mapping[str, Any]) -> AlignedTensor:

@@ -26,6 +26,7 @@ from numpy.typing import NDArray
 
 from neural_phylogeny.statistics.base import Arrays, Statistic
 from neural_phylogeny.statistics.blocks import Block
+from neural_phylogeny.statistics.products import inner_products
 from neural_phylogeny.tensors.alignment import AlignedTensor
 from neural_phylogeny.tensors.roles import Role, matrix_shape
 
@@ -76,8 +77,8 @@ class UnitMatching(Statistic):
         if tensor.role is Role.BOUNDARY or tensor.output_axis is None:
             variance = np.maximum(variance, null_variance(matrices.swapaxes(1, 2)))
         flat = matrices.reshape(len(matrices), -1)
-        strongest = np.sqrt(np.square(matrices).sum(axis=2, dtype=np.float64).max(axis=1))
-        found = {"aligned": np.dot(flat, flat.T).astype(np.float64), "variance": variance, "bound": strongest}
+        strongest = np.sqrt(np.vecdot(matrices, matrices).max(axis=1).astype(np.float64))
+        found = {"aligned": inner_products(flat).astype(np.float64), "variance": variance, "bound": strongest}
         return found | ({"places": -same_places(matrices, _dense(raw))} if _is_counted(tensor) else {})
 
 
@@ -99,7 +100,7 @@ def prepared(matrices: NDArray[np.float32]) -> NDArray[np.float32]:
 def null_variance(matrices: NDArray[np.float32]) -> NDArray[np.float64]:
     """Variance of S over all permutations of the units, for every pair: ``(n, units, inputs) -> (n, n)``."""
     products = np.matmul(matrices.swapaxes(1, 2), matrices).reshape(len(matrices), -1)
-    variance: NDArray[np.float64] = np.dot(products, products.T).astype(np.float64) / max(matrices.shape[1] - 1, 1)
+    variance: NDArray[np.float64] = inner_products(products).astype(np.float64) / max(matrices.shape[1] - 1, 1)
     return variance
 
 

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from neural_phylogeny.statistics.base import Arrays, Statistic, total
 from neural_phylogeny.statistics.blocks import Block, count_blocks
+from neural_phylogeny.statistics.products import row_products
 from neural_phylogeny.tensors.alignment import AlignedTensor
 
 LEVELS = 256
@@ -37,7 +38,7 @@ class Moments(Statistic):
     name = "moments"
 
     def measure(self, tensor: AlignedTensor, block: Block, values: NDArray[np.float32]) -> Arrays:
-        """Power sums of one block, float32 inside."""
+        """Power sums of one block, float32 inside slices of it."""
         if block.index % self.plan.moment_stride(count_blocks(tensor.size), count_blocks(block.whole)):
             return {}
         buffer = np.abs(values)
@@ -50,9 +51,9 @@ class Moments(Statistic):
         }
         squares = np.multiply(values, values, out=buffer)
         part |= {
-            "square": squares.sum(axis=1),
-            "cube": np.einsum("ij,ij->i", values, squares),
-            "fourth": np.einsum("ij,ij->i", squares, squares),
+            "square": row_products(values, values),
+            "cube": row_products(values, squares),
+            "fourth": row_products(squares, squares),
         }
         if block.index == 0:
             probe = np.sort(values[:, : self.plan.probed], axis=1)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -23,7 +23,7 @@ class AlignedTensor:
     ``members`` are model indices, ascending, and ``sources`` what each of them calls the tensor. ``output_axis`` is
     None where the members disagree on it. The box counts for two members whose ``sides`` are among the ``links``, for
     all where there are none. ``matched_by`` says what pairs the tensors: ``"name"``, ``"role"``, ``"order"`` or
-    ``"values"``.
+    ``"values"``. ``shape`` is the extent of the box and ``size`` the number of values in it.
     """
 
     name: str
@@ -36,16 +36,13 @@ class AlignedTensor:
     sides: tuple[int, ...] = ()
     links: tuple[tuple[int, int], ...] = ()
     matched_by: str = "name"
+    shape: tuple[int, ...] = field(init=False, repr=False, compare=False)
+    size: int = field(init=False, repr=False, compare=False)
 
-    @property
-    def shape(self) -> tuple[int, ...]:
-        """Extent of the box."""
-        return tuple(stop - start for start, stop in zip(self.start, self.stop, strict=True))
-
-    @property
-    def size(self) -> int:
-        """Number of values in the box."""
-        return math.prod(self.shape)
+    def __post_init__(self) -> None:
+        shape = tuple(stop - start for start, stop in zip(self.start, self.stop, strict=True))
+        object.__setattr__(self, "shape", shape)  # both are needed for each block of each model
+        object.__setattr__(self, "size", math.prod(shape))
 
     @property
     def is_matrix(self) -> bool:

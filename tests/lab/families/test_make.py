@@ -57,7 +57,7 @@ def test_parents_do_not_come_first(families):
 
 def test_about_names_what_results_are_grouped_by(families):
     for family in families:
-        assert {"topology", "architecture", "tasks", "alterations"} <= family.about.keys()
+        assert {"topology", "architecture", "tasks", "optimisers", "alterations"} <= family.about.keys()
         assert json.loads(json.dumps(family.about)) == family.about
 
 

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from neural_phylogeny.detector.features import names
+from neural_phylogeny.detector.network import Inputs
 from neural_phylogeny.lab.training.examples import Example
 from neural_phylogeny.lab.training.pair_learners import LENGTHS, SIMILARITY, Learner, PairDetector, embedded, learnt
 
@@ -35,6 +36,23 @@ def test_a_planted_star_is_learnt_from_the_graph_alone(rng):
         np.testing.assert_allclose(parent.sum(axis=0), 1.0, rtol=1e-5)
         guess = parent.argmax(axis=0)
         right += int((np.where(guess == np.arange(6), -1, guess) == example.parents).sum())
+    assert right >= 54
+
+
+def test_a_graph_network_learns_a_planted_star_and_does_not_look_at_the_order(rng):
+    pytest.importorskip("torch", reason="torch is not installed")
+    from neural_phylogeny.lab.training.graph_network import graph_network
+
+    found = graph_network([planted(rng) for _ in range(240)])
+    right, order = 0, rng.permutation(6)
+    for _ in range(10):
+        example = planted(rng)
+        parent = found.probabilities(example.inputs).parent
+        np.testing.assert_allclose(parent.sum(axis=0), 1.0, rtol=1e-5)
+        guess = parent.argmax(axis=0)
+        right += int((np.where(guess == np.arange(6), -1, guess) == example.parents).sum())
+        shuffled = Inputs(example.inputs.pairs[np.ix_(order, order)], example.triples, example.inputs.thirds)
+        np.testing.assert_allclose(found.probabilities(shuffled).parent, parent[np.ix_(order, order)], atol=1e-5)
     assert right >= 54
 
 

@@ -95,7 +95,17 @@ def test_nothing_is_known_of_small_or_broken_matrices():
 
 
 def test_a_draw_in_words_names_library_and_distribution_where_no_scheme_is_near():
-    tensor = DrawnTensor("w", "torch7-normal", 952_861, 70.0, "", 0.1, np.ones(1))
+    tensor = DrawnTensor(
+        name="w",
+        stream="torch7-normal",
+        distribution="normal",
+        place=952_861,
+        z=70.0,
+        scheme="",
+        deviation=0.1,
+        kept=np.ones(1),
+        standard=np.ones(1),
+    )
     assert str(Draw(11, (tensor,), -2000.0)) == (
         "drawn by Torch7's normal numbers under seed 11, at place 952,861 of its stream"
     )

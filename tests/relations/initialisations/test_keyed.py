@@ -1,22 +1,19 @@
-"""Generators of JAX, Flax, Keras and TensorFlow against values that they published."""
+"""Generators under keys, against known answers of their authors and of the libraries that use them."""
 
 import numpy as np
 import pytest
 
 from neural_phylogeny.relations.initialisations.generators import normal_quantile
 from neural_phylogeny.relations.initialisations.keyed import (
-    flax_key,
+    cuda_words,
+    flax_keys,
+    flax_keys_before,
     jax_fold_in,
     jax_key,
-    jax_split,
-    jax_uniform,
+    jax_split_before,
     jax_words,
     keras_seeds,
     philox,
-    philox_words,
-    tensorflow_normal,
-    tensorflow_uniform,
-    tensorflow_words,
     threefry,
 )
 
@@ -24,11 +21,8 @@ FULL = 0xFFFFFFFF
 PI = (0x243F6A88, 0x85A308D3), (0x13198A2E, 0x03707344)
 
 
-def normal(key, size, *, partitionable=True):
-    """``jax.random.normal``, whose uniform numbers lie between -1 and 1."""
-    low = float(np.nextafter(np.float32(-1.0), np.float32(0.0)))
-    uniform = jax_uniform(key, size, partitionable=partitionable) * (1.0 - low) + low
-    return normal_quantile((uniform + 1.0) / 2.0)
+def word(value):
+    return np.array([[value]], dtype=np.uint32)
 
 
 @pytest.mark.parametrize(
@@ -40,68 +34,61 @@ def normal(key, size, *, partitionable=True):
     ],
 )
 def test_threefry_has_the_known_answers_of_random123(counter, key, expected):
-    found = threefry(key, *(np.array([word], dtype=np.uint32) for word in counter))
-    assert tuple(int(word[0]) for word in found) == expected
+    found = threefry(np.array([key], dtype=np.uint32), *map(word, counter))
+    assert tuple(int(each[0, 0]) for each in found) == expected
 
 
 @pytest.mark.parametrize(
-    ("word", "expected"),
+    ("value", "expected"),
     [
         (0, (0x6627E8D5, 0xE169C58D, 0xBC57AC4C, 0x9B00DBD8)),
         (FULL, (0x408F276D, 0x41C83B0E, 0xA20BC7C6, 0x6D5451FD)),
     ],
 )
-def test_philox_has_the_known_answers_of_random123(word, expected):
-    assert tuple(philox((word, word), np.full((1, 4), word, dtype=np.uint64))[0].tolist()) == expected
+def test_philox_has_the_known_answers_of_random123(value, expected):
+    found = philox(np.full((1, 2), value, dtype=np.uint32), [word(value)] * 4)
+    assert tuple(int(each[0, 0]) for each in found) == expected
 
 
-def test_bits_of_jax():
-    assert jax_words(jax_key(0), 3).tolist() == [0xF29A4FA7, 0xFA843692, 0x55110E28]
+def test_bits_of_jax_now_and_before_version_0_5():
+    assert jax_words(jax_key(0), 3).tolist() == [[0xF29A4FA7, 0xFA843692, 0x55110E28]]
+    before = [3568232559, 713140391, 1958986954, 2761185182, 2442350529]  # jax.random.bits(jax.random.key(1), (5,))
+    assert jax_words(jax_key(1), 5, partitionable=False).tolist() == [before]
 
 
-def test_normal_numbers_of_jax_now_and_before_version_0_5():
+def test_normal_numbers_of_jax():
     now = [-0.02830462, 0.46713185, 0.29570296]  # jax.random.normal(jax.random.key(42), (3,))
-    assert normal(jax_key(42), 3) == pytest.approx(now, abs=3e-7)
-    assert normal(jax_key(42), 1, partitionable=False) == pytest.approx([-0.18471177], abs=1e-7)
+    uniform = (jax_words(jax_key(42), 3)[0] >> np.uint32(9)) * 2.0**-23
+    assert normal_quantile(uniform) == pytest.approx(now, abs=3e-7)
 
 
 def test_keys_of_jax_are_split_as_it_splits_them():
-    now = [0.07592554, 0.60576403, 0.4323065]  # each of split(key(42), 3)
-    assert [normal(key, 1)[0] for key in jax_split(jax_key(42), 3)] == pytest.approx(now, abs=1e-6)
-    before = [0.13790321, 1.3694694]
-    keys = jax_split(jax_key(42), partitionable=False)
-    assert [normal(key, 1, partitionable=False)[0] for key in keys] == pytest.approx(before, abs=1e-6)
+    now = [[1832780943, 270669613], [64467757, 2916123636], [2465931498, 255383827]]  # split(key(42), 3)
+    before = [[3134548294, 3733159049], [3746501087, 894150801], [801545058, 2363201431]]
+    assert jax_fold_in(jax_key(42), range(3)).tolist() == now
+    assert jax_split_before(jax_key(42), 3).tolist() == before
 
 
 @pytest.mark.parametrize("partitionable", [True, False])
 @pytest.mark.parametrize("size", [1, 7, 8])
 def test_the_first_words_of_a_tensor_are_those_of_the_whole(size, partitionable):
-    whole = jax_words((3, 4), size, partitionable=partitionable)
+    whole = jax_words(jax_key(3), size, partitionable=partitionable)
     for first in range(1, size + 1):
-        assert (jax_words((3, 4), size, first, partitionable=partitionable) == whole[:first]).all()
+        assert (jax_words(jax_key(3), size, first, partitionable=partitionable) == whole[:, :first]).all()
 
 
-def test_a_key_of_flax_depends_on_path_and_number():
-    paths: list[list[str | int]] = [["Dense_0", 1], ["Dense_1", 1], ["Dense_0", 2]]
-    assert len({flax_key((0, 1), path) for path in paths}) == 3
-    assert flax_key((0, 1), ["ab", "c"]) == flax_key((0, 1), ["a", "bc"])
-    assert flax_key((0, 1), ["ab", "c"], separated=True) != flax_key((0, 1), ["a", "bc"], separated=True)
-    assert jax_fold_in((5, 6), 7) == jax_split((5, 6), 8)[7]
-
-
-def test_normal_numbers_of_tensorflow():
-    published = [0.43842277, -0.53439844, -0.07710262, 1.5658046, -0.1012345, -0.2744976]
-    assert tensorflow_normal(philox_words((0, 0), (0, 0), 6, start=1)) == pytest.approx(published, abs=1e-6)
-
-
-def test_stateless_draws_of_tensorflow_are_uniform_and_follow_both_seeds():
-    first, second, third = (tensorflow_uniform(tensorflow_words(seeds, 4001)) for seeds in ((1, 0), (1, 0), (1, 2)))
-    assert (first == second).all()
-    assert (first != third).any()
-    assert abs(first.mean() - 0.5) < 0.02
-    assert first.max() < 1.0
+@pytest.mark.parametrize("keys", [flax_keys, flax_keys_before])
+def test_a_key_of_flax_depends_on_path_and_number(keys):
+    found = [keys(jax_key(1), path, number) for path, number in ((["a", "b"], 1), (["a", "c"], 1), (["a", "b"], 2))]
+    assert len({tuple(key[0].tolist()) for key in found}) == 3
 
 
 def test_seeds_of_keras_are_those_of_python():
     assert keras_seeds(42, 3) == keras_seeds(42, 5)[:3]
     assert all(1 <= seed <= 10**9 for seed in keras_seeds(0, 100))
+
+
+def test_values_of_a_tensor_on_a_gpu_have_threads_of_their_own():
+    first, _ = cuda_words(0, np.arange(2), 6)
+    assert first.shape == (2, 6)
+    assert (cuda_words(0, np.arange(2), 3)[0] == first[:, :3]).all()

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import os
-from collections.abc import Iterator
+from collections.abc import Container, Iterator
 
 import click
 
@@ -15,12 +14,19 @@ from neural_phylogeny.cli.fingerprint import fingerprint_options, name_skipped
 @click.command("add")
 @click.argument("index", metavar="INDEX")
 @click.argument("paths", nargs=-1, required=True, metavar="PATH...")
+@click.option(
+    "--resume",
+    is_flag=True,
+    help="Do not read what lies at a path or address that the index has, whether or not it was changed since.",
+)
 @fingerprint_options
 def command(
     index: str,
     paths: tuple[str, ...],
+    resume: bool,
     size: int,
     workers: int,
+    cluster: str,
     root: str,
     component: str | None,
     include: tuple[str, ...],
@@ -30,12 +36,14 @@ def command(
     """Add models to an index, which is made where there is none.
 
     PATH is what `nphylo tree` takes, or a fingerprint. A model that is there already, with the same content and the
-    same name or path, is not added again, so that a run that was interrupted can be repeated. Models are safe in
-    groups of up to 64. Two models of one name and different content are both kept.
+    same name or path, is not added again, so that a run that was interrupted can be repeated; with --resume it is not
+    read again either. Models are safe in groups of up to 64. Two models of one name and different content are both
+    kept.
 
     \b
-    Example:
+    Examples:
       nphylo index add hub.index uploads/ hf://org/name
+      nphylo index add hub.index uploads/ --resume --cluster tcp://10.0.0.1:8786
 
     \b
     Exit codes:
@@ -45,25 +53,31 @@ def command(
     """
     from neural_phylogeny.formats.fingerprint import Fingerprint
     from neural_phylogeny.index.store import Index
-    from neural_phylogeny.reconstruction.fingerprints import fingerprints
+    from neural_phylogeny.reconstruction.fingerprints import fingerprints, place_of
 
-    failed = 0
+    failed = added = known = 0
 
-    def read() -> Iterator[tuple[str, str, Fingerprint]]:
+    def read(places: Container[str]) -> Iterator[tuple[str, str, Fingerprint]]:
         nonlocal failed
         made = fingerprints(
-            paths, size=size, include=include, exclude=exclude, component=component, workers=workers, root=root
+            paths,
+            size=size,
+            include=include,
+            exclude=exclude,
+            component=component,
+            workers=workers,
+            cluster=cluster,
+            root=root,
+            known=places,
         )
         for name, path, found in made:
             if isinstance(found, Fingerprint):
-                where = os.path.abspath(path) if os.path.exists(path) else path
-                yield (found.source.name if name.endswith(".nphylo") else name), where, found
+                yield (found.source.name if name.endswith(".nphylo") else name), place_of(path), found
             else:
                 failed += name_skipped(found, quiet)
 
-    added = known = 0
     with Index(index, is_new=True) as opened, sink.progress_bar(quiet):
-        for _, is_new in opened.add(read()):
+        for _, is_new in opened.add(read(opened.places() if resume else ())):
             added, known = added + is_new, known + (not is_new)
         total = len(opened)
     if not quiet:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
@@ -84,13 +84,17 @@ def reliability(panels: Mapping[str, Mapping[str, Calibration]], target: Path) -
 
 @dataclass(frozen=True)
 class Panel:
-    """Curves over one property: its values, which stand evenly, a curve for each name, ``limits`` of the numbers."""
+    """Curves over one property: its values, which stand evenly, a curve for each name, ``limits`` of the numbers.
+
+    Curves that have ``bands`` are drawn with a bar from the lowest to the highest at each value.
+    """
 
     title: str
     across: Sequence[str]
     curves: Mapping[str, Sequence[float]]
     up: str = "overall accuracy"
     limits: tuple[float, float] | None = (-0.03, 1.03)
+    bands: Mapping[str, Sequence[tuple[float, float]]] = field(default_factory=dict)
 
 
 def curves(panels: Sequence[Panel], target: Path, columns: int = 3) -> None:
@@ -107,6 +111,9 @@ def curves(panels: Sequence[Panel], target: Path, columns: int = 3) -> None:
             colour, mark = colormaps["tab20"]((2 * number) % 19), "osv^Dxp*+<"[number % 10]
             at = range(len(panel.across))
             handles[name] = axes.plot(at, values, color=colour, marker=mark, markersize=4, linewidth=1.2, alpha=0.85)[0]
+            if name in panel.bands:
+                low, high = zip(*panel.bands[name], strict=True)
+                axes.vlines(at, low, high, color=colour, linewidth=1.0, alpha=0.5)
         axes.set_xticks(range(len(panel.across)), panel.across, fontsize=8)
         axes.set_title(panel.title, fontsize=10)
         axes.set_ylabel(panel.up, fontsize=8)

@@ -22,7 +22,6 @@ from numpy.typing import NDArray
 
 from neural_phylogeny.relations.initialisations.draws import Draw
 from neural_phylogeny.relations.initialisations.leading import Leading
-from neural_phylogeny.relations.initialisations.streams import STREAMS
 
 Matrix = NDArray[np.float64]
 
@@ -158,7 +157,7 @@ def _with_draws(tensors: Sequence[Leading], draw: Draw) -> list[tuple[Matrix, ND
     for tensor in tensors:
         if tensor.is_matrix and tensor.name in places and tensor.values.shape[1] >= LEAST:
             drawn = places[tensor.name]
-            z = STREAMS[drawn.stream].values(draw.seed, drawn.place, tensor.values.shape[1])[:SEEN] * drawn.deviation
+            z = drawn.standard[: min(SEEN, tensor.values.shape[1])] * drawn.deviation
             found.append((_finite(tensor)[:, : len(z)], z))
     return found
 

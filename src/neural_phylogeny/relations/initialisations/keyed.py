@@ -1,8 +1,7 @@
-r"""Generators that give every tensor a key of its own: Threefry as JAX uses it, Philox as TensorFlow does, in NumPy.
+r"""Generators that encrypt a counter under a key, in NumPy: Threefry as JAX uses it, Philox as GPUs and TensorFlow do.
 
-Both encrypt a counter under a key (Salmon et al., SC 2011), so nothing depends on what was drawn before. JAX splits
-and folds keys; Flax derives that of a parameter from its path; Keras gives every initialiser a seed from Python's
-generator, which a script seeds.
+Nothing depends on what was drawn before (Salmon et al., SC 2011). Keys are arrays ``(p, 2)`` of words of 32 bits; what
+is drawn under them is ``(p, n)``.
 """
 
 from __future__ import annotations
@@ -10,15 +9,13 @@ from __future__ import annotations
 import hashlib
 import random
 from collections.abc import Sequence
+from functools import lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
 
-from neural_phylogeny.relations.initialisations.generators import box_muller
-
 Words = NDArray[np.uint32]
-Values = NDArray[np.float64]
-Key = tuple[int, int]
+Keys = NDArray[np.uint32]
 
 ROTATIONS = ((13, 15, 26, 6), (17, 29, 16, 24))
 """Bits by which Threefry rotates, for the two alternating groups of four rounds."""
@@ -32,143 +29,136 @@ MULTIPLIERS, STEPS = (0xD2511F53, 0xCD9E8D57), (0x9E3779B9, 0xBB67AE85)
 SCRAMBLING = (0x3EC8F720, 0x02461E29)
 """The key under which TensorFlow encrypts the two seeds of a stateless draw, to make its key and first counter."""
 
-LOW, LOW_23 = 0xFFFFFFFF, 0x7FFFFF
-"""Masks of the lowest 32 and 23 bits."""
+LOW = 0xFFFFFFFF
+"""Mask of the lowest 32 bits."""
 
 KERAS_SEEDS = 10**9
 """Keras draws the seed of an initialiser from 1 to this."""
 
-LEAST_UNIFORM = 1e-7
-"""TensorFlow's normal numbers take uniform ones from this on."""
 
-
-def threefry(key: Key, high: Words, low: Words) -> tuple[Words, Words]:
-    """Threefry 2x32 of 20 rounds: two words for each counter, ``(n,)`` each. 100 ns a counter.
+def threefry(keys: Keys, high: Words, low: Words) -> tuple[Words, Words]:
+    """Threefry 2x32 of 20 rounds: two words for each key and counter, ``(p, n)`` each. 100 ns a counter.
 
     Examples
     --------
     >>> zero = np.zeros(1, dtype=np.uint32)
-    >>> [hex(word[0]) for word in threefry((0, 0), zero, zero)]
+    >>> [hex(word[0, 0]) for word in threefry(np.zeros((1, 2), dtype=np.uint32), zero, zero)]
     ['0x6b200159', '0x99ba4efe']
     """
-    keys = (key[0] & LOW, key[1] & LOW, (key[0] ^ key[1] ^ PARITY) & LOW)
-    x, y = high + np.uint32(keys[0]), low + np.uint32(keys[1])
+    first, second = keys[:, :1], keys[:, 1:]
+    words = (first, second, first ^ second ^ np.uint32(PARITY))
+    x, y = high + first, low + second
     for group in range(5):
         for bits in ROTATIONS[group % 2]:
-            x = x + y
+            x += y
             y = (y << np.uint32(bits)) | (y >> np.uint32(32 - bits))
-            y = x ^ y
-        x = x + np.uint32(keys[(group + 1) % 3])
-        y = y + np.uint32((keys[(group + 2) % 3] + group + 1) & LOW)
+            y ^= x
+        x += words[(group + 1) % 3]
+        y += words[(group + 2) % 3] + np.uint32(group + 1)
     return x, y
 
 
-def philox(key: Key, counters: NDArray[np.uint64]) -> NDArray[np.uint64]:
-    """Philox 4x32 of ten rounds: four words for each counter of four, ``(n, 4) -> (n, 4)``. 200 ns a counter.
+def philox(keys: Keys, counters: Sequence[Words]) -> tuple[Words, Words, Words, Words]:
+    """Philox 4x32 of ten rounds: four words for each key and counter of four words. 200 ns a counter.
+
+    Parameters
+    ----------
+    keys : (p, 2)
+    counters : four of (p, n), (1, n) or (p, 1)
 
     Examples
     --------
-    >>> [hex(word) for word in philox((0, 0), np.zeros((1, 4), dtype=np.uint64))[0].tolist()]
+    >>> zero = np.zeros((1, 1), dtype=np.uint32)
+    >>> [hex(word[0, 0]) for word in philox(np.zeros((1, 2), dtype=np.uint32), [zero] * 4)]
     ['0x6627e8d5', '0xe169c58d', '0xbc57ac4c', '0x9b00dbd8']
     """
-    a, b, c, d = counters.T
-    half, low = np.uint64(32), np.uint64(LOW)
+    a, b, c, d = counters
+    half = np.uint64(32)
     for number in range(10):
-        first, second = (np.uint64((key[k] + number * STEPS[k]) & LOW) for k in range(2))
+        first, second = (keys[:, k : k + 1] + np.uint32(number * STEPS[k] & LOW) for k in range(2))
         left, right = a * np.uint64(MULTIPLIERS[0]), c * np.uint64(MULTIPLIERS[1])
-        a, b, c, d = (right >> half) ^ b ^ first, right & low, (left >> half) ^ d ^ second, left & low
-    return np.stack([a, b, c, d], axis=1)
+        a, b = (right >> half).astype(np.uint32) ^ b ^ first, right.astype(np.uint32)
+        c, d = (left >> half).astype(np.uint32) ^ d ^ second, left.astype(np.uint32)
+    return a, b, c, d
 
 
-def jax_key(seed: int) -> Key:
-    """``jax.random.key(seed)``."""
-    return seed >> 32 & LOW, seed & LOW
+def jax_key(seed: int) -> Keys:
+    """``jax.random.key(seed)``, as one key."""
+    return np.array([[seed >> 32 & LOW, seed & LOW]], dtype=np.uint32)
 
 
-def jax_split(key: Key, number: int = 2, *, partitionable: bool = True) -> list[Key]:
-    """``jax.random.split``; ``partitionable`` as JAX has it by default since 0.5."""
-    if partitionable:
-        high, low = threefry(key, np.zeros(number, dtype=np.uint32), np.arange(number, dtype=np.uint32))
-        return list(zip(high.tolist(), low.tolist(), strict=True))
-    flat = jax_words(key, 2 * number, partitionable=False).reshape(-1, 2)
-    return [(int(a), int(b)) for a, b in flat]
+def jax_fold_in(keys: Keys, data: NDArray[np.int64] | Sequence[int]) -> Keys:
+    """``jax.random.fold_in`` of each number into each key, also ``split`` into more keys than that: ``(p * q, 2)``.
+
+    JAX splits so since 0.5, where draws are *partitionable*; older versions split otherwise.
+    """
+    high, low = threefry(keys, *_counters(np.asarray(data, dtype=np.uint32)))
+    return np.stack([high, low], axis=-1).reshape(-1, 2)
 
 
-def jax_fold_in(key: Key, data: int) -> Key:
-    """``jax.random.fold_in``."""
-    high, low = threefry(key, np.array([data >> 32 & LOW], np.uint32), np.array([data & LOW], np.uint32))
-    return int(high[0]), int(low[0])
+def jax_split_before(keys: Keys, number: int = 2) -> Keys:
+    """``jax.random.split`` of older versions: ``(p * number, 2)``."""
+    return jax_words(keys, 2 * number, partitionable=False).reshape(-1, 2)
 
 
-def jax_words(key: Key, size: int, first: int | None = None, *, partitionable: bool = True) -> Words:
-    """The words of ``jax.random.bits`` of a tensor of ``size`` values: the ``first`` of them, ``(first,)``."""
+def jax_words(keys: Keys, size: int, first: int | None = None, *, partitionable: bool = True) -> Words:
+    """The words of ``jax.random.bits`` of a tensor of ``size`` values: the ``first`` of them, ``(p, first)``."""
     first = size if first is None else min(first, size)
     if partitionable:
-        high, low = threefry(key, np.zeros(first, dtype=np.uint32), np.arange(first, dtype=np.uint32))
+        high, low = threefry(keys, *_counters(np.arange(first, dtype=np.uint32)))
         return high ^ low
     half = (size + 1) // 2
     count = np.arange(min(first, half), dtype=np.uint32)
     other = np.where(count + half < size, count + half, 0).astype(np.uint32)
-    return np.concatenate(threefry(key, count, other))[:first] if first > half else threefry(key, count, other)[0]
+    found = threefry(keys, count, other)
+    return np.concatenate(found, axis=1)[:, :first] if first > half else found[0]
 
 
-def jax_uniform(key: Key, size: int, first: int | None = None, *, partitionable: bool = True) -> Values:
-    """``jax.random.uniform`` in single precision: from the upper 23 bits of a word.
-
-    ``first`` values of a tensor of ``size``.
-
-    Examples
-    --------
-    >>> jax_uniform(jax_key(0), 2).round(4).tolist()
-    [0.9477, 0.9786]
-    """
-    found = jax_words(key, size, first, partitionable=partitionable)
-    return (found >> np.uint32(9)).astype(np.float64) * 2.0**-23
-
-
-def flax_key(key: Key, path: Sequence[str | int], *, separated: bool = False) -> Key:
-    """The key of a parameter of Flax: that of ``init`` with the SHA-1 of its path and number folded in.
-
-    ``separated`` as Flax's flag ``flax_fix_rng_separator`` has it.
-    """
+def flax_keys(keys: Keys, path: Sequence[str], number: int = 1) -> Keys:
+    """The keys of parameter ``number`` of a module of Flax: those of ``init`` with the SHA-1 of its path folded in."""
     digest = hashlib.sha1(usedforsecurity=False)
     for part in path:
-        if separated:
-            digest.update(b"\x00")
-        digest.update(part.encode() if isinstance(part, str) else part.to_bytes((part.bit_length() + 7) // 8, "big"))
-    return jax_fold_in(key, int.from_bytes(digest.digest()[:4], "big"))
+        digest.update(part.encode())
+    digest.update(number.to_bytes((number.bit_length() + 7) // 8, "big"))
+    return jax_fold_in(keys, [int.from_bytes(digest.digest()[:4], "big")])
 
 
-def keras_seeds(seed: int, count: int) -> list[int]:
+def flax_keys_before(keys: Keys, path: Sequence[str], number: int = 1) -> Keys:
+    """The same of versions before 0.6: the SHA-1 of each part of the path is folded in, then the number."""
+    for part in path:
+        digest = hashlib.sha1(part.encode(), usedforsecurity=False).digest()
+        keys = jax_fold_in(keys, [int.from_bytes(digest[:4], "big")])
+    return jax_fold_in(keys, [number])
+
+
+@lru_cache(maxsize=256)
+def keras_seeds(seed: int, count: int) -> tuple[int, ...]:
     """The seeds that Keras gives to the first initialisers after ``keras.utils.set_random_seed(seed)``."""
     generator = random.Random(seed)
-    return [generator.randint(1, KERAS_SEEDS) for _ in range(count)]
+    return tuple(generator.randint(1, KERAS_SEEDS) for _ in range(count))
 
 
-def tensorflow_words(seeds: tuple[int, int], size: int) -> Words:
-    """The words of a stateless draw of TensorFlow under two seeds, four for each counter: ``(size,)``."""
-    parts = [[seed >> shift & LOW for seed in seeds for shift in (0, 32)]]
-    mixed = philox(SCRAMBLING, np.array(parts, dtype=np.uint64))[0].tolist()
-    return philox_words((mixed[0], mixed[1]), (mixed[2], mixed[3]), size)
+def tensorflow_words(seeds: NDArray[np.int64], size: int) -> Words:
+    """The words of TensorFlow's stateless draws under seeds ``[s, 0]``, four for each counter: ``(p, size)``."""
+    s, zero = seeds.astype(np.uint32)[:, None], np.zeros((1, 1), dtype=np.uint32)
+    mixed = philox(np.array([SCRAMBLING], dtype=np.uint32), (s, zero, zero, zero))
+    counter = np.arange((size + 3) // 4, dtype=np.uint32)[None]
+    # The counter starts at a scrambled place of 64 bits: a carry between its words is left out, one in 10^6 has one.
+    found = philox(np.hstack(mixed[:2]), (counter, np.zeros_like(counter), mixed[2], mixed[3]))
+    return np.stack(np.broadcast_arrays(*found), axis=-1).reshape(len(s), -1)[:, :size]
 
 
-def philox_words(key: Key, upper: Key, size: int, start: int = 0) -> Words:
-    """The words of Philox from a counter on whose upper half is given: ``(size,)``."""
-    counters = np.zeros(((size + 3) // 4, 4), dtype=np.uint64)
-    counters[:, 0] = np.arange(start, start + len(counters))
-    counters[:, 2:] = upper
-    return philox(key, counters).reshape(-1)[:size].astype(np.uint32)
+def cuda_words(seed: int, calls: NDArray[np.int64], size: int) -> tuple[Words, Words]:
+    """Two words for each value of a tensor that PyTorch fills on a GPU in its ``calls``-th call: ``(p, size)`` each.
+
+    Each value has a thread of its own, up to as many as the GPU has; a call of a tensor of at most four values a
+    thread, about a million, takes one counter.
+    """
+    counter, thread = calls.astype(np.uint32)[:, None], np.arange(size, dtype=np.uint32)[None]
+    zero = np.zeros((1, 1), dtype=np.uint32)
+    keys = np.array([[seed & LOW, seed >> 32 & LOW]], dtype=np.uint32)
+    return philox(keys, (counter, zero, thread, zero))[:2]
 
 
-def tensorflow_uniform(found: Words) -> Values:
-    """Uniform numbers in single precision from words: their lower 23 bits."""
-    return (found & np.uint32(LOW_23)).astype(np.float64) * 2.0**-23
-
-
-def tensorflow_normal(found: Words) -> Values:
-    """Normal numbers from words, two from two by Box and Muller: ``(n,)`` from an even number."""
-    uniform = tensorflow_uniform(found).reshape(-1, 2)
-    lengths, angles = np.maximum(uniform[:, 0], LEAST_UNIFORM), uniform[:, 1]
-    cosine, sine = box_muller(1.0 - lengths, angles)
-    found_normal: Values = np.stack([sine, cosine], axis=1).reshape(-1)
-    return found_normal
+def _counters(low: Words) -> tuple[Words, Words]:
+    return np.zeros_like(low), low

@@ -41,6 +41,8 @@ class Leading:
         Values of the whole tensor.
     fans : (int, int)
         Fan-in and fan-out; those of its matrix for a bias.
+    stored : str
+        Its name in the file of the first model, where that is another.
     """
 
     name: str
@@ -48,6 +50,12 @@ class Leading:
     size: int
     fans: Fans
     is_matrix: bool = True
+    stored: str = ""
+
+    @property
+    def own_name(self) -> str:
+        """The name that its library gave it."""
+        return self.stored or self.name
 
     def mean(self) -> Values:
         """The mean of the models, each at length 1: what is private to one of them is weaker in it: ``(n,)``."""
@@ -57,7 +65,7 @@ class Leading:
 
     def of(self, rows: Sequence[int]) -> Leading:
         """The same of some of the models."""
-        return Leading(self.name, self.values[list(rows)], self.size, self.fans, self.is_matrix)
+        return Leading(self.name, self.values[list(rows)], self.size, self.fans, self.is_matrix, self.stored)
 
 
 def read_leading(checkpoints: Sequence[Checkpoint], alignment: Alignment) -> tuple[Leading, ...]:
@@ -81,7 +89,8 @@ def read_leading(checkpoints: Sequence[Checkpoint], alignment: Alignment) -> tup
             except CheckpointError:
                 values[member] = np.nan
         layer = fans(tensor) if tensor.is_matrix else matrices[_layer(tensor.name)]
-        found.append(Leading(tensor.name, values, tensor.size, layer, tensor.is_matrix))
+        stored = tensor.sources[0].name
+        found.append(Leading(tensor.name, values, tensor.size, layer, tensor.is_matrix, stored))
     return tuple(found)
 
 

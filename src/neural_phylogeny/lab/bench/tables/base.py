@@ -141,6 +141,11 @@ TABLES = {
         Table("initialisation", "is an ancestor distinguished from a common initialisation?", "batches, strangers"),
         Table("joined", "are models of different collections called related, all read as one?", "checkpoints"),
         Table("kinds", "is the kind of a relation found, through every disguise?", "nothing; trains 49 small networks"),
+        Table(
+            "left_out",
+            "the detector without one architecture, data set, optimiser or size in training",
+            "batches, work; eleven trainings of half a minute",
+        ),
         Table("lineage", "neural lineage by approximation, in weights and in features of probe data", "checkpoints"),
         Table(
             "one_seed",

@@ -52,7 +52,7 @@ ROWS: dict[str, tuple[Method, ...]] = {
 GROUPS, EPOCHS = 2000, 6
 """Groups that each learner is trained on, and for how long a network."""
 
-NETWORK = "transformer"
+NETWORK, GRAPH = "transformer", "graph network"
 
 Figures = tuple[float, float]
 """Overall accuracy (of `wild` exact parents) and tree direction."""
@@ -131,11 +131,11 @@ def _learners(
     sources: Sources, folders: Sequence[Path], left: Sequence[Example], suites: Sequence[str], work: Path
 ) -> Iterator[list[str]]:
     examples: list[Example] = []
-    for name in (*LEARNERS, NETWORK):
+    for name in (*LEARNERS, GRAPH, NETWORK):
         stored = work / f"{name.replace(' ', '-').replace(',', '')}.json"
         if not stored.exists():
             examples = examples or some_examples(folders, GROUPS)
-            chosen = network(examples, left) if name == NETWORK else learnt(name, examples)
+            chosen = _learner(name, examples, left)
             reached = assess(chosen, left)["all"]
             figures = [field((reached.overall, reached.direction))]
             with answering(chosen):
@@ -148,6 +148,16 @@ def _learners(
         yield [name, *json.loads(stored.read_text(encoding="utf-8"))]
 
 
+def _learner(name: str, examples: Sequence[Example], left: Sequence[Example]) -> TrainedDetector:
+    if name == NETWORK:
+        return network(examples, left)
+    if name == GRAPH:
+        from neural_phylogeny.lab.training.graph_network import graph_network
+
+        return graph_network(examples)
+    return learnt(name, examples)
+
+
 INTRO = (
     "Overall accuracy (of `wild` exact parents) and tree direction; `--seeds {seeds}`. All take the families of the "
     "relatedness test but `paper-mean-shift`. *Stage given*: the better of the two stages of MoTHer by the truth of "
@@ -155,8 +165,8 @@ INTRO = (
 )
 
 LEARNT = (
-    "Learners on the same groups of families of small networks, with the same decoder. The first four judge each pair "
-    "by itself; the transformer sees all pairs of a family."
+    "Learners on the same groups of families of small networks, with the same decoder. The first three judge each pair "
+    "by itself; the embedding and the graph network see the similarities of all models, the transformer all pairs."
 )
 
 
