@@ -91,7 +91,8 @@ def _beyond(matrix: Floats, rank: int) -> float:
     From the eigenvalues of a product, so that what lies below a millionth of the matrix is taken for nothing.
     """
     wide = matrix if len(matrix) <= matrix.shape[1] else matrix.T
-    return _left(np.linalg.eigvalsh(wide @ wide.T), rank, matrix.size)
+    powers: Floats = np.linalg.eigvalsh(wide @ wide.T)
+    return _left(powers, rank, matrix.size)
 
 
 def _left(powers: Floats, rank: int, size: int) -> float:

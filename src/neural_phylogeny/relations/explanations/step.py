@@ -95,7 +95,7 @@ def _samples(tensor: AlignedTensor, arrays: Arrays) -> dict[int, Sample]:
     values = arrays[VALUES].astype(np.float64)
     rows = np.flatnonzero(np.isfinite(values).all(axis=(1, 2)))
     places = [places_of(tensor, tensor.sources[row], arrays) for row in rows.tolist()]
-    may = may_have_grid(values[rows], places) if rows.size else []
+    may: NDArray[np.bool_] = may_have_grid(values[rows], places) if rows.size else np.zeros(0, dtype=bool)
     every = zip(rows.tolist(), places, may, strict=True)
     return {row: Sample(values[row], place, not possible) for row, place, possible in every}
 
@@ -156,7 +156,8 @@ class Step:
     def powers(self) -> Floats:
         """Squares of the singular values of the difference, ascending, from the eigenvalues of a product."""
         wide = self.difference if len(self.difference) <= self.difference.shape[1] else self.difference.T
-        return np.linalg.eigvalsh(wide @ wide.T)
+        found: Floats = np.linalg.eigvalsh(wide @ wide.T)
+        return found
 
     @cached_property
     def precision(self) -> float:

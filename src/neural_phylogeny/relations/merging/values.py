@@ -98,7 +98,7 @@ class Values:
 
     def having(self, j: int) -> list[int]:
         """The other models that have all of them."""
-        has = self._has[self._has[:, j]].all(axis=0)
+        has: NDArray[np.bool_] = np.logical_and.reduce(self._has[self._has[:, j]], axis=0)
         has[j] = False
         found: list[int] = np.flatnonzero(has).tolist()
         return found
