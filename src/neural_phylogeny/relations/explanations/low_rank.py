@@ -91,8 +91,7 @@ def _beyond(matrix: Floats, rank: int) -> float:
     From the eigenvalues of a product, so that what lies below a millionth of the matrix is taken for nothing.
     """
     wide = matrix if len(matrix) <= matrix.shape[1] else matrix.T
-    powers: Floats = np.linalg.eigvalsh(wide @ wide.T)
-    return _left(powers, rank, matrix.size)
+    return _left(np.linalg.eigvalsh(wide @ wide.T).astype(np.float64), rank, matrix.size)
 
 
 def _left(powers: Floats, rank: int, size: int) -> float:

@@ -156,8 +156,7 @@ class Step:
     def powers(self) -> Floats:
         """Squares of the singular values of the difference, ascending, from the eigenvalues of a product."""
         wide = self.difference if len(self.difference) <= self.difference.shape[1] else self.difference.T
-        found: Floats = np.linalg.eigvalsh(wide @ wide.T)
-        return found
+        return np.linalg.eigvalsh(wide @ wide.T).astype(np.float64)
 
     @cached_property
     def precision(self) -> float:
