@@ -26,11 +26,38 @@ COLUMNS: dict[Table, tuple[str, ...]] = {
         "is_weak",
     ),
     "pairs": ("a", "b", "kind", "also", *MEASURED),
-    "models": ("name", "family", "path", "format", "parameters", "compared", "p_root", "sha256", "remark", "copy_of"),
+    "models": (
+        "name",
+        "family",
+        "path",
+        "format",
+        "parameters",
+        "compared",
+        "p_root",
+        "sha256",
+        "remark",
+        "copy_of",
+        "copy_kind",
+    ),
 }
 """The columns of each table."""
 
-WORDS = {"parent", "child", "kind", "also", "a", "b", "part", "name", "path", "format", "sha256", "remark", "copy_of"}
+WORDS = {
+    "parent",
+    "child",
+    "kind",
+    "also",
+    "a",
+    "b",
+    "part",
+    "name",
+    "path",
+    "format",
+    "sha256",
+    "remark",
+    "copy_of",
+    "copy_kind",
+}
 WHOLE = {"family": "Int64", "parameters": "int64", "is_weak": "bool"}
 
 

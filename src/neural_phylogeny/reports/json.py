@@ -203,6 +203,7 @@ def _model(item: Fields) -> ModelRecord:
         compared=item.share_or_null("compared"),
         p_root=item.share_or_null("p_root"),
         sha256=item.text("sha256", default=""),
+        copy_kind=item.choice_or_null("copy_kind", KINDS),
     )
 
 
