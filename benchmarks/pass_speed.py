@@ -16,7 +16,6 @@ from contextlib import ExitStack
 from pathlib import Path
 
 import numpy as np
-from speed import write_models
 from threadpoolctl import threadpool_limits
 
 from neural_phylogeny.formats import open_checkpoint
@@ -24,6 +23,7 @@ from neural_phylogeny.statistics.base import Statistic
 from neural_phylogeny.statistics.blocks import BLOCK, blocks_of, read_block
 from neural_phylogeny.statistics.one_pass import standard_statistics
 from neural_phylogeny.tensors.alignment import align
+from speed import write_models
 
 STORED = {"float32": np.float32, "bfloat16": np.uint16}
 
