@@ -11,35 +11,42 @@ from __future__ import annotations
 import argparse
 import tempfile
 import time
-from collections import Counter
+from collections import defaultdict
+from collections.abc import Callable
 from contextlib import ExitStack
+from functools import partial
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from threadpoolctl import threadpool_limits
 
 from neural_phylogeny.formats import open_checkpoint
-from neural_phylogeny.statistics.base import Statistic
+from neural_phylogeny.statistics.base import Arrays, Statistic
 from neural_phylogeny.statistics.blocks import BLOCK, blocks_of, read_block
 from neural_phylogeny.statistics.one_pass import standard_statistics
 from neural_phylogeny.tensors.alignment import align
+from numpy.typing import NDArray
 from speed import write_models
 
-STORED = {"float32": np.float32, "bfloat16": np.uint16}
+STORED: dict[str, type[np.generic]] = {"float32": np.float32, "bfloat16": np.uint16}
 
 
-class Meter(Counter[str]):
+class Meter(defaultdict[str, float]):
     """Seconds of this thread by step."""
 
-    def timed(self, step: str, job, *arguments):
+    def __init__(self) -> None:
+        super().__init__(float)
+
+    def timed(self, step: str, job: Callable[[], Any]) -> Any:
         """The result of a job, its time added to a step."""
         start = time.thread_time()
-        result = job(*arguments)
+        result = job()
         self[step] += time.thread_time() - start
         return result
 
 
-def plain(paths: list[Path], kind: type) -> None:
+def plain(paths: list[Path], kind: type[np.generic]) -> None:
     """Read and sum all values, each file at once."""
     for path in paths:
         with path.open("rb") as file:
@@ -47,7 +54,7 @@ def plain(paths: list[Path], kind: type) -> None:
         np.fromfile(path, dtype=kind, offset=offset).sum()
 
 
-def in_blocks(paths: list[Path], room: np.ndarray) -> None:
+def in_blocks(paths: list[Path], room: NDArray[np.uint8]) -> None:
     """Read all bytes into one small buffer."""
     for path in paths:
         with path.open("rb", buffering=0) as file:
@@ -58,21 +65,22 @@ def in_blocks(paths: list[Path], room: np.ndarray) -> None:
 def one_round(paths: list[Path], dtype: str) -> Meter:
     """Seconds of each step."""
     found = Meter()
-    found.timed("plain read and sum", plain, paths, STORED[dtype])
-    found.timed("bytes into a buffer", in_blocks, paths, np.empty(BLOCK * np.dtype(STORED[dtype]).itemsize, np.uint8))
+    found.timed("plain read and sum", partial(plain, paths, STORED[dtype]))
+    room = np.empty(BLOCK * np.dtype(STORED[dtype]).itemsize, dtype=np.uint8)
+    found.timed("bytes into a buffer", partial(in_blocks, paths, room))
     statistics: tuple[Statistic, ...] = standard_statistics()
     buffer = np.empty(len(paths) * BLOCK, dtype=np.float32)
     with ExitStack() as stack:
         opened = [stack.enter_context(open_checkpoint(path)) for path in paths]
         alignment = align([checkpoint.tensors for checkpoint in opened], [path.stem for path in paths])
         for tensor in alignment.tensors:
-            parts: dict[str, list] = {statistic.name: [] for statistic in statistics}
+            parts: dict[str, list[Arrays]] = {statistic.name: [] for statistic in statistics}
             for block in blocks_of(tensor):
-                values = found.timed("reading and widening", read_block, tensor, block, opened, buffer, {})
+                values = found.timed("reading and widening", partial(read_block, tensor, block, opened, buffer, {}))
                 for one in statistics:
-                    parts[one.name].append(found.timed(one.name, one.measure, tensor, block, values))
+                    parts[one.name].append(found.timed(one.name, partial(one.measure, tensor, block, values)))
             for one in statistics:
-                found.timed(f"{one.name}, combined", one.combine, tensor, parts[one.name])
+                found.timed(f"{one.name}, combined", partial(one.combine, tensor, parts[one.name]))
     return found
 
 
