@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 from threadpoolctl import threadpool_limits
 
 from neural_phylogeny.formats import open_checkpoint
@@ -26,7 +27,6 @@ from neural_phylogeny.statistics.base import Arrays, Statistic
 from neural_phylogeny.statistics.blocks import BLOCK, blocks_of, read_block
 from neural_phylogeny.statistics.one_pass import standard_statistics
 from neural_phylogeny.tensors.alignment import align
-from numpy.typing import NDArray
 from speed import write_models
 
 STORED: dict[str, type[np.generic]] = {"float32": np.float32, "bfloat16": np.uint16}
