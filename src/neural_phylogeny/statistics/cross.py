@@ -83,7 +83,7 @@ def cross_sums(single: NDArray[np.float32]) -> Arrays:
     square, fourth, equal = np.empty((n, n)), np.empty((n, n)), np.empty((n, n))
     for i, others in _pairs(n, n_values):
         difference = values[others] - values[i]
-        equal[i, others] = equal[others, i] = np.count_nonzero(difference == 0, axis=1)
+        equal[i, others] = equal[others, i] = [np.count_nonzero(row) for row in difference == 0]
         square[i, others] = square[others, i] = np.vecdot(difference, difference)
         difference *= difference
         fourth[i, others] = fourth[others, i] = np.vecdot(difference, difference)
