@@ -90,8 +90,8 @@ def text_of(every: Sequence[Placed]) -> str:
 
 
 INTRODUCTION = (
-    f"An adapter folder and its base among {2 * FAMILIES} models of its shapes: {FAMILIES} strangers and a tuned sibling "
-    "of each. The merged twin proves the base. Alone, what an adapter adds shows the family whose matrices read it, "
+    f"An adapter folder and its base among {2 * FAMILIES} models of its shapes: {FAMILIES} strangers and a sibling of "
+    "each. The merged twin proves the base. Alone, what an adapter adds shows the family whose matrices read it, "
     "and not which member; lengths that DoRA learnt are nearest to those of the base."
 )
 """What stands above the table."""
