@@ -70,6 +70,14 @@ def test_seeds_are_a_range_about_their_mean(quick):
     assert str(sweeps.Spread(0.5, 0.25, 0.5, 0.5, 1)) == "0.50 / 0.25"
 
 
+def test_figures_that_are_stored_are_not_computed_again(quick, tmp_path, monkeypatch):
+    store, row = sweeps.Store(tmp_path), {"star": baselines.ROWS["star"]}
+    first = sweeps.spreads(quick[:1], row, store, "Pixels of a side-8")
+    assert [path.name for path in tmp_path.iterdir()] == ["pixels-of-a-side-8-0.json"]
+    monkeypatch.setattr(sweeps, "rows_of", None)
+    assert sweeps.spreads(quick[:1], row, store, "Pixels of a side-8") == first
+
+
 def test_each_row_counts_the_models_of_the_suite(quick):
     found = baselines.rows_of("quick", quick[:1], {"star": baselines.ROWS["star"], "mother": baselines.STAGES})
     assert set(found) == {"star", "mother"}

@@ -104,7 +104,7 @@ def costs(title: str, collections: Sequence[CachedCollection]) -> str:
 
 
 COST = (
-    "What moving to parents costs, on those collections of the paper's suite and on two families of a hundred children "
+    "What moving to parents costs, on those collections of the paper's suite and on two families of fifty children "
     "each: mean rounds until nothing changes, of "
     "each of the ten starts of KMeans, and milliseconds of processor of one clustering. Alpha 0 is the clustering "
     "itself. With random moves it has settled after three rounds without change instead of one. Agglomerative "
@@ -127,6 +127,6 @@ def page(sources: Sources) -> Page:
     command = f"`nphylo lab table clusters --seeds {sources.seeds}`."
     header = ["lineage / unrelated together", *SUITES, "s / collection"]
     parts = ["### Families by clustering alone", command, intro, table(header, rows)]
-    large = [kept for kept in sources.suite("sweeps", 1) if kept.cell == "sweep-children-100"]
-    parts += [COST, costs("paper", sources.suite(SUITES[0])), costs("202 models", large)]
+    large = [kept for kept in sources.suite("sweeps", 1) if kept.cell == "sweep-children-50"]
+    parts += [COST, costs("paper", sources.suite(SUITES[0])), costs("102 models", large)]
     return Page("\n\n".join(parts))

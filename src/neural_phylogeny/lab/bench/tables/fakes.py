@@ -195,6 +195,8 @@ def page(sources: Sources) -> Page:
             {start: found[start][name] for start in STARTS},
             "change over |start|²",
             None,
+            below="step",
+            linear=1e-3,
         )
         for name in DISTANCES
         if name != "fake, mean 0.3"

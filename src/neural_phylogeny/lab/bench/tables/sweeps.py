@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
+from pathlib import Path
 from typing import Protocol, TypeVar
 
 import numpy as np
 
+from neural_phylogeny.files.atomic import replacing
 from neural_phylogeny.lab.bench.cached import CachedCollection
 from neural_phylogeny.lab.bench.plots import Panel, curves
 from neural_phylogeny.lab.bench.tables.base import Page, Sources
-from neural_phylogeny.lab.bench.tables.baselines import rows_of
+from neural_phylogeny.lab.bench.tables.baselines import Figures, rows_of
 from neural_phylogeny.lab.bench.tables.reviewers import directed
 from neural_phylogeny.lab.families.batches import with_matrices
 from neural_phylogeny.lab.markdown import table
@@ -44,6 +47,8 @@ SWEEPS = {
 """Titles, and what the names of their cells begin with, or a pattern with the value as its group."""
 
 SHOTS = ("5shot", "50shot", "full")
+
+Methods = Mapping[str, tuple[Method, ...]]
 
 Layers = Sequence[AlignedTensor]
 
@@ -113,12 +118,34 @@ class Spread:
         return f"{self.overall:.2f}{between} / {self.direction:.2f}"
 
 
-def spreads(collections: Sequence[CachedCollection], methods: Mapping[str, tuple[Method, ...]]) -> dict[str, Spread]:
+@dataclass(frozen=True)
+class Store:
+    """Figures that were computed before, in a folder; without one, nothing is stored."""
+
+    folder: Path | None
+
+    def figures(self, key: str, collections: Sequence[CachedCollection], methods: Methods) -> dict[str, Figures]:
+        """Of all methods on some collections: those that are stored under a key, the others computed and stored."""
+        path = None if self.folder is None else self.folder / f"{re.sub('[^a-z0-9-]', '-', key.lower())}.json"
+        known = json.loads(path.read_text(encoding="utf-8")) if path is not None and path.exists() else {}
+        missing = {name: method for name, method in methods.items() if name not in known}
+        if missing:
+            known |= rows_of("sweeps", collections, missing)
+        if path is not None and missing:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            with replacing(path) as file:
+                file.write(json.dumps(known).encode())
+        return {name: (known[name][0], known[name][1]) for name in methods}
+
+
+def spreads(
+    collections: Sequence[CachedCollection], methods: Methods, store: Store = Store(None), key: str = ""
+) -> dict[str, Spread]:
     """Figures by method; collections of one seed count together."""
     by_seed: dict[int, list[CachedCollection]] = {}
     for kept in collections:
         by_seed.setdefault(kept.seed, []).append(kept)
-    found = [rows_of("sweeps", some, methods) for some in by_seed.values()]
+    found = [store.figures(f"{key}-{seed}", some, methods) for seed, some in by_seed.items()]
     each = {name: np.array([one[name] for one in found]) for name in methods}
     return {
         name: Spread(
@@ -132,10 +159,12 @@ def spreads(collections: Sequence[CachedCollection], methods: Mapping[str, tuple
     }
 
 
-def swept(by_value: Mapping[str, Sequence[CachedCollection]], names: Sequence[str]) -> dict[str, dict[str, Spread]]:
+def swept(
+    title: str, by_value: Mapping[str, Sequence[CachedCollection]], names: Sequence[str], store: Store
+) -> dict[str, dict[str, Spread]]:
     """Figures by value and method."""
-    methods: dict[str, tuple[Method, ...]] = {name: (METHODS[name],) for name in names}
-    return {value: spreads(collections, methods) for value, collections in by_value.items()}
+    methods: Methods = {name: (METHODS[name],) for name in names}
+    return {value: spreads(collections, methods, store, f"{title}-{value}") for value, collections in by_value.items()}
 
 
 def shown(title: str, found: Mapping[str, Mapping[str, Spread]], fake: Mapping[str, float] | None = None) -> str:
@@ -197,12 +226,14 @@ def _with(kept: CachedCollection, choice: Callable[[Layers], Layers]) -> CachedC
     return replace(kept, collection=replace(kept.collection, groups=tuple(groups), families=()))
 
 
-def by_alpha(collections: Sequence[CachedCollection], names: Sequence[str]) -> dict[str, dict[str, Spread]]:
+def by_alpha(
+    collections: Sequence[CachedCollection], names: Sequence[str], store: Store
+) -> dict[str, dict[str, Spread]]:
     """Figures by alpha of clusterings along directions."""
     found = {}
     for alpha in ALPHAS:
         rows = {name: (replace(METHODS[name], options=replace(METHODS[name].options, alpha=alpha)),) for name in names}
-        found[f"{alpha:g}"] = spreads(collections, rows)
+        found[f"{alpha:g}"] = spreads(collections, rows, store, f"alpha-{alpha:g}")
     return found
 
 
@@ -210,34 +241,35 @@ def page(sources: Sources) -> Page:
     """All sweeps, and one picture of them; the suites `sweeps`, `paper`, `mixed` and `generations`."""
     parts = [
         "### One property at a time",
-        "`nphylo lab table sweeps`.",
+        "`nphylo lab table sweeps`, with `--work work/` resumable.",
         f"Overall accuracy [lowest, highest of up to {SEEDS} seeds] / tree direction. The last column of some tables "
         "is the share of true edges that the closed form of the fake initialisation orders rightly, each pair alone.",
     ]
     panels = []
-    seeds = min(sources.seeds, SEEDS)
+    seeds, store = min(sources.seeds, SEEDS), Store(sources.work)
     suite = sources.suite("sweeps", seeds)
     for title, pattern in SWEEPS.items():
         cells = cells_of(suite, pattern)
         if cells:
-            found = swept(cells, NAMES)
+            found = swept(title, cells, NAMES, store)
             fake = {value: directed(some, FakeInitialisation()) for value, some in cells.items()}
             parts.append(shown(title, found, fake))
             panels.append(panel(title.split(" (")[0], found))
             sources.progress(title)
-    paper = sources.suite("paper", seeds)
-    shots = swept({how: [kept for kept in paper if kept.cell.endswith(f"-{how}")] for how in SHOTS}, NAMES)
-    mixed = [*sources.suite("mixed", seeds), *sources.suite("generations", seeds)]
-    layers = swept({left: [with_layers(kept, left) for kept in mixed] for left in LAYERS}, NAMES)
+    paper = sources.suite("paper", 1)
+    by_shots = {how: [kept for kept in paper if kept.cell.endswith(f"-{how}")] for how in SHOTS}
+    shots = swept("shots", by_shots, NAMES, store)
+    mixed = [*sources.suite("mixed", 1), *sources.suite("generations", 1)]
+    layers = swept("layers", {left: [with_layers(kept, left) for kept in mixed] for left in LAYERS}, NAMES, store)
     pipelines = [kept for kept in sources.suite("diffusion", 1) if kept.cell in PIPELINES]
     components = {"all": [with_layers(kept, "all") for kept in pipelines]} | {
         part: [with_component(kept, part) for kept in pipelines] for part in COMPONENTS[1:]
     }
-    alphas = by_alpha(mixed, ("kmeans-along", "mean-shift-along", "agglomerative-along"))
+    alphas = by_alpha(mixed, ("kmeans-along", "mean-shift-along", "agglomerative-along"), store)
     for title, found in (
         ("shots, the paper's suite", shots),
         ("matrices that are left of mixed and generations", layers),
-        ("component that is left of pipelines", swept(components, NAMES)),
+        ("component that is left of pipelines", swept("component", components, NAMES, store)),
         ("alpha, mixed and generations", alphas),
     ):
         parts.append(shown(title, found))
