@@ -7,7 +7,7 @@ pytest.importorskip("sklearn")
 
 from neural_phylogeny.lab.bench.tables.kinds import summary  # noqa: E402
 from neural_phylogeny.lab.kinds import bases  # noqa: E402
-from neural_phylogeny.lab.kinds import operations as op
+from neural_phylogeny.lab.kinds import operations as op  # noqa: E402
 from neural_phylogeny.lab.kinds.collections import CHOOSING, KindsCollection, World  # noqa: E402
 from neural_phylogeny.lab.kinds.networks import ARCHITECTURES  # noqa: E402
 from neural_phylogeny.lab.kinds.scoring import Score  # noqa: E402
