@@ -91,7 +91,7 @@ def text_of(every: Sequence[Placed]) -> str:
 
 INTRODUCTION = (
     f"An adapter folder and its base among {2 * FAMILIES} models of its shapes: {FAMILIES} strangers and a sibling of "
-    "each. The merged twin proves the base. Alone, what an adapter adds shows the family whose matrices read it, "
-    "and not which member; lengths that DoRA learnt are nearest to those of the base."
+    "each. The merged twin proves the base. Alone, what an adapter adds, or the lengths of rows that DoRA learnt, show "
+    "the family whose matrices read it and no member of it: the root is given, at even odds, or nothing."
 )
 """What stands above the table."""
