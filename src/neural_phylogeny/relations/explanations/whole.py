@@ -78,9 +78,7 @@ class Explained:
     weights: int = 0
 
 
-def explanation(
-    statistics: Statistics, parent: int, child: int, samples: Samples | None = None
-) -> Explained | None:
+def explanation(statistics: Statistics, parent: int, child: int, samples: Samples | None = None) -> Explained | None:
     """The cheapest explanation of one model of a pass from another, with what shapes and layouts show.
 
     None where no values of the two were kept. ``samples`` are those of all models, for whoever asks of many pairs. One

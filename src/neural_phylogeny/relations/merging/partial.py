@@ -73,7 +73,9 @@ def _untouched(own: list[MatrixValues], j: int) -> list[float]:
     shares = np.stack([matrix.same[j] for matrix in own])
     ordered = np.sort(np.where(shares < 1.0, shares, np.inf), axis=0)
     count, every = np.count_nonzero(shares < 1.0, axis=0), np.arange(shares.shape[1])
-    middle = (ordered[np.maximum(count - 1, 0) // 2, every] + ordered[np.minimum(count // 2, len(own) - 1), every]) / 2.0
+    middle = (
+        ordered[np.maximum(count - 1, 0) // 2, every] + ordered[np.minimum(count // 2, len(own) - 1), every]
+    ) / 2.0
     found: list[float] = np.where((count > 0) & (middle < 0.99), middle, 0.0).tolist()
     return found
 
