@@ -96,13 +96,14 @@ def sample(checkpoints: Sequence[Checkpoint], alignment: Alignment, most: int | 
         values = _read(tensor, each, checkpoints)
         for member, row in zip(tensor.members, values, strict=True):
             found.contents[member] = hashlib.blake2b(found.contents[member] + row.tobytes(), digest_size=16).digest()
-        length = np.sqrt([[np.square(row, dtype=np.float64).mean()] for row in values])
+        squares = [[float(np.square(row, dtype=np.float64).mean())] for row in values]
+        length = np.sqrt(np.array(squares, dtype=np.float64))
         usable: NDArray[np.bool_] = np.isfinite(length[:, 0]) & (length[:, 0] > 0)
-        values, size = values[usable] / length[usable].astype(np.float32), values.shape[1]
+        scaled, size = values[usable] / length[usable].astype(np.float32), values.shape[1]
         members = np.array(tensor.members)[usable]
         for start in range(0, len(members), AT_ONCE):
             rows = members[start : start + AT_ONCE]
-            product = np.dot(values[start : start + AT_ONCE], values.T)
+            product = np.dot(scaled[start : start + AT_ONCE], scaled.T)
             at = np.ix_(rows, members) if len(members) < n else slice(start, start + AT_ONCE)
             found.product[at] += product
             found.common[at] += size

@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 CORE = 16
 """Models of a core, at least; less than twice as many."""
 
-SIZE = 48
+SIZE = 32
 """Models of a neighbourhood, copies of those of the core not counted."""
 
 Rows = Callable[[Sequence[int]], NDArray[np.floating[Any]]]
