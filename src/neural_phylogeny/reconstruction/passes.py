@@ -40,9 +40,12 @@ def measured_groups(opened: Sequence[Opened], alignment: Alignment, reading: Rea
 
     A group that is still too large is measured in overlapping neighbourhoods, in time linear in its models.
     """
+    if len(opened) < 2:
+        return ()
     if len(opened) <= TOGETHER:
         every = list(range(len(opened)))
-        return (_group(opened, every, reading),) if len(every) > 1 else ()
+        plan = _affordable(opened, every, reading, alignment)
+        return (Group(tuple(every), _measured(opened, every, reading, plan)),)
     checkpoints = [checkpoint for _, checkpoint in opened]
     sampled = sample(checkpoints, alignment)
     labels = components(candidates(sampled))
@@ -97,8 +100,10 @@ def remeasured(
     for models in tested.families:
         if len(models) > TOGETHER:  # in neighbourhoods
             continue
-        alignment = planned(opened, models, reading, is_family=is_family)
         home = tested.home(models)
+        if not is_family and home is not None and home[0].members == tuple(models):
+            continue  # the boxes of the pairs of these models are what was measured
+        alignment = planned(opened, models, reading, is_family=is_family)
         if home is None or compared(alignment) != compared(home[0].statistics.subset(home[2]).alignment):
             reader = partial(_measured, opened, models, reading)
             yield Group(tuple(models), pool.assembled(models, alignment, reading.sample, reader), is_family)
@@ -108,8 +113,12 @@ def planned(opened: Sequence[Opened], members: Sequence[int], reading: Reading, 
     """What would be compared of some of the models: the boxes of a family, or those of pairs."""
     tensors, names = zip(*((opened[k][1].tensors, opened[k][0].name) for k in members), strict=True)
     samples = [sampler_of(opened[k][1]) for k in members]
-    alignment = within((align if is_family else align_pairs)(tensors, names, samples), reading.memory)
-    return affordable(alignment, [opened[k] for k in members], reading.sample)
+    return _affordable(opened, members, reading, (align if is_family else align_pairs)(tensors, names, samples))
+
+
+def _affordable(opened: Sequence[Opened], members: Sequence[int], reading: Reading, alignment: Alignment) -> Alignment:
+    """An alignment of some of the models without what the memory, or the bytes to be fetched, leave no room for."""
+    return affordable(within(alignment, reading.memory), [opened[k] for k in members], reading.sample)
 
 
 def compared(alignment: Alignment) -> set[AlignedTensor]:
