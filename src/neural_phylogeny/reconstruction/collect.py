@@ -108,7 +108,13 @@ class Collection:
         )
 
     def record(
-        self, k: int, family: int | None, remark: str, compared: int = 0, p_root: float | None = None
+        self,
+        k: int,
+        family: int | None,
+        remark: str,
+        compared: int = 0,
+        p_root: float | None = None,
+        rootstrap: float | None = None,
     ) -> ModelRecord:
         """The k-th model as a result has it; ``compared`` of its values were compared with another model's."""
         ref = self.refs[k]
@@ -124,6 +130,7 @@ class Collection:
             remark=remark,
             sha256=self.hashes[k] if self.hashes else "",
             p_root=p_root,
+            rootstrap=rootstrap,
         )
 
     def left_out(self) -> tuple[Skipped, ...]:

@@ -76,6 +76,7 @@ def phylogeny(
         {names[k] for k in bases}, *missing_ancestors(names, forests, {int(k): families[k] for k in families}, labels)
     )
     odds = {name: _of_models(forests, name, bases) for name in ("p_root", "p_rooted")}
+    rootstraps = _rootstraps(forests)
     models = tuple(
         collection.record(
             k,
@@ -83,6 +84,7 @@ def phylogeny(
             remarks[k],
             int(found.compared[k]),
             odds["p_root"].get(k),
+            rootstraps.get(k),
         )
         for k in range(n)
     )
@@ -118,6 +120,19 @@ def _of_models(forests: list[Answer], name: str, children: Container[int]) -> di
             for row, p in zip(answer.rows, values.tolist(), strict=True):
                 if np.isfinite(p) and answer.group.members[row] not in children:
                     found[answer.group.members[row]] = p
+    return found
+
+
+def _rootstraps(forests: list[Answer]) -> dict[int, float]:
+    """The share of resamples in which each root with a relative is a root too, where that was asked for."""
+    found = {}
+    for answer in forests:
+        labels = answer.forest.families
+        for k, row in enumerate(answer.rows) if answer.support is not None else ():
+            share = answer.support.of("roots", k) if answer.support is not None else None
+            is_alone = labels is not None and np.count_nonzero(labels == labels[k]) == 1
+            if share is not None and not is_alone:
+                found[answer.group.members[row]] = share
     return found
 
 

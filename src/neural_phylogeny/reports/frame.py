@@ -23,10 +23,23 @@ COLUMNS: dict[Table, tuple[str, ...]] = {
         "p_direction",
         *MEASURED,
         "support",
+        "concordance",
         "is_weak",
     ),
     "pairs": ("a", "b", "kind", "also", *MEASURED),
-    "models": ("name", "family", "path", "format", "parameters", "compared", "p_root", "sha256", "remark", "copy_of"),
+    "models": (
+        "name",
+        "family",
+        "path",
+        "format",
+        "parameters",
+        "compared",
+        "p_root",
+        "rootstrap",
+        "sha256",
+        "remark",
+        "copy_of",
+    ),
 }
 """The columns of each table."""
 
