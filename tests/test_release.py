@@ -32,3 +32,20 @@ def test_the_bill_names_what_is_always_needed():
 def test_two_wheels_are_the_same(tmp_path, monkeypatch, capsys):
     monkeypatch.setenv("SOURCE_DATE_EPOCH", "1767225600")
     assert load("wheel").main(tmp_path) == 0, capsys.readouterr().out
+
+
+def test_an_audit_that_gets_no_answers_says_so():
+    judged = load("audit").judged
+    row: dict[str, object] = {"name": "a", "version": "1"}
+    skipped, sound = row | {"skip_reason": "not found"}, {**row, "vulns": []}
+    bad = row | {"vulns": [{"id": "CVE-1", "fix_versions": ["2"]}]}
+    for rows, status, words in (
+        ([skipped, skipped], 3, "none of 2 packages"),
+        ([skipped, sound], 3, "1 of 2 packages: a"),
+        ([sound], 0, "nothing is known"),
+        ([skipped, bad], 1, "a 1: CVE-1, mended in 2"),
+    ):
+        found = judged(json.dumps({"dependencies": rows}))
+        assert found[0] == status
+        assert words in found[1]
+    assert judged("no JSON")[0] == 3

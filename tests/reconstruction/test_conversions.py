@@ -58,3 +58,28 @@ def test_a_tuned_copy_is_not_converted(model, rng):
     answer = reconstruct({"base": model, "copy": {name.upper(): w for name, w in tuned.items()}})
     assert answer.copies == ()
     assert not any("converted" in each.remark for each in answer.models)
+
+
+def test_copies_carry_their_kind(model):
+    from neural_phylogeny.reports.json import from_json, to_json
+
+    answer = reconstruct({"base": model, "copy": dict(model), "named": {f"net.{n}": w for n, w in model.items()}})
+    assert [each.copy_kind for each in answer.models] == [None, "copy", "converted"]
+    assert from_json(to_json(answer)).models == answer.models
+
+
+def test_tied_weights_that_are_stored_twice_are_a_conversion(rng):
+    tied = {"embed.weight": rng.normal(size=(40, 24))}
+    tied |= {f"{k}.up.weight": rng.normal(size=(96, 24)) for k in range(5)}
+    answer = reconstruct({"tied": tied, "untied": {**tied, "head.weight": tied["embed.weight"].copy()}})
+    assert [(pair.kind, pair.also) for pair in answer.undirected] == [("converted", ())]
+    grown = reconstruct({"tied": tied, "new": {**tied, "head.weight": rng.normal(size=(60, 24))}})
+    assert "converted" not in {edge.kind for edge in grown.edges} | {pair.kind for pair in grown.undirected}
+
+
+def test_a_training_in_another_layout_is_also_converted(model, rng):
+    tuned = {name: (w + 0.05 * rng.normal(size=w.shape)).astype(np.float32) for name, w in model.items()}
+    turned = {"conv.weight": (2, 3, 1, 0), "fc.weight": (1, 0), "fc.bias": (0,)}
+    answer = reconstruct({"base": model, "tuned": {name: w.transpose(turned[name]) for name, w in tuned.items()}})
+    also = [edge.also for edge in answer.edges] + [pair.also for pair in answer.undirected]
+    assert also == [("converted",)]

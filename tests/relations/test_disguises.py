@@ -7,6 +7,7 @@ from safetensors.numpy import save_file
 
 from neural_phylogeny import reconstruct
 from neural_phylogeny.relations import assigning, disguises
+from neural_phylogeny.relations.axes import restored
 from neural_phylogeny.relations.parts import part_of
 
 
@@ -61,15 +62,46 @@ def test_of_a_long_matrix_a_part_is_compared(rng, tmp_path):
 
 
 def test_a_matrix_whose_parts_are_no_whole_axis_is_left():
-    rows, columns = part_of((4096, 4096))
-    assert (len(rows), columns) == (1024, 3072)
-    whole, n = (4096, 4096, 1), 3072
-    part = np.ones((1024, n, 1))
+    rows, columns = part_of((1 << 15, 1 << 15))
+    assert (len(rows), columns) == (1536, 1 << 14)
+    whole = (90, 80, 1)
+    part = np.ones((60, 40, 1))
     assert disguises._matched(part, part, disguises._Search(), whole) is None
+
+
+def test_thousands_of_permuted_units_are_matched_by_sketches(rng):
+    """Trained on, rescaled, with units that read nothing; the order is found once and then known."""
+    hidden, width = 900, 600
+    order, scale = rng.permutation(hidden), np.exp2(rng.uniform(-2, 2, size=hidden))
+    up, down, gate = (
+        rng.normal(size=(hidden, width)),
+        rng.normal(size=(width, hidden)),
+        rng.normal(size=(hidden, width)),
+    )
+    up[:5], gate[:5] = 0.0, 0.0
+    first = {"up": up, "down": down, "gate": gate}
+    tuned = {name: values + 0.4 * rng.normal(size=values.shape) * (values != 0) for name, values in first.items()}
+    second = {"up": tuned["up"][order] * scale[:, None], "down": tuned["down"][:, order] / scale}
+    second["gate"] = tuned["gate"][order]
+    found = disguises.find_disguise(first, second, {name: values.shape for name, values in first.items()})
+    assert found is not None
+    assert set(found.kinds) == {"permuted", "rescaled"}
+    assert found.agreement > 0.8
+    for name in first:
+        rows, columns = found.axes[name]
+        back = restored(second[name], rows, columns)
+        off = back - tuned[name] if name != "down" else (back - tuned[name]).T
+        alive = np.abs(first["up"]).sum(axis=1) > 0  # no order of units without weights can be known
+        assert np.sqrt(np.square(off[alive]).mean()) < 0.1
+
+
+def test_large_matrices_of_strangers_are_not_matched(rng):
+    first, second = ({"up": rng.normal(size=(900, 600)), "down": rng.normal(size=(600, 900))} for _ in range(2))
+    assert disguises.find_disguise(first, second, {name: values.shape for name, values in first.items()}) is None
 
 
 def test_many_rows_are_screened_by_a_few(rng):
     x = rng.normal(size=(600, 40))
     y = x[rng.permutation(600)] + 0.5 * rng.normal(size=(600, 40))
-    assert abs(disguises._agreement(x, y, disguises.AGREE) - _brute(x, y)) < 1e-9
-    assert disguises._agreement(x, rng.normal(size=(600, 40)), disguises.AGREE) == 0.0
+    assert abs(disguises._agreement(x, y, disguises.AGREE) - _brute(x, y)) < 2e-3
+    assert disguises._agreement(x, rng.normal(size=(600, 40)), disguises.AGREE) < 0.1

@@ -68,7 +68,11 @@ def test_keys_and_their_order(everything):
         "compared",
         "sha256",
         "p_root",
+<<<<<<< HEAD
         "rootstrap",
+=======
+        "copy_kind",
+>>>>>>> main
     ]
     assert list(parsed["edges"][0])[:4] == ["parent", "child", "kind", "p_parent"]
 

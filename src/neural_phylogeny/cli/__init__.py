@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import sys
+
+GARBAGE = 50_000
+"""New objects after which unreachable cycles are looked for: a command imports some hundred modules, and makes few."""
 
 
 def main() -> None:
     """Entry point of ``nphylo``."""
     _fill_closed_streams()
+    gc.set_threshold(GARBAGE)
     from neural_phylogeny.cli.group import nphylo
 
     nphylo.main(prog_name="nphylo")

@@ -90,6 +90,10 @@ class Fields:
                 return value
         return self._wrong(key, f"one of {', '.join(map(repr, known))}")
 
+    def choice_or_null(self, key: str, known: Sequence[Choice]) -> Choice | None:
+        """One of the known strings; null, or nothing, is None."""
+        return None if self.text_or_null(key) is None else self.choice(key, known)
+
     def choices(self, key: str, known: Sequence[Choice]) -> tuple[Choice, ...]:
         """Some of the known strings, each once at most; none where the key is missing."""
         given = self.texts(key, default=())

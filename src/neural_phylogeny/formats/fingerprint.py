@@ -35,6 +35,7 @@ PLAN = 1
 
 WORDS, DIGEST = struct.Struct("<4Q"), 32
 
+_CONTRADICTIONS = (zlib.error, ValueError, TypeError, LookupError, AttributeError, OverflowError, RecursionError)
 _FIELDS = ("name", "shape", "dtype", "output_axis", "codes", "code_bits", "is_trained", "grid")
 
 
@@ -166,7 +167,7 @@ def from_bytes(content: bytes, path: str) -> Fingerprint:
         raise DamagedFileError("the fingerprint was cut short or changed after it was made", path=path, remedy=again)
     try:
         return _parsed(body, path)
-    except (zlib.error, ValueError, TypeError, KeyError, IndexError, AttributeError, OverflowError) as error:
+    except _CONTRADICTIONS as error:
         if isinstance(error, CheckpointError):
             raise
         raise DamagedFileError("the fingerprint contradicts itself", path=path, remedy=again) from error

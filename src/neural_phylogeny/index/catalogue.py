@@ -11,6 +11,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from neural_phylogeny.errors import OutputError, SavedFileError
+from neural_phylogeny.index.proof import Bounded, prove_schema, refuse_what_lies_beside
 
 FILE = "catalogue.sqlite"
 APPLICATION = 0x4E50_4958
@@ -57,7 +58,7 @@ def connect(folder: Path, *, is_new: bool = False, is_read_only: bool = False) -
     Raises
     ------
     SavedFileError
-        When there is none, it is damaged, or of a later version.
+        When there is none, it is damaged, of a later version, or has tables, links or a journal that no index has.
     OutputError
         When the disk is full or refuses.
     """
@@ -65,12 +66,13 @@ def connect(folder: Path, *, is_new: bool = False, is_read_only: bool = False) -
     if not is_new and not path.is_file():
         raise SavedFileError(f"{folder}: not an index; make one with nphylo index add {folder} PATH...")
     with explained(folder):
+        refuse_what_lies_beside(path)
         mode = "ro" if is_read_only else "rwc" if is_new else "rw"
         address = f"{path.absolute().as_uri()}?mode={mode}"
-        found = _open(address)
+        found = _open(address, path)
         if is_read_only and _is_refused(found):  # WAL needs a file beside the database, which a read-only disk refuses
             found.close()
-            found = _open(f"{address}&immutable=1")
+            found = _open(f"{address}&immutable=1", path)
         try:
             _check(found, folder)
             if not is_read_only:
@@ -79,6 +81,7 @@ def connect(folder: Path, *, is_new: bool = False, is_read_only: bool = False) -
                 raise SavedFileError(
                     f"{folder}: an index of an earlier version; any nphylo index add brings it up to date"
                 )
+            prove_schema(found, MIGRATIONS, folder)
         except BaseException:
             found.close()
             raise
@@ -91,7 +94,7 @@ def explained(folder: Path) -> Iterator[None]:
     try:
         yield
     except sqlite3.OperationalError as error:
-        if any(word in str(error) for word in ("malformed", "not a database")):
+        if any(word in str(error) for word in ("malformed", "not a database", "interrupted")):
             raise SavedFileError(f"{folder}: the catalogue is damaged ({error}); restore it from a copy") from error
         raise OutputError(str(folder), f"the index was left as it was: {error}") from error
     except (sqlite3.DatabaseError, UnicodeDecodeError) as error:
@@ -115,8 +118,9 @@ def writing(connection: sqlite3.Connection) -> Iterator[None]:
     connection.execute("COMMIT")
 
 
-def _open(address: str) -> sqlite3.Connection:
-    found = sqlite3.connect(address, uri=True, timeout=PATIENCE, isolation_level=None)
+def _open(address: str, path: Path) -> sqlite3.Connection:
+    found = sqlite3.connect(address, uri=True, timeout=PATIENCE, isolation_level=None, factory=Bounded)
+    found.bound(path)
     found.execute("PRAGMA foreign_keys = ON")
     found.execute("PRAGMA trusted_schema = OFF")
     return found

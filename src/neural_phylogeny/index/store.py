@@ -84,7 +84,7 @@ class Index:
         self.catalogue.close()
 
     def __len__(self) -> int:
-        return int(self._one("SELECT count(*) FROM models"))
+        return int(self._one("SELECT count(id) FROM models"))  # count(*) counts no steps
 
     def add(self, models: Iterable[tuple[str, str, Fingerprint]]) -> Iterator[tuple[str, bool]]:
         """Add models given as name, path and fingerprint; each name with whether it was new, once it is safe.

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from neural_phylogeny.reconstruction.changes import layer_changes, similarity_table
-from neural_phylogeny.reconstruction.evidence import merge_evidence
+from neural_phylogeny.reconstruction.evidence import merge_evidence, part_evidence
 from neural_phylogeny.reconstruction.findings import Findings
 from neural_phylogeny.reconstruction.reasons import RUNNER_UP
 from neural_phylogeny.reconstruction.support import Support
@@ -27,13 +27,17 @@ from neural_phylogeny.records import (
     UndecidedGroup,
     UndecidedReason,
 )
+from neural_phylogeny.relations.between import part_of_step
 from neural_phylogeny.relations.components import SharedPart, component_name
 from neural_phylogeny.relations.exact import CERTAIN
-from neural_phylogeny.relations.explanations.whole import DISGUISES
+from neural_phylogeny.relations.explanations.whole import DISGUISES, TRAINED
 from neural_phylogeny.relations.odds import probability
 from neural_phylogeny.statistics.cache import Group
 from neural_phylogeny.trees.forest import Forest
 from neural_phylogeny.wording import percent
+
+SIBLINGS = 8
+"""Nearest siblings of which a part of the step is looked for in a model."""
 
 UNDECIDED = 0.05
 """An edge whose direction is less than this far from even odds is reported without a direction."""
@@ -96,6 +100,8 @@ def claims(
                 p_parent = float(forest.p_parent[k])
                 reasons = (reasons[0], _parent_posterior(p_parent, pair), *_runner_up(answer, names, k), *reasons[1:])
             kind, also = found.kinds(parent, child, _row(rows, int(forest.parents[above])))
+            if kind == TRAINED:
+                reasons += _part_of_step(answer, names, k)
             if p_direction < 0.5 + UNDECIDED:
                 undirected.append(
                     RelatedPair(
@@ -117,6 +123,28 @@ def claims(
                 )
             )
     return edges, undirected + disguised_copies(names, families)
+
+
+def _part_of_step(answer: Answer, names: Sequence[str], k: int) -> tuple[Evidence, ...]:
+    """Where a model has a part of the step of a sibling or of its parent evenly, or they of its own.
+
+    A sum lies nearer to the base than its parts, so that the shorter step is the one that has a part of the other.
+    """
+    parents = answer.forest.parents
+    above = int(parents[k])
+    nearest = answer.found.existence.cosine[answer.rows[k], answer.rows]
+    siblings = [s for s in np.argsort(-nearest).tolist() if s != k and parents[s] == above][:SIBLINGS]
+    steps = [(above, s) for s in siblings] + [(int(parents[above]), above)] * bool(parents[above] >= 0)
+    called = [names[model] for model in answer.group.members]
+    found = []
+    for base, relative in steps:
+        i, j, child = (answer.rows[place] for place in (base, relative, k))
+        both = [(part_of_step(answer.found.statistics, i, *pair), *pair) for pair in ((j, child), (child, j))]
+        parts = [(part.share, part.left, part, a, b) for part, a, b in both if part is not None]
+        if parts:
+            share, left, part, a, b = min(parts, key=lambda one: one[0])
+            found.append((left, share, part_evidence(part, called[i], called[a], called[b])))
+    return (min(found, key=lambda one: one[:2])[-1],) if found else ()
 
 
 def _row(rows: Sequence[int], place: int) -> int:

@@ -20,7 +20,7 @@ from neural_phylogeny.reconstruction.passes import TOGETHER, compared, measured_
 from neural_phylogeny.reconstruction.pipelines import Component, pipelines_of, sides
 from neural_phylogeny.reconstruction.relate import Tested
 from neural_phylogeny.reconstruction.resized import resized
-from neural_phylogeny.records import ModelRecord
+from neural_phylogeny.records import Kind, ModelRecord
 from neural_phylogeny.relations.computed import without_tables
 from neural_phylogeny.relations.initialisations.leading import Leading, read_leading
 from neural_phylogeny.sources import Models, open_given
@@ -114,7 +114,11 @@ class Collection:
         remark: str,
         compared: int = 0,
         p_root: float | None = None,
+<<<<<<< HEAD
         rootstrap: float | None = None,
+=======
+        copy_kind: Kind | None = None,
+>>>>>>> main
     ) -> ModelRecord:
         """The k-th model as a result has it; ``compared`` of its values were compared with another model's."""
         ref = self.refs[k]
@@ -130,7 +134,11 @@ class Collection:
             remark=remark,
             sha256=self.hashes[k] if self.hashes else "",
             p_root=p_root,
+<<<<<<< HEAD
             rootstrap=rootstrap,
+=======
+            copy_kind=copy_kind,
+>>>>>>> main
         )
 
     def left_out(self) -> tuple[Skipped, ...]:

@@ -29,7 +29,7 @@ from neural_phylogeny.reconstruction.findings import Findings
 from neural_phylogeny.reconstruction.hang import hung, remark, without_adapters
 from neural_phylogeny.reconstruction.relate import PARTLY
 from neural_phylogeny.reconstruction.support import support
-from neural_phylogeny.records import CredibleRoots, ModelRecord, Phylogeny
+from neural_phylogeny.records import CredibleRoots, Kind, ModelRecord, Phylogeny
 from neural_phylogeny.relations.explanations.whole import DISGUISES
 from neural_phylogeny.statistics.cache import Group
 from neural_phylogeny.trees.methods import METHODS, Method, Options
@@ -61,9 +61,7 @@ def phylogeny(
     edges, undirected, bases = hung(names, collection.adapters, labels, *claims(names, forests, found.families))
     for one in collection.adapters:
         remarks[one.model] = remark(names, one, labels, bases.get(one.model))
-    for adapter, base in bases.items():
-        labels[labels == labels[adapter]] = labels[base]
-        settled[[adapter, base]] = True
+    _join(labels, settled, bases)
     families = {label: k for k, label in enumerate(dict.fromkeys(labels[settled].tolist()))}
     undecided = undecided_groups(names, forests)
     common = common_remarks(undecided)
@@ -75,6 +73,8 @@ def phylogeny(
     missing, from_missing = without_adapters(
         {names[k] for k in bases}, *missing_ancestors(names, forests, {int(k): families[k] for k in families}, labels)
     )
+    copies = _copies(names, found.copies, {pair.b for pair in undirected if pair.kind in DISGUISES})
+    kinds = _copy_kinds(names, copies, found.converted)
     odds = {name: _of_models(forests, name, bases) for name in ("p_root", "p_rooted")}
     rootstraps = _rootstraps(forests)
     models = tuple(
@@ -84,7 +84,11 @@ def phylogeny(
             remarks[k],
             int(found.compared[k]),
             odds["p_root"].get(k),
+<<<<<<< HEAD
             rootstraps.get(k),
+=======
+            kinds.get(k),
+>>>>>>> main
         )
         for k in range(n)
     )
@@ -96,11 +100,24 @@ def phylogeny(
         missing=tuple(missing),
         undecided=tuple(undecided),
         components=tuple(shared_components(names, found.tested.components)),
-        copies=_copies(names, found.copies, {pair.b for pair in undirected if pair.kind in DISGUISES}),
+        copies=copies,
         similarities=tuple(similarity_tables(names, forests, labels)),
         skipped=collection.left_out(),
         provenance=_provenance(collection, method, alpha, seed),
     )
+
+
+def _join(labels: NDArray[np.int64], settled: NDArray[np.bool_], bases: Mapping[int, int]) -> None:
+    """Put adapters into the families of their bases."""
+    for adapter, base in bases.items():
+        labels[labels == labels[adapter]] = labels[base]
+        settled[[adapter, base]] = True
+
+
+def _copy_kinds(names: Sequence[str], copies: Sequence[Sequence[str]], converted: set[int]) -> dict[int, Kind]:
+    """What each copy is of the first of them."""
+    copied = {name for group in copies for name in group[1:]}
+    return {k: "converted" if k in converted else "copy" for k, name in enumerate(names) if name in copied}
 
 
 def _copies(names: Sequence[str], groups: Sequence[Sequence[int]], disguised: set[str]) -> tuple[tuple[str, ...], ...]:

@@ -36,7 +36,10 @@ PARTLY = 0.1
 """Share of the weights of two relatives in matrices as different as those of strangers, from which on a disguise of a
 part is looked for, such as that of the heads."""
 
-MOST_VALUES = 1 << 28
+NAMED = 3
+"""Matrices that a note names."""
+
+MOST_VALUES = 1 << 30
 """Values of the largest model that is looked at."""
 
 
@@ -109,10 +112,16 @@ def _unlike(tested: Tested, n: int) -> NDArray[np.float64]:
 
 
 def _note(name: str, other: str, found: Disguise) -> str:
+    broken = (
+        f"; the units of {', '.join(found.unread[:NAMED])} are in an order that no other matrix has: its tensors "
+        "contradict each other, as where only a part was permuted"
+        if found.unread
+        else ""
+    )
     return (
         f"{name}: its units are {' and '.join(found.kinds)} against {other}; undone, its matrices agree with those of "
         f"{other} by a cosine of {found.agreement:.3f} on inputs that the matching has not seen; strangers reach less "
-        f"than {percent(0.4)}"
+        f"than {percent(0.4)}{broken}"
     )
 
 
@@ -194,4 +203,14 @@ def _restored(checkpoint: Checkpoint, found: Disguise) -> RestoredCheckpoint:
 
 
 def _undo(values: AnyArray, axes: tuple[Axis, Axis]) -> AnyArray:
-    return restored(values.astype(np.float64), *axes)
+    rows, columns = axes
+    if rows.turn is not None or columns.turn is not None or values.ndim < 2 or values.shape[0] == 1:
+        return restored(values.astype(np.float64), *axes)
+    if not rows.is_scaled and not columns.is_scaled:
+        return restored(values, *axes)
+    found, step = np.empty_like(values), max(1, HELD // max(values[0].size, 1))
+    for at in range(0, len(values), step):  # products in double precision, a part at a time
+        own = slice(at, at + step)
+        part = Axis(np.arange(len(found[own])), rows.factor[own])
+        found[own] = restored(values[rows.order[own]].astype(np.float64), part, columns)
+    return found

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from neural_phylogeny.records import Evidence, SharedComponent
+from neural_phylogeny.relations.between import PartOfStep
 from neural_phylogeny.relations.clock import Clock
 from neural_phylogeny.relations.direction import RELIABILITY
 from neural_phylogeny.relations.exact import (
@@ -203,6 +204,19 @@ def merge_evidence(weights: Mapping[str, float], how: str, parent: str, child: s
     joined = f"{', '.join(parts[:-1])} and {parts[-1]}"
     statement = f"{child} is {_MERGED[how].format(joined)}; training does not lead to such a point"
     return _parent("weighted-mean", weights[parent], parent, p, statement)
+
+
+def part_evidence(found: PartOfStep, base: str, relative: str, child: str) -> Evidence:
+    """That a model has a part of a relative's step; it decides nothing."""
+    return Evidence(
+        feature="part-of-step",
+        value=found.share,
+        favours="neither",
+        strength=0.0,
+        statement=f"{child} has {found.share:.2f} of the step from {base} to {relative} in every matrix; a parent that "
+        f"is not here may explain the rest, {percent(found.left)} of its own step: a merge leaves this, and so does a "
+        "checkpoint on the way that went on elsewhere",
+    )
 
 
 _MERGED = {

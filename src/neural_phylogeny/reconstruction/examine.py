@@ -12,7 +12,7 @@ from neural_phylogeny.files.activity import announced
 from neural_phylogeny.reconstruction.collect import Collection
 from neural_phylogeny.reconstruction.findings import Findings
 from neural_phylogeny.reconstruction.relate import Tested
-from neural_phylogeny.relations.copies import conversion
+from neural_phylogeny.relations.copies import conversion, is_converted
 from neural_phylogeny.statistics.cache import Group
 
 
@@ -32,6 +32,8 @@ class Examined:
         Values of each model that were compared with another one's.
     copies : list of list of int
         Models that are copies of each other.
+    converted : set of int
+        Copies that are stored otherwise than the first of them: names, layouts or types differ.
     families : list of (Group, Findings)
         Each family of at least two models, and what the relations say of it.
     tested : Tested
@@ -43,6 +45,7 @@ class Examined:
     notes: list[str]
     compared: NDArray[np.int64]
     copies: list[list[int]]
+    converted: set[int]
     families: list[tuple[Group, Findings]]
     tested: Tested
 
@@ -64,7 +67,7 @@ def examine(collection: Collection, alpha: float) -> Examined:
     tested = collection.tested(alpha)
     remarks = ["there is no other model to compare it with" if n == 1 else ""] * n
     notes, compared = [""] * n, np.zeros(n, dtype=np.int64)
-    same, judged = list[list[int]](), set[int]()
+    same, judged, converted = list[list[int]](), set[int](), set[int]()
     for group, relations in tested.groups:
         for row, model in enumerate(group.members):
             if model not in judged:
@@ -73,7 +76,10 @@ def examine(collection: Collection, alpha: float) -> Examined:
         for first, *rows in relations.copies:
             for row in rows:
                 if (model := group.members[row]) not in judged:
-                    notes[model] = "; ".join(filter(None, (notes[model], _converted(collection, group, first, row))))
+                    how = _stored_otherwise(collection, group, first, row)
+                    notes[model] = "; ".join(filter(None, (notes[model], how)))
+                    if is_converted(group.statistics, first, row):
+                        converted.add(model)
         copied = ([group.members[row] for row in rows] for rows in relations.copies)
         same += [models for models in copied if not judged.issuperset(models)]
         judged |= set(group.members)
@@ -84,12 +90,13 @@ def examine(collection: Collection, alpha: float) -> Examined:
         notes,
         compared,
         same,
+        converted,
         [_family(collection, tested, models) for models in announced("comparing", tested.families, words)],
         tested,
     )
 
 
-def _converted(collection: Collection, group: Group, first: int, row: int) -> str:
+def _stored_otherwise(collection: Collection, group: Group, first: int, row: int) -> str:
     """How a copy is stored otherwise than the first of its copies; empty where it is not."""
     a, b = group.members[first], group.members[row]
     found = conversion(group.statistics, first, row)

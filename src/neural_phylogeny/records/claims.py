@@ -99,6 +99,9 @@ class ModelRecord:
     sha256 : str
         SHA-256 of its file, 64 hexadecimal digits, as ``sha256sum`` prints it; of a model in several files that of the
         lines ``sha256sum`` prints, in the order of their names. Empty unless ``hashes`` was requested.
+    copy_kind : Kind, optional
+        Of all copies of a model but the first, ``"copy"`` (bit for bit, in whatever container) or ``"converted"``
+        (under other names, in another layout or type); None for all others.
 
     Examples
     --------
@@ -116,7 +119,11 @@ class ModelRecord:
     compared: float | None = None
     sha256: str = ""
     p_root: float | None = None
+<<<<<<< HEAD
     rootstrap: float | None = None
+=======
+    copy_kind: Kind | None = None
+>>>>>>> main
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -13,6 +13,10 @@ Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
 
 
+SAME = 0.5
+"""Share of the units from which on two orders are one: those that training moved far may be mistaken."""
+
+
 @dataclass(frozen=True)
 class Axis:
     """How units are restored: in this order, each times its factor; or turned by a matrix before."""
@@ -46,12 +50,14 @@ class Axis:
 class Disguise:
     """How each tensor of a model is restored, rows and columns, and how well its matrices agree then.
 
-    ``kinds`` are the names of what was done, ``agreement`` the mean cosine on unseen inputs, weighted by size.
+    ``kinds`` are the names of what was done, ``agreement`` the mean cosine on unseen inputs, weighted by size. The
+    units of the matrices in ``unread`` are in an order that no other one has: the network is no copy that works.
     """
 
     axes: Mapping[str, tuple[Axis, Axis]]
     kinds: tuple[str, ...]
     agreement: float
+    unread: tuple[str, ...] = ()
 
 
 def restored(values: Floats, rows: Axis, columns: Axis) -> Floats:
@@ -65,13 +71,37 @@ def restored(values: Floats, rows: Axis, columns: Axis) -> Floats:
     """
     found = shaped(values) if values.ndim > 1 else values.reshape(-1, 1, 1)
     if columns.turn is not None:
-        found = np.einsum("mnk,nj->mjk", found, columns.turn)
+        found = np.einsum("mnk,nj->mjk", found, columns.turn, optimize=True)
     if rows.turn is not None:
-        found = np.einsum("im,mnk->ink", rows.turn, found)
-    found = found[rows.order] * rows.factor[:, None, None]
-    if values.ndim > 1:
-        found = found[:, columns.order] * columns.factor[None, :, None]
+        found = np.einsum("im,mnk->ink", rows.turn, found, optimize=True)
+    if rows.is_permuted or rows.is_scaled:
+        found = found[rows.order]
+    if rows.is_scaled:
+        found = found * rows.factor[:, None, None]
+    if values.ndim > 1 and (columns.is_permuted or columns.is_scaled):
+        found = found[:, columns.order]
+        if columns.is_scaled:
+            found = found * columns.factor[None, :, None]
     return found.reshape(values.shape)
+
+
+def unread(axes: Mapping[str, tuple[Axis, Axis]]) -> tuple[str, ...]:
+    """Matrices with units in an order that no other one writes or reads, where some have as many units.
+
+    Silent where groups of units may be behind it, such as the places of a filter or the gates of a cell.
+    """
+    every = [(name, place, axis.order) for name, pair in axes.items() for place, axis in enumerate(pair)]
+    moved = {len(order) for _, _, order in every if (order != np.arange(len(order))).any()}
+    found = []
+    for name, place, order in every:
+        n = len(order)
+        if (order == np.arange(n)).all() or any(n != m and (n % m == 0 or m % n == 0) for m in moved):
+            continue
+        others = [other for key, _, other in every if key != name and len(other) == n]
+        facing = [other for key, side, other in every if key != name and side != place and len(other) == n]
+        if facing and not any((other == order).mean() >= SAME for other in others):
+            found.append(name)
+    return tuple(dict.fromkeys(found))
 
 
 def shaped(values: Floats) -> Floats:

@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import re
+
 import numpy as np
 from numpy.typing import NDArray
 
+from neural_phylogeny.inputs import TensorInfo
 from neural_phylogeny.statistics.base import Arrays
 from neural_phylogeny.tensors.alignment import AlignedTensor
 
 Mask = NDArray[np.bool_]
+
+_DIGITS = re.compile(r"\d+")
 
 ARITHMETIC = 1e-5
 """Relative root mean square difference that folding a normalisation leaves in single precision; training moves more."""
@@ -23,6 +28,11 @@ def relaid(tensor: AlignedTensor) -> Mask:
     label = np.array([ways.index(way) for way in ways])
     found: Mask = label[:, None] != label[None, :]
     return found
+
+
+def is_relaid(one: TensorInfo, other: TensorInfo) -> bool:
+    """Whether a tensor has another layout, or a name that differs in more than numbers: those of layers may shift."""
+    return one.view != other.view or _DIGITS.sub("", one.name) != _DIGITS.sub("", other.name)
 
 
 def converted(tensor: AlignedTensor, arrays: Arrays) -> Mask:

@@ -59,6 +59,12 @@ class Conversion:
     layouts: Mapping[str, int]
 
 
+def is_converted(statistics: Statistics, i: int, j: int) -> bool:
+    """Whether a copy is stored otherwise than in another container: under other names, in another layout or type."""
+    found = conversion(statistics, i, j)
+    return bool(found.renamed or found.retyped or found.rounded or found.layouts)
+
+
 def conversion(statistics: Statistics, i: int, j: int) -> Conversion:
     """How the storage of j differs from that of its copy i. O(n_tensors)."""
     found: dict[str, set[str]] = {"renamed": set(), "retyped": set(), "rounded": set()}

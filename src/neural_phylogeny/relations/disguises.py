@@ -16,9 +16,11 @@ from math import prod
 import numpy as np
 
 from neural_phylogeny.relations.assigning import assignment, beyond_chance, cosines, excess
-from neural_phylogeny.relations.axes import Axis, Disguise, Floats, Ints, restored, shape_of, shaped
+from neural_phylogeny.relations.axes import Axis, Disguise, Floats, Ints, restored, shape_of, shaped, unread
+from neural_phylogeny.relations.levels import factors, levelled, precise, square_error
+from neural_phylogeny.relations.many_units import MANY, agreement, nearest, paired
 from neural_phylogeny.relations.parts import MOST_VALUES, is_compared, of_whole
-from neural_phylogeny.relations.rotations import refitted
+from neural_phylogeny.relations.rotations import may_be_turned, refitted
 
 AGREE = 0.6
 """Least mean cosine of rows on inputs that the assignment has not seen, beyond that of rows which do not belong
@@ -30,8 +32,14 @@ FEW_INPUTS, AGREE_OF_FEW = 32, 0.9
 EXPLAINED = 0.7
 """Share of the weights in matrices that must agree."""
 
-LARGEST_BLOCK = 256
-"""Most units that are turned among each other, as those of a head."""
+LARGEST_BLOCK, LARGEST_TURN = 256, 4096
+"""Most units that are turned among each other, as those of a head, and most that a rotation is looked for of at all."""
+
+SMALL_TURN = 256
+"""Units up to which a rotation is fitted at once."""
+
+SURE = 0.7
+"""Cosine of each row with its like in an order that other matrices have shown, from which on no order is looked for."""
 
 CANDIDATES = 8
 """Orders of one number of units that are tried, the latest first."""
@@ -45,9 +53,8 @@ UNEVEN = 0.3
 ARITHMETIC = 1e-5
 """Relative error that multiplying and dividing in single precision leaves."""
 
-SWEEPS, ROUNDS, FIRST = 3, 12, 6
-"""Times that all matrices are gone through; steps in which lengths are made equal; matrices after which a pair that
-shows nothing is left."""
+SWEEPS, FIRST = 3, 6
+"""Times that all matrices are gone through; matrices after which a pair that shows nothing is left."""
 
 
 @dataclass
@@ -132,7 +139,7 @@ def find_disguise(
     ]
     if "rotated" in kinds and "rescaled" in kinds:
         kinds.remove("rescaled")  # gains of norms, which are folded before a rotation
-    return Disguise(axes, tuple(kinds), agreement) if kinds else None
+    return Disguise(axes, tuple(kinds), agreement, unread(found)) if kinds else None
 
 
 def fits(found: Disguise, first: Mapping[str, Floats], second: Mapping[str, Floats]) -> bool:
@@ -147,28 +154,22 @@ def fits(found: Disguise, first: Mapping[str, Floats], second: Mapping[str, Floa
     return size > 0 and agree >= AGREE * size
 
 
-def _level(a: Floats) -> Floats:
-    """Rows and columns at equal lengths, in turn."""
-    a = a.astype(np.float64)
-    for _ in range(ROUNDS):
-        for axes in ((1, 2), (0, 2)):
-            length = np.sqrt(np.mean(np.square(a), axis=axes, keepdims=True))
-            a /= np.where(length > 0, length, 1.0)
-    return a
-
-
 def _matched(a: Floats, b: Floats, search: _Search, whole: tuple[int, ...]) -> tuple[tuple[Axis, Axis], float] | None:
     """The axes of one matrix, by the best of the known orders; new ones are remembered.
 
     Where it is a part of the ``whole``, an axis that is longer there has inputs alone, in their stored order.
     """
     is_part = [a.shape[axis] != whole[axis] for axis in (0, 1)]
+    if max(a.shape[:2]) > MANY and np.array_equal(a, b):
+        return (Axis.unchanged(len(a)), Axis.unchanged(a.shape[1])), 1.0
     if all(is_part):
         return None
     best: tuple[float, bool, Ints, Floats] | None = None
     inputs = min(a.shape[1] * a.shape[2], a.shape[0] * a.shape[2])
     least = AGREE if inputs >= FEW_INPUTS else AGREE_OF_FEW
-    x, y = _level(a), _level(b)
+    x, y = levelled(a), levelled(b)
+    if max(a.shape[:2]) > MANY and (known := _in_known_orders(x, y, search, is_part)) is not None:
+        return known
     for is_turned in (False, True):
         if is_part[is_turned]:
             continue
@@ -187,10 +188,40 @@ def _matched(a: Floats, b: Floats, search: _Search, whole: tuple[int, ...]) -> t
     return found, score
 
 
+def _in_known_orders(
+    x: Floats, y: Floats, search: _Search, is_part: list[bool]
+) -> tuple[tuple[Axis, Axis], float] | None:
+    """The axes of a large matrix by orders of both that were found before, where they fit all of its rows.
+
+    No input was seen by what found them. A few rows choose the orders.
+    """
+    m, n, _ = x.shape
+    some = np.linspace(0, m - 1, min(m, SCREENED // 2)).astype(np.int64)
+    best: tuple[float, Ints, Ints, Floats] | None = None
+    for rows, _ in search.of(m)[: 1 if is_part[0] else None]:
+        part = y[rows[some]]
+        for columns, sign in search.of(n)[: 1 if is_part[1] else None]:
+            moved = (part[:, columns] * sign.astype(y.dtype)[None, :, None]).reshape(len(some), -1)
+            score = float(np.abs(paired(x[some].reshape(len(some), -1), moved)).mean())
+            if best is None or score > best[0] + 1e-6:
+                best = score, rows, columns, sign
+    if best is None or best[0] < SURE:
+        return None
+    _, rows, columns, sign = best
+    one, other = _rows_of(x, y[rows], False, columns, sign)
+    cosine = paired(one, other)
+    score = agreement(one, other)
+    if float(np.abs(cosine).min()) < SURE or score < AGREE:
+        return None
+    return (Axis(rows, np.where(cosine < 0, -1.0, 1.0)), Axis(columns, sign)), score
+
+
 def _rows_of(x: Floats, y: Floats, is_turned: bool, order: Ints, sign: Floats) -> tuple[Floats, Floats]:
     """Rows of two matrices, or columns, ``(n, inputs)`` each, the inputs of the second one in an order."""
     one, other = (x.swapaxes(0, 1), y.swapaxes(0, 1)) if is_turned else (x, y)
-    return one.reshape(len(one), -1), (other[:, order] * sign[None, :, None]).reshape(len(other), -1)
+    return one.reshape(len(one), -1), (other[:, order] * sign.astype(other.dtype)[None, :, None]).reshape(
+        len(other), -1
+    )
 
 
 def _agreement(x: Floats, y: Floats, least: float) -> float:
@@ -207,6 +238,8 @@ def _agreement(x: Floats, y: Floats, least: float) -> float:
         some = _sizes(cosines(x[np.linspace(0, len(x) - 1, SCREENED).astype(np.int64)][:, ~half], y[:, ~half]))
         if excess(float(some.max(axis=1).mean()), float(some.mean())) < least - MARGIN:
             return 0.0
+    if len(x) > MANY:
+        return agreement(x[:, ~half], y[nearest(x[:, half], y[:, half])][:, ~half])
     unseen = _sizes(cosines(x[:, ~half], y[:, ~half]))
     most = min(float(unseen.max(axis=axis).mean()) for axis in (0, 1))
     if _beyond(most, float(unseen.sum()), len(unseen)) < least - 1e-3:
@@ -216,6 +249,9 @@ def _agreement(x: Floats, y: Floats, least: float) -> float:
 
 def _assigned(x: Floats, y: Floats) -> tuple[Ints, Floats]:
     """Rows of y for those of x with signs, by their products on all inputs."""
+    if len(x) > MANY:
+        order = nearest(x, y)
+        return order, np.where(paired(x, y[order]) < 0, -1.0, 1.0)
     every = cosines(x, y)
     order = assignment(np.abs(every))
     sign = np.sign(every[np.arange(len(x)), order])
@@ -230,7 +266,9 @@ def _sizes(found: Floats) -> Floats:
 def _turned(a: Floats, b: Floats, search: _Search) -> tuple[tuple[Axis, Axis], float] | None:
     """The axes of a matrix whose columns, or rows, were rotated."""
     m, n, places = a.shape
-    if places > 1:
+    if places > 1 or max(m, n) > LARGEST_TURN:
+        return None
+    if max(m, n) > SMALL_TURN and not search.known and not may_be_turned(a[..., 0], b[..., 0]):
         return None
     x, y = a[..., 0].astype(np.float64), b[..., 0].astype(np.float64)
     tall = [(False, x, y)] if m >= n + 8 else []
@@ -290,6 +328,8 @@ def _fitted_blocks(x: Floats, y: Floats) -> Floats:
 
 def _cosine(x: Floats, y: Floats, by_columns: bool = False) -> float:
     """Agreement of rows, beyond chance; of columns where those may have factors."""
+    if max(len(x), x.shape[1]) > MANY:
+        return agreement(x.T, y.T) if by_columns else agreement(x, y)
     found = cosines(x.T, y.T) if by_columns else cosines(x, y)
     return beyond_chance(found, np.arange(len(found)))
 
@@ -301,20 +341,13 @@ def _beyond(matched: float, every: float, n: int) -> float:
 
 def _with_factors(a: Floats, b: Floats, rows: Axis, columns: Axis) -> tuple[Axis, Axis]:
     """The axes with the factors of units, where those were multiplied: unevenly, or so that nothing else is left."""
-    a, b = a.astype(np.float64), b.astype(np.float64)  # squares of huge weights overflow in single precision
-    now = restored(b, rows, columns)
-    row, column = np.ones(len(a)), np.ones(a.shape[1])
-    for _ in range(ROUNDS):
-        for axis, axes in ((row, (1, 2)), (column, (0, 2))):
-            level = now * row[:, None, None] * column[None, :, None]
-            with np.errstate(all="ignore"):
-                ratio = np.sqrt(np.square(a).sum(axis=axes) / np.square(level).sum(axis=axes))
-            axis *= np.where(np.isfinite(ratio) & (ratio > 0), ratio, 1.0)
-    middle = float(np.exp(np.median(np.log(row))))
-    row, column = row / middle, column * middle
-    level = now * row[:, None, None] * column[None, :, None]
-    size = max(float(np.square(a).sum()), 1e-300)
-    is_exact = np.square(level - a).sum() <= (10 * ARITHMETIC) ** 2 * size < np.square(now - a).sum() * 1e2
+    a, now = precise(a), restored(precise(b), rows, columns)
+    if np.array_equal(a, now):
+        return rows, columns
+    before = square_error(a, now)
+    row, column = factors(a, now)
+    size = max(float(np.square(a, dtype=np.float64).sum()), 1e-300)
+    is_exact = square_error(a, now, row, column) <= (10 * ARITHMETIC) ** 2 * size < before * 1e2
     found = []
     for old, factor in ((rows, row), (columns, column)):
         keep = factor if is_exact or np.log(factor).std() > UNEVEN else np.ones(len(factor))

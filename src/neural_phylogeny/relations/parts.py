@@ -9,11 +9,11 @@ import numpy as np
 
 from neural_phylogeny.relations.axes import Axis, Ints, shape_of
 
-MOST_UNITS = 3072
-"""Most units of a matrix that are matched: their cosines are held in memory."""
+MOST_UNITS = 16384
+"""Most units of a matrix that are matched: the time grows with their square."""
 
-MOST_VALUES = 1 << 22
-"""Most values of a matrix that are compared."""
+MOST_VALUES = 3 << 24
+"""Most values of a matrix that are compared: some copies in single precision are held, 1.5 GB."""
 
 
 def part_of(shape: tuple[int, ...]) -> tuple[Ints, int]:
@@ -23,10 +23,10 @@ def part_of(shape: tuple[int, ...]) -> tuple[Ints, int]:
     --------
     >>> rows, columns = part_of((50257, 768))
     >>> len(rows), columns
-    (3072, 768)
+    (16384, 768)
     >>> rows, columns = part_of((2, 125_000_000))
     >>> len(rows), columns
-    (2, 3072)
+    (2, 16384)
     """
     m, n, places = shape_of(shape)
     kept = [m, n]

@@ -9,8 +9,25 @@ import numpy as np
 
 from neural_phylogeny.relations.axes import Axis, Floats, shaped
 
+SCREENED, LIKE_TURNED = 128, 0.1
+"""Rows whose products with each other are looked at, and their least correlation in two models, one of them turned."""
+
 EXACT = 1e-4
 """Relative error below which a rotation is that of an exact copy."""
+
+
+def may_be_turned(a: Floats, b: Floats) -> bool:
+    """Whether products of some rows, or of some columns, go together in both, as they do after a rotation of the other
+    axis or of blocks of it: a necessary condition, at a small part of the price of a rotation.
+    """
+    for x, y in ((a, b), (a.T, b.T)):
+        some = np.linspace(0, len(x) - 1, min(len(x), SCREENED)).astype(np.int64)
+        products = [(m[some] @ m[some].T)[np.triu_indices(len(some), 1)].astype(np.float64) for m in (x, y)]
+        one, other = (p - p.mean() for p in products)
+        scale = float(np.linalg.norm(one) * np.linalg.norm(other))
+        if scale > 0 and float(one @ other) >= LIKE_TURNED * scale:
+            return True
+    return False
 
 
 def refitted(

@@ -35,15 +35,37 @@ COLUMNS: dict[Table, tuple[str, ...]] = {
         "parameters",
         "compared",
         "p_root",
+<<<<<<< HEAD
         "rootstrap",
         "sha256",
         "remark",
         "copy_of",
+=======
+        "sha256",
+        "remark",
+        "copy_of",
+        "copy_kind",
+>>>>>>> main
     ),
 }
 """The columns of each table."""
 
-WORDS = {"parent", "child", "kind", "also", "a", "b", "part", "name", "path", "format", "sha256", "remark", "copy_of"}
+WORDS = {
+    "parent",
+    "child",
+    "kind",
+    "also",
+    "a",
+    "b",
+    "part",
+    "name",
+    "path",
+    "format",
+    "sha256",
+    "remark",
+    "copy_of",
+    "copy_kind",
+}
 WHOLE = {"family": "Int64", "parameters": "int64", "is_weak": "bool"}
 
 

@@ -62,6 +62,7 @@ def to_networkx(phylogeny: Phylogeny, *, pairs: bool = False) -> nx.DiGraph[str]
             "compared": model.compared,
             "remark": safe(model.remark),
             "copy_of": nodes.get(copy_of.get(model.name, "")),
+            "copy_kind": model.copy_kind,
         }
         graph.add_node(nodes[model.name], **_known(about))
     for ancestor in phylogeny.missing:

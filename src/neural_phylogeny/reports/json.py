@@ -204,6 +204,7 @@ def _model(item: Fields) -> ModelRecord:
         p_root=item.share_or_null("p_root"),
         rootstrap=item.share_or_null("rootstrap"),
         sha256=item.text("sha256", default=""),
+        copy_kind=item.choice_or_null("copy_kind", KINDS),
     )
 
 

@@ -121,6 +121,9 @@ def fill(
     tensor: AlignedTensor, source: TensorInfo, start: int, stop: int, checkpoint: Checkpoint, out: NDArray[np.float32]
 ) -> None:
     """Read values ``start:stop`` of one member; a box that leaves out columns is cut out of whole rows."""
+    if tensor.size == source.size:
+        read_view(checkpoint, source, start, out)
+        return
     _fill_from(lambda first, found: read_view(checkpoint, source, first, found), tensor, source, start, stop, out)
 
 
@@ -133,9 +136,8 @@ def _fill_from(
     out: NDArray[np.float32],
 ) -> None:
     inner, box = source.shape[1:], tensor.shape
-    if tensor.size == source.size or inner == box[1:]:
-        first = tensor.start[0] * math.prod(inner) if tensor.size != source.size else 0
-        read_into(first + start, out)
+    if inner == box[1:]:
+        read_into(tensor.start[0] * math.prod(inner) + start, out)
         return
     width, full_width = math.prod(box[1:]), math.prod(inner)
     first, last = start // width, -(-stop // width)

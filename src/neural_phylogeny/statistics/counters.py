@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections import defaultdict
 from collections.abc import Mapping, Sequence
 
 import numpy as np
@@ -15,7 +16,14 @@ Counts = Mapping[str, Mapping[int, int]]
 """Numbers of each model that has any, by what is counted."""
 
 BATCHES, OBSERVERS, NORMS, EMPTY = "batches", "observers", "norms", "empty"
-PRETRAINING, TASKS = "pretraining-heads", "task-heads"
+PRETRAINING, TASKS, REPEATED = "pretraining-heads", "task-heads", "repeated-matrices"
+COUNTED = (BATCHES, OBSERVERS, NORMS, EMPTY, PRETRAINING, TASKS, REPEATED)
+
+FEW_LIKE = 3
+"""Most matrices of one shape among which a repeated one is looked for: tied weights are embedding and head."""
+
+SAMPLED = 1024
+"""Values of a matrix, at both ends of it, that must be equal in one that is repeated."""
 
 _COUNTER = "num_batches_tracked"
 _OBSERVER = re.compile(r"(fake_quant|observer|activation_post_process|quantize_layer|(_amax|min_vals?|max_vals?)$)")
@@ -30,9 +38,10 @@ def counts_of(checkpoints: Sequence[Checkpoint]) -> dict[str, dict[int, int]]:
     - ``observers``: tensors that observe ranges for quantisation-aware training.
     - ``norms``: batch normalisations with running statistics.
     - ``pretraining-heads``, ``task-heads``: tensors of heads of either purpose, by the names of known architectures.
+    - ``repeated-matrices``: matrices that hold the values of another one, as tied weights do that are stored twice.
     - ``empty``: tensors without values, as a save of distributed weights leaves them that were not gathered.
     """
-    found: dict[str, dict[int, int]] = {name: {} for name in (BATCHES, OBSERVERS, NORMS, EMPTY, PRETRAINING, TASKS)}
+    found: dict[str, dict[int, int]] = {name: {} for name in COUNTED}
     for model, checkpoint in enumerate(checkpoints):
         names = list(checkpoint.tensors)
         pretraining, tasks = heads_of(names)
@@ -42,12 +51,39 @@ def counts_of(checkpoints: Sequence[Checkpoint]) -> dict[str, dict[int, int]]:
             BATCHES: _batches_seen(checkpoint),
             OBSERVERS: sum(_OBSERVER.search(name) is not None for name in names),
             NORMS: sum(_RUNNING.search(name) is not None for name in names),
+            REPEATED: _repeated(checkpoint),
             EMPTY: sum(tensor.size == 0 for tensor in checkpoint.tensors.values()),
         }
         for name, number in numbers.items():
             if number:
                 found[name][model] = number
     return found
+
+
+def _repeated(checkpoint: Checkpoint) -> int:
+    """Matrices with the values of an earlier one, as far as both ends show."""
+    by_shape = defaultdict[tuple[int, ...], list[str]](list)
+    for name, tensor in checkpoint.tensors.items():
+        if len(tensor.shape) == 2 and min(tensor.shape) > 1:
+            by_shape[tensor.shape].append(name)
+    found = 0
+    for shape, names in by_shape.items():
+        if 1 < len(names) <= FEW_LIKE:
+            try:
+                ends = {_ends(checkpoint, name, shape[0] * shape[1]) for name in names}
+            except CheckpointError:
+                continue
+            found += len(names) - len(ends)
+    return found
+
+
+def _ends(checkpoint: Checkpoint, name: str, size: int) -> bytes:
+    """The first and the last values of a matrix; the name of one that is constant there, as a new one may be."""
+    n = min(size, SAMPLED)
+    values = np.empty((2, n), dtype=np.float32)
+    checkpoint.read_into(name, 0, values[0])
+    checkpoint.read_into(name, size - n, values[1])
+    return values.tobytes() if (values != values[0, 0]).any() else name.encode()
 
 
 def renumbered(counts: Counts, position: Mapping[int, int]) -> dict[str, dict[int, int]]:

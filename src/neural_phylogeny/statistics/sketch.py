@@ -48,7 +48,8 @@ class Sketch(Statistic):
             np.full((n, 3), np.nan),
         )
         for k, row in enumerate(values):  # one by one: no copy of the whole block is made
-            if not np.isfinite(row).all() or row.max() == row.min():
+            largest, smallest = row.max(), row.min()
+            if largest == smallest or not (math.isfinite(largest) and math.isfinite(smallest)):
                 continue
             quantiles[k] = magnitude_quantiles(row[::step])
             matrix = leading_matrix(row, tensor.shape, tensor.output_axis or 0) if tensor.is_matrix else row[:, None]
@@ -84,10 +85,14 @@ def leading_matrix(values: NDArray[np.float32], shape: tuple[int, ...], output_a
 
 def magnitude_quantiles(values: NDArray[np.float32]) -> NDArray[np.float64]:
     """Quantiles of magnitudes over their root mean square, interpolated linearly: ``(n_values,) -> (9,)``."""
-    magnitudes = np.sort(np.abs(values)).astype(np.float64)
-    scale = np.sqrt(np.mean(np.square(magnitudes)))
+    magnitudes = np.abs(values)
     positions = np.array(QUANTILES) * (len(magnitudes) - 1)
-    found: NDArray[np.float64] = np.interp(positions, np.arange(len(magnitudes)), magnitudes) / scale
+    below = positions.astype(np.int64)
+    above = np.minimum(below + 1, len(magnitudes) - 1)
+    magnitudes.partition(np.concatenate([below, above]))  # a third of the price of a sort
+    exact = magnitudes.astype(np.float64)
+    scale = np.sqrt(np.mean(np.square(exact)))
+    found: NDArray[np.float64] = (exact[below] + (positions - below) * (exact[above] - exact[below])) / scale
     return found
 
 

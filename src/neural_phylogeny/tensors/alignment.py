@@ -66,13 +66,17 @@ class Alignment:
         Symmetric but where one of the two is compared by the means of its experts: those stand for all of them.
         """
         found = np.zeros((self.n_models,) * 2, dtype=np.int64)
+        alike: dict[tuple[object, ...], tuple[AlignedTensor, list[int]]] = {}
         for tensor in self.tensors:
             if not in_matrices or tensor.role is not Role.VECTOR:
-                pieces = tensor.pieces
-                counted = tensor.size * pieces[:, None] * tensor.pairs
-                if pieces.max() > 1:  # two mixtures are compared by their experts
-                    counted[np.outer(pieces > 1, pieces > 1)] = 0
-                found[np.ix_(tensor.members, tensor.members)] += counted
+                key = (tensor.members, tensor.sides, tensor.links, tuple(len(s.pieces) for s in tensor.sources))
+                alike.setdefault(key, (tensor, []))[1].append(tensor.size)
+        for first, sizes in alike.values():
+            pieces = first.pieces
+            counted = sum(sizes) * pieces[:, None] * first.pairs
+            if pieces.max() > 1:  # two mixtures are compared by their experts
+                counted[np.outer(pieces > 1, pieces > 1)] = 0
+            found[np.ix_(first.members, first.members)] += counted
         own = self.in_matrices if in_matrices else self.parameters
         np.fill_diagonal(found, own)
         return np.minimum(found, own[:, None])
@@ -94,15 +98,19 @@ class Alignment:
         """
         largest: dict[tuple[int, str, int, int], int] = {}
         others = pairs & ~np.eye(self.n_models, dtype=bool)
+        rows_of: dict[tuple[object, ...], list[int]] = {}
         for tensor in self.tensors:
-            counted = tensor.pairs & others[np.ix_(tensor.members, tensor.members)]
-            for row in np.flatnonzero(counted.any(axis=1)).tolist():
+            rows = rows_of.get(key := (tensor.members, tensor.sides, tensor.links))
+            if rows is None:
+                counted = tensor.pairs & others[np.ix_(tensor.members, tensor.members)]
+                rows = rows_of[key] = np.flatnonzero(counted.any(axis=1)).tolist()
+            for row in rows:
                 source = tensor.sources[row]
                 view = source.view
                 part = view.start if view is not None and view.stop else 0
                 for name, first in source.pieces or ((source.name, 0),):
-                    key = tensor.members[row], name, first, part
-                    largest[key] = max(tensor.size, largest.get(key, 0))
+                    place = tensor.members[row], name, first, part
+                    largest[place] = max(tensor.size, largest.get(place, 0))
         found = np.zeros(self.n_models, dtype=np.int64)
         for (model, *_), size in largest.items():
             found[model] += size

@@ -87,9 +87,13 @@ def pair_boxes(held: Held, linked: Pairs | None = None) -> Iterator[AlignedTenso
 
     ``linked (n_holders, n_holders)`` says whose tensors correspond; all do where it is None.
     """
+    by_form = held.by_form()
+    if linked is None and len(by_form) == 1:
+        yield from _whole(held)
+        return
     models = list(held.sources)
     position = {model: row for row, model in enumerate(models)}
-    rows_of = {form: [position[model] for model in members] for form, members in held.by_form().items()}
+    rows_of = {form: [position[model] for model in members] for form, members in by_form.items()}
     for box in _boxes_of_forms({form: len(rows) for form, rows in rows_of.items()}):
         counted = np.zeros((len(models),) * 2, dtype=bool)
         for a, b in box.pairs:
@@ -103,6 +107,13 @@ def pair_boxes(held: Held, linked: Pairs | None = None) -> Iterator[AlignedTenso
         sides, links = sides_of(counted[np.ix_(rows, rows)])
         whole = held.of(models[row] for row in rows).box((0,) * len(box.stop), box.stop, box.output_axis)
         yield replace(whole, role=box.role, sides=sides, links=links)
+
+
+def _whole(held: Held) -> Iterator[AlignedTensor]:
+    """The one box of holders of one form; nothing where there are not two of them."""
+    if len(held.forms) > 1:
+        form = next(iter(held.forms.values()))
+        yield held.box((0,) * len(form.shape), form.shape, form.axis)
 
 
 def _boxes_of_forms(counts: Mapping[Form, int]) -> list[_Box]:
@@ -160,6 +171,10 @@ def _role(roles: Iterable[Role]) -> Role:
 def family_boxes(held: Held) -> Iterator[AlignedTensor]:
     """Boxes that do not overlap, each held by every model that covers it: two models meet on all that they share."""
     by_form = held.by_form()
+    if len(by_form) == 1:
+        if 0 not in next(iter(by_form)).shape:
+            yield from _whole(held)
+        return
     extents = {_extent(form.shape, form.axis) for form in by_form}
     if len(extents) == 1 and len({len(form.shape) for form in by_form}) > 1:
         stop, axis = _unrolled(extents.pop())

@@ -14,6 +14,7 @@ from tests.formats.gguf.conftest import text
 from tests.fuzz import seeds, several
 from tests.fuzz.seeds import SPLIT, VALUES
 from tests.hostile.corpus.base import field, onnx_model, onnx_tensor, torch_pickle, varint
+from tests.hostile.corpus.prints import fingerprints
 
 Attack = tuple[str, str, bytes]
 
@@ -30,6 +31,7 @@ def attacks() -> Iterator[Attack]:
     yield from _documents()
     yield from _repositories()
     yield from _answers()
+    yield from fingerprints()
 
 
 def _memo(start: bytes, step: bytes, count: int) -> bytes:
@@ -251,8 +253,10 @@ def _hdf5() -> Iterator[Attack]:
         yield f"HDF5 of {write.__name__}", "hdf5", seeds.h5(write)
 
 
-def _claims(card: bytes = b"# x\n", config: bytes = b"{}", recipe: bytes = b"a: 1\n") -> bytes:
-    return SPLIT.join([card, config, config, recipe, config, b"model,parent,relation\n"])
+def _claims(name: str, content: bytes) -> bytes:
+    """A document on parents, as the target ``claims`` takes it."""
+    assert name in several.CLAIMS
+    return name.encode() + SPLIT + content
 
 
 def _cards() -> Iterator[Attack]:
@@ -281,8 +285,8 @@ def _cards() -> Iterator[Attack]:
         "keys": b"".join(b"k%d: 1\n" % k for k in range(60_000)),
         "line breaks": b'a: "' + b"\n" * 100_000 + b'"\n',
     }.items():
-        yield f"card of {label}", "claims", _claims(card=b"---\n" + content + b"---\n")
-        yield f"recipe of {label}", "claims", _claims(recipe=content)
+        yield f"card of {label}", "claims", _claims("README.md", b"---\n" + content + b"---\n")
+        yield f"recipe of {label}", "claims", _claims("mergekit_config.yml", content)
 
 
 def _documents() -> Iterator[Attack]:
@@ -305,7 +309,8 @@ def _documents() -> Iterator[Attack]:
         "a key twice": b'{"a":1,"\\u0061":2}',
     }
     for label, content in texts.items():
-        yield f"claims of {label}", "claims", _claims(config=content)
+        for name in ("config.json", "trainer_state.json", "claims.json"):
+            yield f"{name} of {label}", "claims", _claims(name, content)
         for target, (files, place) in parts.items():
             yield f"settings of {label}", target, SPLIT.join([*files[:place], content, *files[place + 1 :]])
         for target in ("index", "manifest_json", "result", "truth", "hub"):

@@ -1,11 +1,14 @@
 """Plans are what their topology says."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
 from neural_phylogeny.lab.families.architectures import KINDS, draw_architecture
 from neural_phylogeny.lab.families.plan import draw_plan
 from neural_phylogeny.lab.families.prior import read_prior
+from neural_phylogeny.lab.families.pruning import with_pruned_children
 
 TINY, WIDE = read_prior("tiny"), read_prior("wide")
 
@@ -60,6 +63,28 @@ def test_chains_go_from_task_to_task_by_recipes_of_their_own():
     assert 0.35 < np.mean([plan.topology == "chain" for plan in plans]) < 0.65
     assert np.mean([before.task != after.task for before, after in steps]) > 0.5
     assert np.mean([(before.optimiser, before.rate) != (after.optimiser, after.rate) for before, after in steps]) > 0.5
+
+
+def test_children_of_pruned_families_are_pruned_in_every_way():
+    prior, rng = read_prior("pruned"), np.random.default_rng(7)
+    assert prior.pruning is not None
+    ways = {}
+    for way in prior.pruning.ways:
+        own = replace(prior.pruning, ways={way: 1.0})
+        plans = [draw_plan(prior, draw_architecture(rng, prior.architecture), 16, rng, "star") for _ in range(20)]
+        ways[way] = [with_pruned_children(plan, own, rng) for plan in plans]
+    one, own_share = (
+        [[t.prune for t, p in zip(plan.trainings, plan.parents, strict=True) if p == 0] for plan in ways[way]]
+        for way in ("one", "own")
+    )
+    assert all(len(set(shares)) == 1 and shares[0] >= 0.08 for shares in one)
+    assert all(len(set(shares)) == len(shares) for shares in own_share)
+    assert 0.2 < np.mean([t.prune > 0 for plan in ways["some"] for t in plan.trainings]) < 0.7
+    for plan in ways["copy"]:
+        assert plan.parents.count(0) == 1
+        copy = plan.parents.index(0)
+        assert (plan.trainings[copy].prune > 0, plan.trainings[copy].rate) == (True, 0.0)
+        assert plan.parents.count(copy) >= 1
 
 
 def test_continuing_is_on_the_parents_task():

@@ -17,4 +17,7 @@ def test_strangers_have_even_p_values_and_permuted_copies_small_ones(rng):
     assert 0.35 < np.mean(strangers) < 0.65
     assert np.mean(np.array(strangers) < 0.05) < 0.15
     first = model()
+    loud = 1.0 + 9.0 * (np.arange(40) < 4)  # inputs that all units of strangers follow
+    alike = [p for _ in range(10) for p in aligned_p_values(*({k: w * loud for k, w in model().items()} for _ in "ab"))]
+    assert np.mean(np.array(alike) < 0.05) < 0.15
     assert max(aligned_p_values(first, {name: w[rng.permutation(24)] for name, w in first.items()})) < 1e-6

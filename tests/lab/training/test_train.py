@@ -15,7 +15,7 @@ from neural_phylogeny.lab.families.batches import KnownFamily
 from neural_phylogeny.lab.families.measured import statistics_of
 from neural_phylogeny.lab.training.assessment import Assessment, ancestors, assess, expected_calibration_error
 from neural_phylogeny.lab.training.ensemble import assessment_lines, calibrated
-from neural_phylogeny.lab.training.examples import Example, Losses, with_losses
+from neural_phylogeny.lab.training.examples import MOST_SHOWN, Example, Losses, drawn_from, with_losses
 from neural_phylogeny.lab.training.train import TrainingRecipe, train
 
 pytestmark = pytest.mark.torch
@@ -149,6 +149,19 @@ def test_losses_are_of_the_kind_requested(rng):
     assert lost.missing.sum() == 3
     pair = with_losses(known(rng), Losses(pair=1.0, matrices=0.0), rng)
     assert pair is None or len(pair.parents) <= 3
+
+
+def test_of_a_large_group_a_part_is_shown(rng):
+    n = MOST_SHOWN + 8
+    models = star_of(rng, n)
+    parents = np.full(n, 2)
+    parents[2] = -1
+    known = KnownFamily(statistics_of(models), parents, np.zeros(n, dtype=bool), np.zeros(n, dtype=np.int64), {})
+    shown = [drawn_from(known, rng) for _ in range(12)]
+    assert {len(one) for one in shown} <= {MOST_SHOWN, MOST_SHOWN + 1, MOST_SHOWN - 1}
+    assert sum(bool((one.parents < 0).sum() == 1) for one in shown) >= 8
+    small = known.kept(np.arange(n) < 5)
+    assert drawn_from(small, rng) is small
 
 
 def test_groups_are_cut_into_related_ones(rng):

@@ -110,3 +110,18 @@ class TestStableAlpha:
     @pytest.mark.parametrize("n", [1, 2, 3])
     def test_few_models(self, n):
         assert stable_alpha(lambda models, alpha, seed: np.full(len(models), -1), n) in ALPHAS
+
+
+def test_rounds_are_counted_and_moves_to_parents_take_more_of_them(rng):
+    X = np.concatenate([rng.normal(size=(8, 5)) + 9.0, rng.normal(size=(8, 5)) - 9.0])
+    gram, direction = X @ X.T, np.zeros((16, 16))
+    plain, along = list[int](), list[int]()
+    for seed in range(5):
+        kmeans_along(gram, direction, 2, 0.0, seed=seed, n_starts=4, rounds=plain)
+        kmeans_along(gram, direction, 2, 0.5, seed=seed, n_starts=4, rounds=along)
+    assert len(plain) == len(along) == 20
+    assert 2 <= min(plain) <= max(along) <= 100
+    assert np.mean(plain) < np.mean(along)
+    shifts = list[int]()
+    mean_shift_along(gram, direction, 4.0, 0.0, rounds=shifts)
+    assert len(shifts) == 1

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
@@ -66,6 +66,7 @@ def reliability(panels: Mapping[str, Mapping[str, Calibration]], target: Path) -
     """
     figure = Figure(figsize=(3.6 * len(panels), 4.6), dpi=110, layout="constrained")
     FigureCanvasAgg(figure)
+    names = list(dict.fromkeys(name for curves in panels.values() for name in curves))
     for axes, (title, curves) in zip(np.atleast_1d(figure.subplots(1, len(panels))), panels.items(), strict=True):
         axes.plot([0, 1], [0, 1], color="0.7", linewidth=1)
         for name, found in curves.items():
@@ -73,10 +74,11 @@ def reliability(panels: Mapping[str, Mapping[str, Calibration]], target: Path) -
                 continue
             across, up = [one.confidence for one in found.bins], [one.right for one in found.bins]
             sizes = [8 + 120 * one.number / found.number for one in found.bins]
-            line = axes.plot(across, up, linewidth=1, alpha=0.6)[0]
+            colour = colormaps["tab10"](names.index(name) % 10)
+            axes.plot(across, up, linewidth=1, alpha=0.6, color=colour)
             label = f"{name}: error {found.error:.3f} of {found.number:,}"
-            axes.scatter(across, up, s=sizes, color=line.get_color(), alpha=0.8, linewidths=0, label=label)
-        axes.set(title=title, xlabel="confidence", ylabel="share that is right", xlim=(0, 1.03), ylim=(0, 1.03))
+            axes.scatter(across, up, s=sizes, color=colour, alpha=0.8, linewidths=0, label=label)
+        axes.set(title=title, xlabel="confidence", ylabel="share that is right", xlim=(-0.03, 1.03), ylim=(-0.03, 1.03))
         if axes.get_legend_handles_labels()[0]:  # a panel may have nothing to show
             axes.legend(fontsize=7, loc="upper center", bbox_to_anchor=(0.5, -0.16), markerscale=0.6)
     write(figure, target)
@@ -84,13 +86,20 @@ def reliability(panels: Mapping[str, Mapping[str, Calibration]], target: Path) -
 
 @dataclass(frozen=True)
 class Panel:
-    """Curves over one property: its values, which stand evenly, a curve for each name, ``limits`` of the numbers."""
+    """Curves over one property: its values, which stand evenly, a curve for each name, ``limits`` of the numbers.
+
+    Curves that have ``bands`` are drawn with a bar from the lowest to the highest at each value. ``linear`` is the size
+    up to which the numbers are on a linear scale; above it, of both signs, the scale is logarithmic.
+    """
 
     title: str
     across: Sequence[str]
     curves: Mapping[str, Sequence[float]]
     up: str = "overall accuracy"
     limits: tuple[float, float] | None = (-0.03, 1.03)
+    bands: Mapping[str, Sequence[tuple[float, float]]] = field(default_factory=dict)
+    below: str = ""
+    linear: float | None = None
 
 
 def curves(panels: Sequence[Panel], target: Path, columns: int = 3) -> None:
@@ -107,9 +116,15 @@ def curves(panels: Sequence[Panel], target: Path, columns: int = 3) -> None:
             colour, mark = colormaps["tab20"]((2 * number) % 19), "osv^Dxp*+<"[number % 10]
             at = range(len(panel.across))
             handles[name] = axes.plot(at, values, color=colour, marker=mark, markersize=4, linewidth=1.2, alpha=0.85)[0]
+            if name in panel.bands:
+                low, high = zip(*panel.bands[name], strict=True)
+                axes.vlines(at, low, high, color=colour, linewidth=1.0, alpha=0.5)
         axes.set_xticks(range(len(panel.across)), panel.across, fontsize=8)
         axes.set_title(panel.title, fontsize=10)
         axes.set_ylabel(panel.up, fontsize=8)
+        axes.set_xlabel(panel.below, fontsize=8)
+        if panel.linear:
+            axes.set_yscale("symlog", linthresh=panel.linear)
         if panel.limits:
             axes.set_ylim(*panel.limits)
         axes.grid(alpha=0.25)

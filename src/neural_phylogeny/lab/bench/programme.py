@@ -7,6 +7,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from neural_phylogeny.files.atomic import replacing
 from neural_phylogeny.lab.bench.aggregate import summarise
@@ -58,33 +59,64 @@ CLAIMS = {
 INTRO = (
     "Every experiment of *Neural Phylogeny* (Yu and Wang, ICLR 2025) on our own collections, in the layout of a paper; "
     "made by `nphylo lab paper`. A field is overall / lineage / direction accuracy, as "
-    "[defined](benchmark.md#metrics); *all* is overall accuracy with the middle 95 % when collections are drawn again. "
+    "[defined](benchmark.md#metrics); *all* has the middle 95 % when collections are drawn again. "
     "**The paper's own numbers and code are not public**: what it claims is given in words. Collections here: {counts}."
 )
+
+EXPERIMENTS = (
+    ("direction by a fake initialisation", "the rows `star` below", "[why](reviewers.md), [draws](tables/fakes.md)"),
+    (
+        "detection without learning, after and along clustering, KMeans and MeanShift",
+        "the rows `paper-` below",
+        "[alpha and the number of clusters](tables/clusters.md)",
+    ),
+    (
+        "the learned detector, children split 7:1:2, five runs",
+        f"the row *{PROTOCOL}*",
+        "[runs](tables/detector.md); `nphylo lab train paper paper`",
+    ),
+    (
+        "FC and Conv, MNIST and CIFAR-like data, 5 shots, 50 shots, all data",
+        "[FC and Conv](#fully-connected-and-convolutional-networks)",
+        "[by cell](tables/paper.md)",
+    ),
+    ("ResNet and ViT", "[ResNet and ViT](#resnet-and-vit)", "[public checkpoints](tables/wild.md)"),
+    (
+        "Llama and Stable Diffusion",
+        "[Llama and Stable Diffusion](#llama-and-stable-diffusion)",
+        "[decoders](tables/decoder.md), [diffusion](tables/diffusion.md)",
+    ),
+    ("across generations", "[generations](#across-generations)", "[by cell](tables/generations.md)"),
+    ("what the reviewers asked", "[questions](reviewers.md)", "[sweeps](tables/sweeps.md)"),
+)
+"""The paper's experiments, where they are on the page, and what else shows them."""
 
 Progress = Callable[[str], None]
 
 
 @dataclass(frozen=True)
 class ProtocolScore:
-    """Runs of the paper's protocol on one cell: right parents and ordered edges of how many test children."""
+    """Runs of the paper's protocol on one cell: ``(right parents, ordered edges, test children)`` of each."""
 
-    runs: int
-    right: float
-    directed: float
-    children: int
+    runs: tuple[tuple[float, float, float], ...]
+
+    @property
+    def shares(self) -> tuple[float, float]:
+        """Right parents and ordered edges of all children."""
+        right, directed, children = (sum(run[k] for run in self.runs) for k in range(3))
+        return right / children, directed / children
 
 
 def run_missing(data: Path, out: Path, seeds: int, progress: Progress) -> dict[str, dict[str, list[Result]]]:
     """Results of every suite and method: those in ``out`` as they are, the others run now, a suite at a time."""
     found: dict[str, dict[str, list[Result]]] = {}
     for name in SUITES:
-        missing = [method for method in METHODS_SHOWN if not (out / name / f"{method}.json").is_file()]
+        missing = [method for method in METHODS if not (out / name / f"{method}.json").is_file()]
         if missing:
             run = run_suite(cached_collections(find_suite(name), data, seeds), missing, progress=_timed(name, progress))
             for method, results in run.items():
                 write_results(out, name, METHODS[method], 0, results)
-        found[name] = {method: read_results(out / name / f"{method}.json")[2] for method in METHODS_SHOWN}
+        found[name] = {method: read_results(out / name / f"{method}.json")[2] for method in METHODS}
     return found
 
 
@@ -92,7 +124,8 @@ def run_protocol_missing(
     collections: Sequence[CachedCollection], stored: Path, progress: Progress
 ) -> dict[str, ProtocolScore]:
     """The learned detector of the paper on every cell, 7:1:2, five runs; those in the file are not run again."""
-    known: dict[str, list[float]] = json.loads(stored.read_text(encoding="utf-8")) if stored.exists() else {}
+    read: dict[str, list[Any]] = json.loads(stored.read_text(encoding="utf-8")) if stored.exists() else {}
+    known = {cell: runs for cell, runs in read.items() if runs and isinstance(runs[0], list)}
     timed = _timed(PROTOCOL, progress)
     for done, kept in enumerate(collections):
         if kept.cell in known:
@@ -101,18 +134,11 @@ def run_protocol_missing(
 
         timed(done, len(collections))
         scores = [one.score for one in run_protocol([kept], PROTOCOL_RUNS)]
-        known[kept.cell] = [
-            len(scores),
-            sum(score.right for score in scores),
-            sum(score.directed for score in scores),
-            sum(score.children for score in scores),
-        ]
+        known[kept.cell] = [[score.right, score.directed, score.children] for score in scores]
         stored.parent.mkdir(parents=True, exist_ok=True)
         with replacing(stored) as file:
             file.write(json.dumps(known).encode())
-    return {
-        cell: ProtocolScore(int(runs), right, directed, int(n)) for cell, (runs, right, directed, n) in known.items()
-    }
+    return {cell: ProtocolScore(tuple((a, b, n) for a, b, n in runs)) for cell, runs in known.items()}
 
 
 def draw_forest(kept: CachedCollection, target: Path) -> None:
@@ -139,10 +165,16 @@ def page(
     picture: str,
     forest_picture: str,
 ) -> str:
-    """The page: a table for each architecture, one for generations, one for Llama and Stable Diffusion."""
+    """The page: a table for each architecture, one for generations, one for Llama and Stable Diffusion, one of all."""
+    library = {
+        name: [one for suite in ("decoder", "diffusion") for one in results[suite][name] if one.cell in LIBRARY_CELLS]
+        for name in METHODS
+    }
     parts = [
         "# The paper's programme",
         INTRO.format(counts=", ".join(f"{len(found['auto'])} of {name}" for name, found in results.items())),
+        "## Where each experiment is",
+        table(["the paper's experiment", "here", "also"], EXPERIMENTS),
         "## Fully connected and convolutional networks",
         f"*The paper:* {CLAIMS['FC, Conv']}",
         *(_architecture(key, results["paper"], protocol) for key in ("fc", "conv")),
@@ -151,24 +183,31 @@ def page(
         *(_architecture(key, results["paper"], protocol) for key in ("resnet", "vit")),
         "## Llama and Stable Diffusion",
         f"*The paper:* {CLAIMS['families']} Here they are small networks of the same architectures and layouts.",
-        table(["collection", *LIBRARY_CELLS], _library_rows(results)),
+        _table("collection", library, ""),
         "## Across generations",
         f"*The paper:* {CLAIMS['generations']}",
         _table("generations", results["generations"], "generations-"),
         "One of these collections and what `auto` finds; wrong edges are red, those that it missed dotted.",
         f"![A forest of three generations]({forest_picture})",
+        "## Every method",
+        "Overall accuracy with the middle 95 % when collections are drawn again, of all methods that the package has.",
+        _every(results, library),
         f"![Overall accuracy of every method on every cell]({picture})",
         "## Rows",
         "\n".join(f"- `{name}`: {what}." for name, what in METHODS_SHOWN.items())
         + f"\n- {PROTOCOL}: a transformer over the weights of one collection, children split 7:1:2, "
-        f"{PROTOCOL_RUNS} runs on seed 0; it has no lineage accuracy, and has seen the parents.",
+        f"{PROTOCOL_RUNS} runs on seed 0, the interval when runs are drawn again; it has no lineage accuracy, and has "
+        "seen the parents.",
     ]
     return "\n\n".join(parts) + "\n"
 
 
+def _of(results: Mapping[str, Sequence[Result]], prefix: str) -> dict[str, list[Result]]:
+    return {name: [one for one in found if one.cell.startswith(prefix)] for name, found in results.items()}
+
+
 def _architecture(key: str, results: Mapping[str, Sequence[Result]], protocol: Mapping[str, ProtocolScore]) -> str:
-    chosen = {name: [one for one in found if one.cell.startswith(f"{key}-")] for name, found in results.items()}
-    return _table(ARCHITECTURES[key], chosen, f"{key}-", protocol)
+    return _table(ARCHITECTURES[key], _of(results, f"{key}-"), f"{key}-", protocol)
 
 
 def _table(
@@ -177,25 +216,40 @@ def _table(
     prefix: str,
     protocol: Mapping[str, ProtocolScore] | None = None,
 ) -> str:
-    cells = list(dict.fromkeys(one.cell for found in results.values() for one in found))
-    rows = [[name, *(_three(found, cell) for cell in cells), _interval(found)] for name, found in results.items()]
+    shown = {name: results[name] for name in METHODS_SHOWN}
+    cells = list(dict.fromkeys(one.cell for found in shown.values() for one in found))
+    seeds = {one.seed for found in shown.values() for one in found}
+    rows = [
+        [name, *(_three(found, cell) for cell in cells), *(_interval(found, metric) for metric in THREE)]
+        for name, found in shown.items()
+    ]
     if protocol:
-        scores = [protocol[cell] for cell in cells if cell in protocol]
-        children = sum(score.children for score in scores)
-        overall = f"{sum(score.right for score in scores) / children:.2f}" if children else "–"
-        rows.append([PROTOCOL, *_protocol_row(cells, protocol), overall])
-    return table([title, *(cell.removeprefix(prefix) for cell in cells), "all"], rows)
+        rows.append([PROTOCOL, *_protocol_row(cells, protocol)])
+    header = [
+        f"{title}, {len(seeds)} seed{'s' if len(seeds) > 1 else ''}",
+        *(one.removeprefix(prefix) for one in cells),
+    ]
+    return table([*header, *(f"all: {name}" for name in ("overall", "lineage", "direction"))], rows)
 
 
 def _protocol_row(cells: Sequence[str], protocol: Mapping[str, ProtocolScore]) -> Iterator[str]:
+    runs = [run for cell in cells if cell in protocol for run in protocol[cell].runs]
     for cell in cells:
         score = protocol.get(cell)
-        yield f"{score.right / score.children:.2f} / – / {score.directed / score.children:.2f}" if score else "–"
+        yield "{:.2f} / – / {:.2f}".format(*score.shares) if score else "–"
+    counts = [{"overall": (right, n), "pair_direction": (directed, n)} for right, directed, n in runs]
+    drawn = [Result(PROTOCOL, seed, 0, 0.0, count) for seed, count in enumerate(counts)]
+    yield from (_interval(drawn, metric) for metric in THREE)
 
 
-def _library_rows(results: Mapping[str, Mapping[str, Sequence[Result]]]) -> Iterator[list[str]]:
-    for name in results["decoder"]:
-        yield [name, *(_three(results[suite][name], cell) for cell, suite in LIBRARY_CELLS.items())]
+def _every(results: Mapping[str, Mapping[str, Sequence[Result]]], library: Mapping[str, Sequence[Result]]) -> str:
+    columns: dict[str, Mapping[str, Sequence[Result]]] = {
+        **{name: _of(results["paper"], f"{key}-") for key, name in ARCHITECTURES.items()},
+        "Llama and Stable Diffusion": library,
+        "generations": results["generations"],
+    }
+    rows = [[name, *(_interval(found[name], "overall") for found in columns.values())] for name in METHODS]
+    return table(["overall", *columns], rows)
 
 
 def _three(results: Sequence[Result], cell: str) -> str:
@@ -203,6 +257,6 @@ def _three(results: Sequence[Result], cell: str) -> str:
     return " / ".join(f"{one.micro:.2f}" if one else "–" for one in found)
 
 
-def _interval(results: Sequence[Result]) -> str:
-    found = summarise(results, "overall")
+def _interval(results: Sequence[Result], metric: str) -> str:
+    found = summarise(results, metric)
     return f"{found.micro:.2f} [{found.low:.2f}, {found.high:.2f}]" if found else "–"

@@ -91,7 +91,12 @@ SUITES: dict[str, Suite] = {
         Suite(
             "sweeps",
             "one property at a time: fine-tuning steps, children of one parent, weights pruned, pixels",
-            ("sweep-steps", "sweep-children", "sweep-pruned", *(f"sweep-side-{side}" for side in (8, 16, 32))),
+            (
+                "sweep-steps",
+                "sweep-children",
+                "sweep-pruned",
+                *(f"sweep-side-{side}" for side in (8, 14, 16, 28, 32, 64)),
+            ),
             ("overall", "tree_direction", "pair_direction"),
         ),
         Suite("quick", "small dense nets, stars and trees: a test of the whole chain", ("quick",), PAPER_METRICS),

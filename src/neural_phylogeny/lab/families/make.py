@@ -25,6 +25,7 @@ from neural_phylogeny.lab.families.members import Family, as_family
 from neural_phylogeny.lab.families.pictures import TRAINING_SETS, Pictures, View, draw_views, load_pictures
 from neural_phylogeny.lab.families.plan import FamilyPlan, draw_plan
 from neural_phylogeny.lab.families.prior import Prior, draw
+from neural_phylogeny.lab.families.pruning import with_pruned_children
 from neural_phylogeny.lab.families.stored import read_weights, weights_path, write_weights
 from neural_phylogeny.lab.families.synthetic import draw_classes, draw_tasks
 from neural_phylogeny.lab.families.training import Job, Trained, train
@@ -91,7 +92,10 @@ def _planned(
     architecture = draw_architecture(rng, prior.architecture, kind)
     views = draw_views(pictures, architecture.side, architecture.classes, prior.tasks, prior.pictures, rng)
     batch = draw(rng, prior.batch[architecture.kind])
-    return views, batch, [draw_plan(prior, architecture, batch, rng, topology) for _ in range(number)]
+    plans = [draw_plan(prior, architecture, batch, rng, topology) for _ in range(number)]
+    if prior.pruning is not None:
+        plans = [with_pruned_children(plan, prior.pruning, rng) for plan in plans]
+    return views, batch, plans
 
 
 def _planned_varied(

@@ -259,6 +259,19 @@ class StrangersShape:
 
 
 @dataclass(frozen=True)
+class PrunedChildren:
+    """Children that are pruned before they are trained: shares of the ways, shares of values that go.
+
+    Ways are ``one`` mask for all, an ``own`` share of each, ``some`` children alone, and a pruned ``copy`` of the root
+    as the parent of its other children. ``regrown`` is the share of families that are trained without the mask.
+    """
+
+    ways: dict[str, float]
+    values: Span
+    regrown: float
+
+
+@dataclass(frozen=True)
 class Prior:
     """Everything that the families of a batch are made from besides its number and the data.
 
@@ -295,6 +308,7 @@ class Prior:
     missing: Missing
     pictures: PictureViews
     strangers: StrangersShape | None = None
+    pruning: PrunedChildren | None = None
     varied: Varied | None = None
     apart: Apart | None = None
     large: Large | None = None

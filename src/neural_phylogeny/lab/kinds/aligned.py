@@ -16,6 +16,11 @@ FEWEST = 8
 """Fewer units or inputs show nothing."""
 
 
+COMMON = 2
+"""Strongest components of the table of cosines that are taken off: what all units share, such as loud inputs, is in
+both halves of them, of strangers too; an order of units has no strong components."""
+
+
 def aligned_p_values(first: Mapping[str, Floats], second: Mapping[str, Floats]) -> Iterator[float]:
     """Of each matrix that two models have in one shape, the p-value of their match on inputs that the search left out.
 
@@ -46,6 +51,8 @@ def p_value(x: Floats, y: Floats) -> float:
     order = assignment(np.abs(cosines(_half(x, 0), _half(y, 0))))
     unseen = np.abs(cosines(_half(x, 1), _half(y, 1)))
     centred = unseen - unseen.mean(axis=0) - unseen.mean(axis=1, keepdims=True) + unseen.mean()
+    u, sizes, v = np.linalg.svd(centred)
+    centred -= (u[:, :COMMON] * sizes[:COMMON]) @ v[:COMMON]
     spread = math.sqrt(float(np.square(centred).sum()) / (len(x) - 1))
     z = float(centred[np.arange(len(x)), order].sum()) / max(spread, 1e-300)
     return 0.5 * math.erfc(z / math.sqrt(2.0))

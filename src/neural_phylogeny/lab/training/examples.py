@@ -18,6 +18,9 @@ from neural_phylogeny.lab.families.batches import KnownFamily, batch_number, rea
 HALF = 65000.0
 """What half precision can hold."""
 
+MOST_SHOWN = 32
+"""Models of a group in training: of a larger one so many are drawn, for what a network does grows with n^3."""
+
 
 @dataclass(frozen=True)
 class Example:
@@ -92,6 +95,7 @@ def read_examples(paths: Sequence[Path], losses: Losses | None, seed: int = 0) -
         for known in read_batch(path):
             mixed = losses is not None and rng.random() < losses.mixed
             for group in [known] if mixed else list(known.related()):
+                group = group if losses is None else drawn_from(group, rng)
                 shown = [group]
                 if losses is not None and rng.random() < losses.again:
                     smaller = with_losses(group, losses, rng)
@@ -100,6 +104,18 @@ def read_examples(paths: Sequence[Path], losses: Losses | None, seed: int = 0) -
                     bare = losses is not None and rng.random() < losses.vectors
                     examples.append(example_of(each.without_vectors() if bare else each))
     return examples
+
+
+def drawn_from(known: KnownFamily, rng: np.random.Generator) -> KnownFamily:
+    """``MOST_SHOWN`` members of a larger group, nine times in ten with the one that has most children; or the group."""
+    n = len(known)
+    if n <= MOST_SHOWN:
+        return known
+    keep = np.zeros(n, dtype=bool)
+    keep[rng.permutation(n)[:MOST_SHOWN]] = True
+    most = int(np.argmax(np.bincount(known.parents[known.parents >= 0], minlength=n)))
+    keep[most] = rng.random() < 0.9
+    return known.kept(keep)
 
 
 def with_losses(known: KnownFamily, losses: Losses, rng: np.random.Generator) -> KnownFamily | None:

@@ -7,10 +7,11 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from neural_phylogeny.relations.converted import converted, relaid
+from neural_phylogeny.relations.converted import converted, is_relaid, relaid
 from neural_phylogeny.relations.explanations.shapes import resized
 from neural_phylogeny.relations.explanations.step import Step, steps
 from neural_phylogeny.relations.explanations.table import NEW, NUMBER, TABLE, alone, masked
+from neural_phylogeny.statistics.counters import REPEATED
 from neural_phylogeny.statistics.results import Statistics
 
 SPECIFIC = ("pruned", "quantized", "adapter", "rescaled", "cast", "noised")
@@ -94,6 +95,8 @@ def explanation(statistics: Statistics, parent: int, child: int) -> Explained | 
         found = replace(found, kind=kind, prices=prices)
     elif disguise:
         found = replace(found, also=(*found.also, disguise))
+    if found.kind not in ("converted", "copy") and _is_relaid(statistics, parent, child):
+        found = replace(found, also=(*found.also, "converted"))
     size = resized(statistics, parent, child, compared)
     if size and found.kind != size:
         beside = () if found.kind == "copy" else (found.kind,)
@@ -124,15 +127,26 @@ def _price(statistics: Statistics, parent: int, child: int, disguise: str) -> Pr
     return Price(disguise, bits[disguise], DISGUISED[disguise])
 
 
+def _is_relaid(statistics: Statistics, parent: int, child: int) -> bool:
+    """Whether most of the weights of two models are under other names or in another layout."""
+    size = other = 0
+    for tensor, _, a, b in statistics.compared(parent, child):
+        if tensor.is_matrix:
+            size += tensor.size
+            other += tensor.size * is_relaid(tensor.sources[a], tensor.sources[b])
+    return other > size / 2
+
+
 def _of_copy(statistics: Statistics, parent: int, child: int) -> str:
     """What a pair is whose matrices are equal: its vectors, names and layouts decide."""
-    is_relaid = False
+    repeated = statistics.counts.get(REPEATED, {})
+    is_other = repeated.get(parent, 0) != repeated.get(child, 0)  # tied weights, stored once and twice
     for tensor, arrays, a, b in statistics.compared(parent, child):
         label = arrays["equality.label"]
         if label[a] != label[b] and not converted(tensor, arrays)[a, b]:
             return "finetune"
-        is_relaid |= bool(relaid(tensor)[a, b])
-    return "converted" if is_relaid else "copy"
+        is_other |= bool(relaid(tensor)[a, b])
+    return "converted" if is_other else "copy"
 
 
 def explained(steps: Sequence[Step]) -> Explained:

@@ -11,6 +11,7 @@ import shutil
 import tempfile
 import threading
 from collections.abc import Iterable, Mapping
+from typing import TYPE_CHECKING
 from urllib.parse import unquote, urlsplit
 
 from neural_phylogeny.errors import CheckpointError, UnreadableFileError, UnsafeFileError, show_as
@@ -19,9 +20,9 @@ from neural_phylogeny.files.regular import unreadable
 from neural_phylogeny.formats import FORMATS
 from neural_phylogeny.sources.remote.addresses import HubAddress, public, safe_parts, scheme_of
 from neural_phylogeny.sources.remote.held import FIRST, HeldFile, as_one
-from neural_phylogeny.sources.remote.hub import from_page, repository
-from neural_phylogeny.sources.remote.stores import files_of
-from neural_phylogeny.sources.remote.web import WebFile
+
+if TYPE_CHECKING:
+    from neural_phylogeny.sources.remote.web import WebFile
 
 _LOCK = threading.RLock()
 _KNOWN: dict[str, str | CheckpointError] = {}
@@ -80,6 +81,8 @@ def one_model(paths: Iterable[str]) -> list[HeldFile]:
 
 
 def _made(address: str) -> str:
+    from neural_phylogeny.sources.remote.hub import from_page  # most runs need no network, and its modules take long
+
     scheme = scheme_of(address)
     if scheme == "file":
         return unquote(urlsplit(address).path)
@@ -92,6 +95,8 @@ def _made(address: str) -> str:
 
 
 def _of_hub(address: str) -> str:
+    from neural_phylogeny.sources.remote.hub import repository
+
     wanted = HubAddress.of(address)
     found = repository(wanted, address)
     folder = os.path.join(_root(), "models--" + found.name.replace("/", "--"), "snapshots", found.commit)
@@ -111,6 +116,8 @@ def _without_conversions(files: Mapping[str, HeldFile]) -> dict[str, HeldFile]:
 
 
 def _of_web(address: str) -> str:
+    from neural_phylogeny.sources.remote.web import WebFile
+
     server = WebFile(address)
     parts = urlsplit(address)
     name = [part for part in unquote(parts.path).split("/") if part]
@@ -138,6 +145,8 @@ class _Head(HeldFile):
 
 
 def _of_store(address: str) -> str:
+    from neural_phylogeny.sources.remote.stores import files_of
+
     files, shown = files_of(address)
     scheme = scheme_of(address)
     start = f"{scheme}://"

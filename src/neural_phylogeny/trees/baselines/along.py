@@ -30,7 +30,14 @@ ROUNDS = 100
 
 
 def kmeans_along(
-    gram: Matrix, direction: Matrix, n_clusters: int, alpha: float, *, seed: int = 0, n_starts: int = 10
+    gram: Matrix,
+    direction: Matrix,
+    n_clusters: int,
+    alpha: float,
+    *,
+    seed: int = 0,
+    n_starts: int = 10,
+    rounds: list[int] | None = None,
 ) -> Labels:
     """KMeans whose centres move to the current parent estimate with probability ``alpha``, else to the mean.
 
@@ -46,6 +53,8 @@ def kmeans_along(
         0 is KMeans itself; at 1 all centres are models.
     seed, n_starts : int
         Starts as in k-means++; the one of least squared distance to the means is kept.
+    rounds : list, optional
+        Gets the number of rounds of each start.
 
     Returns
     -------
@@ -59,16 +68,19 @@ def kmeans_along(
     """
     rng = np.random.default_rng(seed)
     runs = [_kmeans_once(gram, direction, n_clusters, alpha, rng) for _ in range(n_starts)]
+    if rounds is not None:
+        rounds += [run[2] for run in runs]
     return min(runs, key=lambda run: run[1])[0]
 
 
 def _kmeans_once(
     gram: Matrix, direction: Matrix, n_clusters: int, alpha: float, rng: np.random.Generator
-) -> tuple[Labels, float]:
-    """(labels, squared distance to the means) of one start."""
+) -> tuple[Labels, float, int]:
+    """(labels, squared distance to the means, rounds) of one start."""
     centres = np.eye(len(gram))[_spread(gram, n_clusters, rng)]
-    labels, unchanged = np.full(len(gram), -1, dtype=np.int64), 0
-    for _ in range(ROUNDS):
+    labels, unchanged, done = np.full(len(gram), -1, dtype=np.int64), 0, 0
+    while done < ROUNDS:
+        done += 1
         found = np.argmin(_squared(gram, centres), axis=0)
         unchanged = unchanged + 1 if np.array_equal(found, labels) else 0
         labels = found
@@ -78,10 +90,18 @@ def _kmeans_once(
         kept = groups.any(axis=1)  # a centre that lost its last model stays where it is
         centres[kept] = _move(groups[kept], direction, alpha, rng)
     groups = labels[None, :] == np.unique(labels)[:, None]
-    return np.argmax(groups, axis=0), float(_squared(gram, _means(groups)).min(axis=0).sum())
+    return np.argmax(groups, axis=0), float(_squared(gram, _means(groups)).min(axis=0).sum()), done
 
 
-def mean_shift_along(gram: Matrix, direction: Matrix, bandwidth: float, alpha: float, *, seed: int = 0) -> Labels:
+def mean_shift_along(
+    gram: Matrix,
+    direction: Matrix,
+    bandwidth: float,
+    alpha: float,
+    *,
+    seed: int = 0,
+    rounds: list[int] | None = None,
+) -> Labels:
     """MeanShift whose shifts go to the parent estimate of the window with probability ``alpha``, else to its mean.
 
     Parameters
@@ -94,6 +114,8 @@ def mean_shift_along(gram: Matrix, direction: Matrix, bandwidth: float, alpha: f
         0 is MeanShift itself, with a flat window.
     seed : int
         Of the draws, one for each point and round.
+    rounds : list, optional
+        Gets the number of rounds.
 
     Returns
     -------
@@ -108,9 +130,10 @@ def mean_shift_along(gram: Matrix, direction: Matrix, bandwidth: float, alpha: f
     n = len(gram)
     if not bandwidth > 0:
         return np.zeros(n, dtype=np.int64)
-    points, windows, unchanged = np.eye(n), np.zeros((n, n), dtype=bool), 0
+    points, windows, unchanged, done = np.eye(n), np.zeros((n, n), dtype=bool), 0, 0
     radius = bandwidth**2 * (1.0 + 1e-9)
-    for _ in range(ROUNDS):
+    while done < ROUNDS:
+        done += 1
         found = _squared(gram, points) <= radius
         unchanged = unchanged + 1 if np.array_equal(found, windows) else 0
         windows = found
@@ -118,6 +141,8 @@ def mean_shift_along(gram: Matrix, direction: Matrix, bandwidth: float, alpha: f
             break
         kept = windows.any(axis=1)  # the mean of a ring may have nobody near; it stays
         points[kept] = _move(windows[kept], direction, alpha, rng)
+    if rounds is not None:
+        rounds.append(done)
     return _by_mode(gram, points, windows.sum(axis=1), radius)
 
 

@@ -144,7 +144,7 @@ TABLES = {
         Table(
             "left_out",
             "the detector without one architecture, data set, optimiser or size in training",
-            "batches, work; twenty trainings of half a minute",
+            "batches, work; eleven trainings of half a minute",
         ),
         Table("lineage", "neural lineage by approximation, in weights and in features of probe data", "checkpoints"),
         Table(

@@ -1,12 +1,12 @@
-"""Neural lineage by approximation: which candidate is most like the child, in weights or in features on probe data?
+"""Neural lineage: which candidate is most like the child, in weights or in features of probe data, or by a learner?
 
-After Yu and Wang, *Neural Lineage* (CVPR 2024), where the candidates for parents are given; its first-order model of
-fine-tuning is left out. Networks are run by what their layers say, which is done here for dense ones alone.
+After Yu and Wang, *Neural Lineage* (CVPR 2024), where the candidates for parents are given: its approximation compares
+the child with each candidate, moved to the first order by the difference of their weights; its learned form learns
+what to look at. Networks are run here from their tensors, which is done for dense and convolutional ones alone.
 """
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,41 +17,29 @@ from numpy.typing import NDArray
 from neural_phylogeny.evaluation.truth import parse_truth
 from neural_phylogeny.formats import open_checkpoint
 from neural_phylogeny.lab.bench.cached import TRUTH, find_collections
+from neural_phylogeny.lab.bench.probes import (
+    PROBES,
+    Array,
+    Probes,
+    Weights,
+    answers,
+    centred_kernel_alignment,
+    first_order,
+    over_layers,
+    probes_of,
+)
 from neural_phylogeny.lab.bench.tables.base import Page, Sources
 from neural_phylogeny.lab.markdown import table
 from neural_phylogeny.trees.baselines.directed import nearest_older
 
-Array = NDArray[np.float64]
-Weights = Mapping[str, Array]
-
-PROBES = 256
-"""Images that networks are shown."""
-
-LAYER = re.compile(r"layers\.\d+\.weight")
-
 
 @dataclass(frozen=True)
 class Model:
-    """The tensors of a network but for its head, and what its hidden layers answer to the probes, if it can be run."""
+    """The tensors of a network but for its head; what it is shown and what its hidden layers answer, if it is run."""
 
     weights: Weights
+    probes: Probes | None
     features: Sequence[Array] | None
-
-
-def centred_kernel_alignment(a: Array, b: Array) -> float:
-    """Linear CKA of two sets of features of the same n examples, ``(n, p)`` and ``(n, q)``, from 0 to 1.
-
-    Source: Kornblith, Norouzi, Lee and Hinton, ICML 2019. O(n p q).
-
-    Examples
-    --------
-    >>> a = np.array([[0.0, 1.0], [1.0, 0.0], [2.0, 2.0]])
-    >>> round(centred_kernel_alignment(a, -3.0 * a[:, ::-1] + 1.0), 9)
-    1.0
-    """
-    a, b = a - a.mean(axis=0), b - b.mean(axis=0)
-    scale = np.linalg.norm(a.T @ a) * np.linalg.norm(b.T @ b)
-    return float(np.linalg.norm(a.T @ b) ** 2 / scale) if scale > 0 else 0.0
 
 
 def _common(a: Model, b: Model) -> Iterator[tuple[Array, Array]]:
@@ -80,95 +68,183 @@ def _features(measure: Callable[[Array, Array], float]) -> Callable[[Model, Mode
     def distance(a: Model, b: Model) -> float:
         if a.features is None or b.features is None:
             return float("nan")
-        return float(np.mean([measure(x, y) for x, y in zip(a.features, b.features, strict=True)]))
+        return over_layers(measure, a.features, b.features)
 
     return distance
 
 
+def _expanded(measure: Callable[[Array, Array], float]) -> Callable[[Model, Model], float]:
+    """Of the child b and the candidate a, moved to the first order to the weights of the child."""
+
+    def distance(a: Model, b: Model) -> float:
+        if a.features is None or b.features is None or a.probes is None:
+            return float("nan")
+        change = {name: b.weights[name] - values for name, values in a.weights.items()}
+        return over_layers(measure, first_order(a.weights, change, a.probes), b.features)
+
+    return distance
+
+
+def _length(order: float) -> Callable[[Array], float]:
+    return lambda gap: float((np.abs(gap) ** order).sum() ** (1.0 / order))
+
+
+def _log_sum_exp(gap: Array) -> float:
+    return float(np.log(np.exp(np.abs(gap)).sum()))
+
+
+LENGTHS: dict[str, Callable[[Array], float]] = {
+    "L1": _length(1.0),
+    "L2": _length(2.0),
+    "L4": _length(4.0),
+    "log-sum-exp": _log_sum_exp,
+}
+
 MEASURES: dict[str, Callable[[Model, Model], float]] = {
-    "weights, L1": lambda a, b: float(np.abs(_gap(a, b)).sum()),
-    "weights, L2": lambda a, b: float(np.linalg.norm(_gap(a, b))),
-    "weights, L4": lambda a, b: float((_gap(a, b) ** 4).sum() ** 0.25),
-    "weights, log-sum-exp": lambda a, b: float(np.log(np.exp(np.abs(_gap(a, b))).sum())),
+    **{f"weights, {name}": lambda a, b, size=size: size(_gap(a, b)) for name, size in LENGTHS.items()},  # type: ignore[misc]
     "weights, cosine": _cosine,
     "weights, CKA": _weights_alignment,
-    "features, L2": _features(lambda x, y: float(np.linalg.norm(x - y))),
+    **{f"features, {name}": _features(lambda x, y, size=size: size(x - y)) for name, size in LENGTHS.items()},  # type: ignore[misc]
     "features, CKA": _features(lambda x, y: 1.0 - centred_kernel_alignment(x, y)),
+    "features to the first order, L2": _expanded(lambda x, y: float(np.linalg.norm(x - y))),
+    "features to the first order, CKA": _expanded(lambda x, y: 1.0 - centred_kernel_alignment(x, y)),
 }
-"""Dissimilarities of two models; NaN where one cannot be run."""
+"""Dissimilarities of a candidate and a child; NaN where one cannot be run."""
+
+LEARNT = "learnt from the other collections"
+
+RIDGE = 1e-2
 
 
-def read_model(path: Path, probes: Array) -> Model:
-    """A checkpoint with its answers to probes ``(n, pixels)``; no features unless it is dense, of as many pixels."""
+@dataclass(frozen=True)
+class Measured:
+    """The models of a collection.
+
+    Attributes
+    ----------
+    distances : dict of (n, n)
+        ``[i, j]`` by each of ``MEASURES``: of the candidate i and the child j.
+    parents : (n,)
+        -1 for none.
+    norms : (n,)
+        Squared.
+    """
+
+    distances: Mapping[str, Array]
+    parents: NDArray[np.int64]
+    norms: Array
+
+    @classmethod
+    def of(cls, models: Sequence[Model], parents: Sequence[int]) -> Measured:
+        """By every measure."""
+        distances = {
+            name: np.array([[0.0 if a is b else measure(a, b) for b in models] for a in models])
+            for name, measure in MEASURES.items()
+        }
+        norms = np.array([sum(float((w**2).sum()) for w in model.weights.values()) for model in models])
+        return cls(distances, np.array(parents), norms)
+
+    @property
+    def children(self) -> NDArray[np.int64]:
+        """Models that have a parent."""
+        return np.flatnonzero(self.parents >= 0)
+
+    def given(self, distance: Array) -> Array:
+        """Distances with infinity where a model is no true parent of anybody, or the child itself."""
+        candidates = np.zeros(len(self.parents), dtype=bool)
+        candidates[self.parents[self.children]] = True
+        return np.where(candidates[:, None] & ~np.eye(len(candidates), dtype=bool), distance, np.inf)
+
+    def found(self, distance: Array) -> tuple[int, int] | None:
+        """How many children have their parent found: among the true parents, and among all that are shorter."""
+        if not np.isfinite(distance).all():
+            return None
+        truth = self.parents[self.children]
+        given = np.argmin(self.given(distance)[:, self.children], axis=0)
+        alone = nearest_older(distance, self.norms[None, :] - self.norms[:, None])[self.children]
+        return int((given == truth).sum()), int((alone == truth).sum())
+
+    def inputs(self) -> Array:
+        """What a learner reads of each candidate and child: every measure, ranked among the child's candidates.
+
+        ``(n, n, len(MEASURES))``, from 0 for the nearest to 1; a half where it was not measured.
+        """
+        n = len(self.parents)
+        found = np.full((n, n, len(MEASURES)), 0.5)
+        for k, distance in enumerate(self.distances.values()):
+            if np.isfinite(distance).all():
+                own = distance + np.where(np.eye(n, dtype=bool), np.inf, 0.0)
+                found[:, :, k] = np.argsort(np.argsort(own, axis=0), axis=0) / max(n - 1, 1)
+        shorter = np.argsort(np.argsort(self.norms)) / max(n - 1, 1)
+        return np.concatenate([found, np.broadcast_to(shorter[:, None, None], (n, n, 1))], axis=2)
+
+
+def learnt(collections: Sequence[Measured]) -> Array:
+    """Weights of measures by conditional logistic regression: the true parent against all other models.
+
+    ``(len(MEASURES) + 1,)``, the last of which model is shorter. A small ridge; a second.
+    """
+    from scipy.optimize import minimize
+    from scipy.special import logsumexp
+
+    examples = []
+    for known in collections:
+        inputs = known.inputs()
+        for child in known.children:
+            others = np.arange(len(known.parents)) != child
+            examples.append((inputs[others, child], inputs[known.parents[child], child]))
+
+    def loss(weights: Array) -> float:
+        likely = sum(float(right @ weights - logsumexp(rows @ weights)) for rows, right in examples)
+        return RIDGE * float(weights @ weights) - likely / max(len(examples), 1)
+
+    found: Array = minimize(loss, np.zeros(len(MEASURES) + 1), method="L-BFGS-B").x
+    return found
+
+
+def read_model(path: Path, digits: Array) -> Model:
+    """A checkpoint, or the first file of weights in a folder, with its answers to digits ``(n, 8, 8)``."""
+    path = min(path.glob("*.safetensors"), default=path) if path.is_dir() else path
     with open_checkpoint(path) as checkpoint:
         tensors = {
             name: np.asarray(checkpoint.read(name), dtype=np.float64).reshape(info.shape)
             for name, info in checkpoint.tensors.items()
             if not name.startswith("head.")
         }
-    return Model(tensors, answers(tensors, probes))
-
-
-def answers(tensors: Weights, x: Array) -> list[Array] | None:
-    """The hidden layers of a dense network of the recipes, rectified; None where it is something else."""
-    layers = sorted(name for name in tensors if LAYER.fullmatch(name))
-    if not layers or tensors[layers[0]].ndim != 2 or tensors[layers[0]].shape[1] != x.shape[1]:
-        return None
-    found = []
-    for name in layers:
-        x = np.maximum(x @ tensors[name].T + tensors[name.replace("weight", "bias")], 0.0)
-        found.append(x)
-    return found
-
-
-def probe_images(side: int) -> Array:
-    """Digits, enlarged to this many pixels of a side, in [-1, 1]: ``(PROBES, side * side)``."""
-    from neural_phylogeny.lab.zoo.tasks import load_task
-
-    images = load_task("digits", None).x_test[:PROBES, :, :, 0].astype(np.float64)
-    at = np.arange(side) * images.shape[1] // side
-    found: Array = images[:, at][:, :, at].reshape(len(images), -1) / 127.5 - 1.0
-    return found
-
-
-def found_parents(models: Sequence[Model], parents: Sequence[int], measure: str) -> tuple[int, int]:
-    """How many children have their parent found: among the true parents, and among all that are shorter."""
-    distance = np.array([[0.0 if a is b else MEASURES[measure](a, b) for b in models] for a in models])
-    truth = np.array(parents)
-    children, candidates = np.flatnonzero(truth >= 0), np.unique(truth[truth >= 0])
-    if not np.isfinite(distance).all():
-        return -1, -1
-    apart = distance + np.where(np.eye(len(models), dtype=bool), np.inf, 0.0)
-    given = candidates[np.argmin(apart[candidates][:, children], axis=0)]
-    norms = np.array([sum(float((w**2).sum()) for w in model.weights.values()) for model in models])
-    alone = nearest_older(distance, norms[None, :] - norms[:, None])
-    return int((given == truth[children]).sum()), int((alone[children] == truth[children]).sum())
+    probes = probes_of(tensors, digits)
+    return Model(tensors, probes, None if probes is None else answers(tensors, probes))
 
 
 def page(sources: Sources) -> Page:
-    """A row a measure, two columns a collection."""
-    header, columns = ["parents found: among those given, among all shorter models"], []
+    """A row a measure, and one for what is learnt from the other collections; a column a collection."""
+    from neural_phylogeny.lab.zoo.tasks import load_task
+
+    digits = load_task("digits", None).x_test[:PROBES, :, :, 0].astype(np.float64)
+    known: dict[str, Measured] = {}
     for cell, seed, folder in find_collections(sources.needed("checkpoints")):
         truth = parse_truth((folder / TRUTH).read_text(encoding="utf-8"), default_group=cell)
-        names = sorted(path.name for path in folder.glob("*.safetensors"))
+        names = sorted(path.name for path in folder.iterdir() if path.name != TRUTH)
         parent_of = {edge.child: names.index(edge.parent) for edge in truth.edges}
-        parents = [parent_of.get(name, -1) for name in names]
-        with open_checkpoint(folder / names[0]) as first:
-            pixels = max((first.tensors[n].shape[1] for n in first.tensors if n == "layers.0.weight"), default=64)
-        probes = probe_images(round(pixels**0.5))
-        models = [read_model(folder / name, probes) for name in names]
-        header.append(f"{cell}/{seed}")
-        columns.append([_field(*found_parents(models, parents, name), len(parent_of)) for name in MEASURES])
+        models = [read_model(folder / name, digits) for name in names]
+        known[f"{cell}/{seed}"] = Measured.of(models, [parent_of.get(name, -1) for name in names])
         sources.progress(cell)
-    rows = [[name, *(column[k] for column in columns)] for k, name in enumerate(MEASURES)]
+    rows = [[name, *(_field(one, one.distances[name]) for one in known.values())] for name in MEASURES]
+    if len(known) > 1:
+        weights = {name: learnt([other for key, other in known.items() if key != name]) for name in known}
+        rows.append([LEARNT, *(_field(one, -one.inputs() @ weights[name]) for name, one in known.items())])
     intro = (
         "Which model is most like the child? Weights are all tensors but heads; features the hidden layers' answers to "
-        f"{PROBES} digits. First number: the true parents are given as candidates, as in Neural Lineage; second: every "
-        "model of smaller norm is a candidate. A network that cannot be run here has no features."
+        f"{PROBES} digits, which no network was trained on; *to the first order*: each candidate's features, moved by "
+        "the gradient times the difference of its weights to the child's. First number: the true parents are given as "
+        "candidates, as in Neural Lineage; second: every model of smaller norm is a candidate. *Learnt*: a logistic "
+        "regression on the ranks of all measures, from the collections of the other columns. A network that cannot be "
+        "run here has no features."
     )
     command = "`nphylo lab table lineage --checkpoints families/`."
-    return Page("\n\n".join(["### Neural lineage by approximation", command, intro, table(header, rows)]))
+    header = ["parents found: among those given, among all shorter models", *known]
+    return Page("\n\n".join(["### Neural lineage", command, intro, table(header, rows)]))
 
 
-def _field(given: int, alone: int, children: int) -> str:
-    return "cannot be run" if given < 0 else f"{given / children:.2f} / {alone / children:.2f}"
+def _field(known: Measured, distance: Array) -> str:
+    found, children = known.found(distance), len(known.children)
+    return "cannot be run" if found is None else f"{found[0] / children:.2f} / {found[1] / children:.2f}"

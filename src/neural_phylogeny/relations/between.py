@@ -1,0 +1,65 @@
+"""A part of a relative's step in a model, the same in all matrices, beside a step of its own.
+
+A sum of two trained models leaves this where one of them is not here. A checkpoint on the way to the relative that then
+went elsewhere leaves it too, so that it is a sentence and no claim.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from neural_phylogeny.relations.onward import CLEAR
+from neural_phylogeny.statistics.results import Statistics
+
+SHARES = (0.25, 0.85)
+"""Least and most of the step: siblings have up to 0.2 of each other's, what trains on has 0.9 and more."""
+
+EVEN, LEAST_PART = 0.2, 0.5
+"""Most spread over the matrices, as a share of the mean, and least part in any: those of siblings are uneven."""
+
+OWN = 0.02
+"""Least share of the squares of the step that is not the relative's; below it the model lies between the two."""
+
+FEWEST = 3
+"""Fewer matrices do not show that a share is even."""
+
+
+@dataclass(frozen=True)
+class PartOfStep:
+    """The ``share`` of a relative's step that a model has; ``left`` of the squares of its own step is not that."""
+
+    share: float
+    left: float
+
+
+def part_of_step(statistics: Statistics, base: int, relative: int, child: int) -> PartOfStep | None:
+    """What of the step from a base to a relative is evenly in the step to a child; None where nothing is.
+
+    From inner products, O(n_tensors).
+    """
+    shares, left = [], []
+    for tensor, arrays in statistics:
+        members = tensor.members
+        if not tensor.is_matrix or not {base, relative, child} <= set(members):
+            continue
+        a, b, c = (members.index(model) for model in (base, relative, child))
+        gram = arrays["gram"]
+        if not (tensor.pairs[a, b] and tensor.pairs[b, c] and tensor.pairs[a, c]):
+            continue
+        step = gram[a, a] + gram[b, b] - 2.0 * gram[a, b]
+        own = gram[a, a] + gram[c, c] - 2.0 * gram[a, c]
+        product = gram[b, c] - gram[a, b] - gram[a, c] + gram[a, a]
+        if not np.isfinite(product) or step <= CLEAR * gram[a, a]:
+            continue
+        share = float(product / step)
+        shares.append(share)
+        left.append(1.0 - share * float(product) / float(own) if own > CLEAR * gram[a, a] else 1.0)
+    if len(shares) < FEWEST:
+        return None
+    mean = float(np.mean(shares))
+    is_even = np.std(shares) <= EVEN * mean and min(shares) >= LEAST_PART * mean
+    if not SHARES[0] <= mean <= SHARES[1] or not is_even or np.mean(left) < OWN:
+        return None
+    return PartOfStep(mean, float(np.mean(left)))
