@@ -68,11 +68,8 @@ def test_keys_and_their_order(everything):
         "compared",
         "sha256",
         "p_root",
-<<<<<<< HEAD
         "rootstrap",
-=======
         "copy_kind",
->>>>>>> main
     ]
     assert list(parsed["edges"][0])[:4] == ["parent", "child", "kind", "p_parent"]
 

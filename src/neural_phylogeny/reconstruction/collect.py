@@ -114,11 +114,8 @@ class Collection:
         remark: str,
         compared: int = 0,
         p_root: float | None = None,
-<<<<<<< HEAD
         rootstrap: float | None = None,
-=======
         copy_kind: Kind | None = None,
->>>>>>> main
     ) -> ModelRecord:
         """The k-th model as a result has it; ``compared`` of its values were compared with another model's."""
         ref = self.refs[k]
@@ -134,11 +131,8 @@ class Collection:
             remark=remark,
             sha256=self.hashes[k] if self.hashes else "",
             p_root=p_root,
-<<<<<<< HEAD
             rootstrap=rootstrap,
-=======
             copy_kind=copy_kind,
->>>>>>> main
         )
 
     def left_out(self) -> tuple[Skipped, ...]:

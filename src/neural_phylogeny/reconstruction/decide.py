@@ -84,11 +84,8 @@ def phylogeny(
             remarks[k],
             int(found.compared[k]),
             odds["p_root"].get(k),
-<<<<<<< HEAD
             rootstraps.get(k),
-=======
             kinds.get(k),
->>>>>>> main
         )
         for k in range(n)
     )

@@ -119,11 +119,8 @@ class ModelRecord:
     compared: float | None = None
     sha256: str = ""
     p_root: float | None = None
-<<<<<<< HEAD
     rootstrap: float | None = None
-=======
     copy_kind: Kind | None = None
->>>>>>> main
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

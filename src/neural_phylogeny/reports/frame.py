@@ -35,17 +35,11 @@ COLUMNS: dict[Table, tuple[str, ...]] = {
         "parameters",
         "compared",
         "p_root",
-<<<<<<< HEAD
         "rootstrap",
         "sha256",
         "remark",
         "copy_of",
-=======
-        "sha256",
-        "remark",
-        "copy_of",
         "copy_kind",
->>>>>>> main
     ),
 }
 """The columns of each table."""
