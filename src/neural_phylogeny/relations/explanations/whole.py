@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 
 from neural_phylogeny.relations.converted import converted, is_relaid, relaid
 from neural_phylogeny.relations.explanations.shapes import resized
-from neural_phylogeny.relations.explanations.step import Step, steps
+from neural_phylogeny.relations.explanations.step import Samples, Step, steps
 from neural_phylogeny.relations.explanations.table import NEW, NUMBER, TABLE, alone, masked
 from neural_phylogeny.statistics.counters import REPEATED
 from neural_phylogeny.statistics.results import Statistics
@@ -79,12 +79,13 @@ class Explained:
     weights: int = 0
 
 
-def explanation(statistics: Statistics, parent: int, child: int) -> Explained | None:
+def explanation(statistics: Statistics, parent: int, child: int, samples: Samples | None = None) -> Explained | None:
     """The cheapest explanation of one model of a pass from another, with what shapes and layouts show.
 
-    None where no values of the two were kept. One read of the kept values: some milliseconds a matrix.
+    None where no values of the two were kept. ``samples`` are those of all models, for whoever asks of many pairs. One
+    read of the kept values: a millisecond a matrix.
     """
-    compared = list(steps(statistics, parent, child))
+    compared = list(steps(statistics, parent, child, samples))
     if not compared:
         return None
     found = explained(compared)
