@@ -118,7 +118,8 @@ def claims(
                     p_parent=p_parent,
                     p_direction=None if math.isnan(p_direction) else p_direction,
                     **measured(found, parent, child),
-                    **_support(answer, k),
+                    support=_support(answer, "edges", k),
+                    concordance=_support(answer, "concordance", k),
                     evidence=reasons,
                 )
             )
@@ -205,10 +206,9 @@ def similarity_tables(
     return found
 
 
-def _support(answer: Answer, k: int) -> dict[str, float | None]:
-    """Both numbers of the support of the edge above a model; None where there is none."""
-    known = answer.support
-    return {} if known is None else {"support": known.of("edges", k), "concordance": known.of("concordance", k)}
+def _support(answer: Answer, name: str, k: int) -> float | None:
+    """A share of ``Support`` of the edge above a model; None where there is none."""
+    return None if answer.support is None else answer.support.of(name, k)
 
 
 def _merged(answer: Answer, names: Sequence[str], k: int) -> list[Edge]:
@@ -232,7 +232,8 @@ def _merged(answer: Answer, names: Sequence[str], k: int) -> list[Edge]:
                 p_parent=SURE_OF_MERGE,
                 p_direction=SURE_OF_MERGE,
                 **measured(answer.found, row, child),
-                **(_support(answer, k) if part == main else {}),
+                support=_support(answer, "edges", k) if part == main else None,
+                concordance=_support(answer, "concordance", k) if part == main else None,
                 evidence=(first, merge_evidence(named, how, *pair, SURE_OF_MERGE), *others),
             )
         )
