@@ -5,7 +5,6 @@ import numpy as np
 import pytest
 from tests.trees.conftest import family_with, posterior_of
 
-from neural_phylogeny.relations.odds import probability
 from neural_phylogeny.trees.auto import auto_forest, detector_forest
 from neural_phylogeny.trees.family import CommonOrigin
 from neural_phylogeny.trees.likeliest import PARENTS_PER_SIBLINGS, forest_of, likeliest_forest
@@ -139,12 +138,10 @@ def test_no_edge_and_no_link_joins_models_that_share_no_matrix():
     assert forest.p_parent[2] == pytest.approx(0.75)
 
 
-def test_a_parent_of_one_known_draw_is_as_probable_as_more_than_the_draw_in_common():
-    """What is learnt alike is nearly as probable of two trainings from one draw; nothing is known where it is 0."""
-    parent = np.array([[0.96, 0.9, 0.9], [0.02, 0.08, 0.02], [0.02, 0.02, 0.08]])
-    descent = np.array([[0.0, 0.5, 0.0], [-4.0, 0.0, -4.0], [-4.0, -4.0, 0.0]])
+def test_what_the_draw_excludes_counts_where_every_parent_is_rather_sure():
+    """All parents are above 95 %; what the draw says of the second child excludes its parent."""
+    parent = np.array([[0.98, 0.97, 0.97], [0.01, 0.02, 0.01], [0.01, 0.01, 0.02]])
+    descent = np.array([[0.0, 1.0, -5.0], [-4.0, 0.0, -4.0], [-4.0, -4.0, 0.0]])
     forest = auto_forest(family_with(detector=posterior_of(parent), descent=descent, gram=np.ones((3, 3))))
-    assert forest.parents.tolist() == [-1, 0, 0]
-    assert forest.p_parent is not None
-    assert forest.p_parent[2] > forest.p_parent[1] > 0.5
-    assert forest.p_parent[1] == pytest.approx(forest.p_parent[2] * probability(0.5), abs=0.02)
+    assert forest.parents.tolist() == [-1, 0, -1]
+    assert [one.members for one in forest.common_initialisations] == [(0, 2)]

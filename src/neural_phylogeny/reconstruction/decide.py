@@ -66,8 +66,7 @@ def phylogeny(
     undecided = undecided_groups(names, forests)
     common = common_remarks(undecided)
     remarks = [
-        "; ".join(filter(None, (remark, common.get(name), note)))
-        for remark, name, note in zip(remarks, names, found.notes, strict=True)
+        "; ".join(filter(None, parts)) for parts in zip(remarks, map(common.get, names), found.notes, strict=True)
     ]
     alone = {k for k in range(n) if names[k] in common and np.count_nonzero(labels == labels[k]) == 1}
     missing, from_missing = without_adapters(

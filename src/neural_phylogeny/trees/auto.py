@@ -11,7 +11,6 @@ from numpy.typing import NDArray
 
 from neural_phylogeny.graphs import components
 from neural_phylogeny.relations.exact import BESIDE, CERTAIN
-from neural_phylogeny.relations.odds import probability
 from neural_phylogeny.trees.baselines.options import Options
 from neural_phylogeny.trees.beside_tree import INNOVATION_TREE, beside_tree
 from neural_phylogeny.trees.family import Family, Posterior, groups_of
@@ -65,7 +64,6 @@ def auto_forest(family: Family, options: Options = USUAL, *, without: Collection
     if beyond.any():
         known = replace(known, parent=fused(known.parent, {INITIALISATION: beyond}))
         forest = most_probable_forest(family, known, family.merges)
-    forest = with_doubt(forest, family.descent)
     return with_common_initialisations(forest, family.descent < APART)
 
 
@@ -89,16 +87,6 @@ def beyond_initialisation(descent: Matrix, unsure: NDArray[np.bool_]) -> Matrix:
     """
     found: Matrix = np.clip(GAIN * descent, -CERTAIN, 0.0)
     return np.where(unsure[None, :] | (descent < LOST), found, 0.0)
-
-
-def with_doubt(forest: Forest, descent: Matrix) -> Forest:
-    """Probabilities of parents times that of more than a draw in common, where that is known; 0 says nothing."""
-    assert forest.p_parent is not None
-    children = np.flatnonzero(forest.parents >= 0)
-    known = descent[forest.parents[children], children]
-    p_parent = forest.p_parent.copy()
-    p_parent[children] *= np.where(known == 0.0, 1.0, probability(known))
-    return replace(forest, p_parent=p_parent)
 
 
 def posterior(family: Family, *, without: Collection[str] = (), prior: PriorName = DEFAULT) -> Posterior:

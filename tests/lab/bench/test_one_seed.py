@@ -56,6 +56,6 @@ def test_the_parent_is_nearer_to_its_true_initialisation(families):
 def test_weights_are_fitted_on_those_for_choosing(families):
     found = fitted(families, WITH_DRAW, with_draw=True)
     assert set(found) == set(WITH_DRAW)
-    assert found["residual"] > 0 > found["forgotten"]
+    assert found[""] > 0 > found["forgotten"]
     assert fitted([], WITH_DRAW, with_draw=True) == {}
     assert "| draw found | forgotten |" in weights(families)

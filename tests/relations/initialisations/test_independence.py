@@ -69,7 +69,7 @@ def test_a_child_keeps_all_that_its_parent_learnt_and_a_stranger_of_one_task_doe
     further = [weights + 0.4 * c + learnt(rng, 0.01) for weights, c in zip(base, common, strict=True)]
     models = leading([base, further, stranger])
     found = descent(models, find_draw(models, (42,), places=1 << 14))
-    assert found[0, 1] > 2.0  # the child went on with the same task: a slope above one is no reason against it
+    assert found[0, 1] > 1.0  # the child went on with the same task: a slope above one is no reason against it
     assert max(found[0, 2], found[2, 0], found[1, 2]) < -0.5
 
 

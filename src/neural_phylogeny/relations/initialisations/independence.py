@@ -6,12 +6,12 @@ children. So
 - *large weights are inherited*: let :math:`s_5` be the slope of one model on the other over the largest twentieth of
   the other's weights, and :math:`s` that over the smallest seven tenths. :math:`(s_5 - s) / (1 - \cos)` is positive for
   parent and child and for siblings, about zero or negative for models that share a draw alone;
-- *where the draw z is known*, what is left of both after regression on it, :math:`e_i` and :math:`e_j`, correlates for
-  relatives. A child holds all that its parent learnt, in every unit: the slope of :math:`e_j` on :math:`e_i`, up to the
-  decay that shows in z, is one, or more where it went on with the same task. Units in which it is clearly less were
-  not inherited; independent trainings on one task have many, however well they correlate as a whole.
+- *where the draw z is known*, a child holds all that its parent learnt beside it, in every unit: with :math:`e_i` and
+  :math:`e_j` what is left of both after regression on z, the slope of :math:`e_j` on :math:`e_i`, up to the decay that
+  shows in z, is one, or more where it went on with the same task. Units in which it is clearly less were not
+  inherited; independent trainings on one task have many, however well they correlate as a whole.
 
-Both are combined by a logistic regression that was fitted on small networks of one seed, see ``docs/design.md``.
+Logistic regressions make log-odds of them, fitted on small networks of one seed, see ``docs/design.md``.
 """
 
 from __future__ import annotations
@@ -38,10 +38,10 @@ LEAST = 100
 IN_LARGE = 0.25
 """About this share of the squares of a matrix lies in its large weights, for the error of their slope."""
 
-WITH_DRAW = {"residual": 2.76, "forgotten": -4.81, "": -2.13}
+WITH_DRAW = {"forgotten": -7.65, "": 1.15}
 """Weights of the logistic regression where the draw is known, by ``nphylo lab fit independence``."""
 
-WHOLE, ERRORS = 0.9, 2.0
+WHOLE, ERRORS = 0.8, 2.0
 """A unit of a child keeps at least the first of what its parent learnt; it is forgotten where its slope lies that far
 below by more than so many standard errors."""
 
