@@ -66,9 +66,8 @@ def phylogeny(
     families = {label: k for k, label in enumerate(dict.fromkeys(labels[settled].tolist()))}
     undecided = undecided_groups(names, forests)
     common = common_remarks(undecided)
-    remarks = [
-        "; ".join(filter(None, parts)) for parts in zip(remarks, map(common.get, names), found.notes, strict=True)
-    ]
+    notes = zip(remarks, map(common.get, names), found.notes, strict=True)
+    remarks = ["; ".join(filter(None, parts)) for parts in notes]
     alone = {k for k in range(n) if names[k] in common and np.count_nonzero(labels == labels[k]) == 1}
     missing, from_missing = without_adapters(
         {names[k] for k in bases}, *missing_ancestors(names, forests, {int(k): families[k] for k in families}, labels)
