@@ -38,10 +38,10 @@ LEAST = 100
 IN_LARGE = 0.25
 """About this share of the squares of a matrix lies in its large weights, for the error of their slope."""
 
-WITH_DRAW = {"forgotten": -7.65, "": 1.15}
+WITH_DRAW = {"forgotten": -7.84, "": 1.44}
 """Weights of the logistic regression where the draw is known, by ``nphylo lab fit independence``."""
 
-WHOLE, ERRORS = 0.8, 2.0
+WHOLE, ERRORS = 0.8, 1.0
 """A unit of a child keeps at least the first of what its parent learnt; it is forgotten where its slope lies that far
 below by more than so many standard errors."""
 
