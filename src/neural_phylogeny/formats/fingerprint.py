@@ -60,6 +60,7 @@ class Fingerprint(Checkpoint):
         self.tensors = dict(tensors)
         self.source = source
         self._blocks = dict(blocks)
+        self._content = b""
         self.notes = (f"a fingerprint of {source.name} ({source.format}): {self.n_values:,} values of it",)
 
     @property
@@ -115,6 +116,8 @@ class Fingerprint(Checkpoint):
 
     def to_bytes(self) -> bytes:
         """The file."""
+        if self._content:
+            return self._content
         source = self.source
         header = json.dumps(
             {
@@ -146,8 +149,8 @@ def open_file(path: Path, component: str | None = None) -> Checkpoint:
     return from_bytes(read_saved(path, "fingerprint"), str(path))
 
 
-def from_bytes(content: bytes, path: str) -> Fingerprint:
-    """A fingerprint from the bytes of its file; ``path`` is for messages.
+def from_bytes(content: bytes, path: str, *, is_kept: bool = False) -> Fingerprint:
+    """A fingerprint from the bytes of its file; ``path`` is for messages. ``is_kept`` holds the bytes, to be written.
 
     Raises
     ------
@@ -166,11 +169,13 @@ def from_bytes(content: bytes, path: str) -> Fingerprint:
     if len(body) < len(MAGIC) + WORDS.size or hashlib.blake2b(body, digest_size=DIGEST).digest() != digest:
         raise DamagedFileError("the fingerprint was cut short or changed after it was made", path=path, remedy=again)
     try:
-        return _parsed(body, path)
+        found = _parsed(body, path)
     except _CONTRADICTIONS as error:
         if isinstance(error, CheckpointError):
             raise
         raise DamagedFileError("the fingerprint contradicts itself", path=path, remedy=again) from error
+    found._content = content if is_kept else b""
+    return found
 
 
 def _parsed(body: bytes, path: str) -> Fingerprint:

@@ -16,8 +16,9 @@ from neural_phylogeny.errors import OutputError, SavedFileError
 from neural_phylogeny.formats.fingerprint import Fingerprint, from_bytes
 from neural_phylogeny.graphs import Groups
 from neural_phylogeny.index.catalogue import connect, explained, writing
+from neural_phylogeny.index.coarse import MANY, columns, likely
 from neural_phylogeny.index.segments import Place, Writer, read
-from neural_phylogeny.index.sketches import WORDS, Words, marks_of, nearest, sketch_of
+from neural_phylogeny.index.sketches import WORDS, Near, Words, marks_of, nearest, sketch_of
 
 SEGMENTS = "segments"
 CERTAIN = 0.7
@@ -64,6 +65,7 @@ class Index:
         """
         self.folder = Path(folder)
         self._sketches: tuple[tuple[int, int], list[str], Words] | None = None
+        self._columns: Words | None = None
         with explained(self.folder):
             if is_new:
                 (self.folder / SEGMENTS).mkdir(parents=True, exist_ok=True)
@@ -196,11 +198,11 @@ class Index:
     def candidates(self, model: Fingerprint, count: int) -> list[Candidate]:
         """The models that may be relatives of one, its copies too, the nearest first; at most ``count`` contents.
 
-        By the correlation of sketches, and by sampled matrices that are equal to the last bit. Every sketch is looked
-        at; they are read from the catalogue once, and again after a change.
+        By the correlation of sketches, and by sampled matrices that are equal to the last bit. Of more than ``MANY``
+        sketches only the likely ones are looked at. They are read from the catalogue once, and again after a change.
         """
-        digests, sketches = self.sketches()
-        found = {digests[near.row]: near.correlation for near in nearest(sketches, sketch_of(model), count)}
+        digests, _ = self.sketches()
+        found = {digests[near.row]: near.correlation for near in self._nearest(sketch_of(model), count)}
         equal: dict[str, int] = {}
         with explained(self.folder):
             for mark in marks_of(model):
@@ -212,6 +214,15 @@ class Index:
             for digest in order[:count]
             for entry in self.entries("digest = ?", digest)
         ]
+
+    def _nearest(self, query: Words, count: int) -> list[Near]:
+        _, sketches = self.sketches()
+        if len(sketches) <= MANY:
+            return nearest(sketches, query, count)
+        if self._columns is None:
+            self._columns = columns(sketches)
+        rows = likely(sketches, self._columns, query, count)
+        return [Near(int(rows[near.row]), near.correlation) for near in nearest(sketches[rows], query, count)]
 
     def groups(self) -> list[list[str]]:
         """Digests of contents that may be related, joined by near sketches and by equal sampled matrices.
@@ -246,6 +257,7 @@ class Index:
                 if any(not isinstance(sketch, bytes) or len(sketch) != 8 * WORDS for _, sketch in rows):
                     raise self._damaged("a sketch of another length")
                 flat = np.frombuffer(b"".join(sketch for _, sketch in rows), dtype=np.uint64)
+                self._columns = None
                 self._sketches = state, [digest for digest, _ in rows], flat.reshape(-1, WORDS)
         return self._sketches[1:]
 

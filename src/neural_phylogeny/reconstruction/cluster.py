@@ -1,7 +1,7 @@
 """Work shared out to the workers of a Dask cluster: what dies is tried again, what kills is named.
 
-The process that asks hands out a model at a time to each worker, one ahead, and keeps no state but its lists: a
-scheduler that is lost and comes back is given the rest. Tasks are code, so a scheduler trusts whoever reaches it.
+The process that asks hands out half a second of work at a time to each worker, one ahead, and keeps no state but its
+lists: a scheduler that is lost and comes back is given the rest. Tasks are code: a scheduler trusts whoever reaches it.
 """
 
 from __future__ import annotations
@@ -37,6 +37,16 @@ TRIES = 2
 
 PATIENCE = 60.0
 """Seconds that a scheduler may take to answer, or to come back, and that work may wait without a worker."""
+
+TASK = 0.5
+"""Seconds of a task: small models are handed out several at a time, since each task costs 10 ms of this process."""
+
+OWN = {
+    "distributed.scheduler.allowed-failures": 0,
+    "distributed.worker.profile.enabled": False,
+    "distributed.admin.tick.interval": "1s",
+}
+"""Settings of a cluster that is started here: who dies is known at once, and nobody watches the time of each call."""
 
 LOOK = 2.0
 """Seconds between looks at how many workers there are."""
@@ -110,36 +120,46 @@ def _done(
     from distributed import KilledWorker, wait
 
     task = _Task(work, {name: limit(name) for name in LIMITS}, tuple(sorted(chosen_formats())))
-    for queue, most in ((left.waiting, 0), (left.suspects, 1)):
-        running: dict[Future, ModelRef] = {}
+    for queue, is_alone in ((left.waiting, False), (left.suspects, True)):
+        running: dict[Future, list[ModelRef]] = {}
         workers = _Workers(client, nearest)
+        pace = TASK
         try:
             while queue or running:
-                while queue and len(running) < (most or AHEAD * workers.threads()):
-                    ref = queue.popleft()
-                    options: dict[str, Any] = {"pure": False, "retries": TRIES, "workers": nearest.hosts(ref)}
-                    running[client.submit(task, ref, **options)] = ref
+                while queue and len(running) < (1 if is_alone else AHEAD * workers.threads()):
+                    most = 1 if is_alone else min(TASK / pace, len(queue) / (AHEAD * workers.threads()))
+                    some = _handful(queue, most, nearest)
+                    options: dict[str, Any] = {"pure": False, "retries": TRIES, "workers": nearest.hosts(some[0])}
+                    running[client.submit(task, some, **options)] = some
                 try:
                     with client.as_current():
                         done = wait(list(running), timeout=LOOK, return_when="FIRST_COMPLETED").done
                 except TimeoutError:
-                    workers.check(running.values())
+                    workers.check([some[0] for some in running.values()])
                     continue
                 for future in done:
                     error = future.exception()
-                    result = None if error else future.result()
-                    ref = running.pop(future)
+                    results, pace = ([None], pace) if error else future.result()
+                    some = running.pop(future)
                     if error and not isinstance(error, KilledWorker | MemoryError):
                         raise _FailedTaskError(error)
-                    if error and not most:
-                        left.suspects.append(ref)
+                    if error and not is_alone:
+                        left.suspects.extend(some)
                     else:
-                        yield ref, result
+                        yield from zip(some, results, strict=True)
         finally:
-            queue.extendleft(running.values())
+            queue.extendleft(ref for some in running.values() for ref in some)
             for future in running:
                 with suppress(Exception):  # the connection may be what failed
                     future.release()
+
+
+def _handful(queue: deque[ModelRef], most: float, nearest: Nearest) -> list[ModelRef]:
+    """The next models that the same workers should read, as many as a task takes."""
+    some = [queue.popleft()]
+    while queue and len(some) + 1 <= most and nearest.hosts(queue[0]) == nearest.hosts(some[0]):
+        some.append(queue.popleft())
+    return some
 
 
 @dataclass(frozen=True)
@@ -150,9 +170,12 @@ class _Task:
     limits: dict[str, int]
     formats: tuple[str, ...]
 
-    def __call__(self, ref: ModelRef) -> Any:
+    def __call__(self, refs: Sequence[ModelRef]) -> tuple[list[Any], float]:
+        """Results, and seconds for each."""
+        started = time.monotonic()
         with raised({name: value for name, value in self.limits.items() if value >= 1}), only(self.formats):
-            return self.work(ref)
+            results = [self.work(ref) for ref in refs]
+        return results, max(time.monotonic() - started, 1e-4) / len(refs)
 
 
 class _Workers:
@@ -194,7 +217,7 @@ def _connected(address: str, workers: int) -> Iterator[Client]:
         stack.enter_context(_silent())
         where: Any = address
         if address == LOCAL:
-            stack.enter_context(dask.config.set({"distributed.scheduler.allowed-failures": 0}))
+            stack.enter_context(dask.config.set(OWN))
             where = stack.enter_context(_local(workers))
         try:
             client = distributed.Client(where, timeout=f"{PATIENCE}s", set_as_default=False)

@@ -13,6 +13,7 @@ from neural_phylogeny.reconstruction.collect import Collection
 from neural_phylogeny.reconstruction.findings import Findings
 from neural_phylogeny.reconstruction.relate import Tested
 from neural_phylogeny.relations.copies import conversion, is_converted
+from neural_phylogeny.relations.explanations.whole import disguise_of
 from neural_phylogeny.statistics.cache import Group
 
 
@@ -76,7 +77,8 @@ def examine(collection: Collection, alpha: float) -> Examined:
         for first, *rows in relations.copies:
             for row in rows:
                 if (model := group.members[row]) not in judged:
-                    how = _stored_otherwise(collection, group, first, row)
+                    is_disguised = disguise_of(group.statistics, first, row)
+                    how = "" if is_disguised else _stored_otherwise(collection, group, first, row)
                     notes[model] = "; ".join(filter(None, (notes[model], how)))
                     if is_converted(group.statistics, first, row):
                         converted.add(model)

@@ -25,6 +25,7 @@ from neural_phylogeny.relations.copies import copies
 from neural_phylogeny.relations.direction import log_odds
 from neural_phylogeny.relations.exact import CERTAIN, DIRECTED, GRIDDED, ROUNDED, exact_marks
 from neural_phylogeny.relations.existence import Existence
+from neural_phylogeny.relations.explanations.step import Samples
 from neural_phylogeny.relations.explanations.whole import Explained, explanation
 from neural_phylogeny.relations.initialisations.draws import FAR, Draw, find_draw
 from neural_phylogeny.relations.initialisations.leading import Leading
@@ -146,7 +147,7 @@ class Findings:
     def explained(self, parent: int, child: int) -> Explained | None:
         """The explanations of one model from another with their prices; None where no values were kept."""
         if (parent, child) not in self._explained:
-            self._explained[parent, child] = explanation(self.statistics, parent, child)
+            self._explained[parent, child] = explanation(self.statistics, parent, child, self._samples)
         return self._explained[parent, child]
 
     def merges(self, rows: tuple[int, ...]) -> Merges:
@@ -172,6 +173,10 @@ class Findings:
     @cached_property
     def _explained(self) -> dict[tuple[int, int], Explained | None]:
         return {}
+
+    @cached_property
+    def _samples(self) -> Samples:
+        return Samples()
 
     @cached_property
     def _upcycled(self) -> NDArray[np.bool_]:

@@ -99,7 +99,7 @@ def fingerprints(
         for ref, made in on_cluster(refs, work, cluster, workers) if cluster else shared_out(refs, work, workers):
             reason = "two workers died of it: left out"
             for name, path, found in made or [(ref.name, shown(ref.path), Skipped(path=ref.path, reason=reason))]:
-                yield name, path, from_bytes(found, path) if isinstance(found, bytes) else found
+                yield name, path, from_bytes(found, path, is_kept=True) if isinstance(found, bytes) else found
         return
     for ref in announced("reading", refs, [ref.name for ref in refs]):
         yield from _of(ref, size // 4)

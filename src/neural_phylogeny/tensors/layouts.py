@@ -7,7 +7,7 @@ import math
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from functools import cached_property
+from functools import cached_property, lru_cache
 from itertools import pairwise
 
 from neural_phylogeny.inputs import TensorInfo, keras_output_axis
@@ -24,6 +24,9 @@ WHOLE = 1 << 24
 STEPS = 4
 """Steps in which the size of larger models doubles: models of one step are read with one share."""
 
+KEPT = 64
+"""Layouts that are kept: models of a collection mostly have few."""
+
 
 @dataclass(frozen=True)
 class Layout:
@@ -39,7 +42,11 @@ class Layout:
 
     @classmethod
     def of(cls, model: Mapping[str, TensorInfo]) -> Layout:
-        """From all tensors of a model, in stored order."""
+        """From all tensors of a model, in stored order; one for all models that have the same."""
+        return _layout(tuple(model.items()))
+
+    @classmethod
+    def _of(cls, model: Mapping[str, TensorInfo]) -> Layout:
         keys = canonical_names(list(model))
         turned = list(map(_by_convention, model.values()))
         rules, averaged = rules_of(model), moving_averages(keys, turned)
@@ -168,6 +175,11 @@ class Layout:
     def in_matrices(self) -> int:
         """Number of trained values that lie in matrices."""
         return sum(t.size for key, t in self.tensors.items() if self.roles[key] is not Role.VECTOR)
+
+
+@lru_cache(maxsize=KEPT)
+def _layout(tensors: tuple[tuple[str, TensorInfo], ...]) -> Layout:
+    return Layout._of(dict(tensors))
 
 
 def _by_convention(tensor: TensorInfo) -> TensorInfo:

@@ -87,12 +87,16 @@ def steps_of_grid(values: Floats, code_bits: int = 0, places: Places | None = No
 
 
 def may_have_grid(values: Floats, places: Sequence[Places | None]) -> NDArray[np.bool_]:
-    """Which of several models ``(k, units, inputs)`` may have a grid: necessary, from a few blocks of each."""
+    """Which of several models ``(k, units, inputs)`` may have a grid: necessary, from a few blocks of each.
+
+    As ``steps_of_grid`` looks at the first blocks, of all models at once.
+    """
     found = np.zeros(len(values), dtype=bool)
     width = values.shape[2]
     for size in BLOCKS:
         if width >= LEAST and (size <= width or size == BLOCKS[0]) and width % min(size, width) == 0:
-            found |= _may(values.reshape(len(values), -1, min(size, width))[:, :FIRST])
+            every = values.reshape(len(values), -1, min(size, width))
+            found |= _may(every[:, :FIRST], every.shape[1])
     flat = values.reshape(len(values), -1)
     for place in {id(one): one for one in places if one is not None}.values():
         own = np.array([one is place for one in places])
@@ -102,21 +106,22 @@ def may_have_grid(values: Floats, places: Sequence[Places | None]) -> NDArray[np
                 some = block < FIRST
                 blocks = np.zeros((int(own.sum()), min(FIRST, len(count)), int(count.max())))
                 blocks[:, block[some], at[some]] = flat[own][:, order[some]]
-                found[own] |= _may(blocks)
+                found[own] |= _may(blocks, len(count))
     return found
 
 
-def _may(blocks: Floats) -> NDArray[np.bool_]:
-    """Whether nearly all of the first blocks ``(k, n, width)`` of each model may lie on a grid."""
+def _may(blocks: Floats, every: int) -> NDArray[np.bool_]:
+    """Whether the first blocks ``(k, n, width)`` of each model, of ``every`` one, leave it possible: all but a few."""
     n, width = blocks.shape[1:]
     flat = blocks.reshape(-1, width)
+    ordered = np.sort(np.abs(flat), axis=1)
+    there = np.count_nonzero(ordered, axis=1)
+    uneven = ~_may_be_even_sorted(ordered, ordered[:, -1:]) & (there >= LEAST // 2)
+    most = (1.0 - NEARLY_ALL) * every + 1e-9
+    found: NDArray[np.bool_] = np.count_nonzero(uneven.reshape(-1, n), axis=1) <= most
     there, distinct = _different(flat)
-    is_even = _may_be_even(flat, np.abs(flat).max(axis=1, keepdims=True)) | (there < LEAST // 2)
-    is_few = (distinct <= FEWER * there) | (there < LEAST)
-    is_any = (there >= LEAST // 2).reshape(-1, n).any(axis=1)
-    found: NDArray[np.bool_] = np.logical_and.reduce(is_even.reshape(-1, n), axis=1)
-    found |= is_few.reshape(-1, n).all(axis=1)
-    found &= is_any
+    many = (there >= LEAST) & (distinct > FEWER * there)
+    found |= np.count_nonzero(many.reshape(-1, n), axis=1) <= most
     return found
 
 
@@ -184,7 +189,13 @@ def _may_be_even(blocks: Floats, largest: Floats) -> NDArray[np.bool_]:
 
     It spares nearly all blocks that were trained the trial of every step.
     """
-    gaps = np.diff(np.sort(np.abs(blocks), axis=1), axis=1, prepend=0.0)
+    return _may_be_even_sorted(np.sort(np.abs(blocks), axis=1), largest)
+
+
+def _may_be_even_sorted(ordered: Floats, largest: Floats) -> NDArray[np.bool_]:
+    """The same of sorted magnitudes."""
+    gaps = ordered.copy()
+    gaps[:, 1:] -= ordered[:, :-1]
     between = (gaps > 2.0 * OFF * largest) & (gaps < (1.0 - 2.0 * OFF) * largest / CODES)
     found: NDArray[np.bool_] = np.logical_not(between.any(axis=1))
     return found
@@ -211,6 +222,7 @@ def _few(blocks: Floats) -> Floats | None:
 def _different(blocks: Floats) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
     """Values of each block that are not zero, and how many different ones these are: ``(n,)`` each."""
     ordered = np.sort(blocks, axis=1)
-    is_new = np.diff(ordered, axis=1, prepend=np.nan) != 0
-    distinct = np.count_nonzero(is_new & (ordered != 0), axis=1)
-    return np.count_nonzero(ordered, axis=1), distinct
+    is_there = ordered != 0
+    is_new = is_there.copy()
+    is_new[:, 1:] &= ordered[:, 1:] != ordered[:, :-1]
+    return np.count_nonzero(is_there, axis=1), np.count_nonzero(is_new, axis=1)

@@ -23,6 +23,9 @@ OF_SIZE = 3
 ROWS_RANK, ROUNDS = 8, 60
 """Rank that is tried where rows have learnt lengths, and rounds of the search."""
 
+FEW = ROWS_RANK + 4
+"""Rows that are looked at before all: most steps show there that they have no low rank."""
+
 
 def rank_of(step: Step) -> tuple[int, Floats] | None:
     """Least rank that explains a step but for rounding, and what is left over; None where none does.
@@ -30,9 +33,9 @@ def rank_of(step: Step) -> tuple[int, Floats] | None:
     The eigenvalues of a product of the sample; one singular value decomposition where they are low.
     """
     most = min(step.child.shape) // OF_SIZE
-    size = rms(step.difference)
+    size = step.length
     allowed = _allowed(step)
-    if most < 1 or size == 0.0 or size < CLEARLY * allowed or _beyond(step.difference, most) > allowed:
+    if most < 1 or size == 0.0 or size < CLEARLY * allowed or _left(step.powers, most, step.child.size) > allowed:
         return None
     u, s, v = np.linalg.svd(step.difference, full_matrices=False)
     rest = np.sqrt(np.cumsum((s**2)[::-1])[::-1] / step.child.size)
@@ -48,10 +51,10 @@ def rank_with_lengths(step: Step) -> tuple[int, Floats] | None:
 
     Rows of the child lie in the span of the parent's row and A; A and d are fitted in turn.
     """
-    if min(step.child.shape) < OF_SIZE * ROWS_RANK or rms(step.difference) == 0.0:
+    if min(step.child.shape) < OF_SIZE * ROWS_RANK or step.length == 0.0:
         return None
     allowed = _allowed(step)
-    if rms(step.difference) < CLEARLY * allowed or not _may_have_lengths(step, allowed):
+    if step.length < CLEARLY * allowed or not all(_may_have_lengths(step, allowed, rows) for rows in (FEW, None)):
         return None
     x, y = step.parent, step.child
     norms = np.maximum((x * x).sum(axis=1), 1e-300)
@@ -69,14 +72,14 @@ def rank_with_lengths(step: Step) -> tuple[int, Floats] | None:
     return (ROWS_RANK, left) if rms(left) <= allowed else None
 
 
-def _may_have_lengths(step: Step, allowed: float) -> bool:
+def _may_have_lengths(step: Step, allowed: float, rows: int | None = None) -> bool:
     """Whether a low rank with lengths could leave no more than ``allowed``: necessary, at a hundredth of the price.
 
     Beside the span of some rows of the parent, d times these rows is nothing, so that what is left of the same rows of
-    the child has the rank of B A.
+    the child has the rank of B A. Of as many ``rows`` as given, or of all that leave inputs beside them.
     """
     units, inputs = step.child.shape
-    some = slice(0, min(units, inputs // 2))
+    some = slice(0, min(units, rows or inputs // 2))
     basis, _ = np.linalg.qr(step.parent[some].T)
     beside = step.difference[some] - (step.difference[some] @ basis) @ basis.T
     return _beyond(beside, ROWS_RANK) * math.sqrt(beside.size / step.child.size) <= allowed
@@ -88,11 +91,15 @@ def _beyond(matrix: Floats, rank: int) -> float:
     From the eigenvalues of a product, so that what lies below a millionth of the matrix is taken for nothing.
     """
     wide = matrix if len(matrix) <= matrix.shape[1] else matrix.T
-    powers = np.linalg.eigvalsh(wide @ wide.T)
+    return _left(np.linalg.eigvalsh(wide @ wide.T).astype(np.float64), rank, matrix.size)
+
+
+def _left(powers: Floats, rank: int, size: int) -> float:
+    """The same from those eigenvalues, ascending."""
     left = powers[: max(len(powers) - rank, 0)].sum() - 1e-12 * powers.sum()
-    return float(np.sqrt(max(left, 0.0) / matrix.size))
+    return float(np.sqrt(max(left, 0.0) / size))
 
 
 def _allowed(step: Step) -> float:
     """Root mean square that roundings of either model's values may leave."""
-    return ROUNDING * float(max(rms(step.parent) * 2.0 ** -step.bits[0], rms(step.child) * 2.0 ** -step.bits[1]))
+    return ROUNDING * float(max(one.rms * 2.0**-one.bits for one in step.samples))

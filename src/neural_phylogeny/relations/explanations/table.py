@@ -95,6 +95,8 @@ def masked(step: Step) -> tuple[float, str]:
     new = (step.child == 0) & (step.parent != 0)
     if new.mean() <= FEW:
         return np.inf, ""
+    if not step.child.any():  # as what a layer that was left out is read as
+        return NAME, "copy"
     if step.grid is not None:  # a coarse grid has zeros of its own
         new &= np.abs(step.parent) > step.grid
     lost = (step.child != 0) & (step.parent == 0)
@@ -138,9 +140,11 @@ def adapter(step: Step) -> float:
 
 def rescaled(step: Step) -> float:
     """A factor for each unit and each input; the signs among them."""
-    there = (np.abs(step.parent) > 1e-3 * rms(step.parent)) & (step.child != 0)
-    x, y = (m[there.any(axis=1)][:, there.any(axis=0)] for m in (step.parent, step.child))
-    there = there[there.any(axis=1)][:, there.any(axis=0)]
+    there = (np.abs(step.parent) > 1e-3 * step.samples[0].rms) & (step.child != 0)
+    x, y = step.parent, step.child
+    units, inputs = there.any(axis=1), there.any(axis=0)
+    if not (units.all() and inputs.all()):
+        x, y, there = (m[units][:, inputs] for m in (x, y, there))
     if step.is_equal or min(x.shape) < 3 or there.mean() < 0.9 or ((step.parent == 0) != (step.child == 0)).any():
         return np.inf
     allowed = 8.0 * max(step.precision, rms(x) * 2.0 ** -step.bits[0] * rms(y) / max(rms(x), 1e-300))
@@ -176,19 +180,19 @@ def _may_be_factors(x: Floats, y: Floats, allowed: float) -> bool:
 def noised(step: Step) -> float:
     """Independent normal noise: no direction is stronger than chance makes it, as no training leaves a step."""
     e = step.difference
-    if e.size < FEWEST or min(e.shape) < 4 or (e == 0).mean() > FEW or rms(e) < 16 * step.precision:
+    spread, size = step.length, step.samples[0].rms
+    if e.size < FEWEST or min(e.shape) < 4 or (e == 0).mean() > FEW or spread < 16 * step.precision:
         return np.inf
-    if (step.parent == 0).mean() > 0.5 or rms(e) > rms(step.parent):
+    if (step.parent == 0).mean() > 0.5 or spread > size:
         return np.inf
-    spread = rms(e)
     squares = np.square(e / spread)
     kurtosis = float(np.mean(squares * squares))  # at a tenth of the price of a power
     if abs(kurtosis - 3.0) > KURTOSIS * np.sqrt(24.0 / e.size):
         return np.inf
-    along = abs(float((e * step.parent).mean())) / (spread * max(rms(step.parent), 1e-300)) * np.sqrt(e.size)
+    along = abs(float((e * step.parent).mean())) / (spread * max(size, 1e-300)) * np.sqrt(e.size)
     if along > KURTOSIS:
         return np.inf
-    largest = float(np.linalg.norm(e, 2)) / (spread * (np.sqrt(e.shape[0]) + np.sqrt(e.shape[1])))
+    largest = float(np.sqrt(step.powers[-1])) / (spread * (np.sqrt(e.shape[0]) + np.sqrt(e.shape[1])))
     return np.inf if largest > EDGE else step.code_length(e) - NAME
 
 

@@ -79,6 +79,7 @@ class Search:
         self.templates = [standardised(template[: places // 4]) for template in templates]
         self.streams = [STREAMS[name] for name in streams]
         self.places, self.starts = places, starts
+        self._first = _first_of_equal(self.templates)
         self._spectra = {stream.period: self._of(stream) for stream in self.streams}
 
     def hits(self, seeds: Iterable[int]) -> list[Hit]:
@@ -115,6 +116,8 @@ class Search:
         parts = (_kept_spectra if is_kept else _stream_spectra)(stream, seed, start, self.places, is_rough)
         found = []
         for k, spectra in enumerate(self._spectra[stream.period]):
+            if is_rough and self._first[k] != k:
+                continue
             product = sum(part * spectrum for part, spectrum in zip(parts, spectra, strict=True))
             z = np.fft.irfft(product, self.places)[: self.places - len(self.templates[k])]
             at = int(np.argmax(z))
@@ -128,6 +131,18 @@ class Search:
             for template in self.templates
         ]
 
+
+def _first_of_equal(templates: Sequence[Values]) -> list[int]:
+    """The first template that is equal to each, up to rounding: that of a first tensor may be that of all."""
+    found: list[int] = []
+    for k, one in enumerate(templates):
+        same = (i for i in range(k) if found[i] == i and len(templates[i]) == len(one))
+        found.append(next((i for i in same if float(np.abs(templates[i] - one).max(initial=0.0)) < EQUAL), k))
+    return found
+
+
+EQUAL = 1e-12
+"""Difference of two templates of length 1 that rounding leaves."""
 
 KEPT, KEPT_PLACES = 256, 1 << 15
 """Streams whose spectra are kept from family to family, and places of the longest: those of the usual seeds, 50 MB."""

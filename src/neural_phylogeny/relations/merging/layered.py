@@ -5,13 +5,11 @@ Stacks and passthroughs take whole layers; spherical interpolation mixes each te
 
 from __future__ import annotations
 
-from itertools import combinations
-
 import numpy as np
 from numpy.typing import NDArray
 
 from neural_phylogeny.relations.merging.affine import LEAST_SHARE, MISFIT_OF_ONE, ROUNDED, ROUNDING
-from neural_phylogeny.relations.merging.values import Values
+from neural_phylogeny.relations.merging.values import MatrixValues, Values
 
 Floats = NDArray[np.float64]
 
@@ -39,7 +37,11 @@ def layered(values: Values, j: int, others: list[int]) -> dict[int, float] | Non
     if (values.distance(j)[near] == 0.0).any():
         return None
     every = [matrix for matrix in values.of(j) if matrix.count]
-    for a, b in combinations(near, 2):
+    if not every:
+        return None
+    possible = np.logical_and.reduce([_possible(matrix, j, near) for matrix in every])
+    for at, other in np.argwhere(np.triu(possible, 1)).tolist():
+        a, b = near[at], near[other]
         shares, sizes, whole = [], [], []
         for matrix in every:
             if matrix.count >= FEWEST and not matrix.is_equal(a, b):
@@ -64,6 +66,29 @@ def layered(values: Values, j: int, others: list[int]) -> dict[int, float] | Non
     return None if best is None else best[1]
 
 
+def _possible(matrix: MatrixValues, j: int, near: list[int]) -> NDArray[np.bool_]:
+    """Which pairs of relatives may be the two parts in one matrix, ``(k, k)``: necessary, as ``_weights`` finds it."""
+    at = np.ix_(near, near)
+    apart, to_model = matrix.squared[at], matrix.squared[j, near]
+    error = ROUNDED * float(matrix.error[j])
+    is_one = to_model <= error
+    counts = (apart != 0.0) & (matrix.count >= FEWEST)
+    gram = matrix.gram[at]
+    one, of_one, own = np.diag(gram), matrix.gram[near, j], float(matrix.gram[j, j])
+    with np.errstate(all="ignore"):
+        determinant = one[:, None] * one[None, :] - gram * gram
+        is_open = ~(determinant > WELL * one[:, None] * one[None, :])
+        is_open |= own > 100.0 * np.minimum(one[:, None], one[None, :])
+        x = (of_one[:, None] * one[None, :] - of_one[None, :] * gram) / determinant
+        y = (of_one[None, :] * one[:, None] - of_one[:, None] * gram) / determinant
+        left = own - x * of_one[:, None] - y * of_one[None, :]
+        most = MISFIT_OF_ONE * np.minimum(to_model[:, None], to_model[None, :]) + error
+        between = is_open | ((np.minimum(x, y) >= -SLACK) & (left <= most + SLACK * own))
+    made = ~(error > ROUNDING * apart) & (is_one[:, None] | is_one[None, :] | between)
+    found: NDArray[np.bool_] = np.where(counts, made, is_one[:, None])
+    return found
+
+
 def _weights(gram: Floats, squared: Floats, error: float, j: int, a: int, b: int) -> tuple[float, float] | None:
     """Weights of the two in one matrix, none below zero; None where they do not explain it."""
     if ROUNDED * error > ROUNDING * squared[a, b]:
@@ -74,8 +99,6 @@ def _weights(gram: Floats, squared: Floats, error: float, j: int, a: int, b: int
         return 0.0, 1.0
     nearest = float(min(squared[j, a], squared[j, b]))
     most = MISFIT_OF_ONE * nearest + ROUNDED * error
-    if not _may_be_between(gram, most, j, a, b):
-        return None
     pair = [a, b]
     system, beside = gram[np.ix_(pair, pair)], gram[pair, j]
     if np.linalg.cond(system) > 1e12:
@@ -85,17 +108,6 @@ def _weights(gram: Floats, squared: Floats, error: float, j: int, a: int, b: int
     if weights.min() < 0.0 or left > most:
         return None
     return float(weights[0]), float(weights[1])
-
-
-def _may_be_between(gram: Floats, most: float, j: int, a: int, b: int) -> bool:
-    """Whether two models may explain a third but for ``most``: Cramer's rule, up to its rounding."""
-    one, both, other = float(gram[a, a]), float(gram[a, b]), float(gram[b, b])
-    of_one, of_other, own = float(gram[a, j]), float(gram[b, j]), float(gram[j, j])
-    determinant = one * other - both * both
-    if not determinant > WELL * one * other or own > 100.0 * min(one, other):
-        return True
-    x, y = (of_one * other - of_other * both) / determinant, (of_other * one - of_one * both) / determinant
-    return min(x, y) >= -SLACK and own - x * of_one - y * of_other <= most + SLACK * own
 
 
 def _begins_elsewhere(whole: list[tuple[Floats, int]], j: int, pair: tuple[int, int], others: list[int]) -> bool:

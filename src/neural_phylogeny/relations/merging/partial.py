@@ -45,8 +45,9 @@ def partial(values: Values, j: int, others: list[int]) -> tuple[int, dict[int, f
     """
     near = sorted(others, key=values.distance(j).__getitem__)[:NEAR]
     own = values.of(j)
-    for base in sorted(near, key=lambda i: -_untouched(own, j, i)):
-        if _untouched(own, j, base) < UNTOUCHED:
+    shares = _untouched(own, j)
+    for base in sorted(near, key=lambda i: -shares[i]):
+        if shares[base] < UNTOUCHED:
             break
         sample = _sampled(own, j, base)
         if sample is None:
@@ -65,11 +66,18 @@ def partial(values: Values, j: int, others: list[int]) -> tuple[int, dict[int, f
     return None
 
 
-def _untouched(own: list[MatrixValues], j: int, base: int) -> float:
-    """Median share of values that are the base's, over the matrices in which neither all nor none are."""
-    shares = [float((m.values[j] == m.values[base]).mean()) for m in own]
-    changed = [share for share in shares if share < 1.0]
-    return float(np.median(changed)) if changed and np.median(changed) < 0.99 else 0.0
+def _untouched(own: list[MatrixValues], j: int) -> list[float]:
+    """Of each model as a base, the median share of values that are its, over the matrices where neither all nor none
+    are.
+    """
+    shares = np.stack([matrix.same[j] for matrix in own])
+    ordered = np.sort(np.where(shares < 1.0, shares, np.inf), axis=0)
+    count, every = np.count_nonzero(shares < 1.0, axis=0), np.arange(shares.shape[1])
+    middle = (
+        ordered[np.maximum(count - 1, 0) // 2, every] + ordered[np.minimum(count // 2, len(own) - 1), every]
+    ) / 2.0
+    found: list[float] = np.where((count > 0) & (middle < 0.99), middle, 0.0).tolist()
+    return found
 
 
 def _sampled(own: list[MatrixValues], j: int, base: int) -> tuple[Floats, Floats, Floats] | None:

@@ -51,6 +51,11 @@ class MatrixValues:
         return np.stack([np.square(self.values - row).sum(axis=1) for row in self.values])
 
     @cached_property
+    def same(self) -> Floats:
+        """Share of the values that two models have in common, to the last bit: ``(k, k)``."""
+        return np.stack([(self.values == row).mean(axis=1) for row in self.values])
+
+    @cached_property
     def error(self) -> Floats:
         """Squared errors of rounding, ``(k,)``."""
         found: Floats = np.square(self.unit).sum(axis=1) / 12.0
@@ -89,16 +94,31 @@ class Values:
 
     def of(self, j: int) -> list[MatrixValues]:
         """The matrices that a model has."""
-        return [matrix for matrix in self if np.isfinite(matrix.values[j, 0])]
+        return [matrix for matrix, has in zip(self, self._has[:, j].tolist(), strict=True) if has]
 
     def having(self, j: int) -> list[int]:
         """The other models that have all of them."""
-        own = self.of(j)
-        return [i for i in range(self._k) if i != j and all(np.isfinite(m.values[i, 0]) for m in own)]
+        has: NDArray[np.bool_] = np.logical_and.reduce(self._has[self._has[:, j]], axis=0)
+        has[j] = False
+        found: list[int] = np.flatnonzero(has).tolist()
+        return found
 
     def distance(self, j: int) -> Floats:
         """Squared distances from a model in what it has, ``(k,)``; infinite where another lacks something."""
-        total = np.zeros(self._k)
-        for matrix in self.of(j):
-            total += matrix.squared[j] * (matrix.size / matrix.count)
-        return np.where(np.isfinite(total), total, np.inf)
+        if j not in self._distances:
+            total = np.zeros(self._k)
+            for matrix in self.of(j):
+                total += matrix.squared[j] * (matrix.size / matrix.count)
+            self._distances[j] = np.where(np.isfinite(total), total, np.inf)
+        return self._distances[j]
+
+    @cached_property
+    def _distances(self) -> dict[int, Floats]:
+        return {}
+
+    @cached_property
+    def _has(self) -> NDArray[np.bool_]:
+        """Which models have each matrix, ``(n_matrices, k)``."""
+        first = [matrix.values[:, 0] for matrix in self]
+        found: NDArray[np.bool_] = np.isfinite(np.array(first).reshape(len(first), self._k))
+        return found
