@@ -11,6 +11,7 @@ from neural_phylogeny.lab.bench.tables import baselines, cells, clusters, cost, 
 from neural_phylogeny.lab.bench.tables.base import Sources
 from neural_phylogeny.relations.direction import norm_score
 from neural_phylogeny.relations.tables import mean_sign
+from neural_phylogeny.trees.methods import METHODS
 
 
 @pytest.fixture(scope="module")
@@ -71,7 +72,7 @@ def test_seeds_are_a_range_about_their_mean(quick):
 
 
 def test_every_method_has_a_cost(quick, monkeypatch):
-    monkeypatch.setattr(cost, "METHODS", {name: cost.METHODS[name] for name in ("auto", "star")})
+    monkeypatch.setattr(cost, "METHODS", {name: METHODS[name] for name in ("auto", "star")})
     monkeypatch.setattr(cost, "SIDES", (10, 20))
     found = dict(cost.column(quick[0]))
     assert list(found) == [cost.RELATIONS, "auto", "star"]
