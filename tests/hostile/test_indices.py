@@ -11,6 +11,7 @@ from tests.index.conftest import printed
 
 from neural_phylogeny.errors import NeuralPhylogenyError, SavedFileError
 from neural_phylogeny.index import catalogue, proof
+from neural_phylogeny.index.care import compact
 from neural_phylogeny.index.store import Index
 
 JOURNAL = bytes.fromhex("d9d505f920a163d7")
@@ -70,6 +71,17 @@ def test_what_lies_beside_a_catalogue_is_a_file_or_refused(suffix, kind, folder,
         with pytest.raises(SavedFileError, match="not a regular file"):
             Index(folder, is_read_only=is_read_only)
     assert victim.read_text() == "x"
+
+
+def test_segments_of_another_index_are_not_removed(folder, tmp_path):
+    other = tmp_path / "other"
+    other.mkdir()
+    (other / "1.segment").write_bytes(b"x")
+    (folder / "segments").rename(tmp_path / "own")
+    (folder / "segments").symlink_to(other)
+    with Index(folder) as index, pytest.raises(SavedFileError, match="another folder"):
+        compact(index)
+    assert (other / "1.segment").exists()
 
 
 NUMBERS = "WITH RECURSIVE n (x) AS (SELECT 1 UNION ALL SELECT x + 1 FROM n) SELECT"

@@ -80,6 +80,11 @@ def test_a_mask_is_found_under_a_training(parent, rng):
     assert (found.kind, found.also) == ("pruned", ("finetune",))
 
 
+def test_a_matrix_of_zeros_alone_is_pruned_and_nothing_else(parent):
+    found = whole.explained([step(parent, parent), step(parent, np.zeros_like(parent))])
+    assert (found.kind, found.also) == ("pruned", ())
+
+
 def test_a_stranger_is_described_alone(parent, rng):
     found = whole.explained([step(parent, rng.normal(size=parent.shape))])
     assert found.shares == {"new": 1.0}

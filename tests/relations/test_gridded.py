@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from neural_phylogeny.relations.exact import CERTAIN, exact_marks
+from neural_phylogeny.relations.exact import CERTAIN, exact_marks, pruned_besides
 from neural_phylogeny.relations.gridded import gridded
 
 NF4 = np.array([-1.0, -0.6962, -0.5251, -0.3949, -0.2844, -0.1848, -0.0911, 0.0])
@@ -40,3 +40,13 @@ def test_a_training_from_a_grid_is_no_rounding_to_it(measured, root, rng):
     for size in (0.003, 0.03, 0.1):
         tuned = {name: w + size * rng.normal(size=w.shape) for name, w in coarse.items()}
         assert not gridded(measured(tuned, coarse)).any(), size
+
+
+def test_what_was_pruned_besides_is_not_preferred_to_what_it_was_made_from():
+    """0 was pruned to 1; 2 is either of them rounded to the same grid, and 3 is a rounding of 1 alone."""
+    made, on_grid = np.zeros((4, 4)), np.zeros((4, 4), dtype=bool)
+    made[0, 1], made[1, 0] = 8.0, -8.0
+    on_grid[0, 2] = on_grid[1, 2] = on_grid[1, 3] = True
+    found = pruned_besides(made, on_grid)
+    assert found[1, 2] < 0
+    assert np.count_nonzero(found) == 1

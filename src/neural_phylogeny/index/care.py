@@ -10,6 +10,7 @@ import numpy as np
 from neural_phylogeny.errors import NeuralPhylogenyError
 from neural_phylogeny.files.activity import announced
 from neural_phylogeny.index.catalogue import FILE, explained, writing
+from neural_phylogeny.index.proof import refuse_segments_elsewhere
 from neural_phylogeny.index.segments import names, remove_unused
 from neural_phylogeny.index.sketches import marks_of, sketch_of
 from neural_phylogeny.index.store import SEGMENTS, Index
@@ -72,6 +73,7 @@ def compact(index: Index) -> int:
     Others may read and write meanwhile: what they write to is left for the next time. Needs room for what is in use.
     """
     folder = index.folder / SEGMENTS
+    refuse_segments_elsewhere(index.folder, SEGMENTS)
     index.leave_segment()
     with explained(index.folder):
         before = size_of(index)

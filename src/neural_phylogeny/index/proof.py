@@ -64,15 +64,21 @@ def refuse_what_lies_beside(path: Path) -> None:
         place = Path(f"{database}{suffix}")
         try:
             found = place.lstat()
-        except FileNotFoundError:
-            continue
-        if not stat.S_ISREG(found.st_mode):
-            raise SavedFileError(f"{place}: not a regular file; an index of your own has none such, remove it")
-        if suffix == "-journal":
+            if not stat.S_ISREG(found.st_mode):
+                raise SavedFileError(f"{place}: not a regular file; an index of your own has none such, remove it")
             with place.open("rb") as file:
                 file.seek(max(0, found.st_size - len(NAMES_ANOTHER)))
-                if file.read() == NAMES_ANOTHER:
-                    raise SavedFileError(f"{place}: a journal that names another file; restore the index from a copy")
+                end = file.read()
+        except FileNotFoundError:  # others may open the index, too
+            continue
+        if suffix == "-journal" and end == NAMES_ANOTHER:
+            raise SavedFileError(f"{place}: a journal that names another file; restore the index from a copy")
+
+
+def refuse_segments_elsewhere(folder: Path, name: str) -> None:
+    """Raise SavedFileError where the folder of segments is a link: what is not needed here may be needed there."""
+    if (folder / name).resolve() != folder.resolve() / name:
+        raise SavedFileError(f"{folder}: its segments lie in another folder, where nothing is removed")
 
 
 def prove_schema(connection: sqlite3.Connection, migrations: Sequence[str], folder: Path) -> None:

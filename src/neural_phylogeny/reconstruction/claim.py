@@ -76,6 +76,12 @@ class Answer:
     forest: Forest
     support: NDArray[np.float64] | None = None
 
+    @property
+    def claimed(self) -> NDArray[np.bool_]:
+        """Which of the rows this answer speaks of: all, or those in the core of a neighbourhood, ``(n_rows,)``."""
+        core = self.group.core or self.group.members
+        return np.isin([self.group.members[row] for row in self.rows], core)
+
 
 def claims(
     names: Sequence[str], forests: list[Answer], families: Sequence[tuple[Group, Findings]] = ()
@@ -85,7 +91,10 @@ def claims(
     undirected: list[RelatedPair] = []
     for answer in forests:
         group, found, rows, forest = answer.group, answer.found, answer.rows, answer.forest
+        claimed = answer.claimed
         for k, above in enumerate(forest.parents.tolist()):
+            if not claimed[k]:
+                continue
             if forest.merged is not None and np.count_nonzero(forest.merged[:, k]) > 1:
                 edges += _merged(answer, names, k)
                 continue
@@ -157,6 +166,8 @@ def disguised_copies(names: Sequence[str], families: Sequence[tuple[Group, Findi
     for group, found in families:
         for first, *others in found.copies:
             for row in others:
+                if group.core and group.members[row] not in group.core:
+                    continue
                 kind, also = found.kinds(first, row)
                 if kind in DISGUISES:
                     pair = names[group.members[first]], names[group.members[row]]
@@ -196,6 +207,8 @@ def similarity_tables(
     """The cosines of all pairs of each family; those of one or two models, and very large ones, have no table."""
     found = []
     for answer in forests:
+        if answer.group.core:
+            continue
         members = [answer.group.members[row] for row in answer.rows]
         for label in dict.fromkeys(labels[members].tolist()):
             rows = [row for row, member in zip(answer.rows, members, strict=True) if labels[member] == label]

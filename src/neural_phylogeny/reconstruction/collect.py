@@ -88,7 +88,9 @@ class Collection:
         members = tuple(group.members[row] for row in rows)
         own = next((family for family in self.families if family.members == members), None)
         measured = group.statistics.subset(rows) if own is None else own.statistics
-        return Group(members, without_tables(measured)[0], is_family=True)
+        chosen = set(members)
+        core = tuple(model for model in group.core if model in chosen)
+        return Group(members, without_tables(measured)[0], True, core if len(core) < len(members) else ())
 
     def pairs_beside(self) -> Iterator[Group]:
         """What was measured of the other components of two pipelines."""
@@ -274,13 +276,14 @@ def _leading(
     opened: Sequence[Opened], tested: Tested, families: Sequence[Group]
 ) -> Iterator[tuple[tuple[int, ...], tuple[Leading, ...]]]:
     """The leading values of each family that was measured together, by its members."""
+    known = {family.members: family.statistics for family in reversed(families)}
     for models in tested.families:
-        members, home = tuple(models), tested.home(models)
-        own = next((family.statistics for family in families if family.members == members), None)
-        if own is None and home is not None:
-            own = home[0].statistics.subset(home[2])
-        if own is not None:
-            yield members, read_leading([opened[k][1] for k in models], own.alignment)
+        if (own := known.get(tuple(models))) is not None:
+            yield tuple(models), read_leading([opened[k][1] for k in models], own.alignment)
+            continue
+        for group, _, rows in tested.parts(models):
+            members = tuple(group.members[row] for row in rows)
+            yield members, read_leading([opened[k][1] for k in members], group.statistics.subset(rows).alignment)
 
 
 def _cached(

@@ -27,6 +27,7 @@ from neural_phylogeny.reconstruction.examine import Examined, examine
 from neural_phylogeny.reconstruction.family_data import families_of
 from neural_phylogeny.reconstruction.findings import Findings
 from neural_phylogeny.reconstruction.hang import hung, remark, without_adapters
+from neural_phylogeny.reconstruction.large import labels_of, stitched
 from neural_phylogeny.reconstruction.relate import PARTLY
 from neural_phylogeny.reconstruction.support import support
 from neural_phylogeny.records import CredibleRoots, Kind, ModelRecord, Phylogeny
@@ -169,24 +170,36 @@ def _forests(
             continue
         families = labels[[group.members[row] for row in rows]]
         forest = method.solve(families_of(found, rows, families, seed))
-        shares = support(found, rows, families, method, forest, draws, seed) if draws else None
+        shares = support(found, rows, families, method, forest, draws, seed) if draws and not group.core else None
         forests.append(Answer(group, found, rows, forest, shares))
-    return forests
+    return stitched(forests)
 
 
 def _relabelled(labels: NDArray[np.int64], forests: list[Answer]) -> NDArray[np.int64]:
     """The families of a method that decides them; a copy has the family of the first of its copies."""
     labels = labels.copy()
+    parts = [answer for answer in forests if answer.group.core and answer.forest.families is not None]
+    for models in labels_of(parts):
+        labels[models] = labels.max() + 1
     for answer in forests:
         if answer.forest.families is None:
             continue
         members = answer.group.members
+        if answer.group.core:
+            _label_copies(labels, answer)
+            continue
         unused = labels.max() + 1
         for row, family in zip(answer.rows, np.unique(answer.forest.families, return_inverse=True)[1], strict=True):
             labels[members[row]] = unused + family
-        for first, *others in (rows for rows in answer.found.copies if rows[0] in answer.rows):
-            labels[[members[row] for row in others]] = labels[members[first]]
+        _label_copies(labels, answer)
     return labels
+
+
+def _label_copies(labels: NDArray[np.int64], answer: Answer) -> None:
+    """Give copies the family of the first of them."""
+    members, rows = answer.group.members, set(answer.rows)
+    for first, *others in (copies for copies in answer.found.copies if copies[0] in rows):
+        labels[[members[row] for row in others]] = labels[members[first]]
 
 
 def _provenance(collection: Collection, method: Method, alpha: float, seed: int) -> dict[str, Any]:

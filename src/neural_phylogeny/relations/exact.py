@@ -193,6 +193,16 @@ def resized(statistics: Statistics) -> Matrix:
     return result
 
 
+def pruned_besides(made: Matrix, on_grid: NDArray[np.bool_]) -> Matrix:
+    """Whether j on a grid is i rounded and just as well what i was pruned from: the grid has the zeros of its own.
+
+    ``made`` are the odds of ``pruned_copy``, ``on_grid`` whether j is i rounded. Of the two, the first is taken.
+    """
+    first = ((made > 0).astype(np.float64).T @ on_grid.astype(np.float64)) > 0
+    found: Matrix = np.where(on_grid & first, -CERTAIN, 0.0)
+    return found
+
+
 def _counts(statistics: Statistics, name: str) -> NDArray[np.float64]:
     """What is counted of each model, zero where there is none."""
     found = statistics.counts.get(name, {})
@@ -244,6 +254,7 @@ def exact_marks(statistics: Statistics) -> dict[str, Matrix]:
     """Log-odds that i is the parent of j, by the name of each mark: ``(n, n)`` each. O(n^2) a matrix."""
     overlap = Overlap.of(statistics)
     found = {name: mark(overlap) for name, mark in DIRECTED.items()}
+    on_grid = gridded(statistics)
     found |= {
         PRUNED: pruned(overlap),
         ROUNDED: partly_rounded(overlap),
@@ -256,7 +267,7 @@ def exact_marks(statistics: Statistics) -> dict[str, Matrix]:
         UPCYCLED: np.where(upcycled(statistics).T, -STRONG, 0.0),
         JOINED: _directed(np.where(joined(statistics), CERTAIN, 0.0)),
         LONGER: np.where(longer(statistics).T, -GOOD, 0.0),
-        GRIDDED: np.where(gridded(statistics).T, -CERTAIN, 0.0),
+        GRIDDED: np.where(on_grid.T, -CERTAIN, 0.0),
     }
     found[DECAYED] = decayed(Clock.of_statistics(statistics, overlap), found)
     known = (found[RESIZED] + found[RESIZED].T) != 0
@@ -264,7 +275,7 @@ def exact_marks(statistics: Statistics) -> dict[str, Matrix]:
     sizes, is_later = statistics.alignment.in_matrices, read_as(statistics, GROWN) | read_as(statistics, SHRUNK)
     other = (sizes[:, None] != sizes[None, :]) & read_as(statistics, SHRUNK)[None, :] & ~is_later[:, None]
     shapes = np.where(known, np.where(other, -GOOD, 0.0), reshaped(overlap))
-    return found | {UNTOUCHED: untouched(overlap), RESHAPED: shapes}
+    return found | {UNTOUCHED: untouched(overlap) + pruned_besides(found["pruned-copy"], on_grid), RESHAPED: shapes}
 
 
 def _directed(odds: Matrix) -> Matrix:

@@ -19,7 +19,7 @@ BATCHES, OBSERVERS, NORMS, EMPTY = "batches", "observers", "norms", "empty"
 PRETRAINING, TASKS, REPEATED = "pretraining-heads", "task-heads", "repeated-matrices"
 COUNTED = (BATCHES, OBSERVERS, NORMS, EMPTY, PRETRAINING, TASKS, REPEATED)
 
-FEW_LIKE = 3
+FEW_LIKE = 24
 """Most matrices of one shape among which a repeated one is looked for: tied weights are embedding and head."""
 
 SAMPLED = 1024

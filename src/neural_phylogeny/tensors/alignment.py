@@ -178,7 +178,7 @@ def _aligned(
     ]
     parameters = np.array([layout.parameters for layout in layouts], dtype=np.int64)
     in_matrices = np.array([layout.in_matrices for layout in layouts], dtype=np.int64)
-    choices = np.zeros((len(layouts),) * 2)
+    choices = np.zeros((len(layouts) if matched else 0,) * 2)
     for (a, b), found in matched.items():
         choices[np.ix_(kinds[a], kinds[b])] = found.choices
         choices[np.ix_(kinds[b], kinds[a])] = found.choices
@@ -210,7 +210,7 @@ def _held(slot: Slot, layouts: Sequence[Layout], kinds: Sequence[Sequence[int]])
             else replace(stored, shape=source.shape, output_axis=source.output_axis, view=source.view)
         )
     held = Held(slot.name, read, {model: forms[kind_of[model]] for model in models}, slot.by)
-    if slot.links is None:
+    if slot.links is None or (len(models) == len(slot.sources) == 2 and any(a != b for a, b in slot.links)):
         return held, None
     row = {kind: k for k, kind in enumerate(slot.sources)}
     own = [kind in slot.own and not slot.is_apart for kind in slot.sources]

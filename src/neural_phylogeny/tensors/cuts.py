@@ -88,7 +88,7 @@ def pair_boxes(held: Held, linked: Pairs | None = None) -> Iterator[AlignedTenso
     ``linked (n_holders, n_holders)`` says whose tensors correspond; all do where it is None.
     """
     by_form = held.by_form()
-    if linked is None and len(by_form) == 1:
+    if len(by_form) == 1 and (linked is None or bool((linked | np.eye(len(linked), dtype=bool)).all())):
         yield from _whole(held)
         return
     models = list(held.sources)

@@ -205,6 +205,8 @@ def _by_leaf(
 
 def _match_sequences(left: dict[str, tuple[int, int]], right: dict[str, tuple[int, int]]) -> dict[str, str]:
     keys, others = list(left), list(right)
+    if list(left.values()) == list(right.values()):
+        return dict(zip(keys, others, strict=True))
     if len(keys) * len(others) > SEQUENCES:
         return _match_ranks(left, right)
     matcher = SequenceMatcher(None, list(left.values()), list(right.values()), autojunk=False)

@@ -201,6 +201,9 @@ def _block(place: Path) -> Path:
 
 def _numbered(key: str) -> tuple[int, Path, Path] | None:
     """The number of an expert, the path to it without the number, and that within it."""
+    lower = key.lower()
+    if "expert" not in lower and "moe" not in lower:  # most models have none
+        return None
     path = _path(key)
     for k, part in enumerate(path[:-1]):
         number = _NUMBERED.match(part)

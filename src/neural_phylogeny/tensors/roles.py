@@ -40,6 +40,8 @@ _TABLES_BEGIN = (
     *("filterbank", "filter_bank", "stft", "dct"),
 )
 _HEADS = frozenset("wte wpe lm_head classifier head logits score predictions out output".split())
+_IN_BOUNDARIES = ("embed", "wte", "wpe", "head", "classifier", "logits", "score", "predictions", "out")
+"""One of these is part of every word for an embedding or a head."""
 
 BY_USE = {
     Use.KERNEL: Role.KERNEL,
@@ -103,7 +105,7 @@ def _is_table(word: str) -> bool:
 
 def _is_boundary(word: str) -> bool:
     """Whether a component has a word for an embedding or a head in it. Linear in its length."""
-    end = len(word)
+    end = len(word) if any(part in word for part in _IN_BOUNDARIES) else 0
     while end > 0:
         begin = _begin_of_run(word, end)
         for start in _starts(word, begin, end):
@@ -118,6 +120,8 @@ def _is_boundary(word: str) -> bool:
 
 def _begin_of_run(word: str, end: int) -> int:
     """Where the letters, digits and underscores begin that end there."""
+    if end <= LONGEST and word[:end].replace("_", "a").isalnum():
+        return 0
     begin = end
     while begin > 0 and (word[begin - 1].isalnum() or word[begin - 1] == "_"):
         begin -= 1

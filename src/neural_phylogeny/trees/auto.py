@@ -149,6 +149,7 @@ def most_probable_forest(family: Family, known: Posterior, merges: Matrix) -> Fo
         merged=without_cycles(merges, forest.parents),
         p_root=np.diag(forest_probabilities(parent)),
         p_rooted=_rooted(parent, forest),
+        posterior=parent,
     )
 
 

@@ -337,6 +337,8 @@ def _repositories() -> Iterator[Attack]:
     ):
         rows = [{"rfilename": name, "size": 5} for name in names]
         yield f"files {ascii(names)[:40]}", "hub", json.dumps({"sha": "0" * 40, "siblings": rows}).encode()
+    many = [{"rfilename": f"{k}.bin", "size": 5} for k in range(100_000)]
+    yield "files of 100,000 names", "hub", json.dumps({"sha": "0" * 40, "siblings": many}).encode()
     for size in (2**59, 2**63, -1, 1.5, "4", None):
         row = {"rfilename": "m.safetensors", "size": size}
         yield f"a file of {size}", "hub", json.dumps({"sha": "0" * 40, "siblings": [row]}).encode()

@@ -6,6 +6,7 @@ torch = pytest.importorskip("torch")
 pytest.importorskip("sklearn")
 
 from neural_phylogeny.lab.bench.tables.kinds import summary  # noqa: E402
+from neural_phylogeny.lab.kinds import bases  # noqa: E402
 from neural_phylogeny.lab.kinds import operations as op  # noqa: E402
 from neural_phylogeny.lab.kinds.collections import CHOOSING, KindsCollection, World  # noqa: E402
 from neural_phylogeny.lab.kinds.networks import ARCHITECTURES  # noqa: E402
@@ -29,6 +30,14 @@ def test_disguises_keep_the_function(architecture):
     assert not torch.equal(made[0][architecture.units[0].reads[0][0]], state[architecture.units[0].reads[0][0]])
     for one in (made[0], *made[2:]):
         world.keeps(one, state)
+
+
+def test_adapters_are_counted_by_where_they_are():
+    edges = {"base-0": "base-0", "tuned-0": "base-0", "base-1": "base-0", "tuned-1": "tuned-1-merged"}
+    claimed = [Edge(parent=parent, child=f"{base}-adapter", kind="adapter") for base, parent in edges.items()]
+    found = bases.counted("dense", bases.ALONE, Phylogeny(models=(), edges=tuple(claimed)), [*edges, "base-2"])
+    assert (found.base, found.sibling, found.stranger, found.nowhere, found.number) == (2, 1, 1, 1, 5)
+    assert "| dense | LoRA alone | 5 | 2 | 1 | 1 | 1 |" in bases.text_of([found])
 
 
 def test_an_answer_is_scored():

@@ -10,9 +10,6 @@ from itertools import combinations
 from neural_phylogeny.lab.kinds.collections import TWIN, UNDIRECTED, KindsCollection, Relation
 from neural_phylogeny.records import Edge, Phylogeny, RelatedPair
 
-CONVERTED = "converted: the values of"
-"""How a remark on a copy says that it is stored otherwise: the kind of a copy is in no claim."""
-
 
 @dataclass(frozen=True)
 class Scored:
@@ -83,7 +80,7 @@ class Score:
         unit = _units(collection)
         family = {model.name: model.family for model in answer.models}
         copied = {name: k for k, group in enumerate(answer.copies) for name in group}
-        converted = {model.name for model in answer.models if CONVERTED in model.remark}
+        converted = {model.name for model in answer.models if model.copy_kind == "converted"}
         claims = _claims(answer)
         for relation in collection.relations:
             one = _scored(relation, collection.architecture, unit, family, copied, claims)

@@ -95,6 +95,8 @@ def masked(step: Step) -> tuple[float, str]:
     new = (step.child == 0) & (step.parent != 0)
     if new.mean() <= FEW:
         return np.inf, ""
+    if not step.child.any():  # as what a layer that was left out is read as
+        return NAME, "copy"
     if step.grid is not None:  # a coarse grid has zeros of its own
         new &= np.abs(step.parent) > step.grid
     lost = (step.child != 0) & (step.parent == 0)

@@ -89,23 +89,23 @@ def explanation(statistics: Statistics, parent: int, child: int, samples: Sample
     if not compared:
         return None
     found = explained(compared)
-    disguise = _disguise(statistics, parent, child)
+    disguise = disguise_of(statistics, parent, child)
     if found.kind == "copy":
         kind = disguise or _of_copy(statistics, parent, child)
         prices = (_price(statistics, parent, child, disguise), *found.prices[1:]) if disguise else found.prices
         found = replace(found, kind=kind, prices=prices)
     elif disguise:
         found = replace(found, also=(*found.also, disguise))
-    if found.kind not in ("converted", "copy") and _is_relaid(statistics, parent, child):
-        found = replace(found, also=(*found.also, "converted"))
     size = resized(statistics, parent, child, compared)
+    if not size and found.kind not in ("converted", "copy") and _is_relaid(statistics, parent, child):
+        found = replace(found, also=(*found.also, "converted"))
     if size and found.kind != size:
         beside = () if found.kind == "copy" else (found.kind,)
         found = replace(found, kind=size, also=(*beside, *(kind for kind in found.also if kind != size)))
     return found
 
 
-def _disguise(statistics: Statistics, parent: int, child: int) -> str:
+def disguise_of(statistics: Statistics, parent: int, child: int) -> str:
     """The disguise through which one of the two is read and the other is not; empty where there is none."""
     codes: tuple[set[str], set[str]] = (set(), set())
     for tensor, _, a, b in statistics.compared(parent, child):
@@ -166,7 +166,7 @@ def explained(steps: Sequence[Step]) -> Explained:
         prices = {row.kind: row.price(step) for row in TABLE}
         nothing = alone(step)
         kind = min(prices, key=prices.__getitem__)
-        if nothing < prices[kind]:
+        if nothing < prices[kind] and step.child.any():
             kind = NEW
         sizes[kind] += step.size
         if kind == "pruned":

@@ -104,6 +104,7 @@ def _rows(content: bytes, address: str) -> tuple[str, list[tuple[str, int, str]]
         raise DamagedFileError(
             "the hub's answer names no commit or no files", path=address, remedy="Check HF_ENDPOINT."
         )
+    check("rows", len(siblings), address, what="files of a repository")  # each becomes a placeholder
     rows = []
     for row in siblings:
         name, size = (row.get("rfilename"), row.get("size")) if isinstance(row, dict) else (None, None)

@@ -13,6 +13,8 @@ from matplotlib.figure import Figure
 from neural_phylogeny.lab.bench.plots import write
 from neural_phylogeny.lab.bench.tables.base import Page, Sources
 from neural_phylogeny.lab.kinds.aligned import aligned_p_values
+from neural_phylogeny.lab.kinds.bases import Placed, placed
+from neural_phylogeny.lab.kinds.bases import text_of as text_of_bases
 from neural_phylogeny.lab.kinds.collections import CHOOSING, REPORTING, collections, worlds
 from neural_phylogeny.lab.kinds.scoring import Score, Scored
 from neural_phylogeny.lab.kinds.training import State
@@ -72,12 +74,13 @@ def page(sources: Sources) -> Page:
             for collection in collections(world):
                 score.add(collection, reconstruct(collection.models))
             sources.progress(f"{use}, {world.architecture.name}: {len(score.scored)} relations")
-    return page_of(scores, aligned)
+    sources.progress("adapters and twenty bases")
+    return page_of(scores, aligned, list(placed()))
 
 
-def page_of(scores: dict[str, Score], aligned: Sequence[float]) -> Page:
-    """The page from scores by use and the p-values of strangers."""
-    return Page(text_of(scores, aligned), {PICTURE: partial(draw, aligned)})
+def page_of(scores: dict[str, Score], aligned: Sequence[float], adapters: Sequence[Placed] = ()) -> Page:
+    """The page from scores by use, the p-values of strangers and the places of adapters."""
+    return Page(text_of(scores, aligned, adapters), {PICTURE: partial(draw, aligned)})
 
 
 def strangers_of(states: Mapping[str, State]) -> list[float]:
@@ -115,12 +118,13 @@ def _strangers(aligned: Sequence[float]) -> str:
     )
 
 
-def text_of(scores: dict[str, Score], aligned: Sequence[float] = ()) -> str:
+def text_of(scores: dict[str, Score], aligned: Sequence[float] = (), adapters: Sequence[Placed] = ()) -> str:
     """The page from scores by use."""
     every = scores[REPORTING].scored
     parts = ["### Kinds of relation", "`nphylo lab table kinds`.", INTRODUCTION, summary(scores)]
     parts += ["Recipes for reporting only, by kind, by variant and by architecture:"]
     parts += [by("kind", every, "true_kind"), by("variant", every, "variant"), by("network", every, "architecture")]
+    parts += [text_of_bases(adapters)] if adapters else []
     parts += [_strangers(aligned)] if aligned else []
     return "\n\n".join(parts)
 
