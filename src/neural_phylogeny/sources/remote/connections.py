@@ -9,6 +9,7 @@ import ssl
 import threading
 import urllib.request
 from collections.abc import Mapping
+from typing import cast
 from urllib.parse import SplitResult, urljoin, urlsplit
 
 from neural_phylogeny.errors import UnsafeFileError
@@ -50,8 +51,8 @@ def _connect(connection: http.client.HTTPConnection, url: str) -> None:
     """Connect where that is to be done; raises UnsafeFileError where a redirect led to a name of a private address."""
     if connection.sock is None:
         connection.connect()
-        host = urlsplit(url).hostname
-        if host in _LED_TO and connection.host == host and is_private(connection.sock.getpeername()[0]):
+        host, connected = urlsplit(url).hostname, cast(socket.socket, connection.sock)
+        if host in _LED_TO and connection.host == host and is_private(connected.getpeername()[0]):
             connection.close()
             raise _private(host, url)
 
