@@ -46,6 +46,7 @@ bench: $(DEV)/installed  ## speed and memory against a plain read; false positiv
 	$(DEV)/bin/nphylo lab table unrelated
 	$(DEV)/bin/python benchmarks/methods_speed.py
 	$(DEV)/bin/python benchmarks/collections_speed.py --repeat 3
+	$(DEV)/bin/python benchmarks/large_families.py
 	$(DEV)/bin/python benchmarks/report_speed.py
 	$(DEV)/bin/python benchmarks/compare_speed.py
 

@@ -34,6 +34,57 @@ def planted(
     return found, {names[k]: names[parents[k]] if parents[k] >= 0 else None for k in order}
 
 
+TOPOLOGIES = ("tree", "star", "chain", "mixed")
+
+
+def one_family(
+    n_models: int, topology: str = "mixed", alike: float = 0.3, seed: int = 0, width: int = 48
+) -> tuple[dict[str, Model], dict[str, str | None]]:
+    """One large family, trained-like: steps of a few sizes, a share ``alike`` of each what its task teaches everybody.
+
+    A tree has random parents; a star has hubs of 40 children below one base; chains are runs of 12 models from one
+    base; the mixed one has a third of each. Matrices and their steps have few strong directions, and biases move too.
+    """
+    rng = np.random.default_rng(seed)
+    shapes = {"a.weight": (width, width), "a.bias": (width,), "b.weight": (width, width), "c.weight": (10, width)}
+    tasks = [{name: _step(shape, rng) for name, shape in shapes.items()} for _ in range(6)]
+    models = [{name: rng.uniform(-1, 1, shape) / np.sqrt(width) for name, shape in shapes.items()}]
+    parents = [-1]
+    for k in range(1, n_models):
+        how = TOPOLOGIES[k % 3] if topology == "mixed" else topology
+        if how == "star":
+            parent = 0 if k % 41 == 0 else max(j for j in range(0, k, 41))
+        elif how == "chain":
+            parent = k - 1 if k % 12 else 0
+        else:
+            parent = int(rng.integers(k))
+        size = rng.uniform(0.1, 0.4) / np.sqrt(width)
+        task = tasks[int(rng.integers(len(tasks)))]
+        parents.append(parent)
+        models.append(
+            {
+                name: (1.0 - 0.02 * size) * w
+                + size * (np.sqrt(alike) * task[name] + np.sqrt(1.0 - alike) * _step(w.shape, rng))
+                for name, w in models[parent].items()
+            }
+        )
+    order: list[int] = rng.permutation(n_models).tolist()
+    names = {k: f"{place:05d}" for place, k in enumerate(order)}
+    found = {names[k]: {name: w.astype(np.float32) for name, w in models[k].items()} for k in order}
+    return found, {names[k]: names[parents[k]] if parents[k] >= 0 else None for k in order}
+
+
+def _step(shape: tuple[int, ...], rng: np.random.Generator) -> NDArray[np.float64]:
+    """A step of root mean square about one, most of it in few directions, as training leaves it."""
+    noise = rng.normal(size=shape)
+    if len(shape) < 2:
+        return noise
+    rank = 6
+    low = rng.normal(size=(shape[0], rank)) @ rng.normal(size=(rank, shape[1])) / np.sqrt(rank)
+    found: NDArray[np.float64] = np.sqrt(0.6) * low + np.sqrt(0.4) * noise
+    return found
+
+
 def right_parents(answer: Phylogeny, parents: Mapping[str, str | None]) -> float:
     """Share of the models whose parent, or lack of one, is right."""
     missing = {ancestor.name for ancestor in answer.missing}

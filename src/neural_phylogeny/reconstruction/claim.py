@@ -14,6 +14,7 @@ from neural_phylogeny.reconstruction.changes import layer_changes, similarity_ta
 from neural_phylogeny.reconstruction.evidence import merge_evidence, part_evidence
 from neural_phylogeny.reconstruction.findings import Findings
 from neural_phylogeny.reconstruction.reasons import RUNNER_UP
+from neural_phylogeny.reconstruction.support import Support
 from neural_phylogeny.records import (
     UNDECIDED_REASONS,
     Edge,
@@ -67,14 +68,20 @@ def shared_components(names: Sequence[str], parts: Sequence[SharedPart]) -> list
 class Answer:
     """A method's forest over the rows of a group: all that could be judged, one of each set of copies.
 
-    ``support`` is the share of draws of the matrices in which each row has the same parent.
+    ``support`` says how much of it stays with other matrices, where that was asked for.
     """
 
     group: Group
     found: Findings
     rows: list[int]
     forest: Forest
-    support: NDArray[np.float64] | None = None
+    support: Support | None = None
+
+    @property
+    def claimed(self) -> NDArray[np.bool_]:
+        """Which of the rows this answer speaks of: all, or those in the core of a neighbourhood, ``(n_rows,)``."""
+        core = self.group.core or self.group.members
+        return np.isin([self.group.members[row] for row in self.rows], core)
 
 
 def claims(
@@ -85,7 +92,10 @@ def claims(
     undirected: list[RelatedPair] = []
     for answer in forests:
         group, found, rows, forest = answer.group, answer.found, answer.rows, answer.forest
+        claimed = answer.claimed
         for k, above in enumerate(forest.parents.tolist()):
+            if not claimed[k]:
+                continue
             if forest.merged is not None and np.count_nonzero(forest.merged[:, k]) > 1:
                 edges += _merged(answer, names, k)
                 continue
@@ -117,7 +127,8 @@ def claims(
                     p_parent=p_parent,
                     p_direction=None if math.isnan(p_direction) else p_direction,
                     **measured(found, parent, child),
-                    support=_support(answer, k),
+                    support=_support(answer, "edges", k),
+                    concordance=_support(answer, "concordance", k),
                     evidence=reasons,
                 )
             )
@@ -157,6 +168,8 @@ def disguised_copies(names: Sequence[str], families: Sequence[tuple[Group, Findi
     for group, found in families:
         for first, *others in found.copies:
             for row in others:
+                if group.core and group.members[row] not in group.core:
+                    continue
                 kind, also = found.kinds(first, row)
                 if kind in DISGUISES:
                     pair = names[group.members[first]], names[group.members[row]]
@@ -196,6 +209,8 @@ def similarity_tables(
     """The cosines of all pairs of each family; those of one or two models, and very large ones, have no table."""
     found = []
     for answer in forests:
+        if answer.group.core:
+            continue
         members = [answer.group.members[row] for row in answer.rows]
         for label in dict.fromkeys(labels[members].tolist()):
             rows = [row for row, member in zip(answer.rows, members, strict=True) if labels[member] == label]
@@ -204,11 +219,9 @@ def similarity_tables(
     return found
 
 
-def _support(answer: Answer, k: int) -> float | None:
-    """Bootstrap support of the edge above a model; None where none was drawn."""
-    if answer.support is None or math.isnan(answer.support[k]):
-        return None
-    return float(answer.support[k])
+def _support(answer: Answer, name: str, k: int) -> float | None:
+    """A share of ``Support`` of the edge above a model; None where there is none."""
+    return None if answer.support is None else answer.support.of(name, k)
 
 
 def _merged(answer: Answer, names: Sequence[str], k: int) -> list[Edge]:
@@ -232,7 +245,8 @@ def _merged(answer: Answer, names: Sequence[str], k: int) -> list[Edge]:
                 p_parent=SURE_OF_MERGE,
                 p_direction=SURE_OF_MERGE,
                 **measured(answer.found, row, child),
-                support=_support(answer, k) if part == main else None,
+                support=_support(answer, "edges", k) if part == main else None,
+                concordance=_support(answer, "concordance", k) if part == main else None,
                 evidence=(first, merge_evidence(named, how, *pair, SURE_OF_MERGE), *others),
             )
         )

@@ -88,7 +88,9 @@ class Collection:
         members = tuple(group.members[row] for row in rows)
         own = next((family for family in self.families if family.members == members), None)
         measured = group.statistics.subset(rows) if own is None else own.statistics
-        return Group(members, without_tables(measured)[0], is_family=True)
+        chosen = set(members)
+        core = tuple(model for model in group.core if model in chosen)
+        return Group(members, without_tables(measured)[0], True, core if len(core) < len(members) else ())
 
     def pairs_beside(self) -> Iterator[Group]:
         """What was measured of the other components of two pipelines."""
@@ -114,6 +116,7 @@ class Collection:
         remark: str,
         compared: int = 0,
         p_root: float | None = None,
+        rootstrap: float | None = None,
         copy_kind: Kind | None = None,
     ) -> ModelRecord:
         """The k-th model as a result has it; ``compared`` of its values were compared with another model's."""
@@ -130,6 +133,7 @@ class Collection:
             remark=remark,
             sha256=self.hashes[k] if self.hashes else "",
             p_root=p_root,
+            rootstrap=rootstrap,
             copy_kind=copy_kind,
         )
 
@@ -274,13 +278,14 @@ def _leading(
     opened: Sequence[Opened], tested: Tested, families: Sequence[Group]
 ) -> Iterator[tuple[tuple[int, ...], tuple[Leading, ...]]]:
     """The leading values of each family that was measured together, by its members."""
+    known = {family.members: family.statistics for family in reversed(families)}
     for models in tested.families:
-        members, home = tuple(models), tested.home(models)
-        own = next((family.statistics for family in families if family.members == members), None)
-        if own is None and home is not None:
-            own = home[0].statistics.subset(home[2])
-        if own is not None:
-            yield members, read_leading([opened[k][1] for k in models], own.alignment)
+        if (own := known.get(tuple(models))) is not None:
+            yield tuple(models), read_leading([opened[k][1] for k in models], own.alignment)
+            continue
+        for group, _, rows in tested.parts(models):
+            members = tuple(group.members[row] for row in rows)
+            yield members, read_leading([opened[k][1] for k in members], group.statistics.subset(rows).alignment)
 
 
 def _cached(

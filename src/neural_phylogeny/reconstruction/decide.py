@@ -27,6 +27,7 @@ from neural_phylogeny.reconstruction.examine import Examined, examine
 from neural_phylogeny.reconstruction.family_data import families_of
 from neural_phylogeny.reconstruction.findings import Findings
 from neural_phylogeny.reconstruction.hang import hung, remark, without_adapters
+from neural_phylogeny.reconstruction.large import labels_of, stitched
 from neural_phylogeny.reconstruction.relate import PARTLY
 from neural_phylogeny.reconstruction.support import support
 from neural_phylogeny.records import CredibleRoots, Kind, ModelRecord, Phylogeny
@@ -65,10 +66,8 @@ def phylogeny(
     families = {label: k for k, label in enumerate(dict.fromkeys(labels[settled].tolist()))}
     undecided = undecided_groups(names, forests)
     common = common_remarks(undecided)
-    remarks = [
-        "; ".join(filter(None, (remark, common.get(name), note)))
-        for remark, name, note in zip(remarks, names, found.notes, strict=True)
-    ]
+    notes = zip(remarks, map(common.get, names), found.notes, strict=True)
+    remarks = ["; ".join(filter(None, parts)) for parts in notes]
     alone = {k for k in range(n) if names[k] in common and np.count_nonzero(labels == labels[k]) == 1}
     missing, from_missing = without_adapters(
         {names[k] for k in bases}, *missing_ancestors(names, forests, {int(k): families[k] for k in families}, labels)
@@ -76,6 +75,7 @@ def phylogeny(
     copies = _copies(names, found.copies, {pair.b for pair in undirected if pair.kind in DISGUISES})
     kinds = _copy_kinds(names, copies, found.converted)
     odds = {name: _of_models(forests, name, bases) for name in ("p_root", "p_rooted")}
+    rootstraps = _rootstraps(forests)
     models = tuple(
         collection.record(
             k,
@@ -83,6 +83,7 @@ def phylogeny(
             remarks[k],
             int(found.compared[k]),
             odds["p_root"].get(k),
+            rootstraps.get(k),
             kinds.get(k),
         )
         for k in range(n)
@@ -135,6 +136,19 @@ def _of_models(forests: list[Answer], name: str, children: Container[int]) -> di
     return found
 
 
+def _rootstraps(forests: list[Answer]) -> dict[int, float]:
+    """The share of resamples in which each root with a relative is a root too, where that was asked for."""
+    found = {}
+    for answer in forests:
+        labels = answer.forest.families
+        for k, row in enumerate(answer.rows) if answer.support is not None else ():
+            share = answer.support.of("roots", k) if answer.support is not None else None
+            is_alone = labels is not None and np.count_nonzero(labels == labels[k]) == 1
+            if share is not None and not is_alone:
+                found[answer.group.members[row]] = share
+    return found
+
+
 def _credible_roots(models: Sequence[ModelRecord], rooted: Mapping[int, float]) -> Iterator[CredibleRoots]:
     """The models among which the root of each family lies."""
     for family in dict.fromkeys(model.family for model in models if model.family is not None):
@@ -169,24 +183,36 @@ def _forests(
             continue
         families = labels[[group.members[row] for row in rows]]
         forest = method.solve(families_of(found, rows, families, seed))
-        shares = support(found, rows, families, method, forest, draws, seed) if draws else None
+        shares = support(found, rows, families, method, forest, draws, seed) if draws and not group.core else None
         forests.append(Answer(group, found, rows, forest, shares))
-    return forests
+    return stitched(forests)
 
 
 def _relabelled(labels: NDArray[np.int64], forests: list[Answer]) -> NDArray[np.int64]:
     """The families of a method that decides them; a copy has the family of the first of its copies."""
     labels = labels.copy()
+    parts = [answer for answer in forests if answer.group.core and answer.forest.families is not None]
+    for models in labels_of(parts):
+        labels[models] = labels.max() + 1
     for answer in forests:
         if answer.forest.families is None:
             continue
         members = answer.group.members
+        if answer.group.core:
+            _label_copies(labels, answer)
+            continue
         unused = labels.max() + 1
         for row, family in zip(answer.rows, np.unique(answer.forest.families, return_inverse=True)[1], strict=True):
             labels[members[row]] = unused + family
-        for first, *others in (rows for rows in answer.found.copies if rows[0] in answer.rows):
-            labels[[members[row] for row in others]] = labels[members[first]]
+        _label_copies(labels, answer)
     return labels
+
+
+def _label_copies(labels: NDArray[np.int64], answer: Answer) -> None:
+    """Give copies the family of the first of them."""
+    members, rows = answer.group.members, set(answer.rows)
+    for first, *others in (copies for copies in answer.found.copies if copies[0] in rows):
+        labels[[members[row] for row in others]] = labels[members[first]]
 
 
 def _provenance(collection: Collection, method: Method, alpha: float, seed: int) -> dict[str, Any]:

@@ -79,10 +79,10 @@ def undisguised(opened: Sequence[Opened], tested: Tested) -> tuple[list[Opened],
             if own is not None:
                 read_as(one, model, own)
         joined[joined == joined[other]] = joined[one]
-    unlike = _unlike(tested, len(opened)) if any(layouts) else np.zeros((0, 0))
+    unlike = _unlike(tested, firsts, len(opened)) if any(layouts) else {}
     for first in firsts:
         for model in np.flatnonzero(labels == labels[first]).tolist() if layouts[first] in few else ():
-            if read[model] is opened[model] and layouts[model] == layouts[first] and unlike[first, model] >= PARTLY:
+            if read[model] is opened[model] and layouts[model] == layouts[first] and unlike[first][model] >= PARTLY:
                 own = _found(values[first], values[model], layouts[first])
                 if own is not None:
                     read_as(first, model, own)
@@ -97,17 +97,24 @@ def _found(one: LazyValues, other: LazyValues, layout: Layout) -> Disguise | Non
         return None
 
 
-def _unlike(tested: Tested, n: int) -> NDArray[np.float64]:
-    """Share of the compared weights of two models in matrices as different as those of strangers, ``(n, n)``."""
-    found = np.zeros((n, n))
+def _unlike(tested: Tested, models: Sequence[int], n: int) -> dict[int, NDArray[np.float64]]:
+    """Share of the compared weights of some models and each other one in matrices as different as those of strangers.
+
+    By model, ``(n,)`` each.
+    """
+    found = {model: np.zeros(n) for model in models}
     for group, _ in reversed(tested.groups):  # of a pair that several hold, the first one counts
+        rows = [row for row, model in enumerate(group.members) if model in found]
+        if not rows:
+            continue
         sizes = np.array([tensor.size if tensor.is_matrix else 0 for tensor in group.statistics.alignment.tensors])
-        cosines = matrix_cosines(group.statistics)
+        cosines = matrix_cosines(group.statistics)[:, rows]
         known = np.isfinite(cosines)
         with np.errstate(invalid="ignore"):
             apart = np.tensordot(sizes, known & (np.abs(cosines) < RETAINED), axes=1)
         share = apart / np.maximum(np.tensordot(sizes, known, axes=1), 1)
-        found[np.ix_(group.members, group.members)] = share
+        for row, own in zip(rows, share, strict=True):
+            found[group.members[row]][list(group.members)] = own
     return found
 
 

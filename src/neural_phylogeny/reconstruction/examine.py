@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Hashable, Iterator, Sequence
+from dataclasses import dataclass, replace
 from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
 
 from neural_phylogeny.files.activity import announced
+from neural_phylogeny.graphs import Groups
 from neural_phylogeny.reconstruction.collect import Collection
 from neural_phylogeny.reconstruction.findings import Findings
 from neural_phylogeny.reconstruction.relate import Tested
@@ -58,7 +60,7 @@ class Examined:
         return [
             (group, Findings.of(found.statistics, found.existence))
             for (group, found), others in zip(groups, later, strict=True)
-            if not others.issuperset(group.members)
+            if group.core or not others.issuperset(group.members)
         ]
 
 
@@ -70,13 +72,14 @@ def examine(collection: Collection, alpha: float) -> Examined:
     notes, compared = [""] * n, np.zeros(n, dtype=np.int64)
     same, judged, converted = list[list[int]](), set[int](), set[int]()
     for group, relations in tested.groups:
+        own = set(group.core or group.members) - judged
         for row, model in enumerate(group.members):
-            if model not in judged:
+            if model in own:
                 remarks[model], notes[model] = relations.remark(row), relations.note(row)
                 compared[model] = relations.compared[row]
         for first, *rows in relations.copies:
             for row in rows:
-                if (model := group.members[row]) not in judged:
+                if (model := group.members[row]) in own:
                     is_disguised = disguise_of(group.statistics, first, row)
                     how = "" if is_disguised else _stored_otherwise(collection, group, first, row)
                     notes[model] = "; ".join(filter(None, (notes[model], how)))
@@ -84,7 +87,8 @@ def examine(collection: Collection, alpha: float) -> Examined:
                         converted.add(model)
         copied = ([group.members[row] for row in rows] for rows in relations.copies)
         same += [models for models in copied if not judged.issuperset(models)]
-        judged |= set(group.members)
+        judged |= own
+    same = _merged(same) if any(group.core for group, _ in tested.groups) else same
     words = [collection.called(models) for models in tested.families]
     return Examined(
         tested.related,
@@ -93,7 +97,11 @@ def examine(collection: Collection, alpha: float) -> Examined:
         compared,
         same,
         converted,
-        [_family(collection, tested, models) for models in announced("comparing", tested.families, words)],
+        [
+            part
+            for models in announced("comparing", tested.families, words)
+            for part in _family(collection, tested, models)
+        ],
         tested,
     )
 
@@ -110,11 +118,25 @@ def _stored_otherwise(collection: Collection, group: Group, first: int, row: int
     return f"converted: the values of {collection.refs[a].name}, stored otherwise ({', '.join(how)})" if how else ""
 
 
-def _family(collection: Collection, tested: Tested, models: list[int]) -> tuple[Group, Findings]:
-    home = tested.home(models)
-    if home is None:
+def _family(collection: Collection, tested: Tested, models: list[int]) -> Iterator[tuple[Group, Findings]]:
+    """A family, or each of its neighbourhoods."""
+    parts = tested.parts(models)
+    if not parts:
         raise ValueError("a family must have been measured together")
-    group, relations, rows = home
-    family = collection.family(group, rows)
-    leading = collection.leading.get(family.members, ())
-    return family, Findings.of(family.statistics, relations.existence.of(rows), leading, collection.seeds)
+    for group, relations, rows in parts:
+        home = replace(group, core=()) if len(parts) == 1 and len(rows) == len(models) else group
+        family = collection.family(home, rows)
+        leading = collection.leading.get(family.members, ())
+        yield family, Findings.of(family.statistics, relations.existence.of(rows), leading, collection.seeds)
+
+
+def _merged(groups: Sequence[Sequence[int]]) -> list[list[int]]:
+    """Groups that have a member in common as one, ascending."""
+    joined = Groups()
+    for group in groups:
+        for model in group:
+            joined.join(group[0], model)
+    found: dict[Hashable, list[int]] = {}
+    for model in sorted({model for group in groups for model in group}):
+        found.setdefault(joined.leader(model), []).append(model)
+    return list(found.values())

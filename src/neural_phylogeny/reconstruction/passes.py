@@ -23,6 +23,7 @@ from neural_phylogeny.reconstruction.thrift import affordable
 from neural_phylogeny.sources.opening import Opened
 from neural_phylogeny.statistics.cache import Group
 from neural_phylogeny.statistics.candidates import candidates, sample
+from neural_phylogeny.statistics.neighbourhoods import neighbourhoods
 from neural_phylogeny.statistics.one_pass import measure, standard_statistics
 from neural_phylogeny.statistics.pool import Pool
 from neural_phylogeny.statistics.results import Statistics
@@ -35,7 +36,10 @@ TOGETHER = 200
 
 
 def measured_groups(opened: Sequence[Opened], alignment: Alignment, reading: Reading) -> tuple[Group, ...]:
-    """The boxes of pairs of all models together, or of each group of candidates where they are too many."""
+    """The boxes of pairs of all models together, or of each group of candidates where they are too many.
+
+    A group that is still too large is measured in overlapping neighbourhoods, in time linear in its models.
+    """
     if len(opened) < 2:
         return ()
     if len(opened) <= TOGETHER:
@@ -43,17 +47,28 @@ def measured_groups(opened: Sequence[Opened], alignment: Alignment, reading: Rea
         plan = _affordable(opened, every, reading, alignment)
         return (Group(tuple(every), _measured(opened, every, reading, plan)),)
     checkpoints = [checkpoint for _, checkpoint in opened]
-    labels = components(candidates(sample(checkpoints, alignment)))
-    found = [np.flatnonzero(labels == label).tolist() for label in np.unique(labels)]
-    layouts = [Layout.of(checkpoint.tensors) for checkpoint in checkpoints]
-    members = [group for group in found if len(group) > 1]
-    single = [group[0] for group in found if len(group) == 1]
-    members += _of_single(single, layouts, alignment.common())
-    return tuple(
-        Group(tuple(group), _measured(opened, group, reading, planned(opened, group, reading, is_family=False)))
-        for group in members
-        if len(group) > 1
-    )
+    sampled = sample(checkpoints, alignment)
+    labels = components(candidates(sampled))
+    found = [np.flatnonzero(labels == label).tolist() for label in range(int(labels.max()) + 1)]
+    planned_groups: list[tuple[Sequence[int], tuple[int, ...]]] = []
+    for models in found:
+        if len(models) > TOGETHER:
+            near = neighbourhoods(models, sampled.apart, sampled.contents)
+            planned_groups += [(one.members, one.core) for one in near]
+        elif len(models) > 1:
+            planned_groups.append((models, ()))
+    del sampled
+    single = [models[0] for models in found if len(models) == 1]
+    if single:
+        layouts = [Layout.of(checkpoint.tensors) for checkpoint in checkpoints]
+        planned_groups += [(models, ()) for models in _of_single(single, layouts, alignment.common())]
+    return tuple(_group(opened, models, reading, core) for models, core in planned_groups if len(models) > 1)
+
+
+def _group(opened: Sequence[Opened], models: Sequence[int], reading: Reading, core: tuple[int, ...] = ()) -> Group:
+    """Some models, measured together by the boxes of their pairs."""
+    statistics = _measured(opened, models, reading, planned(opened, models, reading, is_family=False))
+    return Group(tuple(models), statistics, core=core)
 
 
 def _of_single(single: Sequence[int], layouts: Sequence[Layout], common: NDArray[np.int64]) -> Iterator[list[int]]:
@@ -83,6 +98,8 @@ def remeasured(
     """
     pool = Pool([*(group for group, _ in tested.groups), *cached])
     for models in tested.families:
+        if len(models) > TOGETHER:  # in neighbourhoods
+            continue
         home = tested.home(models)
         if not is_family and home is not None and home[0].members == tuple(models):
             continue  # the boxes of the pairs of these models are what was measured

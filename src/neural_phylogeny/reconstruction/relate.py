@@ -193,9 +193,21 @@ class Tested:
     def home(self, models: Sequence[int]) -> tuple[Group, Relations, list[int]] | None:
         """The first group that holds all of some models, its test, and their rows in it."""
         for group, relations in self.groups:
-            if set(models) <= set(group.members):
+            if len(models) <= len(group.members) and set(models) <= set(group.members):
                 return group, relations, [group.members.index(model) for model in models]
         return None
+
+    def parts(self, models: Sequence[int]) -> list[tuple[Group, Relations, list[int]]]:
+        """Where a family was measured, as ``home``: as one, or in neighbourhoods, each with the rows of its models."""
+        home = self.home(models)
+        if home is not None:
+            return [home]
+        chosen = set(models)
+        return [
+            (group, relations, [row for row, model in enumerate(group.members) if model in chosen])
+            for group, relations in self.groups
+            if not chosen.isdisjoint(group.core)
+        ]
 
 
 def related_pairs(statistics: Statistics, found: Existence, same: list[list[int]]) -> NDArray[np.bool_]:

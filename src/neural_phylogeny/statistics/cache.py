@@ -43,12 +43,14 @@ READABLE = (2, VERSION)
 class Group:
     """Models that were measured together: their positions in the collection, and what was measured.
 
-    ``is_family`` where the boxes are those of a family, else those of pairs.
+    ``is_family`` where the boxes are those of a family, else those of pairs. ``core`` are the members whose parents are
+    looked for here, where the group is a neighbourhood of a larger one; empty for all.
     """
 
     members: tuple[int, ...]
     statistics: Statistics
     is_family: bool = False
+    core: tuple[int, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -82,7 +84,9 @@ class CachedStatistics:
             rows.sort(key=lambda row, group=group: position[group.members[row]])  # type: ignore[misc]
             if rows:
                 members = tuple(position[group.members[row]] for row in rows)
-                selected.append(Group(members, group.statistics.subset(rows), group.is_family))
+                core = tuple(sorted(position[model] for model in group.core if model in position))
+                if core or not group.core:
+                    selected.append(Group(members, group.statistics.subset(rows), group.is_family, core))
         return tuple(selected)
 
 
@@ -124,6 +128,7 @@ def save(file: BinaryIO, saved: CachedStatistics) -> None:
             {
                 "members": group.members,
                 "is_family": group.is_family,
+                "core": group.core,
                 "parameters": group.statistics.alignment.parameters.tolist(),
                 "in_matrices": group.statistics.alignment.in_matrices.tolist(),
                 "notes": group.statistics.alignment.notes,
@@ -250,7 +255,8 @@ def _group(entry: Mapping[str, Any], joined: Mapping[str, NDArray[Any]]) -> Grou
     stored = entry.get("counts", {BATCHES: entry.get("batches", [])})
     counts = {str(name): {int(model): int(number) for model, number in found} for name, found in stored.items()}
     statistics = Statistics(alignment, found, frozenset(entry["pairwise"]), failures, counts)
-    return Group(tuple(entry["members"]), statistics, bool(entry.get("is_family", False)))
+    core = tuple(entry.get("core", ()))
+    return Group(tuple(entry["members"]), statistics, bool(entry.get("is_family", False)), core)
 
 
 def _given(tensor: AlignedTensor) -> dict[str, Any]:

@@ -7,8 +7,10 @@ many related pairs are skipped.
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -32,6 +34,9 @@ NOISE = 6.0
 of 7,407 related pairs reaches 11.9. At 3, independent trainings on the same data join into groups that hold half of all
 pairs, at 6 a twelfth (``docs/tables/candidates.md``)."""
 
+MANY, SAMPLE_OF_MANY = 4096, 1 << 13
+"""Of more models fewer values are sampled, in single precision: the table of all pairs takes 800 MB for 10,000."""
+
 ONE_MATRIX = 0.5
 """Cosine in a single matrix from which on a pair is a candidate, whatever the others say: one identical kernel among
 many new ones proves a relation. Unrelated values reach it in 8 standard deviations of ``FEWEST`` of them."""
@@ -49,14 +54,24 @@ class Sampled:
         Number of values that both models have.
     clear : array of bool
         Whether the cosine in some matrix is above ``ONE_MATRIX``.
+    contents : list of bytes, (n_models,)
+        Equal for models whose sampled values are equal to the last bit.
     """
 
-    product: NDArray[np.float64]
-    common: NDArray[np.int64]
+    product: NDArray[np.floating[Any]]
+    common: NDArray[np.signedinteger[Any]]
     clear: NDArray[np.bool_]
+    contents: list[bytes]
+
+    def apart(self, rows: Sequence[int]) -> NDArray[np.floating[Any]]:
+        """One less the cosine of some models with all, ``(k, n)``; infinite where nothing is compared."""
+        product, common = self.product[list(rows)], self.common[list(rows)]
+        with np.errstate(all="ignore"):
+            found: NDArray[np.floating[Any]] = np.where(common > 0, 1.0 - product / common, np.inf)
+        return found
 
 
-def sample(checkpoints: Sequence[Checkpoint], alignment: Alignment, most: int = SAMPLE) -> Sampled:
+def sample(checkpoints: Sequence[Checkpoint], alignment: Alignment, most: int | None = None) -> Sampled:
     """Compare a few values of every matrix, from ``STRETCHES`` evenly spread places of it.
 
     Every matrix is scaled to one length, so that none drowns the others. The boxes of pairs are sampled, those of two
@@ -66,22 +81,39 @@ def sample(checkpoints: Sequence[Checkpoint], alignment: Alignment, most: int = 
     models are. O(n_models^2) a value.
     """
     n = alignment.n_models
-    found = Sampled(np.zeros((n, n)), np.zeros((n, n), dtype=np.int64), np.zeros((n, n), dtype=bool))
+    is_many = n > MANY
+    most = (SAMPLE_OF_MANY if is_many else SAMPLE) if most is None else most
+    found = Sampled(
+        np.zeros((n, n), dtype=np.float32 if is_many else np.float64),
+        np.zeros((n, n), dtype=np.int32 if is_many else np.int64),
+        np.zeros((n, n), dtype=bool),
+        [b""] * n,
+    )
     matrices = [tensor for tensor in alignment.tensors if tensor.is_matrix]
     n_matrices = _matrices_of(matrices, n)
     for tensor in matrices:
         each = max(FEWEST, most // max(n_matrices[member] for member in tensor.members))
         values = _read(tensor, each, checkpoints)
-        length = np.sqrt(np.square(values, dtype=np.float64).mean(axis=1, keepdims=True))
+        for member, row in zip(tensor.members, values, strict=True):
+            found.contents[member] = hashlib.blake2b(found.contents[member] + row.tobytes(), digest_size=16).digest()
+        squares = [[float(np.square(row, dtype=np.float64).mean())] for row in values]
+        length = np.sqrt(np.array(squares, dtype=np.float64))
         usable: NDArray[np.bool_] = np.isfinite(length[:, 0]) & (length[:, 0] > 0)
-        scaled = values[usable] / length[usable].astype(np.float32)
-        product, size = np.dot(scaled, scaled.T), scaled.shape[1]
-        at = np.ix_(*(np.array(tensor.members)[usable],) * 2)
-        found.product[at] += product
-        found.common[at] += size
-        if size >= FEWEST // 2:
-            found.clear[at] |= np.abs(product) > ONE_MATRIX * size
+        scaled, size = values[usable] / length[usable].astype(np.float32), values.shape[1]
+        members = np.array(tensor.members)[usable]
+        for start in range(0, len(members), AT_ONCE):
+            rows = members[start : start + AT_ONCE]
+            product = np.dot(scaled[start : start + AT_ONCE], scaled.T)
+            at = np.ix_(rows, members) if len(members) < n else slice(start, start + AT_ONCE)
+            found.product[at] += product
+            found.common[at] += size
+            if size >= FEWEST // 2:
+                found.clear[at] |= np.abs(product) > ONE_MATRIX * size
     return found
+
+
+AT_ONCE = 2048
+"""Models whose products with all are computed together."""
 
 
 def _matrices_of(matrices: Sequence[AlignedTensor], n: int) -> list[int]:
@@ -113,7 +145,9 @@ def candidates(sampled: Sampled, noise: float = NOISE) -> NDArray[np.bool_]:
 
     Generous on purpose: an unrelated model that passes costs time, a relative that does not is lost.
     """
-    found: NDArray[np.bool_] = np.abs(sampled.product) > noise * np.sqrt(np.maximum(sampled.common, 1))
-    found |= sampled.clear
+    found = sampled.clear.copy()
+    for start in range(0, len(found), AT_ONCE):
+        rows = slice(start, start + AT_ONCE)
+        found[rows] |= np.abs(sampled.product[rows]) > noise * np.sqrt(np.maximum(sampled.common[rows], 1))
     np.fill_diagonal(found, False)
     return found

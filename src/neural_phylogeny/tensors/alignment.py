@@ -178,7 +178,7 @@ def _aligned(
     ]
     parameters = np.array([layout.parameters for layout in layouts], dtype=np.int64)
     in_matrices = np.array([layout.in_matrices for layout in layouts], dtype=np.int64)
-    choices = np.zeros((len(layouts),) * 2)
+    choices = np.zeros((len(layouts) if matched else 0,) * 2)
     for (a, b), found in matched.items():
         choices[np.ix_(kinds[a], kinds[b])] = found.choices
         choices[np.ix_(kinds[b], kinds[a])] = found.choices

@@ -67,7 +67,8 @@ def joined(n: int, answers: list[tuple[Labels, Forest]]) -> Forest:
             for members, forest in answers
             for one in forest.common_initialisations
         ),
-        merged=_merged(n, answers) if has("merged") else None,
+        merged=_placed(n, answers, "merged") if has("merged") else None,
+        posterior=_placed(n, answers, "posterior") if has("posterior") else None,
     )
 
 
@@ -116,8 +117,9 @@ def _rivals(n: int, answers: list[tuple[Labels, Forest]]) -> Rivals:
     )
 
 
-def _merged(n: int, answers: list[tuple[Labels, Forest]]) -> Matrix:
-    merged = np.zeros((n, n))
+def _placed(n: int, answers: list[tuple[Labels, Forest]], name: str) -> Matrix:
+    """A matrix of each family in its place, ``(n, n)``; 0 elsewhere."""
+    found = np.zeros((n, n))
     for members, forest in answers:
-        merged[np.ix_(members, members)] = forest.merged
-    return merged
+        found[np.ix_(members, members)] = getattr(forest, name)
+    return found
