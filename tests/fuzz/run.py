@@ -129,7 +129,8 @@ def _watch(process: subprocess.Popen[str], current: Path, seconds: float) -> Non
         number = Current.left(current)[0] if current.exists() else 0
         if number != known:
             known, since = number, time.monotonic()
-        if time.monotonic() > deadline or time.monotonic() - since > HANG:
+        hangs = known > 0 and time.monotonic() - since > HANG  # before the first, modules are instrumented
+        if time.monotonic() > deadline or hangs:
             os.killpg(process.pid, signal.SIGKILL)
             return
 

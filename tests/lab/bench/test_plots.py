@@ -1,10 +1,12 @@
+import numpy as np
 import pytest
 
 from neural_phylogeny.lab.bench.runs import Result
 
 pytest.importorskip("matplotlib")
 
-from neural_phylogeny.lab.bench.plots import Panel, curves, figure_colour, forest, heat_map
+from neural_phylogeny.evaluation.rates import calibration
+from neural_phylogeny.lab.bench.plots import Panel, curves, figure_colour, forest, heat_map, reliability
 
 
 def test_a_picture_has_a_field_for_each_cell_and_method(tmp_path):
@@ -76,3 +78,16 @@ def test_curves_share_one_legend(tmp_path, monkeypatch):
     curves([panel, panel], tmp_path / "curves.png")
     assert (tmp_path / "curves.png").read_bytes()[:4] == b"\x89PNG"
     assert named == [["auto", "star"]]
+
+
+def test_a_name_has_one_colour_in_all_panels_of_reliability(tmp_path):
+    from matplotlib.image import imread
+
+    many = calibration([(0.2, False)] * 60 + [(0.7, True)] * 60)
+    alone, beside = {"b": many}, {"a": calibration([]), "b": many}
+    reliability({"one": beside, "two": alone}, tmp_path / "reliability.png")
+    image = imread(tmp_path / "reliability.png")[..., :3]
+    coloured = np.ptp(image, axis=2) > 0.3
+    middle = image.shape[1] // 2
+    left, right = (image[:, half][coloured[:, half]].mean(axis=0) for half in (slice(middle), slice(middle, None)))
+    np.testing.assert_allclose(left, right, atol=0.05)

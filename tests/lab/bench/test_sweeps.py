@@ -7,10 +7,11 @@ import numpy as np
 import pytest
 
 from neural_phylogeny.lab.bench.suites import cached_collections, data_folder, find_suite
-from neural_phylogeny.lab.bench.tables import baselines, cells, clusters, fakes, sweeps
+from neural_phylogeny.lab.bench.tables import baselines, cells, clusters, cost, fakes, sweeps
 from neural_phylogeny.lab.bench.tables.base import Sources
 from neural_phylogeny.relations.direction import norm_score
 from neural_phylogeny.relations.tables import mean_sign
+from neural_phylogeny.trees.methods import METHODS
 
 
 @pytest.fixture(scope="module")
@@ -68,6 +69,15 @@ def test_seeds_are_a_range_about_their_mean(quick):
     assert found.seeds == 2
     assert str(sweeps.Spread(0.5, 0.25, 0.4, 0.6, 2)) == "0.50 [0.40, 0.60] / 0.25"
     assert str(sweeps.Spread(0.5, 0.25, 0.5, 0.5, 1)) == "0.50 / 0.25"
+
+
+def test_every_method_has_a_cost(quick, monkeypatch):
+    monkeypatch.setattr(cost, "METHODS", {name: METHODS[name] for name in ("auto", "star")})
+    monkeypatch.setattr(cost, "SIDES", (10, 20))
+    found = dict(cost.column(quick[0]))
+    assert list(found) == [cost.RELATIONS, "auto", "star"]
+    assert all(float(part) >= 0.0 for field in found.values() for part in field.split("/"))
+    assert [row[0] for row in cost.by_parameters()] == ["100", "400"]
 
 
 def test_figures_that_are_stored_are_not_computed_again(quick, tmp_path, monkeypatch):

@@ -92,3 +92,10 @@ def test_a_model_is_no_merge_of_what_was_made_from_it(measured, root, rng):
     later[2, 3] = True
     assert found.without(later).how == {}
     assert not found.without(later).weights.any()
+
+
+def test_a_model_without_kept_values_is_put_together_of_nothing():
+    from neural_phylogeny.relations.merging.partial import partial
+    from neural_phylogeny.relations.merging.values import Values
+
+    assert partial(Values([], 3), 0, [1, 2]) is None

@@ -16,6 +16,9 @@ from neural_phylogeny.files.atomic import replacing
 from neural_phylogeny.lab.bench.aggregate import summarise
 from neural_phylogeny.lab.bench.report import LOWER_IS_BETTER, METRICS, ResultsByMethod
 
+FEWEST = 10
+"""Answers of a point that a curve of reliability goes through."""
+
 
 def heat_map(title: str, results: ResultsByMethod, metric: str, target: Path) -> None:
     """Write a PNG: a row a method, a column a cell, the share written in every field.
@@ -62,7 +65,8 @@ def figure_colour(background: tuple[float, ...]) -> str:
 def reliability(panels: Mapping[str, Mapping[str, Calibration]], target: Path) -> None:
     """Write a PNG: a panel each, in it a curve for each set of answers, the size of a point by how many it represents.
 
-    On the diagonal confidences mean what they say; below it they are too sure.
+    On the diagonal confidences mean what they say; below it they are too sure. Lines leave out points of fewer than
+    ``FEWEST`` answers.
     """
     figure = Figure(figsize=(3.6 * len(panels), 4.6), dpi=110, layout="constrained")
     FigureCanvasAgg(figure)
@@ -75,7 +79,8 @@ def reliability(panels: Mapping[str, Mapping[str, Calibration]], target: Path) -
             across, up = [one.confidence for one in found.bins], [one.right for one in found.bins]
             sizes = [8 + 120 * one.number / found.number for one in found.bins]
             colour = colormaps["tab10"](names.index(name) % 10)
-            axes.plot(across, up, linewidth=1, alpha=0.6, color=colour)
+            sure = [one for one in found.bins if one.number >= FEWEST]
+            axes.plot([b.confidence for b in sure], [b.right for b in sure], linewidth=1, alpha=0.6, color=colour)
             label = f"{name}: error {found.error:.3f} of {found.number:,}"
             axes.scatter(across, up, s=sizes, color=colour, alpha=0.8, linewidths=0, label=label)
         axes.set(title=title, xlabel="confidence", ylabel="share that is right", xlim=(-0.03, 1.03), ylim=(-0.03, 1.03))

@@ -45,6 +45,8 @@ def partial(values: Values, j: int, others: list[int]) -> tuple[int, dict[int, f
     """
     near = sorted(others, key=values.distance(j).__getitem__)[:NEAR]
     own = values.of(j)
+    if not own:
+        return None
     shares = _untouched(own, j)
     for base in sorted(near, key=lambda i: -shares[i]):
         if shares[base] < UNTOUCHED:

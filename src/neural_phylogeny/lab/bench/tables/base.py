@@ -119,6 +119,7 @@ TABLES = {
         Table("clock", "does weight decay show who is later?", "nothing; trains 1,000 small networks"),
         Table("clusters", "do clusterings find families without being given their number?", "nothing"),
         Table("confidence", "do probabilities mean what they say, and is a missing parent noticed?", "batches, wide"),
+        Table("cost", "processor and memory of each method against models, of the pass against parameters", "nothing"),
         Table("derived", "how often does `nphylo derived` accuse strangers and siblings?", "data, sets; ten minutes"),
         Table(
             "direction", "every direction feature on every set of edges, those that were dropped too", "batches, wide"
