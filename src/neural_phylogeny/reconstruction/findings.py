@@ -71,7 +71,13 @@ class Findings:
 
     def redrawn(self, rng: np.random.Generator) -> Findings:
         """The same group by other matrices, drawn with replacement; relatedness is not tested again."""
-        statistics = self.statistics.drawn(rng)
+        return self._with(self.statistics.drawn(rng))
+
+    def alone(self, matrix: int) -> Findings:
+        """The same group by one matrix, given by its place among the tensors; relatedness is not tested again."""
+        return self._with(self.statistics.with_matrices([matrix]))
+
+    def _with(self, statistics: Statistics) -> Findings:
         direction, signs = log_odds(statistics)
         return replace(self, statistics=statistics, direction=direction, signs=signs, exact=exact_marks(statistics))
 
