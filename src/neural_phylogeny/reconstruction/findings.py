@@ -146,7 +146,7 @@ class Findings:
         if main == "finetune" and before >= 0 and onward(self.statistics, before, parent, child) >= ONE_RUN:
             main = "later-checkpoint"
         if self._upcycled[parent, child]:
-            main, also = GROWN, tuple(kind for kind in (main, *also) if kind not in (GROWN, "copy"))
+            main, also = GROWN, tuple(kind for kind in (main, *also) if kind not in (GROWN, "copy", "converted"))
         known: dict[str, Kind] = {kind: kind for kind in KINDS}
         return known.get(main, "unknown"), tuple(known[kind] for kind in also if kind in known)
 
