@@ -14,10 +14,10 @@ Words = NDArray[np.uint64]
 MANY = 200_000
 """Sketches beyond which not every one is looked at; as many take 40 ms of one core."""
 
-FIRST, SECOND = 20, 36
+FIRST, SECOND = 18, 34
 """Words of a sketch that the first pass reads, and those that both read together."""
 
-SHARE, FEWEST = 10, 8192
+SHARE, FEWEST = 12, 8192
 """One of so many sketches goes on to the second pass; so many or four times as many as wanted are then looked at."""
 
 CHUNK = 1 << 14
@@ -35,7 +35,7 @@ def columns(sketches: Words) -> Words:
 def likely(sketches: Words, first: Words, query: Words, count: int) -> NDArray[np.int64]:
     """Rows of the sketches that may be among the ``count`` nearest; ``first`` are their ``columns``.
 
-    A million take 45 ms of one core. Of models whose values correlate by 0.15 two in a hundred are missed, by 0.2 none.
+    A million take 45 ms of one core. Of models whose values correlate by 0.15 four in a hundred are missed, by 0.2 none.
 
     Examples
     --------
