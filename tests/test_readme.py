@@ -72,8 +72,8 @@ def test_names_in_the_python_example():
 def test_extras_and_formats():
     project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
     extras = set(project["optional-dependencies"])
-    assert set(re.findall(r"`\[(\w+)\]`", README)) <= extras
-    assert extras - {"zoo"} <= set(re.findall(r"\[(\w+)\]", README))
+    assert set(re.findall(r"`\[([\w-]+)\]`", README)) <= extras
+    assert extras - {"zoo"} <= set(re.findall(r"\[([\w-]+)\]", README))
     assert f"Python {project['requires-python'].removeprefix('>=')} and make" in README
     suffixes = {suffix for row in FORMATS for suffix in row.suffixes}
     assert set(re.findall(r"`(\.\w+)`", README.split("Reads safetensors")[1].split("Exit codes")[0])) <= suffixes
