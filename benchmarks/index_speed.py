@@ -18,6 +18,7 @@ from pathlib import Path
 import numpy as np
 
 from neural_phylogeny.formats.fingerprint import Fingerprint, Source
+from neural_phylogeny.index.coarse import FIRST, MANY, columns, likely
 from neural_phylogeny.index.sketches import BITS, WORDS, nearest
 from neural_phylogeny.index.store import Index
 from neural_phylogeny.inputs import TensorInfo
@@ -71,17 +72,21 @@ def of_sketches(count: int) -> Iterator[str]:
     every = rng.integers(0, 1 << 63, (count, WORDS), dtype=np.uint64) ^ rng.integers(
         0, 1 << 63, (count, WORDS), dtype=np.uint64
     ) << np.uint64(1)
+    first = columns(every)
     for correlation in CORRELATIONS:
         hits, times = 0, []
         for query in range(QUERIES):
             own, rows = every[query], rng.choice(np.arange(QUERIES, count), 10, replace=False)
             before = every[rows].copy()
             every[rows] = [correlated(own, correlation, rng) for _ in rows]
+            first[:, rows] = every[rows, :FIRST].T
             started = time.process_time()
-            near = nearest(every, own, 11)
+            looked = likely(every, first, own, 11) if count > MANY else np.arange(count)
+            near = nearest(every[looked] if count > MANY else every, own, 11)
             times.append(time.process_time() - started)
-            hits += len({one.row for one in near} & set(rows.tolist()))
+            hits += len({int(looked[one.row]) for one in near} & set(rows.tolist()))
             every[rows] = before
+            first[:, rows] = before[:, :FIRST].T
         yield f"| {count:,} | {correlation} | {1e3 * np.median(times):.0f} | {hits / (10 * QUERIES):.3f} |"
 
 

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from neural_phylogeny.index import store
+from neural_phylogeny.index import coarse, store
 from neural_phylogeny.index.coarse import FIRST, columns, likely
 from neural_phylogeny.index.sketches import BITS, WORDS, nearest
 from neural_phylogeny.index.store import Index
@@ -12,12 +12,13 @@ def agreeing(sketch: np.ndarray, correlation: float, rng: np.random.Generator) -
 
 
 @pytest.mark.parametrize("correlation", [0.3, 0.95])
-def test_near_sketches_are_among_the_likely_ones(rng: np.random.Generator, correlation: float) -> None:
+def test_near_sketches_are_among_the_likely_ones(rng: np.random.Generator, correlation: float, monkeypatch) -> None:
     every = np.frombuffer(rng.bytes(20_000 * 8 * WORDS), dtype=np.uint64).reshape(-1, WORDS).copy()
     own, relatives = every[0].copy(), rng.choice(np.arange(1, len(every)), 10, replace=False)
     every[relatives] = [agreeing(own, correlation, rng) for _ in relatives]
+    monkeypatch.setattr(coarse, "FEWEST", 1000)
     rows = likely(every, columns(every), own, 11)
-    assert len(rows) < 5000
+    assert len(rows) < 1200
     found = {int(rows[near.row]) for near in nearest(every[rows], own, 11)}
     assert found == {0, *relatives}
 
@@ -37,3 +38,9 @@ def test_a_large_index_finds_the_same(family, tmp_path, monkeypatch: pytest.Monk
         assert index.candidates(models["b2"], 5) == before
         list(index.add([("more", "", family("d", 1)["d0"])]))
         assert index.candidates(models["b2"], 5) == before
+
+
+def test_sums_of_lanes_are_sums(rng: np.random.Generator) -> None:
+    counted = rng.integers(0, 65, (50, 16), dtype=np.uint8)
+    counted[0] = 64
+    assert coarse._sums(counted).tolist() == counted.sum(axis=1).tolist()

@@ -3,6 +3,7 @@
 import pytest
 
 from neural_phylogeny import reconstruct
+from neural_phylogeny.reports.json import from_json
 
 
 def grown(parent, rng, moved=0.3, names=None):
@@ -49,3 +50,32 @@ def test_the_text_says_what_it_is(root, rng):
     text = reconstruct({"root": root, "child": grown(root, rng)}, support=4).to_text()
     assert "%  support " in text
     assert "share of resamples of the matrices" in text
+
+
+def test_a_matrix_that_contradicts_shows_in_the_concordance(root, rng):
+    """Five matrices of a child come from one parent, one from the other: all resamples agree, one matrix does not."""
+    other = grown(root, rng)
+    mixed = {name: (other if k == 0 else root)[name] for k, name in enumerate(root)}
+    models = {"a": root, "b": other, "c": grown(mixed, rng, 0.05)}
+    found = {edge.child: edge for edge in reconstruct(models, method="innovation-tree", support=8).edges}
+    assert (found["c"].parent, found["c"].support) == ("a", 1.0)
+    assert 0.5 < (found["c"].concordance or 0.0) < 1.0
+
+
+def test_a_root_has_a_rootstrap_and_a_child_has_none(root, rng):
+    models = {"root": root} | {f"child{k}": grown(root, rng) for k in range(3)}
+    found = reconstruct(models, support=4)
+    assert [model.rootstrap for model in found.models if model.name != "root"] == [None, None, None]
+    assert found.models[[model.name for model in found.models].index("root")].rootstrap == 1.0
+    assert "rootstrap: root 100 %" in found.to_text()
+    assert from_json(found.to_json()) == found
+    assert all(model.rootstrap is None for model in reconstruct(models).models)
+
+
+def test_what_is_shown_names_both_numbers(root, rng, tmp_path):
+    found = reconstruct({"root": root, "child": grown(root, rng)}, support=4)
+    assert "concordance 100 %" in found.to_text()
+    assert "concordance: of the matrices that alone" in found.to_text()
+    assert "concordance" in found._repr_html_()
+    found.save_html(tmp_path / "page.html")
+    assert '"concordance":' in (tmp_path / "page.html").read_text()

@@ -2,6 +2,8 @@
 
 import os
 import signal
+import subprocess
+import sys
 from functools import partial
 from pathlib import Path
 
@@ -59,3 +61,24 @@ def test_blas_has_one_thread_whatever_the_environment_says(rng):
         reconstruct(models, method=method)
     assert seen
     assert all(found <= {1} for found in seen)
+
+
+IN_METHOD = """
+import numpy as np
+from threadpoolctl import threadpool_info
+from neural_phylogeny import reconstruct
+rng = np.random.default_rng(0)
+base = rng.uniform(-1, 1, (64, 64))
+def method(family):
+    print(max(pool["num_threads"] for pool in threadpool_info() if pool["user_api"] == "blas"))
+    return np.full(len(family), -1)
+reconstruct({name: {"w": base + rng.normal(0, 0.1, base.shape)} for name in "abc"}, method=method)
+"""
+
+
+def test_an_environment_with_many_blas_threads_changes_nothing():
+    environment = {**os.environ, "OPENBLAS_NUM_THREADS": "64", "OMP_NUM_THREADS": "64"}
+    done = subprocess.run(
+        [sys.executable, "-c", IN_METHOD], capture_output=True, text=True, check=True, env=environment
+    )
+    assert done.stdout.split() == ["1"]

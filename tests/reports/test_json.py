@@ -68,6 +68,7 @@ def test_keys_and_their_order(everything):
         "compared",
         "sha256",
         "p_root",
+        "rootstrap",
         "copy_kind",
     ]
     assert list(parsed["edges"][0])[:4] == ["parent", "child", "kind", "p_parent"]

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 from tests.trees.conftest import family_with, posterior_of
 
-from neural_phylogeny.trees.auto import detector_forest
+from neural_phylogeny.trees.auto import auto_forest, detector_forest
 from neural_phylogeny.trees.family import CommonOrigin
 from neural_phylogeny.trees.likeliest import PARENTS_PER_SIBLINGS, forest_of, likeliest_forest
 
@@ -136,3 +136,12 @@ def test_no_edge_and_no_link_joins_models_that_share_no_matrix():
     assert forest.parents[2] == 1
     assert forest.p_parent is not None
     assert forest.p_parent[2] == pytest.approx(0.75)
+
+
+def test_what_the_draw_excludes_counts_where_every_parent_is_rather_sure():
+    """All parents are above 95 %; what the draw says of the second child excludes its parent."""
+    parent = np.array([[0.98, 0.97, 0.97], [0.01, 0.02, 0.01], [0.01, 0.01, 0.02]])
+    descent = np.array([[0.0, 1.0, -5.0], [-4.0, 0.0, -4.0], [-4.0, -4.0, 0.0]])
+    forest = auto_forest(family_with(detector=posterior_of(parent), descent=descent, gram=np.ones((3, 3))))
+    assert forest.parents.tolist() == [-1, 0, -1]
+    assert [one.members for one in forest.common_initialisations] == [(0, 2)]

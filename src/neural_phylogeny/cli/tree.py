@@ -34,7 +34,8 @@ from neural_phylogeny.reports.formats import FORMATS
     type=click.IntRange(0),
     default=0,
     metavar="N",
-    help="Bootstrap over weight matrices: N resamples, edge support as the share that recover it (try 20).",
+    help="Bootstrap over weight matrices: N resamples, support as the share that recover an edge or a root (try 20); "
+    "and concordance, the share of up to N matrices that agree by themselves.",
 )
 @seeds_option
 @filter_options

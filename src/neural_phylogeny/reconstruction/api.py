@@ -80,7 +80,8 @@ def reconstruct(
         to write those of this pass.
     support : int
         Bootstrap over weight matrices: the number of resamples (try 20); each costs as much as the analysis after the
-        pass. ``Edge.support`` is the share of them that recover the edge.
+        pass. ``Edge.support`` is the share of them that recover the edge, ``ModelRecord.rootstrap`` that of a root.
+        As many matrices by themselves give ``Edge.concordance``.
     sample : float, optional
         Share of the weights to read, in (0, 1]. By default all of models up to 16,777,216 values and about this many
         of larger ones. Small tensors are read whole whatever the share. ``provenance`` records what was read.

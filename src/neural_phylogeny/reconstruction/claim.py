@@ -14,6 +14,7 @@ from neural_phylogeny.reconstruction.changes import layer_changes, similarity_ta
 from neural_phylogeny.reconstruction.evidence import merge_evidence, part_evidence
 from neural_phylogeny.reconstruction.findings import Findings
 from neural_phylogeny.reconstruction.reasons import RUNNER_UP
+from neural_phylogeny.reconstruction.support import Support
 from neural_phylogeny.records import (
     UNDECIDED_REASONS,
     Edge,
@@ -67,14 +68,14 @@ def shared_components(names: Sequence[str], parts: Sequence[SharedPart]) -> list
 class Answer:
     """A method's forest over the rows of a group: all that could be judged, one of each set of copies.
 
-    ``support`` is the share of draws of the matrices in which each row has the same parent.
+    ``support`` says how much of it stays with other matrices, where that was asked for.
     """
 
     group: Group
     found: Findings
     rows: list[int]
     forest: Forest
-    support: NDArray[np.float64] | None = None
+    support: Support | None = None
 
     @property
     def claimed(self) -> NDArray[np.bool_]:
@@ -126,7 +127,8 @@ def claims(
                     p_parent=p_parent,
                     p_direction=None if math.isnan(p_direction) else p_direction,
                     **measured(found, parent, child),
-                    support=_support(answer, k),
+                    support=_support(answer, "edges", k),
+                    concordance=_support(answer, "concordance", k),
                     evidence=reasons,
                 )
             )
@@ -217,11 +219,9 @@ def similarity_tables(
     return found
 
 
-def _support(answer: Answer, k: int) -> float | None:
-    """Bootstrap support of the edge above a model; None where none was drawn."""
-    if answer.support is None or math.isnan(answer.support[k]):
-        return None
-    return float(answer.support[k])
+def _support(answer: Answer, name: str, k: int) -> float | None:
+    """A share of ``Support`` of the edge above a model; None where there is none."""
+    return None if answer.support is None else answer.support.of(name, k)
 
 
 def _merged(answer: Answer, names: Sequence[str], k: int) -> list[Edge]:
@@ -245,7 +245,8 @@ def _merged(answer: Answer, names: Sequence[str], k: int) -> list[Edge]:
                 p_parent=SURE_OF_MERGE,
                 p_direction=SURE_OF_MERGE,
                 **measured(answer.found, row, child),
-                support=_support(answer, k) if part == main else None,
+                support=_support(answer, "edges", k) if part == main else None,
+                concordance=_support(answer, "concordance", k) if part == main else None,
                 evidence=(first, merge_evidence(named, how, *pair, SURE_OF_MERGE), *others),
             )
         )

@@ -116,6 +116,7 @@ class Collection:
         remark: str,
         compared: int = 0,
         p_root: float | None = None,
+        rootstrap: float | None = None,
         copy_kind: Kind | None = None,
     ) -> ModelRecord:
         """The k-th model as a result has it; ``compared`` of its values were compared with another model's."""
@@ -132,6 +133,7 @@ class Collection:
             remark=remark,
             sha256=self.hashes[k] if self.hashes else "",
             p_root=p_root,
+            rootstrap=rootstrap,
             copy_kind=copy_kind,
         )
 

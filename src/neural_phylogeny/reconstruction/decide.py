@@ -66,10 +66,8 @@ def phylogeny(
     families = {label: k for k, label in enumerate(dict.fromkeys(labels[settled].tolist()))}
     undecided = undecided_groups(names, forests)
     common = common_remarks(undecided)
-    remarks = [
-        "; ".join(filter(None, (remark, common.get(name), note)))
-        for remark, name, note in zip(remarks, names, found.notes, strict=True)
-    ]
+    notes = zip(remarks, map(common.get, names), found.notes, strict=True)
+    remarks = ["; ".join(filter(None, parts)) for parts in notes]
     alone = {k for k in range(n) if names[k] in common and np.count_nonzero(labels == labels[k]) == 1}
     missing, from_missing = without_adapters(
         {names[k] for k in bases}, *missing_ancestors(names, forests, {int(k): families[k] for k in families}, labels)
@@ -77,6 +75,7 @@ def phylogeny(
     copies = _copies(names, found.copies, {pair.b for pair in undirected if pair.kind in DISGUISES})
     kinds = _copy_kinds(names, copies, found.converted)
     odds = {name: _of_models(forests, name, bases) for name in ("p_root", "p_rooted")}
+    rootstraps = _rootstraps(forests)
     models = tuple(
         collection.record(
             k,
@@ -84,6 +83,7 @@ def phylogeny(
             remarks[k],
             int(found.compared[k]),
             odds["p_root"].get(k),
+            rootstraps.get(k),
             kinds.get(k),
         )
         for k in range(n)
@@ -133,6 +133,19 @@ def _of_models(forests: list[Answer], name: str, children: Container[int]) -> di
             for row, p in zip(answer.rows, values.tolist(), strict=True):
                 if np.isfinite(p) and answer.group.members[row] not in children:
                     found[answer.group.members[row]] = p
+    return found
+
+
+def _rootstraps(forests: list[Answer]) -> dict[int, float]:
+    """The share of resamples in which each root with a relative is a root too, where that was asked for."""
+    found = {}
+    for answer in forests:
+        labels = answer.forest.families
+        for k, row in enumerate(answer.rows) if answer.support is not None else ():
+            share = answer.support.of("roots", k) if answer.support is not None else None
+            is_alone = labels is not None and np.count_nonzero(labels == labels[k]) == 1
+            if share is not None and not is_alone:
+                found[answer.group.members[row]] = share
     return found
 
 

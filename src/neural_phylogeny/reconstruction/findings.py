@@ -71,7 +71,13 @@ class Findings:
 
     def redrawn(self, rng: np.random.Generator) -> Findings:
         """The same group by other matrices, drawn with replacement; relatedness is not tested again."""
-        statistics = self.statistics.drawn(rng)
+        return self._with(self.statistics.drawn(rng))
+
+    def alone(self, matrix: int) -> Findings:
+        """The same group by one matrix, given by its place among the tensors; relatedness is not tested again."""
+        return self._with(self.statistics.with_matrices([matrix]))
+
+    def _with(self, statistics: Statistics) -> Findings:
         direction, signs = log_odds(statistics)
         return replace(self, statistics=statistics, direction=direction, signs=signs, exact=exact_marks(statistics))
 
@@ -140,7 +146,7 @@ class Findings:
         if main == "finetune" and before >= 0 and onward(self.statistics, before, parent, child) >= ONE_RUN:
             main = "later-checkpoint"
         if self._upcycled[parent, child]:
-            main, also = GROWN, tuple(kind for kind in (main, *also) if kind not in (GROWN, "copy"))
+            main, also = GROWN, tuple(kind for kind in (main, *also) if kind not in (GROWN, "copy", "converted"))
         known: dict[str, Kind] = {kind: kind for kind in KINDS}
         return known.get(main, "unknown"), tuple(known[kind] for kind in also if kind in known)
 

@@ -116,6 +116,8 @@ def _of_edge(edge: Edge) -> Iterator[str]:
         )
     if edge.support is not None and edge.support < 1.0:
         yield f"{percent(edge.support)} of the resamples of the matrices recover it."
+    if edge.concordance is not None and edge.concordance < 1.0:
+        yield f"Of the matrices that alone give the child a parent, {percent(edge.concordance)} give it this one."
 
 
 def _of_rival(edge: Edge) -> Iterator[str]:

@@ -93,6 +93,9 @@ class ModelRecord:
     p_root : float, optional
         Probability that none of the models is its parent, over all forests of its family; None for copies, for a model
         without a relative and for methods that do not compute it.
+    rootstrap : float, optional
+        Of a root of several models, where support was asked for: the share of resamples of the matrices in which it is
+        a root too.
     sha256 : str
         SHA-256 of its file, 64 hexadecimal digits, as ``sha256sum`` prints it; of a model in several files that of the
         lines ``sha256sum`` prints, in the order of their names. Empty unless ``hashes`` was requested.
@@ -116,6 +119,7 @@ class ModelRecord:
     compared: float | None = None
     sha256: str = ""
     p_root: float | None = None
+    rootstrap: float | None = None
     copy_kind: Kind | None = None
 
 
@@ -237,6 +241,8 @@ class Edge(Measured):
         What holds besides: of a model that was pruned and trained on, ``("finetune",)``.
     support : float, optional
         Bootstrap support: the share of resamples of the matrices that recover the edge.
+    concordance : float, optional
+        Of the matrices that alone give the child a parent, the share that gives it this one.
     part : str
         What the larger model calls what was compared, where that is less than half of its weights; else empty.
     evidence : tuple of Evidence
@@ -256,6 +262,7 @@ class Edge(Measured):
     kind: Kind
     also: tuple[Kind, ...] = ()
     support: float | None = None
+    concordance: float | None = None
     part: str = ""
     evidence: tuple[Evidence, ...] = ()
     layers: tuple[LayerChange, ...] = ()

@@ -11,7 +11,17 @@ from neural_phylogeny.reports.names import safe
 if TYPE_CHECKING:
     import networkx as nx
 
-NUMBERS = ("p_parent", "p_direction", "confidence", "p_value", "similarity", "coverage", "support", "is_weak")
+NUMBERS = (
+    "p_parent",
+    "p_direction",
+    "confidence",
+    "p_value",
+    "similarity",
+    "coverage",
+    "support",
+    "concordance",
+    "is_weak",
+)
 """Numbers of a claim that a graph holds, where they are known; ``is_weak`` is true where it is less likely than not."""
 
 

@@ -202,6 +202,7 @@ def _model(item: Fields) -> ModelRecord:
         remark=item.text("remark", default=""),
         compared=item.share_or_null("compared"),
         p_root=item.share_or_null("p_root"),
+        rootstrap=item.share_or_null("rootstrap"),
         sha256=item.text("sha256", default=""),
         copy_kind=item.choice_or_null("copy_kind", KINDS),
     )
@@ -258,6 +259,7 @@ def _edge(item: Fields) -> Edge:
         similarity=item.number_or_null("similarity"),
         coverage=item.number_or_null("coverage"),
         support=item.share_or_null("support"),
+        concordance=item.share_or_null("concordance"),
         part=item.text("part", default=""),
         evidence=_evidence(item),
         layers=_layers(item),

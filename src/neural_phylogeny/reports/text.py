@@ -102,7 +102,14 @@ def _members(family: Family) -> set[str]:
 
 
 def root_odds(phylogeny: Phylogeny, names: Sequence[str]) -> str:
-    """The models among which the root of a family lies, with their odds; empty where there is no doubt."""
+    """Where the root of a family lies: the odds where there is a doubt, and the rootstrap where it was asked for."""
+    roots = [m for m in phylogeny.models if m.rootstrap is not None and m.name in names]
+    rootstraps = ", ".join(f"{safe(m.name)} {percent(m.rootstrap)}" for m in roots[:ROOTS_NAMED])
+    odds = _odds_of_roots(phylogeny, names)
+    return "; ".join(filter(None, (odds, f"rootstrap: {rootstraps}" if rootstraps else "")))
+
+
+def _odds_of_roots(phylogeny: Phylogeny, names: Sequence[str]) -> str:
     chosen = [one for one in phylogeny.credible_roots if set(one.models) & set(names)]
     rows = [(name, p) for one in chosen for name, p in zip(one.models, one.probabilities, strict=True)]
     if len(rows) < 2:
@@ -225,6 +232,14 @@ def legend(phylogeny: Phylogeny, coverage: str = COVERAGE) -> Iterator[str]:
         (
             "support: share of resamples of the matrices that recover the edge",
             any(edge.support is not None for edge in phylogeny.edges),
+        ),
+        (
+            "concordance: of the matrices that alone give the child a parent, the share that gives it this one",
+            any(edge.concordance is not None for edge in phylogeny.edges),
+        ),
+        (
+            "rootstrap: share of those resamples in which a root is one",
+            any(model.rootstrap is not None for model in phylogeny.models),
         ),
         ("then: made from the model above", any(map(has_run, families(phylogeny)))),
         ("?: less likely than not", any(edge.is_weak for edge in phylogeny.edges)),

@@ -7,6 +7,8 @@ number per model, ``(n_members, n_members, ...)`` for a number per pair.
 
 from __future__ import annotations
 
+import math
+import threading
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from typing import Any, ClassVar
@@ -54,6 +56,22 @@ class Statistic(ABC):
     @abstractmethod
     def combine(self, tensor: AlignedTensor, parts: Sequence[Arrays]) -> Arrays:
         """Result of a tensor from the partial results of its blocks, in order."""
+
+
+_ROOMS = threading.local()
+
+
+def room(shape: tuple[int, ...], dtype: type[np.generic] = np.float32) -> NDArray[Any]:
+    """Room for what is computed of a block, until this thread asks again for the same number type.
+
+    Room that is given back and asked for anew for each block costs as much as what is computed in it: the system
+    clears it every time.
+    """
+    size = math.prod(shape)
+    kept: dict[type[np.generic], NDArray[Any]] = _ROOMS.__dict__.setdefault("kept", {})
+    if dtype not in kept or kept[dtype].size < size:
+        kept[dtype] = np.empty(size, dtype=dtype)
+    return kept[dtype][:size].reshape(shape)
 
 
 def total(parts: Sequence[Arrays], key: str) -> NDArray[np.float64]:

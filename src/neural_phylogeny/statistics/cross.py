@@ -21,7 +21,7 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from neural_phylogeny.statistics.base import Arrays, Statistic, total
+from neural_phylogeny.statistics.base import Arrays, Statistic, room, total
 from neural_phylogeny.statistics.blocks import Block, count_blocks
 from neural_phylogeny.statistics.moments import mantissa_bits
 from neural_phylogeny.tensors.alignment import AlignedTensor
@@ -82,8 +82,9 @@ def cross_sums(single: NDArray[np.float32]) -> Arrays:
     zero = (values == 0).astype(np.float32)  # counts are exact in float32 up to 2**24
     square, fourth, equal = np.empty((n, n)), np.empty((n, n)), np.empty((n, n))
     for i, others in _pairs(n, n_values):
-        difference = values[others] - values[i]
-        equal[i, others] = equal[others, i] = np.count_nonzero(difference == 0, axis=1)
+        some = values[others]
+        difference = np.subtract(some, values[i], out=room(some.shape, np.float64))
+        equal[i, others] = equal[others, i] = [np.count_nonzero(row) for row in difference == 0]
         square[i, others] = square[others, i] = np.vecdot(difference, difference)
         difference *= difference
         fourth[i, others] = fourth[others, i] = np.vecdot(difference, difference)

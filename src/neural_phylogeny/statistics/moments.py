@@ -8,7 +8,7 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from neural_phylogeny.statistics.base import Arrays, Statistic, total
+from neural_phylogeny.statistics.base import Arrays, Statistic, room, total
 from neural_phylogeny.statistics.blocks import Block, count_blocks
 from neural_phylogeny.statistics.products import row_products
 from neural_phylogeny.tensors.alignment import AlignedTensor
@@ -41,12 +41,12 @@ class Moments(Statistic):
         """Power sums of one block, float32 inside slices of it."""
         if block.index % self.plan.moment_stride(count_blocks(tensor.size), count_blocks(block.whole)):
             return {}
-        buffer = np.abs(values)
+        buffer = np.abs(values, out=room(values.shape))
         part = {
             "sum": values.sum(axis=1),
             "absolute": buffer.sum(axis=1),
             "largest": buffer.max(axis=1),
-            "zeros": np.array([np.count_nonzero(row) for row in values == 0]),
+            "zeros": np.array([np.count_nonzero(row == 0) for row in values]),
             "count": np.full(len(values), block.size),
         }
         squares = np.multiply(values, values, out=buffer)

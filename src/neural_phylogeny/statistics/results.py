@@ -61,9 +61,17 @@ class Statistics:
 
     def drawn(self, rng: np.random.Generator) -> Statistics:
         """The same statistics with as many matrices, drawn with replacement; tensors that are none stay."""
-        matrices = [t for t, tensor in enumerate(self.alignment.tensors) if tensor.is_matrix]
+        matrices = self.matrices()
+        return self.with_matrices(sorted(rng.choice(matrices, size=len(matrices)).tolist() if matrices else []))
+
+    def matrices(self) -> list[int]:
+        """Places of the matrices among the tensors."""
+        return [t for t, tensor in enumerate(self.alignment.tensors) if tensor.is_matrix]
+
+    def with_matrices(self, matrices: Sequence[int]) -> Statistics:
+        """The same statistics with some of the matrices, by their places, and all tensors that are none."""
         others = [t for t, tensor in enumerate(self.alignment.tensors) if not tensor.is_matrix]
-        chosen = sorted(rng.choice(matrices, size=len(matrices)).tolist() if matrices else []) + others
+        chosen = [*matrices, *others]
         alignment = replace(self.alignment, tensors=tuple(self.alignment.tensors[t] for t in chosen))
         return replace(self, alignment=alignment, arrays=tuple(self.arrays[t] for t in chosen))
 

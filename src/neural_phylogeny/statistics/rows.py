@@ -9,6 +9,7 @@ rows alike; gradients move rows and let them grow.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from functools import lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
@@ -49,6 +50,9 @@ CHANGED, GRIDS = 10, (7.0, 10.0)
 """Values of a row that must differ on a grid of few bits; mantissa bits of bfloat16 and float16."""
 
 PAIRS_AT_ONCE = 1 << 8
+
+PAIRS_KNOWN = 64
+"""Models up to which the pairs are kept from one matrix to the next."""
 
 FIRST = 8
 """Values of a row that are looked at before all of them."""
@@ -139,8 +143,14 @@ def steps_of(rows: NDArray[np.float32]) -> NDArray[np.float32]:
     return found
 
 
-def _pairs(n: int) -> Iterator[tuple[NDArray[np.int64], NDArray[np.int64]]]:
+@lru_cache(maxsize=8)
+def _above_diagonal(n: int) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
     i, j = np.triu_indices(n, 1)
+    return i, j
+
+
+def _pairs(n: int) -> Iterator[tuple[NDArray[np.int64], NDArray[np.int64]]]:
+    i, j = _above_diagonal(n) if n <= PAIRS_KNOWN else np.triu_indices(n, 1)
     for start in range(0, len(i), PAIRS_AT_ONCE):
         part = slice(start, start + PAIRS_AT_ONCE)
         yield i[part], j[part]

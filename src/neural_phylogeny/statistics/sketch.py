@@ -85,14 +85,10 @@ def leading_matrix(values: NDArray[np.float32], shape: tuple[int, ...], output_a
 
 def magnitude_quantiles(values: NDArray[np.float32]) -> NDArray[np.float64]:
     """Quantiles of magnitudes over their root mean square, interpolated linearly: ``(n_values,) -> (9,)``."""
-    magnitudes = np.abs(values)
+    magnitudes = np.sort(np.abs(values)).astype(np.float64)
+    scale = np.sqrt(np.mean(np.square(magnitudes)))
     positions = np.array(QUANTILES) * (len(magnitudes) - 1)
-    below = positions.astype(np.int64)
-    above = np.minimum(below + 1, len(magnitudes) - 1)
-    magnitudes.partition(np.concatenate([below, above]))  # a third of the price of a sort
-    exact = magnitudes.astype(np.float64)
-    scale = np.sqrt(np.mean(np.square(exact)))
-    found: NDArray[np.float64] = (exact[below] + (positions - below) * (exact[above] - exact[below])) / scale
+    found: NDArray[np.float64] = np.interp(positions, np.arange(len(magnitudes)), magnitudes) / scale
     return found
 
 

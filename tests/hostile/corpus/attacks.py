@@ -374,6 +374,12 @@ def _answers() -> Iterator[Attack]:
                 "web",
                 f"HTTP/1.1 {status}\r\n{head}\r\n\r\n".encode("latin-1") + bytes(100),
             )
+    for size in ("9" * 5000, "-1", "٩", "1_0", "100" + " " * 5000):
+        head = f"HTTP/1.1 206 Partial\r\nContent-Range: bytes 0-99/100\r\nContent-Length: {size}\r\n\r\n"
+        yield f"a part of length {size[:9]!r}", "web", head.encode("utf-8") + bytes(100)
+    for place in ("bytes 0-" + "9" * 5000 + "/1", "bytes ٠-٩/١٠", "bytes 0-99/" + "9" * 18):
+        head = f"HTTP/1.1 206 Partial\r\nContent-Range: {place}\r\n\r\n"
+        yield f"a part at {place[:20]!r}", "web", head.encode("utf-8") + bytes(100)
     yield "no HTTP", "web", b"SSH-2.0-x\r\n"
     yield "many headers", "web", b"HTTP/1.1 200 OK\r\n" + b"X: y\r\n" * 500 + b"\r\n"
     yield "a long line", "web", b"HTTP/1.1 200 " + b"x" * 100_000

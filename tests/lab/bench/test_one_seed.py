@@ -5,7 +5,15 @@ import pytest
 
 pytest.importorskip("torch")
 
-from neural_phylogeny.lab.bench.tables.one_seed import fitted, initialisations, joined, measured, weights
+from neural_phylogeny.lab.bench.tables.one_seed import (
+    compared,
+    fitted,
+    initialisations,
+    joined,
+    levels,
+    measured,
+    weights,
+)
 from neural_phylogeny.lab.one_seed.collections import OneSeed
 from neural_phylogeny.relations.initialisations.generators import TorchGenerator
 from neural_phylogeny.relations.initialisations.independence import WITH_DRAW
@@ -35,9 +43,10 @@ def families():
 
 def test_the_draw_is_found_and_strangers_are_counted(families):
     assert [one.drawn for one in families] == ["found", "found"]
-    assert "| reporting | found | " in (page := joined(families))
+    assert "| reporting | found | " in (page := joined(found := compared(families)))
     assert "of 2 |" in page
     assert "of 1 |" in page
+    assert "| reporting | found | 2 |" in levels(found)
 
 
 def test_the_parent_is_nearer_to_its_true_initialisation(families):
@@ -47,6 +56,6 @@ def test_the_parent_is_nearer_to_its_true_initialisation(families):
 def test_weights_are_fitted_on_those_for_choosing(families):
     found = fitted(families, WITH_DRAW, with_draw=True)
     assert set(found) == set(WITH_DRAW)
-    assert found["residual"] > 0 > found["lost"]
+    assert found[""] > 0 > found["forgotten"]
     assert fitted([], WITH_DRAW, with_draw=True) == {}
-    assert "| draw found | lost |" in weights(families)
+    assert "| draw found | forgotten |" in weights(families)

@@ -1,5 +1,6 @@
 """A server that is trusted with nothing: each of its faults is one sentence, and nothing lasts."""
 
+import socket
 import time
 from http.server import BaseHTTPRequestHandler
 
@@ -133,6 +134,23 @@ def test_nobody_is_led_into_a_private_network(monkeypatch):
         connections.followed("https://example.org/a?key=secret", "https://10.0.0.1/admin")
     with pytest.raises(UnsafeFileError, match="a redirect from https to http"):
         connections.followed("https://example.org/a", "http://example.org/a")
+
+
+def test_a_name_that_has_a_private_address_a_moment_later_is_not_asked(server, monkeypatch):
+    look_up, addresses = socket.getaddrinfo, iter(["93.184.216.34"])
+    monkeypatch.setattr(connections, "_LED_TO", set())
+    monkeypatch.setattr(
+        socket,
+        "getaddrinfo",
+        lambda host, *rest, **more: look_up(
+            next(addresses, "127.0.0.1") if host == "name.example" else host, *rest, **more
+        ),
+    )
+    port = server.url.rpartition(":")[2]
+    target = connections.followed("http://8.8.8.8/a", f"http://name.example:{port}/a.bin")
+    with pytest.raises(UnsafeFileError, match="a redirect to a private address"):
+        connections.send(target, {})
+    assert not server.asked
 
 
 def test_a_server_that_is_gone_is_asked_once_and_for_all(server):

@@ -11,7 +11,7 @@ from neural_phylogeny.lab.markdown import table
 from neural_phylogeny.reconstruction.api import reconstruct
 from neural_phylogeny.records import Phylogeny
 
-NAMES = ("dense", "vit", "lstm")
+NAMES = ("dense", "lstm")
 """Architectures with matrices that adapters are put on, quickly trained."""
 
 FAMILIES, STEPS, RANK = 10, 150, 4
@@ -38,7 +38,7 @@ class Placed:
 
 
 def placed(names: Sequence[str] = NAMES) -> Iterator[Placed]:
-    """Adapters of each of twenty bases: with the merged model beside, and alone; about a minute for all."""
+    """Adapters of each of twenty bases: with the merged model beside, and alone; about a minute for both."""
     for architecture in (one for one in ARCHITECTURES if one.name in names):
         width = architecture.widths[0]
         bases = dict(_bases(architecture, width))

@@ -6,11 +6,12 @@ children. So
 - *large weights are inherited*: let :math:`s_5` be the slope of one model on the other over the largest twentieth of
   the other's weights, and :math:`s` that over the smallest seven tenths. :math:`(s_5 - s) / (1 - \cos)` is positive for
   parent and child and for siblings, about zero or negative for models that share a draw alone;
-- *where the draw z is known*, what is left of both after regression on it, :math:`e_i` and :math:`e_j`, correlates for
-  relatives. A child holds all that its parent learnt: the slope of :math:`e_j` on :math:`e_i`, up to the decay that
-  shows in z, is one, or more where it went on with the same task. Only less than one speaks against descent.
+- *where the draw z is known*, a child holds all that its parent learnt beside it, in every unit: with :math:`e_i` and
+  :math:`e_j` what is left of both after regression on z, the slope of :math:`e_j` on :math:`e_i`, up to the decay that
+  shows in z, is one, or more where it went on with the same task. Units in which it is clearly less were not
+  inherited; independent trainings on one task have many, however well they correlate as a whole.
 
-Both are combined by a logistic regression that was fitted on small networks of one seed, see ``docs/design.md``.
+Logistic regressions make log-odds of them, fitted on small networks of one seed, see ``docs/design.md``.
 """
 
 from __future__ import annotations
@@ -37,12 +38,15 @@ LEAST = 100
 IN_LARGE = 0.25
 """About this share of the squares of a matrix lies in its large weights, for the error of their slope."""
 
-WITH_DRAW = {"residual": 2.17, "inherited": 0.8, "lost": -4.88, "": -1.69}
+WITH_DRAW = {"forgotten": -7.84, "": 1.44}
 """Weights of the logistic regression where the draw is known, by ``nphylo lab fit independence``."""
 
-WHOLE, SPREAD = 0.8, 0.1
-"""A child keeps at least the first of what its parent learnt; what is lost counts in full from the second below it on.
-Of the parents and children that the regression was fitted on 49 in 50 keep 0.97; one of the demo keeps 0.84."""
+WHOLE, ERRORS = 0.8, 1.0
+"""A unit of a child keeps at least the first of what its parent learnt; it is forgotten where its slope lies that far
+below by more than so many standard errors."""
+
+UNIT = 256
+"""Most neighbouring weights that are a unit."""
 
 WITHOUT_DRAW = {"inherited": 2.98, "cosine": 0.38, "": -1.21}
 """The same where it is not."""
@@ -54,6 +58,9 @@ groups that the regression was fitted on lie below it."""
 CLEAR = 1.0
 """Log-odds of descent from this on: the draw is not looked for. 58 in 100 parents and children of those groups lie
 above it, and 4 in 100 pairs that were trained independently."""
+
+TINY = 1e-30
+"""Squares are at least this where something is divided by them."""
 
 SHRUNK = 0.05
 """Least share of a draw that is distinguished from none."""
@@ -106,9 +113,10 @@ def features(tensors: Sequence[Leading], draw: Draw | None = None) -> dict[str, 
     if left and draw is not None:
         residual = _medians([_cosines(matrix) for matrix in left], (n, n))
         kept = [values @ z / (z @ z) for values, z in _with_draws(tensors, draw)]
-        slope = _medians([_slopes(matrix) / _decay(share) for matrix, share in zip(left, kept, strict=True)], (n, n))
         found["residual"] = np.arctanh(np.clip(residual, -MOST, MOST))
-        found["lost"] = np.clip((WHOLE - slope) / SPREAD, 0.0, 1.0)
+        fan_in = {tensor.name: tensor.fans[0] for tensor in tensors}
+        units = [max(min(fan_in[name], UNIT), 1) for name in _drawn_names(tensors, draw)]
+        found["forgotten"] = _forgotten(left, [_decay(share) for share in kept], units)
         found["kept"] = _medians([_decay(share) for share in kept], (n, n))
     return found
 
@@ -152,14 +160,19 @@ def _finite(tensor: Leading) -> Matrix:
 
 def _with_draws(tensors: Sequence[Leading], draw: Draw) -> list[tuple[Matrix, NDArray[np.float64]]]:
     """Values ``(n, k)`` and draws ``(k,)`` of the matrices that were drawn."""
-    places = {tensor.name: tensor for tensor in draw.tensors}
+    drawn = {tensor.name: tensor for tensor in draw.tensors}
+    known = {tensor.name: tensor for tensor in tensors}
     found = []
-    for tensor in tensors:
-        if tensor.is_matrix and tensor.name in places and tensor.values.shape[1] >= LEAST:
-            drawn = places[tensor.name]
-            z = drawn.standard[: min(SEEN, tensor.values.shape[1])] * drawn.deviation
-            found.append((_finite(tensor)[:, : len(z)], z))
+    for name in _drawn_names(tensors, draw):
+        z = drawn[name].standard[: min(SEEN, known[name].values.shape[1])] * drawn[name].deviation
+        found.append((_finite(known[name])[:, : len(z)], z))
     return found
+
+
+def _drawn_names(tensors: Sequence[Leading], draw: Draw) -> list[str]:
+    """The matrices of enough values whose draw is known."""
+    drawn = {tensor.name for tensor in draw.tensors}
+    return [t.name for t in tensors if t.is_matrix and t.name in drawn and t.values.shape[1] >= LEAST]
 
 
 def _trained_share(tensors: Sequence[Leading], draw: Draw) -> NDArray[np.float64]:
@@ -205,11 +218,24 @@ def _cosines(values: Matrix) -> Matrix:
     return found
 
 
-def _slopes(values: Matrix) -> Matrix:
-    """Slope of j on i, ``[i, j]``."""
-    gram = values @ values.T
-    squares = np.diag(gram)[:, None]
-    found: Matrix = np.divide(gram, squares, out=np.full_like(gram, np.nan), where=squares > 0)
+def _forgotten(left: Sequence[Matrix], decays: Sequence[Matrix], units: Sequence[int]) -> Matrix:
+    """Share of what i learnt that lies in units which j did not keep, ``[i, j]``; the mean over matrices."""
+    found: Matrix = np.mean([_forgotten_units(*each) for each in zip(left, decays, units, strict=True)], axis=0)
+    return found
+
+
+def _forgotten_units(left: Matrix, decay: Matrix, unit: int) -> Matrix:
+    whole = left.shape[1] // unit * unit
+    values = left[:, :whole].reshape(len(left), -1, unit)
+    squares = np.einsum("iuk,iuk->iu", values, values)
+    found = np.zeros((len(left),) * 2)
+    for i, own in enumerate(values):
+        products = np.einsum("uk,juk->ju", own, values)
+        slopes = products / np.maximum(squares[i], TINY)
+        misfits = np.maximum(squares - slopes * products, 0.0)
+        errors = np.sqrt(misfits / np.maximum(squares[i], TINY) / unit)
+        lost = (slopes + ERRORS * errors) / decay[i][:, None] < WHOLE
+        found[i] = lost @ squares[i] / max(float(squares[i].sum()), TINY)
     return found
 
 

@@ -9,6 +9,7 @@ import ssl
 import threading
 import urllib.request
 from collections.abc import Mapping
+from typing import cast
 from urllib.parse import SplitResult, urljoin, urlsplit
 
 from neural_phylogeny.errors import UnsafeFileError
@@ -30,11 +31,30 @@ def followed(url: str, location: str) -> str:
         raise UnsafeFileError("a redirect that leads to no web server", path=public(url), remedy="Ask who runs it.")
     if urlsplit(url).scheme == "https" and parts.scheme == "http":
         raise UnsafeFileError("a redirect from https to http", path=public(url), remedy="Ask who runs it.")
-    if is_private(parts.hostname or "") and not is_private(urlsplit(url).hostname or ""):
-        raise UnsafeFileError(
-            f"a redirect to a private address ({parts.hostname})", path=public(url), remedy="Do not trust this server."
-        )
+    if not is_private(urlsplit(url).hostname or ""):
+        if is_private(parts.hostname or ""):
+            raise _private(parts.hostname, url)
+        _LED_TO.add(parts.hostname or "")
     return target
+
+
+_LED_TO: set[str] = set()
+"""Hosts that redirects of public ones led to: their names may have another address when they are connected to."""
+
+
+def _private(host: str | None, url: str) -> UnsafeFileError:
+    reason = f"a redirect to a private address ({host})"
+    return UnsafeFileError(reason, path=public(url), remedy="Do not trust this server.")
+
+
+def _connect(connection: http.client.HTTPConnection, url: str) -> None:
+    """Connect where that is to be done; raises UnsafeFileError where a redirect led to a name of a private address."""
+    if connection.sock is None:
+        connection.connect()
+        host, connected = urlsplit(url).hostname, cast(socket.socket, connection.sock)
+        if host in _LED_TO and connection.host == host and is_private(connected.getpeername()[0]):
+            connection.close()
+            raise _private(host, url)
 
 
 def is_private(host: str) -> bool:
@@ -63,6 +83,7 @@ def send(url: str, headers: Mapping[str, str]) -> http.client.HTTPResponse:
         connection, is_whole = _connection(parts, is_fresh)
         was_used = getattr(connection, "was_used", False)
         try:
+            _connect(connection, url)
             connection.request("GET", url if is_whole else target, headers=dict(headers))
             response = connection.getresponse()
         except (http.client.RemoteDisconnected, ConnectionError, http.client.CannotSendRequest):

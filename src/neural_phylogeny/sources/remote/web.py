@@ -170,7 +170,7 @@ class WebFile:
             if found is None:
                 raise self._lying("its reply does not say which bytes it has")
             low, high, total = int(found[1]), int(found[2]) + 1, int(found[3])
-            if not low < high <= total or (length and (not length.isdecimal() or int(length) != high - low)):
+            if not low < high <= total or (length and length.lstrip("0") != str(high - low)):
                 raise self._lying(
                     f"its reply claims bytes {low:,} to {high:,} of {total:,}, and a length of {length[:20]}"
                 )

@@ -37,6 +37,9 @@ CLEAR = 0.55
 HARDLY = 40
 """A model of fewer steps from the draw is nearly the draw: nobody can tell whether it is a parent."""
 
+LEVELS = (0.5, 0.8, 0.95)
+"""Probabilities of a parent from which on edges are counted."""
+
 FAKES = {"fake, Gaussian": "gaussian", "fake, uniform": "uniform", "fake, Kaiming": "kaiming-uniform"}
 """Fake initialisations that the true one is compared with, as ``FakeInitialisation.distribution``."""
 
@@ -67,9 +70,10 @@ def measured(collections: Iterable[OneSeed]) -> Iterator[Measured]:
 
 
 def counts(one: Measured, forest: Forest) -> Counter[str]:
-    """Pairs of strangers in one family, and right edges, of a forest."""
+    """Pairs of strangers in one family, and directed edges, right ones and between strangers, of a forest."""
     known, members = one.known, one.members
     assert forest.families is not None
+    assert forest.p_parent is not None
     steps = np.array(known.about["steps"])
     fresh = (known.parents < 0) & (steps < HARDLY)
     found: Counter[str] = Counter()
@@ -78,6 +82,10 @@ def counts(one: Measured, forest: Forest) -> Counter[str]:
         if known.parents[j] >= 0:
             found["edges"] += 1
             found["right"] += int(parent == known.parents[j])
+        if parent >= 0 and not (fresh[parent] or fresh[j]):
+            kind = "strangers" if known.trees[parent] != known.trees[j] else "right"
+            is_counted = kind == "strangers" or parent == known.parents[j]
+            found.update(f"{kind} {level}" for level in LEVELS if is_counted and forest.p_parent[y] >= level)
         for x, i in enumerate(members[:y].tolist()):
             if known.trees[i] != known.trees[j]:
                 kind = "hard" if fresh[i] or fresh[j] else "strangers"
@@ -130,22 +138,41 @@ def _share(some: int, of: int) -> str:
     return f"{some} of {of}"
 
 
-def joined(families: Sequence[Measured]) -> str:
-    """Strangers of one seed in one family, and right edges, without and with what is known of the initialisation."""
-    found: dict[tuple[str, str], tuple[Counter[str], Counter[str]]] = {}
+Both = tuple[Counter[str], Counter[str]]
+
+
+def compared(families: Sequence[Measured]) -> dict[tuple[str, str], Both]:
+    """Counts without and with what is known of the initialisation, by use and whether the draw is found."""
+    found: dict[tuple[str, str], Both] = {}
     for one in families:
         family = Family(one.data)
         before, now = counts(one, auto_forest(family, without=(INITIALISATION,))), counts(one, auto_forest(family))
         total = found.setdefault((one.known.use, one.drawn), (Counter(), Counter()))
         total[0].update(before)
         total[1].update(now)
+    return dict(sorted(found.items()))
+
+
+def joined(found: Mapping[tuple[str, str], Both]) -> str:
+    """Strangers of one seed in one family, and right edges, without and with what is known of the initialisation."""
     rows = [
         [use, drawn, *(_share(c[f"{kind} joined"], c[kind]) for kind in ("strangers", "hard") for c in both)]
         + [_share(c["right"], c["edges"]) for c in both]
-        for (use, drawn), both in sorted(found.items())
+        for (use, drawn), both in found.items()
     ]
     header = ["for", "draw", "strangers in one family, without", "with", "hardly trained, without", "with"]
     return table([*header, "edges right, without", "with"], rows)
+
+
+def levels(found: Mapping[tuple[str, str], Both]) -> str:
+    """Pairs of strangers with an edge, and right edges, from a probability of the parent on, without and with."""
+    rows = [
+        [use, drawn, str(both[0]["strangers"])]
+        + [f"{both[0][f'{kind} {p}']}, {both[1][f'{kind} {p}']}" for kind in ("strangers", "right") for p in LEVELS]
+        for (use, drawn), both in found.items()
+    ]
+    titles = [f"{kind}, {100 * level:.0f} %" for kind in ("edge of strangers", "right edge") for level in LEVELS]
+    return table(["for", "draw", "pairs of strangers", *titles], rows)
 
 
 def initialisations(families: Sequence[Measured]) -> str:
@@ -174,11 +201,16 @@ def page(sources: Sources) -> Page:
     make(folder, numbers, load_pictures(sources.sets), lambda path: sources.progress(path.name))
     families = list(measured(read(path_of(folder, number)) for number in numbers))
     reporting = [one for one in families if one.known.use == REPORTING]
+    found = compared(families)
     parts = [
         "# One seed",
         f"`nphylo lab table one_seed --work WORK --sets SETS --seeds {sources.seeds}`.",
         INTRODUCTION,
-        joined(families),
+        joined(found),
+        "## How probable edges between strangers are",
+        "Without and with what is known of the initialisation. One edge joins all models of two trainings, so that "
+        "pairs in one family are many more than edges.",
+        levels(found),
         "## True and fake initialisations",
         "True edges of collections for reporting whose draw is found.",
         initialisations(reporting),

@@ -24,6 +24,7 @@ const NUMBERS = [
   ["coverage", "Compared", "share of the larger model's weights"],
   ["p_value", "Relatedness test", "chance of such a match between unrelated models"],
   ["support", "Bootstrap support", "resamples that recover the edge"],
+  ["concordance", "Concordance", "matrices that alone give it this parent, of those that give it any"],
 ];
 const SIDES = [
   [1, "Speaks for it", "for"],
