@@ -66,9 +66,9 @@ def page(sources: Sources) -> Page:
     parts = [
         "### What each method costs",
         "`nphylo lab table cost`.",
-        "Seconds of one processor, allocations being traced, / their peak in MB after the pass, on stars of 5, 20 and 50 "
-        "children. A method sees statistics of pairs alone, so that the number of parameters has no bearing on it; `auto` and "
-        "`detector` need the ensemble of networks, the others less.",
+        "Seconds of one processor, allocations being traced, / their peak in MB after the pass, on stars of 5, 20 and "
+        "50 children. A method sees statistics of pairs alone, so that the number of parameters has no bearing on it; "
+        "`auto` and `detector` need the ensemble of networks, the others less.",
         table(["s / MB", *columns], rows),
         f"The pass, the same for all methods, over {MODELS} models in memory, a root and its children, and a star:",
         table(["parameters each", "s / MB"], by_parameters()),
