@@ -37,7 +37,6 @@ def spent(what: Callable[[], object]) -> str:
 
 def column(kept: CachedCollection) -> Iterator[tuple[str, str]]:
     """Of the relations and of each method, on a collection after the pass."""
-    phylogeny(kept.collection, METHODS["auto"], ALPHA, 0)  # what is imported and loaded once
     yield RELATIONS, spent(lambda: examine(kept.collection, ALPHA))
     examined = examine(kept.collection, ALPHA)
     for name, method in METHODS.items():
@@ -48,13 +47,17 @@ def by_parameters() -> Iterator[list[str]]:
     """A row for each size: the pass over models in memory and the simplest method."""
     rng = np.random.default_rng(0)
     for side in SIDES:
-        models = {f"m{k}": {"w": rng.normal(size=(side, side)).astype(np.float32)} for k in range(MODELS)}
+        root = rng.normal(size=(side, side)).astype(np.float32)
+        steps = (rng.normal(scale=0.1 * (k > 0), size=root.shape).astype(np.float32) for k in range(MODELS))
+        models = {f"m{k}": {"w": root + step} for k, step in enumerate(steps)}
         yield [f"{side * side:,}", spent(lambda models=models: reconstruct(models, method="star", threads=1))]  # type: ignore[misc]
 
 
 def page(sources: Sources) -> Page:
     """A row a method, a column a number of models; then the pass by parameters."""
     known = {kept.cell: kept for kept in sources.suite("sweeps", 1) if kept.cell in CELLS}
+    for name in METHODS:  # what is imported and loaded once
+        phylogeny(known[CELLS[0]].collection, METHODS[name], ALPHA, 0)
     columns = {}
     for cell in CELLS:
         columns[f"{len(known[cell].collection.refs)} models"] = dict(column(known[cell]))
@@ -63,11 +66,11 @@ def page(sources: Sources) -> Page:
     parts = [
         "### What each method costs",
         "`nphylo lab table cost`.",
-        "Seconds of one processor / peak of allocations in MB after the pass, on stars of 5, 20 and 50 children. A "
-        "method sees statistics of pairs alone, so that the number of parameters has no bearing on it; `auto` and "
-        "`detector` need the ensemble of networks, the others less.",
+        "Seconds of one processor, allocations being traced, / their peak in MB after the pass, on stars of 5, 20 and "
+        "50 children. A method sees statistics of pairs alone, so that the number of parameters has no bearing on it; "
+        "`auto` and `detector` need the ensemble of networks, the others less.",
         table(["s / MB", *columns], rows),
-        f"The pass, which is the same for all methods, over {MODELS} models in memory, and a star:",
+        f"The pass, the same for all methods, over {MODELS} models in memory, a root and its children, and a star:",
         table(["parameters each", "s / MB"], by_parameters()),
     ]
     return Page("\n\n".join(parts))
