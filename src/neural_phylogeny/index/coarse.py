@@ -35,7 +35,7 @@ def columns(sketches: Words) -> Words:
 def likely(sketches: Words, first: Words, query: Words, count: int) -> NDArray[np.int64]:
     """Rows of the sketches that may be among the ``count`` nearest; ``first`` are their ``columns``.
 
-    A million take 45 ms of one core. Of models whose values correlate by 0.15 four in a hundred are missed, by 0.2 none.
+    A million take 45 ms of one core. Of models whose values correlate by 0.15 it misses 4 %, by 0.2 none.
 
     Examples
     --------
