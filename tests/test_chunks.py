@@ -12,7 +12,7 @@ from neural_phylogeny.detector import geometry, network, triples
 from neural_phylogeny.detector.network import Inputs
 from neural_phylogeny.detector.shipped import detector
 from neural_phylogeny.formats.memory import MemoryCheckpoint
-from neural_phylogeny.index import sketches
+from neural_phylogeny.index import coarse, sketches
 from neural_phylogeny.inputs import View
 from neural_phylogeny.statistics import identity
 from neural_phylogeny.tensors import reading
@@ -57,6 +57,11 @@ def of_sketches():
     return [np.array([near.correlation for near in sketches.nearest(every, every[3], 1)])]
 
 
+def of_coarse():
+    every = np.random.default_rng(0).integers(0, 1 << 63, (9000, sketches.WORDS), dtype=np.uint64)
+    return [np.sort(coarse.likely(every, coarse.columns(every), every[3], 1))]
+
+
 LOOPS = {
     "pairs by rows": (geometry, 7 * 7 * 2, of_features),
     "triples by rows": (triples, 7 * 6 * 2, of_features),
@@ -66,6 +71,7 @@ LOOPS = {
     "stored rows of a view": (reading, 12, of_views),
     "values": (identity, 10, of_values),
     "sketches": (sketches, 3, of_sketches),
+    "columns of sketches": (coarse, 4000, of_coarse),
 }
 
 

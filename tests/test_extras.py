@@ -30,6 +30,7 @@ OWNERS = {
     "keras": ("formats/hdf5.py",),
     "onnx": ("formats/onnx/",),
     "cluster": ("trees/baselines/",),
+    "cluster-dask": ("reconstruction/cluster.py",),
     "pandas": ("reports/frame.py",),
     "cards": ("claims/cards.py",),
     "figures": ("reports/figure.py", "reports/difference.py"),
@@ -39,8 +40,8 @@ OWNERS = {
 """Whose imports need which extra; all else needs the base alone."""
 
 
-PARTS = {"google"}
-"""Protocol buffers, which onnx cannot be without."""
+PARTS = {"google", "dask"}
+"""Protocol buffers, which onnx cannot be without, and what distributed cannot be without."""
 
 
 def normal(name: str) -> str:
