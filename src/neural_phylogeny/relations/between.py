@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from neural_phylogeny.relations.onward import CLEAR
+from neural_phylogeny.relations.onward import CLEAR, products_of_three
 from neural_phylogeny.statistics.results import Statistics
 
 SHARES = (0.25, 0.85)
@@ -40,22 +40,15 @@ def part_of_step(statistics: Statistics, base: int, relative: int, child: int) -
     From inner products, O(n_tensors).
     """
     shares, left = [], []
-    for tensor, arrays in statistics:
-        members = tensor.members
-        if not tensor.is_matrix or not {base, relative, child} <= set(members):
-            continue
-        a, b, c = (members.index(model) for model in (base, relative, child))
-        gram = arrays["gram"]
-        if not (tensor.pairs[a, b] and tensor.pairs[b, c] and tensor.pairs[a, c]):
-            continue
-        step = gram[a, a] + gram[b, b] - 2.0 * gram[a, b]
-        own = gram[a, a] + gram[c, c] - 2.0 * gram[a, c]
-        product = gram[b, c] - gram[a, b] - gram[a, c] + gram[a, a]
-        if not np.isfinite(product) or step <= CLEAR * gram[a, a]:
+    for gram in products_of_three(statistics, base, relative, child):
+        step = gram[0, 0] + gram[1, 1] - 2.0 * gram[0, 1]
+        own = gram[0, 0] + gram[2, 2] - 2.0 * gram[0, 2]
+        product = gram[1, 2] - gram[0, 1] - gram[0, 2] + gram[0, 0]
+        if not np.isfinite(product) or step <= CLEAR * gram[0, 0]:
             continue
         share = float(product / step)
         shares.append(share)
-        left.append(1.0 - share * float(product) / float(own) if own > CLEAR * gram[a, a] else 1.0)
+        left.append(1.0 - share * float(product) / float(own) if own > CLEAR * gram[0, 0] else 1.0)
     if len(shares) < FEWEST:
         return None
     mean = float(np.mean(shares))

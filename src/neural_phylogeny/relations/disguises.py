@@ -20,7 +20,7 @@ from neural_phylogeny.relations.axes import Axis, Disguise, Floats, Ints, restor
 from neural_phylogeny.relations.levels import factors, levelled, precise, square_error
 from neural_phylogeny.relations.many_units import MANY, agreement, nearest, paired
 from neural_phylogeny.relations.parts import MOST_VALUES, is_compared, of_whole
-from neural_phylogeny.relations.rotations import may_be_turned, refitted
+from neural_phylogeny.relations.rotations import fitted, may_be_turned, refitted
 
 AGREE = 0.6
 """Least mean cosine of rows on inputs that the assignment has not seen, beyond that of rows which do not belong
@@ -274,11 +274,10 @@ def _turned(a: Floats, b: Floats, search: _Search) -> tuple[tuple[Axis, Axis], f
     tall = [(False, x, y)] if m >= n + 8 else []
     if not search.turns.get(n) and tall:
         half = np.arange(m) % 2 == 0
-        u, _, v = np.linalg.svd(y[half].T @ x[half])
-        if m // 2 >= n // 2 and _cosine(x[~half], y[~half] @ (u @ v)) >= AGREE:
-            u, _, v = np.linalg.svd(y.T @ x)
-            search.turns.setdefault(n, []).append(u @ v)
-            return (Axis.unchanged(m), Axis(np.arange(n), np.ones(n), u @ v)), _cosine(x, y @ (u @ v))
+        if _cosine(x[~half], y[~half] @ fitted(x[half], y[half])) >= AGREE:
+            turn = fitted(x, y)
+            search.turns.setdefault(n, []).append(turn)
+            return (Axis.unchanged(m), Axis(np.arange(n), np.ones(n), turn)), _cosine(x, y @ turn)
     best = _blocks_turned(x, y, search)
     for turn in search.turns.get(n, []):
         score = _cosine(x, y @ turn, by_columns=True)
@@ -303,27 +302,20 @@ def _blocks_turned(x: Floats, y: Floats, search: _Search) -> tuple[float, tuple[
         for size in range(2, min(n // 3, LARGEST_BLOCK) + 1):
             if m % size:
                 continue
-            turn = _fitted_blocks(x[:size, half], z[:size, half])
+            turn = fitted(x[:size, half].T, z[:size, half].T)
             if _cosine(x[:size, ~half], turn.T @ z[:size, ~half]) < AGREE:
                 continue
             turn = np.zeros((m, m))
             for at in range(0, m, size):
                 own = slice(at, at + size)
-                turn[own, own] = _fitted_blocks(x[own, half], z[own, half])
+                turn[own, own] = fitted(x[own, half].T, z[own, half].T)
             if (score := _cosine(x[:, ~half], turn.T @ z[:, ~half])) >= AGREE:
                 for at in range(0, m, size):
                     own = slice(at, at + size)
-                    turn[own, own] = _fitted_blocks(x[own], z[own])
+                    turn[own, own] = fitted(x[own].T, z[own].T)
                 search.turns.setdefault(m, []).append(turn)
                 return score, (Axis(np.arange(m), np.ones(m), turn.T), Axis(order, sign))
     return None
-
-
-def _fitted_blocks(x: Floats, y: Floats) -> Floats:
-    """The rotation t of rows for which t' y is nearest to x (Procrustes)."""
-    u, _, v = np.linalg.svd(y @ x.T)
-    found: Floats = u @ v
-    return found
 
 
 def _cosine(x: Floats, y: Floats, by_columns: bool = False) -> float:

@@ -6,8 +6,10 @@ Fooled by a fine-tuning on the task of the step before it, which is the same run
 from __future__ import annotations
 
 import math
+from collections.abc import Iterator
 
 import numpy as np
+from numpy.typing import NDArray
 
 from neural_phylogeny.statistics.results import Statistics
 
@@ -24,16 +26,19 @@ def onward(statistics: Statistics, first: int, middle: int, last: int) -> float:
     From inner products, O(n_tensors).
     """
     found = []
-    for tensor, arrays in statistics:
-        if not tensor.is_matrix or not {first, middle, last} <= set(tensor.members):
-            continue
-        a, b, c = (tensor.members.index(model) for model in (first, middle, last))
-        gram = arrays["gram"]
-        if not (tensor.pairs[a, b] and tensor.pairs[b, c] and tensor.pairs[a, c]):
-            continue
-        before = gram[a, a] + gram[b, b] - 2.0 * gram[a, b]
-        after = gram[b, b] + gram[c, c] - 2.0 * gram[b, c]
-        product = gram[b, c] - gram[b, b] - gram[a, c] + gram[a, b]
-        if np.isfinite(product) and min(before, after) > CLEAR * gram[b, b]:
+    for gram in products_of_three(statistics, first, middle, last):
+        before = gram[0, 0] + gram[1, 1] - 2.0 * gram[0, 1]
+        after = gram[1, 1] + gram[2, 2] - 2.0 * gram[1, 2]
+        product = gram[1, 2] - gram[1, 1] - gram[0, 2] + gram[0, 1]
+        if np.isfinite(product) and min(before, after) > CLEAR * gram[1, 1]:
             found.append(float(product) / math.sqrt(before * after))
     return sum(found) / len(found) if found else math.nan
+
+
+def products_of_three(statistics: Statistics, *models: int) -> Iterator[NDArray[np.float64]]:
+    """Inner products ``(3, 3)`` of three models in each matrix that they all compare, in stored order."""
+    for tensor, arrays in statistics:
+        if tensor.is_matrix and set(models) <= set(tensor.members):
+            at = np.ix_(*[[tensor.members.index(model) for model in models]] * 2)
+            if tensor.pairs[at][np.triu_indices(3, 1)].all():
+                yield arrays["gram"][at]

@@ -30,6 +30,13 @@ def may_be_turned(a: Floats, b: Floats) -> bool:
     return False
 
 
+def fitted(x: Floats, y: Floats) -> Floats:
+    """The rotation t of columns for which y t is nearest to x (Procrustes)."""
+    u, _, v = np.linalg.svd(y.T @ x)
+    found: Floats = u @ v
+    return found
+
+
 def refitted(
     axes: Mapping[str, tuple[Axis, Axis]], first: Mapping[str, Floats], second: Mapping[str, Floats]
 ) -> dict[str, tuple[Axis, Axis]]:
@@ -68,5 +75,5 @@ def refitted(
 def _fit(a: Floats, b: Floats, place: int) -> tuple[float, Floats]:
     """The rotation that takes b to a, of columns (place 1) or of rows, and its relative error."""
     x, y = (m[..., 0].astype(np.float64) if place else m[..., 0].astype(np.float64).T for m in (a, b))
-    u, _, v = np.linalg.svd(y.T @ x)
-    return float(np.linalg.norm(x - y @ (u @ v)) / max(float(np.linalg.norm(x)), 1e-300)), u @ v
+    turn = fitted(x, y)
+    return float(np.linalg.norm(x - y @ turn) / max(float(np.linalg.norm(x)), 1e-300)), turn

@@ -7,7 +7,7 @@ import math
 import numpy as np
 from numpy.typing import NDArray
 
-from neural_phylogeny.relations.explanations.step import Step, rms
+from neural_phylogeny.relations.explanations.step import Step, powers, rms
 
 Floats = NDArray[np.float64]
 
@@ -90,13 +90,12 @@ def _beyond(matrix: Floats, rank: int) -> float:
 
     From the eigenvalues of a product, so that what lies below a millionth of the matrix is taken for nothing.
     """
-    wide = matrix if len(matrix) <= matrix.shape[1] else matrix.T
-    return _left(np.linalg.eigvalsh(wide @ wide.T).astype(np.float64), rank, matrix.size)
+    return _left(powers(matrix), rank, matrix.size)
 
 
-def _left(powers: Floats, rank: int, size: int) -> float:
+def _left(squares: Floats, rank: int, size: int) -> float:
     """The same from those eigenvalues, ascending."""
-    left = powers[: max(len(powers) - rank, 0)].sum() - 1e-12 * powers.sum()
+    left = squares[: max(len(squares) - rank, 0)].sum() - 1e-12 * squares.sum()
     return float(np.sqrt(max(left, 0.0) / size))
 
 

@@ -154,9 +154,8 @@ class Step:
 
     @cached_property
     def powers(self) -> Floats:
-        """Squares of the singular values of the difference, ascending, from the eigenvalues of a product."""
-        wide = self.difference if len(self.difference) <= self.difference.shape[1] else self.difference.T
-        return np.linalg.eigvalsh(wide @ wide.T).astype(np.float64)
+        """Those of the difference."""
+        return powers(self.difference)
 
     @cached_property
     def precision(self) -> float:
@@ -223,6 +222,12 @@ class Step:
 def rms(values: Floats) -> float:
     """Root mean square; 0 of nothing."""
     return math.sqrt(_sum_of_squares(values) / values.size) if values.size else 0.0
+
+
+def powers(matrix: Floats) -> Floats:
+    """Squares of the singular values of a matrix, ascending, from the eigenvalues of a product."""
+    wide = matrix if len(matrix) <= matrix.shape[1] else matrix.T
+    return np.linalg.eigvalsh(wide @ wide.T).astype(np.float64)
 
 
 def rms_of(values: Floats, axis: int) -> Floats:

@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from neural_phylogeny.relations.merging.values import MatrixValues, Values
+from neural_phylogeny.relations.retained import median
 
 Floats = NDArray[np.float64]
 
@@ -73,12 +74,8 @@ def _untouched(own: list[MatrixValues], j: int) -> list[float]:
     are.
     """
     shares = np.stack([matrix.same[j] for matrix in own])
-    ordered = np.sort(np.where(shares < 1.0, shares, np.inf), axis=0)
-    count, every = np.count_nonzero(shares < 1.0, axis=0), np.arange(shares.shape[1])
-    middle = (
-        ordered[np.maximum(count - 1, 0) // 2, every] + ordered[np.minimum(count // 2, len(own) - 1), every]
-    ) / 2.0
-    found: list[float] = np.where((count > 0) & (middle < 0.99), middle, 0.0).tolist()
+    middle = median(np.where(shares < 1.0, shares, np.nan))
+    found: list[float] = np.where(middle < 0.99, middle, 0.0).tolist()
     return found
 
 

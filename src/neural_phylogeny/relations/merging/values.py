@@ -72,6 +72,7 @@ class Values:
     def __init__(self, matrices: Sequence[MatrixValues], k: int) -> None:
         self._matrices = tuple(matrices)
         self._k = k
+        self._distances: dict[int, Floats] = {}
 
     @classmethod
     def kept(cls, statistics: Statistics, rows: Sequence[int]) -> Values:
@@ -111,10 +112,6 @@ class Values:
                 total += matrix.squared[j] * (matrix.size / matrix.count)
             self._distances[j] = np.where(np.isfinite(total), total, np.inf)
         return self._distances[j]
-
-    @cached_property
-    def _distances(self) -> dict[int, Floats]:
-        return {}
 
     @cached_property
     def _has(self) -> NDArray[np.bool_]:
