@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-import json
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from neural_phylogeny.files.atomic import replacing
 from neural_phylogeny.lab.bench.aggregate import summarise
 from neural_phylogeny.lab.bench.cached import CachedCollection
 from neural_phylogeny.lab.bench.plots import forest
 from neural_phylogeny.lab.bench.runs import ALPHA, Result, read_results, run_suite, write_results
+from neural_phylogeny.lab.bench.stored import read, store
 from neural_phylogeny.lab.bench.suites import cached_collections, find_suite
 from neural_phylogeny.lab.markdown import table
 from neural_phylogeny.reconstruction.decide import phylogeny
@@ -124,8 +123,8 @@ def run_protocol_missing(
     collections: Sequence[CachedCollection], stored: Path, progress: Progress
 ) -> dict[str, ProtocolScore]:
     """The learned detector of the paper on every cell, 7:1:2, five runs; those in the file are not run again."""
-    read: dict[str, list[Any]] = json.loads(stored.read_text(encoding="utf-8")) if stored.exists() else {}
-    known = {cell: runs for cell, runs in read.items() if runs and isinstance(runs[0], list)}
+    before: dict[str, list[Any]] = read(stored) if stored.exists() else {}
+    known = {cell: runs for cell, runs in before.items() if runs and isinstance(runs[0], list)}
     timed = _timed(PROTOCOL, progress)
     for done, kept in enumerate(collections):
         if kept.cell in known:
@@ -135,9 +134,7 @@ def run_protocol_missing(
         timed(done, len(collections))
         scores = [one.score for one in run_protocol([kept], PROTOCOL_RUNS)]
         known[kept.cell] = [[score.right, score.directed, score.children] for score in scores]
-        stored.parent.mkdir(parents=True, exist_ok=True)
-        with replacing(stored) as file:
-            file.write(json.dumps(known).encode())
+        store(stored, known)
     return {cell: ProtocolScore(tuple((a, b, n) for a, b, n in runs)) for cell, runs in known.items()}
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -13,9 +12,9 @@ from neural_phylogeny.detector.config import DetectorConfig
 from neural_phylogeny.detector.features import groups, names
 from neural_phylogeny.detector.network import TrainedDetector
 from neural_phylogeny.evaluation.metrics import score
-from neural_phylogeny.files.atomic import replacing
 from neural_phylogeny.lab.bench.cached import CachedCollection
 from neural_phylogeny.lab.bench.runs import ALPHA, Counts, counts_of
+from neural_phylogeny.lab.bench.stored import read, store
 from neural_phylogeny.lab.bench.tables.base import Page, Sources
 from neural_phylogeny.lab.families.batches import batch_paths, is_left_out
 from neural_phylogeny.lab.markdown import table
@@ -141,11 +140,9 @@ def _learners(
             with answering(chosen):
                 for suite in suites:
                     figures.append(field(rows_of(suite, sources.suite(suite), {name: (METHODS["detector"],)})[name]))
-            stored.parent.mkdir(parents=True, exist_ok=True)
-            with replacing(stored) as file:
-                file.write(json.dumps(figures).encode())
+            store(stored, figures)
         sources.progress(name)
-        yield [name, *json.loads(stored.read_text(encoding="utf-8"))]
+        yield [name, *read(stored)]
 
 
 def _learner(name: str, examples: Sequence[Example], left: Sequence[Example]) -> TrainedDetector:

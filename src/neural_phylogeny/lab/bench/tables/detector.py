@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -14,8 +13,8 @@ from neural_phylogeny.detector.config import DetectorConfig
 from neural_phylogeny.detector.features import GROUPS, groups, names
 from neural_phylogeny.detector.network import Probabilities, TrainedDetector
 from neural_phylogeny.detector.shipped import detector
-from neural_phylogeny.files.atomic import replacing
 from neural_phylogeny.lab.bench.runs import run_suite
+from neural_phylogeny.lab.bench.stored import once
 from neural_phylogeny.lab.bench.tables.base import Page, Sources
 from neural_phylogeny.lab.families.batches import batch_paths
 from neural_phylogeny.lab.markdown import table
@@ -75,15 +74,12 @@ def variant(
     """A row of a network that is trained for it, or what it reached when it was trained before."""
     from neural_phylogeny.lab.training.train import TrainingRecipe, train
 
-    stored = work / f"{name.replace(' ', '-')}.json"
-    if not stored.exists():
-        recipe = TrainingRecipe(epochs=EPOCHS, average=0.99)
-        weights = train(examples, left, config, recipe, groups())
+    def made() -> list[str]:
+        weights = train(examples, left, config, TrainingRecipe(epochs=EPOCHS, average=0.99), groups())
         chosen = calibrated(TrainedDetector(config, [weights], names(), {}), left)
-        stored.parent.mkdir(parents=True, exist_ok=True)
-        with replacing(stored) as file:
-            file.write(json.dumps([name, str(len(examples)), *fields(assess(chosen, left)["all"])]).encode())
-    return list(json.loads(stored.read_text(encoding="utf-8")))
+        return [name, str(len(examples)), *fields(assess(chosen, left)["all"])]
+
+    return list(once(work / f"{name.replace(' ', '-')}.json", made))
 
 
 def boosting(examples: Sequence[Example], left: Sequence[Example]) -> list[str]:

@@ -4,7 +4,6 @@ relatives of some kind among its near models?
 
 from __future__ import annotations
 
-import json
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
@@ -16,6 +15,7 @@ from neural_phylogeny.formats.fingerprint import Fingerprint, from_bytes
 from neural_phylogeny.formats.memory import MemoryCheckpoint
 from neural_phylogeny.index.store import Index
 from neural_phylogeny.inputs import ModelRef
+from neural_phylogeny.lab.bench.stored import read, store
 from neural_phylogeny.lab.bench.tables.base import Page, Sources
 from neural_phylogeny.lab.kinds.collections import REPORTING, collections, worlds
 from neural_phylogeny.lab.markdown import table
@@ -70,11 +70,10 @@ def _rows(folder: Path, sources: Sources) -> list[Row]:
     name = label_of(folder)
     known = None if sources.work is None else sources.work / f"{name.replace('/', '-')}.json"
     if known is not None and known.is_file():
-        return [Row(**row) for row in json.loads(known.read_text(encoding="ascii"))]
+        return [Row(**row) for row in read(known)]
     rows = list(compared(name, folder))
     if known is not None:
-        known.parent.mkdir(parents=True, exist_ok=True)
-        known.write_text(json.dumps([asdict(row) for row in rows]), encoding="ascii")
+        store(known, [asdict(row) for row in rows])
     sources.progress(f"{name}: {', '.join(f'{row.kept} of {row.edges}' for row in rows)}")
     return rows
 

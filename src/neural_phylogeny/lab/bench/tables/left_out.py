@@ -2,18 +2,15 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
 
-from neural_phylogeny.detector.config import DetectorConfig
-from neural_phylogeny.detector.features import groups, names
-from neural_phylogeny.detector.network import TrainedDetector
 from neural_phylogeny.errors import SavedFileError
-from neural_phylogeny.files.atomic import replacing
+from neural_phylogeny.lab.bench.stored import once
 from neural_phylogeny.lab.bench.tables.base import Page, Sources
+from neural_phylogeny.lab.bench.tables.baselines import EPOCHS, Figures, network
 from neural_phylogeny.lab.families.batches import batch_number, batch_paths
 from neural_phylogeny.lab.markdown import table
 from neural_phylogeny.lab.training.assessment import assess
@@ -23,11 +20,8 @@ Property = Callable[[Example], bool]
 
 Judged = Mapping[str, Sequence[Example]]
 
-Figures = tuple[float, float]
-"""Overall accuracy and tree direction."""
-
-GROUPS, EPOCHS = 400, 6
-"""Groups that a network is trained on, if there are so many without the property, and for how long."""
+GROUPS = 400
+"""Groups that a network is trained on, if there are so many without the property."""
 
 JUDGED, FEW = 4, 40
 """One batch in so many is for judging; so many groups of a property choose the epoch."""
@@ -85,18 +79,13 @@ def reached(examples: Sequence[Example], judged: Judged, stored: Path) -> dict[s
 
     Its epoch is chosen on the first groups of each set, for every network alike.
     """
-    from neural_phylogeny.lab.training.train import TrainingRecipe, train
 
-    if not stored.exists():
-        stopping = [example for some in judged.values() for example in some[:FEW]]
-        config = DetectorConfig(n_features=len(names()))
-        weights = train(examples, stopping, config, TrainingRecipe(epochs=EPOCHS, average=0.99), groups())
-        chosen = TrainedDetector(config, [weights], names(), {})
+    def made() -> dict[str, Figures]:
+        chosen = network(examples, [example for some in judged.values() for example in some[:FEW]])
         found = {title: assess(chosen, some)["all"] for title, some in judged.items()}
-        stored.parent.mkdir(parents=True, exist_ok=True)
-        with replacing(stored) as file:
-            file.write(json.dumps({title: [one.overall, one.direction] for title, one in found.items()}).encode())
-    return {title: (a, b) for title, (a, b) in json.loads(stored.read_text(encoding="utf-8")).items()}
+        return {title: (one.overall, one.direction) for title, one in found.items()}
+
+    return {title: (a, b) for title, (a, b) in once(stored, made).items()}
 
 
 def page(sources: Sources) -> Page:

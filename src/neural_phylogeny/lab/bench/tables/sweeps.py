@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -12,9 +11,9 @@ from typing import Protocol, TypeVar
 
 import numpy as np
 
-from neural_phylogeny.files.atomic import replacing
 from neural_phylogeny.lab.bench.cached import CachedCollection
 from neural_phylogeny.lab.bench.plots import Panel, curves
+from neural_phylogeny.lab.bench.stored import read, store
 from neural_phylogeny.lab.bench.tables.base import Page, Sources
 from neural_phylogeny.lab.bench.tables.baselines import Figures, rows_of
 from neural_phylogeny.lab.bench.tables.reviewers import directed
@@ -127,14 +126,12 @@ class Store:
     def figures(self, key: str, collections: Sequence[CachedCollection], methods: Methods) -> dict[str, Figures]:
         """Of all methods on some collections: those that are stored under a key, the others computed and stored."""
         path = None if self.folder is None else self.folder / f"{re.sub('[^a-z0-9-]', '-', key.lower())}.json"
-        known = json.loads(path.read_text(encoding="utf-8")) if path is not None and path.exists() else {}
+        known = read(path) if path is not None and path.exists() else {}
         missing = {name: method for name, method in methods.items() if name not in known}
         if missing:
             known |= rows_of("sweeps", collections, missing)
         if path is not None and missing:
-            path.parent.mkdir(parents=True, exist_ok=True)
-            with replacing(path) as file:
-                file.write(json.dumps(known).encode())
+            store(path, known)
         return {name: (known[name][0], known[name][1]) for name in methods}
 
 
