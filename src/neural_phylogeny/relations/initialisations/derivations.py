@@ -77,9 +77,16 @@ class Derivation:
     distributions: Mapping[str, Callable[[Values], Values]]
     searched: Collection[str]
 
+    def draws(
+        self, seed: int, name: str, places: Places, size: int, first: int, distributions: Collection[str]
+    ) -> dict[str, Values]:
+        """What is drawn for a tensor in some distributions, from the same uniform numbers: ``(places, first)`` each."""
+        uniform = self.uniform(seed, name, places, size, first)
+        return {distribution: self.distributions[distribution](uniform) for distribution in distributions}
+
     def values(self, seed: int, name: str, places: Places, size: int, first: int, distribution: str) -> Values:
-        """What is drawn for a tensor, standardised: ``(places, first)``."""
-        return self.distributions[distribution](self.uniform(seed, name, places, size, first))
+        """The same in one distribution."""
+        return self.draws(seed, name, places, size, first, (distribution,))[distribution]
 
 
 def flax_path(name: str) -> list[str]:

@@ -150,7 +150,7 @@ def find_draw(
     stream = StreamSearch.of(tensors, matrices, seeds, streams, places)
     tried = stream.tried + keyed.tried(len(tried_seeds))
     found = stream.first(tried) if names == ON_GPU else None
-    if found is None and (key := keyed.first(tried_seeds, tried - keyed.tried(len(tried_seeds)))) is not None:
+    if found is None and (key := keyed.first(tried_seeds, stream.tried)) is not None:
         return _draw(key.seed, _under_keys(usable, key), tried, key.z)
     if found is None and names != ON_GPU:
         found = stream.first(tried)

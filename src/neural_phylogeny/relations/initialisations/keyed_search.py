@@ -91,15 +91,14 @@ def _draws(one: Derivation, seed: int, matrix: Leading, first: int) -> dict[str,
     """The first values of a matrix by distribution, for every place: ``(places, first)`` each."""
     if one.is_anonymous:
         return {name: drawn[:, :first] for name, drawn in _kept_draws(one.name, seed).items()}
-    uniform = one.uniform(seed, matrix.own_name, np.arange(one.places), matrix.size, first)
-    return {name: one.distributions[name](uniform) for name in one.searched}
+    return one.draws(seed, matrix.own_name, np.arange(one.places), matrix.size, first, one.searched)
 
 
 @lru_cache(maxsize=KEPT)
 def _kept_draws(derivation: str, seed: int) -> dict[str, Values]:
     one = DERIVATIONS[derivation]
-    uniform = one.uniform(seed, "", np.arange(one.places), FIRST, FIRST)
-    return {name: one.distributions[name](uniform).astype(np.float32) for name in one.searched}
+    drawn = one.draws(seed, "", np.arange(one.places), FIRST, FIRST, one.searched)
+    return {name: values.astype(np.float32) for name, values in drawn.items()}
 
 
 def keyed_places(tensors: Sequence[Leading], hit: KeyedHit) -> list[tuple[Leading, KeyedHit, Values]]:
@@ -110,18 +109,14 @@ def keyed_places(tensors: Sequence[Leading], hit: KeyedHit) -> list[tuple[Leadin
     found = []
     for tensor in tensors:
         template = standardised(tensor.mean())
-        sizes = tensor.size, len(template)
+        own = hit.seed, tensor.own_name
         place = int(places[0])
         if not one.is_common:
             short = standardised(template[:FIRST])
-            tried = [
-                one.values(hit.seed, tensor.own_name, places, tensor.size, len(short), d) @ short for d in one.searched
-            ]
-            place = int(np.max(tried, axis=0).argmax())
-        drawn = {
-            name: one.values(hit.seed, tensor.own_name, np.array([place]), *sizes, name)[0]
-            for name in one.distributions
-        }
+            tried = one.draws(*own, places, tensor.size, len(short), one.searched)
+            place = int(np.max([values @ short for values in tried.values()], axis=0).argmax())
+        every = one.draws(*own, np.array([place]), tensor.size, len(template), one.distributions)
+        drawn = {name: values[0] for name, values in every.items()}
         likeliest = max(drawn, key=lambda name: float(standardised(drawn[name]) @ template))
         z = float(drawn[likeliest] @ template)
         if z >= needed:

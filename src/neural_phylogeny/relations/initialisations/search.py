@@ -11,7 +11,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import cached_property, lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
@@ -80,7 +80,11 @@ class Search:
         self.streams = [STREAMS[name] for name in streams]
         self.places, self.starts = places, starts
         self._first = _first_of_equal(self.templates)
-        self._spectra = {stream.period: self._of(stream) for stream in self.streams}
+
+    @cached_property
+    def _spectra(self) -> dict[int, Spectra]:
+        """Of the templates, by the period of a stream: made by the first search, for many a search is left out."""
+        return {stream.period: self._of(stream) for stream in self.streams}
 
     def hits(self, seeds: Iterable[int]) -> list[Hit]:
         """The best place of each template under each seed and stream, the best first."""
