@@ -15,7 +15,6 @@ from neural_phylogeny.lab.families.prior import (
     ChildTraining,
     Prior,
     RootTraining,
-    Span,
     between,
     between_in_log,
     draw,
@@ -156,7 +155,7 @@ def draw_strangers(
         raise ValueError(f"the prior {prior.name!r} says nothing of strangers")
     drawn = draw_family(prior, architecture, batch, rng, "star")
     n = between(rng, own.members if rng.random() < 1.0 - own.large_share else own.large_members)
-    first = replace(drawn.trainings[0], steps=_even_steps(own.steps, rng), batch=batch)
+    first = replace(drawn.trainings[0], steps=tens(between_in_log(rng, own.steps)), batch=batch)
     alike = draw(rng, own.alike)
     trainings = [first]
     for _ in range(n - 1):
@@ -165,7 +164,7 @@ def draw_strangers(
             trainings.append(replace(first, seed=other.seed))
         else:
             task = first.task if alike == "task" else other.task
-            trainings.append(replace(other, steps=_even_steps(own.steps, rng), batch=batch, task=task))
+            trainings.append(replace(other, steps=tens(between_in_log(rng, own.steps)), batch=batch, task=task))
     most = prior.pace.most_steps[architecture.kind]
     return replace(
         drawn,
@@ -306,10 +305,6 @@ def _decay(own: RootTraining | ChildTraining, root: RootTraining, optimiser: str
     return decay * root.decay_of_adamw if optimiser == "adamw" else decay
 
 
-def _even_steps(span: Span, rng: Generator) -> int:
-    return int(10 * round(between_in_log(rng, span) / 10))
-
-
 def longest_descent(steps: Sequence[float], parents: Sequence[int]) -> float:
     """Most steps from an initialisation to a last descendant; parents come before their children."""
     total: list[float] = []
@@ -319,5 +314,5 @@ def longest_descent(steps: Sequence[float], parents: Sequence[int]) -> float:
 
 
 def tens(steps: float) -> int:
-    """Rounded up to tens, so that many trainings end together; their batch is then put together anew but once."""
+    """Rounded to tens, ten at least, so that many trainings end together; their batch is then put together anew once."""
     return max(10, 10 * round(float(steps) / 10))
