@@ -314,5 +314,5 @@ def longest_descent(steps: Sequence[float], parents: Sequence[int]) -> float:
 
 
 def tens(steps: float) -> int:
-    """Rounded to tens, ten at least, so that many trainings end together; their batch is then put together anew once."""
+    """Rounded to tens, at least 10, so that many trainings end together; their batch is then put together anew once."""
     return max(10, 10 * round(float(steps) / 10))
