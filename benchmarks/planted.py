@@ -28,10 +28,7 @@ def planted(
         parents[k] = int(rng.choice(np.arange(k % n_families, k, n_families)))
         step = rng.uniform(0.02, 0.05)
         models.append({name: w + rng.normal(0, step, w.shape) for name, w in models[parents[k]].items()})
-    order: list[int] = rng.permutation(n_models).tolist()
-    names = {k: f"{place:05d}" for place, k in enumerate(order)}
-    found = {names[k]: {name: w.astype(np.float32) for name, w in models[k].items()} for k in order}
-    return found, {names[k]: names[parents[k]] if parents[k] >= 0 else None for k in order}
+    return _shuffled(models, parents, rng)
 
 
 TOPOLOGIES = ("tree", "star", "chain", "mixed")
@@ -53,7 +50,7 @@ def one_family(
     for k in range(1, n_models):
         how = TOPOLOGIES[k % 3] if topology == "mixed" else topology
         if how == "star":
-            parent = 0 if k % 41 == 0 else max(j for j in range(0, k, 41))
+            parent = k - k % 41 if k % 41 else 0
         elif how == "chain":
             parent = k - 1 if k % 12 else 0
         else:
@@ -68,7 +65,14 @@ def one_family(
                 for name, w in models[parent].items()
             }
         )
-    order: list[int] = rng.permutation(n_models).tolist()
+    return _shuffled(models, parents, rng)
+
+
+def _shuffled(
+    models: list[dict[str, NDArray[np.float64]]], parents: list[int], rng: np.random.Generator
+) -> tuple[dict[str, Model], dict[str, str | None]]:
+    """Models and parents by name, in an order that shows nothing of the descent."""
+    order: list[int] = rng.permutation(len(models)).tolist()
     names = {k: f"{place:05d}" for place, k in enumerate(order)}
     found = {names[k]: {name: w.astype(np.float32) for name, w in models[k].items()} for k in order}
     return found, {names[k]: names[parents[k]] if parents[k] >= 0 else None for k in order}

@@ -220,8 +220,7 @@ def _fingerprint(folder: Path, content: bytes) -> None:
 
 def _index_of_fingerprints(folder: Path, content: bytes) -> None:
     """An index that somebody else made: all that is looked up in it."""
-    if not (folder / "segments").exists():
-        (folder / "segments").mkdir()
+    (folder / "segments").mkdir(exist_ok=True)
     catalogue, _, segment = content.partition(SPLIT)
     (folder / "catalogue.sqlite").write_bytes(catalogue)
     (folder / "segments" / several.SEGMENT).write_bytes(segment)

@@ -37,6 +37,9 @@ pairs, at 6 a twelfth (``docs/tables/candidates.md``)."""
 MANY, SAMPLE_OF_MANY = 4096, 1 << 13
 """Of more models fewer values are sampled, in single precision: the table of all pairs takes 800 MB for 10,000."""
 
+AT_ONCE = 2048
+"""Models whose products with all are computed together."""
+
 ONE_MATRIX = 0.5
 """Cosine in a single matrix from which on a pair is a candidate, whatever the others say: one identical kernel among
 many new ones proves a relation. Unrelated values reach it in 8 standard deviations of ``FEWEST`` of them."""
@@ -96,10 +99,9 @@ def sample(checkpoints: Sequence[Checkpoint], alignment: Alignment, most: int | 
         values = _read(tensor, each, checkpoints)
         for member, row in zip(tensor.members, values, strict=True):
             found.contents[member] = hashlib.blake2b(found.contents[member] + row.tobytes(), digest_size=16).digest()
-        squares = [[float(np.square(row, dtype=np.float64).mean())] for row in values]
-        length = np.sqrt(np.array(squares, dtype=np.float64))
-        usable: NDArray[np.bool_] = np.isfinite(length[:, 0]) & (length[:, 0] > 0)
-        scaled, size = values[usable] / length[usable].astype(np.float32), values.shape[1]
+        length = np.sqrt(np.array([np.square(row, dtype=np.float64).mean() for row in values]))
+        usable: NDArray[np.bool_] = np.isfinite(length) & (length > 0)
+        scaled, size = values[usable] / length[usable, None].astype(np.float32), values.shape[1]
         members = np.array(tensor.members)[usable]
         for start in range(0, len(members), AT_ONCE):
             rows = members[start : start + AT_ONCE]
@@ -110,10 +112,6 @@ def sample(checkpoints: Sequence[Checkpoint], alignment: Alignment, most: int | 
             if size >= FEWEST // 2:
                 found.clear[at] |= np.abs(product) > ONE_MATRIX * size
     return found
-
-
-AT_ONCE = 2048
-"""Models whose products with all are computed together."""
 
 
 def _matrices_of(matrices: Sequence[AlignedTensor], n: int) -> list[int]:

@@ -73,10 +73,8 @@ def spanning_tree(
         row = distances([int(models[at])])[0][models]
         closer = is_left & ((row < nearest) | (above < 0))
         nearest[closer], above[closer] = row[closer], at
-        at = int(np.argmin(np.where(is_left, nearest, np.inf))) if is_left.any() else 0
-        if is_left.any() and not is_left[at]:  # all that is left is infinitely far
-            at = int(np.argmax(is_left))
-    above[order[0]] = -1
+        left = np.flatnonzero(is_left)
+        at = int(left[np.argmin(nearest[left])]) if len(left) else 0
     return order, above, nearest
 
 
@@ -123,7 +121,7 @@ def _beside(
     next_to = np.flatnonzero(np.isin(above, part)).tolist()
     place += sorted((k for k in next_to if k not in taken), key=lambda k: (float(length[k]), k))
     room = max(size - len(part), 0)
-    place = list(dict.fromkeys(place))[:room]
+    place = place[:room]
     taken |= set(place)
     rows = distances(first[list(part)].tolist())[:, first]
     k = min(size, len(first) - 1)

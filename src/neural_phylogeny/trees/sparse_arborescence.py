@@ -39,37 +39,31 @@ def sparse_forest(parents: Integers, children: Integers, weights: Floats, roots:
     tails = np.concatenate([np.full(n, n), parents]).astype(np.int64)
     heads = np.concatenate([np.arange(n), children]).astype(np.int64)
     chosen = _chosen(tails, heads, np.concatenate([roots, weights]).astype(np.float64), n + 1)
-    found = np.empty(n, dtype=np.int64)
-    found[heads[chosen]] = tails[chosen]
+    found = tails[chosen]
     return np.where(found == n, -1, found)
 
 
 def _chosen(tails: Integers, heads: Integers, weights: Floats, n_nodes: int) -> Integers:
-    """Positions of the edges into every node but the last, the root of all: those of the best arborescence."""
-    best = _best(heads, weights, n_nodes)
-    above = np.full(n_nodes, -1, dtype=np.int64)
-    above[heads[best]] = tails[best]
-    cycle = _cycles(above)
-    if not (cycle >= 0).any():
-        return best
-    into = np.full(n_nodes, -1, dtype=np.int64)
-    into[heads[best]] = best
-    n_cycles = int(cycle.max()) + 1
+    """Position of the edge into each node but the last, the root of all, in the best arborescence."""
+    into = _best(heads, weights, n_nodes)
+    cycle = _cycles(np.append(tails[into], -1))
     alone = cycle < 0
-    label = np.where(alone, np.cumsum(alone) - 1, cycle)
-    label[~alone] += alone.sum() - 1  # before the root, which stays last
-    label[-1] = alone.sum() + n_cycles - 1
+    if alone.all():
+        return into
+    n_alone = np.count_nonzero(alone)
+    label = np.where(alone, np.cumsum(alone) - 1, n_alone - 1 + cycle)
+    label[-1] = n_alone + cycle.max()  # the root stays last
     gain = weights - np.where(alone[heads], 0.0, weights[into[heads]])
     left = np.flatnonzero(label[tails] != label[heads])
     inner = _chosen(label[tails[left]], label[heads[left]], gain[left], int(label[-1]) + 1)
     entering = left[inner]
     into[heads[entering]] = entering
-    return into[:-1]
+    return into
 
 
 def _best(heads: Integers, weights: Floats, n_nodes: int) -> Integers:
-    """Positions of the heaviest edge into every node but the last, the first of equal ones."""
-    order = np.lexsort((np.arange(len(heads)), -weights, heads))
+    """Position of the heaviest edge into each node but the last, the first of equal ones."""
+    order = np.lexsort((-weights, heads))  # a stable sort
     first = np.searchsorted(heads[order], np.arange(n_nodes - 1))
     return order[first]
 

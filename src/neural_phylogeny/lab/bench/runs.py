@@ -20,7 +20,7 @@ from neural_phylogeny.files.json_fields import Fields, parse
 from neural_phylogeny.lab.bench.cached import CachedCollection
 from neural_phylogeny.lab.bench.pairs import pair_direction, true_pairs
 from neural_phylogeny.reconstruction.decide import phylogeny
-from neural_phylogeny.reconstruction.examine import examine
+from neural_phylogeny.reconstruction.examine import Examined, examine
 from neural_phylogeny.trees.methods import METHODS, Method
 
 FORMAT, VERSION = "neural-phylogeny-benchmark", 1
@@ -68,6 +68,11 @@ def run_suite(
             counts = counts_of(found) | {"pair_direction": _pair(pair_direction(pairs, method, ALPHA, seed))}
             results[name].append(Result(kept.cell, kept.seed, found.models, round(seconds, 4), counts))
     return results
+
+
+def counts_by(method: Method, kept: CachedCollection, examined: Examined) -> Counts:
+    """Every metric of what a method answers on a collection whose relations are given."""
+    return counts_of(score(phylogeny(kept.collection, method, ALPHA, 0, examined), kept.truth))
 
 
 def counts_of(found: Scores) -> Counts:

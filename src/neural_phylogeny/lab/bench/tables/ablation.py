@@ -15,15 +15,13 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from neural_phylogeny.evaluation.metrics import score
 from neural_phylogeny.lab.bench.cached import CachedCollection
-from neural_phylogeny.lab.bench.runs import ALPHA, counts_of
+from neural_phylogeny.lab.bench.runs import ALPHA, counts_by
 from neural_phylogeny.lab.bench.suites import SUITES, cached_collections, data_folder
 from neural_phylogeny.lab.bench.tables.ablated_families import counts_without
 from neural_phylogeny.lab.bench.tables.base import Page, Sources
 from neural_phylogeny.lab.families.batches import batch_paths, is_left_out
 from neural_phylogeny.lab.markdown import table
-from neural_phylogeny.reconstruction.decide import phylogeny
 from neural_phylogeny.reconstruction.examine import Examined, examine
 from neural_phylogeny.relations.exact import BESIDE, DIRECTED, ORDERED
 from neural_phylogeny.trees.auto import auto_forest
@@ -124,10 +122,7 @@ _Counts = dict[str, Array]  # (n_collections, 2) by metric
 
 
 def _counts(collections: Sequence[CachedCollection], examined: Sequence[Examined], method: Method) -> _Counts:
-    found = [
-        counts_of(score(phylogeny(kept.collection, method, ALPHA, 0, one), kept.truth))
-        for kept, one in zip(collections, examined, strict=True)
-    ]
+    found = [counts_by(method, kept, one) for kept, one in zip(collections, examined, strict=True)]
     return {metric: np.array([counts[metric] for counts in found]) for metric in METRICS}
 
 

@@ -11,9 +11,8 @@ import numpy as np
 from neural_phylogeny.detector.config import DetectorConfig
 from neural_phylogeny.detector.features import groups, names
 from neural_phylogeny.detector.network import TrainedDetector
-from neural_phylogeny.evaluation.metrics import score
 from neural_phylogeny.lab.bench.cached import CachedCollection
-from neural_phylogeny.lab.bench.runs import ALPHA, Counts, counts_of
+from neural_phylogeny.lab.bench.runs import ALPHA, counts_by
 from neural_phylogeny.lab.bench.stored import read, store
 from neural_phylogeny.lab.bench.tables.base import Page, Sources
 from neural_phylogeny.lab.families.batches import batch_paths, is_left_out
@@ -22,7 +21,6 @@ from neural_phylogeny.lab.training.assessment import assess
 from neural_phylogeny.lab.training.examples import Example, Losses, read_examples
 from neural_phylogeny.lab.training.pair_learners import LEARNERS, learnt
 from neural_phylogeny.lab.training.substitute import answering
-from neural_phylogeny.reconstruction.decide import phylogeny
 from neural_phylogeny.reconstruction.examine import examine
 from neural_phylogeny.trees.methods import METHODS, Method
 
@@ -66,10 +64,7 @@ def rows_of(
     for kept in collections:
         examined = examine(kept.collection, ALPHA)
         for row, methods in rows.items():
-            found: list[Counts] = [
-                counts_of(score(phylogeny(kept.collection, method, ALPHA, 0, examined), kept.truth))
-                for method in methods
-            ]
+            found = [counts_by(method, kept, examined) for method in methods]
             best = max(found, key=lambda counts: counts[first][0])
             sums[row] += np.array([best[first], best["tree_direction"]])
     return {row: (found[0, 0] / found[0, 1], found[1, 0] / found[1, 1]) for row, found in sums.items()}

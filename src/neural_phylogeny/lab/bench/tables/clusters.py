@@ -8,13 +8,11 @@ from dataclasses import replace
 
 import numpy as np
 
-from neural_phylogeny.evaluation.metrics import score
 from neural_phylogeny.graphs import components
 from neural_phylogeny.lab.bench.cached import CachedCollection
-from neural_phylogeny.lab.bench.runs import ALPHA, counts_of
+from neural_phylogeny.lab.bench.runs import ALPHA, counts_by
 from neural_phylogeny.lab.bench.tables.base import Page, Sources
 from neural_phylogeny.lab.markdown import table
-from neural_phylogeny.reconstruction.decide import phylogeny
 from neural_phylogeny.reconstruction.examine import examine
 from neural_phylogeny.reconstruction.family_data import families_of
 from neural_phylogeny.relations.fake_init import FakeInitialisation
@@ -55,7 +53,7 @@ def column(collections: Sequence[CachedCollection], methods: Sequence[Method]) -
         examined = examine(kept.collection, ALPHA)
         for k, method in enumerate(methods):
             started = time.perf_counter()
-            found = counts_of(score(phylogeny(kept.collection, method, ALPHA, 0, examined), kept.truth))
+            found = counts_by(method, kept, examined)
             seconds[k] += time.perf_counter() - started
             counts[k] += np.array([found["lineage"], found["false_positives"]])
     shown = [" / ".join(f"{right / total:.2f}" if total else "–" for right, total in each) for each in counts]

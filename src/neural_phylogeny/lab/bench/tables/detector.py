@@ -21,6 +21,7 @@ from neural_phylogeny.lab.markdown import table
 from neural_phylogeny.lab.training.assessment import Assessment, assess
 from neural_phylogeny.lab.training.ensemble import calibrated, divided
 from neural_phylogeny.lab.training.examples import Example, Losses, read_examples
+from neural_phylogeny.lab.training.pair_learners import learnt
 from neural_phylogeny.lab.training.substitute import answering
 
 SUITES = ("paper", "mixed", "generations", "wild")
@@ -84,23 +85,11 @@ def variant(
 
 def boosting(examples: Sequence[Example], left: Sequence[Example]) -> list[str]:
     """Gradient boosting on the same pairs, none being a model's pair with itself; the same decoder."""
-    from sklearn.ensemble import HistGradientBoostingClassifier
-
-    def rows(example: Example) -> NDArray[np.float32]:
-        return example.features.reshape(-1, example.features.shape[2]).astype(np.float32)
-
-    def labels(example: Example) -> NDArray[np.bool_]:
-        n = len(example.parents)
-        truth = np.zeros((n, n), dtype=bool)
-        truth[np.where(example.parents < 0, np.arange(n), example.parents), np.arange(n)] = True
-        return truth.ravel()
-
-    model = HistGradientBoostingClassifier(max_iter=300, learning_rate=0.1, max_leaf_nodes=31, random_state=0)
-    model.fit(np.concatenate([rows(e) for e in examples]), np.concatenate([labels(e) for e in examples]))
+    chosen = learnt("gradient boosting of pairs", examples)
     found = Assessment()
     for example in left:
         n = len(example.parents)
-        likely = model.predict_proba(rows(example))[:, 1].reshape(n, n)
+        likely = chosen.model.predict_proba(chosen.learner.rows(example.features))[:, 1].reshape(n, n)
         odds = likely / np.maximum(1.0 - likely, 1e-6)
         found.add(example, Probabilities(odds / odds.sum(axis=0, keepdims=True), np.zeros(n)))
     return ["gradient boosting", str(len(examples)), *fields(found)]
