@@ -136,7 +136,7 @@ def _keras(seed: int, name: str, places: Places) -> Keys:
 
 
 def _on_jax(keys_of: Callable[[int, str, Places], Keys], *, partitionable: bool = True) -> Uniform:
-    """Uniform numbers in single precision from what JAX draws under keys: the upper 23 bits of its words, ``(1, p, n)``."""
+    """Uniform numbers in single precision, the upper 23 bits of the words that JAX draws under keys: ``(1, p, n)``."""
 
     def uniform(seed: int, name: str, places: Places, size: int, first: int) -> Values:
         words = jax_words(keys_of(seed, name, places), size, first, partitionable=partitionable)
