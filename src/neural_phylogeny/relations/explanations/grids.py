@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -31,6 +31,9 @@ LEAST = 8
 FIRST = 8
 """Blocks that are looked at before all: of weights that were trained, enough of them have no grid."""
 
+STORED = (128, 64, 32)
+"""Neighbouring values of a stored tensor that share a scale, wherever its rows end."""
+
 Blocks = tuple[NDArray[np.intp], NDArray[np.intp], NDArray[np.intp], NDArray[np.intp]]
 """Values block by block, their blocks, their places in these, and how many values each block has."""
 
@@ -49,9 +52,9 @@ class Places:
             self.known[size] = _blocks(self.flat // size)
         return self.known[size]
 
-
-STORED = (128, 64, 32)
-"""Neighbouring values of a stored tensor that share a scale, wherever its rows end."""
+    def stored(self) -> Iterator[Blocks]:
+        """By the rows of the stored tensor, and by the blocks that are tried of it."""
+        return (self.blocks(size) for size in (self.row, *STORED) if size >= LEAST)
 
 
 def steps_of_grid(values: Floats, code_bits: int = 0, places: Places | None = None) -> Floats | None:
@@ -68,19 +71,12 @@ def steps_of_grid(values: Floats, code_bits: int = 0, places: Places | None = No
     """
     if not values.any():
         return None
-    for width in BLOCKS:
-        if values.shape[1] < width and width != BLOCKS[0]:
-            continue
-        width = min(width, values.shape[1])
-        if values.shape[1] % width or width < LEAST:
-            continue
-        blocks = values.reshape(-1, width)
-        if (found := _spaced(blocks)) is not None:
+    for width in _widths(values.shape[1]):
+        if (found := _spaced(values.reshape(-1, width))) is not None:
             return found.reshape(values.shape)
-    if places is not None:
-        for width in (places.row, *STORED):
-            if width >= LEAST and (found := _of_stored(values, places.blocks(width))) is not None:
-                return found
+    for stored in places.stored() if places is not None else ():
+        if (found := _of_stored(values, stored)) is not None:
+            return found
     if code_bits:
         return _spread(np.abs(values).max(axis=1, keepdims=True) / 2.0 ** (min(code_bits, 8) - 1), values)
     return None
@@ -92,22 +88,24 @@ def may_have_grid(values: Floats, places: Sequence[Places | None]) -> NDArray[np
     As ``steps_of_grid`` looks at the first blocks, of all models at once.
     """
     found = np.zeros(len(values), dtype=bool)
-    width = values.shape[2]
-    for size in BLOCKS:
-        if width >= LEAST and (size <= width or size == BLOCKS[0]) and width % min(size, width) == 0:
-            every = values.reshape(len(values), -1, min(size, width))
-            found |= _may(every[:, :FIRST], every.shape[1])
+    for width in _widths(values.shape[2]):
+        every = values.reshape(len(values), -1, width)
+        found |= _may(every[:, :FIRST], every.shape[1])
     flat = values.reshape(len(values), -1)
     for place in {id(one): one for one in places if one is not None}.values():
         own = np.array([one is place for one in places])
-        for size in (place.row, *STORED):
-            if size >= LEAST:
-                order, block, at, count = place.blocks(size)
-                some = block < FIRST
-                blocks = np.zeros((int(own.sum()), min(FIRST, len(count)), int(count.max())))
-                blocks[:, block[some], at[some]] = flat[own][:, order[some]]
-                found[own] |= _may(blocks, len(count))
+        for order, block, at, count in place.stored():
+            some = block < FIRST
+            blocks = np.zeros((int(own.sum()), min(FIRST, len(count)), int(count.max())))
+            blocks[:, block[some], at[some]] = flat[own][:, order[some]]
+            found[own] |= _may(blocks, len(count))
     return found
+
+
+def _widths(inputs: int) -> list[int]:
+    """Inputs of the blocks that are tried: the longest are whole rows, where these are shorter."""
+    widths = [min(width, inputs) for width in BLOCKS if width <= inputs or width == BLOCKS[0]]
+    return [width for width in widths if width >= LEAST and inputs % width == 0]
 
 
 def _may(blocks: Floats, every: int) -> NDArray[np.bool_]:

@@ -17,7 +17,6 @@ from numpy.typing import NDArray
 from neural_phylogeny.relations.initialisations.generators import box_muller, normal_quantile
 from neural_phylogeny.relations.initialisations.keyed import (
     Keys,
-    Words,
     cuda_words,
     flax_keys,
     flax_keys_before,
@@ -31,6 +30,7 @@ from neural_phylogeny.relations.initialisations.keyed import (
 
 Values = NDArray[np.float64]
 Places = NDArray[np.int64]
+Uniform = Callable[[int, str, Places, int, int], Values]
 
 TRUNCATED = 0.87962566103423978
 """Standard deviation of a normal distribution between -2 and 2."""
@@ -73,7 +73,7 @@ class Derivation:
     places: int
     is_common: bool
     is_anonymous: bool
-    uniform: Callable[[int, str, Places, int, int], Values]
+    uniform: Uniform
     distributions: Mapping[str, Callable[[Values], Values]]
     searched: Collection[str]
 
@@ -114,32 +114,40 @@ def _roots_before(seed: int) -> Keys:
     return np.concatenate([key, jax_split_before(key), jax_split_before(key, 3)])
 
 
-def _flax(seed: int, name: str, places: Places, size: int, first: int) -> Values:
-    keys = flax_keys(_roots(seed)[places], flax_path(name))
-    return _jax_uniform(jax_words(keys, size, first))
+def _flax(seed: int, name: str, places: Places) -> Keys:
+    return flax_keys(_roots(seed)[places], flax_path(name))
 
 
-def _flax_before_jax_0_5(seed: int, name: str, places: Places, size: int, first: int) -> Values:
-    keys = flax_keys(_roots_before(seed)[places], flax_path(name))
-    return _jax_uniform(jax_words(keys, size, first, partitionable=False))
+def _flax_old(seed: int, name: str, places: Places) -> Keys:
+    return flax_keys(_roots_before(seed)[places], flax_path(name))
 
 
-def _flax_before_0_6(seed: int, name: str, places: Places, size: int, first: int) -> Values:
-    keys = flax_keys_before(_roots_before(seed)[places], flax_path(name))
-    return _jax_uniform(jax_words(keys, size, first, partitionable=False))
+def _flax_oldest(seed: int, name: str, places: Places) -> Keys:
+    return flax_keys_before(_roots_before(seed)[places], flax_path(name))
 
 
-def _folded(seed: int, name: str, places: Places, size: int, first: int) -> Values:
-    return _jax_uniform(jax_words(jax_fold_in(jax_key(seed), places), size, first))
+def _folded(seed: int, name: str, places: Places) -> Keys:
+    return jax_fold_in(jax_key(seed), places)
 
 
-def _folded_before(seed: int, name: str, places: Places, size: int, first: int) -> Values:
-    return _jax_uniform(jax_words(jax_fold_in(jax_key(seed), places), size, first, partitionable=False))
-
-
-def _keras_on_jax(seed: int, name: str, places: Places, size: int, first: int) -> Values:
+def _keras(seed: int, name: str, places: Places) -> Keys:
     seeds = np.array(keras_seeds(seed, int(places.max()) + 1), dtype=np.uint32)[places]
-    return _jax_uniform(jax_words(np.stack([seeds, np.zeros_like(seeds)], axis=1), size, first))
+    return np.stack([seeds, np.zeros_like(seeds)], axis=1)
+
+
+def _on_jax(keys_of: Callable[[int, str, Places], Keys], *, partitionable: bool = True) -> Uniform:
+    """Uniform numbers in single precision, the upper 23 bits of the words that JAX draws under keys: ``(1, p, n)``."""
+
+    def uniform(seed: int, name: str, places: Places, size: int, first: int) -> Values:
+        words = jax_words(keys_of(seed, name, places), size, first, partitionable=partitionable)
+        return ((words >> np.uint32(9)).astype(np.float64) * 2.0**-23)[None]
+
+    return uniform
+
+
+def _on_older_jax(keys_of: Callable[[int, str, Places], Keys]) -> Uniform:
+    """The same of JAX before 0.5, whose draws were not *partitionable*."""
+    return _on_jax(keys_of, partitionable=False)
 
 
 def _keras_on_tensorflow(seed: int, name: str, places: Places, size: int, first: int) -> Values:
@@ -160,11 +168,6 @@ def _turned(pairs: Values) -> Values:
 def _cuda(seed: int, name: str, places: Places, size: int, first: int) -> Values:
     lengths, angles = (words * 2.0**-32 + 2.0**-33 for words in cuda_words(seed, places, first))
     return np.stack([lengths, lengths, angles - 0.25])
-
-
-def _jax_uniform(words: Words) -> Values:
-    """Uniform numbers in single precision from words: their upper 23 bits, ``(1, p, n)``."""
-    return ((words >> np.uint32(9)).astype(np.float64) * 2.0**-23)[None]
 
 
 def _uniform(parts: Values) -> Values:
@@ -198,15 +201,15 @@ PATH, KEY, INITIALISER, CALL = (
 DERIVATIONS = {
     one.name: one
     for one in (
-        Derivation("flax", "Flax", PATH, 4, True, False, _flax, JAX, ("uniform",)),
-        Derivation("flax-old", "Flax", PATH, 6, True, False, _flax_before_jax_0_5, JAX, ("uniform",)),
-        Derivation("flax-oldest", "Flax", PATH, 6, True, False, _flax_before_0_6, JAX, ("uniform",)),
-        Derivation("jax", "JAX", KEY, 48, False, True, _folded, JAX, ("uniform",)),
-        Derivation("jax-old", "JAX", KEY, 48, False, False, _folded_before, JAX, ("uniform",)),
+        Derivation("flax", "Flax", PATH, 4, True, False, _on_jax(_flax), JAX, ("uniform",)),
+        Derivation("flax-old", "Flax", PATH, 6, True, False, _on_older_jax(_flax_old), JAX, ("uniform",)),
+        Derivation("flax-oldest", "Flax", PATH, 6, True, False, _on_older_jax(_flax_oldest), JAX, ("uniform",)),
+        Derivation("jax", "JAX", KEY, 48, False, True, _on_jax(_folded), JAX, ("uniform",)),
+        Derivation("jax-old", "JAX", KEY, 48, False, False, _on_older_jax(_folded), JAX, ("uniform",)),
         Derivation(
             "keras-tensorflow", "Keras on TensorFlow", INITIALISER, 48, False, True, _keras_on_tensorflow, PAIRS, PAIRS
         ),
-        Derivation("keras-jax", "Keras on JAX", INITIALISER, 48, False, True, _keras_on_jax, JAX, ("uniform",)),
+        Derivation("keras-jax", "Keras on JAX", INITIALISER, 48, False, True, _on_jax(_keras), JAX, ("uniform",)),
         Derivation("cuda", "PyTorch on a GPU", CALL, 32, False, True, _cuda, PAIRS, PAIRS),
     )
 }

@@ -109,10 +109,11 @@ def features(tensors: Sequence[Leading], draw: Draw | None = None) -> dict[str, 
         return {}
     cosine = _medians([_cosines(matrix) for matrix in matrices], (n, n))
     found = {"inherited": inherited(tensors), "cosine": np.arctanh(np.clip(cosine, -MOST, MOST)), "": np.ones((n, n))}
-    left = _left_of(tensors, draw) if draw is not None else []
-    if left and draw is not None:
+    drawn = _with_draws(tensors, draw) if draw is not None else []
+    if drawn and draw is not None:
+        left = _left_of(drawn)
         residual = _medians([_cosines(matrix) for matrix in left], (n, n))
-        kept = [values @ z / (z @ z) for values, z in _with_draws(tensors, draw)]
+        kept = [values @ z / (z @ z) for values, z in drawn]
         found["residual"] = np.arctanh(np.clip(residual, -MOST, MOST))
         fan_in = {tensor.name: tensor.fans[0] for tensor in tensors}
         units = [max(min(fan_in[name], UNIT), 1) for name in _drawn_names(tensors, draw)]
@@ -177,17 +178,18 @@ def _drawn_names(tensors: Sequence[Leading], draw: Draw) -> list[str]:
 
 def _trained_share(tensors: Sequence[Leading], draw: Draw) -> NDArray[np.float64]:
     """The median over matrices of the share of each model's squares that the draw does not explain: ``(n,)``."""
+    drawn = _with_draws(tensors, draw)
     shares = [
         (each**2).sum(axis=1) / (values**2).sum(axis=1)
-        for each, (values, _) in zip(_left_of(tensors, draw), _with_draws(tensors, draw), strict=True)
+        for each, (values, _) in zip(_left_of(drawn), drawn, strict=True)
     ]
     found: NDArray[np.float64] = np.nan_to_num(np.median(shares, axis=0), nan=1.0)
     return found
 
 
-def _left_of(tensors: Sequence[Leading], draw: Draw) -> list[Matrix]:
+def _left_of(drawn: Sequence[tuple[Matrix, NDArray[np.float64]]]) -> list[Matrix]:
     """What is left of each model after regression on the draw, ``(n, k)`` a matrix."""
-    return [values - np.outer(values @ z / (z @ z), z) for values, z in _with_draws(tensors, draw)]
+    return [values - np.outer(values @ z / (z @ z), z) for values, z in drawn]
 
 
 def _inherited(values: Matrix) -> Matrix:
