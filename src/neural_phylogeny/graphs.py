@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable
-from typing import TYPE_CHECKING
+from collections.abc import Hashable, Iterable
+from typing import TYPE_CHECKING, TypeVar
 
 if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
+
+Name = TypeVar("Name", bound=Hashable)
 
 
 def components(linked: NDArray[np.bool_]) -> NDArray[np.int64]:
@@ -48,6 +50,8 @@ class Groups:
     >>> groups = Groups()
     >>> groups.join("a", "b"), groups.join("b", "a"), groups.leader("b")
     (True, False, 'a')
+    >>> groups.lists("cba")
+    [['c'], ['b', 'a']]
     """
 
     def __init__(self) -> None:
@@ -68,3 +72,10 @@ class Groups:
         upper, lower = self.leader(a), self.leader(b)
         self._above[lower] = upper
         return upper != lower
+
+    def lists(self, names: Iterable[Name]) -> list[list[Name]]:
+        """The groups of these names, each in their order."""
+        found: dict[Hashable, list[Name]] = {}
+        for name in names:
+            found.setdefault(self.leader(name), []).append(name)
+        return list(found.values())

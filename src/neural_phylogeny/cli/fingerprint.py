@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -85,14 +85,8 @@ def fingerprint_options(command: F) -> F:
 def command(
     paths: tuple[str, ...],
     output: str,
-    size: int,
-    workers: int,
-    cluster: str,
-    root: str,
-    component: str | None,
-    include: tuple[str, ...],
-    exclude: tuple[str, ...],
     quiet: bool,
+    **reading: Any,
 ) -> int:
     """Keep a few values of each model, to be compared without the weights.
 
@@ -119,17 +113,7 @@ def command(
     is_file = output.endswith(SUFFIX)
     failed = written = 0
     with sink.progress_bar(quiet):
-        made = fingerprints(
-            paths,
-            size=size,
-            include=include,
-            exclude=exclude,
-            component=component,
-            workers=workers,
-            cluster=cluster,
-            root=root,
-        )
-        for name, _, found in made:
+        for name, _, found in fingerprints(paths, **reading):
             if not isinstance(found, Fingerprint):
                 failed += name_skipped(found, quiet)
                 continue

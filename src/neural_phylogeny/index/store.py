@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Hashable, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
@@ -243,10 +243,7 @@ class Index:
         for first, second in pairwise(same):
             if first[0] == second[0]:
                 joined.join(first[1], second[1])
-        found: dict[Hashable, list[str]] = {}
-        for digest in digests:
-            found.setdefault(joined.leader(digest), []).append(digest)
-        return list(found.values())
+        return joined.lists(digests)
 
     def sketches(self) -> tuple[list[str], Words]:
         """Digests and sketches of all contents, ``(n, WORDS)``."""

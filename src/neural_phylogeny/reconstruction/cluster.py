@@ -18,11 +18,9 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from neural_phylogeny.errors import ClusterError, MissingExtraError, shown
 from neural_phylogeny.files.activity import remark
-from neural_phylogeny.formats import chosen_formats, only
-from neural_phylogeny.formats.limits import LIMITS, limit, raised
 from neural_phylogeny.inputs import ModelRef
 from neural_phylogeny.reconstruction.nearness import Nearest, version
-from neural_phylogeny.reconstruction.workers import AHEAD, Progress
+from neural_phylogeny.reconstruction.workers import AHEAD, Conditions, Progress
 
 if TYPE_CHECKING:
     from distributed import Client, Future
@@ -119,7 +117,7 @@ def _done(
     """The same on a connected cluster; what is in hand when the connection is lost is left to do."""
     from distributed import KilledWorker, wait
 
-    task = _Task(work, {name: limit(name) for name in LIMITS}, tuple(sorted(chosen_formats())))
+    task = _Task(work, Conditions())
     for queue, is_alone in ((left.waiting, False), (left.suspects, True)):
         running: dict[Future, list[ModelRef]] = {}
         workers = _Workers(client, nearest)
@@ -167,13 +165,12 @@ class _Task:
     """Work in a worker, under the limits and with the formats of the process that asks."""
 
     work: Callable[[ModelRef], Any]
-    limits: dict[str, int]
-    formats: tuple[str, ...]
+    conditions: Conditions
 
     def __call__(self, refs: Sequence[ModelRef]) -> tuple[list[Any], float]:
         """Results, and seconds for each."""
         started = time.monotonic()
-        with raised({name: value for name, value in self.limits.items() if value >= 1}), only(self.formats):
+        with self.conditions.applied():
             results = [self.work(ref) for ref in refs]
         return results, max(time.monotonic() - started, 1e-4) / len(refs)
 

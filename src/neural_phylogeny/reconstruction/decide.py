@@ -140,9 +140,11 @@ def _rootstraps(forests: list[Answer]) -> dict[int, float]:
     """The share of resamples in which each root with a relative is a root too, where that was asked for."""
     found = {}
     for answer in forests:
+        if answer.support is None:
+            continue
         labels = answer.forest.families
-        for k, row in enumerate(answer.rows) if answer.support is not None else ():
-            share = answer.support.of("roots", k) if answer.support is not None else None
+        for k, row in enumerate(answer.rows):
+            share = answer.support.of("roots", k)
             is_alone = labels is not None and np.count_nonzero(labels == labels[k]) == 1
             if share is not None and not is_alone:
                 found[answer.group.members[row]] = share

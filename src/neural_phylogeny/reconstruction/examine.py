@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 
@@ -136,7 +136,4 @@ def _merged(groups: Sequence[Sequence[int]]) -> list[list[int]]:
     for group in groups:
         for model in group:
             joined.join(group[0], model)
-    found: dict[Hashable, list[int]] = {}
-    for model in sorted({model for group in groups for model in group}):
-        found.setdefault(joined.leader(model), []).append(model)
-    return list(found.values())
+    return joined.lists(sorted({model for group in groups for model in group}))

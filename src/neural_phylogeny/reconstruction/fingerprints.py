@@ -91,7 +91,9 @@ def fingerprints(
         raise InvalidOptionError("size", f"at least {4 * FEWEST} bytes", size)
     check_paths(paths)
     refs, skipped = discover(paths, include=include, exclude=exclude, component=component)
-    refs = [_below(ref, root) for ref in refs] if root else refs
+    if root:
+        root = os.path.realpath(root)
+        refs = [_below(ref, root) for ref in refs]
     refs = [ref for ref in refs if place_of(ref.path) not in known]
     yield from ((item.path, item.path, item) for item in skipped)
     if cluster or workers > 1:
@@ -112,8 +114,8 @@ def place_of(path: str) -> str:
 
 
 def _below(ref: ModelRef, root: str) -> ModelRef:
-    """The model by its path below a folder, if it lies there: the same name, whatever else was given."""
-    path = os.path.relpath(os.path.realpath(ref.path), os.path.realpath(root))
+    """The model by its path below a folder without links, if it lies there: the same name, whatever else was given."""
+    path = os.path.relpath(os.path.realpath(ref.path), root)
     is_there = not path.startswith(os.pardir) and path != os.curdir and shown(ref.path) == ref.path
     return replace(ref, name=path.replace(os.sep, "/")) if is_there else ref
 

@@ -98,9 +98,6 @@ def labels_of(answers: Sequence[Answer]) -> list[list[int]]:
                 joined.join(models[other], models[k])
         for k in siblings[1:]:
             joined.join(models[siblings[0]], models[k])
-    found: dict[object, list[int]] = {}
-    for answer in answers:
-        for k in np.flatnonzero(answer.claimed).tolist():
-            model = answer.group.members[answer.rows[k]]
-            found.setdefault(joined.leader(model), []).append(model)
-    return list(found.values())
+    return joined.lists(
+        answer.group.members[answer.rows[k]] for answer in answers for k in np.flatnonzero(answer.claimed).tolist()
+    )

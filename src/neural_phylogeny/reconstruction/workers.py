@@ -7,7 +7,7 @@ from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
-from contextlib import ExitStack
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from datetime import timedelta
 from multiprocessing import get_context
@@ -93,12 +93,24 @@ def _submitted(
         raise
 
 
+@dataclass(frozen=True)
+class Conditions:
+    """The limits and the formats that a process reads with, to be taken over by its workers."""
+
+    limits: dict[str, int] = field(default_factory=lambda: {name: limit(name) for name in LIMITS})
+    formats: tuple[str, ...] = field(default_factory=lambda: tuple(sorted(chosen_formats())))
+
+    @contextmanager
+    def applied(self) -> Iterator[None]:
+        """Within this context they hold here."""
+        with raised({name: value for name, value in self.limits.items() if value >= 1}), only(self.formats):
+            yield
+
+
 def _pool(workers: int) -> ProcessPoolExecutor:
-    limits = {name: limit(name) for name in LIMITS}
-    return ProcessPoolExecutor(workers, get_context("spawn"), _begin, (limits, sorted(chosen_formats())))
+    return ProcessPoolExecutor(workers, get_context("spawn"), _begin, (Conditions(),))
 
 
-def _begin(limits: dict[str, int], formats: list[str]) -> None:
-    """What a worker does first: it takes over the limits of the process that started it."""
-    _TAKEN.enter_context(raised({name: value for name, value in limits.items() if value >= 1}))
-    _TAKEN.enter_context(only(formats))
+def _begin(conditions: Conditions) -> None:
+    """What a worker does first: it takes over the conditions of the process that started it."""
+    _TAKEN.enter_context(conditions.applied())

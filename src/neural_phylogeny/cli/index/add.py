@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Container, Iterator
+from typing import Any
 
 import click
 
@@ -24,14 +25,8 @@ def command(
     index: str,
     paths: tuple[str, ...],
     resume: bool,
-    size: int,
-    workers: int,
-    cluster: str,
-    root: str,
-    component: str | None,
-    include: tuple[str, ...],
-    exclude: tuple[str, ...],
     quiet: bool,
+    **reading: Any,
 ) -> int:
     """Add models to an index, which is made where there is none.
 
@@ -59,18 +54,7 @@ def command(
 
     def read(places: Container[str]) -> Iterator[tuple[str, str, Fingerprint]]:
         nonlocal failed
-        made = fingerprints(
-            paths,
-            size=size,
-            include=include,
-            exclude=exclude,
-            component=component,
-            workers=workers,
-            cluster=cluster,
-            root=root,
-            known=places,
-        )
-        for name, path, found in made:
+        for name, path, found in fingerprints(paths, **reading, known=places):
             if isinstance(found, Fingerprint):
                 yield (found.source.name if name.endswith(".nphylo") else name), place_of(path), found
             else:
