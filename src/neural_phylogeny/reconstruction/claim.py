@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from neural_phylogeny.reconstruction.changes import layer_changes, similarity_table
-from neural_phylogeny.reconstruction.evidence import merge_evidence, part_evidence
+from neural_phylogeny.reconstruction.evidence import doubt_evidence, merge_evidence, part_evidence
 from neural_phylogeny.reconstruction.findings import Findings
 from neural_phylogeny.reconstruction.reasons import RUNNER_UP
 from neural_phylogeny.reconstruction.support import Support
@@ -105,9 +105,12 @@ def claims(
             pair = (names[group.members[parent]], names[group.members[child]])
             reasons = found.evidence(parent, child, pair)
             p_direction, p_parent = float(forest.p_direction[k]), None
+            p_independent = (None if forest.independent is None else float(forest.independent[k])) or None
             if forest.p_parent is not None:
                 p_parent = float(forest.p_parent[k])
-                reasons = (reasons[0], _parent_posterior(p_parent, pair), *_runner_up(answer, names, k), *reasons[1:])
+                doubted = doubt_evidence(p_independent, *pair) if p_independent else ()
+                told = (_parent_posterior(p_parent, pair), *_runner_up(answer, names, k), *doubted)
+                reasons = (reasons[0], *told, *reasons[1:])
             kind, also = found.kinds(parent, child, _row(rows, int(forest.parents[above])))
             if kind == TRAINED:
                 reasons += _part_of_step(answer, names, k)
@@ -129,6 +132,7 @@ def claims(
                     **measured(found, parent, child),
                     support=_support(answer, "edges", k),
                     concordance=_support(answer, "concordance", k),
+                    p_independent=p_independent,
                     evidence=reasons,
                 )
             )

@@ -243,6 +243,8 @@ class Edge(Measured):
         Bootstrap support: the share of resamples of the matrices that recover the edge.
     concordance : float, optional
         Of the matrices that alone give the child a parent, the share that gives it this one.
+    p_independent : float, optional
+        Probability that the two were trained independently from one initialisation; None where that is in no doubt.
     part : str
         What the larger model calls what was compared, where that is less than half of its weights; else empty.
     evidence : tuple of Evidence
@@ -263,6 +265,7 @@ class Edge(Measured):
     also: tuple[Kind, ...] = ()
     support: float | None = None
     concordance: float | None = None
+    p_independent: float | None = None
     part: str = ""
     evidence: tuple[Evidence, ...] = ()
     layers: tuple[LayerChange, ...] = ()

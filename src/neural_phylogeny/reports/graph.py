@@ -20,6 +20,7 @@ NUMBERS = (
     "coverage",
     "support",
     "concordance",
+    "p_independent",
     "is_weak",
 )
 """Numbers of a claim that a graph holds, where they are known; ``is_weak`` is true where it is less likely than not."""
