@@ -34,6 +34,7 @@ from neural_phylogeny.relations.explanations.whole import DISGUISES, TRAINED
 from neural_phylogeny.relations.odds import probability
 from neural_phylogeny.statistics.cache import Group
 from neural_phylogeny.trees.forest import Forest
+from neural_phylogeny.trees.fusion import LEAST
 from neural_phylogeny.wording import percent
 
 SIBLINGS = 8
@@ -104,13 +105,8 @@ def claims(
             parent, child = rows[above], rows[k]
             pair = (names[group.members[parent]], names[group.members[child]])
             reasons = found.evidence(parent, child, pair)
-            p_direction, p_parent = float(forest.p_direction[k]), None
-            p_independent = (None if forest.independent is None else float(forest.independent[k])) or None
-            if forest.p_parent is not None:
-                p_parent = float(forest.p_parent[k])
-                doubted = doubt_evidence(p_independent, *pair) if p_independent else ()
-                told = (_parent_posterior(p_parent, pair), *_runner_up(answer, names, k), *doubted)
-                reasons = (reasons[0], *told, *reasons[1:])
+            p_direction = float(forest.p_direction[k])
+            reasons = (reasons[0], *_told(answer, names, k, pair), *reasons[1:])
             kind, also = found.kinds(parent, child, _row(rows, int(forest.parents[above])))
             if kind == TRAINED:
                 reasons += _part_of_step(answer, names, k)
@@ -127,12 +123,11 @@ def claims(
                     child=pair[1],
                     kind=kind,
                     also=also,
-                    p_parent=p_parent,
+                    **told_of(forest, k),
                     p_direction=None if math.isnan(p_direction) else p_direction,
                     **measured(found, parent, child),
                     support=_support(answer, "edges", k),
                     concordance=_support(answer, "concordance", k),
-                    p_independent=p_independent,
                     evidence=reasons,
                 )
             )
@@ -297,9 +292,46 @@ def missing_ancestors(
     return missing, edges
 
 
-def _parent_posterior(p: float, pair: tuple[str, str]) -> Evidence:
+class Told(TypedDict):
+    """The probabilities of a model's parent, by the names that an edge gives them."""
+
+    p_parent: float | None
+    p_if_present: float | None
+    p_independent: float | None
+
+
+def told_of(forest: Forest, k: int) -> Told:
+    """What a forest says of the parent of its model k; None for what the method does not know."""
+    doubt = 0.0 if forest.independent is None else float(forest.independent[k])
+    return {
+        "p_parent": None if forest.p_parent is None else float(forest.p_parent[k]),
+        "p_if_present": if_present(forest, k),
+        "p_independent": doubt or None,
+    }
+
+
+def if_present(forest: Forest, k: int) -> float | None:
+    """Probability of a model's parent in a forest, given that its parent is among the models; None among two."""
+    if forest.posterior is None or np.count_nonzero(forest.posterior[:, k]) < 3:
+        return None
+    column, above = forest.posterior[:, k], forest.parents[k]
+    return float(min(column[above] / max(1.0 - column[k], LEAST), 1.0))
+
+
+def _told(answer: Answer, names: Sequence[str], k: int, pair: tuple[str, str]) -> tuple[Evidence, ...]:
+    """The probabilities of a model's parent as evidence: its own, the rival's, that of no descent."""
+    told = told_of(answer.forest, k)
+    if (p := told["p_parent"]) is None:
+        return ()
+    doubted = doubt_evidence(told["p_independent"], *pair) if told["p_independent"] else ()
+    return (_parent_posterior(p, told["p_if_present"], pair), *_runner_up(answer, names, k), *doubted)
+
+
+def _parent_posterior(p: float, present: float | None, pair: tuple[str, str]) -> Evidence:
+    given = "" if present is None else f"; {percent(present)} if the parent is among them"
     statement = (
         f"{pair[0]} is the parent of {pair[1]} with probability {percent(p)}, against every other model here or none"
+        f"{given}"
     )
     return Evidence(feature="detector", value=p, favours="parent", model=pair[0], strength=p, statement=statement)
 

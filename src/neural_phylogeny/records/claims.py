@@ -243,6 +243,9 @@ class Edge(Measured):
         Bootstrap support: the share of resamples of the matrices that recover the edge.
     concordance : float, optional
         Of the matrices that alone give the child a parent, the share that gives it this one.
+    p_if_present : float, optional
+        Probability that this model is the parent, given that the parent is among the models; None in families of two
+        and for methods that do not compute it.
     p_independent : float, optional
         Probability that the two were trained independently from one initialisation; None where that is in no doubt.
     part : str
@@ -265,6 +268,7 @@ class Edge(Measured):
     also: tuple[Kind, ...] = ()
     support: float | None = None
     concordance: float | None = None
+    p_if_present: float | None = None
     p_independent: float | None = None
     part: str = ""
     evidence: tuple[Evidence, ...] = ()

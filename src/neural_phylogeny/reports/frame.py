@@ -24,6 +24,7 @@ COLUMNS: dict[Table, tuple[str, ...]] = {
         *MEASURED,
         "support",
         "concordance",
+        "p_if_present",
         "p_independent",
         "is_weak",
     ),

@@ -20,6 +20,7 @@ NUMBERS = (
     "coverage",
     "support",
     "concordance",
+    "p_if_present",
     "p_independent",
     "is_weak",
 )

@@ -11,14 +11,16 @@ from numpy.typing import NDArray
 
 from neural_phylogeny.lab.families.batches import KnownFamily, batch_paths, is_left_out, read_batch
 from neural_phylogeny.lab.training.ensemble import is_judge
+from neural_phylogeny.reconstruction.claim import if_present
 from neural_phylogeny.relations.existence import existence
 from neural_phylogeny.trees.auto import auto_forest
 from neural_phylogeny.trees.family import Family
 from neural_phylogeny.trees.forest import Forest
 
-PARENT, DIRECTION, ROOT = "this parent", "this direction", "a root"
-KINDS = (PARENT, DIRECTION, ROOT)
-"""Probabilities that are claimed of models: P(parent) and P(direction) of each edge, P(root) of each model."""
+PARENT, PRESENT, DIRECTION, ROOT = "this parent", "if it is here", "this direction", "a root"
+KINDS = (PARENT, PRESENT, DIRECTION, ROOT)
+"""Probabilities that are claimed of models: P(parent) of each edge, the same given that the parent is among the models
+(of models whose parent is), P(direction) of each edge, P(root) of each model."""
 
 SIZES = ((2, "2"), (3, "3"), (6, "4 to 6"), (10, "7 to 10"), (10**9, "more than 10"))
 """Members of a family, at most, and the name of the row."""
@@ -89,6 +91,9 @@ def claims_of(known: KnownFamily, generator: str, half: int) -> Iterator[Claim]:
         if i >= 0:
             right = bool(known.parents[j] == i)
             yield Claim(PARENT, float(forest.p_parent[j]), right, *about, step, half)
+            present = if_present(forest, j)
+            if present is not None and known.parents[j] >= 0:
+                yield Claim(PRESENT, present, right, *about, step, half)
             if right or known.parents[i] == j:
                 yield Claim(DIRECTION, float(forest.p_direction[j]), right, *about, step, half)
         if forest.p_root is not None:

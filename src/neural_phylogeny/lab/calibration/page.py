@@ -28,7 +28,8 @@ TITLES = {"generator": "left-out families of", "size": "members", "step": "size 
 
 INTRODUCTION = (
     "Every probability is that of `auto` on families that the detector was not trained on, computed by the code that "
-    "answers. *This parent*: P(parent) of each edge; *this direction*: P(direction) of each edge between a parent and "
+    "answers. *This parent*: P(parent) of each edge; *if it is here*: the same given that the parent is among the "
+    "models, of models whose parent is; *this direction*: P(direction) of each edge between a parent and "
     "its child; *a root*: P(root) of each model. The error is the expected calibration error, ten bins of equal width. "
     "Steps are distances to the claimed parent over its norm, for roots to the nearest relative."
 )
