@@ -89,11 +89,10 @@ class MeasuredFamily:
         return found
 
     def independent(self) -> Matrix:
-        """By the draw, or by large weights where it is not found; never of two models with an identical matrix."""
-        if not self.found.leading or self._is_clear:
+        """By large weights, where no draw is found; never of two models with an identical matrix."""
+        if not self.found.leading or self._is_clear or self.found.draw is not None:
             return np.zeros((len(self.rows),) * 2)
-        drawn = self.found.draw is not None
-        return independent(np.where(self._same, 0.0, self.descent() if drawn else self._undrawn), drawn=drawn)
+        return independent(np.where(self._same, 0.0, self._undrawn))
 
     def true_distances(self) -> Vector | None:
         """By the draw that a search over seeds finds."""

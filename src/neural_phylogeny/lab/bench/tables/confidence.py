@@ -22,7 +22,7 @@ from neural_phylogeny.lab.bench.runs import ALPHA
 from neural_phylogeny.lab.bench.tables.base import Page, Sources
 from neural_phylogeny.lab.families.batches import KnownFamily, batch_paths, is_left_out, read_batches
 from neural_phylogeny.lab.markdown import table
-from neural_phylogeny.reconstruction.claim import UNDECIDED
+from neural_phylogeny.reconstruction.claim import UNDECIDED, if_present
 from neural_phylogeny.reconstruction.decide import phylogeny
 from neural_phylogeny.reconstruction.examine import examine
 from neural_phylogeny.trees.auto import conditioned_on_merges, most_probable_forest, posterior
@@ -31,7 +31,8 @@ from neural_phylogeny.trees.forest import Forest
 from neural_phylogeny.trees.methods import METHODS
 
 SUITES = ("paper", "mixed", "generations", "wild")
-KINDS = ("this parent", "this direction", "a missing parent")
+KINDS = ("this parent", "this parent, if it is here", "this direction", "a missing parent")
+"""The second counts models whose parent is here."""
 
 CLEAR = 0.5 + UNDECIDED
 """Edges below are reported without a direction."""
@@ -53,6 +54,11 @@ class Claims:
         """By the kind of claim."""
         return {kind: calibration(self.by_kind[kind]) for kind in KINDS}
 
+    def add_present(self, p: float | None, right: bool, *, present: bool) -> None:
+        """Count the probability of a parent given that it is here, where it is."""
+        if p is not None and present:
+            self.by_kind["this parent, if it is here"].append((p, right))
+
     def add(self, forest: Forest, known: KnownFamily) -> None:
         """Count the claims of a forest over one family."""
         if len(known) < FEWEST:
@@ -63,6 +69,7 @@ class Claims:
             right = bool(known.parents[j] == i)
             if i >= 0:
                 self.by_kind["this parent"].append((float(forest.p_parent[j]), right))
+                self.add_present(if_present(forest, j), right, present=bool(known.parents[j] >= 0))
                 if right or known.parents[i] == j:
                     self.by_kind["this direction"].append((float(forest.p_direction[j]), right))
             elif forest.missing[j] > 0:
@@ -109,6 +116,7 @@ def claims_of_suite(collections: Iterable[CachedCollection]) -> Claims:
             assert edge.p_direction is not None
             right = edge.parent in truth[edge.child]
             claims.by_kind["this parent"].append((edge.p_parent, right))
+            claims.add_present(edge.p_if_present, right, present=edge.child in truth)
             if right or edge.child in truth[edge.parent]:
                 claims.by_kind["this direction"].append((edge.p_direction, right))
     return claims
