@@ -85,21 +85,21 @@ def dumps(content: Any) -> str:
 
 
 def _text(content: Any, margin: str = "") -> str:
-    """What ``json.dumps`` with an indent of 2 gives of plain data, in a third of its time."""
-    if isinstance(content, dict | list) and content:
-        inner = f"{margin}  "
-        is_object = isinstance(content, dict)
-        items = (
-            [f"{encode_basestring_ascii(key)}: {_text(item, inner)}" for key, item in content.items()]
-            if is_object
-            else [_text(item, inner) for item in content]
-        )
-        start, end = "{}" if is_object else "[]"
-        between = f",\n{inner}"
-        return f"{start}\n{inner}{between.join(items)}\n{margin}{end}"
+    """What ``json.dumps`` with an indent of 2 gives of plain data, in two thirds of its time."""
+    inner = f"{margin}  "
+    if isinstance(content, dict) and content:
+        pairs = [f"{encode_basestring_ascii(key)}: {_text(item, inner)}" for key, item in content.items()]
+        return _block("{", pairs, "}", margin)
+    if isinstance(content, list) and content:
+        return _block("[", [_text(item, inner) for item in content], "]", margin)
     if isinstance(content, str):
         return encode_basestring_ascii(content)
     return repr(content) if type(content) in (int, float) else json.dumps(content, allow_nan=False)
+
+
+def _block(start: str, items: list[str], end: str, margin: str) -> str:
+    between = f",\n{margin}  "
+    return f"{start}\n{margin}  {between.join(items)}\n{margin}{end}"
 
 
 def as_dict(record: Any) -> dict[str, Any]:
@@ -115,7 +115,8 @@ def plain(value: Any) -> Any:
     if isinstance(value, float):
         return float(value) if math.isfinite(value) else None
     if isinstance(value, _RECORDS):
-        found = {name: plain(getattr(value, name)) for name in _names(type(value))}
+        names = _names(type(value))  # type: ignore[arg-type]
+        found = {name: plain(getattr(value, name)) for name in names}
         return found | _derived(value) if isinstance(value, Measured) else found
     if isinstance(value, int):
         return int(value)
@@ -134,7 +135,7 @@ def _derived(claim: Measured) -> dict[str, Any]:
 
 
 @cache
-def _names(record: type[Any]) -> list[str]:
+def _names(record: type) -> list[str]:
     """The fields of a kind of record: who and what before the numbers, and what has many parts last."""
     names = [field.name for field in fields(record)]
     if not issubclass(record, Measured):
