@@ -102,7 +102,7 @@ class Search:
 
         ``more`` places are tried elsewhere, and count for the threshold too.
         A transform of ``places`` for every seed, stream and template, in single precision; of long templates one of
-        ``places / FOLDS``, 50 us at the usual size, and the other for one stream in ten.
+        ``places / FOLDS``, 50 us at the usual size, and the other for one stream in a hundred.
         """
         needed = threshold(self.tried(len(seeds)) + more)
         for seed in seeds:
@@ -125,7 +125,7 @@ class Search:
         kept = _kept_folds if self.places <= KEPT_PLACES else _folds
         if max(map(len, self.templates)) < LONG:
             return self._highest(stream, seed, 1, kept) >= needed
-        common = math.sqrt(2.0 * FOLDS * math.log(self.places / FOLDS))
+        common = math.sqrt(2.0 * FOLDS * math.log(10.0 * self.places / FOLDS))
         return self._highest(stream, seed, FOLDS, kept) >= common and self._highest(stream, seed, 1, _folds) >= needed
 
     def _highest(self, stream: Stream, seed: int, folds: int, spectra_of: Folding) -> float:
@@ -176,8 +176,8 @@ EQUAL = 1e-12
 LONG, FOLDS = 1 << 12, 4
 r"""A stream is folded for templates of this many values: into so many equal parts, one added to the other. Where a
 template lies in one of them it correlates with the sum at its z, with noise of deviation 2 instead of 1. Where that is
-what chance reaches in one stream of ten, the stream is looked at unfolded. 7 in 100 draws at z = 12 are missed so, and
-none of 150 from 14 on, which 3 % of the squares of 8,192 values give."""
+what chance reaches in one stream of a hundred, the stream is looked at unfolded. Missed are 11 of 100 draws at z = 12,
+3 at 14 and none of 150 from 16 on, which 3 % of the squares of 8,192 values give."""
 
 KEPT, KEPT_PLACES = 300, 1 << 15
 """Streams whose spectra are kept from family to family, and places of the longest: those of the usual seeds, 15 MB of
