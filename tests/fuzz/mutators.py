@@ -106,9 +106,9 @@ def _in_zip(content: bytes, others: list[bytes], rng: random.Random) -> bytes:
         del members[k]
     elif kind < 18:
         place = rng.choice(("method", "crc", "stored", "size"))
-        most = 0xFFFF if place == "method" else 0xFFFFFFFF
         number = rng.choice((getattr(member, place) + rng.randrange(-2, 3), rng.choice(NUMBERS)))
-        members[k] = member._replace(**{place: number & most})
+        lie: dict[str, Any] = {place: number & (0xFFFF if place == "method" else 0xFFFFFFFF)}
+        members[k] = member._replace(**lie)
     else:
         name = rng.choice((member.name, member.name.upper(), member.name + b"/", *_NAMES))
         members.append(member._replace(name=name))

@@ -1,8 +1,9 @@
 """Fuzz the readers: ``python tests/fuzz/run.py [--seconds S] [--jobs N] [--log FILE] [TARGET...]``.
 
 Each reader runs in a process of its own (``worker.py``), for a slice of the time; the one with the fewest executions so
-far, in ``executions.json`` and the log, comes next, or, with ``--goal N``, the one that is soonest at N. Every input that raises a foreign error, takes too long or too much
-memory, or loses the process is kept in ``tests/fuzz/regressions/TARGET/``, one for each place in the code.
+far, in ``executions.json`` and the log, comes next, or, with ``--goal N``, the one that is soonest at N. Every input
+that raises a foreign error, takes too long or too much memory, or loses the process is kept in
+``tests/fuzz/regressions/TARGET/``, one for each place in the code.
 The log has a line of JSON for each slice.
 """
 
@@ -60,8 +61,8 @@ class Plan:
             for name, planned in self._running:
                 expected[name] += int(self._rate(name) * planned)
             left = {name: (self._goal - count) / self._rate(name) for name, count in expected.items()}
-            left = {name: seconds for name, seconds in left.items() if seconds > 0} or expected
-            name = min(left, key=lambda one: left[one])
+            behind = [name for name, seconds in left.items() if seconds > 0]
+            name = min(behind, key=lambda one: left[one]) if behind else min(expected, key=lambda one: expected[one])
             self._running.append((name, seconds))
             return name
 
