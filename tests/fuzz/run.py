@@ -73,7 +73,8 @@ class Plan:
         """Note what a process did."""
         with self._lock:
             self._running.remove((name, seconds))
-            self._rates[name] = executions / max(seconds, 1.0)
+            if executions:  # a process of a busy machine may not have come beyond its imports
+                self._rates[name] = executions / max(seconds, 1.0)
             self.done[name] += executions
 
 
@@ -91,7 +92,7 @@ def counted(log: Path | None) -> dict[str, int]:
 def rates(log: Path | None) -> dict[str, float]:
     """Executions a second by target, of the last slice in a log."""
     rows = [json.loads(line) for line in log.read_text().splitlines()] if log is not None and log.exists() else []
-    return {row["target"]: row["executions"] / max(row["seconds"], 1) for row in rows}
+    return {row["target"]: row["executions"] / max(row["seconds"], 1) for row in rows if row["executions"]}
 
 
 def one_slice(name: str, seconds: float, chosen: argparse.Namespace, current: Path, seed: int) -> dict[str, Any]:
