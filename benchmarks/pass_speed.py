@@ -24,7 +24,7 @@ from threadpoolctl import threadpool_limits
 
 from neural_phylogeny.formats import open_checkpoint
 from neural_phylogeny.statistics.base import Arrays, Statistic
-from neural_phylogeny.statistics.blocks import BLOCK, blocks_of, read_block
+from neural_phylogeny.statistics.blocks import BLOCK, blocks_of, blocks_together, read_block
 from neural_phylogeny.statistics.one_pass import standard_statistics
 from neural_phylogeny.tensors.alignment import align
 from speed import write_models
@@ -69,16 +69,17 @@ def one_round(paths: list[Path], dtype: str) -> Meter:
     room = np.empty(BLOCK * np.dtype(STORED[dtype]).itemsize, dtype=np.uint8)
     found.timed("bytes into a buffer", partial(in_blocks, paths, room))
     statistics: tuple[Statistic, ...] = standard_statistics()
-    buffer = np.empty(len(paths) * BLOCK, dtype=np.float32)
+    together = blocks_together(len(paths))
+    buffer = np.empty(len(paths) * together * BLOCK, dtype=np.float32)
     with ExitStack() as stack:
         opened = [stack.enter_context(open_checkpoint(path)) for path in paths]
         alignment = align([checkpoint.tensors for checkpoint in opened], [path.stem for path in paths])
         for tensor in alignment.tensors:
             parts: dict[str, list[Arrays]] = {statistic.name: [] for statistic in statistics}
-            for block in blocks_of(tensor):
-                values = found.timed("reading and widening", partial(read_block, tensor, block, opened, buffer, {}))
+            for run in blocks_of(tensor, None, together):
+                values = found.timed("reading and widening", partial(read_block, tensor, run, opened, buffer, {}))
                 for one in statistics:
-                    parts[one.name].append(found.timed(one.name, partial(one.measure, tensor, block, values)))
+                    parts[one.name] += found.timed(one.name, partial(one.measured, tensor, run, values))
             for one in statistics:
                 found.timed(f"{one.name}, combined", partial(one.combine, tensor, parts[one.name]))
     return found

@@ -6,6 +6,7 @@ import hashlib
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any, Self
 
@@ -30,8 +31,8 @@ PARENTLESS = 2.0
 quarter of its models has none, against a ninth in complete families of nine; on families of other generators and on
 the suites 2 is better than what that alone gives, 1 (``docs/detector.md``)."""
 
-CHUNK = 1 << 22
-"""Numbers of the largest temporary array of an attention: 16 MiB."""
+CHUNK = 1 << 17
+"""Numbers of a temporary array, or those of one row: what a processor's nearer cache holds."""
 
 
 @dataclass(frozen=True)
@@ -106,11 +107,15 @@ class TrainedDetector:
         """Mean probabilities of the ensemble for a group of n models. O(n^3)."""
         n = len(inputs.pairs)
         parent, missing = np.zeros((n, n)), np.zeros(n)
-        for weights in self.networks:
-            logits, missing_logits = forward(self.config, weights, inputs)
+        for logits, missing_logits in zip(*together(self.config, self._stacked, inputs), strict=True):
             parent += softmax(logits.astype(np.float64) / self.temperature - PARENTLESS * np.eye(n))
             missing += 1.0 / (1.0 + np.exp(-missing_logits.astype(np.float64) / self.missing_temperature))
         return Probabilities(parent / len(self.networks), missing / len(self.networks))
+
+    @cached_property
+    def _stacked(self) -> Weights:
+        """The weights of all networks, by name."""
+        return stacked(self.networks)
 
     @classmethod
     def load(cls, path: Path, sha256: str | None = None) -> Self:
@@ -190,110 +195,155 @@ def _current(name: str) -> str:
     return ".".join(EARLIER.get(word, word) for word in name.split("."))
 
 
+def stacked(networks: Sequence[Weights]) -> Weights:
+    """The weights of networks of one form by name, ``(networks, ...)``; matrices as ``(networks, inputs, outputs)``."""
+    return {
+        name: np.ascontiguousarray(
+            np.stack([np.swapaxes(one[name], -1, -2) if one[name].ndim > 1 else one[name] for one in networks])
+        )
+        for name in networks[0]
+    }
+
+
 def forward(config: DetectorConfig, weights: Weights, inputs: Inputs) -> tuple[Array, Array]:
     """Logits of one network for one group: ``(n, n)``, the diagonal for "no parent", and ``(n,)`` for missing ones."""
+    logits, missing = together(config, stacked([weights]), inputs)
+    return logits[0], missing[0]
+
+
+def together(config: DetectorConfig, weights: Weights, inputs: Inputs) -> tuple[Array, Array]:
+    """The same of ``stacked`` networks: ``(networks, n, n)`` and ``(networks, n)``.
+
+    All at once: a small group costs as many calls as one network, and the triples of a large one are unpacked once.
+    """
     n = len(inputs.pairs)
     every = np.arange(n)
     z = _tokens(config, weights, inputs)
-    z[every, every] += weights["own"]
+    z[:, every, every] += weights["own"][:, None]
     for k in range(config.n_blocks):
         name = f"blocks.{k}"
         if config.messages:
-            z = z + _messages(config, weights, f"{name}.messages", z, inputs)
+            z += _messages(config, weights, f"{name}.messages", z, inputs)
         if config.attends:
-            z = z + _attention(config, weights, f"{name}.rows", z)
-            z = z + np.swapaxes(_attention(config, weights, f"{name}.columns", np.swapaxes(z, 0, 1)), 0, 1)
+            z += _attention(config, weights, f"{name}.rows", z)
+            z += np.swapaxes(_attention(config, weights, f"{name}.columns", np.swapaxes(z, 1, 2)), 1, 2)
         if config.triangles:
-            z = z + _triangle(weights, f"{name}.triangle", z)
-        inner = np.maximum(_linear(weights, f"{name}.mlp.first", _norm(weights, f"{name}.mlp.norm", z)), 0.0)
-        z = z + _linear(weights, f"{name}.mlp.second", inner)
+            z += _triangle(weights, f"{name}.triangle", z)
+        inner = _linear(weights, f"{name}.mlp.first", _norm(weights, f"{name}.mlp.norm", z))
+        z += _linear(weights, f"{name}.mlp.second", np.maximum(inner, 0.0, out=inner))
     z = _norm(weights, "norm", z)
-    own = z[every, every]
+    own = z[:, every, every]
     logits = _linear(weights, "parent", z)[..., 0]
-    logits[every, every] = _linear(weights, "none", own)[:, 0]
-    return logits, _linear(weights, "hidden", own)[:, 0]
+    logits[:, every, every] = _linear(weights, "none", own)[..., 0]
+    return logits, _linear(weights, "hidden", own)[..., 0]
 
 
 def _tokens(config: DetectorConfig, weights: Weights, inputs: Inputs) -> Array:
-    """The token of each pair, a few rows at a time: ``(n, n, width)``."""
-    n = len(inputs.pairs)
-    z = np.empty((n, n, config.width), dtype=np.float32)
-    step = max(1, CHUNK // (n * config.n_features))
+    """The token of each pair, a few rows at a time: ``(networks, n, n, width)``."""
+    n, networks = len(inputs.pairs), len(weights["own"])
+    mean, deviation = weights["mean"][:, None, None], weights["deviation"][:, None, None]
+    z = np.empty((networks, n, n, config.width), dtype=np.float32)
+    step = max(1, CHUNK // (networks * n * config.n_features))
     for start in range(0, n, step):
         rows = slice(start, start + step)
-        x = np.clip(
-            (inputs.pairs[rows, :, : config.n_features] - weights["mean"]) / weights["deviation"], -CUT, CUT
-        ).astype(np.float32)
-        z[rows] = _linear(weights, "token", np.maximum(_linear(weights, "encoder", x), 0.0))
+        x = np.clip((inputs.pairs[rows, :, : config.n_features] - mean) / deviation, -CUT, CUT).astype(np.float32)
+        inner = _linear(weights, "encoder", x)
+        z[:, rows] = _linear(weights, "token", np.maximum(inner, 0.0, out=inner))
     return z
 
 
 def _messages(config: DetectorConfig, weights: Weights, name: str, z: Array, inputs: Inputs) -> Array:
-    """Messages of third models to each pair, a few rows at a time; ``z (n, n, width)``."""
+    """Messages of third models to each pair, a few rows at a time; ``z (networks, n, n, width)``."""
     n, k = inputs.thirds.shape
-    every = np.arange(n)
-    ij, ik, kj, ki, jk, ji = np.split(_linear(weights, f"{name}.sides", _norm(weights, f"{name}.norm", z)), 6, axis=-1)
-    own, near = ij + np.swapaxes(ji, 0, 1), ik + np.swapaxes(ki, 0, 1)
-    far = kj + np.swapaxes(jk, 0, 1)  # [k, j]
-    pooled = np.empty((n, n, 2 * config.messages), dtype=np.float32)
+    every, of_triples = np.arange(n), weights[f"{name}.triple.weight"]
+    sides = np.split(_linear(weights, f"{name}.sides", _norm(weights, f"{name}.norm", z)), 6, axis=-1)
+    own, near, far = (
+        side + np.swapaxes(back, 1, 2)
+        for side, back in ((sides[0], sides[5]), (sides[1], sides[3]), (sides[2], sides[4]))
+    )
+    pooled = np.empty((len(z), n, n, 2 * config.messages), dtype=np.float32)
     step = max(1, CHUNK // (config.messages * n * k))
     for start in range(0, n, step):
         rows = slice(start, start + step)
-        chosen = inputs.thirds[rows]
-        message = inputs.triples[rows].astype(np.float32) @ weights[f"{name}.triple.weight"].T  # (rows, n, k, messages)
-        message += own[rows][:, :, None]
-        message += near[every[rows][:, None], chosen][:, None]
-        message += np.swapaxes(far[chosen], 1, 2)
-        np.maximum(message, 0.0, out=message)
-        counts = (chosen != every[rows][:, None])[:, None] & (chosen[:, None] != every[:, None])
-        message *= counts[..., None]
-        pooled[rows, :, : config.messages] = message.sum(axis=2) / np.maximum(counts.sum(axis=2), 1)[..., None]
-        pooled[rows, :, config.messages :] = message.max(axis=2)
+        chosen, here = inputs.thirds[rows], every[rows][:, None]
+        triples = inputs.triples[rows].swapaxes(1, 2).astype(np.float32)  # third models before j: sums are over rows
+        counts = (chosen != here).sum(axis=1)[:, None] - _is_among(chosen, here, n)
+        of_itself = np.nonzero(chosen == here)
+        for e in range(len(z)):
+            message = (triples.reshape(-1, triples.shape[-1]) @ of_triples[e]).reshape(*triples.shape[:-1], -1)
+            message += far[e][chosen]
+            message += near[e][here, chosen][:, :, None]
+            message += own[e, rows][:, None]
+            np.maximum(message, 0.0, out=message)
+            message[of_itself] = 0.0
+            message[np.arange(len(chosen))[:, None], np.arange(k), chosen] = 0.0
+            pooled[e, rows, :, : config.messages] = message.sum(axis=1) / np.maximum(counts, 1)[..., None]
+            pooled[e, rows, :, config.messages :] = message.max(axis=1)
     return _linear(weights, f"{name}.out", pooled)
 
 
+def _is_among(chosen: NDArray[np.int64], here: NDArray[np.int64], n: int) -> NDArray[np.bool_]:
+    """Whether each of n models is a third model of a row other than the row itself: ``(rows, n)``."""
+    found = np.zeros((len(chosen), n), dtype=bool)
+    np.put_along_axis(found, chosen, True, axis=1)
+    np.put_along_axis(found, here, False, axis=1)
+    return found
+
+
 def _attention(config: DetectorConfig, weights: Weights, name: str, z: Array) -> Array:
-    """Along the second axis of ``z (n, n, width)``, a few rows at a time."""
-    n, _, width = z.shape
+    """Along the third axis of ``z (networks, n, n, width)``, a few rows at a time."""
+    networks, n, _, width = z.shape
     size = width // config.n_heads
-    mixed = np.empty_like(z)
-    step = max(1, CHUNK // (config.n_heads * n * n))
+    mixed = np.empty(z.shape, dtype=np.float32)
+    step = max(1, CHUNK // (networks * config.n_heads * n * n))
     for start in range(0, n, step):
-        part = z[start : start + step]
+        part = z[:, start : start + step]
         qkv = _linear(weights, f"{name}.qkv", _norm(weights, f"{name}.norm", part))
-        q, k, v = np.moveaxis(qkv.reshape(len(part), n, 3, config.n_heads, size), (2, 3), (0, 2))
-        scores = q @ np.swapaxes(k, -1, -2) / np.float32(np.sqrt(size))  # (rows, heads, n, n)
-        scores -= scores.max(axis=-1, keepdims=True)
-        np.exp(scores, out=scores)
-        scores /= scores.sum(axis=-1, keepdims=True)
-        mixed[start : start + step] = np.swapaxes(scores @ v, 1, 2).reshape(len(part), n, width)
+        split = qkv.reshape(*part.shape[:3], 3, config.n_heads, size)
+        q, k, v = (split[:, :, :, each].swapaxes(2, 3) for each in range(3))  # (networks, rows, heads, n, size)
+        for e in range(networks):
+            scores = (q[e] / np.float32(np.sqrt(size))) @ np.swapaxes(k[e], -1, -2)
+            scores -= scores.max(axis=-1, keepdims=True)
+            np.exp(scores, out=scores)
+            values = scores @ v[e] / scores.sum(axis=-1, keepdims=True)
+            mixed[e, start : start + step] = np.swapaxes(values, 1, 2).reshape(*part.shape[1:])
     return _linear(weights, f"{name}.out", mixed)
 
 
 def _triangle(weights: Weights, name: str, z: Array) -> Array:
     inner = _norm(weights, f"{name}.norm", z)
     a, b, gate_a, gate_b = np.split(_linear(weights, f"{name}.sides", inner), 4, axis=-1)
-    a, b = np.moveaxis(a * _sigmoid(gate_a), 2, 0), np.moveaxis(b * _sigmoid(gate_b), 2, 0)  # (channels, n, n)
-    product = np.moveaxis(a @ b, 0, 2) / np.float32(len(z))
+    a, b = (np.moveaxis(side * _sigmoid(gate), 3, 1) for side, gate in ((a, gate_a), (b, gate_b)))
+    product = np.moveaxis(a @ b, 1, 3) / np.float32(z.shape[1])  # of (networks, channels, n, n)
     gate = _sigmoid(_linear(weights, f"{name}.gate", inner))
-    return gate * _linear(weights, f"{name}.out", _norm(weights, f"{name}.norm_out", product))
+    gate *= _linear(weights, f"{name}.out", _norm(weights, f"{name}.norm_out", product))
+    return gate
 
 
 def _linear(weights: Weights, name: str, x: Array) -> Array:
-    found: Array = x @ weights[f"{name}.weight"].T + weights[f"{name}.bias"]
-    return found
+    """Of ``(networks, ..., inputs)``; one product of matrices for each network."""
+    matrix = weights[f"{name}.weight"]
+    found: Array = x.reshape(len(x), -1, x.shape[-1]) @ matrix
+    found += weights[f"{name}.bias"][:, None]
+    return found.reshape(*x.shape[:-1], matrix.shape[-1])
 
 
 def _norm(weights: Weights, name: str, x: Array) -> Array:
-    centred = x - x.mean(axis=-1, keepdims=True)
-    scaled = centred / np.sqrt(np.mean(centred * centred, axis=-1, keepdims=True) + np.float32(1e-5))
-    found: Array = scaled * weights[f"{name}.weight"] + weights[f"{name}.bias"]
+    """Of ``(networks, ..., width)``."""
+    found: Array = x - x.mean(axis=-1, keepdims=True)
+    squares = np.einsum("...i,...i->...", found, found)[..., None]
+    found /= np.sqrt(squares / np.float32(x.shape[-1]) + np.float32(1e-5))
+    shape = (len(x), *(1,) * (x.ndim - 2), -1)
+    found *= weights[f"{name}.weight"].reshape(shape)
+    found += weights[f"{name}.bias"].reshape(shape)
     return found
 
 
 def _sigmoid(x: Array) -> Array:
-    found: Array = np.float32(1.0) / (np.float32(1.0) + np.exp(-np.clip(x, -60.0, 60.0)))
-    return found
+    found: Array = np.negative(np.clip(x, -60.0, 60.0))
+    np.exp(found, out=found)
+    found += np.float32(1.0)
+    return np.reciprocal(found, out=found)
 
 
 def softmax(logits: NDArray[np.float64]) -> NDArray[np.float64]:

@@ -32,11 +32,8 @@ from neural_phylogeny.formats.pytorch.reader import PyTorchFile
 from neural_phylogeny.formats.pytorch.state_dicts import find_state_dicts
 from neural_phylogeny.formats.pytorch.strides import is_count
 from neural_phylogeny.formats.spans import Span, SpanFile
+from neural_phylogeny.formats.trainer_files import METADATA, SUFFIX
 from neural_phylogeny.inputs import TensorInfo
-
-METADATA = ".metadata"
-
-SUFFIX = ".distcp"
 
 DIMENSIONS = 32
 

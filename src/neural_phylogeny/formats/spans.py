@@ -40,8 +40,9 @@ class Span:
         return self.size * self.dtype.itemsize
 
 
-KEPT_ROOM = 1 << 20
-"""Bytes of stored values that a thread keeps room for."""
+KEPT_ROOM = 1 << 18
+"""Bytes of stored values that a thread keeps room for, and reads at a time: a core's cache holds them until they are
+converted."""
 
 _SEEKING = threading.Lock()
 
@@ -60,13 +61,11 @@ def read_at(descriptor: int, view: memoryview, offset: int) -> int:
 _KEPT = threading.local()
 
 
-def _scratch(nbytes: int) -> NDArray[np.uint8]:
-    """Room for values that are converted at once: a thread's own, kept from one read to the next where it is small."""
-    if nbytes > KEPT_ROOM:
-        return np.empty(nbytes, dtype=np.uint8)
+def _scratch() -> NDArray[np.uint8]:
+    """Room for values that are converted at once: a thread's own, kept from one read to the next."""
     if not hasattr(_KEPT, "room"):
         _KEPT.room = np.empty(KEPT_ROOM, dtype=np.uint8)
-    room: NDArray[np.uint8] = _KEPT.room[:nbytes]
+    room: NDArray[np.uint8] = _KEPT.room
     return room
 
 
@@ -132,10 +131,12 @@ class SpanFile(Checkpoint):
     def _convert_into(self, name: str, start: int, out: NDArray[np.float32]) -> None:
         """The same of a span of any number type, without room made anew for what is stored."""
         span = self._spans[name]
-        width = span.dtype.itemsize
-        stored = _scratch(max(0, min(start + out.size, span.size) - start) * width).view(span.dtype)
-        self._fill(name, span.offset + start * width, stored)
-        convert(stored, out)
+        room = _scratch().view(span.dtype)
+        for done in range(0, out.size, room.size):
+            piece = out[done : done + room.size]
+            stored = room[: piece.size]
+            self._fill(name, span.offset + (start + done) * span.dtype.itemsize, stored)
+            convert(stored, piece)
 
     def close(self) -> None:
         self._content = self._far = None

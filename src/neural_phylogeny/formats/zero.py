@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import math
 import os
-import re
 from collections.abc import Mapping
 from functools import partial
 from pathlib import Path
@@ -25,24 +24,13 @@ from neural_phylogeny.formats.pytorch.inert import TensorRecord
 from neural_phylogeny.formats.pytorch.reader import PyTorchFile
 from neural_phylogeny.formats.pytorch.state_dicts import Tensors, as_tensor
 from neural_phylogeny.formats.pytorch.strides import is_count
+from neural_phylogeny.formats.trainer_files import OPTIMISERS, STATES, is_first
 from neural_phylogeny.inputs import TensorInfo
-
-STATES = re.compile(r"zero_pp_rank_(\d{1,6})_mp_rank_(\d{2,6})_model_states\.pt")
-"""The model states of a rank; where matrices are cut too, of one of the tensor-parallel ranks."""
-
-OPTIMISERS = re.compile(r"(?:bf16_|fp16_)?zero_pp_rank_(\d{1,6})_mp_rank_(\d{2,6})_optim_states\.pt")
-"""The optimiser states of a rank, where its part of the weights is."""
 
 
 def matches(head: bytes, path: Path) -> bool:
     """The model states of the first rank, beside the optimiser states of the first rank."""
     return is_first(path.name) and head[:4] == b"PK\x03\x04" and 0 in ranks(path.parent)[1]
-
-
-def is_first(name: str) -> bool:
-    """Whether a file is that of the model states of the first rank."""
-    named = STATES.fullmatch(name)
-    return named is not None and int(named[1]) == int(named[2]) == 0
 
 
 def ranks(folder: Path) -> tuple[dict[int, str], dict[int, str]]:

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from neural_phylogeny.errors import SavedFileError, shown
 from neural_phylogeny.files.atomic import replacing
-from neural_phylogeny.formats.quantised import not_compared
+from neural_phylogeny.formats.quantised.checkpoint import not_compared
 from neural_phylogeny.inputs import ModelRef, Skipped
 from neural_phylogeny.reconstruction.adapters import Adapter, find_adapters
 from neural_phylogeny.reconstruction.disguised import undisguised

@@ -6,8 +6,7 @@ import os
 from dataclasses import replace
 
 from neural_phylogeny.errors import CheckpointError, DamagedFileError
-from neural_phylogeny.formats.distributed import METADATA, SUFFIX
-from neural_phylogeny.formats.zero import OPTIMISERS, STATES, is_first
+from neural_phylogeny.formats.trainer_files import METADATA, OPTIMISERS, STATES, SUFFIX, is_first
 from neural_phylogeny.inputs import Part, Skipped
 from neural_phylogeny.sources.documents import read_json, reason_of
 from neural_phylogeny.sources.found import Found, Item

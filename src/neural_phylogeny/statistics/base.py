@@ -35,11 +35,14 @@ class Statistic(ABC):
         The results that are per pair; all others are per model.
     sums : tuple of str
         The results that are sums over all values: of a sample they are scaled to the size of the tensor.
+    in_runs : bool
+        Whether it measures a run of blocks as one block; else block by block.
     """
 
     name: ClassVar[str]
     pairwise: ClassVar[tuple[str, ...]] = ()
     sums: ClassVar[tuple[str, ...]] = ()
+    in_runs: ClassVar[bool] = False
 
     def __init__(self, plan: SamplingPlan | None = None) -> None:
         self.plan = plan or SamplingPlan()
@@ -52,6 +55,12 @@ class Statistic(ABC):
 
         Called from several threads; must not keep or change ``values``.
         """
+
+    def measured(self, tensor: AlignedTensor, run: Block, values: NDArray[np.float32]) -> list[Arrays]:
+        """Partial results of a run of blocks, in order: of each, or of all together."""
+        if self.in_runs:
+            return [self.measure(tensor, run, values)]
+        return [self.measure(tensor, block, part) for block, part in run.blocks(values)]
 
     @abstractmethod
     def combine(self, tensor: AlignedTensor, parts: Sequence[Arrays]) -> Arrays:

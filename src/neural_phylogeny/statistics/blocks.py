@@ -25,6 +25,10 @@ from neural_phylogeny.tensors.reading import read_view
 BLOCK = 1 << 16
 """Values of one model in a block: 256 KiB as float32, so that a block of 8 models stays in a core's cache."""
 
+TOGETHER = 1 << 20
+"""Values of all models that a worker reads at a time: several blocks of a few models. Each step of NumPy then lasts
+longer, so that workers wait less for the interpreter's lock."""
+
 BETWEEN = 1 << 12
 """Most values between two wanted ones that are read and left out: one read instead of two."""
 
@@ -33,7 +37,8 @@ BETWEEN = 1 << 12
 class Block:
     """Values ``start:stop`` of an aligned tensor in flat C order of its box; ``index`` counts from 0.
 
-    ``whole`` is the number of values of the tensor where the block is one of a part of it; else 0.
+    A run of blocks that are read together is one as well, with the ``index`` of the first. ``whole`` is the number of
+    values of the tensor where the block is one of a part of it; else 0.
     """
 
     index: int
@@ -46,17 +51,44 @@ class Block:
         """Number of values."""
         return self.stop - self.start
 
+    def blocks(self, values: NDArray[np.float32]) -> Iterator[tuple[Block, NDArray[np.float32]]]:
+        """The single blocks of a run, in order, and the values ``(n, run.size)`` of each as a view.
+
+        Examples
+        --------
+        >>> run = Block(2, 2 * BLOCK, 4 * BLOCK + 1)
+        >>> [(block.index, found.shape) for block, found in run.blocks(np.zeros((3, run.size), dtype=np.float32))]
+        [(2, (3, 65536)), (3, (3, 65536)), (4, (3, 1))]
+        """
+        for index, start in enumerate(range(self.start, self.stop, BLOCK), self.index):
+            stop = min(start + BLOCK, self.stop)
+            yield Block(index, start, stop, self.whole), values[:, start - self.start : stop - self.start]
+
 
 def count_blocks(size: int) -> int:
     """Number of blocks of a tensor of this many values."""
     return -(-size // BLOCK)
 
 
-def blocks_of(tensor: AlignedTensor, part: Part | Grid | None = None) -> Iterator[Block]:
-    """The blocks of a tensor, or of the part of it that is read, in order; the last one may be shorter."""
+def blocks_of(tensor: AlignedTensor, part: Part | Grid | None = None, together: int = 1) -> Iterator[Block]:
+    """The blocks of a tensor, or of the part of it that is read, in order; the last one may be shorter.
+
+    With ``together`` runs of so many blocks.
+    """
     size, whole = (tensor.size, 0) if part is None else (part.tensor.size, tensor.size)
-    for index, start in enumerate(range(0, size, BLOCK)):
-        yield Block(index, start, min(start + BLOCK, size), whole)
+    for start in range(0, size, together * BLOCK):
+        yield Block(start // BLOCK, start, min(start + together * BLOCK, size), whole)
+
+
+def blocks_together(n_members: int) -> int:
+    """Blocks of this many models that are read at a time.
+
+    Examples
+    --------
+    >>> [blocks_together(n) for n in (2, 8, 32, 200)]
+    [8, 2, 1, 1]
+    """
+    return max(1, TOGETHER // (n_members * BLOCK))
 
 
 def read_block(

@@ -47,7 +47,7 @@ class Cross(Statistic):
     ``rounded[i, j]``.
     ``count`` says how many values were seen, ``(n_members,)``.
 
-    The sample is every k-th value of some of the blocks that ``Moments`` measures, at the same positions in every
+    The sample is every k-th value of the blocks that ``Moments`` measures, at the same positions in every
     model, see ``SamplingPlan``. Not finite for a model with such values in the sample.
     Cost: about three passes over ``plan.cross_values`` values of each pair of models in a sampled block, 0.6 ms for 8
     models and 0.3 s for 200.
@@ -58,7 +58,7 @@ class Cross(Statistic):
 
     def measure(self, tensor: AlignedTensor, block: Block, values: NDArray[np.float32]) -> Arrays:
         """Sums over the sample of one block."""
-        if not tensor.is_matrix or block.index % self.plan.cross_stride(count_blocks(tensor.size)):
+        if not tensor.is_matrix or block.index % self.plan.moment_stride(count_blocks(tensor.size)):
             return {}
         step = self.plan.cross_step(block)
         sums: Arrays = {}

@@ -30,6 +30,7 @@ class Kept(Statistic):
     """
 
     name = "kept"
+    in_runs = True
 
     def measure(self, tensor: AlignedTensor, block: Block, values: NDArray[np.float32]) -> Arrays:
         """The kept values that lie in this block, in flat order."""

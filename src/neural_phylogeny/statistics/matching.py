@@ -57,6 +57,7 @@ class UnitMatching(Statistic):
     """
 
     name = "matching"
+    in_runs = True
     pairwise = ("aligned", "variance", "places")
 
     def measure(self, tensor: AlignedTensor, block: Block, values: NDArray[np.float32]) -> Arrays:

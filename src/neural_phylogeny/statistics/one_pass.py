@@ -11,7 +11,7 @@ from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
-from itertools import groupby, islice
+from itertools import chain, groupby
 
 import numpy as np
 from threadpoolctl import threadpool_limits
@@ -21,7 +21,7 @@ from neural_phylogeny.formats import Checkpoint
 from neural_phylogeny.statistics.ahead import read_ahead
 from neural_phylogeny.statistics.base import Arrays, Statistic
 from neural_phylogeny.statistics.beyond import rows_beyond
-from neural_phylogeny.statistics.blocks import BLOCK, Block, blocks_of, read_block
+from neural_phylogeny.statistics.blocks import BLOCK, Block, blocks_of, blocks_together, read_block
 from neural_phylogeny.statistics.counters import counts_of
 from neural_phylogeny.statistics.cross import Cross
 from neural_phylogeny.statistics.kept import Kept
@@ -36,11 +36,14 @@ from neural_phylogeny.statistics.sketch import Sketch
 from neural_phylogeny.statistics.tables import computed_tables
 from neural_phylogeny.tensors.alignment import AlignedTensor, Alignment
 
+Partial = Sequence[list[Arrays]]
+"""The partial results of a run of blocks, by statistic."""
+
 Progress = Callable[[int, int], None]
 """Called with (values read, values in all)."""
 
-AHEAD, RUN = 2, 8
-"""Runs of blocks that may wait for each worker, and blocks of a run: each run is handed over once."""
+AHEAD = 2
+"""Runs of blocks that may wait for each worker."""
 
 
 def standard_statistics(seed: int = 0) -> tuple[Statistic, ...]:
@@ -86,12 +89,13 @@ def measure(
     -----
     Time is linear in the bytes until the products dominate, n_models multiplications a value.
     """
-    widest = max((len(tensor.members) for tensor in alignment.tensors), default=1)
-    threads = max(1, min(threads, memory // (3 * widest * BLOCK * 4)))
+    widths = {len(tensor.members) for tensor in alignment.tensors}
+    room = max((n * blocks_together(n) * BLOCK for n in widths), default=BLOCK)
+    threads = max(1, min(threads, memory // (3 * room * 4)))
     tensors = [Reach.of(*pair) for pair in zip(alignment.tensors, shares(alignment, sample), strict=True)]
     read_ahead(checkpoints, [(reach.whole, reach.part) for reach in tensors])
     total = sum(reach.tensor.size * len(reach.tensor.members) for reach in tensors)
-    worker = _Worker(checkpoints, statistics, widest)
+    worker = _Worker(checkpoints, statistics, room)
     pending: list[Future[dict[str, Arrays]]] = []
     done = 0
     # One BLAS thread each: the workers are the parallelism, and the bits must not depend on their number.
@@ -101,16 +105,13 @@ def measure(
             tensor = tensors[index].tensor
             announce("reading", f"{tensor.name} of {len(tensor.members)} models", done, total)
             partials = []
-            for _, blocks, parts in group:
-                partials += parts
-                done += sum(block.size for block in blocks) * len(tensor.members)
+            for _, run, parts in group:
+                partials.append(parts)
+                done += run.size * len(tensor.members)
                 if progress:
                     progress(done, total)
-            pending.append(pool.submit(_combined, statistics, tensors[index], partials))
+            pending.append(pool.submit(_combined, statistics, tensors[index], partials, checkpoints))
     results = [combined.result() for combined in pending]
-    for result, tensor, reach in zip(results, alignment.tensors, tensors, strict=True):
-        result |= {"beyond": found} if (found := rows_beyond(tensor, checkpoints)) else {}
-        result |= {"tables": found} if (found := computed_tables(tensor, result, checkpoints, reach.part)) else {}
     return Statistics.from_results(alignment, statistics, results, worker.failures, counts_of(checkpoints))
 
 
@@ -134,25 +135,32 @@ class Reach:
         return self.whole.size / self.tensor.size
 
 
-def _combined(statistics: Sequence[Statistic], reach: Reach, partials: Sequence[Sequence[Arrays]]) -> dict[str, Arrays]:
+def _combined(
+    statistics: Sequence[Statistic], reach: Reach, partials: Sequence[Partial], checkpoints: Sequence[Checkpoint]
+) -> dict[str, Arrays]:
     """The results of a tensor; those of a part are scaled to the whole, so that tensors keep their weights."""
     with np.errstate(all="ignore"):
-        results = {s.name: s.combine(reach.tensor, [parts[k] for parts in partials]) for k, s in enumerate(statistics)}
+        results = {
+            s.name: s.combine(reach.tensor, list(chain.from_iterable(parts[k] for parts in partials)))
+            for k, s in enumerate(statistics)
+        }
     if reach.part is not None:
         for s in statistics:
             results[s.name] |= {key: results[s.name][key] * reach.scale for key in s.sums}
         seen = np.full(len(reach.tensor.members), reach.tensor.size, dtype=np.int64)
         results["sample"] = {"read": seen}
+    results |= {"beyond": found} if (found := rows_beyond(reach.whole, checkpoints)) else {}
+    results |= {"tables": found} if (found := computed_tables(reach.whole, results, checkpoints, reach.part)) else {}
     return results
 
 
 class _Worker:
-    """Reads and measures one block in a buffer of its thread's own."""
+    """Reads and measures one run of blocks in a buffer of its thread's own, of ``room`` values."""
 
-    def __init__(self, checkpoints: Sequence[Checkpoint], statistics: Sequence[Statistic], widest: int) -> None:
+    def __init__(self, checkpoints: Sequence[Checkpoint], statistics: Sequence[Statistic], room: int) -> None:
         self._checkpoints = checkpoints
         self._statistics = statistics
-        self._widest = widest
+        self._room = room
         self._local = threading.local()
         self._lock = threading.Lock()
         self._first: dict[int, tuple[int, int, str]] = {}
@@ -162,33 +170,30 @@ class _Worker:
         """Why a model could not be read, at the first place in reading order, whichever thread came there first."""
         return {model: reason for model, (_, _, reason) in self._first.items()}
 
-    def __call__(self, index: int, reach: Reach, blocks: Sequence[Block]) -> list[list[Arrays]]:
-        return [self._measured(index, reach, block) for block in blocks]
-
-    def _measured(self, index: int, reach: Reach, block: Block) -> list[Arrays]:
+    def __call__(self, index: int, reach: Reach, run: Block) -> Partial:
         if not hasattr(self._local, "buffer"):
-            self._local.buffer = np.empty(self._widest * BLOCK, dtype=np.float32)
+            self._local.buffer = np.empty(self._room, dtype=np.float32)
         buffer = self._local.buffer
         failures: dict[int, str] = {}
-        values = read_block(reach.whole, block, self._checkpoints, buffer, failures, reach.part)
+        values = read_block(reach.whole, run, self._checkpoints, buffer, failures, reach.part)
         if failures:
             with self._lock:
                 for model, reason in failures.items():
-                    found = (index, block.index, reason)
+                    found = (index, run.index, reason)
                     self._first[model] = min(self._first.get(model, found), found)
         with np.errstate(all="ignore"):  # values that are not finite show in the results
-            return [statistic.measure(reach.tensor, block, values) for statistic in self._statistics]
+            return [statistic.measured(reach.tensor, run, values) for statistic in self._statistics]
 
 
 def _in_order(
     pool: ThreadPoolExecutor, worker: _Worker, tensors: Sequence[Reach], window: int
-) -> Iterator[tuple[int, Sequence[Block], list[list[Arrays]]]]:
-    """(tensor index, blocks, partial results of each) in reading order, at most ``window`` runs of blocks in flight."""
-    waiting: deque[tuple[int, Sequence[Block], Future[list[list[Arrays]]]]] = deque()
+) -> Iterator[tuple[int, Block, Partial]]:
+    """(tensor index, run of blocks, its partial results) in reading order, at most ``window`` runs in flight."""
+    waiting: deque[tuple[int, Block, Future[Partial]]] = deque()
     try:
         for index, reach in enumerate(tensors):
-            blocks = blocks_of(reach.whole, reach.part)
-            while run := list(islice(blocks, RUN)):
+            together = blocks_together(len(reach.tensor.members))
+            for run in blocks_of(reach.whole, reach.part, together):
                 if len(waiting) >= window:
                     yield _result(waiting.popleft())
                 waiting.append((index, run, pool.submit(worker, index, reach, run)))
@@ -199,8 +204,6 @@ def _in_order(
             future.cancel()
 
 
-def _result(
-    item: tuple[int, Sequence[Block], Future[list[list[Arrays]]]],
-) -> tuple[int, Sequence[Block], list[list[Arrays]]]:
-    index, blocks, future = item
-    return index, blocks, future.result()
+def _result(item: tuple[int, Block, Future[Partial]]) -> tuple[int, Block, Partial]:
+    index, run, future = item
+    return index, run, future.result()

@@ -7,7 +7,7 @@ the pass         all values, or the ``part`` of a tensor that is left of a share
 products         every value that the pass reads
 moments          every block, of a long tensor one in ``moment_stride``; distinct values and number grid: the first
                  ``probed`` values
-cross moments    blocks that moments see too, one in ``cross_stride``; of those one value in ``cross_step``
+cross moments    the blocks that moments see; of those one value in ``cross_step``
 unit matching    ``matched``: some units crossed with some inputs, wherever they lie
 rows             ``rows_and_columns``: a few rows, and a few columns, of some values each
 sketch           the first block: values one in ``sketch_step``, leading rows and columns
@@ -59,8 +59,10 @@ class UnitSample:
         return cls(where, np.argsort(ascending), len(unit), len(column), tuple(cuts.tolist()))
 
     def within(self, block: Block, values: NDArray[np.float32]) -> NDArray[np.float32]:
-        """The sampled values among those of a block, ``(n, block.size)``, in flat order."""
-        low, high = self.cuts[block.index : block.index + 2]
+        """The sampled values among those of a run of blocks, ``(n, block.size)``, in flat order."""
+        low, high = self.cuts[block.index], self.cuts[block.index + count_blocks(block.size)]
+        if low == high:
+            return np.empty((len(values), 0), dtype=np.float32)
         return np.take(values, self.where[low:high] - block.start, axis=1)
 
 
@@ -72,14 +74,15 @@ class SamplingPlan:
     ----------
     seed : int
         Draws the sample of unit matching.
-    thin_from, stride : int
-        Moments of a tensor of more than ``thin_from`` blocks are taken of one block in ``stride``.
+    thin_from, stride, thinned : int
+        Moments and cross moments of a tensor of more than ``thin_from`` blocks are taken of one block in ``stride``,
+        or in a multiple of it, so that at most ``thinned`` are seen.
     probed : int
         Leading values whose distinct values and number grid are looked at.
     top : int
         Largest magnitudes of a sample that tell how far its largest lies below that of the whole.
-    cross_blocks, cross_values : int
-        Most blocks of a tensor that cross moments are taken of; most values of a model in a block.
+    cross_values : int
+        Most values of a model in a block that cross moments are taken of.
     cross_steps : tuple of int
         One value in N is taken: a prime that divides no usual width, so that no column is met too often.
     units, inputs : int
@@ -93,9 +96,9 @@ class SamplingPlan:
     seed: int = 0
     thin_from: int = 16
     stride: int = 8
+    thinned: int = 8
     probed: int = 1 << 10
     top: int = 16
-    cross_blocks: int = 32
     cross_values: int = 1 << 13
     cross_steps: tuple[int, ...] = (1, 11)
     units: int = 512
@@ -107,31 +110,20 @@ class SamplingPlan:
     sketch_columns: int = 1024
 
     def moment_stride(self, n_blocks: int, n_whole: int = 0) -> int:
-        """Moments see one block in N of a tensor, or of a part of one that has ``n_whole`` blocks.
+        """Moments and cross moments see one block in N of a tensor, or of a part of one that has ``n_whole`` blocks.
 
         Of a part as many blocks are seen as of the whole, if this many were read.
 
         Examples
         --------
         >>> plan = SamplingPlan()
-        >>> [plan.moment_stride(n) for n in (16, 17, 1000)], [plan.moment_stride(n, 1000) for n in (10, 125, 300)]
-        ([1, 8, 8], [1, 1, 2])
+        >>> [plan.moment_stride(n) for n in (16, 17, 64, 1000)], [plan.moment_stride(n, 64) for n in (8, 16, 32)]
+        ([1, 8, 8, 128], [1, 2, 4])
         """
-        if max(n_blocks, n_whole) <= self.thin_from:
+        whole = max(n_blocks, n_whole)
+        if whole <= self.thin_from:
             return 1
-        return max(1, n_blocks * self.stride // n_whole) if n_whole else self.stride
-
-    def cross_stride(self, n_blocks: int) -> int:
-        """Cross moments see one block in N, of those that moments see: at most ``cross_blocks``.
-
-        Examples
-        --------
-        >>> [SamplingPlan().cross_stride(n_blocks) for n_blocks in (1, 16, 17, 256, 257)]
-        [1, 1, 8, 8, 16]
-        """
-        if n_blocks <= self.thin_from:
-            return 1
-        return self.stride * -(-n_blocks // (self.stride * self.cross_blocks))
+        return max(1, n_blocks * self.stride * -(-whole // (self.stride * self.thinned)) // whole)
 
     def cross_step(self, block: Block) -> int:
         """Cross moments see one value in N of a block."""
@@ -143,13 +135,13 @@ class SamplingPlan:
 
         So of a part as many values are seen as of the whole, if this many were read.
         """
-        as_whole = self._cross_blocks(count_blocks(block.whole)) if block.whole else 1
-        passes = -(-as_whole // self._cross_blocks(count_blocks(tensor.size)))
+        as_whole = self._seen_blocks(count_blocks(block.whole)) if block.whole else 1
+        passes = -(-as_whole // self._seen_blocks(count_blocks(tensor.size)))
         return range(min(self.cross_step(block), passes))
 
-    def _cross_blocks(self, n_blocks: int) -> int:
-        """Number of blocks that cross moments see of this many."""
-        return -(-n_blocks // self.cross_stride(n_blocks))
+    def _seen_blocks(self, n_blocks: int) -> int:
+        """Number of blocks that are seen of this many."""
+        return -(-n_blocks // self.moment_stride(n_blocks))
 
     def sketch_step(self, block: Block) -> int:
         """Quantiles see one value in N of the first block."""

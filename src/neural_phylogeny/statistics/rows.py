@@ -77,6 +77,7 @@ class Rows(Statistic):
     """
 
     name = "rows"
+    in_runs = True
     pairwise = ("grow", "indep", "step", "multiples", "factor", "agree", "still", "shrunk")
 
     def measure(self, tensor: AlignedTensor, block: Block, values: NDArray[np.float32]) -> Arrays:

@@ -1,12 +1,22 @@
 """A draw is found where there is one, at its seed and place, and nowhere else."""
 
+import math
+
 import numpy as np
 import pytest
 
 from neural_phylogeny.relations.initialisations.draws import find_draw
 from neural_phylogeny.relations.initialisations.generators import TorchGenerator
 from neural_phylogeny.relations.initialisations.leading import Leading
-from neural_phylogeny.relations.initialisations.search import FALSE_ALARMS, ROUGH, Search, threshold
+from neural_phylogeny.relations.initialisations.search import (
+    FALSE_ALARMS,
+    FOLDS,
+    LONG,
+    ROUGH,
+    Search,
+    _folds,
+    threshold,
+)
 from neural_phylogeny.relations.initialisations.streams import STREAMS
 
 SEEDS = (0, 42, 1, 7, 3407)
@@ -108,6 +118,22 @@ def test_a_seed_that_is_not_among_those_tried_is_not_found():
 def test_single_precision_misses_little(rng):
     search = Search([rng.normal(size=500)], ("torch-uniform", "torch-normal"), 4096, (0, 1000))
     for stream in search.streams:
-        for rough, exact in zip(search._in(stream, 7, is_rough=True), search._in(stream, 7), strict=True):
-            assert rough.place == exact.place
-            assert abs(rough.z - exact.z) < ROUGH / 100
+        rough, exact = search._highest(stream, 7, 1, _folds), max(search._in(stream, 7)).z
+        assert abs(rough - exact) < ROUGH / 100
+
+
+@pytest.mark.parametrize("name", ["torch-uniform", "torch-normal"])
+def test_a_long_template_is_found_in_a_folded_stream_wherever_it_lies(name, rng):
+    for place in (0, 9000, 24000):
+        drawn = STREAMS[name].values(42, place, 2 * LONG)
+        search = Search([drawn + rng.normal(0, 4.5, 2 * LONG)], [name], 8 * LONG)  # z = 20
+        hit = search.first(SEEDS)
+        assert hit is not None
+        assert (hit.seed, hit.place) == (42, place)
+        assert search._highest(STREAMS[name], 42, FOLDS, _folds) > hit.z - 8.0
+
+
+def test_few_streams_are_looked_at_unfolded(rng):
+    search = Search([rng.normal(size=LONG)], ["torch-uniform"], 8 * LONG)
+    looked = [search._highest(STREAMS["torch-uniform"], seed, FOLDS, _folds) for seed in range(40)]
+    assert np.mean(np.array(looked) >= math.sqrt(2.0 * FOLDS * math.log(80 * LONG / FOLDS))) < 0.1

@@ -25,9 +25,9 @@ def resized(statistics: Statistics, parent: int, child: int, steps: list[Step]) 
     Empty where both are of one size, or larger in different places. Matrices that were initialised again, such as a
     head of other classes, say nothing. O(n_tensors).
     """
+    of_parent, of_child = (_codes(statistics, model) for model in (parent, child))
     for kind in (GROWN, PRUNED):
-        marked = read_as(statistics, kind)
-        if marked[child] and not marked[parent]:
+        if kind in of_child and kind not in of_parent:
             return kind
     kept = {step.name for step in steps if step.cosine >= RETAINED}
     more = less = 0
@@ -59,6 +59,12 @@ def _units(statistics: Statistics, parent: int, child: int) -> tuple[int, int]:
             read.add((old.shape[1], new.shape[1]))
     both = written & read
     return sum(new > old for old, new in both), sum(new < old for old, new in both)
+
+
+def _codes(statistics: Statistics, model: int) -> set[str]:
+    """The codes of the tensors of one model."""
+    held = (tensor for tensor in statistics.alignment.tensors if model in tensor.members)
+    return {tensor.sources[tensor.members.index(model)].codes for tensor in held}
 
 
 def read_as(statistics: Statistics, kind: str) -> NDArray[np.bool_]:

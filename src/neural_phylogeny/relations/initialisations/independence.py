@@ -196,20 +196,21 @@ def _inherited(values: Matrix) -> Matrix:
     """See ``inherited``, of one matrix; NaN for models with values that are not finite."""
     size = np.abs(values)
     low, high = np.quantile(size, (SMALL, LARGE), axis=1)
-    found = np.full((len(values),) * 2, np.nan)
-    for i, row in enumerate(values):
-        if not np.isfinite(row).all():
-            continue
-        slopes = []
-        for chosen in (size[i] >= high[i], size[i] < low[i]):
-            squares = float(row[chosen] @ row[chosen])
-            slopes.append(values[:, chosen] @ row[chosen] / squares if squares > 0 else np.zeros(len(values)))
-        found[i] = slopes[0] - slopes[1]
+    large, small = (np.where(chosen, values, 0.0) for chosen in (size >= high[:, None], size < low[:, None]))
+    found = _slopes(values, large) - _slopes(values, small)
+    found[~np.isfinite(values).all(axis=1)] = np.nan
     cosine = _cosines(values)
     new = 1.0 - cosine
     error = np.sqrt((2.0 * new + 1e-6) / (IN_LARGE * values.shape[1]))
     clipped: Matrix = np.clip(np.fmax(found, found.T) / (new + error), -1.0, 1.0)
     return clipped
+
+
+def _slopes(values: Matrix, chosen: Matrix) -> Matrix:
+    """Slope of j on i over some values of each i, the others being zero: ``[i, j]``; 0 where those are none."""
+    squares = np.einsum("ik,ik->i", chosen, chosen)[:, None]
+    found: Matrix = np.divide(chosen @ values.T, squares, out=np.zeros((len(values),) * 2), where=squares > 0)
+    return found
 
 
 def _cosines(values: Matrix) -> Matrix:

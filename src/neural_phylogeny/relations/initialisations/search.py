@@ -9,7 +9,7 @@ N times that. The threshold makes it 10^-6 for a whole search: 8.0 for 10^8 plac
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
 
@@ -20,6 +20,7 @@ from neural_phylogeny.relations.initialisations.streams import STREAMS, Stream
 
 Values = NDArray[np.float64]
 Spectra = list[list[NDArray[np.complex64]]]
+Folding = Callable[[Stream, int, int, int, int], list[NDArray[np.complexfloating]]]
 
 FALSE_ALARMS = 1e-6
 """Probability that a search of a family finds a draw where there is none."""
@@ -82,9 +83,14 @@ class Search:
         self._first = _first_of_equal(self.templates)
 
     @cached_property
-    def _spectra(self) -> dict[int, Spectra]:
-        """Of the templates, by the period of a stream: made by the first search, for many a search is left out."""
-        return {stream.period: self._of(stream) for stream in self.streams}
+    def _spectra(self) -> dict[tuple[int, int], Spectra]:
+        """Of the templates, by the period and the folds of a stream: made by the first search, for many are left out.
+
+        No template is longer than a fold.
+        """
+        return {
+            (one.period, folds): self._of(one, self.places // folds) for one in self.streams for folds in (1, FOLDS)
+        }
 
     def hits(self, seeds: Iterable[int]) -> list[Hit]:
         """The best place of each template under each seed and stream, the best first."""
@@ -95,13 +101,12 @@ class Search:
         """The first place, by seeds in their order, that chance does not explain; None where there is none.
 
         ``more`` places are tried elsewhere, and count for the threshold too.
-        Two transforms of ``places`` for every seed, stream and part, and one for each template; the streams in single
-        precision first.
+        A transform of ``places`` for every seed, stream and template, in single precision; of long templates one of
+        ``places / FOLDS``, 50 us at the usual size, and the other for one stream in a hundred.
         """
         needed = threshold(self.tried(len(seeds)) + more)
         for seed in seeds:
-            roughly = (hit.z for stream in self.streams for hit in self._in(stream, seed, is_rough=True))
-            if max(roughly, default=0.0) < needed - ROUGH:
+            if not any(self._may_be_in(stream, seed, needed - ROUGH) for stream in self.streams):
                 continue
             best = max((hit for stream in self.streams for hit in self._in(stream, seed)), default=None)
             if best is not None and best.z >= needed:
@@ -112,26 +117,46 @@ class Search:
         """How many places are tried under so many seeds, those of each template for themselves."""
         return n_seeds * len(self.streams) * len(self.templates) * self.places * len(self.starts)
 
-    def _in(self, stream: Stream, seed: int, is_rough: bool = False) -> list[Hit]:
-        return [hit for start in self.starts for hit in self._from(stream, seed, start, is_rough)]
+    def _may_be_in(self, stream: Stream, seed: int, needed: float) -> bool:
+        """Whether a template reaches ``needed`` in a stream, in single precision; long ones in the folded stream first.
 
-    def _from(self, stream: Stream, seed: int, start: int, is_rough: bool) -> list[Hit]:
-        is_kept = is_rough and start == 0 and self.places <= KEPT_PLACES
-        parts = (_kept_spectra if is_kept else _stream_spectra)(stream, seed, start, self.places, is_rough)
+        See ``FOLDS``.
+        """
+        kept = _kept_folds if self.places <= KEPT_PLACES else _folds
+        if max(map(len, self.templates)) < LONG:
+            return self._highest(stream, seed, 1, kept) >= needed
+        common = math.sqrt(2.0 * FOLDS * math.log(10.0 * self.places / FOLDS))
+        return self._highest(stream, seed, FOLDS, kept) >= common and self._highest(stream, seed, 1, _folds) >= needed
+
+    def _highest(self, stream: Stream, seed: int, folds: int, spectra_of: Folding) -> float:
+        """The most that a template reaches in a folded stream, in single precision."""
+        found, places = 0.0, self.places // folds
+        for start in self.starts:
+            parts = spectra_of(stream, seed, start, self.places, folds)
+            for k, spectra in enumerate(self._spectra[stream.period, folds]):
+                if self._first[k] == k:
+                    product = sum(part * spectrum for part, spectrum in zip(parts, spectra, strict=True))
+                    z = np.fft.irfft(product, places)
+                    found = max(found, float(z[: places - len(self.templates[k])].max() if folds == 1 else z.max()))
+        return found
+
+    def _in(self, stream: Stream, seed: int) -> list[Hit]:
+        return [hit for start in self.starts for hit in self._from(stream, seed, start)]
+
+    def _from(self, stream: Stream, seed: int, start: int) -> list[Hit]:
+        parts = [np.fft.rfft(part.astype(np.float32)) for part in stream.parts(seed, start, self.places)]
         found = []
-        for k, spectra in enumerate(self._spectra[stream.period]):
-            if is_rough and self._first[k] != k:
-                continue
+        for k, spectra in enumerate(self._spectra[stream.period, 1]):
             product = sum(part * spectrum for part, spectrum in zip(parts, spectra, strict=True))
             z = np.fft.irfft(product, self.places)[: self.places - len(self.templates[k])]
             at = int(np.argmax(z))
             found.append(Hit(float(z[at]), stream.name, seed, start + at, k))
         return found
 
-    def _of(self, stream: Stream) -> Spectra:
+    def _of(self, stream: Stream, places: int) -> Spectra:
         halves = range(1 if stream.period == 1 else 2)
         return [
-            [np.conj(np.fft.rfft(stream.aligned(template, q).astype(np.float32), self.places)) for q in halves]
+            [np.conj(np.fft.rfft(stream.aligned(template, q).astype(np.float32), places)) for q in halves]
             for template in self.templates
         ]
 
@@ -148,23 +173,26 @@ def _first_of_equal(templates: Sequence[Values]) -> list[int]:
 EQUAL = 1e-12
 """Difference of two templates of length 1 that rounding leaves."""
 
-KEPT, KEPT_PLACES = 256, 1 << 15
-"""Streams whose spectra are kept from family to family, and places of the longest: those of the usual seeds, 50 MB."""
+LONG, FOLDS = 1 << 12, 4
+r"""A stream is folded for templates of this many values: into so many equal parts, one added to the other. Where a
+template lies in one of them it correlates with the sum at its z, with noise of deviation 2 instead of 1. Where that is
+what chance reaches in one stream of a hundred, the stream is looked at unfolded. Missed are 11 of 100 draws at z = 12,
+3 at 14 and none of 150 from 16 on, which 3 % of the squares of 8,192 values give."""
+
+KEPT, KEPT_PLACES = 300, 1 << 15
+"""Streams whose spectra are kept from family to family, and places of the longest: those of the usual seeds, 15 MB of
+folded ones, 60 MB of whole ones."""
 
 
 ROUGH = 1e-2
 """Standard deviations by which single precision may miss a correlation, many times over."""
 
 
-def _stream_spectra(
-    stream: Stream, seed: int, start: int, places: int, is_rough: bool
-) -> list[NDArray[np.complexfloating]]:
-    """Of each part of a stream from a place on, ``(places // 2 + 1,)``."""
-    if not is_rough:
-        return [np.fft.rfft(part.astype(np.float32)) for part in stream.parts(seed, start, places)]
-    parts = (stream.rough or stream.parts)(seed, start, places)
+def _folds(stream: Stream, seed: int, start: int, places: int, folds: int) -> list[NDArray[np.complexfloating]]:
+    """Of each part of a stream from a place on, folded, in single precision: ``(places // folds // 2 + 1,)``."""
+    parts = [part.reshape(folds, -1).sum(axis=0) for part in (stream.rough or stream.parts)(seed, start, places)]
     # NumPy transforms in single precision, in a third of the time, only where it has a factor to multiply by.
-    return [np.fft.rfft(part.astype(np.float32), norm="forward") * np.float32(places) for part in parts]
+    return [np.fft.rfft(part.astype(np.float32), norm="forward") * np.float32(len(part)) for part in parts]
 
 
-_kept_spectra = lru_cache(maxsize=KEPT)(_stream_spectra)
+_kept_folds = lru_cache(maxsize=KEPT)(_folds)
