@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-import io
+import functools
 import json
 import random
-import zipfile
+import re
 from typing import Any
 
+from tests.fuzz import containers
 from tests.fuzz.seeds import SPLIT
 
 NUMBERS: tuple[int, ...] = (
@@ -73,44 +74,80 @@ def _once(content: bytes, others: list[bytes], rng: random.Random) -> bytes:
     if content[:6] == b"\x93NUMPY" and rng.random() < 0.5:
         text = _in_bytes(content[10:80], [b"(9,)", b"'<f8'", b"True", b"'O'", b"(" * 90], rng)
         return content[:8] + len(text).to_bytes(2, "little") + text + content[80:]
+    if content[:1] == b"\x80" and rng.random() < 0.7:
+        return _in_pickle(content, rng)
     return _in_bytes(content, others, rng)
 
 
+@functools.lru_cache(1000)
+def _members(content: bytes) -> tuple[containers.Member, ...]:
+    """Those of an archive; none where it has no sound directory. Inputs are changed again and again."""
+    return containers.members(content)
+
+
 def _in_zip(content: bytes, others: list[bytes], rng: random.Random) -> bytes:
-    """The archive with one member changed, renamed, dropped, repeated or compressed otherwise."""
-    try:
-        with zipfile.ZipFile(io.BytesIO(content)) as archive:
-            members = [(info.filename, archive.read(info), info.compress_type) for info in archive.infolist()]
-    except Exception:
-        return _in_bytes(content, others, rng)
+    """The archive with one member changed, renamed, dropped, repeated, compressed otherwise, or with a lie about it."""
+    members = list(_members(content))
     if not members:
         return _in_bytes(content, others, rng)
     k = rng.randrange(len(members))
-    name, inner, method = members[k]
-    kind = rng.randrange(10)
-    if kind < 6:
-        members[k] = (name, _once(inner, others, rng), method)
-    elif kind == 6:
-        method = rng.choice((zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED, zipfile.ZIP_BZIP2, zipfile.ZIP_LZMA))
-        members[k] = (name, inner, method)
-    elif kind == 7:
-        changed = _in_bytes(name.encode("utf-8", "replace"), [b"data.pkl", b"../x", b"x.npy", b"/"], rng)
-        members[k] = (changed[:200].decode("utf-8", "replace") or "x", inner, method)
-    elif kind == 8:
+    member = members[k]
+    kind = rng.randrange(20)
+    if kind < 14:
+        method = rng.choice(containers.METHODS) if kind == 13 else member.method
+        try:
+            content = member.content() if kind == 13 else _once(member.content(), others, rng)
+            members[k] = member.with_content(content, method)
+        except containers.DAMAGE:  # an earlier mutation has damaged it
+            members[k] = member.with_content(rng.randbytes(8), 0)
+    elif kind == 14:
+        members[k] = member._replace(name=_in_bytes(member.name, [b"data.pkl", b"../x", b"x.npy", b"/"], rng)[:200])
+    elif kind == 15:
         del members[k]
+    elif kind < 18:
+        place = rng.choice(("method", "crc", "stored", "size"))
+        number = rng.choice((getattr(member, place) + rng.randrange(-2, 3), rng.choice(NUMBERS)))
+        lie: dict[str, Any] = {place: number & (0xFFFF if place == "method" else 0xFFFFFFFF)}
+        members[k] = member._replace(**lie)
     else:
-        members.append(
-            (rng.choice((name, name.upper(), name + "/", "m/data/1", "x.pth", "model.weights.h5")), inner, method)
-        )
-    stream = io.BytesIO()
-    with zipfile.ZipFile(stream, "w") as archive:
-        archive._didModify = True  # type: ignore[attr-defined]
-        for name, inner, method in members:
-            info = zipfile.ZipInfo(name)
-            info.compress_type = method
-            archive.NameToInfo.pop(name, None)
-            archive.writestr(info, inner)
-    return stream.getvalue()
+        name = rng.choice((member.name, member.name.upper(), member.name + b"/", *_NAMES))
+        members.append(member._replace(name=name))
+    return containers.archive(members)
+
+
+_NAMES = (b"m/data/1", b"x.pth", b"model.weights.h5")
+
+_IN_PICKLE = re.compile(
+    rb"K.|M..|J....|\x8a\x01.|I-?\d+\n|[VS][^\n]{1,80}\n|X.\0\0\0|\x8c.|c\w[^\n]{1,80}\n[^\n]{1,80}\n", re.S
+)
+"""Numbers, words and global names of a pickle, where no longer string happens to look like one."""
+
+
+def _in_pickle(content: bytes, rng: random.Random) -> bytes:
+    """The pickle with one number, word or global name replaced by another, and the lengths right."""
+    found = list(_IN_PICKLE.finditer(content))
+    if not found:
+        return _in_bytes(content, [], rng)
+    place = rng.choice(found)
+    word, stop = place[0], place.end()
+    if word[:1] in b"KMJ\x8a":
+        number = rng.choice((rng.randrange(16), rng.choice(NUMBERS)))
+        length = number.bit_length() // 8 + 1
+        new = b"\x8a" + bytes([length]) + number.to_bytes(length, "little", signed=True)
+    elif word[:1] == b"I":
+        new = b"I%d\n" % rng.choice((rng.randrange(16), rng.choice(NUMBERS)))
+    elif word[:1] in b"X\x8c":
+        stop += word[1]
+        new = rng.choice([*_WORDS, content[place.end() : stop] + b"x"])
+        new = b"X" + len(new).to_bytes(4, "little") + new
+    else:
+        new = rng.choice([one[0] for one in found if one[0][:1] == word[:1]])
+        if word[:1] in b"VS" and rng.random() < 0.3:
+            new = word[:1] + rng.choice(_WORDS) + b"\n"
+    return content[: place.start()] + new + content[stop:]
+
+
+_WORDS = (b"", b"0", b"1", b"w", b"a.weight", b"storage", b"cpu", b"../x", b"x" * 300, b"-1", b"module")
 
 
 def _in_json(text: bytes, rng: random.Random) -> bytes:

@@ -1,8 +1,9 @@
 """Fuzz the readers: ``python tests/fuzz/run.py [--seconds S] [--jobs N] [--log FILE] [TARGET...]``.
 
 Each reader runs in a process of its own (``worker.py``), for a slice of the time; the one with the fewest executions so
-far, in ``executions.json`` and the log, comes next. Every input that raises a foreign error, takes too long or too much
-memory, or loses the process is kept in ``tests/fuzz/regressions/TARGET/``, one for each place in the code.
+far, in ``executions.json`` and the log, comes next, or, with ``--goal N``, the one that is soonest at N. Every input
+that raises a foreign error, takes too long or too much memory, or loses the process is kept in
+``tests/fuzz/regressions/TARGET/``, one for each place in the code.
 The log has a line of JSON for each slice.
 """
 
@@ -39,11 +40,17 @@ HANG = 900
 
 
 class Plan:
-    """Which target comes next: the one with the fewest executions, those in progress counted as their last rate."""
+    """Which target comes next: the one with the fewest executions, those in progress counted as their last rate.
 
-    def __init__(self, names: list[str], done: dict[str, int]) -> None:
+    With a goal, the one that takes the least time to reach it, so that many are there where the time is not enough.
+    """
+
+    def __init__(
+        self, names: list[str], done: dict[str, int], goal: int = 0, rates: dict[str, float] | None = None
+    ) -> None:
         self.done = {name: done.get(name, 0) for name in names}
-        self._rates: dict[str, float] = {}
+        self._goal = goal
+        self._rates = dict(rates or {})
         self._running: list[tuple[str, float]] = []
         self._lock = threading.Lock()
 
@@ -52,16 +59,22 @@ class Plan:
         with self._lock:
             expected = dict(self.done)
             for name, planned in self._running:
-                expected[name] += int(self._rates.get(name, 1000) * planned)
-            name = min(expected, key=lambda one: expected[one])
+                expected[name] += int(self._rate(name) * planned)
+            left = {name: (self._goal - count) / self._rate(name) for name, count in expected.items()}
+            behind = [name for name, seconds in left.items() if seconds > 0]
+            name = min(behind, key=lambda one: left[one]) if behind else min(expected, key=lambda one: expected[one])
             self._running.append((name, seconds))
             return name
+
+    def _rate(self, name: str) -> float:
+        return max(self._rates.get(name, 1000.0), 1.0)
 
     def add(self, name: str, seconds: float, executions: int) -> None:
         """Note what a process did."""
         with self._lock:
             self._running.remove((name, seconds))
-            self._rates[name] = executions / max(seconds, 1.0)
+            if executions:  # a process of a busy machine may not have come beyond its imports
+                self._rates[name] = executions / max(seconds, 1.0)
             self.done[name] += executions
 
 
@@ -74,6 +87,12 @@ def counted(log: Path | None) -> dict[str, int]:
             row = json.loads(line)
             found[row["target"]] = found.get(row["target"], 0) + row["executions"]
     return found
+
+
+def rates(log: Path | None) -> dict[str, float]:
+    """Executions a second by target, of the last slice in a log."""
+    rows = [json.loads(line) for line in log.read_text().splitlines()] if log is not None and log.exists() else []
+    return {row["target"]: row["executions"] / max(row["seconds"], 1) for row in rows if row["executions"]}
 
 
 def one_slice(name: str, seconds: float, chosen: argparse.Namespace, current: Path, seed: int) -> dict[str, Any]:
@@ -169,11 +188,12 @@ def main() -> int:
     options.add_argument("--slice", type=float, default=SLICE, help="most seconds of the clock of a process")
     options.add_argument("--log", type=Path, help="a line for each slice is added")
     options.add_argument("--corpus", type=Path, default=Path(tempfile.gettempdir()) / "fuzz-corpus")
+    options.add_argument("--goal", type=int, default=0, help="executions of a target; the fastest ones come first")
     options.add_argument("--seed", type=int, default=int(time.time()))
     chosen = options.parse_args()
     from tests.fuzz.targets import TARGETS
 
-    plan = Plan(chosen.targets or list(TARGETS), counted(chosen.log))
+    plan = Plan(chosen.targets or list(TARGETS), counted(chosen.log), chosen.goal, rates(chosen.log))
     until = time.monotonic() + chosen.seconds
     rows: list[dict[str, Any]] = []
     threads = [threading.Thread(target=work, args=(plan, chosen, until, k, rows)) for k in range(chosen.jobs)]

@@ -52,9 +52,25 @@ def read_all(checkpoint: Checkpoint) -> None:
         checkpoint.read_into(name, tensor.size - stop, np.empty(stop, dtype=np.float32))
 
 
+_OPEN: dict[str, int] = {}
+"""Descriptors of the files that inputs were written to last: to make a file anew takes as long as some readers."""
+
+
+def _put(path: Path, content: bytes) -> None:
+    """Make a file of an input."""
+    name = str(path)
+    descriptor = _OPEN.get(name)
+    if descriptor is None or not os.fstat(descriptor).st_nlink:
+        if descriptor is not None or len(_OPEN) >= 16:
+            os.close(_OPEN.pop(name if descriptor is not None else next(iter(_OPEN))))
+        descriptor = _OPEN[name] = os.open(name, os.O_RDWR | os.O_CREAT | os.O_TRUNC, 0o600)
+    os.pwrite(descriptor, content, 0)
+    os.ftruncate(descriptor, len(content))
+
+
 def _file(name: str, folder: Path, content: bytes) -> None:
     path = folder / name
-    path.write_bytes(content)
+    _put(path, content)
     with open_checkpoint(path) as checkpoint:
         read_all(checkpoint)
 
@@ -66,10 +82,15 @@ def _with(names: tuple[str, ...], folder: Path, content: bytes) -> None:
     _file(names[0], folder, first)
 
 
+def _folder(path: Path) -> None:
+    if not os.path.isdir(path):  # a refused mkdir takes ten times as long
+        path.mkdir()
+
+
 def _write(folder: Path, names: tuple[str, ...], parts: list[bytes]) -> None:
     """The files that an input holds, and none of the input before."""
     for name, part in zip(names, parts, strict=False):
-        (folder / name).write_bytes(part)
+        _put(folder / name, part)
     for name in names[len(parts) :]:
         (folder / name).unlink(missing_ok=True)
 
@@ -89,7 +110,7 @@ def _refs(paths: list[Path]) -> list[ModelRef]:
 
 def _model(names: tuple[str, ...], parts: int, folder: Path, content: bytes) -> None:
     """Several files that make a model, of which the first ``parts`` hold weights."""
-    (folder / "net").mkdir(exist_ok=True)
+    _folder(folder / "net")
     _write(folder, names, content.split(SPLIT))
     files = tuple(Part(file=str(folder / name)) for name in names[:parts])
     with open_model(
@@ -99,7 +120,7 @@ def _model(names: tuple[str, ...], parts: int, folder: Path, content: bytes) -> 
 
 
 def _adapter(folder: Path, content: bytes) -> None:
-    (folder / "net").mkdir(exist_ok=True)
+    _folder(folder / "net")
     names = ("net/adapter_model.safetensors", "net/adapter_config.json", "base.safetensors")
     _write(folder, names, content.split(SPLIT))
     opened: list[Opened] = []
@@ -117,16 +138,16 @@ def _list(name: str, folder: Path, content: bytes) -> str:
     sound = folder / "m.safetensors"
     if not sound.exists():
         sound.write_bytes(seeds.safetensors()[0])
-    (folder / name).write_bytes(content)
+    _put(folder / name, content)
     return _opened([folder / name])
 
 
 def _index(folder: Path, content: bytes) -> str:
     net = folder / "net"
-    net.mkdir(exist_ok=True)
+    _folder(net)
     if not (net / "m.safetensors").exists():
         (net / "m.safetensors").write_bytes(seeds.safetensors()[0])
-    (net / "model.safetensors.index.json").write_bytes(content)
+    _put(net / "model.safetensors.index.json", content)
     return _opened([net])
 
 
@@ -138,7 +159,7 @@ def _claims(folder: Path, content: bytes) -> str:
     if name not in names:
         name, rest = names[content[0] % len(names)] if content else names[0], content[1:]
     path = folder / name
-    path.write_bytes(rest)
+    _put(path, rest)
     try:
         if name.startswith("claims."):
             listed(str(path))
@@ -220,10 +241,10 @@ def _fingerprint(folder: Path, content: bytes) -> None:
 
 def _index_of_fingerprints(folder: Path, content: bytes) -> None:
     """An index that somebody else made: all that is looked up in it."""
-    (folder / "segments").mkdir(exist_ok=True)
+    _folder(folder / "segments")
     catalogue, _, segment = content.partition(SPLIT)
-    (folder / "catalogue.sqlite").write_bytes(catalogue)
-    (folder / "segments" / several.SEGMENT).write_bytes(segment)
+    _put(folder / "catalogue.sqlite", catalogue)
+    _put(folder / "segments" / several.SEGMENT, segment)
     with Index(folder, is_read_only=True) as index:
         len(index)
         for entry in index.entries()[:2]:
@@ -232,7 +253,7 @@ def _index_of_fingerprints(folder: Path, content: bytes) -> None:
 
 
 def _statistics(folder: Path, content: bytes) -> None:
-    (folder / "s").write_bytes(content)
+    _put(folder / "s", content)
     load(folder / "s")
 
 

@@ -29,6 +29,13 @@ def test_the_target_with_the_fewest_executions_comes_next():
     assert [plan.take(60), plan.take(60)] == ["b", "a"]  # one of each at a time
 
 
+def test_the_target_that_is_soonest_at_a_goal_comes_next():
+    plan = Plan(["slow", "fast", "done"], {"slow": 50, "done": 100}, 100, {"slow": 1.0, "fast": 10.0})
+    assert plan.take(10) == "fast"
+    plan.add("fast", 10, 100)
+    assert plan.take(10) == "slow"
+
+
 def test_the_input_of_a_lost_process_is_known(tmp_path):
     current = Current(tmp_path / "current")
     assert Current.left(tmp_path / "current") == (0, b"")

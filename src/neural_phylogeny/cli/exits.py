@@ -59,8 +59,8 @@ def exit_code(run: Callable[[], Any]) -> int:
     except Terminated as stopped:
         talk("terminated; no output was left incomplete")
         return 128 + stopped.number
-    except (MemoryError, ImportError) as error:
-        if isinstance(error, ImportError) and not _is_short_of_memory(error):
+    except (MemoryError, ImportError, RuntimeError) as error:
+        if not isinstance(error, MemoryError) and not _is_short_of_memory(error):
             return _fault()
         talk("not enough memory for these inputs; give fewer models, or a smaller --memory")
         return SOME_UNREADABLE
@@ -79,11 +79,14 @@ def _fault() -> int:
     return FAULT
 
 
-def _is_short_of_memory(error: ImportError) -> bool:
-    """Whether a compiled library found no room; libraries hide the system's error behind one of their own."""
+_NO_ROOM = ("failed to map segment", "cannot allocate memory", "can't start new thread")
+
+
+def _is_short_of_memory(error: Exception) -> bool:
+    """Whether a compiled library or a thread found no room; libraries hide the system's error behind their own."""
     found: BaseException | None = error
     while found is not None:
-        if any(words in str(found).lower() for words in ("failed to map segment", "cannot allocate memory")):
+        if any(words in str(found).lower() for words in _NO_ROOM):
             return True
         found = found.__cause__ or found.__context__
     return False

@@ -97,8 +97,9 @@ def explained(folder: Path) -> Iterator[None]:
         if any(word in str(error) for word in ("malformed", "not a database", "interrupted")):
             raise SavedFileError(f"{folder}: the catalogue is damaged ({error}); restore it from a copy") from error
         raise OutputError(str(folder), f"the index was left as it was: {error}") from error
-    except (sqlite3.DatabaseError, UnicodeDecodeError) as error:
-        raise SavedFileError(f"{folder}: the catalogue is damaged ({error}); restore it from a copy") from error
+    except (sqlite3.DatabaseError, UnicodeDecodeError, MemoryError) as error:  # a row may claim to be gigabytes
+        why = str(error) or "it asks for more memory than there is"
+        raise SavedFileError(f"{folder}: the catalogue is damaged ({why}); restore it from a copy") from error
     except OSError as error:
         if isinstance(error, OutputError):
             raise
