@@ -15,6 +15,7 @@ from neural_phylogeny.reconstruction.evidence import doubt_evidence, merge_evide
 from neural_phylogeny.reconstruction.findings import Findings
 from neural_phylogeny.reconstruction.reasons import RUNNER_UP
 from neural_phylogeny.reconstruction.support import Support
+from neural_phylogeny.reconstruction.told import told_of
 from neural_phylogeny.records import (
     UNDECIDED_REASONS,
     Edge,
@@ -34,7 +35,6 @@ from neural_phylogeny.relations.explanations.whole import DISGUISES, TRAINED
 from neural_phylogeny.relations.odds import probability
 from neural_phylogeny.statistics.cache import Group
 from neural_phylogeny.trees.forest import Forest
-from neural_phylogeny.trees.fusion import LEAST
 from neural_phylogeny.wording import percent
 
 SIBLINGS = 8
@@ -290,32 +290,6 @@ def missing_ancestors(
                     )
                 )
     return missing, edges
-
-
-class Told(TypedDict):
-    """The probabilities of a model's parent, by the names that an edge gives them."""
-
-    p_parent: float | None
-    p_if_present: float | None
-    p_independent: float | None
-
-
-def told_of(forest: Forest, k: int) -> Told:
-    """What a forest says of the parent of its model k; None for what the method does not know."""
-    doubt = 0.0 if forest.independent is None else float(forest.independent[k])
-    return {
-        "p_parent": None if forest.p_parent is None else float(forest.p_parent[k]),
-        "p_if_present": if_present(forest, k),
-        "p_independent": doubt or None,
-    }
-
-
-def if_present(forest: Forest, k: int) -> float | None:
-    """Probability of a model's parent in a forest, given that its parent is among the models; None among two."""
-    if forest.posterior is None or np.count_nonzero(forest.posterior[:, k]) < 3:
-        return None
-    column, above = forest.posterior[:, k], forest.parents[k]
-    return float(min(column[above] / max(1.0 - column[k], LEAST), 1.0))
 
 
 def _told(answer: Answer, names: Sequence[str], k: int, pair: tuple[str, str]) -> tuple[Evidence, ...]:

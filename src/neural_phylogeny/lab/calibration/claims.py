@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from neural_phylogeny.lab.families.batches import KnownFamily, batch_paths, is_left_out, read_batch
 from neural_phylogeny.lab.training.ensemble import is_judge
-from neural_phylogeny.reconstruction.claim import if_present
+from neural_phylogeny.reconstruction.told import if_present
 from neural_phylogeny.relations.existence import existence
 from neural_phylogeny.trees.auto import auto_forest
 from neural_phylogeny.trees.family import Family

@@ -22,9 +22,10 @@ from neural_phylogeny.lab.bench.runs import ALPHA
 from neural_phylogeny.lab.bench.tables.base import Page, Sources
 from neural_phylogeny.lab.families.batches import KnownFamily, batch_paths, is_left_out, read_batches
 from neural_phylogeny.lab.markdown import table
-from neural_phylogeny.reconstruction.claim import UNDECIDED, if_present
+from neural_phylogeny.reconstruction.claim import UNDECIDED
 from neural_phylogeny.reconstruction.decide import phylogeny
 from neural_phylogeny.reconstruction.examine import examine
+from neural_phylogeny.reconstruction.told import if_present
 from neural_phylogeny.trees.auto import conditioned_on_merges, most_probable_forest, posterior
 from neural_phylogeny.trees.family import Posterior
 from neural_phylogeny.trees.forest import Forest
