@@ -30,6 +30,17 @@ def test_dependence_is_what_it_says(rng):
     assert found[1, 0] == pytest.approx(by_hand(first + 0.1 * second, first), rel=1e-8)
 
 
+def test_seen_from_a_pruned_copy_all_depends_on_where_it_is_zero(rng):
+    """The mean product is exactly zero or a rounding of either sign, by how a processor adds; the answer is one."""
+    parent = rng.normal(size=500)
+    pruned = np.where(np.abs(parent) < 0.3, 0.0, parent)
+    found = dependence(*sums(parent, pruned))
+    assert found[1, 0] > 10 > found[0, 1]
+    product, third, second, square = sums(parent, pruned)
+    for error in (-1e-12, 1e-12):
+        assert dependence(product, third, second * (1 + error), square)[1, 0] == pytest.approx(found[1, 0])
+
+
 def test_equal_models_have_no_step(rng):
     first = rng.normal(size=500)
     assert np.isnan(dependence(*sums(first, first))).all()

@@ -50,13 +50,14 @@ def dependence(product: Matrix, third: Matrix, second: Matrix, square: Matrix) -
     Notes
     -----
     With d = w_j - w_i and c = 1 - b, the step is d + c w_i, so that nothing large is subtracted where models are close.
+    What was cut out of i lies where w_i is zero: the mean product is zero then, give or take what a processor rounds.
     """
     own, fourth = np.diag(product)[:, None], np.diag(third)[:, None]
     with np.errstate(all="ignore"):
         rest = 1.0 - product / own
         along, cubed = product - own, third - fourth  # E[d w_i], E[d w_i^3]
         moved = fourth - 2.0 * third + second  # E[d^2 w_i^2]
-        both = moved + 2.0 * rest * cubed + rest**2 * fourth
+        both = np.maximum(moved + 2.0 * rest * cubed + rest**2 * fourth, LEAST * fourth)
         step = square + 2.0 * rest * along + rest**2 * own
         found: Matrix = np.abs(np.log(both / (np.where(step > LEAST * own, step, np.nan) * own)))
     return np.where(np.isfinite(found), found, np.nan)

@@ -173,11 +173,11 @@ def _first_of_equal(templates: Sequence[Values]) -> list[int]:
 EQUAL = 1e-12
 """Difference of two templates of length 1 that rounding leaves."""
 
-LONG, FOLDS = 1 << 12, 4
+LONG, FOLDS = 1 << 12, 2
 r"""A stream is folded for templates of this many values: into so many equal parts, one added to the other. Where a
-template lies in one of them it correlates with the sum at its z, with noise of deviation 2 instead of 1. Where that is
-what chance reaches in one stream of a hundred, the stream is looked at unfolded. Missed are 11 of 100 draws at z = 12,
-3 at 14 and none of 150 from 16 on, which 3 % of the squares of 8,192 values give."""
+template lies in one of them it correlates with the sum at its z, with noise of deviation 1.4 instead of 1. Where that is
+what chance reaches in one stream of a hundred, the stream is looked at unfolded. Missed are 16 of 100 draws at z = 8, 1
+of 150 at 9 and none from 10 on, which 1 % of the squares of 8,192 values gives."""
 
 KEPT, KEPT_PLACES = 300, 1 << 15
 """Streams whose spectra are kept from family to family, and places of the longest: those of the usual seeds, 15 MB of
