@@ -175,9 +175,9 @@ EQUAL = 1e-12
 
 LONG, FOLDS = 1 << 12, 2
 r"""A stream is folded for templates of this many values: into so many equal parts, one added to the other. Where a
-template lies in one of them it correlates with the sum at its z, with noise of deviation 1.4 instead of 1. Where that is
-what chance reaches in one stream of a hundred, the stream is looked at unfolded. Missed are 16 of 100 draws at z = 8, 1
-of 150 at 9 and none from 10 on, which 1 % of the squares of 8,192 values gives."""
+template lies in one of them it correlates with the sum at its z, with noise of deviation 1.4 instead of 1. Where that
+is what chance reaches in one stream of a hundred, the stream is looked at unfolded. Missed are 16 of 100 draws at z =
+8, 1 of 150 at 9 and none from 10 on, which 1 % of the squares of 8,192 values gives."""
 
 KEPT, KEPT_PLACES = 300, 1 << 15
 """Streams whose spectra are kept from family to family, and places of the longest: those of the usual seeds, 15 MB of
