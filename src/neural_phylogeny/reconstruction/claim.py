@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from neural_phylogeny.reconstruction.changes import layer_changes, similarity_table
-from neural_phylogeny.reconstruction.evidence import doubt_evidence, merge_evidence, part_evidence
+from neural_phylogeny.reconstruction.evidence import merge_evidence, part_evidence
 from neural_phylogeny.reconstruction.findings import Findings
 from neural_phylogeny.reconstruction.reasons import RUNNER_UP
 from neural_phylogeny.reconstruction.support import Support
@@ -293,12 +293,11 @@ def missing_ancestors(
 
 
 def _told(answer: Answer, names: Sequence[str], k: int, pair: tuple[str, str]) -> tuple[Evidence, ...]:
-    """The probabilities of a model's parent as evidence: its own, the rival's, that of no descent."""
+    """The probabilities of a model's parent as evidence: its own and the rival's."""
     told = told_of(answer.forest, k)
     if (p := told["p_parent"]) is None:
         return ()
-    doubted = doubt_evidence(told["p_independent"], *pair) if told["p_independent"] else ()
-    return (_parent_posterior(p, told["p_if_present"], pair), *_runner_up(answer, names, k), *doubted)
+    return (_parent_posterior(p, told["p_if_present"], pair), *_runner_up(answer, names, k))
 
 
 def _parent_posterior(p: float, present: float | None, pair: tuple[str, str]) -> Evidence:

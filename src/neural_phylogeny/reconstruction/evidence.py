@@ -8,7 +8,6 @@ from collections.abc import Mapping
 import numpy as np
 from numpy.typing import NDArray
 
-from neural_phylogeny.reconstruction.reasons import DOUBT
 from neural_phylogeny.records import Evidence, SharedComponent
 from neural_phylogeny.relations.between import PartOfStep
 from neural_phylogeny.relations.clock import Clock
@@ -93,22 +92,6 @@ def draw_evidence(draw: Draw) -> Evidence:
         favours="neither",
         strength=1.0,
         statement=f"both began with one initialisation, {draw}; chance explains such a match with {chance}",
-    )
-
-
-def doubt_evidence(p: float, parent: str, child: str) -> tuple[Evidence]:
-    """That parent and child may be two trainings of one initialisation."""
-    return (
-        Evidence(
-            feature=DOUBT,
-            value=p,
-            favours="no parent",
-            strength=p,
-            statement=(
-                f"{parent} and {child} are one initialisation, trained independently, or parent and child: they share "
-                f"no more than two such trainings may, which has probability {percent(p)}"
-            ),
-        ),
     )
 
 

@@ -12,9 +12,7 @@ from numpy.typing import NDArray
 
 from neural_phylogeny.reconstruction.findings import Findings
 from neural_phylogeny.relations.fake_init import FakeInitialisation, nearer, summed
-from neural_phylogeny.relations.initialisations.doubts import independent
 from neural_phylogeny.relations.initialisations.independence import CLEAR, INDEPENDENT, descent, distances
-from neural_phylogeny.relations.initialisations.leading import Leading
 from neural_phylogeny.relations.matrix_scores import kurtosis_score
 from neural_phylogeny.relations.similarity import compared_pairs, matrix_gram
 from neural_phylogeny.trees.family import CommonOrigin, Families, Family, Pairs, Posterior
@@ -83,27 +81,25 @@ class MeasuredFamily:
         """
         if not self.found.leading:
             return np.zeros((len(self.rows),) * 2)
-        if self._is_clear or self.found.draw is None:
-            return np.zeros_like(self._undrawn)
-        found: Matrix = np.where(self._same, 0.0, descent(self._leading, self.found.draw))
+        leading = [tensor.of(self.rows) for tensor in self.found.leading]
+        without = descent(leading)
+        is_clear = (without[~np.eye(len(without), dtype=bool)] >= CLEAR).all()
+        if is_clear or self.found.draw is None:
+            return np.zeros_like(without)
+        same = self.found.existence.identical[np.ix_(self.rows, self.rows)]
+        found: Matrix = np.where(same, 0.0, descent(leading, self.found.draw))
         return found
-
-    def independent(self) -> Matrix:
-        """By large weights, where no draw is found; never of two models with an identical matrix."""
-        if not self.found.leading or self._is_clear or self.found.draw is not None:
-            return np.zeros((len(self.rows),) * 2)
-        return independent(np.where(self._same, 0.0, self._undrawn))
 
     def true_distances(self) -> Vector | None:
         """By the draw that a search over seeds finds."""
         if not self.found.leading or self.found.draw is None:
             return None
-        return distances(self._leading, self.found.draw)
+        return distances([tensor.of(self.rows) for tensor in self.found.leading], self.found.draw)
 
     def common_origin(self) -> CommonOrigin:
         """By large weights, then by the draw, then by ``tested_origin``; of models without a parent."""
         if self.found.leading:
-            odds = self._undrawn
+            odds = descent([tensor.of(self.rows) for tensor in self.found.leading])
             upper = np.triu_indices(len(odds), 1)
             if float(np.median(odds[upper])) < INDEPENDENT:
                 return CommonOrigin.INITIALISATION
@@ -121,27 +117,6 @@ class MeasuredFamily:
     def subset(self, rows: Sequence[int]) -> MeasuredFamily:
         """Some of these models, in the given order."""
         return MeasuredFamily(self.found, tuple(self.rows[k] for k in rows), self.pairs.of(rows), self.seed)
-
-    @cached_property
-    def _leading(self) -> list[Leading]:
-        """The leading values of these models."""
-        return [tensor.of(self.rows) for tensor in self.found.leading]
-
-    @cached_property
-    def _undrawn(self) -> Matrix:
-        """Log-odds of descent by large weights alone, ``(n, n)``."""
-        return descent(self._leading)
-
-    @cached_property
-    def _is_clear(self) -> bool:
-        """Whether large weights leave no doubt, so that the draw is not looked for."""
-        return bool((self._undrawn[~np.eye(len(self.rows), dtype=bool)] >= CLEAR).all())
-
-    @cached_property
-    def _same(self) -> NDArray[np.bool_]:
-        """Which pairs have an identical matrix, ``(n, n)``."""
-        found: NDArray[np.bool_] = self.found.existence.identical[np.ix_(self.rows, self.rows)]
-        return found
 
     @cached_property
     def _measurements(self) -> Measurements:

@@ -68,7 +68,6 @@ def _with_parents(answer: Answer, parents: NDArray[np.int64], place: dict[int, i
     found = np.where(is_link, forest.parents, whole)
     moved = np.flatnonzero(claimed & (found != forest.parents))
     p_direction, p_parent = forest.p_direction.copy(), forest.p_parent
-    kept = np.isin(np.arange(len(found)), moved, invert=True)
     if forest.posterior is not None and p_parent is not None:
         p, p_parent = forest.posterior, p_parent.copy()
         for k in moved.tolist():
@@ -83,7 +82,6 @@ def _with_parents(answer: Answer, parents: NDArray[np.int64], place: dict[int, i
         missing=None if forest.missing is None else np.where(claimed & (found < 0), forest.missing, 0.0),
         p_root=None if forest.p_root is None else np.where(claimed, forest.p_root, np.nan),
         p_rooted=None,
-        independent=None if forest.independent is None else np.where(kept, forest.independent, 0.0),
     )
     return replace(answer, forest=forest)
 

@@ -8,9 +8,6 @@ from collections.abc import Callable, Iterator, Sequence
 from neural_phylogeny.records import Edge, Evidence, Reasons, RelatedPair, Verdict
 from neural_phylogeny.wording import odds, percent
 
-DOUBT = "independent-training"
-"""The feature that says how probable it is that the two share an initialisation alone."""
-
 RUNNER_UP = "runner-up"
 """The feature that names the next likely parent, or that there is none."""
 
@@ -28,13 +25,6 @@ ONE_SEED = (
     "look like parent and child. Values that only one of them can have given to the other would decide."
 )
 """What a common initialisation leaves open, where the draw of it is known."""
-
-
-INDEPENDENT = (
-    "They may be one initialisation, trained independently ({}): the initialisation itself would decide, or a "
-    "checkpoint between the two."
-)
-"""What an edge leaves open where what is common to both is no more than trainings of one initialisation share."""
 
 
 def weigh(
@@ -113,9 +103,7 @@ def _of_edge(edge: Edge) -> Iterator[str]:
             "evidence for the reverse direction with higher odds would turn it around."
         )
     yield from _of_rival(edge)
-    if edge.p_independent is not None:
-        yield INDEPENDENT.format(percent(edge.p_independent))
-    measured = [e for e in reasons_for(edge).opposing if e.feature not in (RUNNER_UP, DOUBT)]
+    measured = [e for e in reasons_for(edge).opposing if e.feature != RUNNER_UP]
     if measured:
         yield (
             f"The strongest evidence against it is {measured[0].feature} (strength {measured[0].strength:.2f} of 1): "

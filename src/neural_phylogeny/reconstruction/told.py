@@ -15,16 +15,13 @@ class Told(TypedDict):
 
     p_parent: float | None
     p_if_present: float | None
-    p_independent: float | None
 
 
 def told_of(forest: Forest, k: int) -> Told:
     """What a forest says of the parent of its model k; None for what the method does not know."""
-    doubt = 0.0 if forest.independent is None else float(forest.independent[k])
     return {
         "p_parent": None if forest.p_parent is None else float(forest.p_parent[k]),
         "p_if_present": if_present(forest, k),
-        "p_independent": doubt or None,
     }
 
 

@@ -246,8 +246,6 @@ class Edge(Measured):
     p_if_present : float, optional
         Probability that this model is the parent, given that the parent is among the models; None in families of two
         and for methods that do not compute it.
-    p_independent : float, optional
-        Probability that the two were trained independently from one initialisation; None where that is in no doubt.
     part : str
         What the larger model calls what was compared, where that is less than half of its weights; else empty.
     evidence : tuple of Evidence
@@ -269,7 +267,6 @@ class Edge(Measured):
     support: float | None = None
     concordance: float | None = None
     p_if_present: float | None = None
-    p_independent: float | None = None
     part: str = ""
     evidence: tuple[Evidence, ...] = ()
     layers: tuple[LayerChange, ...] = ()

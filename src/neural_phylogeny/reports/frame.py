@@ -25,7 +25,6 @@ COLUMNS: dict[Table, tuple[str, ...]] = {
         "support",
         "concordance",
         "p_if_present",
-        "p_independent",
         "is_weak",
     ),
     "pairs": ("a", "b", "kind", "also", *MEASURED),

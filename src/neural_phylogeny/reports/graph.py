@@ -21,7 +21,6 @@ NUMBERS = (
     "support",
     "concordance",
     "p_if_present",
-    "p_independent",
     "is_weak",
 )
 """Numbers of a claim that a graph holds, where they are known; ``is_weak`` is true where it is less likely than not."""

@@ -18,7 +18,7 @@ OPEN_ROWS = 40
 
 COMPARED = "compared: share of the weights, where not all could be compared"
 
-HEADINGS = ("kind", "similarity", "parent", "direction", "support", "concordance", "independent", "compared")
+HEADINGS = ("kind", "similarity", "parent", "direction", "support", "concordance", "compared")
 
 
 def to_html(phylogeny: Phylogeny) -> str:
@@ -139,7 +139,7 @@ def _cells(claim: Edge | RelatedPair | None) -> dict[str, str]:
         test = "" if claim.p_value is None else p_value(claim.p_value)
         return found | {"kind": "related", "direction": escaped(test)}
     dots = {"parent": claim.p_parent, "direction": claim.p_direction}
-    shares = {**dots, "support": claim.support, "concordance": claim.concordance, "independent": claim.p_independent}
+    shares = {**dots, "support": claim.support, "concordance": claim.concordance}
     found |= {heading: escaped(percent(share)) for heading, share in shares.items() if share is not None}
     first = next((heading for heading, share in dots.items() if share is not None), None)
     if first is not None:

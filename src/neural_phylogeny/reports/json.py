@@ -279,7 +279,6 @@ def _edge(item: Fields) -> Edge:
         support=item.share_or_null("support"),
         concordance=item.share_or_null("concordance"),
         p_if_present=item.share_or_null("p_if_present"),
-        p_independent=item.share_or_null("p_independent"),
         part=item.text("part", default=""),
         evidence=_evidence(item),
         layers=_layers(item),

@@ -58,7 +58,7 @@ def columns(claim: Edge | RelatedPair) -> Columns:
         test = "" if claim.p_value is None else p_value(claim.p_value)
         return Columns(undirected_kind(claim), similarity, test, coverage, "")
     known = [("parent", claim.p_parent), ("direction", claim.p_direction), ("support", claim.support)]
-    known += [("concordance", claim.concordance), ("independent", claim.p_independent)]
+    known.append(("concordance", claim.concordance))
     numbers = "  ".join(f"{what} {percent(share)}" for what, share in known if share is not None)
     if claim.is_weak:
         numbers += "  ?"

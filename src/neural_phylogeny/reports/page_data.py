@@ -145,8 +145,7 @@ def _claim(claim: Edge | RelatedPair, text: Callable[[str], int]) -> dict[str, A
     if isinstance(claim, Edge):
         found["kind"], found["directed"] = claim.kind, True
         shares = {"p_parent": claim.p_parent, "p_direction": claim.p_direction, "support": claim.support}
-        shares |= {"concordance": claim.concordance, "p_independent": claim.p_independent}
-        shares |= {"p_if_present": claim.p_if_present}
+        shares |= {"concordance": claim.concordance, "p_if_present": claim.p_if_present}
         shares |= {"confidence": claim.confidence}
     shares["coverage"] = claim.coverage
     shown = {key: percent(share) for key, share in shares.items() if share is not None}

@@ -226,10 +226,6 @@ def legend(phylogeny: Phylogeny, coverage: str = COVERAGE) -> Iterator[str]:
             any(edge.p_direction is not None for edge in phylogeny.edges),
         ),
         (
-            "independent: probability that the two share a random initialisation alone, each trained from it",
-            any(edge.p_independent is not None for edge in phylogeny.edges),
-        ),
-        (
             "root: probability of being the root of the family, of those that hold 95 % of it",
             any(len(one.models) > 1 for one in phylogeny.credible_roots),
         ),

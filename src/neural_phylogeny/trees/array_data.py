@@ -26,7 +26,6 @@ def family_of(
     merges: Matrix | None = None,
     origin: CommonOrigin = CommonOrigin.ANCESTOR,
     descent: Matrix | None = None,
-    independent: Matrix | None = None,
     retained_sizes: Sequence[int] = (),
 ) -> Family:
     """A family of n models from arrays ``(n, n)``.
@@ -70,7 +69,6 @@ def family_of(
             means=_or(merges, np.zeros_like(scale)),
             origin=origin,
             descent_odds=descent,
-            doubts=_or(independent, np.zeros_like(scale)),
             sizes=tuple(retained_sizes),
         )
     )
@@ -87,7 +85,6 @@ class ArrayData:
     posterior: Posterior | None
     means: Matrix
     origin: CommonOrigin
-    doubts: Matrix
     descent_odds: Matrix | None = None
     sizes: tuple[int, ...] = ()
 
@@ -117,10 +114,6 @@ class ArrayData:
         """As given."""
         return self.means
 
-    def independent(self) -> Matrix:
-        """As given."""
-        return self.doubts
-
     def true_distances(self) -> Vector | None:
         """Arrays have no draw."""
         return None
@@ -147,7 +140,6 @@ class ArrayData:
             posterior=posterior,
             means=self.means[at],
             origin=self.origin,
-            doubts=self.doubts[at],
             descent_odds=None if self.descent_odds is None else self.descent_odds[at],
             sizes=self.sizes,
         )

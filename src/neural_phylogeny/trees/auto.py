@@ -13,7 +13,6 @@ from neural_phylogeny.graphs import components
 from neural_phylogeny.relations.exact import BESIDE, CERTAIN
 from neural_phylogeny.trees.baselines.options import Options
 from neural_phylogeny.trees.beside_tree import INNOVATION_TREE, beside_tree
-from neural_phylogeny.trees.doubts import with_doubts
 from neural_phylogeny.trees.family import Family, Posterior, groups_of
 from neural_phylogeny.trees.forest import Forest, Matrix, Vector
 from neural_phylogeny.trees.fusion import fused
@@ -65,7 +64,7 @@ def auto_forest(family: Family, options: Options = USUAL, *, without: Collection
     if beyond.any():
         known = replace(known, parent=fused(known.parent, {INITIALISATION: beyond}))
         forest = most_probable_forest(family, known, family.merges)
-    return with_doubts(with_common_initialisations(forest, family.descent < APART), family.independent)
+    return with_common_initialisations(forest, family.descent < APART)
 
 
 def in_doubt(forest: Forest) -> NDArray[np.bool_]:
@@ -149,7 +148,6 @@ def most_probable_forest(family: Family, known: Posterior, merges: Matrix) -> Fo
         merged=without_cycles(merges, forest.parents),
         p_root=np.diag(forest_probabilities(parent)),
         p_rooted=_rooted(parent, forest),
-        independent=np.zeros(len(parent)),
         posterior=parent,
     )
 

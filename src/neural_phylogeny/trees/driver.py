@@ -62,7 +62,6 @@ def joined(n: int, answers: list[tuple[Labels, Forest]]) -> Forest:
         rivals=_rivals(n, answers) if has("rivals") else None,
         p_root=values("p_root", np.nan) if has("p_root") else None,
         p_rooted=values("p_rooted", np.nan) if has("p_rooted") else None,
-        independent=values("independent", 0.0) if has("independent") else None,
         common_initialisations=tuple(
             CommonInitialisation(members=tuple(members[list(one.members)].tolist()), certain=one.certain)
             for members, forest in answers

@@ -97,9 +97,6 @@ class FamilyData(Protocol):
     def descent(self) -> Matrix:
         """See ``Family.descent``."""
 
-    def independent(self) -> Matrix:
-        """See ``Family.independent``."""
-
     def true_distances(self) -> Vector | None:
         """See ``Family.true_distances``."""
 
@@ -194,11 +191,6 @@ class Family:
     def descent(self) -> Matrix:
         """Log-odds that j descends from i, against a common initialisation alone, ``(n, n)``; 0 where it is silent."""
         return self.data.descent()
-
-    @cached_property
-    def independent(self) -> Matrix:
-        """Probability that i and j share an initialisation alone, ``(n, n)``; 0 where it is in no doubt."""
-        return self.data.independent()
 
     @cached_property
     def true_distances(self) -> Vector | None:

@@ -62,8 +62,6 @@ class Forest:
     merged : (n, n), optional
         ``[i, j]``: weight of i in j where j is a weighted mean of other models; ``parents[j]`` is one of them. Other
         columns are zero.
-    independent : (n,), optional
-        Probability that a model and its parent share an initialisation alone; 0 where that is in no doubt.
     posterior : (n, n), optional
         ``[i, j]``: probability that i is the parent of j; on the diagonal that j has no parent here. The forest was
         chosen by it.
@@ -84,5 +82,4 @@ class Forest:
     p_rooted: Vector | None = None
     common_initialisations: tuple[CommonInitialisation, ...] = ()
     merged: Matrix | None = None
-    independent: Vector | None = None
     posterior: Matrix | None = None

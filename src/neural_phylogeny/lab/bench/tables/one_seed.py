@@ -13,7 +13,6 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from neural_phylogeny.graphs import components
 from neural_phylogeny.lab.bench.tables.base import Page, Sources
 from neural_phylogeny.lab.families.pictures import load_pictures
 from neural_phylogeny.lab.fitting.initialisation import logistic
@@ -70,20 +69,6 @@ def measured(collections: Iterable[OneSeed]) -> Iterator[Measured]:
             yield Measured(known, np.array(group.members), MeasuredFamily.of(found, rows, 0))
 
 
-def told_together(forest: Forest) -> NDArray[np.int64]:
-    """Labels of the models that edges of at least even odds join, those of a missing ancestor too: ``(n,)``."""
-    assert forest.p_parent is not None
-    n = len(forest.parents)
-    joined = np.eye(n, dtype=bool)
-    children = np.flatnonzero((forest.parents >= 0) & (forest.p_parent >= LEVELS[0]))
-    joined[forest.parents[children], children] = True
-    if forest.missing is not None:
-        siblings = np.flatnonzero(forest.missing > 0)
-        joined[np.ix_(siblings, siblings)] = True
-    labels: NDArray[np.int64] = components(joined | joined.T)
-    return labels
-
-
 def counts(one: Measured, forest: Forest) -> Counter[str]:
     """Pairs of strangers in one family, and directed edges, right ones and between strangers, of a forest."""
     known, members = one.known, one.members
@@ -92,7 +77,6 @@ def counts(one: Measured, forest: Forest) -> Counter[str]:
     steps = np.array(known.about["steps"])
     fresh = (known.parents < 0) & (steps < HARDLY)
     found: Counter[str] = Counter()
-    told = told_together(forest)
     for y, j in enumerate(members.tolist()):
         parent = members[forest.parents[y]] if forest.parents[y] >= 0 and forest.p_direction[y] > CLEAR else -1
         if known.parents[j] >= 0:
@@ -107,7 +91,6 @@ def counts(one: Measured, forest: Forest) -> Counter[str]:
                 kind = "hard" if fresh[i] or fresh[j] else "strangers"
                 found[kind] += 1
                 found[f"{kind} joined"] += int(forest.families[x] == forest.families[y])
-                found[f"{kind} told"] += int(told[x] == told[y])
     return found
 
 
@@ -173,17 +156,12 @@ def compared(families: Sequence[Measured]) -> dict[tuple[str, str], Both]:
 def joined(found: Mapping[tuple[str, str], Both]) -> str:
     """Strangers of one seed in one family, and right edges, without and with what is known of the initialisation."""
     rows = [
-        [use, drawn]
-        + [
-            _share(c[f"{kind} {how}"], c[kind])
-            for kind, how in (("strangers", "joined"), ("strangers", "told"), ("hard", "joined"))
-            for c in both
-        ]
+        [use, drawn, *(_share(c[f"{kind} joined"], c[kind]) for kind in ("strangers", "hard") for c in both)]
         + [_share(c["right"], c["edges"]) for c in both]
         for (use, drawn), both in found.items()
     ]
-    header = ["for", "draw", "strangers in one family, without", "with", "joined by edges of 50 %, without", "with"]
-    return table([*header, "hardly trained, without", "with", "edges right, without", "with"], rows)
+    header = ["for", "draw", "strangers in one family, without", "with", "hardly trained, without", "with"]
+    return table([*header, "edges right, without", "with"], rows)
 
 
 def levels(found: Mapping[tuple[str, str], Both]) -> str:
@@ -245,7 +223,6 @@ def page(sources: Sources) -> Page:
 INTRODUCTION = (
     "Each collection has up to four independent trainings from one draw, their children, and now and then a lost root; "
     "twelve architectures, five optimisers, 3 to 600 steps. *Strangers*: pairs of different trainings; those of fewer "
-    f"than {HARDLY} steps are counted apart, for they are nearly the draw itself. *Joined by edges of "
-    "50 %*: counting edges of at least even odds alone, those of missing ancestors too. *Without*: `auto` without what "
-    "is known of the initialisation."
+    f"than {HARDLY} steps are counted apart, for they are nearly the draw itself. *Without*: `auto` without what is "
+    "known of the initialisation."
 )

@@ -20,7 +20,6 @@ const KINDS = {
 const NUMBERS = [
   ["p_parent", "Probability of this parent", "against every other model here or none"],
   ["p_if_present", "Of the models here", "probability of this parent, given that the parent is among them"],
-  ["p_independent", "One initialisation, trained independently", "probability that the two share no more"],
   ["p_direction", "Probability of this direction", "given that one was made from the other"],
   ["similarity", "Similarity", "cosine of the compared weights"],
   ["coverage", "Compared", "share of the larger model's weights"],
