@@ -180,7 +180,7 @@ is what chance reaches in one stream of a hundred, the stream is looked at unfol
 8, 1 of 150 at 9 and none from 10 on, which 1 % of the squares of 8,192 values gives."""
 
 KEPT, KEPT_PLACES = 300, 1 << 15
-"""Streams whose spectra are kept from family to family, and places of the longest: those of the usual seeds, 15 MB of
+"""Streams whose spectra are kept from family to family, and places of the longest: those of the usual seeds, 30 MB of
 folded ones, 60 MB of whole ones."""
 
 
