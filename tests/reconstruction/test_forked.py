@@ -17,10 +17,11 @@ pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="forks are for L
 
 
 class Counter:
-    """A job that counts how often it was asked."""
+    """A job that counts how often it was asked, and knows where it was made."""
 
-    def __init__(self):
+    def __init__(self) -> None:
         self.asked = 0
+        self.home = os.getpid()
 
 
 def counted(job, given):
@@ -62,8 +63,6 @@ def test_costs_are_shared_evenly():
 
 def test_what_a_killed_process_had_to_do_is_done_here():
     jobs = [Counter() for _ in range(6)]
-    for job in jobs:
-        job.home = os.getpid()
     with shared(jobs, [1.0] * 6, 2) as shares:
         for _ in range(2):
             assert shares.each("counting", killed, list(range(6)), [""] * 6) == list(range(6))
@@ -83,7 +82,7 @@ def test_jobs_are_announced_once():
 
 
 def test_another_thread_does_not_fork():
-    found = []
+    found: list[int] = []
 
     def work():
         with shared([Counter() for _ in range(4)], [1.0] * 4, 2) as shares:
