@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import platform
-from collections.abc import Container, Iterator, Mapping, Sequence
+from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, replace
 from typing import Any
 
@@ -26,7 +26,6 @@ from neural_phylogeny.reconstruction.examine import Examined, examine
 from neural_phylogeny.reconstruction.hang import hung, remark, without_adapters
 from neural_phylogeny.reconstruction.large import labels_of
 from neural_phylogeny.reconstruction.placing import placing
-from neural_phylogeny.reconstruction.relate import PARTLY
 from neural_phylogeny.records import CredibleRoots, Kind, ModelRecord, Phylogeny
 from neural_phylogeny.relations.explanations.whole import DISGUISES
 from neural_phylogeny.trees.methods import METHODS, Method, Options
@@ -47,10 +46,8 @@ def phylogeny(
     """The answer for a collection by one method; ``examined`` avoids computing the relations again for each method."""
     n = len(collection.refs)
     found = examine(collection, alpha) if examined is None else examined
-    related, remarks = found.related, list(found.remarks)
-    judged = [remark == "" or remark.startswith(PARTLY) for remark in remarks]
-    settled = related.any(axis=1) | np.array(judged, dtype=bool)
-    labels = components(related)
+    settled, remarks = found.settled, list(found.remarks)
+    labels = components(found.related)
     answers = found.whole if method.options.clustering != EXISTENCE else found.families
     names = [ref.name for ref in collection.refs]
     with placing(collection, answers, labels, settled, method, seed=seed, draws=draws) as placed:
@@ -65,8 +62,7 @@ def phylogeny(
     families = {label: k for k, label in enumerate(dict.fromkeys(labels[settled].tolist()))}
     undecided = undecided_groups(names, forests)
     common = common_remarks(undecided)
-    notes = zip(remarks, map(common.get, names), found.notes, strict=True)
-    remarks = ["; ".join(filter(None, parts)) for parts in notes]
+    remarks = _joined(remarks, map(common.get, names), found.notes)
     alone = {k for k in range(n) if names[k] in common and np.count_nonzero(labels == labels[k]) == 1}
     missing, from_missing = without_adapters(
         {names[k] for k in bases}, *missing_ancestors(names, forests, {int(k): families[k] for k in families}, labels)
@@ -100,6 +96,11 @@ def phylogeny(
         skipped=collection.left_out(),
         provenance=_provenance(collection, method, alpha, seed),
     )
+
+
+def _joined(*remarks: Iterable[str | None]) -> list[str]:
+    """What there is to say of each model, from several sources."""
+    return ["; ".join(filter(None, parts)) for parts in zip(*remarks, strict=True)]
 
 
 def _join(labels: NDArray[np.int64], settled: NDArray[np.bool_], bases: Mapping[int, int]) -> None:
