@@ -20,6 +20,7 @@ from multiprocessing.context import ForkProcess
 from typing import Any, TypeVar, cast
 
 from neural_phylogeny.files.activity import announce, listening
+from neural_phylogeny.files.cores import using
 
 Job = TypeVar("Job")
 Given = TypeVar("Given")
@@ -141,7 +142,7 @@ def _answering(jobs: Sequence[Any], connection: Connection, others: Sequence[Con
     for other in others:
         other.close()
     gc.freeze()  # looking for cycles would copy the pages of all objects
-    with listening(lambda *_: None):
+    with listening(lambda *_: None), using(1):
         try:
             while True:
                 work, asked = connection.recv()
