@@ -17,8 +17,13 @@ from neural_phylogeny.statistics.base import Arrays, Statistic
 from neural_phylogeny.statistics.blocks import Block
 from neural_phylogeny.tensors.alignment import AlignedTensor
 
+Array = NDArray[np.float64]
+
 QUANTILES = (0.05, 0.15, 0.25, 0.35, 0.5, 0.65, 0.8, 0.9, 0.98)
 """Levels of the quantiles of magnitudes."""
+
+AT_ONCE = 1 << 17
+"""Values of several models that are looked at together, so that small tensors cost few steps."""
 
 
 class Sketch(Statistic):
@@ -42,20 +47,19 @@ class Sketch(Statistic):
         if block.index:
             return {}
         n, step = len(values), self.plan.sketch_step(block)
-        quantiles, spread, spectrum = (
-            np.full((n, len(QUANTILES)), np.nan),
-            np.full((n, 2), np.nan),
-            np.full((n, 3), np.nan),
-        )
-        for k, row in enumerate(values):  # one by one: no copy of the whole block is made
-            largest, smallest = row.max(), row.min()
-            if largest == smallest or not (math.isfinite(largest) and math.isfinite(smallest)):
+        quantiles, spread, spectrum = (np.full((n, count), np.nan) for count in (len(QUANTILES), 2, 3))
+        largest, smallest = values.max(axis=1), values.min(axis=1)
+        usable = np.flatnonzero((largest != smallest) & np.isfinite(largest) & np.isfinite(smallest))
+        together = max(1, AT_ONCE // values.shape[1])
+        for rows in (usable[start : start + together] for start in range(0, len(usable), together)):
+            some = values[rows]
+            quantiles[rows] = magnitude_quantiles(some[:, ::step])
+            if not tensor.is_matrix:
                 continue
-            quantiles[k] = magnitude_quantiles(row[::step])
-            matrix = leading_matrix(row, tensor.shape, tensor.output_axis or 0) if tensor.is_matrix else row[:, None]
-            if min(matrix.shape) > 1:
-                spread[k] = variation(matrix)
-                spectrum[k] = spectrum_of(matrix[: self.plan.sketch_rows, : self.plan.sketch_columns])
+            matrices = leading_matrix(some, tensor.shape, tensor.output_axis or 0)
+            if min(matrices.shape[1:]) > 1:
+                spread[rows] = variation(matrices)
+                spectrum[rows] = spectrum_of(matrices[:, : self.plan.sketch_rows, : self.plan.sketch_columns])
         return {"quantiles": quantiles, "rows": spread[:, 0], "columns": spread[:, 1], "spectrum": spectrum}
 
     def combine(self, tensor: AlignedTensor, parts: Sequence[Arrays]) -> Arrays:
@@ -64,7 +68,7 @@ class Sketch(Statistic):
 
 
 def leading_matrix(values: NDArray[np.float32], shape: tuple[int, ...], output_axis: int) -> NDArray[np.float32]:
-    """Complete slices of the first axis that lie in the leading values, as ``(units, inputs)``.
+    """Complete slices of the first axis that lie in the leading values: ``(..., n) -> (..., units, inputs)``.
 
     With output units first these are some units with all of their inputs, with output units last all units with
     some of their inputs. No row where not even one slice is complete.
@@ -76,42 +80,48 @@ def leading_matrix(values: NDArray[np.float32], shape: tuple[int, ...], output_a
     >>> leading_matrix(np.arange(8, dtype=np.float32), (4, 3), 1).tolist()
     [[0.0, 3.0], [1.0, 4.0], [2.0, 5.0]]
     """
-    inner = math.prod(shape[1:])
-    complete = len(values) // inner
-    slices = values[: complete * inner].reshape(complete, *shape[1:])
-    units_first = np.moveaxis(slices, output_axis, 0)
-    return units_first.reshape(len(units_first), math.prod(units_first.shape[1:]))
+    inner, models = math.prod(shape[1:]), values.shape[:-1]
+    complete = values.shape[-1] // inner
+    slices = values[..., : complete * inner].reshape(*models, complete, *shape[1:])
+    units_first = np.moveaxis(slices, len(models) + output_axis, len(models))
+    units, *inputs = units_first.shape[len(models) :]
+    return units_first.reshape(*models, units, math.prod(inputs))
 
 
-def magnitude_quantiles(values: NDArray[np.float32]) -> NDArray[np.float64]:
-    """Quantiles of magnitudes over their root mean square, interpolated linearly: ``(n_values,) -> (9,)``."""
-    magnitudes = np.sort(np.abs(values)).astype(np.float64)
-    scale = np.sqrt(np.mean(np.square(magnitudes)))
-    positions = np.array(QUANTILES) * (len(magnitudes) - 1)
-    found: NDArray[np.float64] = np.interp(positions, np.arange(len(magnitudes)), magnitudes) / scale
+def magnitude_quantiles(values: NDArray[np.float32]) -> Array:
+    """Quantiles of magnitudes over their root mean square, interpolated linearly: ``(..., n_values) -> (..., 9)``."""
+    magnitudes = np.sort(np.abs(values), axis=-1).astype(np.float64)
+    scale = np.sqrt(np.mean(np.square(magnitudes), axis=-1, keepdims=True))
+    last = magnitudes.shape[-1] - 1
+    positions = np.array(QUANTILES) * last
+    below = positions.astype(np.int64)
+    low, high = magnitudes[..., below], magnitudes[..., np.minimum(below + 1, last)]
+    found: Array = ((high - low) * (positions - below) + low) / scale
     return found
 
 
-def variation(matrix: NDArray[np.float32]) -> tuple[float, float]:
-    """Coefficients of variation (standard deviation over mean) of the norms of rows and of columns."""
+def variation(matrix: NDArray[np.float32]) -> Array:
+    """Standard deviation over mean of the norms of rows, and of columns: ``(..., units, inputs) -> (..., 2)``."""
     squares = np.square(matrix)
-    norms = (np.sqrt(squares.sum(axis=axis, dtype=np.float64)) for axis in (1, 0))
-    rows, columns = (float(norm.std() / norm.mean()) for norm in norms)
-    return rows, columns
+    norms = (np.sqrt(squares.sum(axis=axis, dtype=np.float64)) for axis in (-1, -2))
+    return np.stack([norm.std(axis=-1) / norm.mean(axis=-1) for norm in norms], axis=-1)
 
 
-def spectrum_of(matrix: NDArray[np.float32]) -> tuple[float, float, float]:
-    """Log stable rank, log of largest over median singular value, normalised spectral entropy of a matrix.
+def spectrum_of(matrix: NDArray[np.float32]) -> Array:
+    """Log stable rank, log of largest over median singular value, normalised spectral entropy: ``(..., 3)``.
 
     The median is undefined, NaN, for a matrix of less than half of full rank; all three for zeros.
     """
-    wide = (matrix if len(matrix) <= matrix.shape[1] else matrix.T).astype(np.float64)
-    powers = np.maximum(np.linalg.eigvalsh(np.dot(wide, wide.T)), 0.0)  # squared singular values, ascending
-    largest, median = powers[-1], np.median(np.sqrt(powers))
-    floor = np.finfo(np.float64).eps * len(powers) * largest  # below this an eigenvalue is rounding
-    shares = powers[powers > floor] / powers.sum()
-    return (
-        float(np.log(powers.sum() / largest)),
-        float(np.log(np.sqrt(largest) / median)) if median**2 > floor else math.nan,
-        float(-(shares * np.log(shares)).sum() / np.log(len(powers))),
-    )
+    is_wide = matrix.shape[-2] <= matrix.shape[-1]
+    wide = (matrix if is_wide else np.swapaxes(matrix, -1, -2)).astype(np.float64)
+    powers = np.linalg.eigvalsh(np.matmul(wide, np.swapaxes(wide, -1, -2)))  # squared singular values, ascending
+    powers = np.maximum(powers, 0.0)
+    largest, whole, n = powers[..., -1], powers.sum(axis=-1), powers.shape[-1]
+    median = np.sqrt(powers[..., [(n - 1) // 2, n // 2]]).mean(axis=-1)
+    floor = np.finfo(np.float64).eps * n * largest  # below this an eigenvalue is rounding
+    with np.errstate(all="ignore"):
+        shares = powers / whole[..., None]
+        parts = np.where(powers > floor[..., None], shares * np.log(shares), 0.0)
+        gap = np.where(median**2 > floor, np.log(np.sqrt(largest) / median), np.nan)
+        entropy = np.where(whole > 0, -parts.sum(axis=-1) / np.log(n), np.nan)
+        return np.stack([np.log(whole / largest), gap, entropy], axis=-1)
