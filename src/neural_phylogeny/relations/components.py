@@ -14,16 +14,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from neural_phylogeny.relations.copies import ALMOST_ALL
-from neural_phylogeny.relations.existence import (
-    PARTS,
-    Existence,
-    Keep,
-    Mask,
-    log_p_of,
-    log_p_of_copies,
-    totals,
-)
+from neural_phylogeny.relations.existence import Existence, Mask, log_p_of, log_p_of_copies
 from neural_phylogeny.relations.explanations.shapes import GROWN, PRUNED, read_as
+from neural_phylogeny.relations.totals import PARTS, Keep, totals
 from neural_phylogeny.statistics.base import Arrays
 from neural_phylogeny.statistics.moments import FEWEST
 from neural_phylogeny.statistics.results import Statistics

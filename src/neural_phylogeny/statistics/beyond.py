@@ -52,4 +52,4 @@ def _measured(tensor: AlignedTensor, source: TensorInfo, checkpoint: Checkpoint)
     except CheckpointError:
         return math.nan, math.nan
     with np.errstate(all="ignore"):
-        return variation(values.reshape(rows, width))[0], float(np.square(values, dtype=np.float64).mean())
+        return float(variation(values.reshape(rows, width))[0]), float(np.square(values, dtype=np.float64).mean())
