@@ -115,7 +115,7 @@ def of_rows(rows: NDArray[np.float32]) -> Arrays:
     result: Arrays = {key: np.full(shape, np.nan, dtype=np.float32) for key in ("grow", "indep")}
     result |= {key: np.zeros(shape, dtype=np.int16) for key in ("multiples", "agree", "still", "shrunk")}
     result["factor"] = np.zeros(shape, dtype=np.float64)
-    finite: NDArray[np.bool_] = np.isfinite(rows).all(axis=(2, 3))
+    finite = np.asarray(np.isfinite(rows).all(axis=(2, 3)))
     if n_values >= SHORTEST:
         rows = rows if finite.all() else np.where(finite[:, :, None, None], rows, np.float32(0.0))
         exact = rows.swapaxes(1, 2).astype(np.float64)
@@ -139,7 +139,7 @@ def steps_of(rows: NDArray[np.float32]) -> NDArray[np.float32]:
     exact = rows[..., :: max(1, n_rows // STEP_ROWS), :][..., :STEP_ROWS, :STEP_COLUMNS].astype(np.float64)
     exact = exact.reshape(len(found), *exact.shape[-3:])
     if min(exact.shape[2:]) >= NARROWEST:
-        finite: NDArray[np.bool_] = np.isfinite(exact).all(axis=(2, 3))
+        finite = np.asarray(np.isfinite(exact).all(axis=(2, 3)))
         for t, i, j in _pairs(finite):
             step = _step(exact[t, i], exact[t, j])
             found[t, i, j], found[t, j, i] = step, -step
