@@ -61,7 +61,8 @@ class Plan:
             for name, planned in self._running:
                 expected[name] += int(self._rate(name) * planned)
             left = {name: (self._goal - count) / self._rate(name) for name, count in expected.items()}
-            behind = [name for name, seconds in left.items() if seconds > 0]
+            running = {name for name, _ in self._running}  # a rate may be a guess: two would overshoot together
+            behind = [name for name, seconds in left.items() if seconds > 0 and name not in running]
             name = min(behind, key=lambda one: left[one]) if behind else min(expected, key=lambda one: expected[one])
             self._running.append((name, seconds))
             return name

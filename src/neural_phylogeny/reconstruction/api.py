@@ -63,7 +63,8 @@ def reconstruct(
     alpha : float
         Family-wise false-positive rate: the probability that at least one unrelated pair is reported as related.
     threads : int, optional
-        Workers; all cores by default. Results do not depend on it, to the last bit.
+        Workers; all cores by default. Results do not depend on it, to the last bit. On Linux families of 64 models
+        and more, all together, are placed in as many forked processes, which share what was measured.
     memory : int
         Bytes for what grows with the models: half bounds the statistics of all pairs (the smallest tensors are left out
         where they would take more, and a note says so), the rest the block buffers (fewer workers are used). One worker

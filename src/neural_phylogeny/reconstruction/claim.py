@@ -85,53 +85,50 @@ class Answer:
         return np.isin([self.group.members[row] for row in self.rows], core)
 
 
-def claims(
-    names: Sequence[str], forests: list[Answer], families: Sequence[tuple[Group, Findings]] = ()
-) -> tuple[list[Edge], list[RelatedPair]]:
-    """Directed and undirected claims of all groups; the last are copies in disguise within ``families``."""
+def claims(answer: Answer, names: Sequence[str]) -> tuple[list[Edge], list[RelatedPair]]:
+    """Directed and undirected claims of an answer, each with its evidence."""
     edges: list[Edge] = []
     undirected: list[RelatedPair] = []
-    for answer in forests:
-        group, found, rows, forest = answer.group, answer.found, answer.rows, answer.forest
-        claimed = answer.claimed
-        for k, above in enumerate(forest.parents.tolist()):
-            if not claimed[k]:
-                continue
-            if forest.merged is not None and np.count_nonzero(forest.merged[:, k]) > 1:
-                edges += _merged(answer, names, k)
-                continue
-            if above < 0:
-                continue
-            parent, child = rows[above], rows[k]
-            pair = (names[group.members[parent]], names[group.members[child]])
-            reasons = found.evidence(parent, child, pair)
-            p_direction = float(forest.p_direction[k])
-            reasons = (reasons[0], *_told(answer, names, k, pair), *reasons[1:])
-            kind, also = found.kinds(parent, child, _row(rows, int(forest.parents[above])))
-            if kind == TRAINED:
-                reasons += _part_of_step(answer, names, k)
-            if p_direction < 0.5 + UNDECIDED:
-                undirected.append(
-                    RelatedPair(
-                        a=pair[0], b=pair[1], kind=kind, also=also, **measured(found, parent, child), evidence=reasons
-                    )
-                )
-                continue
-            edges.append(
-                Edge(
-                    parent=pair[0],
-                    child=pair[1],
-                    kind=kind,
-                    also=also,
-                    **told_of(forest, k),
-                    p_direction=None if math.isnan(p_direction) else p_direction,
-                    **measured(found, parent, child),
-                    support=_support(answer, "edges", k),
-                    concordance=_support(answer, "concordance", k),
-                    evidence=reasons,
+    group, found, rows, forest = answer.group, answer.found, answer.rows, answer.forest
+    claimed = answer.claimed
+    for k, above in enumerate(forest.parents.tolist()):
+        if not claimed[k]:
+            continue
+        if forest.merged is not None and np.count_nonzero(forest.merged[:, k]) > 1:
+            edges += _merged(answer, names, k)
+            continue
+        if above < 0:
+            continue
+        parent, child = rows[above], rows[k]
+        pair = (names[group.members[parent]], names[group.members[child]])
+        reasons = found.evidence(parent, child, pair)
+        p_direction = float(forest.p_direction[k])
+        reasons = (reasons[0], *_told(answer, names, k, pair), *reasons[1:])
+        kind, also = found.kinds(parent, child, _row(rows, int(forest.parents[above])))
+        if kind == TRAINED:
+            reasons += _part_of_step(answer, names, k)
+        if p_direction < 0.5 + UNDECIDED:
+            undirected.append(
+                RelatedPair(
+                    a=pair[0], b=pair[1], kind=kind, also=also, **measured(found, parent, child), evidence=reasons
                 )
             )
-    return edges, undirected + disguised_copies(names, families)
+            continue
+        edges.append(
+            Edge(
+                parent=pair[0],
+                child=pair[1],
+                kind=kind,
+                also=also,
+                **told_of(forest, k),
+                p_direction=None if math.isnan(p_direction) else p_direction,
+                **measured(found, parent, child),
+                support=_support(answer, "edges", k),
+                concordance=_support(answer, "concordance", k),
+                evidence=reasons,
+            )
+        )
+    return edges, undirected
 
 
 def _part_of_step(answer: Answer, names: Sequence[str], k: int) -> tuple[Evidence, ...]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import platform
-from collections.abc import Container, Iterator, Mapping, Sequence
+from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, replace
 from typing import Any
 
@@ -11,12 +11,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 import neural_phylogeny
-from neural_phylogeny.files.activity import announced
 from neural_phylogeny.graphs import components
 from neural_phylogeny.reconstruction.claim import (
     Answer,
-    claims,
     common_remarks,
+    disguised_copies,
     missing_ancestors,
     shared_components,
     similarity_tables,
@@ -24,15 +23,11 @@ from neural_phylogeny.reconstruction.claim import (
 )
 from neural_phylogeny.reconstruction.collect import Collection
 from neural_phylogeny.reconstruction.examine import Examined, examine
-from neural_phylogeny.reconstruction.family_data import families_of
-from neural_phylogeny.reconstruction.findings import Findings
 from neural_phylogeny.reconstruction.hang import hung, remark, without_adapters
-from neural_phylogeny.reconstruction.large import labels_of, stitched
-from neural_phylogeny.reconstruction.relate import PARTLY
-from neural_phylogeny.reconstruction.support import support
+from neural_phylogeny.reconstruction.large import labels_of
+from neural_phylogeny.reconstruction.placing import placing
 from neural_phylogeny.records import CredibleRoots, Kind, ModelRecord, Phylogeny
 from neural_phylogeny.relations.explanations.whole import DISGUISES
-from neural_phylogeny.statistics.cache import Group
 from neural_phylogeny.trees.methods import METHODS, Method, Options
 from neural_phylogeny.trees.rooting import credible_set
 
@@ -51,23 +46,23 @@ def phylogeny(
     """The answer for a collection by one method; ``examined`` avoids computing the relations again for each method."""
     n = len(collection.refs)
     found = examine(collection, alpha) if examined is None else examined
-    related, remarks = found.related, list(found.remarks)
-    judged = [remark == "" or remark.startswith(PARTLY) for remark in remarks]
-    settled = related.any(axis=1) | np.array(judged, dtype=bool)
-    labels = components(related)
+    settled, remarks = found.settled, list(found.remarks)
+    labels = components(found.related)
     answers = found.whole if method.options.clustering != EXISTENCE else found.families
-    forests = _forests(collection, answers, labels, settled, method, seed, draws)
-    labels = _relabelled(labels, forests)
     names = [ref.name for ref in collection.refs]
-    edges, undirected, bases = hung(names, collection.adapters, labels, *claims(names, forests, found.families))
+    with placing(collection, answers, labels, settled, method, seed=seed, draws=draws) as placed:
+        forests = placed.forests()
+        edges, undirected = placed.claims(forests)
+    labels = _relabelled(labels, forests)
+    undirected += disguised_copies(names, found.families)
+    edges, undirected, bases = hung(names, collection.adapters, labels, edges, undirected)
     for one in collection.adapters:
         remarks[one.model] = remark(names, one, labels, bases.get(one.model))
     _join(labels, settled, bases)
     families = {label: k for k, label in enumerate(dict.fromkeys(labels[settled].tolist()))}
     undecided = undecided_groups(names, forests)
     common = common_remarks(undecided)
-    notes = zip(remarks, map(common.get, names), found.notes, strict=True)
-    remarks = ["; ".join(filter(None, parts)) for parts in notes]
+    remarks = _joined(remarks, map(common.get, names), found.notes)
     alone = {k for k in range(n) if names[k] in common and np.count_nonzero(labels == labels[k]) == 1}
     missing, from_missing = without_adapters(
         {names[k] for k in bases}, *missing_ancestors(names, forests, {int(k): families[k] for k in families}, labels)
@@ -101,6 +96,11 @@ def phylogeny(
         skipped=collection.left_out(),
         provenance=_provenance(collection, method, alpha, seed),
     )
+
+
+def _joined(*remarks: Iterable[str | None]) -> list[str]:
+    """What there is to say of each model, from several sources."""
+    return ["; ".join(filter(None, parts)) for parts in zip(*remarks, strict=True)]
 
 
 def _join(labels: NDArray[np.int64], settled: NDArray[np.bool_], bases: Mapping[int, int]) -> None:
@@ -164,30 +164,6 @@ def _credible_roots(models: Sequence[ModelRecord], rooted: Mapping[int, float]) 
                 models=tuple(models[members[k]].name for k in chosen),
                 probabilities=tuple(float(p[k]) for k in chosen),
             )
-
-
-def _forests(
-    collection: Collection,
-    answers: list[tuple[Group, Findings]],
-    labels: NDArray[np.int64],
-    settled: NDArray[np.bool_],
-    method: Method,
-    seed: int,
-    draws: int,
-) -> list[Answer]:
-    """The method's forest for each group of at least two models that can be judged."""
-    forests = []
-    words = [collection.called(group.members) for group, _ in answers]
-    for group, found in announced("placing", answers, words):
-        duplicates = {row for rows in found.copies for row in rows[1:]}
-        rows = [row for row, model in enumerate(group.members) if settled[model] and row not in duplicates]
-        if len(rows) < 2:
-            continue
-        families = labels[[group.members[row] for row in rows]]
-        forest = method.solve(families_of(found, rows, families, seed))
-        shares = support(found, rows, families, method, forest, draws, seed) if draws and not group.core else None
-        forests.append(Answer(group, found, rows, forest, shares))
-    return stitched(forests)
 
 
 def _relabelled(labels: NDArray[np.int64], forests: list[Answer]) -> NDArray[np.int64]:

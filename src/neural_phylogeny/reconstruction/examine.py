@@ -13,7 +13,7 @@ from neural_phylogeny.files.activity import announced
 from neural_phylogeny.graphs import Groups
 from neural_phylogeny.reconstruction.collect import Collection
 from neural_phylogeny.reconstruction.findings import Findings
-from neural_phylogeny.reconstruction.relate import Tested
+from neural_phylogeny.reconstruction.relate import PARTLY, Tested
 from neural_phylogeny.relations.copies import conversion, is_converted
 from neural_phylogeny.relations.explanations.whole import disguise_of
 from neural_phylogeny.statistics.cache import Group
@@ -51,6 +51,13 @@ class Examined:
     converted: set[int]
     families: list[tuple[Group, Findings]]
     tested: Tested
+
+    @property
+    def settled(self) -> NDArray[np.bool_]:
+        """Which models have a relative or could be judged, at least in part, ``(n_models,)``."""
+        judged = [remark == "" or remark.startswith(PARTLY) for remark in self.remarks]
+        found: NDArray[np.bool_] = self.related.any(axis=1) | np.array(judged, dtype=bool)
+        return found
 
     @cached_property
     def whole(self) -> list[tuple[Group, Findings]]:
