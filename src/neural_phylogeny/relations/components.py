@@ -70,6 +70,8 @@ def shared_parts(statistics: Statistics, found: Existence, level: float) -> list
     more of its parent than what was frozen: a tune that froze its trunk and trained all else from a random start cannot
     be distinguished from two models with one helper, and is reported to share a component.
     """
+    if not found.related.any():
+        return []
     equal = _values(statistics, _same)
     candidates = found.related & (equal > 0) & ~_resized(statistics)
     if not candidates.any():

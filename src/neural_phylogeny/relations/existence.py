@@ -29,7 +29,7 @@ from neural_phylogeny.relations.copies import ALMOST_ALL
 from neural_phylogeny.relations.similarity import matrix_cosine
 from neural_phylogeny.relations.totals import PARTS, Keep, of_first, totals
 from neural_phylogeny.statistics.moments import FEWEST
-from neural_phylogeny.statistics.results import Statistics
+from neural_phylogeny.statistics.results import Statistics, pairs_of, stacked
 from neural_phylogeny.tensors.roles import Role
 
 Matrix = NDArray[np.float64]
@@ -169,11 +169,11 @@ def identical_matrices(statistics: Statistics) -> Mask:
     """
     n = statistics.alignment.n_models
     identical = np.zeros((n, n), dtype=bool)
-    for tensor, arrays in statistics:
-        if tensor.is_matrix and tensor.role is Role.KERNEL:
-            label, rich = arrays["equality.label"], arrays["moments.distinct"] >= FEWEST
-            equal = (label[:, None] == label[None, :]) & rich
-            identical[np.ix_(tensor.members, tensor.members)] |= equal & tensor.pairs
+    for alike in statistics.alike("equality.label", matrices=True):
+        label, rich = stacked(alike, "equality.label"), stacked(alike, "moments.distinct") >= FEWEST
+        is_kernel = np.array([tensor.role is Role.KERNEL for tensor, _ in alike])[:, None, None]
+        equal = (label[:, :, None] == label[:, None, :]) & rich[:, None, :] & is_kernel & pairs_of(alike)
+        identical[np.ix_(alike[0][0].members, alike[0][0].members)] |= equal.any(axis=0)
     np.fill_diagonal(identical, False)
     return identical
 

@@ -57,9 +57,12 @@ class Statistics:
     def __iter__(self) -> Iterator[tuple[AlignedTensor, Arrays]]:
         return zip(self.alignment.tensors, self.arrays, strict=True)
 
-    def alike(self, name: str) -> Iterator[Alike]:
-        """The tensors that have a result, in order, as many together as follow each other with the same members."""
-        measured = ((tensor, arrays) for tensor, arrays in self if name in arrays)
+    def alike(self, name: str, matrices: bool = False) -> Iterator[Alike]:
+        """The tensors, or matrices, that have a result, in order: together those that follow each other and have the
+        same members.
+        """
+        chosen = (pair for pair in self if pair[0].is_matrix or not matrices)
+        measured = ((tensor, arrays) for tensor, arrays in chosen if name in arrays)
         for members, group in groupby(measured, key=lambda pair: pair[0].members):
             run, most = list(group), max(1, TOGETHER // len(members) ** 2)
             yield from (run[start : start + most] for start in range(0, len(run), most))
