@@ -106,8 +106,9 @@ def pair_features(measured: Measurements) -> NDArray[np.float32]:
             view = section.view(measured)
             for row in section.features:
                 for values in row.of(view):
-                    finite = np.nan_to_num(values, nan=0.0, posinf=LIMIT, neginf=-LIMIT)
-                    found[..., column] = np.clip(finite, -LIMIT, LIMIT)
+                    found[..., column] = values
                     column += 1
     assert column == len(_DECLARED), "every declared feature has its column"
+    np.clip(found, -LIMIT, LIMIT, out=found)
+    found[np.isnan(found)] = 0.0
     return found

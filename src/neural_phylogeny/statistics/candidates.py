@@ -37,7 +37,7 @@ pairs, at 6 a twelfth (``docs/tables/candidates.md``)."""
 MANY, SAMPLE_OF_MANY = 4096, 1 << 13
 """Of more models fewer values are sampled, in single precision: the table of all pairs takes 800 MB for 10,000."""
 
-AT_ONCE = 2048
+AT_ONCE = 1024
 """Models whose products with all are computed together."""
 
 ONE_MATRIX = 0.5
@@ -81,7 +81,7 @@ def sample(checkpoints: Sequence[Checkpoint], alignment: Alignment, most: int | 
     shapes too, so that relatives of other shapes are found.
 
     A pair is compared on about ``most`` values, or on ``FEWEST`` of each matrix if that is more, whatever the other
-    models are. O(n_models^2) a value.
+    models are. O(n_models^2) a value, half of the products by symmetry.
     """
     n = alignment.n_models
     is_many = n > MANY
@@ -104,14 +104,25 @@ def sample(checkpoints: Sequence[Checkpoint], alignment: Alignment, most: int | 
         scaled, size = values[usable] / length[usable, None].astype(np.float32), values.shape[1]
         members = np.array(tensor.members)[usable]
         for start in range(0, len(members), AT_ONCE):
-            rows = members[start : start + AT_ONCE]
-            product = np.dot(scaled[start : start + AT_ONCE], scaled.T)
-            at = np.ix_(rows, members) if len(members) < n else slice(start, start + AT_ONCE)
+            rows, others = members[start : start + AT_ONCE], members[start:]  # the other half is mirrored
+            product = np.dot(scaled[start : start + AT_ONCE], scaled[start:].T)
+            at = np.ix_(rows, others) if len(members) < n else (slice(start, start + AT_ONCE), slice(start, None))
             found.product[at] += product
             found.common[at] += size
             if size >= FEWEST // 2:
                 found.clear[at] |= np.abs(product) > ONE_MATRIX * size
+    for table in (found.product, found.common, found.clear):
+        _mirror(table)
     return found
+
+
+def _mirror(table: NDArray[Any]) -> None:
+    """Copy what lies above the diagonal of a table ``(n, n)`` below it, a few rows at a time."""
+    for start in range(0, len(table), AT_ONCE):
+        stop = start + AT_ONCE
+        own = table[start:stop, start:stop]
+        own[...] = np.where(np.tri(len(own), dtype=bool), own.T, own)
+        table[stop:, start:stop] = table[start:stop, stop:].T
 
 
 def _matrices_of(matrices: Sequence[AlignedTensor], n: int) -> list[int]:
