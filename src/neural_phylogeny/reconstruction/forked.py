@@ -6,7 +6,6 @@ claims alone. What it computes on the way, such as the draw of a family, stays w
 
 from __future__ import annotations
 
-import gc
 import os
 import signal
 import sys
@@ -141,7 +140,6 @@ def _answering(jobs: Sequence[Any], connection: Connection, others: Sequence[Con
         signal.signal(getattr(signal, name), signal.SIG_DFL)
     for other in others:
         other.close()
-    gc.freeze()  # looking for cycles would copy the pages of all objects
     with listening(lambda *_: None), using(1):
         try:
             while True:
