@@ -229,11 +229,12 @@ class Step:
 
     def code_length(self, left: Floats, precision: float | Floats | None = None) -> float:
         """Bits for what an explanation leaves over, at the spread that it has: n/2 log2(1 + 12 s^2 / precision^2)."""
-        if precision is None or isinstance(precision, float):
-            spread = rms(left) / (self.precision if precision is None else precision)
+        unit = self.precision if precision is None else precision
+        if isinstance(unit, float):
+            spread = rms(left) / unit if unit > 0.0 else math.inf if left.size else 0.0
         else:
             with np.errstate(all="ignore"):
-                spread = rms(left / precision)
+                spread = rms(left / unit)
         return 0.5 * left.size * self.scale * math.log2(1.0 + 12.0 * spread * spread) if spread < math.inf else math.inf
 
 
