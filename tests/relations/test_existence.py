@@ -5,7 +5,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from neural_phylogeny.relations.existence import PARTS, bernstein_log_tail, existence, totals
+from neural_phylogeny.relations.existence import bernstein_log_tail, existence
+from neural_phylogeny.relations.totals import PARTS, totals
 
 
 def smooth(rng, units, inputs):

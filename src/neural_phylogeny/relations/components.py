@@ -14,16 +14,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from neural_phylogeny.relations.copies import ALMOST_ALL
-from neural_phylogeny.relations.existence import (
-    PARTS,
-    Existence,
-    Keep,
-    Mask,
-    log_p_of,
-    log_p_of_copies,
-    totals,
-)
+from neural_phylogeny.relations.existence import Existence, Mask, log_p_of, log_p_of_copies
 from neural_phylogeny.relations.explanations.shapes import GROWN, PRUNED, read_as
+from neural_phylogeny.relations.totals import PARTS, Keep, totals
 from neural_phylogeny.statistics.base import Arrays
 from neural_phylogeny.statistics.moments import FEWEST
 from neural_phylogeny.statistics.results import Statistics
@@ -77,6 +70,8 @@ def shared_parts(statistics: Statistics, found: Existence, level: float) -> list
     more of its parent than what was frozen: a tune that froze its trunk and trained all else from a random start cannot
     be distinguished from two models with one helper, and is reported to share a component.
     """
+    if not found.related.any():
+        return []
     equal = _values(statistics, _same)
     candidates = found.related & (equal > 0) & ~_resized(statistics)
     if not candidates.any():

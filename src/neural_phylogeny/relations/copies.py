@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from neural_phylogeny.formats.weight_norm import CODES
 from neural_phylogeny.relations.converted import converted
-from neural_phylogeny.statistics.results import Statistics
+from neural_phylogeny.statistics.results import Statistics, pairs_of, stacked
 
 ALMOST_ALL = 0.9
 """Share of a model's weights on which it counts as compared as a whole: of a copy the parameters of the larger, vectors
@@ -29,12 +29,14 @@ def copies(statistics: Statistics) -> list[list[int]]:
     """
     n = statistics.alignment.n_models
     differ, compared = np.zeros((n, n), dtype=bool), np.zeros((n, n), dtype=bool)
-    for tensor, arrays in statistics:
-        label = arrays["equality.label"]
-        at = np.ix_(tensor.members, tensor.members)
-        equal = (label[:, None] == label[None, :]) | converted(tensor, arrays)
-        differ[at] |= ~equal & tensor.pairs
-        compared[at] |= tensor.pairs
+    for alike in statistics.alike("equality.label"):
+        label, members, pairs = stacked(alike, "equality.label"), alike[0][0].members, pairs_of(alike)
+        at = np.ix_(members, members)
+        equal = label[:, :, None] == label[:, None, :]
+        if not equal.all():
+            equal |= np.array([converted(tensor, arrays) for tensor, arrays in alike])
+        differ[at] |= (~equal & pairs).any(axis=0)
+        compared[at] |= pairs.any(axis=0)
     alignment = statistics.alignment
     equal = compared & ~differ & (alignment.matrix_coverage() == 1.0) & (alignment.coverage() >= ALMOST_ALL)
     np.fill_diagonal(equal, True)

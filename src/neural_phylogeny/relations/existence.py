@@ -19,26 +19,21 @@ Matrices of few units have a test of their own beside it: how many units are eac
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
-from typing import Self
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
 from neural_phylogeny.relations.copies import ALMOST_ALL
 from neural_phylogeny.relations.similarity import matrix_cosine
-from neural_phylogeny.statistics.base import Arrays
+from neural_phylogeny.relations.totals import PARTS, Keep, of_first, totals
 from neural_phylogeny.statistics.moments import FEWEST
-from neural_phylogeny.statistics.plan import SamplingPlan
-from neural_phylogeny.statistics.results import Statistics
-from neural_phylogeny.tensors.alignment import AlignedTensor
-from neural_phylogeny.tensors.roles import Role, matrix_shape
+from neural_phylogeny.statistics.results import Statistics, pairs_of, stacked
+from neural_phylogeny.tensors.roles import Role
 
 Matrix = NDArray[np.float64]
 Mask = NDArray[np.bool_]
-Keep = Callable[[AlignedTensor, Arrays], Mask]
-"""For which two members a matrix counts, ``(k, k)``."""
 
 ENOUGH = 0.1
 """Share of the smaller model's weights that must be compared before two models are called unrelated."""
@@ -161,170 +156,9 @@ def _of_places(of_pair: Mapping[str, Matrix]) -> Matrix:
 
 def log_p_of_copies(statistics: Statistics, keep: Keep | None = None) -> Matrix:
     """The same of i and a perfect copy of i, on the matrices that are tested with j: whether a relation would show."""
-    of_copy = totals(statistics, PARTS, _of_first, keep)
+    of_copy = totals(statistics, PARTS, of_first, keep)
     sums = bernstein_log_tail(of_copy["statistic"], of_copy["variance"], of_copy["bound"])
     found: Matrix = np.minimum(sums, _of_places(of_copy))
-    return found
-
-
-@dataclass(frozen=True)
-class TestedMatrix:
-    """The parts of the test in one matrix of k members, ``(k, k)`` each; zeros for pairs of which it says nothing.
-
-    Those are pairs with a constant or not finite matrix, and pairs for which the box does not count. ``weight`` is what
-    a relation of any strength is expected to add, over the variance: norms / variance. The variance counts for at least
-    what it is for matrices of independent values: two or three units can be nearly orthogonal to those of the other
-    model by chance, and a matrix that says next to nothing must not outweigh all others.
-    """
-
-    members: NDArray[np.int64]
-    usable: Mask
-    aligned: Matrix
-    variance: Matrix
-    bound: Matrix
-    norms: Matrix
-    weight: Matrix
-    places: Matrix
-
-    @classmethod
-    def of(cls, tensor: AlignedTensor, arrays: Arrays, kept: Mask | None = None) -> Self:
-        aligned, variance, strongest = (arrays[f"matching.{name}"] for name in ("aligned", "variance", "bound"))
-        norms = np.sqrt(np.outer(np.diag(aligned), np.diag(aligned)))
-        usable = np.isfinite(aligned) & np.isfinite(variance) & (variance > 0) & (norms > 0) & tensor.pairs
-        if kept is not None:
-            usable &= kept
-        return cls(
-            np.array(tensor.members),
-            usable,
-            np.where(usable, aligned, 0.0),
-            np.where(usable, variance, 0.0),
-            np.where(usable, np.outer(strongest, strongest), 0.0),
-            np.where(usable, norms, 0.0),
-            np.divide(
-                norms, np.maximum(variance, _least_variance(tensor, norms)), out=np.zeros_like(norms), where=usable
-            ),
-            np.where(usable, arrays.get("matching.places", 0.0), 0.0),
-        )
-
-    def without_places(self, models: Mask) -> TestedMatrix:
-        """The same without the count of units for pairs of which one is among the models, ``(n_models,)``."""
-        apart = models[self.members]
-        return replace(self, places=np.where(apart[:, None] | apart[None, :], 0.0, self.places))
-
-
-def _least_variance(tensor: AlignedTensor, norms: Matrix) -> Matrix:
-    """Expected variance of S for matrices of independent values: norms^2 / (inputs (units - 1)), of the sample."""
-    units, inputs = matrix_shape(tensor.shape, tensor.output_axis or 0)
-    plan = SamplingPlan()
-    units, inputs = min(units, plan.units), min(inputs, plan.inputs)
-    return norms**2 / (max(inputs, 1) * max(units - 1, 1))
-
-
-def _statistic(matrix: TestedMatrix) -> Matrix:
-    """W S."""
-    return matrix.weight * matrix.aligned
-
-
-def _magnitude(matrix: TestedMatrix) -> Matrix:
-    """W |S|."""
-    return matrix.weight * np.abs(matrix.aligned)
-
-
-def _null_variance(matrix: TestedMatrix) -> Matrix:
-    """w^2 times the variance of S over permutations."""
-    found: Matrix = matrix.weight**2 * matrix.variance
-    return found
-
-
-def _largest_term(matrix: TestedMatrix) -> Matrix:
-    """W times the most that one unit can add to S."""
-    return matrix.weight * matrix.bound
-
-
-def _aligned(matrix: TestedMatrix) -> Matrix:
-    """S, an inner product of centred matrices."""
-    return matrix.aligned
-
-
-def _norms(matrix: TestedMatrix) -> Matrix:
-    """The product of the norms of the centred matrices."""
-    return matrix.norms
-
-
-def _places(matrix: TestedMatrix) -> Matrix:
-    """Negative logarithm of the p-value of the number of units at equal places."""
-    return matrix.places
-
-
-def _one(matrix: TestedMatrix) -> Matrix:
-    """1 where the matrix is tested."""
-    return matrix.usable.astype(np.float64)
-
-
-_Part = Callable[[TestedMatrix], Matrix]
-
-PARTS: dict[str, _Part] = {
-    "statistic": _statistic,
-    "magnitude": _magnitude,
-    "variance": _null_variance,
-    "bound": _largest_term,
-    "aligned": _aligned,
-    "norms": _norms,
-    "matrices": _one,
-    "places": _places,
-}
-
-_LARGEST = ("bound", "places")
-"""Parts of which the largest over all matrices counts, not the sum."""
-
-
-def _of_first(part: _Part) -> _Part:
-    """The part for i and a perfect copy of i, on the matrices that are tested with j."""
-    return lambda matrix: np.where(matrix.usable, np.diag(part(matrix))[:, None], 0.0)
-
-
-def totals(
-    statistics: Statistics,
-    parts: Mapping[str, _Part],
-    of: Callable[[_Part], _Part] = lambda part: part,
-    keep: Keep | None = None,
-) -> dict[str, Matrix]:
-    """Sums of the parts over all matrices, of ``_LARGEST`` the maximum: ``(n, n)`` each.
-
-    ``keep`` gives for which members of a tensor it counts, ``(k, k)``; for all by default.
-    """
-    n = statistics.alignment.n_models
-    found = {name: np.zeros((n, n)) for name in parts}
-    stacked = _stacked(statistics)
-    for tensor, arrays in statistics:
-        if "matching.aligned" not in arrays:
-            continue
-        matrix = TestedMatrix.of(tensor, arrays, None if keep is None else keep(tensor, arrays))
-        if (without := stacked.get(_units(tensor))) is not None:
-            matrix = matrix.without_places(without)
-        at = np.ix_(matrix.members, matrix.members)
-        for name, part in parts.items():
-            values = of(part)(matrix)
-            found[name][at] = np.maximum(found[name][at], values) if name in _LARGEST else found[name][at] + values
-    return found
-
-
-def _units(tensor: AlignedTensor) -> int:
-    return matrix_shape(tensor.shape, tensor.output_axis or 0)[0]
-
-
-def _stacked(statistics: Statistics) -> dict[int, Mask]:
-    """By a number of units, the models in which these may be gates or fused projections, ``(n_models,)``.
-
-    Some matrix has so many units and a half, a third or a quarter as many inputs: its units have an order then.
-    """
-    found: dict[int, Mask] = {}
-    for tensor, _ in statistics:
-        if tensor.is_matrix and tensor.output_axis is not None:
-            units = _units(tensor)
-            if any(units == gates * extent for extent in tensor.shape for gates in (2, 3, 4)):
-                models = found.setdefault(units, np.zeros(statistics.alignment.n_models, dtype=bool))
-                models[list(tensor.members)] = True
     return found
 
 
@@ -335,11 +169,11 @@ def identical_matrices(statistics: Statistics) -> Mask:
     """
     n = statistics.alignment.n_models
     identical = np.zeros((n, n), dtype=bool)
-    for tensor, arrays in statistics:
-        if tensor.is_matrix and tensor.role is Role.KERNEL:
-            label, rich = arrays["equality.label"], arrays["moments.distinct"] >= FEWEST
-            equal = (label[:, None] == label[None, :]) & rich
-            identical[np.ix_(tensor.members, tensor.members)] |= equal & tensor.pairs
+    for alike in statistics.alike("equality.label", matrices=True):
+        label, rich = stacked(alike, "equality.label"), stacked(alike, "moments.distinct") >= FEWEST
+        is_kernel = np.array([tensor.role is Role.KERNEL for tensor, _ in alike])[:, None, None]
+        equal = (label[:, :, None] == label[:, None, :]) & rich[:, None, :] & is_kernel & pairs_of(alike)
+        identical[np.ix_(alike[0][0].members, alike[0][0].members)] |= equal.any(axis=0)
     np.fill_diagonal(identical, False)
     return identical
 

@@ -9,11 +9,10 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from neural_phylogeny.relations.existence import PARTS, TestedMatrix, bernstein_log_tail, totals
+from neural_phylogeny.relations.existence import bernstein_log_tail
 from neural_phylogeny.relations.retained import RETAINED
-from neural_phylogeny.statistics.base import Arrays
-from neural_phylogeny.statistics.results import Statistics
-from neural_phylogeny.tensors.alignment import AlignedTensor
+from neural_phylogeny.relations.totals import PARTS, TestedMatrices, totals
+from neural_phylogeny.statistics.results import Alike, Statistics, stacked
 
 Matrix = NDArray[np.float64]
 Mask = NDArray[np.bool_]
@@ -39,8 +38,8 @@ def reversed_tensors(statistics: Statistics) -> dict[int, tuple[str, ...]]:
     found: dict[int, list[str]] = {}
     for tensor, arrays in statistics:
         at = np.ix_(tensor.members, tensor.members)
-        apart = opposite[at] & tensor.pairs & (_cosine(arrays) < (-RETAINED if tensor.is_matrix else CLEAR))
-        alike = (log_p[at] < np.log(LEVEL)) & tensor.pairs & (_cosine(arrays) > RETAINED)
+        apart = opposite[at] & tensor.pairs & (_cosine(arrays["gram"]) < (-RETAINED if tensor.is_matrix else CLEAR))
+        alike = (log_p[at] < np.log(LEVEL)) & tensor.pairs & (_cosine(arrays["gram"]) > RETAINED)
         for row in _minority(apart, alike):
             found.setdefault(tensor.members[row], []).append(tensor.sources[row].name)
     return {model: tuple(dict.fromkeys(names)) for model, names in sorted(found.items())}
@@ -49,25 +48,28 @@ def reversed_tensors(statistics: Statistics) -> dict[int, tuple[str, ...]]:
 def _opposite(statistics: Statistics, related: Mask) -> Mask:
     """Pairs, related with free signs, of which one matrix is surely reversed: ``(n, n)``."""
     found = np.zeros_like(related)
-    for tensor, arrays in statistics:
-        if "matching.aligned" in arrays:
-            found[np.ix_(tensor.members, tensor.members)] |= _surely_reversed(tensor, arrays)
+    if not related.any():
+        return found
+    for alike in statistics.alike("matching.aligned"):
+        members = alike[0][0].members
+        found[np.ix_(members, members)] |= _surely_reversed(alike).any(axis=0)
     return found & related
 
 
-def _surely_reversed(tensor: AlignedTensor, arrays: Arrays) -> Mask:
-    """Whether a matrix matches with the opposite sign, raw and centred, by a test of its own."""
-    matrix = TestedMatrix.of(tensor, arrays)
-    log_p = bernstein_log_tail(-matrix.aligned, matrix.variance, matrix.bound)
-    near = (matrix.aligned < -RETAINED * matrix.norms) & (_cosine(arrays) < -RETAINED)
-    found: Mask = matrix.usable & near & (log_p < np.log(LEVEL))
+def _surely_reversed(alike: Alike) -> Mask:
+    """Whether matrices match with the opposite sign, raw and centred, each by a test of its own: ``(T, k, k)``."""
+    matrices = TestedMatrices.of(alike)
+    log_p = bernstein_log_tail(-matrices.aligned, matrices.variance, matrices.bound)
+    near = (matrices.aligned < -RETAINED * matrices.norms) & (_cosine(stacked(alike, "gram")) < -RETAINED)
+    found: Mask = matrices.usable & near & (log_p < np.log(LEVEL))
     return found
 
 
-def _cosine(arrays: Arrays) -> Matrix:
-    """Cosine of two members in a tensor, 0 where there is none."""
-    gram = np.where(np.isfinite(arrays["gram"]), arrays["gram"], 0.0)
-    scale = np.sqrt(np.outer(np.diag(gram), np.diag(gram)))
+def _cosine(gram: Matrix) -> Matrix:
+    """Cosine of two members in a tensor, 0 where there is none: ``(..., k, k)``."""
+    gram = np.where(np.isfinite(gram), gram, 0.0)
+    own = np.diagonal(gram, axis1=-2, axis2=-1)
+    scale = np.sqrt(own[..., :, None] * own[..., None, :])
     found: Matrix = np.divide(gram, scale, out=np.zeros_like(gram), where=scale > 0)
     return found
 

@@ -5,8 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from neural_phylogeny.statistics.results import Statistics
-from neural_phylogeny.tensors.alignment import AlignedTensor
+from neural_phylogeny.statistics.results import Alike, Statistics, pairs_of, stacked
 
 Matrix = NDArray[np.float64]
 Mask = NDArray[np.bool_]
@@ -20,13 +19,12 @@ def matrix_gram(statistics: Statistics) -> tuple[Matrix, Matrix, Matrix]:
     """
     n = statistics.alignment.n_models
     product, norm = np.zeros((n, n)), np.zeros((n, n))
-    for tensor, arrays in statistics:
-        if not tensor.is_matrix:
-            continue
-        gram = arrays["gram"]
-        finite, at = _finite_pairs(tensor, gram), np.ix_(tensor.members, tensor.members)
-        product[at] += np.where(finite, gram, 0.0)
-        norm[at] += np.where(finite, np.diag(gram)[:, None], 0.0)
+    for alike in statistics.alike("gram", matrices=True):
+        gram, members = stacked(alike, "gram"), alike[0][0].members
+        finite, at = _finite_pairs(alike, gram), np.ix_(members, members)
+        own = np.diagonal(gram, axis1=1, axis2=2)[:, :, None]
+        product[at] = np.concatenate([product[at][None], np.where(finite, gram, 0.0)]).sum(axis=0)
+        norm[at] = np.concatenate([norm[at][None], np.where(finite, own, 0.0)]).sum(axis=0)
     return product, norm, norm.T
 
 
@@ -37,16 +35,16 @@ def compared_pairs(statistics: Statistics) -> Mask:
     """
     n = statistics.alignment.n_models
     found = np.zeros((n, n), dtype=bool)
-    for tensor, arrays in statistics:
-        if tensor.is_matrix:
-            found[np.ix_(tensor.members, tensor.members)] |= _finite_pairs(tensor, arrays["gram"])
+    for alike in statistics.alike("gram", matrices=True):
+        members = alike[0][0].members
+        found[np.ix_(members, members)] |= _finite_pairs(alike, stacked(alike, "gram")).any(axis=0)
     return found
 
 
-def _finite_pairs(tensor: AlignedTensor, gram: Matrix) -> Mask:
-    """Pairs of a tensor's members that it counts for and whose values are finite in both."""
-    finite = np.isfinite(np.diag(gram))
-    found: Mask = finite[:, None] & finite[None, :] & tensor.pairs
+def _finite_pairs(alike: Alike, gram: Matrix) -> Mask:
+    """Pairs of the members that each tensor counts for and whose values are finite in both, ``(n_tensors, k, k)``."""
+    finite = np.isfinite(np.diagonal(gram, axis1=1, axis2=2))
+    found: Mask = finite[:, :, None] & finite[:, None, :] & pairs_of(alike)
     return found
 
 

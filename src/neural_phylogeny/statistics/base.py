@@ -37,12 +37,16 @@ class Statistic(ABC):
         The results that are sums over all values: of a sample they are scaled to the size of the tensor.
     in_runs : bool
         Whether it measures a run of blocks as one block; else block by block.
+    stacks : bool
+        Whether ``measure`` and ``combine`` take several tensors of one form and one block each, with an axis for them
+        before that of the members.
     """
 
     name: ClassVar[str]
     pairwise: ClassVar[tuple[str, ...]] = ()
     sums: ClassVar[tuple[str, ...]] = ()
     in_runs: ClassVar[bool] = False
+    stacks: ClassVar[bool] = False
 
     def __init__(self, plan: SamplingPlan | None = None) -> None:
         self.plan = plan or SamplingPlan()
@@ -61,6 +65,17 @@ class Statistic(ABC):
         if self.in_runs:
             return [self.measure(tensor, run, values)]
         return [self.measure(tensor, block, part) for block, part in run.blocks(values)]
+
+    def together(self, tensor: AlignedTensor, values: NDArray[np.float32]) -> Arrays:
+        """Results of several tensors of the form of ``tensor``, ``(n_tensors, n_members, size)``: one block each.
+
+        Those of ``combine`` with an axis for the tensors in front.
+        """
+        block = Block(0, 0, tensor.size)
+        if self.stacks:
+            return self.combine(tensor, [self.measure(tensor, block, values)])
+        found = [self.combine(tensor, [self.measure(tensor, block, one)]) for one in values]
+        return {key: np.stack([one[key] for one in found]) for key in found[0]}
 
     @abstractmethod
     def combine(self, tensor: AlignedTensor, parts: Sequence[Arrays]) -> Arrays:

@@ -16,6 +16,7 @@ differences, which are exact in float64, and only the rest is left to algebra: i
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Sequence
 
 import numpy as np
@@ -23,7 +24,7 @@ from numpy.typing import NDArray
 
 from neural_phylogeny.statistics.base import Arrays, Statistic, room, total
 from neural_phylogeny.statistics.blocks import Block, count_blocks
-from neural_phylogeny.statistics.moments import mantissa_bits
+from neural_phylogeny.statistics.moments import by_row, mantissa_bits
 from neural_phylogeny.tensors.alignment import AlignedTensor
 
 COARSE = 11
@@ -54,6 +55,7 @@ class Cross(Statistic):
     """
 
     name = "cross"
+    stacks = True
     pairwise = ("product", "second", "third", "square", "fourth", "zeros", "equal", "rounded")
 
     def measure(self, tensor: AlignedTensor, block: Block, values: NDArray[np.float32]) -> Arrays:
@@ -63,7 +65,7 @@ class Cross(Statistic):
         step = self.plan.cross_step(block)
         sums: Arrays = {}
         for first in self.plan.cross_offsets(tensor, block):
-            for key, more in cross_sums(values[:, first::step]).items():
+            for key, more in cross_sums(values[..., first::step]).items():
                 sums[key] = sums[key] + more if key in sums else more
         return sums
 
@@ -75,29 +77,30 @@ class Cross(Statistic):
 
 
 def cross_sums(single: NDArray[np.float32]) -> Arrays:
-    """All sums of ``Cross`` for values ``(n, n_values)``; see there."""
-    n, n_values = single.shape
+    """All sums of ``Cross`` for values ``(..., n, n_values)``; see there."""
+    *stack, n, n_values = single.shape
     values = single.astype(np.float64)
     squares = values * values
     zero = (values == 0).astype(np.float32)  # counts are exact in float32 up to 2**24
-    square, fourth, equal = np.empty((n, n)), np.empty((n, n)), np.empty((n, n))
-    for i, others in _pairs(n, n_values):
-        some = values[others]
-        difference = np.subtract(some, values[i], out=room(some.shape, np.float64))
-        equal[i, others] = equal[others, i] = [np.count_nonzero(row) for row in difference == 0]
-        square[i, others] = square[others, i] = np.vecdot(difference, difference)
+    square, fourth, equal = (np.empty((*stack, n, n)) for _ in range(3))
+    for i, others in _pairs(n, math.prod(stack) * n_values):
+        some = values[..., others, :]
+        difference = np.subtract(some, values[..., i : i + 1, :], out=room(some.shape, np.float64))
+        equal[..., i, others] = equal[..., others, i] = by_row(np.count_nonzero, difference == 0)
+        square[..., i, others] = square[..., others, i] = np.vecdot(difference, difference)
         difference *= difference
-        fourth[i, others] = fourth[others, i] = np.vecdot(difference, difference)
+        fourth[..., i, others] = fourth[..., others, i] = np.vecdot(difference, difference)
+    columns = values.swapaxes(-1, -2)
     return {
-        "product": np.dot(values, values.T),
-        "second": np.dot(squares, squares.T),
-        "third": np.dot(squares * values, values.T),
+        "product": np.matmul(values, columns),
+        "second": np.matmul(squares, squares.swapaxes(-1, -2)),
+        "third": np.matmul(squares * values, columns),
         "square": square,
         "fourth": fourth,
-        "zeros": np.dot(zero, zero.T),
+        "zeros": np.matmul(zero, zero.swapaxes(-1, -2)),
         "equal": equal,
         "rounded": _rounded(single, values),
-        "count": np.full(n, n_values),
+        "count": np.full((*stack, n), n_values),
     }
 
 
@@ -110,9 +113,13 @@ def _pairs(n: int, n_values: int) -> Iterator[tuple[int, slice]]:
 
 
 def _rounded(single: NDArray[np.float32], values: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Number of values where j is i rounded to nearest, ties to even, with the mantissa bits that j needs."""
+    """Number of values where j is i rounded to nearest, ties to even, with the bits that j needs: ``(..., n, n)``."""
     bits = mantissa_bits(single)
-    found = np.zeros((len(values),) * 2)
+    found = np.zeros((*bits.shape, bits.shape[-1]))
+    if bits.ndim > 1:
+        for t in np.flatnonzero(((bits > 0) & (bits <= COARSE)).any(axis=-1)):
+            found[t] = _rounded(single[t], values[t])
+        return found
     coarse = [j for j in np.flatnonzero((bits > 0) & (bits <= COARSE)) if (bits > bits[j] + FINER).any()]
     if not coarse:
         return found

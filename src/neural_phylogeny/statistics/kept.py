@@ -31,6 +31,7 @@ class Kept(Statistic):
 
     name = "kept"
     in_runs = True
+    stacks = True
 
     def measure(self, tensor: AlignedTensor, block: Block, values: NDArray[np.float32]) -> Arrays:
         """The kept values that lie in this block, in flat order."""
@@ -44,8 +45,8 @@ class Kept(Statistic):
         if not tensor.is_matrix:
             return {}
         sample = kept_sample(self.plan.seed, tensor.start, tensor.shape, tensor.output_axis or 0)
-        flat = np.concatenate([part["sample"] for part in parts], axis=1)[:, sample.order]
-        return {"values": np.ascontiguousarray(flat.reshape(-1, sample.units, sample.inputs))}
+        flat = np.concatenate([part["sample"] for part in parts], axis=-1)[..., sample.order]
+        return {"values": np.ascontiguousarray(flat.reshape(*flat.shape[:-1], sample.units, sample.inputs))}
 
 
 @lru_cache(maxsize=24)

@@ -39,6 +39,9 @@ TIE = 1e-5
 ZEROS = 0.05
 """Share of zeros up to which units are counted: a mask that two strangers share puts equal units at equal places."""
 
+IN_CACHE = 1 << 16
+"""Values of matrices that are prepared at a time: they stay in a core's cache."""
+
 
 class UnitMatching(Statistic):
     """The parts of the unit-matching test, on a fixed sample of units and inputs of every matrix.
@@ -58,6 +61,7 @@ class UnitMatching(Statistic):
 
     name = "matching"
     in_runs = True
+    stacks = True
     pairwise = ("aligned", "variance", "places")
 
     def measure(self, tensor: AlignedTensor, block: Block, values: NDArray[np.float32]) -> Arrays:
@@ -71,42 +75,44 @@ class UnitMatching(Statistic):
         if not tensor.is_matrix:
             return {}
         sample = self.plan.matched(tensor)
-        flat = np.take(np.concatenate([part["sample"] for part in parts], axis=1), sample.order, axis=1)
-        raw = flat.reshape(-1, sample.units, sample.inputs)
+        flat = np.take(np.concatenate([part["sample"] for part in parts], axis=-1), sample.order, axis=-1)
+        raw = flat.reshape(*flat.shape[:-1], sample.units, sample.inputs)
         matrices = prepared(raw)
         variance = null_variance(matrices)
         if tensor.role is Role.BOUNDARY or tensor.output_axis is None:
-            variance = np.maximum(variance, null_variance(matrices.swapaxes(1, 2)))
-        flat = matrices.reshape(len(matrices), -1)
-        strongest = np.sqrt(np.vecdot(matrices, matrices).max(axis=1).astype(np.float64))
+            variance = np.maximum(variance, null_variance(matrices.swapaxes(-1, -2)))
+        strongest = np.sqrt(np.vecdot(matrices, matrices).max(axis=-1).astype(np.float64))
+        flat = matrices.reshape(flat.shape)
         found = {"aligned": inner_products(flat).astype(np.float64), "variance": variance, "bound": strongest}
         return found | ({"places": -same_places(matrices, _dense(raw))} if _is_counted(tensor) else {})
 
 
 def prepared(matrices: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Matrices ``(n, units, inputs)`` with both means removed and every unit scaled to a norm below 1.
+    """Matrices ``(..., units, inputs)`` with both means removed and every unit scaled to a norm below 1.
 
     A unit's norm becomes norm / (norm + median norm), before the mean over the units is removed: a single huge unit
     would otherwise be in all of them.
     """
-    found = np.empty_like(matrices)
-    for matrix, by_unit in zip(matrices, found, strict=True):  # one by one: each stays in a core's cache
-        np.subtract(matrix, matrix.mean(axis=1, keepdims=True), out=by_unit)
-        norms = np.sqrt(np.square(by_unit).sum(axis=1, keepdims=True))
-        by_unit /= np.maximum(norms + np.median(norms), np.finfo(np.float32).tiny)
-        by_unit -= by_unit.mean(axis=0, keepdims=True)
-    return found
+    *_, units, inputs = matrices.shape
+    found = np.empty((matrices.size // (units * inputs), units, inputs), dtype=np.float32)
+    for start in range(0, len(found), step := max(1, IN_CACHE // (units * inputs))):
+        some, by_unit = matrices.reshape(found.shape)[start : start + step], found[start : start + step]
+        np.subtract(some, some.mean(axis=2, keepdims=True), out=by_unit)
+        norms = np.sqrt(np.square(by_unit).sum(axis=2, keepdims=True))
+        by_unit /= np.maximum(norms + np.median(norms, axis=1, keepdims=True), np.finfo(np.float32).tiny)
+        by_unit -= by_unit.mean(axis=1, keepdims=True)
+    return found.reshape(matrices.shape)
 
 
 def null_variance(matrices: NDArray[np.float32]) -> NDArray[np.float64]:
-    """Variance of S over all permutations of the units, for every pair: ``(n, units, inputs) -> (n, n)``."""
-    products = np.matmul(matrices.swapaxes(1, 2), matrices).reshape(len(matrices), -1)
-    variance: NDArray[np.float64] = inner_products(products).astype(np.float64) / max(matrices.shape[1] - 1, 1)
+    """Variance of S over all permutations of the units, for every pair: ``(..., n, units, inputs) -> (..., n, n)``."""
+    products = np.matmul(matrices.swapaxes(-1, -2), matrices).reshape(*matrices.shape[:-2], -1)
+    variance: NDArray[np.float64] = inner_products(products).astype(np.float64) / max(matrices.shape[-2] - 1, 1)
     return variance
 
 
 def same_places(matrices: NDArray[np.float32], counted: NDArray[np.bool_] | None = None) -> NDArray[np.float32]:
-    r"""Logarithm of the p-value of this number of units being each other's nearest and at one place, ``(n, n)``.
+    r"""Logarithm of the p-value of this number of units being each other's nearest and at one place, ``(..., n, n)``.
 
     Two units match when each is the nearest of the other in direction. Of s matches in m units, k are at one place in
     both models. Were the units of one model in any order, the expected number of sets of k such matches would be
@@ -115,9 +121,9 @@ def same_places(matrices: NDArray[np.float32], counted: NDArray[np.bool_] | None
 
     Parameters
     ----------
-    matrices : array, (n, units, inputs)
+    matrices : array, (..., n, units, inputs)
         Centred, see ``prepared``. Units of zeros match none; ties count as matches of other places.
-    counted : array of bool, (n,), optional
+    counted : array of bool, (..., n), optional
         All by default.
 
     Examples
@@ -127,20 +133,23 @@ def same_places(matrices: NDArray[np.float32], counted: NDArray[np.bool_] | None
     >>> bool(found[0, 1] < -19), bool(found[0, 2] == 0)
     (True, True)
     """
-    n, units, _ = matrices.shape
-    counted = np.ones(n, dtype=bool) if counted is None else counted
-    norms = np.sqrt(np.square(matrices).sum(axis=2, keepdims=True))
+    *stack, n, units, _ = matrices.shape
+    counted = np.ones((*stack, n), dtype=bool) if counted is None else counted
+    norms = np.sqrt(np.square(matrices).sum(axis=-1, keepdims=True))
     directions = np.where(np.isfinite(norms), matrices / np.maximum(norms, np.finfo(np.float32).tiny), 0.0)
-    log_p = np.zeros((n, n), dtype=np.float32)
+    log_p = np.zeros((*stack, n, n), dtype=np.float32)
     table = _log_p_of_counts(units)
     own = np.arange(units)
-    for i in np.flatnonzero(counted).tolist():
-        others = i + np.flatnonzero(counted[i:])
-        cosines = np.matmul(directions[others], directions[i].T)
-        cosines[:, own, own] -= TIE
-        nearest, back = cosines.argmax(axis=2), cosines.argmax(axis=1)
-        match = np.take_along_axis(back, nearest, axis=1) == own
-        log_p[i, others] = log_p[others, i] = table[match.sum(axis=1), (match & (nearest == own)).sum(axis=1)]
+    for i in range(n):
+        both = counted[..., i, None] & counted[..., i:]
+        if not both.any():
+            continue
+        cosines = np.matmul(directions[..., i:, :, :], directions[..., i, None, :, :].swapaxes(-1, -2))
+        cosines[..., own, own] -= TIE
+        nearest, back = cosines.argmax(axis=-1), cosines.argmax(axis=-2)
+        match = np.take_along_axis(back, nearest, axis=-1) == own
+        found = table[match.sum(axis=-1), (match & (nearest == own)).sum(axis=-1)]
+        log_p[..., i, i:] = log_p[..., i:, i] = np.where(both, found, 0.0)
     return log_p
 
 
@@ -163,6 +172,6 @@ def _is_counted(tensor: AlignedTensor) -> bool:
 
 
 def _dense(matrices: NDArray[np.float32]) -> NDArray[np.bool_]:
-    """Models whose matrix is not a masked one, ``(n,)``."""
-    found: NDArray[np.bool_] = (matrices == 0).mean(axis=(1, 2)) <= ZEROS
+    """Models whose matrix is not a masked one, ``(..., n)``."""
+    found: NDArray[np.bool_] = (matrices == 0).mean(axis=(-2, -1)) <= ZEROS
     return found

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -36,6 +37,7 @@ class Moments(Statistic):
     """
 
     name = "moments"
+    stacks = True
 
     def measure(self, tensor: AlignedTensor, block: Block, values: NDArray[np.float32]) -> Arrays:
         """Power sums of one block, float32 inside slices of it."""
@@ -43,11 +45,11 @@ class Moments(Statistic):
             return {}
         buffer = np.abs(values, out=room(values.shape))
         part = {
-            "sum": values.sum(axis=1),
-            "absolute": buffer.sum(axis=1),
-            "largest": buffer.max(axis=1),
-            "zeros": np.array([np.count_nonzero(row == 0) for row in values]),
-            "count": np.full(len(values), block.size),
+            "sum": values.sum(axis=-1),
+            "absolute": buffer.sum(axis=-1),
+            "largest": buffer.max(axis=-1),
+            "zeros": by_row(np.count_nonzero, values == 0),
+            "count": np.full(values.shape[:-1], block.size),
         }
         squares = np.multiply(values, values, out=buffer)
         part |= {
@@ -56,11 +58,11 @@ class Moments(Statistic):
             "fourth": row_products(squares, squares),
         }
         if block.index == 0:
-            probe = np.sort(values[:, : self.plan.probed], axis=1)
-            part["distinct"] = 1 + np.count_nonzero(np.diff(probe, axis=1), axis=1)
-            part["grid"] = mantissa_bits(values[:, : self.plan.probed])
-            part["step"] = np.array([grid_step(row) for row in values])
-            part["probed"] = np.full(len(values), probe.shape[1])
+            probe = np.sort(values[..., : self.plan.probed], axis=-1)
+            part["distinct"] = 1 + np.count_nonzero(np.diff(probe, axis=-1), axis=-1)
+            part["grid"] = mantissa_bits(values[..., : self.plan.probed])
+            part["step"] = by_row(grid_step, values)
+            part["probed"] = np.full(values.shape[:-1], probe.shape[-1])
         if block.whole:
             top = min(self.plan.top, block.size - 1)
             part["top"] = np.partition(np.abs(values), block.size - 1 - top, axis=1)[:, -1 - top :]
@@ -91,8 +93,13 @@ class Moments(Statistic):
 _SUMS = ("count", "sum", "absolute", "square", "cube", "fourth", "zeros")
 
 
+def by_row(of: Callable[[NDArray[Any]], float], values: NDArray[Any]) -> NDArray[Any]:
+    """A number of each row, ``(..., n_values) -> (...)``: no copy of all rows is made."""
+    return np.array([of(row) for row in values.reshape(-1, values.shape[-1])]).reshape(values.shape[:-1])
+
+
 def mantissa_bits(values: NDArray[np.float32]) -> NDArray[np.float64]:
-    """Bits after the leading one that each row's values need in binary, ``(n, n_values) -> (n,)``; NaN if not finite.
+    """Bits after the leading one that each row's values need, ``(..., n_values) -> (...)``; NaN if not finite.
 
     At most 7 for values that were rounded to bfloat16, 10 for float16, 23 for any float32. Zeros and powers of two
     need none.
@@ -103,9 +110,9 @@ def mantissa_bits(values: NDArray[np.float32]) -> NDArray[np.float64]:
     [1.0, 23.0, 3.0]
     """
     mantissas = np.ascontiguousarray(values).view(np.uint32) & np.uint32((1 << 23) - 1)
-    used = np.bitwise_or.reduce(mantissas, axis=1).astype(np.int64)
+    used = np.bitwise_or.reduce(mantissas, axis=-1).astype(np.int64)
     needed = np.where(used > 0, 23 - np.bitwise_count((used & -used) - 1).astype(np.float64), 0.0)
-    return np.where(np.isfinite(values).all(axis=1), needed, np.nan)
+    return np.where(np.isfinite(values).all(axis=-1), needed, np.nan)
 
 
 def grid_step(values: NDArray[np.float32]) -> float:

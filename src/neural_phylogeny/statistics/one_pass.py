@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from itertools import chain, groupby
 
 import numpy as np
+from numpy.typing import NDArray
 from threadpoolctl import threadpool_limits
 
 from neural_phylogeny.files.activity import announce
@@ -41,6 +42,9 @@ Partial = Sequence[list[Arrays]]
 
 Progress = Callable[[int, int], None]
 """Called with (values read, values in all)."""
+
+SMALL, AT_ONCE = 1 << 12, 1 << 17
+"""Values up to which a tensor is measured together with others of its form; values, or pairs, of all of them."""
 
 AHEAD = 2
 """Runs of blocks that may wait for each worker."""
@@ -96,22 +100,27 @@ def measure(
     read_ahead(checkpoints, [(reach.whole, reach.part) for reach in tensors])
     total = sum(reach.tensor.size * len(reach.tensor.members) for reach in tensors)
     worker = _Worker(checkpoints, statistics, room)
-    pending: list[Future[dict[str, Arrays]]] = []
+    pending: list[tuple[Sequence[int], Future[list[dict[str, Arrays]]]]] = []
     done = 0
     # One BLAS thread each: the workers are the parallelism, and the bits must not depend on their number.
     with threadpool_limits(limits=1), ThreadPoolExecutor(threads) as pool:
         stream = _in_order(pool, worker, tensors, threads * AHEAD)
-        for index, group in groupby(stream, key=lambda item: item[0]):
-            tensor = tensors[index].tensor
+        for together, group in groupby(stream, key=lambda item: item[0]):
+            tensor = tensors[together[0]].tensor
             announce("reading", f"{tensor.name} of {len(tensor.members)} models", done, total)
             partials = []
             for _, run, parts in group:
                 partials.append(parts)
-                done += run.size * len(tensor.members)
+                done += run.size * len(tensor.members) * len(together)
                 if progress:
                     progress(done, total)
-            pending.append(pool.submit(_combined, statistics, tensors[index], partials, checkpoints))
-    results = [combined.result() for combined in pending]
+            reaches = [tensors[index] for index in together]
+            combine = _combined_together if len(together) > 1 else _combined
+            pending.append((together, pool.submit(combine, statistics, reaches, partials, checkpoints)))
+    results: list[dict[str, Arrays]] = [{}] * len(tensors)
+    for together, combined in pending:
+        for index, found in zip(together, combined.result(), strict=True):
+            results[index] = found
     return Statistics.from_results(alignment, statistics, results, worker.failures, counts_of(checkpoints))
 
 
@@ -136,9 +145,13 @@ class Reach:
 
 
 def _combined(
-    statistics: Sequence[Statistic], reach: Reach, partials: Sequence[Partial], checkpoints: Sequence[Checkpoint]
-) -> dict[str, Arrays]:
+    statistics: Sequence[Statistic],
+    reaches: Sequence[Reach],
+    partials: Sequence[Partial],
+    checkpoints: Sequence[Checkpoint],
+) -> list[dict[str, Arrays]]:
     """The results of a tensor; those of a part are scaled to the whole, so that tensors keep their weights."""
+    (reach,) = reaches
     with np.errstate(all="ignore"):
         results = {
             s.name: s.combine(reach.tensor, list(chain.from_iterable(parts[k] for parts in partials)))
@@ -149,9 +162,33 @@ def _combined(
             results[s.name] |= {key: results[s.name][key] * reach.scale for key in s.sums}
         seen = np.full(len(reach.tensor.members), reach.tensor.size, dtype=np.int64)
         results["sample"] = {"read": seen}
-    results |= {"beyond": found} if (found := rows_beyond(reach.whole, checkpoints)) else {}
-    results |= {"tables": found} if (found := computed_tables(reach.whole, results, checkpoints, reach.part)) else {}
-    return results
+    return [results | _read_again(reach, results, checkpoints)]
+
+
+def _combined_together(
+    statistics: Sequence[Statistic],
+    reaches: Sequence[Reach],
+    partials: Sequence[Partial],
+    checkpoints: Sequence[Checkpoint],
+) -> list[dict[str, Arrays]]:
+    """The results of several tensors that were measured together."""
+    found = []
+    for t, reach in enumerate(reaches):
+        results = {
+            s.name: {key: array[t] for key, array in arrays.items()}
+            for s, (arrays,) in zip(statistics, partials[0], strict=True)
+        }
+        found.append(results | _read_again(reach, results, checkpoints))
+    return found
+
+
+def _read_again(reach: Reach, results: dict[str, Arrays], checkpoints: Sequence[Checkpoint]) -> dict[str, Arrays]:
+    """What needs another read of a few values of a tensor, and what was measured of it."""
+    found = {
+        "beyond": rows_beyond(reach.whole, checkpoints),
+        "tables": computed_tables(reach.whole, results, checkpoints, reach.part),
+    }
+    return {name: arrays for name, arrays in found.items() if arrays}
 
 
 class _Worker:
@@ -171,9 +208,27 @@ class _Worker:
         return {model: reason for model, (_, _, reason) in self._first.items()}
 
     def __call__(self, index: int, reach: Reach, run: Block) -> Partial:
+        values = self._read(index, reach, run, self._buffer())
+        with np.errstate(all="ignore"):  # values that are not finite show in the results
+            return [statistic.measured(reach.tensor, run, values) for statistic in self._statistics]
+
+    def together(self, indices: Sequence[int], reaches: Sequence[Reach]) -> Partial:
+        """The results of several tensors of one form, with an axis for them in front; see ``Statistic.together``."""
+        tensor, buffer = reaches[0].tensor, self._buffer()
+        run, size = Block(0, 0, tensor.size), tensor.size * len(tensor.members)
+        for t, (index, reach) in enumerate(zip(indices, reaches, strict=True)):
+            self._read(index, reach, run, buffer[t * size :])
+        values = buffer[: len(reaches) * size].reshape(len(reaches), len(tensor.members), tensor.size)
+        with np.errstate(all="ignore"):
+            return [[statistic.together(tensor, values)] for statistic in self._statistics]
+
+    def _buffer(self) -> NDArray[np.float32]:
         if not hasattr(self._local, "buffer"):
             self._local.buffer = np.empty(self._room, dtype=np.float32)
-        buffer = self._local.buffer
+        buffer: NDArray[np.float32] = self._local.buffer
+        return buffer
+
+    def _read(self, index: int, reach: Reach, run: Block, buffer: NDArray[np.float32]) -> NDArray[np.float32]:
         failures: dict[int, str] = {}
         values = read_block(reach.whole, run, self._checkpoints, buffer, failures, reach.part)
         if failures:
@@ -181,22 +236,44 @@ class _Worker:
                 for model, reason in failures.items():
                     found = (index, run.index, reason)
                     self._first[model] = min(self._first.get(model, found), found)
-        with np.errstate(all="ignore"):  # values that are not finite show in the results
-            return [statistic.measured(reach.tensor, run, values) for statistic in self._statistics]
+        return values
+
+
+def _together(tensors: Sequence[Reach]) -> Iterator[list[int]]:
+    """Places of the tensors in reading order; small ones of one form and equal members follow the first of them."""
+    small: dict[object, list[int]] = {}
+    for index, reach in enumerate(tensors):
+        tensor = reach.tensor
+        n, form = len(tensor.members), (tensor.shape, tensor.start, tensor.output_axis, tensor.role, tensor.members)
+        if reach.part is not None or tensor.size > SMALL:
+            yield [index]
+            continue
+        waiting = small.setdefault(form, [])
+        waiting.append(index)
+        if (len(waiting) + 1) * n * max(tensor.size, n) > AT_ONCE:
+            yield small.pop(form)
+    yield from small.values()
 
 
 def _in_order(
     pool: ThreadPoolExecutor, worker: _Worker, tensors: Sequence[Reach], window: int
-) -> Iterator[tuple[int, Block, Partial]]:
-    """(tensor index, run of blocks, its partial results) in reading order, at most ``window`` runs in flight."""
-    waiting: deque[tuple[int, Block, Future[Partial]]] = deque()
+) -> Iterator[tuple[list[int], Block, Partial]]:
+    """(places of tensors, run of blocks, partial results) in reading order, at most ``window`` runs in flight."""
+    waiting: deque[tuple[list[int], Block, Future[Partial]]] = deque()
     try:
-        for index, reach in enumerate(tensors):
+        for indices in _together(tensors):
+            if len(waiting) >= window:
+                yield _result(waiting.popleft())
+            reach = tensors[indices[0]]
+            if len(indices) > 1:
+                run = Block(0, 0, reach.tensor.size)
+                waiting.append((indices, run, pool.submit(worker.together, indices, [tensors[t] for t in indices])))
+                continue
             together = blocks_together(len(reach.tensor.members))
             for run in blocks_of(reach.whole, reach.part, together):
                 if len(waiting) >= window:
                     yield _result(waiting.popleft())
-                waiting.append((index, run, pool.submit(worker, index, reach, run)))
+                waiting.append((indices, run, pool.submit(worker, indices[0], reach, run)))
         while waiting:
             yield _result(waiting.popleft())
     finally:
@@ -204,6 +281,6 @@ def _in_order(
             future.cancel()
 
 
-def _result(item: tuple[int, Block, Future[Partial]]) -> tuple[int, Block, Partial]:
-    index, run, future = item
-    return index, run, future.result()
+def _result(item: tuple[list[int], Block, Future[Partial]]) -> tuple[list[int], Block, Partial]:
+    indices, run, future = item
+    return indices, run, future.result()

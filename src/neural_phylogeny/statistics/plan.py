@@ -59,11 +59,11 @@ class UnitSample:
         return cls(where, np.argsort(ascending), len(unit), len(column), tuple(cuts.tolist()))
 
     def within(self, block: Block, values: NDArray[np.float32]) -> NDArray[np.float32]:
-        """The sampled values among those of a run of blocks, ``(n, block.size)``, in flat order."""
+        """The sampled values among those of a run of blocks, ``(..., block.size)``, in flat order."""
         low, high = self.cuts[block.index], self.cuts[block.index + count_blocks(block.size)]
         if low == high:
-            return np.empty((len(values), 0), dtype=np.float32)
-        return np.take(values, self.where[low:high] - block.start, axis=1)
+            return np.empty((*values.shape[:-1], 0), dtype=np.float32)
+        return np.take(values, self.where[low:high] - block.start, axis=-1)
 
 
 @dataclass(frozen=True, slots=True)

@@ -35,6 +35,7 @@ class Gram(Statistic):
     name = "gram"
     pairwise = ("gram",)
     sums = ("gram",)
+    stacks = True
 
     def measure(self, tensor: AlignedTensor, block: Block, values: NDArray[np.float32]) -> Arrays:
         """Products of one block."""
@@ -80,7 +81,7 @@ class Equality(Statistic):
 
 
 def inner_products(values: NDArray[np.float32]) -> NDArray[np.float32] | NDArray[np.float64]:
-    """Inner products of all pairs of rows, ``(n, n_values) -> (n, n)``, symmetric to the last bit.
+    """Inner products of all pairs of rows, ``(..., n, n_values) -> (..., n, n)``, symmetric to the last bit.
 
     Long rows of a few models are multiplied slice by slice, a quarter of the price of one product of matrices where
     the processor has instructions for 16 values; digits then depend on the two rows alone, and not on their places.
@@ -90,9 +91,11 @@ def inner_products(values: NDArray[np.float32]) -> NDArray[np.float32] | NDArray
     >>> inner_products(np.array([[3.0, 4.0], [4.0, -3.0]], dtype=np.float32)).tolist()
     [[25.0, 0.0], [0.0, 25.0]]
     """
-    n, size = values.shape
+    *stack, n, size = values.shape
     if size < SLICE or n > MANY or not _takes_few():
-        return np.asarray(np.matmul(values, values.T))  # takes a view as it is, where np.dot is ten times slower
+        return np.asarray(np.matmul(values, values.swapaxes(-1, -2)))  # of a view np.dot is ten times slower
+    if stack:
+        return np.asarray([inner_products(one) for one in values])
     whole = size - size % SLICE
     found = _summed(values[:, :whole].reshape(n, -1, SLICE))
     if whole < size:
@@ -101,7 +104,7 @@ def inner_products(values: NDArray[np.float32]) -> NDArray[np.float32] | NDArray
 
 
 def row_products(first: NDArray[np.float32], second: NDArray[np.float32]) -> NDArray[np.float64]:
-    """Inner product of each row of one array with that of the other, ``(n, n_values)`` twice to ``(n,)``.
+    """Inner product of each row of one array with that of the other, ``(..., n_values)`` twice to ``(...)``.
 
     Float32 inside slices, float64 between them: the relative error is below 10^-6 where no product is negative.
 
@@ -110,12 +113,12 @@ def row_products(first: NDArray[np.float32], second: NDArray[np.float32]) -> NDA
     >>> row_products(np.ones((2, 3), dtype=np.float32), np.ones((2, 3), dtype=np.float32)).tolist()
     [3.0, 3.0]
     """
-    n, size = first.shape
+    *rows, size = first.shape
     whole = size - size % SLICE
-    found: NDArray[np.float64] = np.vecdot(first[:, whole:], second[:, whole:]).astype(np.float64)
+    found: NDArray[np.float64] = np.vecdot(first[..., whole:], second[..., whole:]).astype(np.float64)
     if whole:
-        parts = (values[:, :whole].reshape(n, -1, SLICE) for values in (first, second))
-        found += np.vecdot(*parts).sum(axis=1, dtype=np.float64)
+        parts = (values[..., :whole].reshape(*rows, -1, SLICE) for values in (first, second))
+        found += np.vecdot(*parts).sum(axis=-1, dtype=np.float64)
     return found
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from itertools import groupby
 from typing import Any
 
 import numpy as np
@@ -13,6 +14,12 @@ from neural_phylogeny.statistics.base import Arrays, Statistic
 from neural_phylogeny.statistics.counters import Counts, renumbered
 from neural_phylogeny.statistics.sampling import part_of, shares
 from neural_phylogeny.tensors.alignment import AlignedTensor, Alignment
+
+Alike = Sequence[tuple[AlignedTensor, Arrays]]
+"""Tensors of the same members, and their results."""
+
+TOGETHER = 1 << 16
+"""Pairs of members that are looked at together: 512 KiB an array. Many small tensors cost a step of NumPy for all."""
 
 
 @dataclass(frozen=True)
@@ -49,6 +56,16 @@ class Statistics:
 
     def __iter__(self) -> Iterator[tuple[AlignedTensor, Arrays]]:
         return zip(self.alignment.tensors, self.arrays, strict=True)
+
+    def alike(self, name: str, matrices: bool = False) -> Iterator[Alike]:
+        """The tensors, or matrices, that have a result, in order: together those that follow each other and have the
+        same members.
+        """
+        chosen = (pair for pair in self if pair[0].is_matrix or not matrices)
+        measured = ((tensor, arrays) for tensor, arrays in chosen if name in arrays)
+        for members, group in groupby(measured, key=lambda pair: pair[0].members):
+            run, most = list(group), max(1, TOGETHER // len(members) ** 2)
+            yield from (run[start : start + most] for start in range(0, len(run), most))
 
     def per_model(self, name: str, fill: float = np.nan) -> NDArray[np.float64]:
         """One result as ``(n_tensors, n_models, ...)``; ``fill`` where a model lacks the tensor or the result."""
@@ -130,3 +147,17 @@ def taken(array: NDArray[Any], rows: Sequence[int], pairwise: bool) -> NDArray[A
     """A result of some of the members: rows, or rows and columns where it is ``pairwise``."""
     index = np.asarray(rows, dtype=np.intp)
     return array[index[:, None], index] if pairwise else array[index]
+
+
+def stacked(alike: Alike, name: str) -> NDArray[Any]:
+    """One result of tensors of the same members, ``(n_tensors, n_members, ...)``; 0 for pairs where one lacks it."""
+    nothing = np.zeros((len(alike[0][0].members),) * 2)
+    return np.array([arrays.get(name, nothing) for _, arrays in alike])
+
+
+def pairs_of(alike: Alike) -> NDArray[np.bool_]:
+    """For which two members each of them counts, ``(n_tensors, n_members, n_members)``, or once for all of them."""
+    if any(tensor.links for tensor, _ in alike):
+        return np.array([tensor.pairs for tensor, _ in alike])
+    n = len(alike[0][0].members)
+    return np.ones((1, n, n), dtype=bool)

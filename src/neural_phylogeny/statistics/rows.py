@@ -8,6 +8,7 @@ rows alike; gradients move rows and let them grow.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Sequence
 from functools import lru_cache
 
@@ -78,6 +79,7 @@ class Rows(Statistic):
 
     name = "rows"
     in_runs = True
+    stacks = True
     pairwise = ("grow", "indep", "step", "multiples", "factor", "agree", "still", "shrunk")
 
     def measure(self, tensor: AlignedTensor, block: Block, values: NDArray[np.float32]) -> Arrays:
@@ -97,8 +99,8 @@ class Rows(Statistic):
         for name, sample in zip(("rows", "columns"), self.plan.rows_and_columns(tensor), strict=True):
             order = sample.order.reshape(sample.units, sample.inputs)
             lines = order if name == "rows" else order.T
-            flat = np.concatenate([part[name] for part in parts], axis=1)
-            matrices = np.take(flat, lines.reshape(-1), axis=1).reshape(-1, *lines.shape)
+            flat = np.concatenate([part[name] for part in parts], axis=-1)
+            matrices = np.take(flat, lines.reshape(-1), axis=-1).reshape(*flat.shape[:-1], *lines.shape)
             found.append(of_rows(matrices))
             if name == "rows":
                 step = steps_of(matrices)
@@ -106,42 +108,42 @@ class Rows(Statistic):
 
 
 def of_rows(rows: NDArray[np.float32]) -> Arrays:
-    """All results for rows ``(n, n_rows, n_values)``, ``(n, n)`` each; see ``Rows``. O(n^2) a row."""
-    n, _, n_values = rows.shape
-    result: Arrays = {key: np.full((n, n), np.nan, dtype=np.float32) for key in ("grow", "indep")}
-    result |= {key: np.zeros((n, n), dtype=np.int16) for key in ("multiples", "agree", "still", "shrunk")}
-    result["factor"] = np.zeros((n, n), dtype=np.float64)
-    finite = np.flatnonzero(np.isfinite(rows).all(axis=(1, 2)))
-    if n_values < SHORTEST or len(finite) < 2:
-        return result
-    if len(finite) < n:
-        rows = rows[finite]
-    exact = rows.swapaxes(0, 1).astype(np.float64)
-    gram = np.matmul(exact, exact.swapaxes(1, 2))  # (n_rows, n, n)
-    equal = _equal_rows(rows)
-    for i, j in _pairs(len(finite)):
-        a, b = finite[i], finite[j]
-        own_i, own_j, product = gram[:, i, i].T, gram[:, j, j].T, gram[:, i, j].T  # (pairs, n_rows)
-        for key, values in _rules(own_i, own_j, product).items():
-            result[key][a, b], result[key][b, a] = values, -values
-        for key, values in _multiples(own_i, own_j, product, equal[i, j]).items():
-            result[key][a, b] = values
-            result[key][b, a] = -values if key == "factor" else values
-    _on_grids(rows, finite, result["shrunk"])
-    return result
+    """All results for rows ``(..., n, n_rows, n_values)``, ``(..., n, n)`` each; see ``Rows``. O(n^2) a row."""
+    *stack, n, _, n_values = rows.shape
+    rows = rows.reshape(-1, *rows.shape[-3:])
+    shape = (len(rows), n, n)
+    result: Arrays = {key: np.full(shape, np.nan, dtype=np.float32) for key in ("grow", "indep")}
+    result |= {key: np.zeros(shape, dtype=np.int16) for key in ("multiples", "agree", "still", "shrunk")}
+    result["factor"] = np.zeros(shape, dtype=np.float64)
+    finite = np.asarray(np.isfinite(rows).all(axis=(2, 3)))
+    if n_values >= SHORTEST:
+        rows = rows if finite.all() else np.where(finite[:, :, None, None], rows, np.float32(0.0))
+        exact = rows.swapaxes(1, 2).astype(np.float64)
+        gram = np.matmul(exact, exact.swapaxes(2, 3))  # (n_tensors, n_rows, n, n)
+        equal = _equal_rows(rows)
+        for t, i, j in _pairs(finite):
+            own_i, own_j, product = gram[t, :, i, i], gram[t, :, j, j], gram[t, :, i, j]  # (pairs, n_rows)
+            for key, values in _rules(own_i, own_j, product).items():
+                result[key][t, i, j], result[key][t, j, i] = values, -values
+            for key, values in _multiples(own_i, own_j, product, equal[t, i, j]).items():
+                result[key][t, i, j] = values
+                result[key][t, j, i] = -values if key == "factor" else values
+        _on_grids(rows, finite, result["shrunk"])
+    return {key: found.reshape(*stack, n, n) for key, found in result.items()}
 
 
 def steps_of(rows: NDArray[np.float32]) -> NDArray[np.float32]:
-    """``step`` of ``Rows`` for rows ``(n, n_rows, n_values)``: ``(n, n)``."""
-    n, n_rows, _ = rows.shape
-    found = np.full((n, n), np.nan, dtype=np.float32)
-    exact = rows[:, :: max(1, n_rows // STEP_ROWS)][:, :STEP_ROWS, :STEP_COLUMNS].astype(np.float64)
-    finite = np.flatnonzero(np.isfinite(exact).all(axis=(1, 2)))
-    if min(exact.shape[1:]) >= NARROWEST:
-        for i, j in _pairs(len(finite)):
-            step = _step(exact[finite], i, j)
-            found[finite[i], finite[j]], found[finite[j], finite[i]] = step, -step
-    return found
+    """``step`` of ``Rows`` for rows ``(..., n, n_rows, n_values)``: ``(..., n, n)``."""
+    *stack, n, n_rows, _ = rows.shape
+    found = np.full((math.prod(stack), n, n), np.nan, dtype=np.float32)
+    exact = rows[..., :: max(1, n_rows // STEP_ROWS), :][..., :STEP_ROWS, :STEP_COLUMNS].astype(np.float64)
+    exact = exact.reshape(len(found), *exact.shape[-3:])
+    if min(exact.shape[2:]) >= NARROWEST:
+        finite = np.asarray(np.isfinite(exact).all(axis=(2, 3)))
+        for t, i, j in _pairs(finite):
+            step = _step(exact[t, i], exact[t, j])
+            found[t, i, j], found[t, j, i] = step, -step
+    return found.reshape(*stack, n, n)
 
 
 @lru_cache(maxsize=8)
@@ -150,23 +152,28 @@ def _above_diagonal(n: int) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
     return i, j
 
 
-def _pairs(n: int) -> Iterator[tuple[NDArray[np.int64], NDArray[np.int64]]]:
+def _pairs(counted: NDArray[np.bool_]) -> Iterator[tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int64]]]:
+    """Of all tensors the pairs of models that count, some at a time: tensor, first and second, ``(n_tensors, n)``."""
+    n_tensors, n = counted.shape
     i, j = _above_diagonal(n) if n <= PAIRS_KNOWN else np.triu_indices(n, 1)
-    for start in range(0, len(i), PAIRS_AT_ONCE):
-        part = slice(start, start + PAIRS_AT_ONCE)
-        yield i[part], j[part]
+    for start in range(0, n_tensors * len(i), PAIRS_AT_ONCE):
+        t, k = np.divmod(np.arange(start, min(start + PAIRS_AT_ONCE, n_tensors * len(i))), len(i))
+        both = counted[t, i[k]] & counted[t, j[k]]
+        if both.any():
+            t, k = t[both], k[both]
+            yield t, i[k], j[k]
 
 
 def _equal_rows(rows: NDArray[np.float32]) -> NDArray[np.bool_]:
-    """Which rows that are not zero are equal to the last bit in two models: ``(n, n, n_rows)``."""
-    n, n_rows, _ = rows.shape
-    starts = np.ascontiguousarray(rows[:, :, :2]).view(np.uint64)[:, :, 0]
-    alike: NDArray[np.bool_] = np.equal(starts[:, None], starts[None, :])
-    if np.count_nonzero(alike) == n * n_rows:  # every row begins otherwise in every other model
-        return alike & ~alike
-    labels = np.array([[hash(row.tobytes()) for row in model] for model in rows], dtype=np.int64)
-    some = np.abs(rows).max(axis=2, initial=0.0) > 0
-    found: NDArray[np.bool_] = np.equal(labels[:, None], labels[None, :]) & some[:, None]
+    """Which rows that are not zero are equal to the last bit in two models: ``(n_tensors, n, n, n_rows)``."""
+    starts = np.ascontiguousarray(rows[..., :2]).view(np.uint64)[..., 0]
+    found: NDArray[np.bool_] = np.equal(starts[:, :, None], starts[:, None, :])
+    own = np.arange(rows.shape[1])
+    found[:, own, own] = False
+    for t in np.flatnonzero(found.any(axis=(1, 2, 3))):  # elsewhere every row begins otherwise in every other model
+        labels = np.array([[hash(row.tobytes()) for row in model] for model in rows[t]], dtype=np.int64)
+        some = np.abs(rows[t]).max(axis=2, initial=0.0) > 0
+        found[t] = np.equal(labels[:, None], labels[None, :]) & some[:, None]
     return found
 
 
@@ -210,12 +217,12 @@ def _correlation(x: Array, y: Array, known: NDArray[np.bool_]) -> Array:
     return found
 
 
-def _step(values: Array, i: NDArray[np.int64], j: NDArray[np.int64]) -> Array:
+def _step(a: Array, b: Array) -> Array:
     r"""Growth along strong directions of the step beyond that along all: D = b - a = U S V', t = diag(U'(a + b) V).
 
     With weights S^4 for strong ones, :math:`\sum t S^3 / \sum S^4 - \sum t S / \sum S^2`, as traces; in [-1, 1].
     """
-    step, both = values[j] - values[i], values[j] + values[i]
+    step, both = b - a, b + a
     squared, along = np.matmul(step, step.swapaxes(1, 2)), np.matmul(both, step.swapaxes(1, 2))
     total, strong = np.einsum("puu->p", squared), (squared * squared).sum(axis=(1, 2))
     moved = strong > 0
@@ -244,17 +251,19 @@ def _multiples(own_i: Array, own_j: Array, product: Array, equal: NDArray[np.boo
     return {"multiples": count, "factor": median, "agree": (shrank & near).sum(axis=1), "still": still}
 
 
-def _on_grids(rows: NDArray[np.float32], at: NDArray[np.int64], shrunk: NDArray[np.int16]) -> None:
+def _on_grids(rows: NDArray[np.float32], finite: NDArray[np.bool_], shrunk: NDArray[np.int16]) -> None:
     """Fill ``shrunk`` for the pairs of models that lie on one grid of few bits; O(values) for each such pair."""
-    bits = mantissa_bits(rows.reshape(len(rows), -1))
+    bits = np.where(finite, mantissa_bits(rows.reshape(*rows.shape[:2], -1)), np.nan)
     for grid in GRIDS:
         lower = max((other for other in GRIDS if other < grid), default=0.0)
-        chosen = np.flatnonzero((bits > lower) & (bits <= grid))
-        first = rows[chosen, :, :FIRST]
-        for i, own in zip(chosen, first, strict=True):
-            near = _is_toward(own, first).any(axis=1)  # of most pairs no row is left
-            for j in chosen[near & (chosen != i)]:
-                shrunk[at[i], at[j]] = _nearer_to_zero(rows[i], rows[j], grid)
+        on_grid = (bits > lower) & (bits <= grid)
+        for t in np.flatnonzero(on_grid.sum(axis=1) > 1):
+            chosen = np.flatnonzero(on_grid[t])
+            first = rows[t, chosen, :, :FIRST]
+            for i, own in zip(chosen, first, strict=True):
+                near = _is_toward(own, first).any(axis=1)  # of most pairs no row is left
+                for j in chosen[near & (chosen != i)]:
+                    shrunk[t, i, j] = _nearer_to_zero(rows[t, i], rows[t, j], grid)
 
 
 def _nearer_to_zero(a: NDArray[np.float32], b: NDArray[np.float32], bits: float) -> int:

@@ -41,16 +41,18 @@ class Sketch(Statistic):
     """
 
     name = "sketch"
+    stacks = True
 
     def measure(self, tensor: AlignedTensor, block: Block, values: NDArray[np.float32]) -> Arrays:
         """Everything, from block 0."""
         if block.index:
             return {}
-        n, step = len(values), self.plan.sketch_step(block)
-        quantiles, spread, spectrum = (np.full((n, count), np.nan) for count in (len(QUANTILES), 2, 3))
+        step = self.plan.sketch_step(block)
+        shape, values = values.shape[:-1], values.reshape(-1, block.size)
+        quantiles, spread, spectrum = (np.full((len(values), count), np.nan) for count in (len(QUANTILES), 2, 3))
         largest, smallest = values.max(axis=1), values.min(axis=1)
         usable = np.flatnonzero((largest != smallest) & np.isfinite(largest) & np.isfinite(smallest))
-        together = max(1, AT_ONCE // values.shape[1])
+        together = max(1, AT_ONCE // block.size)
         for rows in (usable[start : start + together] for start in range(0, len(usable), together)):
             some = values[rows]
             quantiles[rows] = magnitude_quantiles(some[:, ::step])
@@ -60,7 +62,8 @@ class Sketch(Statistic):
             if min(matrices.shape[1:]) > 1:
                 spread[rows] = variation(matrices)
                 spectrum[rows] = spectrum_of(matrices[:, : self.plan.sketch_rows, : self.plan.sketch_columns])
-        return {"quantiles": quantiles, "rows": spread[:, 0], "columns": spread[:, 1], "spectrum": spectrum}
+        found = {"quantiles": quantiles, "rows": spread[:, 0], "columns": spread[:, 1], "spectrum": spectrum}
+        return {key: array.reshape(*shape, *array.shape[1:]) for key, array in found.items()}
 
     def combine(self, tensor: AlignedTensor, parts: Sequence[Arrays]) -> Arrays:
         """The numbers of the first block."""

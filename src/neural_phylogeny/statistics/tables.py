@@ -93,7 +93,8 @@ def _alike(tensor: AlignedTensor, results: Mapping[str, Arrays]) -> list[list[in
         return []
     label = results["equality"]["label"]
     matched: dict[str, NDArray[np.float64]] = dict(results.get("matching", {}))
-    groups = [np.flatnonzero(label == first).tolist() for first in np.unique(label[label != np.arange(len(label))])]
+    firsts = set(label[label != np.arange(len(label))].tolist())
+    groups = [np.flatnonzero(label == first).tolist() for first in sorted(firsts)]
     if "aligned" in matched:
         groups += _clearly_matched(matched)
     return groups
@@ -103,12 +104,12 @@ def _clearly_matched(matched: Mapping[str, NDArray[np.float64]]) -> list[list[in
     aligned, own = matched["aligned"], np.diag(matched["aligned"])
     with np.errstate(all="ignore"):
         terms = matched["variance"] + np.outer(matched["bound"], matched["bound"]) * np.abs(aligned) / 3.0
+        clear = np.square(aligned) / (2.0 * terms) > CLEAR
+        np.fill_diagonal(clear, False)
+        if not clear.any():
+            return []
         cosine = np.nan_to_num(np.abs(aligned) / np.sqrt(np.outer(own, own)))
-        clear = np.nan_to_num(np.square(aligned) / (2.0 * terms)) > CLEAR
-    np.fill_diagonal(clear, False)
     np.fill_diagonal(cosine, 0.0)
-    if not clear.any():
-        return []
     labels = components(clear)
     groups = [np.flatnonzero(labels == one) for one in np.unique(labels[clear.any(axis=1)])]
     nearest = [int(group[cosine[np.ix_(group, group)].max(axis=1).argmax()]) for group in groups]

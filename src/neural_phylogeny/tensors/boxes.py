@@ -23,7 +23,8 @@ class AlignedTensor:
     ``members`` are model indices, ascending, and ``sources`` what each of them calls the tensor. ``output_axis`` is
     None where the members disagree on it. The box counts for two members whose ``sides`` are among the ``links``, for
     all where there are none. ``matched_by`` says what pairs the tensors: ``"name"``, ``"role"``, ``"order"`` or
-    ``"values"``. ``shape`` is the extent of the box and ``size`` the number of values in it.
+    ``"values"``. ``shape`` is the extent of the box and ``size`` the number of values in it. ``is_matrix`` says whether
+    the box can prove relatedness: a matrix of at least two units and two inputs.
     """
 
     name: str
@@ -38,16 +39,14 @@ class AlignedTensor:
     matched_by: str = "name"
     shape: tuple[int, ...] = field(init=False, repr=False, compare=False)
     size: int = field(init=False, repr=False, compare=False)
+    is_matrix: bool = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
         shape = tuple(stop - start for start, stop in zip(self.start, self.stop, strict=True))
-        object.__setattr__(self, "shape", shape)  # both are needed for each block of each model
+        object.__setattr__(self, "shape", shape)  # all three are needed many times for each tensor
         object.__setattr__(self, "size", math.prod(shape))
-
-    @property
-    def is_matrix(self) -> bool:
-        """Whether the box can prove relatedness: a matrix of at least two units and two inputs."""
-        return self.role in (Role.KERNEL, Role.BOUNDARY) and (min(matrix_shape(self.shape, self.output_axis or 0)) >= 2)
+        has_units = self.role in (Role.KERNEL, Role.BOUNDARY)
+        object.__setattr__(self, "is_matrix", has_units and min(matrix_shape(shape, self.output_axis or 0)) >= 2)
 
     @property
     def layout(self) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import weakref
+from functools import lru_cache
 from itertools import pairwise
 from typing import Any
 
@@ -21,8 +22,11 @@ ROWS, COLUMNS = 48, 64
 VECTOR = 4096
 """Values that are sampled of a vector."""
 
-KEPT = 4096
-"""Samples of one model that are kept, read and centred: at most 96 MiB."""
+KEPT, KEPT_VALUES = 1 << 14, 4096 * ROWS * COLUMNS
+"""Samples of one model that are kept, read and centred, and their values: at most 96 MiB."""
+
+DENSE = 4
+"""Sampled values that lie in at most so many times as many are read at once and picked."""
 
 GAP = 64
 """Values between two wanted ones that are read rather than left out: one read instead of two."""
@@ -44,8 +48,7 @@ class Sampler:
 
     def __init__(self, checkpoint: Stored) -> None:
         self._checkpoint = weakref.ref(checkpoint)
-        self._known: dict[TensorInfo, Sample | None] = {}
-        self._raw: dict[TensorInfo, Sample | None] = {}
+        self._known, self._raw = _Samples(), _Samples()
         self.settled: weakref.WeakKeyDictionary[Sampler, Any] = weakref.WeakKeyDictionary()
         """What the samples of this and another checkpoint decided, by that one's sampler."""
 
@@ -54,23 +57,18 @@ class Sampler:
 
         None also where values are not finite or cannot be read.
         """
-        if tensor not in self._known:
-            if len(self._known) >= KEPT:
-                del self._known[next(iter(self._known))]
-            self._known[tensor] = _centred(self.raw(tensor))
-        return self._known[tensor]
+        if tensor not in self._known.samples:
+            self._known.add(tensor, _centred(self.raw(tensor)))
+        return self._known.samples[tensor]
 
     def raw(self, tensor: TensorInfo) -> Sample | None:
         """The same values as they are; of a vector ``(1, values)``; None where they cannot be read."""
-        if tensor not in self._raw:
-            if len(self._raw) >= KEPT:
-                del self._raw[next(iter(self._raw))]
-            positions = _block(tensor)
+        if tensor not in self._raw.samples:
             try:
-                self._raw[tensor] = self._read(tensor, positions.reshape(-1)).reshape(positions.shape)
+                self._raw.add(tensor, self._read(tensor, _block(tensor.shape, tensor.output_axis)))
             except CheckpointError:
-                self._raw[tensor] = None
-        return self._raw[tensor]
+                self._raw.add(tensor, None)
+        return self._raw.samples[tensor]
 
     def scales(self, name: str, tensor: TensorInfo) -> Sample | None:
         """Values of a vector for the units that are sampled of a matrix; None where there is none to be read."""
@@ -82,6 +80,7 @@ class Sampler:
             return None
 
     def _read(self, tensor: TensorInfo, positions: NDArray[np.int64]) -> Sample:
+        """The values at some flat positions, in their shape."""
         checkpoint = self._checkpoint()
         assert checkpoint is not None, "a sampler does not outlive its checkpoint"
         if tensor.view is not None and tensor.view.fold is not None:
@@ -90,6 +89,11 @@ class Sampler:
             read_view(checkpoint, tensor, start, values)
             return values[positions - start]
         stored = positions if tensor.view is None else places(tensor.view, positions)
+        first, last = int(stored.min()), int(stored.max())
+        if last - first < DENSE * stored.size:
+            run = np.empty(last - first + 1, dtype=np.float32)
+            read_stored(checkpoint, tensor, first, run)
+            return run[stored - first]
         wanted, back = np.unique(stored, return_inverse=True)
         found = np.empty(len(wanted), dtype=np.float32)
         cuts = [0, *(np.flatnonzero(np.diff(wanted) > GAP) + 1).tolist(), len(wanted)]
@@ -97,7 +101,26 @@ class Sampler:
             run = np.empty(int(wanted[high - 1] - wanted[low]) + 1, dtype=np.float32)
             read_stored(checkpoint, tensor, int(wanted[low]), run)
             found[low:high] = run[wanted[low:high] - wanted[low]]
-        return found[back.reshape(-1)]
+        return found[back.reshape(positions.shape)]
+
+
+class _Samples:
+    """What was read last, as much as may be kept."""
+
+    def __init__(self) -> None:
+        self.samples: dict[TensorInfo, Sample | None] = {}
+        self._n_values = 0
+
+    def add(self, tensor: TensorInfo, sample: Sample | None) -> None:
+        """Keep a sample, and forget the oldest where there are too many."""
+        self.samples[tensor] = sample
+        self._n_values += _size(sample)
+        while len(self.samples) > KEPT or self._n_values > KEPT_VALUES:
+            self._n_values -= _size(self.samples.pop(next(iter(self.samples))))
+
+
+def _size(sample: Sample | None) -> int:
+    return 0 if sample is None else sample.size
 
 
 _KNOWN: weakref.WeakKeyDictionary[Stored, Sampler] = weakref.WeakKeyDictionary()
@@ -120,13 +143,22 @@ def deviations(correlations: NDArray[np.float64], shape: tuple[int, ...]) -> NDA
     return np.where(same, np.maximum(found, CLEAR), found)
 
 
-def _block(tensor: TensorInfo) -> NDArray[np.int64]:
-    """Flat positions ``(units, inputs)`` of the sampled part of a tensor."""
+def tells(tensor: TensorInfo) -> bool:
+    """Whether a sample of a tensor has values enough for any correlation to be clear."""
     units, inputs = matrix_shape(tensor.shape, tensor.output_axis)
     if inputs == 1 or units == 1:
-        return _middle(tensor.size, VECTOR)[None, :]
-    axis = tensor.output_axis % len(tensor.shape)
-    after = math.prod(tensor.shape[axis + 1 :])
+        units, inputs = 1, tensor.size
+    return max(min(units, ROWS) - 1, 1) * (inputs - 1) >= FEWEST
+
+
+@lru_cache(maxsize=64)
+def _block(shape: tuple[int, ...], output_axis: int) -> NDArray[np.int64]:
+    """Flat positions ``(units, inputs)`` of the sampled part of a tensor."""
+    units, inputs = matrix_shape(shape, output_axis)
+    if inputs == 1 or units == 1:
+        return _middle(math.prod(shape), VECTOR)[None, :]
+    axis = output_axis % len(shape)
+    after = math.prod(shape[axis + 1 :])
     before, within = np.divmod(_middle(inputs, COLUMNS), after)
     found: NDArray[np.int64] = _middle(units, ROWS)[:, None] * after + (before * units * after + within)[None, :]
     return found

@@ -14,7 +14,7 @@ from neural_phylogeny.tensors.correspondence import BY_ORDER, BY_VALUES, Corresp
 from neural_phylogeny.tensors.drafts import Draft, Way, ways_of
 from neural_phylogeny.tensors.layouts import Layout
 from neural_phylogeny.tensors.norms import Norm, unit_counts
-from neural_phylogeny.tensors.samples import CLEAR, Sample, Sampler, deviations
+from neural_phylogeny.tensors.samples import CLEAR, Sample, Sampler, deviations, tells
 
 WINDOW = 32
 """Of very many tensors of one size, those within this many places of the expected one are tried."""
@@ -45,7 +45,7 @@ class _Settling:
         return min((self._score(match) for match in way), default=-math.inf)
 
     def _score(self, match: Match) -> float:
-        if match.first.shape != match.second.shape:
+        if match.first.shape != match.second.shape or not tells(match.first):
             return -math.inf
         pair = self.samples[0].matrix(match.first), self.samples[1].matrix(match.second)
         if pair[0] is None or pair[1] is None or pair[0].shape != pair[1].shape:
@@ -214,6 +214,8 @@ def _scores(
     state: _Settling, ways: Sequence[Way], keys: Sequence[str], others: Sequence[str]
 ) -> Iterator[NDArray[np.float64]]:
     """How clearly each tensor matches each other one, ``(n_keys, n_others)`` for each way to read them."""
+    if not tells(state.first.tensors[keys[0]]):
+        return
     left = [state.samples[0].matrix(state.first.tensors[key]) for key in keys]
     for way in ways:
         like = way[0].second
