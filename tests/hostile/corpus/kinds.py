@@ -59,7 +59,7 @@ def kinds_of_vocabularies_that_grew(folder: Path) -> list[str]:
     rng = np.random.default_rng(0)
     words = rng.standard_normal((60_000, 64), dtype=np.float32)
     rest = _matrices(1, 4, (64, 64))
-    sizes = {"a": 20_000, "b": 60_000, "c": 59_999, "d": 40_001}
+    sizes = {"a": 20_000, "b": 60_000}
     return _written(
         folder, **{name: {"embed.weight": words[:n], "head.weight": words[-n:], **rest} for name, n in sizes.items()}
     )
