@@ -9,6 +9,7 @@ from neural_phylogeny.detector.features import names
 from neural_phylogeny.detector.network import Inputs, TrainedDetector, forward
 from neural_phylogeny.detector.shipped import detector
 from neural_phylogeny.errors import SavedFileError
+from neural_phylogeny.files.cores import using
 
 
 @pytest.mark.torch
@@ -48,6 +49,15 @@ def test_the_order_of_models_is_nothing_to_the_shipped_detector(rng):
     np.testing.assert_allclose(moved.parent, reported.parent[np.ix_(order, order)], atol=1e-5)
     np.testing.assert_allclose(reported.parent.sum(axis=0), 1.0, atol=1e-9)
     assert ((reported.missing >= 0) & (reported.missing <= 1)).all()
+
+
+def test_cores_change_no_bit(rng):
+    inputs = random_inputs(rng, 40)
+    with using(3):
+        several = detector().probabilities(inputs)
+    one = detector().probabilities(inputs)
+    np.testing.assert_array_equal(several.parent, one.parent)
+    np.testing.assert_array_equal(several.missing, one.missing)
 
 
 @pytest.fixture

@@ -35,6 +35,9 @@ SLICE = 3600
 GRACE = 120
 """Seconds after its time at which a process that hangs is ended."""
 
+IMPORTS = 20
+"""Seconds that a process takes at most before its first execution."""
+
 HANG = 900
 """Seconds without an execution after which a process is ended; a busy machine may be slow."""
 
@@ -54,8 +57,8 @@ class Plan:
         self._running: list[tuple[str, float]] = []
         self._lock = threading.Lock()
 
-    def take(self, seconds: float) -> str:
-        """The next target, which is now in progress."""
+    def take(self, seconds: float) -> tuple[str, float]:
+        """The next target, which is now in progress, and for how long: so many seconds, or until it is at the goal."""
         with self._lock:
             expected = dict(self.done)
             for name, planned in self._running:
@@ -64,8 +67,10 @@ class Plan:
             running = {name for name, _ in self._running}  # a rate may be a guess: two would overshoot together
             behind = [name for name, seconds in left.items() if seconds > 0 and name not in running]
             name = min(behind, key=lambda one: left[one]) if behind else min(expected, key=lambda one: expected[one])
+            if behind and name in self._rates:
+                seconds = min(seconds, left[name] + IMPORTS)
             self._running.append((name, seconds))
-            return name
+            return name, seconds
 
     def _rate(self, name: str) -> float:
         return max(self._rates.get(name, 1000.0), 1.0)
@@ -164,7 +169,7 @@ def work(plan: Plan, chosen: argparse.Namespace, until: float, number: int, rows
     turn = 0
     while (left := until - time.monotonic()) > 1:
         seconds = min(own, left)
-        name = plan.take(seconds)
+        name, seconds = plan.take(seconds)
         seed = chosen.seed + 1000 * turn + number
         row = one_slice(name, seconds, chosen, folder / "current", seed)
         plan.add(name, seconds, row["executions"])

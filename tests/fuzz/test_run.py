@@ -3,7 +3,7 @@
 import json
 
 from tests.fuzz import table
-from tests.fuzz.run import Plan
+from tests.fuzz.run import IMPORTS, Plan
 from tests.fuzz.worker import Current
 
 
@@ -24,16 +24,16 @@ def test_lines_of_a_log_are_added():
 
 def test_the_target_with_the_fewest_executions_comes_next():
     plan = Plan(["a", "b", "c"], {"a": 10, "b": 5})
-    assert plan.take(60) == "c"
+    assert plan.take(60) == ("c", 60)
     plan.add("c", 60, 1200)
-    assert [plan.take(60), plan.take(60)] == ["b", "a"]  # one of each at a time
+    assert [plan.take(60)[0], plan.take(60)[0]] == ["b", "a"]  # one of each at a time
 
 
 def test_the_target_that_is_soonest_at_a_goal_comes_next():
     plan = Plan(["slow", "fast", "done"], {"slow": 50, "done": 100}, 100, {"slow": 1.0, "fast": 10.0})
-    assert plan.take(10) == "fast"
-    assert plan.take(10) == "slow"  # one process for each at a time
-    plan.add("fast", 10, 100)
+    assert plan.take(900) == ("fast", 10 + IMPORTS)
+    assert plan.take(10) == ("slow", 10)  # one process for each at a time
+    plan.add("fast", 10 + IMPORTS, 100)
 
 
 def test_the_input_of_a_lost_process_is_known(tmp_path):

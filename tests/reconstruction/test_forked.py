@@ -4,6 +4,7 @@ import os
 import signal
 import sys
 import threading
+from multiprocessing.context import ForkProcess
 
 import numpy as np
 import pytest
@@ -66,6 +67,22 @@ def test_what_a_killed_process_had_to_do_is_done_here():
     with shared(jobs, [1.0] * 6, 2) as shares:
         for _ in range(2):
             assert shares.each("counting", killed, list(range(6)), [""] * 6) == list(range(6))
+
+
+def test_where_no_process_starts_all_is_done_here(monkeypatch):
+    starts = iter([None, BlockingIOError(11, "Resource temporarily unavailable")])
+    start = ForkProcess.start
+
+    def limited(process):
+        if (error := next(starts)) is not None:
+            raise error
+        start(process)
+
+    monkeypatch.setattr(ForkProcess, "start", limited)
+    jobs = [Counter() for _ in range(6)]
+    with shared(jobs, [1.0] * 6, 3) as shares:
+        pids = [pid for pid, _, _ in shares.each("counting", counted, [0] * 6, [""] * 6)]
+    assert pids.count(os.getpid()) == 4
 
 
 def test_an_error_is_raised_here():

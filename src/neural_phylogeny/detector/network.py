@@ -19,6 +19,7 @@ from neural_phylogeny.detector.measurements import Measurements
 from neural_phylogeny.detector.triples import everyone, thirds, triple_features
 from neural_phylogeny.errors import NeuralPhylogenyError, SavedFileError
 from neural_phylogeny.files.atomic import replacing
+from neural_phylogeny.files.cores import in_parts
 
 Array = NDArray[np.float32]
 Weights = Mapping[str, Array]
@@ -229,8 +230,7 @@ def together(config: DetectorConfig, weights: Weights, inputs: Inputs) -> tuple[
             z += np.swapaxes(_attention(config, weights, f"{name}.columns", np.swapaxes(z, 1, 2)), 1, 2)
         if config.triangles:
             z += _triangle(weights, f"{name}.triangle", z)
-        inner = _linear(weights, f"{name}.mlp.first", _norm(weights, f"{name}.mlp.norm", z))
-        z += _linear(weights, f"{name}.mlp.second", np.maximum(inner, 0.0, out=inner))
+        _add_mlp(config, weights, f"{name}.mlp", z)
     z = _norm(weights, "norm", z)
     own = z[:, every, every]
     logits = _linear(weights, "parent", z)[..., 0]
@@ -243,12 +243,13 @@ def _tokens(config: DetectorConfig, weights: Weights, inputs: Inputs) -> Array:
     n, networks = len(inputs.pairs), len(weights["own"])
     mean, deviation = weights["mean"][:, None, None], weights["deviation"][:, None, None]
     z = np.empty((networks, n, n, config.width), dtype=np.float32)
-    step = max(1, CHUNK // (networks * n * config.n_features))
-    for start in range(0, n, step):
-        rows = slice(start, start + step)
+
+    def of_rows(rows: slice) -> None:
         x = np.clip((inputs.pairs[rows, :, : config.n_features] - mean) / deviation, -CUT, CUT).astype(np.float32)
         inner = _linear(weights, "encoder", x)
         z[:, rows] = _linear(weights, "token", np.maximum(inner, 0.0, out=inner))
+
+    in_parts(of_rows, _rows(n, networks * n * config.n_features))
     return z
 
 
@@ -261,10 +262,10 @@ def _messages(config: DetectorConfig, weights: Weights, name: str, z: Array, inp
         side + np.swapaxes(back, 1, 2)
         for side, back in ((sides[0], sides[5]), (sides[1], sides[3]), (sides[2], sides[4]))
     )
-    pooled = np.empty((len(z), n, n, 2 * config.messages), dtype=np.float32)
-    step = max(1, CHUNK // (config.messages * n * k))
-    for start in range(0, n, step):
-        rows = slice(start, start + step)
+    found = np.empty_like(z)
+
+    def of_rows(rows: slice) -> None:
+        pooled = np.empty((len(z), len(every[rows]), n, 2 * config.messages), dtype=np.float32)
         chosen, here = inputs.thirds[rows], every[rows][:, None]
         triples = inputs.triples[rows].swapaxes(1, 2).astype(np.float32)  # third models before j: sums are over rows
         counts = (chosen != here).sum(axis=1)[:, None] - _is_among(chosen, here, n)
@@ -277,9 +278,18 @@ def _messages(config: DetectorConfig, weights: Weights, name: str, z: Array, inp
             np.maximum(message, 0.0, out=message)
             message[of_itself] = 0.0
             message[np.arange(len(chosen))[:, None], np.arange(k), chosen] = 0.0
-            pooled[e, rows, :, : config.messages] = message.sum(axis=1) / np.maximum(counts, 1)[..., None]
-            pooled[e, rows, :, config.messages :] = message.max(axis=1)
-    return _linear(weights, f"{name}.out", pooled)
+            pooled[e, ..., : config.messages] = message.sum(axis=1) / np.maximum(counts, 1)[..., None]
+            pooled[e, ..., config.messages :] = message.max(axis=1)
+        found[:, rows] = _linear(weights, f"{name}.out", pooled)
+
+    in_parts(of_rows, _rows(n, config.messages * n * k))
+    return found
+
+
+def _rows(n: int, numbers: int) -> list[slice]:
+    """A few rows at a time of n, of so many ``numbers`` each."""
+    step = max(1, CHUNK // numbers)
+    return [slice(start, start + step) for start in range(0, n, step)]
 
 
 def _is_among(chosen: NDArray[np.int64], here: NDArray[np.int64], n: int) -> NDArray[np.bool_]:
@@ -294,10 +304,11 @@ def _attention(config: DetectorConfig, weights: Weights, name: str, z: Array) ->
     """Along the third axis of ``z (networks, n, n, width)``, a few rows at a time."""
     networks, n, _, width = z.shape
     size = width // config.n_heads
-    mixed = np.empty(z.shape, dtype=np.float32)
-    step = max(1, CHUNK // (networks * config.n_heads * n * n))
-    for start in range(0, n, step):
-        part = z[:, start : start + step]
+    found = np.empty_like(z)
+
+    def of_rows(rows: slice) -> None:
+        part = z[:, rows]
+        mixed = np.empty(part.shape, dtype=np.float32)
         qkv = _linear(weights, f"{name}.qkv", _norm(weights, f"{name}.norm", part))
         split = qkv.reshape(*part.shape[:3], 3, config.n_heads, size)
         q, k, v = (split[:, :, :, each].swapaxes(2, 3) for each in range(3))  # (networks, rows, heads, n, size)
@@ -306,8 +317,22 @@ def _attention(config: DetectorConfig, weights: Weights, name: str, z: Array) ->
             scores -= scores.max(axis=-1, keepdims=True)
             np.exp(scores, out=scores)
             values = scores @ v[e] / scores.sum(axis=-1, keepdims=True)
-            mixed[e, start : start + step] = np.swapaxes(values, 1, 2).reshape(*part.shape[1:])
-    return _linear(weights, f"{name}.out", mixed)
+            mixed[e] = np.swapaxes(values, 1, 2).reshape(*part.shape[1:])
+        found[:, rows] = _linear(weights, f"{name}.out", mixed)
+
+    in_parts(of_rows, _rows(n, networks * config.n_heads * n * n))
+    return found
+
+
+def _add_mlp(config: DetectorConfig, weights: Weights, name: str, z: Array) -> None:
+    """To ``z (networks, n, n, width)``, a few rows at a time."""
+    networks, n, _, width = z.shape
+
+    def of_rows(rows: slice) -> None:
+        inner = _linear(weights, f"{name}.first", _norm(weights, f"{name}.norm", z[:, rows]))
+        z[:, rows] += _linear(weights, f"{name}.second", np.maximum(inner, 0.0, out=inner))
+
+    in_parts(of_rows, _rows(n, networks * n * width * config.expansion))
 
 
 def _triangle(weights: Weights, name: str, z: Array) -> Array:

@@ -9,6 +9,7 @@ from typing import Any
 from threadpoolctl import threadpool_limits
 
 from neural_phylogeny.errors import NothingToCompareError
+from neural_phylogeny.files.cores import using
 from neural_phylogeny.reconstruction.collect import Collection, gather
 from neural_phylogeny.reconstruction.compare import comparison
 from neural_phylogeny.reconstruction.difference import difference
@@ -63,8 +64,8 @@ def reconstruct(
     alpha : float
         Family-wise false-positive rate: the probability that at least one unrelated pair is reported as related.
     threads : int, optional
-        Workers; all cores by default. Results do not depend on it, to the last bit. On Linux families of 64 models
-        and more, all together, are placed in as many forked processes, which share what was measured.
+        Cores to use; all by default. Results do not depend on it, to the last bit. On Linux families of 64 models and
+        more, all together, are placed in as many forked processes, which share what was measured.
     memory : int
         Bytes for what grows with the models: half bounds the statistics of all pairs (the smallest tensors are left out
         where they would take more, and a note says so), the rest the block buffers (fewer workers are used). One worker
@@ -164,7 +165,7 @@ def reconstruct(
         bool(hashes),
         seeds,
     )
-    with one_thread():
+    with one_thread(), using(reading.threads or os.cpu_count() or 1):
         return answered(gather(models, reading, by_component=True), chosen, alpha, reading.seed, draws=support)
 
 

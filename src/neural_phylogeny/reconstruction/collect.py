@@ -78,8 +78,6 @@ class Collection:
     """Leading values of each family, in which its initialisation is looked for."""
     seeds: int = 0
     """All seeds below this are tried, in every family; 0 for the usual ones, where a parent is not sure."""
-    threads: int = 1
-    """Cores that an answer may use."""
 
     def tested(self, alpha: float) -> Tested:
         """The relatedness test of every pair at level ``alpha`` for all pairs."""
@@ -246,7 +244,6 @@ def _measured(
         adapters,
         leading=leading,
         seeds=reading.seeds,
-        threads=reading.threads or os.cpu_count() or 1,
     )
 
 

@@ -20,6 +20,7 @@ from multiprocessing.context import ForkProcess
 from typing import Any, TypeVar, cast
 
 from neural_phylogeny.files.activity import announce, listening
+from neural_phylogeny.files.cores import using
 
 Job = TypeVar("Job")
 Given = TypeVar("Given")
@@ -86,14 +87,11 @@ def shared(jobs: Sequence[Any], costs: Sequence[float], processes: int) -> Itera
     held: list[tuple[Connection, list[int]]] = []
     try:
         for own in _even(costs, processes):
-            here, there = get_context("fork").Pipe()
-            ours = [here, *(connection for connection, _ in held)]
-            process = get_context("fork").Process(target=_answering, args=(jobs, there, ours), daemon=True)
-            with warnings.catch_warnings():
-                warnings.simplefilter("ignore", DeprecationWarning)  # of threads: that of the progress bar waits
-                process.start()
+            try:
+                here, process = _started(jobs, [connection for connection, _ in held])
+            except OSError:  # no more processes or files are allowed: what is left is done here
+                break
             started.append(process)
-            there.close()
             held.append((here, own))
         yield Shares(jobs, held)
     finally:
@@ -102,6 +100,23 @@ def shared(jobs: Sequence[Any], costs: Sequence[float], processes: int) -> Itera
         for process in started:
             process.terminate()
             process.join()
+
+
+def _started(jobs: Sequence[Any], others: Sequence[Connection]) -> tuple[Connection, ForkProcess]:
+    """A process, and the connection to it; it closes those to ``others``, which it has from its parent."""
+    context = get_context("fork")
+    here, there = context.Pipe()
+    try:
+        process = context.Process(target=_answering, args=(jobs, there, (here, *others)), daemon=True)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", DeprecationWarning)  # of threads: that of the progress bar waits
+            process.start()
+    except OSError:
+        here.close()
+        raise
+    finally:
+        there.close()
+    return here, process
 
 
 def _may_fork() -> bool:
@@ -127,7 +142,7 @@ def _answering(jobs: Sequence[Any], connection: Connection, others: Sequence[Con
     for other in others:
         other.close()
     gc.freeze()  # looking for cycles would copy the pages of all objects
-    with listening(lambda *_: None):
+    with listening(lambda *_: None), using(1):
         try:
             while True:
                 work, asked = connection.recv()

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from neural_phylogeny.files.cores import cores
 from neural_phylogeny.reconstruction.claim import Answer, claims
 from neural_phylogeny.reconstruction.collect import Collection
 from neural_phylogeny.reconstruction.family_data import families_of
@@ -95,8 +96,8 @@ def placing(
 ) -> Iterator[Placed]:
     """Families of at least two models that can be judged, to be placed by a method.
 
-    Those of many models are shared out to as many processes as the collection was read with threads. A function that a
-    user brings runs in this process, since it may keep something.
+    Those of many models are shared out to as many processes as there are cores to use. A function that a user brings
+    runs in this process, since it may keep something.
     """
     names = [ref.name for ref in collection.refs]
     made = []
@@ -108,6 +109,6 @@ def placing(
             made.append(Placement(group, found, rows, own, names, method, seed, draws))
     sizes = [len(one.rows) for one in made]
     is_ours = method.name in METHODS and method.kernel is METHODS[method.name].kernel
-    processes = collection.threads if is_ours and sum(sizes) >= FEWEST else 1
+    processes = cores() if is_ours and sum(sizes) >= FEWEST else 1
     with shared(made, [size + size**2 / 20 for size in sizes], processes) as shares:
         yield Placed(made, [collection.called(one.group.members) for one in made], shares)
