@@ -24,7 +24,8 @@ from collections.abc import Mapping
 
 import numpy as np
 
-from neural_phylogeny.reconstruction.api import METHODS, one_thread
+from neural_phylogeny.files.cores import using
+from neural_phylogeny.reconstruction.api import METHODS
 from neural_phylogeny.reconstruction.collect import gather
 from neural_phylogeny.reconstruction.decide import phylogeny
 from neural_phylogeny.reconstruction.examine import examine
@@ -41,7 +42,7 @@ def run(case: str, method: str) -> dict[str, float]:
     n_models, n_families, *layers = map(int, case.split(":"))
     shapes = {f"l{k}.weight": (16, 16) for k in range(layers[0])} if layers else SHAPES
     models, parents = planted(n_models, n_families, shapes)
-    with one_thread():
+    with using(Reading().cores):
         return measured(models, parents, method)
 
 

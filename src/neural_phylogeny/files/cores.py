@@ -8,6 +8,8 @@ from contextlib import contextmanager
 from contextvars import ContextVar
 from typing import TypeVar
 
+from threadpoolctl import threadpool_limits
+
 Part = TypeVar("Part")
 
 _cores: ContextVar[int] = ContextVar("cores", default=1)
@@ -15,7 +17,9 @@ _cores: ContextVar[int] = ContextVar("cores", default=1)
 
 @contextmanager
 def using(cores: int) -> Iterator[None]:
-    """Within this context so many cores may be used.
+    """Within this context so many cores may be used, and BLAS has one thread, whatever the environment says.
+
+    Products after the pass are small: threads of BLAS only wait for each other where cores are busy.
 
     Examples
     --------
@@ -25,7 +29,8 @@ def using(cores: int) -> Iterator[None]:
     """
     token = _cores.set(cores)
     try:
-        yield
+        with threadpool_limits(limits=1, user_api="blas"):
+            yield
     finally:
         _cores.reset(token)
 

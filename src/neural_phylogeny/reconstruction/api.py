@@ -6,8 +6,6 @@ import os
 from collections.abc import Sequence
 from typing import Any
 
-from threadpoolctl import threadpool_limits
-
 from neural_phylogeny.errors import NothingToCompareError
 from neural_phylogeny.files.cores import using
 from neural_phylogeny.reconstruction.collect import Collection, gather
@@ -165,7 +163,7 @@ def reconstruct(
         bool(hashes),
         seeds,
     )
-    with one_thread(), using(reading.threads or os.cpu_count() or 1):
+    with using(reading.cores):
         return answered(gather(models, reading, by_component=True), chosen, alpha, reading.seed, draws=support)
 
 
@@ -239,7 +237,7 @@ def compare(
         progress=progress,
         seeds=seeds,
     )
-    with one_thread():
+    with using(reading.cores):
         collection = gather(_pair(a, b), reading, by_component=True)
         if len(collection.refs) != 2:
             raise NothingToCompareError(_not_two(collection, a, b))
@@ -287,14 +285,6 @@ def diff(
     """
     reading = Reading(include=include, exclude=exclude, component=component, progress=progress)
     return difference(_pair(a, b), reading)
-
-
-def one_thread() -> threadpool_limits:
-    """A block in which BLAS uses one thread, whatever the environment says.
-
-    The products after the pass are small: threads of their own only wait for each other where cores are busy.
-    """
-    return threadpool_limits(limits=1, user_api="blas")
 
 
 def _pair(a: Any, b: ModelLike | None) -> Models:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import TypedDict
 
@@ -85,15 +85,13 @@ class Answer:
         return np.isin([self.group.members[row] for row in self.rows], core)
 
 
-def claims(answer: Answer, names: Sequence[str]) -> tuple[list[Edge], list[RelatedPair]]:
-    """Directed and undirected claims of an answer, each with its evidence."""
+def claims(answer: Answer, names: Sequence[str], among: Iterable[int]) -> tuple[list[Edge], list[RelatedPair]]:
+    """Directed and undirected claims of an answer on some of its models, by their places, each with its evidence."""
     edges: list[Edge] = []
     undirected: list[RelatedPair] = []
     group, found, rows, forest = answer.group, answer.found, answer.rows, answer.forest
-    claimed = answer.claimed
-    for k, above in enumerate(forest.parents.tolist()):
-        if not claimed[k]:
-            continue
+    for k in among:
+        above = int(forest.parents[k])
         if forest.merged is not None and np.count_nonzero(forest.merged[:, k]) > 1:
             edges += _merged(answer, names, k)
             continue

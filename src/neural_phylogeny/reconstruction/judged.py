@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
+from neural_phylogeny.files.cores import using
 from neural_phylogeny.inputs import ModelRef
 from neural_phylogeny.reconstruction.collect import Collection, gather
 from neural_phylogeny.reconstruction.examine import Examined, examine
@@ -33,7 +34,8 @@ class Judged:
     @classmethod
     def of(cls, models: Models, reading: Reading, prior: str = "unknown") -> Judged:
         """Read models and reconstruct their forest; one read of every compared value."""
-        return cls.measured(gather(models, reading, by_component=True), reading.alpha, reading.seed, prior)
+        with using(reading.cores):
+            return cls.measured(gather(models, reading, by_component=True), reading.alpha, reading.seed, prior)
 
     @classmethod
     def measured(cls, collection: Collection, alpha: float, seed: int = 0, prior: str = "unknown") -> Judged:

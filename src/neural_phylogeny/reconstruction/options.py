@@ -53,6 +53,11 @@ class Reading:
         for option, value in checked.items():
             object.__setattr__(self, option, value)
 
+    @property
+    def cores(self) -> int:
+        """Cores to use: as many as ``threads``, or all."""
+        return self.threads or os.cpu_count() or 1
+
 
 def checked_alpha(alpha: float) -> float:
     """The level of the relatedness test, in (0, 1)."""

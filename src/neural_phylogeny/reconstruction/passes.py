@@ -7,7 +7,6 @@ the pairs, so that nothing is read twice; where shapes differ, the boxes that a 
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from functools import partial
@@ -131,7 +130,7 @@ def _measured(opened: Sequence[Opened], members: Sequence[int], reading: Reading
         measure,
         alignment=alignment,
         statistics=standard_statistics(reading.seed),
-        threads=reading.threads or os.cpu_count() or 1,
+        threads=reading.cores,
         memory=reading.memory,
         sample=reading.sample,
         progress=reading.progress,

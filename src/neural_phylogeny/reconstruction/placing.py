@@ -26,6 +26,13 @@ FEWEST = 64
 """Models from which several processes are worth their start: one is placed in some 20 ms."""
 
 
+AT_A_TIME = 8
+"""Models of one large family that are explained by a process before the next ones."""
+
+Claims = tuple[list[Edge], list[RelatedPair]]
+"""Directed and undirected ones."""
+
+
 @dataclass(frozen=True)
 class Placement:
     """One family, and how a method is to place those of its models that can be judged.
@@ -55,9 +62,23 @@ def _solved(one: Placement, _: None) -> tuple[Forest, Support | None]:
     return forest, support(one.found, one.rows, one.labels, one.method, forest, one.draws, one.seed)
 
 
-def _claimed(one: Placement, solved: tuple[Forest, Support | None]) -> tuple[list[Edge], list[RelatedPair]]:
+def _claimed(one: Placement, solved: tuple[Forest, Support | None]) -> Claims:
     """What is claimed by a forest, which may be another than the method's own where families were put together."""
-    return claims(one.answer(*solved), one.names)
+    answer = one.answer(*solved)
+    return claims(answer, one.names, np.flatnonzero(answer.claimed).tolist())
+
+
+@dataclass(frozen=True)
+class Part:
+    """Some models of an answer, by their places."""
+
+    answer: Answer
+    names: Sequence[str]
+    models: Sequence[int]
+
+
+def _claimed_in(one: Part, _: None) -> Claims:
+    return claims(one.answer, one.names, one.models)
 
 
 @dataclass(frozen=True)
@@ -73,14 +94,24 @@ class Placed:
         found = self.shares.each("placing", _solved, [None] * len(self.placements), self.words)
         return stitched([one.answer(*solved) for one, solved in zip(self.placements, found, strict=True)])
 
-    def claims(self, forests: Sequence[Answer]) -> tuple[list[Edge], list[RelatedPair]]:
-        """Directed and undirected claims of the forests, in the order of the families."""
-        solved = [(answer.forest, answer.support) for answer in forests]
+    def claims(self, forests: Sequence[Answer]) -> Claims:
+        """Directed and undirected claims of the forests, in the order of the families and of their models."""
         edges, undirected = list[Edge](), list[RelatedPair]()
-        for directed, others in self.shares.each("explaining", _claimed, solved, self.words):
+        for directed, others in self._claims(forests):
             edges += directed
             undirected += others
         return edges, undirected
+
+    def _claims(self, forests: Sequence[Answer]) -> Sequence[Claims]:
+        """By the processes that know the families; a single one, which was placed here, in parts."""
+        if len(forests) != 1 or len(forests[0].rows) < FEWEST:
+            solved = [(answer.forest, answer.support) for answer in forests]
+            return self.shares.each("explaining", _claimed, solved, self.words)
+        (answer,), names = forests, self.placements[0].names
+        models = np.flatnonzero(answer.claimed).tolist()
+        parts = [Part(answer, names, models[start : start + AT_A_TIME]) for start in range(0, len(models), AT_A_TIME)]
+        with shared(parts, [1.0] * len(parts), cores()) as shares:
+            return shares.each("explaining", _claimed_in, [None] * len(parts), [self.words[0]] * len(parts))
 
 
 @contextmanager
