@@ -4,8 +4,8 @@
 
 A row for each family, of models of 4,608 float32 parameters in memory, and for so many fingerprints in families
 of 13, each in a process of its own: seconds, seconds of processors, those of forked processes too, peak resident memory
-of the process that asks, models included, and how many parents are right. With ``--agreement`` families of so many models in four topologies, measured as one and in
-neighbourhoods: the share of the edges that both have.
+of the process that asks, models included, and how many parents are right. With ``--agreement`` families of so many
+models in four topologies, measured as one and in neighbourhoods: the share of the edges that both have.
 """
 
 from __future__ import annotations
