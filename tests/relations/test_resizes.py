@@ -37,3 +37,16 @@ def test_matrices_of_many_rows_are_looked_at_in_part(rng):
     tracemalloc.stop()
     assert found is not None
     assert peak < 150e6, "the cosines of all rows would be 288 MB"
+
+
+def test_a_vocabulary_that_grew_is_compared_in_little_memory(rng):
+    """The cosines of all new words with all old ones would take 300 MB."""
+    words = rng.normal(size=(20_000, 16)).astype(np.float32)
+    small, large = {"w.weight": words[:6_000]}, {"w.weight": words}
+    tracemalloc.start()
+    found = find_resize(small, large, {"w.weight": (6_000, 16)}, {"w.weight": (20_000, 16)})
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert found is not None
+    assert not found.is_grown
+    assert peak < 64 << 20

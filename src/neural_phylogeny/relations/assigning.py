@@ -21,27 +21,26 @@ def cosines(x: Floats, y: Floats) -> Floats:
 
 
 def assignment(score: Floats) -> Ints:
-    """For each row a column of its own: pairs that are each other's best first, until none is left; ``(n, n)``.
+    """For each row a column of its own: pairs that are each other's best first, until none is left; ``(m, n)``, m <= n.
 
-    Not the best sum, but the same one wherever rows are clearly alike; a few passes over the matrix.
+    Not the best sum, but the same one wherever rows are clearly alike; a few passes over what is left of the matrix.
 
     Examples
     --------
     >>> assignment(np.array([[0.1, 0.9], [0.2, 0.8]])).tolist()
     [1, 0]
     """
-    left = score.copy()
-    n = len(left)
-    found = np.full(n, -1)
-    while (found < 0).any():
-        best, back = left.argmax(axis=1), left.argmax(axis=0)
-        rows = np.flatnonzero((found < 0) & (back[best] == np.arange(n)))
-        if not rows.size:
-            free = np.setdiff1d(np.arange(n), found)
-            found[found < 0] = free
+    rows, columns = np.arange(score.shape[0]), np.arange(score.shape[1])
+    found = np.full(len(rows), -1)
+    while rows.size:
+        best = score.argmax(axis=1)
+        taken = np.flatnonzero(score.argmax(axis=0)[best] == np.arange(len(rows)))
+        if not taken.size:
+            found[rows] = columns[: len(rows)]
             break
-        found[rows] = best[rows]
-        left[rows], left[:, best[rows]] = -np.inf, -np.inf
+        found[rows[taken]] = columns[best[taken]]
+        left = np.delete(np.arange(len(rows)), taken), np.delete(np.arange(len(columns)), best[taken])
+        score, rows, columns = score[np.ix_(*left)], rows[left[0]], columns[left[1]]
     return found
 
 

@@ -75,7 +75,7 @@ def find_resize(
     for sweep in range(SWEEPS):
         before = len(search.found)
         for name in matrices if sweep % 2 == 0 else matrices[::-1]:
-            if name not in search.found:
+            if name not in search.found and _can_match(shapes[names[name]], larger[name]):
                 search.match(name, small[names[name]], large[name])
         if len(search.found) in (before, len(matrices)):
             break
@@ -96,6 +96,11 @@ def find_resize(
     is_scattered = len(names) < len(larger) or any((order != np.arange(len(order))).any() for order in every)
     is_grown = bool(beyond) and all(float(np.mean(some)) >= NEARLY_ALL for some in beyond)
     return Resize(places, is_grown, is_scattered, agreement)
+
+
+def _can_match(small: tuple[int, ...], large: tuple[int, ...]) -> bool:
+    """Whether rows or columns of two matrices can be paired: there are as many, or few enough."""
+    return any(m == n or n <= MOST_ROWS for m, n in zip(small[:2], large[:2], strict=True)) or prod(large[2:]) > 1
 
 
 def _holds(larger: tuple[int, ...], smaller: tuple[int, ...]) -> bool:
@@ -215,7 +220,7 @@ class _Units:
         for is_turned in (False, True):
             a, b = (x, y) if not is_turned else (x.swapaxes(0, 1), y.swapaxes(0, 1))
             for order in self.of(a.shape[1], b.shape[1]):
-                score, rows = _rows(a, b if order is None else b[:, order])
+                score, rows = _rows(a, b, order)
                 if best is None or score > best[0] + 1e-6:
                     best = (score, order, rows) if is_turned else (score, rows, order)
         inputs = min(x.shape[1] * x.shape[2], x.shape[0] * x.shape[2])
@@ -227,6 +232,8 @@ class _Units:
         self.add(columns, y.shape[1])
         if rows is not None and x.shape[1] == y.shape[1]:
             beyond = np.setdiff1d(np.arange(len(y)), rows)
+            some = max(1, MOST_ROWS**2 // len(rows))
+            beyond = beyond[np.linspace(0, len(beyond) - 1, min(len(beyond), some)).astype(np.int64)]
             flat = y.reshape(len(y), -1)
             alike = np.abs(cosines(flat[beyond], flat[rows])).max(axis=1)
             self.doubled += (alike >= DOUBLED).astype(np.float64).tolist()
@@ -241,30 +248,24 @@ class _Units:
 
 
 def _shaped(values: Floats) -> Floats:
-    kept = values.reshape(values.shape[0], values.shape[1], -1).astype(np.float64)
+    kept = values.reshape(values.shape[0], values.shape[1], -1)
     return kept.swapaxes(1, 2) if kept.shape[1] == 1 else kept
 
 
-def _rows(x: Floats, y: Floats) -> tuple[float, Ints | None]:
+def _rows(x: Floats, y: Floats, columns: Ints | None) -> tuple[float, Ints | None]:
     """For each row of x one of y, None where all are in place; scored on inputs that the pairing has not seen."""
     m, n = len(x), len(y)
-    x, y = x.reshape(m, -1), y.reshape(n, -1)
-    if x.shape[1] < 2 or x.shape[1] != y.shape[1]:
+    if m != n and n > MOST_ROWS:
         return 0.0, None
     if m == n:
         some = np.linspace(0, m - 1, min(m, MOST_ROWS)).astype(np.int64)
-        return beyond_chance(cosines(x[some], y[some]), np.arange(len(some))), None
-    if n > MOST_ROWS:
+        x, y = x[some], y[some]
+    y = y if columns is None else y[:, columns]
+    x, y = (one.reshape(len(one), -1).astype(np.float64) for one in (x, y))
+    if x.shape[1] < 2 or x.shape[1] != y.shape[1]:
         return 0.0, None
+    if m == n:
+        return beyond_chance(cosines(x, y), np.arange(len(x))), None
     half = np.arange(x.shape[1]) % 2 == 0
-    score = beyond_chance(_padded(cosines(x[:, ~half], y[:, ~half]), n)[:m], _paired(x[:, half], y[:, half]))
-    return score, _paired(x, y)
-
-
-def _paired(x: Floats, y: Floats) -> Ints:
-    found: Ints = assignment(_padded(cosines(x, y), len(y)))[: len(x)]
-    return found
-
-
-def _padded(score: Floats, n: int) -> Floats:
-    return np.vstack([score, np.full((n - len(score), score.shape[1]), -2.0)])
+    score = beyond_chance(cosines(x[:, ~half], y[:, ~half]), assignment(cosines(x[:, half], y[:, half])))
+    return score, assignment(cosines(x, y))
