@@ -131,7 +131,9 @@ def test_a_correspondence_that_fits_no_slot_counts_for_its_own_two_layouts_alone
     second = model(**{"a.1": (64, 64), "a.2": (64, 64), "tail": (9, 9)})
     third = model(**{"x.0": (64, 64), "x.1": (64, 64), "x.2": (30, 30)})
     models = [first, first, second, second, third, third]
-    common = align_pairs(models, list("abcdef")).common()
+    alignment = align_pairs(models, list("abcdef"))
+    common = alignment.common()
+    np.testing.assert_array_equal(alignment.common(rows=[4, 0, 3]), common[[4, 0, 3]])
     for i in range(len(models)):
         for j in range(i):
             alone = align_pairs([models[j], models[i]], list("ab")).common()[0, 1]

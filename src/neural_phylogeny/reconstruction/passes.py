@@ -12,7 +12,6 @@ from dataclasses import replace
 from functools import partial
 
 import numpy as np
-from numpy.typing import NDArray
 
 from neural_phylogeny.graphs import components
 from neural_phylogeny.reconstruction.options import Reading
@@ -60,7 +59,7 @@ def measured_groups(opened: Sequence[Opened], alignment: Alignment, reading: Rea
     single = [models[0] for models in found if len(models) == 1]
     if single:
         layouts = [Layout.of(checkpoint.tensors) for checkpoint in checkpoints]
-        planned_groups += [(models, ()) for models in _of_single(single, layouts, alignment.common())]
+        planned_groups += [(models, ()) for models in _of_single(single, layouts, alignment)]
     return tuple(_group(opened, models, reading, core) for models, core in planned_groups if len(models) > 1)
 
 
@@ -70,20 +69,20 @@ def _group(opened: Sequence[Opened], models: Sequence[int], reading: Reading, co
     return Group(tuple(models), statistics, core=core)
 
 
-def _of_single(single: Sequence[int], layouts: Sequence[Layout], common: NDArray[np.int64]) -> Iterator[list[int]]:
+def _of_single(single: Sequence[int], layouts: Sequence[Layout], alignment: Alignment) -> Iterator[list[int]]:
     """Models without a candidate, in groups by layout: the full test says that they are unrelated, or cannot be judged.
 
-    Each is measured beside the model that it has most weights in ``common`` with, ``(n, n)``: what cannot be judged
-    there could not be judged anywhere.
+    Each is measured beside the model that it has most weights in common with: what cannot be judged there could not be
+    judged anywhere.
     """
-    others = np.where(np.eye(len(common), dtype=bool), -1, common)
-    ordered = [k for kind in kinds_of(layouts) for k in kind if k in set(single)]
+    asked = set(single)
+    ordered = [k for kind in kinds_of(layouts) for k in kind if k in asked]
     for start in range(0, len(ordered), TOGETHER):
         chunk = ordered[start : start + TOGETHER]
-        most = others[chunk].max(axis=1)
-        beside = [
-            int(np.argmax(others[k])) for k, best in zip(chunk, most, strict=True) if best > others[k, chunk].max()
-        ]
+        common = alignment.common(rows=chunk)
+        common[np.arange(len(chunk)), chunk] = -1
+        most, here = common.max(axis=1), common[:, chunk].max(axis=1)
+        beside = common.argmax(axis=1)[most > here].tolist()
         yield [*chunk, *dict.fromkeys(beside)]
 
 

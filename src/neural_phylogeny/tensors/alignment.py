@@ -60,26 +60,29 @@ class Alignment:
         """The share of the larger model's values in matrices alone, however they are cut; 1 where neither has any."""
         return self._share(*self._of_larger(self.common(in_matrices=True), self.in_matrices))
 
-    def common(self, in_matrices: bool = False) -> NDArray[np.int64]:
-        """Values of i that are compared with j, of all or of those in matrices alone: ``(n_models, n_models)``.
+    def common(self, in_matrices: bool = False, rows: Sequence[int] | None = None) -> NDArray[np.int64]:
+        """Values of i that are compared with j, of all or of those in matrices alone: ``(n_rows, n_models)``.
 
-        Symmetric but where one of the two is compared by the means of its experts: those stand for all of them.
+        Rows are all models, or those asked for. Symmetric but where one of the two is compared by the means of its
+        experts: those stand for all of them.
         """
-        found = np.zeros((self.n_models,) * 2, dtype=np.int64)
+        chosen = np.arange(self.n_models) if rows is None else np.asarray(rows)
+        found = np.zeros((len(chosen), self.n_models), dtype=np.int64)
         alike: dict[tuple[object, ...], tuple[AlignedTensor, list[int]]] = {}
         for tensor in self.tensors:
             if not in_matrices or tensor.role is not Role.VECTOR:
                 key = (tensor.members, tensor.sides, tensor.links, tuple(len(s.pieces) for s in tensor.sources))
                 alike.setdefault(key, (tensor, []))[1].append(tensor.size)
         for first, sizes in alike.values():
-            pieces = first.pieces
-            counted = sum(sizes) * pieces[:, None] * first.pairs
+            pieces, members = first.pieces, np.asarray(first.members)
+            _, at, own = np.intersect1d(chosen, members, assume_unique=True, return_indices=True)
+            counted = sum(sizes) * pieces[own, None] * first.pairs[own]
             if pieces.max() > 1:  # two mixtures are compared by their experts
-                counted[np.outer(pieces > 1, pieces > 1)] = 0
-            found[np.ix_(first.members, first.members)] += counted
-        own = self.in_matrices if in_matrices else self.parameters
-        np.fill_diagonal(found, own)
-        return np.minimum(found, own[:, None])
+                counted[np.outer(pieces[own] > 1, pieces > 1)] = 0
+            found[np.ix_(at, members)] += counted
+        whole = self.in_matrices if in_matrices else self.parameters
+        found[np.arange(len(chosen)), chosen] = whole[chosen]
+        return np.minimum(found, whole[chosen, None])
 
     @staticmethod
     def _of_larger(
