@@ -115,7 +115,7 @@ class Statistics:
         for tensor, arrays in self:
             if i in tensor.members and j in tensor.members:
                 a, b = tensor.members.index(i), tensor.members.index(j)
-                if tensor.pairs[a, b]:
+                if tensor.compares(a, b):
                     yield tensor, arrays, a, b
 
     def subset(self, models: Sequence[int]) -> Statistics:

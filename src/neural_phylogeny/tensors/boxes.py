@@ -72,6 +72,13 @@ class AlignedTensor:
         np.fill_diagonal(found, True)
         return found
 
+    def compares(self, a: int, b: int) -> bool:
+        """Whether the box counts for two members, given by their rows: an entry of ``pairs``."""
+        if not self.links or a == b:
+            return True
+        first, second = self.sides[a], self.sides[b]
+        return (first, second) in self.links or (second, first) in self.links
+
     def of(self, rows: Sequence[int]) -> tuple[AlignedTensor, list[int]] | None:
         """The box for some of its members and those of the rows it counts for; None where no two of them are compared.
 

@@ -5,11 +5,8 @@ from __future__ import annotations
 import math
 
 import numpy as np
-from numpy.typing import NDArray
 
-from neural_phylogeny.relations.explanations.step import Step, powers, rms
-
-Floats = NDArray[np.float64]
+from neural_phylogeny.relations.explanations.step import Floats, Step, powers, rms
 
 ROUNDING = 4.0
 """Roundings to the last place that arithmetic may leave."""
@@ -22,9 +19,6 @@ OF_SIZE = 3
 
 ROWS_RANK, ROUNDS = 8, 60
 """Rank that is tried where rows have learnt lengths, and rounds of the search."""
-
-FEW = ROWS_RANK + 4
-"""Rows that are looked at before all: most steps show there that they have no low rank."""
 
 
 def rank_of(step: Step) -> tuple[int, Floats] | None:
@@ -54,7 +48,9 @@ def rank_with_lengths(step: Step) -> tuple[int, Floats] | None:
     if min(step.child.shape) < OF_SIZE * ROWS_RANK or step.length == 0.0:
         return None
     allowed = _allowed(step)
-    if step.length < CLEARLY * allowed or not all(_may_have_lengths(step, allowed, rows) for rows in (FEW, None)):
+    if step.length < CLEARLY * allowed or not _may_have_lengths(step, allowed, step.samples[0].first):
+        return None
+    if not _may_have_lengths(step, allowed):
         return None
     x, y = step.parent, step.child
     norms = np.maximum((x * x).sum(axis=1), 1e-300)
@@ -72,16 +68,16 @@ def rank_with_lengths(step: Step) -> tuple[int, Floats] | None:
     return (ROWS_RANK, left) if rms(left) <= allowed else None
 
 
-def _may_have_lengths(step: Step, allowed: float, rows: int | None = None) -> bool:
+def _may_have_lengths(step: Step, allowed: float, basis: Floats | None = None) -> bool:
     """Whether a low rank with lengths could leave no more than ``allowed``: necessary, at a hundredth of the price.
 
     Beside the span of some rows of the parent, d times these rows is nothing, so that what is left of the same rows of
-    the child has the rank of B A. Of as many ``rows`` as given, or of all that leave inputs beside them.
+    the child has the rank of B A. Of the rows of a ``basis (inputs, rows)``, or of all that leave inputs beside them.
     """
-    units, inputs = step.child.shape
-    some = slice(0, min(units, rows or inputs // 2))
-    basis, _ = np.linalg.qr(step.parent[some].T)
-    beside = step.difference[some] - (step.difference[some] @ basis) @ basis.T
+    if basis is None:
+        basis, _ = np.linalg.qr(step.parent[: step.child.shape[1] // 2].T)
+    some = step.difference[: basis.shape[1]]
+    beside = some - (some @ basis) @ basis.T
     return _beyond(beside, ROWS_RANK) * math.sqrt(beside.size / step.child.size) <= allowed
 
 

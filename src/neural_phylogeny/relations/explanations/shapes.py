@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 from neural_phylogeny.relations.explanations.step import Step
 from neural_phylogeny.relations.retained import RETAINED
 from neural_phylogeny.statistics.results import Statistics
+from neural_phylogeny.tensors.roles import Role
 
 GROWN, PRUNED = "grown", "pruned"
 """The codes of matrices of a model that was compared unit by unit with a smaller or a larger one, and so came later."""
@@ -32,16 +33,15 @@ def resized(statistics: Statistics, parent: int, child: int, steps: list[Step]) 
     kept = {step.name for step in steps if step.cosine >= RETAINED}
     more = less = 0
     for tensor, _, a, b in statistics.compared(parent, child):
-        if tensor.is_matrix and tensor.sources[b].name in kept and int(tensor.pieces.max()) == 1:
+        if tensor.is_matrix and tensor.sources[b].name in kept:
             larger, smaller = tensor.sources[b].size, tensor.sources[a].size
-            if tensor.size < FEWER_UNITS * max(larger, smaller) and larger != smaller:
+            is_part = tensor.size < FEWER_UNITS * max(larger, smaller) and larger != smaller
+            if is_part and int(tensor.pieces.max()) == 1:
                 more, less = more + (larger > smaller), less + (smaller > larger)
     if not more and not less:
         more, less = _units(statistics, parent, child)
     if not more and not less:
-        sizes = statistics.alignment.in_matrices[[child, parent]].astype(np.float64)
-        common = statistics.alignment.common(in_matrices=True)
-        beyond = 1.0 - np.array([common[child, parent], common[parent, child]]) / np.maximum(sizes, 1.0)
+        beyond = (_beyond(statistics, *pair) for pair in ((child, parent), (parent, child)))
         more, less = (int(share >= WHOLE_LAYERS) for share in beyond)
     return "" if bool(more) == bool(less) else "grown" if more else "pruned"
 
@@ -59,6 +59,16 @@ def _units(statistics: Statistics, parent: int, child: int) -> tuple[int, int]:
             read.add((old.shape[1], new.shape[1]))
     both = written & read
     return sum(new > old for old, new in both), sum(new < old for old, new in both)
+
+
+def _beyond(statistics: Statistics, model: int, other: int) -> float:
+    """Share of a model's values in matrices that are not compared with another one, as of ``Alignment.common``."""
+    own, shared = int(statistics.alignment.in_matrices[model]), 0
+    for tensor, _, a, b in statistics.compared(model, other):
+        pieces, theirs = (max(1, len(tensor.sources[row].pieces)) for row in (a, b))
+        if tensor.role is not Role.VECTOR and min(pieces, theirs) == 1:
+            shared += tensor.size * pieces
+    return 1.0 - min(shared, own) / max(own, 1)
 
 
 def _codes(statistics: Statistics, model: int) -> set[str]:

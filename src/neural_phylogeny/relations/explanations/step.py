@@ -28,6 +28,9 @@ MANTISSA_OF_FP8 = 3
 UNEVEN = 0.3
 """Spread of the logarithms of the lengths of units from which on they were multiplied on purpose."""
 
+FEW = 12
+"""Units that are looked at before all: most steps show there that they have no low rank with lengths."""
+
 STRONGEST = 4
 """One direction in so many is strong."""
 
@@ -58,8 +61,21 @@ class Sample:
 
     @cached_property
     def lengths(self) -> tuple[Floats, Floats]:
-        """Root mean squares of the inputs and of the units."""
-        return rms_of(self.values, 0), rms_of(self.values, 1)
+        """Logarithms of the root mean squares of the inputs and of the units."""
+        squares = np.square(self.values)
+        with np.errstate(all="ignore"):
+            inputs, units = (0.5 * np.log(squares.sum(axis=axis) / squares.shape[axis]) for axis in (0, 1))
+        return inputs, units
+
+    @cached_property
+    def first(self) -> Floats:
+        """Orthonormal directions that span the first ``FEW`` units, ``(inputs, units)``."""
+        return np.linalg.qr(self.values[:FEW].T)[0]
+
+    @cached_property
+    def zeros(self) -> float:
+        """Share of zeros."""
+        return np.count_nonzero(self.values == 0) / max(self.values.size, 1)
 
     @cached_property
     def strong(self) -> Floats:
@@ -179,7 +195,7 @@ class Step:
     def cosine(self) -> float:
         """Cosine of the two; 0 where one is zero."""
         length = self.samples[0].rms * self.samples[1].rms
-        return float((self.parent * self.child).mean()) / length if length > 0 else 0.0
+        return float(np.vdot(self.parent, self.child)) / self.child.size / length if length > 0 else 0.0
 
     @property
     def strong(self) -> Floats:
@@ -195,15 +211,15 @@ class Step:
         length = self.length * self.samples[0].strength if self.child.size >= FEWEST else 0.0
         if min(self.child.shape) < STRONGEST or length == 0.0 or self.is_uneven:
             return math.nan
-        return float((self.difference * self.strong).mean()) / length
+        return float(np.vdot(self.difference, self.strong)) / self.child.size / length
 
     @cached_property
     def is_uneven(self) -> bool:
         """Whether units or inputs were made longer and shorter, more than training does it."""
-        with np.errstate(all="ignore"):
-            lengths = zip(self.samples[1].lengths, self.samples[0].lengths, strict=True)
-            ratios = [np.log(child / parent) for child, parent in lengths]
-        return any(float(np.std(ratio[np.isfinite(ratio)])) > UNEVEN for ratio in ratios if np.isfinite(ratio).any())
+        with np.errstate(invalid="ignore"):  # of units that are zero
+            ratios = map(np.subtract, self.samples[1].lengths, self.samples[0].lengths)
+            known = (ratio[np.isfinite(ratio)] for ratio in ratios)
+            return any(rms(ratio - ratio.sum() / ratio.size) > UNEVEN for ratio in known if ratio.size)
 
     @cached_property
     def is_equal(self) -> bool:
@@ -214,9 +230,12 @@ class Step:
     def code_length(self, left: Floats, precision: float | Floats | None = None) -> float:
         """Bits for what an explanation leaves over, at the spread that it has: n/2 log2(1 + 12 s^2 / precision^2)."""
         unit = self.precision if precision is None else precision
-        with np.errstate(all="ignore"):
-            spread = _sum_of_squares(left / unit) / left.size if left.size else 0.0
-        return 0.5 * left.size * self.scale * float(np.log2(1.0 + 12.0 * spread)) if np.isfinite(spread) else np.inf
+        if isinstance(unit, float):
+            spread = rms(left) / unit if unit > 0.0 else math.inf if left.size else 0.0
+        else:
+            with np.errstate(all="ignore"):
+                spread = rms(left / unit)
+        return 0.5 * left.size * self.scale * math.log2(1.0 + 12.0 * spread * spread) if spread < math.inf else math.inf
 
 
 def rms(values: Floats) -> float:
@@ -228,12 +247,6 @@ def powers(matrix: Floats) -> Floats:
     """Squares of the singular values of a matrix, ascending, from the eigenvalues of a product."""
     wide = matrix if len(matrix) <= matrix.shape[1] else matrix.T
     return np.linalg.eigvalsh(wide @ wide.T).astype(np.float64)
-
-
-def rms_of(values: Floats, axis: int) -> Floats:
-    """Root mean squares along an axis."""
-    found: Floats = np.sqrt(np.square(values).mean(axis=axis))
-    return found
 
 
 def _sum_of_squares(values: Floats) -> float:

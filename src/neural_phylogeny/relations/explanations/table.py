@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -92,6 +93,8 @@ def pruned(step: Step) -> float:
 
 def masked(step: Step) -> tuple[float, str]:
     """The price of a mask and of what is left, and the kind of that."""
+    if step.samples[1].zeros <= FEW:
+        return np.inf, ""
     new = (step.child == 0) & (step.parent != 0)
     if new.mean() <= FEW:
         return np.inf, ""
@@ -140,15 +143,19 @@ def adapter(step: Step) -> float:
 
 def rescaled(step: Step) -> float:
     """A factor for each unit and each input; the signs among them."""
-    there = (np.abs(step.parent) > 1e-3 * step.samples[0].rms) & (step.child != 0)
     x, y = step.parent, step.child
+    if step.is_equal:
+        return np.inf
+    there = (np.abs(x) > 1e-3 * step.samples[0].rms) & (y != 0)
     units, inputs = there.any(axis=1), there.any(axis=0)
     if not (units.all() and inputs.all()):
         x, y, there = (m[units][:, inputs] for m in (x, y, there))
-    if step.is_equal or min(x.shape) < 3 or there.mean() < 0.9 or ((step.parent == 0) != (step.child == 0)).any():
+    if min(x.shape) < 3 or np.count_nonzero(there) < 0.9 * there.size:
         return np.inf
-    allowed = 8.0 * max(step.precision, rms(x) * 2.0 ** -step.bits[0] * rms(y) / max(rms(x), 1e-300))
-    if not _may_be_factors(x, y, allowed):
+    if any(one.zeros for one in step.samples) and ((step.parent == 0) != (step.child == 0)).any():
+        return np.inf
+    allowed = 8.0 * max(step.precision, 2.0 ** -step.bits[0] * rms(y))
+    if step.length < 10 * allowed or not _may_be_factors(x, y, allowed):
         return np.inf
     with np.errstate(all="ignore"):
         ratio = np.where(there, y / np.where(there, x, 1.0), np.nan)
@@ -157,7 +164,7 @@ def rescaled(step: Step) -> float:
         rows = median((ratio / columns).T)
         columns = median(ratio / rows[:, None])
         left = y - rows[:, None] * x * columns
-    if not np.isfinite(left).all() or rms(left) > allowed or rms(step.difference) < 10 * allowed:
+    if not np.isfinite(left).all() or rms(left) > allowed:
         return np.inf
     return NAME + sum(step.shape) * NUMBER + step.code_length(left)
 
@@ -181,15 +188,15 @@ def noised(step: Step) -> float:
     """Independent normal noise: no direction is stronger than chance makes it, as no training leaves a step."""
     e = step.difference
     spread, size = step.length, step.samples[0].rms
-    if e.size < FEWEST or min(e.shape) < 4 or (e == 0).mean() > FEW or spread < 16 * step.precision:
+    if e.size < FEWEST or min(e.shape) < 4 or spread < 16 * step.precision or spread > size:
         return np.inf
-    if (step.parent == 0).mean() > 0.5 or spread > size:
+    if step.samples[0].zeros > 0.5 or np.count_nonzero(e == 0) > FEW * e.size:
         return np.inf
     squares = np.square(e / spread)
-    kurtosis = float(np.mean(squares * squares))  # at a tenth of the price of a power
+    kurtosis = float(np.vdot(squares, squares)) / e.size
     if abs(kurtosis - 3.0) > KURTOSIS * np.sqrt(24.0 / e.size):
         return np.inf
-    along = abs(float((e * step.parent).mean())) / (spread * max(size, 1e-300)) * np.sqrt(e.size)
+    along = abs(float(np.vdot(e, step.parent))) / (spread * max(size, 1e-300)) / math.sqrt(e.size)
     if along > KURTOSIS:
         return np.inf
     largest = float(np.sqrt(step.powers[-1])) / (spread * (np.sqrt(e.shape[0]) + np.sqrt(e.shape[1])))
@@ -201,7 +208,7 @@ def later(step: Step) -> float:
     grown, along = step.strong, step.growth
     if not along > ALONG:
         return np.inf
-    by = float((step.difference * grown).sum()) / float(np.square(grown).sum())
+    by = float(np.vdot(step.difference, grown)) / float(np.vdot(grown, grown))
     return NAME + NUMBER + step.code_length(step.difference - by * grown)
 
 
@@ -212,9 +219,10 @@ def finetune(step: Step) -> float:
 
 def alone(step: Step) -> float:
     """Nothing of the parent: all values at the spread that they have."""
-    zero = step.child == 0
-    mask = step.size * entropy(float(zero.mean()))
-    return min(step.code_length(step.child), mask + step.code_length(step.child[~zero]))
+    whole, zeros = step.code_length(step.child), step.samples[1].zeros
+    if not zeros:
+        return whole
+    return min(whole, step.size * entropy(zeros) + step.code_length(step.child[step.child != 0]))
 
 
 def is_trained(step: Step) -> bool:
