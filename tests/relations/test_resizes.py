@@ -1,6 +1,7 @@
 """Which units and layers of two models belong together."""
 
 import tracemalloc
+from typing import Any
 
 import numpy as np
 
@@ -50,3 +51,17 @@ def test_a_vocabulary_that_grew_is_compared_in_little_memory(rng):
     assert found is not None
     assert not found.is_grown
     assert peak < 64 << 20
+
+
+def test_layers_of_huge_weights_belong_nowhere():
+    """Their squares are infinite in single precision, and infinity over itself is no number."""
+    huge: Any = np.full((4, 8), 3e38, dtype=np.float32)
+    small, large = ({f"l.{k}.w": huge for k in range(n)} for n in (3, 5))
+    shapes, larger = (dict.fromkeys(model, (4, 8)) for model in (small, large))
+    with np.errstate(over="ignore", invalid="ignore"):
+        assert find_resize(small, large, shapes, larger) is None
+
+
+def test_layers_of_thousands_are_not_paired():
+    shapes, larger = ({f"l.{k}.w": (4, 8) for k in range(n)} for n in (1_000, 2_000))
+    assert find_resize({}, {}, shapes, larger) is None  # nothing is read

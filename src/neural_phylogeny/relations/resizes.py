@@ -10,7 +10,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from math import prod
+from math import isfinite, prod
 
 import numpy as np
 from numpy.typing import NDArray
@@ -30,6 +30,9 @@ SWEEPS, CANDIDATES = 3, 6
 
 MOST_ROWS = 2048
 """Rows that are paired at most, and that an agreement in place is looked at: the cosines of all pairs are held."""
+
+MOST_COMPARED = 1 << 18
+"""Tensors of one model times layers of the other, up to which layers are paired: their number is squared."""
 
 _NUMBERED = re.compile(r"^(.*?\.|)(\d+)\.(.*)$")
 
@@ -118,6 +121,8 @@ def _layers(
     if len(stacks) != 1 or set(split[0]) != set(split[1]) or len(split[0][stacks[0]]) > len(split[1][stacks[0]]):
         return None
     stack = stacks[0]
+    if sum(map(len, split[0][stack].values())) * len(split[1][stack]) > MOST_COMPARED:
+        return None
     alike = _alike(small, large, stack, split)
     mine, theirs = list(split[0][stack]), list(split[1][stack])
     pairs = in_order(alike)
@@ -157,7 +162,8 @@ def _alike(
                 if b is not None and a.shape == b.shape and a.ndim > 1:
                     product += abs(float(np.vdot(a, b)))
                     lengths += float(np.linalg.norm(a) * np.linalg.norm(b))
-            found[i, j] = product / lengths if lengths else 0.0
+            cosine = product / lengths if lengths else 0.0
+            found[i, j] = cosine if isfinite(cosine) else 0.0  # the lengths of huge weights are infinite
     return found
 
 
