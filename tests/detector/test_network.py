@@ -55,7 +55,8 @@ def test_cores_change_no_bit(rng):
     inputs = random_inputs(rng, 40)
     with using(3):
         several = detector().probabilities(inputs)
-    one = detector().probabilities(inputs)
+    with using(1):
+        one = detector().probabilities(inputs)
     np.testing.assert_array_equal(several.parent, one.parent)
     np.testing.assert_array_equal(several.missing, one.missing)
 
