@@ -19,7 +19,7 @@ from neural_phylogeny.detector.measurements import Measurements
 from neural_phylogeny.detector.triples import everyone, thirds, triple_features
 from neural_phylogeny.errors import NeuralPhylogenyError, SavedFileError
 from neural_phylogeny.files.atomic import replacing
-from neural_phylogeny.files.cores import in_parts
+from neural_phylogeny.files.cores import in_rows
 
 Array = NDArray[np.float32]
 Weights = Mapping[str, Array]
@@ -249,7 +249,7 @@ def _tokens(config: DetectorConfig, weights: Weights, inputs: Inputs) -> Array:
         inner = _linear(weights, "encoder", x)
         z[:, rows] = _linear(weights, "token", np.maximum(inner, 0.0, out=inner))
 
-    in_parts(of_rows, _rows(n, networks * n * config.n_features))
+    in_rows(of_rows, n, CHUNK // (networks * n * config.n_features))
     return z
 
 
@@ -282,14 +282,8 @@ def _messages(config: DetectorConfig, weights: Weights, name: str, z: Array, inp
             pooled[e, ..., config.messages :] = message.max(axis=1)
         found[:, rows] = _linear(weights, f"{name}.out", pooled)
 
-    in_parts(of_rows, _rows(n, config.messages * n * k))
+    in_rows(of_rows, n, CHUNK // (config.messages * n * k))
     return found
-
-
-def _rows(n: int, numbers: int) -> list[slice]:
-    """A few rows at a time of n, of so many ``numbers`` each."""
-    step = max(1, CHUNK // numbers)
-    return [slice(start, start + step) for start in range(0, n, step)]
 
 
 def _is_among(chosen: NDArray[np.int64], here: NDArray[np.int64], n: int) -> NDArray[np.bool_]:
@@ -320,7 +314,7 @@ def _attention(config: DetectorConfig, weights: Weights, name: str, z: Array) ->
             mixed[e] = np.swapaxes(values, 1, 2).reshape(*part.shape[1:])
         found[:, rows] = _linear(weights, f"{name}.out", mixed)
 
-    in_parts(of_rows, _rows(n, networks * config.n_heads * n * n))
+    in_rows(of_rows, n, CHUNK // (networks * config.n_heads * n * n))
     return found
 
 
@@ -332,7 +326,7 @@ def _add_mlp(config: DetectorConfig, weights: Weights, name: str, z: Array) -> N
         inner = _linear(weights, f"{name}.first", _norm(weights, f"{name}.norm", z[:, rows]))
         z[:, rows] += _linear(weights, f"{name}.second", np.maximum(inner, 0.0, out=inner))
 
-    in_parts(of_rows, _rows(n, networks * n * width * config.expansion))
+    in_rows(of_rows, n, CHUNK // (networks * n * width * config.expansion))
 
 
 def _triangle(weights: Weights, name: str, z: Array) -> Array:

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from neural_phylogeny.detector.geometry import Geometry
 from neural_phylogeny.detector.measurements import Measurements
-from neural_phylogeny.files.cores import in_parts
+from neural_phylogeny.files.cores import in_rows
 
 Array = NDArray[np.float64]
 Corners = tuple[Array, Array, Array]
@@ -63,7 +63,6 @@ def triple_features(measured: Measurements, chosen: NDArray[np.int64]) -> NDArra
     found = np.empty((n, n, k, N_TRIPLES), dtype=np.float16)
     whole, even = _whole(measured), Geometry.even(measured.pairs["product"], measured.pairs["square"])
     order = np.argsort(-measured.sizes, kind="stable")[: MATRICES if n > FEW else len(measured.sizes)]
-    step = max(1, CHUNK // max(n * k, 1))
 
     def of_rows(rows: slice) -> None:
         with np.errstate(all="ignore"):
@@ -71,7 +70,7 @@ def triple_features(measured: Measurements, chosen: NDArray[np.int64]) -> NDArra
         stacked = np.stack(parts, axis=-1)
         found[rows] = np.clip(np.nan_to_num(stacked, nan=0.0, posinf=LIMIT, neginf=-LIMIT), -LIMIT, LIMIT)
 
-    in_parts(of_rows, [slice(start, min(start + step, n)) for start in range(0, n, step)])
+    in_rows(of_rows, n, CHUNK // max(n * k, 1))
     return found
 
 

@@ -52,3 +52,9 @@ def in_parts(work: Callable[[Part], None], parts: Sequence[Part]) -> None:
         return
     with ThreadPoolExecutor(threads) as pool:
         list(pool.map(work, parts))
+
+
+def in_rows(work: Callable[[slice], None], n: int, step: int) -> None:
+    """Do the work on all of n rows, ``step`` of them at a time, as ``in_parts``."""
+    step = max(1, step)
+    in_parts(work, [slice(start, min(start + step, n)) for start in range(0, n, step)])
