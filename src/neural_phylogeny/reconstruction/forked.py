@@ -25,9 +25,6 @@ Job = TypeVar("Job")
 Given = TypeVar("Given")
 Result = TypeVar("Result")
 
-Work = Callable[[Job, Given], Result]
-"""What is asked of a job; a function of a module, since it is sent by its name."""
-
 
 class Shares:
     """Jobs, and the processes that hold some of them each; without processes the jobs are done here."""
@@ -41,34 +38,29 @@ class Shares:
     ) -> list[Result]:
         """``work(job, given)`` of every job, in order; each is announced by its word.
 
-        What a process did not do, because it was killed or something was raised, is done here, and raised here.
+        ``work`` is a function of a module, since it is sent by its name. What a process did not do, because it was
+        killed or something was raised, is done here, and raised here.
         """
         found: dict[int, Result] = {}
         for connection, own in list(self._held.items()):
-            self._send(connection, (work, [(k, given[k]) for k in own]))
+            try:
+                connection.send((work, [(k, given[k]) for k in own]))
+            except OSError:  # it was killed
+                del self._held[connection]
         while waiting := [one for one, own in self._held.items() if not found.keys() >= set(own)]:
             for connection in cast(list[Connection], wait(waiting)):
-                for k, result in self._received(connection):
-                    announce(doing, words[k], len(found), len(self._jobs))
-                    found[k] = result
+                try:
+                    k, result = connection.recv()
+                except (EOFError, OSError):  # it was killed
+                    del self._held[connection]
+                    continue
+                announce(doing, words[k], len(found), len(self._jobs))
+                found[k] = result
         for k, job in enumerate(self._jobs):
             if k not in found:
                 announce(doing, words[k], len(found), len(self._jobs))
                 found[k] = work(job, given[k])
         return [found[k] for k in range(len(self._jobs))]
-
-    def _send(self, connection: Connection, message: object) -> None:
-        try:
-            connection.send(message)
-        except OSError:  # it was killed
-            del self._held[connection]
-
-    def _received(self, connection: Connection) -> Iterator[tuple[int, Any]]:
-        """One result, none where the process was killed."""
-        try:
-            yield connection.recv()
-        except (EOFError, OSError):
-            del self._held[connection]
 
 
 @contextmanager

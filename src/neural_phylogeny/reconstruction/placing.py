@@ -25,7 +25,6 @@ from neural_phylogeny.trees.methods import METHODS, Method
 FEWEST = 64
 """Models from which several processes are worth their start: one is placed in some 20 ms."""
 
-
 AT_A_TIME = 8
 """Models of one large family that are explained by a process before the next ones."""
 
@@ -62,23 +61,10 @@ def _solved(one: Placement, _: None) -> tuple[Forest, Support | None]:
     return forest, support(one.found, one.rows, one.labels, one.method, forest, one.draws, one.seed)
 
 
-def _claimed(one: Placement, solved: tuple[Forest, Support | None]) -> Claims:
-    """What is claimed by a forest, which may be another than the method's own where families were put together."""
-    answer = one.answer(*solved)
-    return claims(answer, one.names, np.flatnonzero(answer.claimed).tolist())
-
-
-@dataclass(frozen=True)
-class Part:
-    """Some models of an answer, by their places."""
-
-    answer: Answer
-    names: Sequence[str]
-    models: Sequence[int]
-
-
-def _claimed_in(one: Part, _: None) -> Claims:
-    return claims(one.answer, one.names, one.models)
+def _claimed(one: Placement, asked: tuple[Forest, Support | None, Sequence[int]]) -> Claims:
+    """What a forest claims of some models; it may be another than the method's own where families were put together."""
+    forest, shares, models = asked
+    return claims(one.answer(forest, shares), one.names, models)
 
 
 @dataclass(frozen=True)
@@ -104,14 +90,14 @@ class Placed:
 
     def _claims(self, forests: Sequence[Answer]) -> Sequence[Claims]:
         """By the processes that know the families; a single one, which was placed here, in parts."""
+        asked = [(answer.forest, answer.support, np.flatnonzero(answer.claimed).tolist()) for answer in forests]
         if len(forests) != 1 or len(forests[0].rows) < FEWEST:
-            solved = [(answer.forest, answer.support) for answer in forests]
-            return self.shares.each("explaining", _claimed, solved, self.words)
-        (answer,), names = forests, self.placements[0].names
-        models = np.flatnonzero(answer.claimed).tolist()
-        parts = [Part(answer, names, models[start : start + AT_A_TIME]) for start in range(0, len(models), AT_A_TIME)]
-        with shared(parts, [1.0] * len(parts), cores()) as shares:
-            return shares.each("explaining", _claimed_in, [None] * len(parts), [self.words[0]] * len(parts))
+            return self.shares.each("explaining", _claimed, asked, self.words)
+        ((forest, support_of, models),) = asked
+        starts = range(0, len(models), AT_A_TIME)
+        parts = [(forest, support_of, models[start : start + AT_A_TIME]) for start in starts]
+        with shared([*self.placements] * len(parts), [1.0] * len(parts), cores()) as shares:
+            return shares.each("explaining", _claimed, parts, [*self.words] * len(parts))
 
 
 @contextmanager
