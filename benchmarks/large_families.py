@@ -67,8 +67,9 @@ def agreement(n: int) -> None:
     print("| family | right as one | right in neighbourhoods | same edges |\n|---|---|---|---|")
     for topology in TOPOLOGIES:
         models, parents = one_family(n, topology, seed=3)
-        whole = reconstruct(dict(models))
-        with patch.object(passes, "TOGETHER", n // 2):
+        with patch.multiple(passes, AS_ONE=n, TOGETHER=n):
+            whole = reconstruct(dict(models))
+        with patch.object(passes, "AS_ONE", n // 2):
             parted = reconstruct(dict(models))
         one, other = _edges(whole), _edges(parted)
         same = sum(one.get(child) == parent for child, parent in other.items()) / max(len(one), 1)

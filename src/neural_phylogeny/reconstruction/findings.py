@@ -58,6 +58,8 @@ class Findings:
     copies: list[list[int]]
     leading: tuple[Leading, ...] = ()
     seeds: int = 0
+    detected: tuple[NDArray[np.float64], NDArray[np.float64]] | None = None
+    """What the detector said of all members already, see ``Group``."""
 
     @classmethod
     def of(
@@ -79,7 +81,8 @@ class Findings:
 
     def _with(self, statistics: Statistics) -> Findings:
         direction, signs = log_odds(statistics)
-        return replace(self, statistics=statistics, direction=direction, signs=signs, exact=exact_marks(statistics))
+        exact = exact_marks(statistics)
+        return replace(self, statistics=statistics, direction=direction, signs=signs, exact=exact, detected=None)
 
     @cached_property
     def related(self) -> NDArray[np.bool_]:
