@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import groupby
@@ -149,6 +150,22 @@ def taken(array: NDArray[Any], rows: Sequence[int], pairwise: bool) -> NDArray[A
     return array[index[:, None], index] if pairwise else array[index]
 
 
+def of_one_form(shapes: Sequence[tuple[int, ...]], most: int = TOGETHER) -> Iterator[list[int]]:
+    """Places of arrays of one shape, in order, as many together as have ``most`` values.
+
+    Examples
+    --------
+    >>> list(of_one_form([(2, 2), (3,), (2, 2), (2, 2)], most=8))
+    [[0, 2], [1], [3]]
+    """
+    places: dict[tuple[int, ...], list[int]] = {}
+    for place, shape in enumerate(shapes):
+        places.setdefault(shape, []).append(place)
+    for shape, every in places.items():
+        some = max(1, most // max(1, math.prod(shape)))
+        yield from (every[start : start + some] for start in range(0, len(every), some))
+
+
 def stacked(alike: Alike, name: str) -> NDArray[Any]:
     """One result of tensors of the same members, ``(n_tensors, n_members, ...)``; 0 for pairs where one lacks it."""
     nothing = np.zeros((len(alike[0][0].members),) * 2)
@@ -161,3 +178,9 @@ def pairs_of(alike: Alike) -> NDArray[np.bool_]:
         return np.array([tensor.pairs for tensor, _ in alike])
     n = len(alike[0][0].members)
     return np.ones((1, n, n), dtype=bool)
+
+
+def added(total: NDArray[Any], values: NDArray[Any]) -> NDArray[Any]:
+    """A total and what stands along the first axis, one after the other: the bits of a loop over it."""
+    every = np.concatenate([total[None], values])
+    return every.sum(axis=0) if total.size > 1 else every.cumsum(axis=0)[-1]  # a single column is summed in pairs
