@@ -25,7 +25,7 @@ from neural_phylogeny.relations.copies import copies
 from neural_phylogeny.relations.direction import log_odds
 from neural_phylogeny.relations.exact import CERTAIN, DIRECTED, GRIDDED, ROUNDED, marks_and_clock
 from neural_phylogeny.relations.existence import Existence
-from neural_phylogeny.relations.explanations.step import Samples
+from neural_phylogeny.relations.explanations.together import Samples
 from neural_phylogeny.relations.explanations.whole import Explained, explanation
 from neural_phylogeny.relations.initialisations.draws import FAR, Draw, find_draw
 from neural_phylogeny.relations.initialisations.leading import Leading
