@@ -62,7 +62,7 @@ class Explanation:
     kind: str
     price: Callable[[Step], float]
     statement: str
-    possible: Callable[[Stack], Mask]
+    possible: Callable[[Stack], Mask] = lambda stack: np.ones(len(stack.steps), dtype=bool)
 
 
 def same(step: Step) -> float:
@@ -287,11 +287,6 @@ def finetune(step: Step) -> float:
     return NAME + step.code_length_of(step.length, step.child.size)
 
 
-def always(stack: Stack) -> Mask:
-    """Of any step."""
-    return np.ones(len(stack.steps), dtype=bool)
-
-
 def alone(step: Step) -> float:
     """Nothing of the parent: all values at the spread that they have."""
     whole, zeros = step.code_length_of(step.samples[1].rms, step.child.size), step.samples[1].zeros
@@ -318,20 +313,20 @@ TABLE: tuple[Explanation, ...] = (
     Explanation(
         "later-checkpoint", later, "the strong directions grow, as they do where one run goes on", may_be_later
     ),
-    Explanation("finetune", finetune, "the step is what training leaves", always),
+    Explanation("finetune", finetune, "the step is what training leaves"),
 )
 """All explanations of one matrix. To add a kind, add a row; see CONTRIBUTING.md."""
 
 
-def candidates(steps: Sequence[Step]) -> list[tuple[Explanation, ...]]:
+def candidates(steps: Sequence[Step], table: Sequence[Explanation]) -> list[Sequence[Explanation]]:
     """The rows that may hold of each step: of many of one form, those whose condition holds; of a single one all."""
-    found = [TABLE] * len(steps)
+    found = [table] * len(steps)
     for places in of_one_form([step.child.shape for step in steps], AT_ONCE):
         if len(places) > 1:
             stack = Stack.of([steps[place] for place in places])
-            possible = np.array([row.possible(stack) for row in TABLE]).T.tolist()
+            possible = np.array([row.possible(stack) for row in table]).T.tolist()
             for place, rows in zip(places, possible, strict=True):
-                found[place] = tuple(compress(TABLE, rows))
+                found[place] = list(compress(table, rows))
     return found
 
 

@@ -163,7 +163,7 @@ def explained(steps: Sequence[Step]) -> Explained:
     holding = {TRAINED}
     total = without = 0.0
     growths = []
-    for step, rows in zip(steps, candidates(steps), strict=True):
+    for step, rows in zip(steps, candidates(steps, TABLE), strict=True):
         growths.append(step.growth)
         prices = nowhere | {row.kind: row.price(step) for row in rows}
         nothing = alone(step)
