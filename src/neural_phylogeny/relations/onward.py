@@ -42,6 +42,6 @@ def products_of_three(statistics: Statistics, *models: int) -> NDArray[np.float6
         if set(models) <= set(members):
             rows = np.array([members.index(model) for model in models])
             at = slice(None), rows[:, None], rows
-            every = pairs_of(alike)[at].all(axis=(1, 2))
-            found.append(stacked(alike, "gram")[at][every if len(every) > 1 else slice(None, None if every[0] else 0)])
+            all_three = np.broadcast_to(pairs_of(alike)[at].all(axis=(1, 2)), len(alike))
+            found.append(stacked(alike, "gram")[at][all_three])
     return np.moveaxis(np.concatenate(found), 0, -1)

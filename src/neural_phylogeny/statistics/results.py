@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Container, Iterator, Mapping, Sequence
+from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import groupby
 from typing import Any
@@ -69,14 +69,9 @@ class Statistics:
 
     def runs(self, name: str, matrices: bool = False) -> Iterator[tuple[list[int], Alike]]:
         """The same, with their places among the tensors."""
-        chosen = (
+        return in_runs(
             (place, pair) for place, pair in enumerate(self) if name in pair[1] and (pair[0].is_matrix or not matrices)
         )
-        for members, group in groupby(chosen, key=lambda found: found[1][0].members):
-            run, most = list(group), max(1, TOGETHER // len(members) ** 2)
-            for start in range(0, len(run), most):
-                places, alike = zip(*run[start : start + most], strict=True)
-                yield list(places), alike
 
     def per_model(self, name: str, fill: float = np.nan) -> NDArray[np.float64]:
         """One result as ``(n_tensors, n_models, ...)``; ``fill`` where a model lacks the tensor or the result."""
@@ -159,6 +154,15 @@ class Statistics:
         coarse = None if whole.coarse is None else tuple(whole.coarse[k] for k in chosen)
         counts = whole.parameters[chosen], whole.in_matrices[chosen]
         return Alignment(tuple(tensors), *counts, whole.notes, choices, coarse), parts
+
+
+def in_runs(every: Iterable[tuple[int, tuple[AlignedTensor, Arrays]]]) -> Iterator[tuple[list[int], Alike]]:
+    """Numbered tensors and their results: together those that follow each other and have the same members."""
+    for members, group in groupby(every, key=lambda found: found[1][0].members):
+        run, most = list(group), max(1, TOGETHER // len(members) ** 2)
+        for start in range(0, len(run), most):
+            places, alike = zip(*run[start : start + most], strict=True)
+            yield list(places), alike
 
 
 def _joined(statistic: str, key: str) -> str:
