@@ -102,7 +102,7 @@ class Geometry:
 
 
 def angles(squared: Array, rows: slice = slice(None)) -> Array:
-    """``[..., i, j, k]``, for some i: cosine of the angle at i between j and k, by squared distances ``(..., n, n)``."""
+    """``[..., i, j, k]``, for some i: cosine of the angle at i between j and k, from squared distances."""
     here = squared[..., rows, :]
     legs = np.sqrt(here)
     inner = (here[..., :, None] + here[..., None, :] - squared[..., None, :, :]) / 2.0
@@ -111,16 +111,16 @@ def angles(squared: Array, rows: slice = slice(None)) -> Array:
 
 def seen_in_each(product: Array, square: Array) -> Array:
     """The same in each matrix by itself, ``(T, n, n), (T, n, n) -> (T, n, n, n)``; models without it are left out."""
-    present = np.isfinite(product)
-    own = np.maximum(np.where(present, product, 0.0)[:, range(product.shape[1]), range(product.shape[1])], TINY)
+    present, every = np.isfinite(product), np.arange(product.shape[1])
+    own = np.maximum(np.diagonal(np.where(present, product, 0.0), axis1=1, axis2=2), TINY)
     squared = np.where(present, np.maximum(square, 0.0), own[:, :, None] + own[:, None, :])
-    squared[:, range(product.shape[1]), range(product.shape[1])] = 0.0
+    squared[:, every, every] = 0.0
     return angles(squared / own.mean(axis=1)[:, None, None])
 
 
 def typical(product: Array) -> Array:
     """Mean squared norm of the models in each matrix, 1 where no model has it: ``(m, n, n) -> (m, 1, 1)``."""
-    norm = np.einsum("tii->ti", product)
+    norm = np.ascontiguousarray(np.einsum("tii->ti", product))  # so that the models of each are summed by themselves
     known = ~np.isnan(norm)
     means = np.where(known, norm, 0.0).sum(axis=1) / np.maximum(known.sum(axis=1), 1)
     return np.where(np.isfinite(norm).any(axis=1), means, 1.0).reshape(-1, 1, 1)

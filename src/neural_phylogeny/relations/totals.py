@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from neural_phylogeny.statistics.base import Arrays
 from neural_phylogeny.statistics.plan import SamplingPlan
-from neural_phylogeny.statistics.results import Alike, Statistics, pairs_of, stacked
+from neural_phylogeny.statistics.results import Alike, Statistics, added, pairs_of, stacked
 from neural_phylogeny.tensors.alignment import AlignedTensor
 from neural_phylogeny.tensors.roles import matrix_shape
 
@@ -168,8 +168,10 @@ def totals(
             matrices = matrices.without_places(np.array([in_order.get(_units(tensor), nobody) for tensor, _ in alike]))
         at = np.ix_(matrices.members, matrices.members)
         for name, part in parts.items():
-            values = np.concatenate([found[name][at][None], of(part)(matrices)])
-            found[name][at] = values.max(axis=0) if name in _LARGEST else values.sum(axis=0)
+            values = of(part)(matrices)
+            found[name][at] = (
+                np.maximum(found[name][at], values.max(axis=0)) if name in _LARGEST else added(found[name][at], values)
+            )
     return found
 
 

@@ -191,7 +191,9 @@ def taken_of_each(parts: Sequence[tuple[Arrays, list[int]]], pairwise: Container
             else:
                 index = np.asarray(rows, dtype=np.intp)
                 stack = np.array(every)
-                chosen = list(stack[:, index[:, None], index] if key in pairwise else stack[:, index])
+                chosen = list(
+                    np.ascontiguousarray(stack[:, index[:, None], index] if key in pairwise else stack[:, index])
+                )
             for place, one in zip(places, chosen, strict=True):
                 results[place][key] = one
     return results
@@ -229,5 +231,6 @@ def pairs_of(alike: Alike) -> NDArray[np.bool_]:
 
 def added(total: NDArray[Any], values: NDArray[Any]) -> NDArray[Any]:
     """A total and what stands along the first axis, one after the other: the bits of a loop over it."""
-    every = np.concatenate([total[None], values])
+    every = np.empty((len(values) + 1, *total.shape), dtype=np.result_type(total, values))
+    every[0], every[1:] = total, values  # in this order in memory, whatever that of the values is
     return every.sum(axis=0) if total.size > 1 else every.cumsum(axis=0)[-1]  # a single column is summed in pairs

@@ -176,9 +176,9 @@ def _are_uneven(steps: Sequence[Step]) -> Mask:
         before, after = (np.array([step.samples[k].lengths[axis] for step in steps]) for k in (0, 1))
         with np.errstate(invalid="ignore"):
             ratio = after - before
-        known = np.isfinite(ratio).all(axis=1)
-        off = ratio - ratio.sum(axis=1, keepdims=True) / ratio.shape[1]
-        found |= known & (np.sqrt(np.add.reduce(np.square(off), axis=1) / off.shape[1]) > UNEVEN)
+            known = np.isfinite(ratio).all(axis=1)
+            off = ratio - ratio.sum(axis=1, keepdims=True) / ratio.shape[1]
+            found |= known & (np.sqrt(np.add.reduce(np.square(off), axis=1) / off.shape[1]) > UNEVEN)
         for t in np.flatnonzero(~known).tolist():
             found[t] |= steps[t].is_uneven
     return found
