@@ -256,8 +256,10 @@ def _of_models(alike: Alike, name: str) -> Array:
     """One of ``MODELS`` in matrices of k members: ``(T, k)``."""
     found: Array = stacked(alike, f"moments.{name}").astype(np.float64)
     if name == "distinct":
-        return found / np.maximum(stacked(alike, "moments.probed"), 1)
-    return found if name in ("largest", "grid") else found / stacked(alike, "moments.count")
+        found = found / np.maximum(stacked(alike, "moments.probed"), 1)
+    elif name not in ("largest", "grid"):
+        found = found / stacked(alike, "moments.count")
+    return found
 
 
 def _sketches(alike: Alike) -> Array:

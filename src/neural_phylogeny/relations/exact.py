@@ -15,7 +15,8 @@ from neural_phylogeny.relations.copies import ALMOST_ALL
 from neural_phylogeny.relations.explanations.shapes import GROWN, read_as
 from neural_phylogeny.relations.explanations.shapes import PRUNED as SHRUNK
 from neural_phylogeny.relations.gridded import gridded
-from neural_phylogeny.relations.overlap import NEARLY_ALL, Matrix, Overlap
+from neural_phylogeny.relations.overlap import NEARLY_ALL, Overlap
+from neural_phylogeny.relations.sampled import Matrix
 from neural_phylogeny.relations.upcycled import joined, upcycled
 from neural_phylogeny.relations.vocabulary import longer
 from neural_phylogeny.statistics.counters import BATCHES, EMPTY, NORMS, OBSERVERS, PRETRAINING, TASKS

@@ -48,5 +48,5 @@ def shared_values(statistics: Statistics, i: int, j: int, others: Sequence[int])
 def _are_fine(alike: Alike, rows: list[int]) -> NDArray[np.bool_]:
     """In which matrices the values of some members are too many and too fine to meet by chance, ``(T,)``."""
     distinct, probed, grid = (stacked(alike, f"moments.{name}")[:, rows] for name in ("distinct", "probed", "grid"))
-    found: NDArray[np.bool_] = ((distinct > probed / 2.0) & (grid > BITS)).all(axis=1)
+    found: NDArray[np.bool_] = np.logical_and.reduce((distinct > probed / 2.0) & (grid > BITS), axis=1)
     return found

@@ -135,6 +135,8 @@ class Statistics:
 
     def alignment_of(self, models: Sequence[int]) -> Alignment:
         """What some of the models compare, in the given order: that of ``subset``."""
+        if list(models) == list(range(self.alignment.n_models)):
+            return self.alignment
         return self._chosen(models)[0]
 
     def _chosen(self, models: Sequence[int]) -> tuple[Alignment, list[tuple[Arrays, list[int]]]]:
@@ -233,4 +235,5 @@ def added(total: NDArray[Any], values: NDArray[Any]) -> NDArray[Any]:
     """A total and what stands along the first axis, one after the other: the bits of a loop over it."""
     every = np.empty((len(values) + 1, *total.shape), dtype=np.result_type(total, values))
     every[0], every[1:] = total, values  # in this order in memory, whatever that of the values is
-    return every.sum(axis=0) if total.size > 1 else every.cumsum(axis=0)[-1]  # a single column is summed in pairs
+    found: NDArray[Any] = every.sum(axis=0) if total.size > 1 else every.cumsum(axis=0)[-1]  # else summed in pairs
+    return found

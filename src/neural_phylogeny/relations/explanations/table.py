@@ -264,8 +264,9 @@ def may_be_noised(stack: Stack) -> Mask:
     spread = np.where(moved, stack.length, 1.0)
     squares = np.square(stack.difference / spread[:, None, None])
     kurtosis = np.square(squares).sum(axis=(1, 2)) / size
-    found: Mask = moved & (spread <= stack.own("rms")[0])
-    return found & (np.abs(kurtosis - 3.0) <= KURTOSIS * np.sqrt(24.0 / size) + SLACK)
+    is_normal: Mask = np.abs(kurtosis - 3.0) <= KURTOSIS * np.sqrt(24.0 / size) + SLACK
+    found: Mask = is_normal & moved & (spread <= stack.own("rms")[0])
+    return found
 
 
 def later(step: Step) -> float:

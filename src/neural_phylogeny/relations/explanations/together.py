@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Self
+from typing import Any, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -43,7 +43,7 @@ def finite_rows(matrices: Alike) -> Iterator[tuple[list[int], Floats, Mask, Mask
     for places in of_one_form([arrays[VALUES].shape for _, arrays in matrices], AT_ONCE):
         some = [matrices[place] for place in places]
         values = np.array([arrays[VALUES] for _, arrays in some], dtype=np.float64)
-        finite: Mask = np.isfinite(values).all(axis=(2, 3))
+        finite = np.logical_and.reduce(np.isfinite(values), axis=(2, 3))
         at = [
             places_of(tensor, tensor.sources[row], arrays)
             for (tensor, arrays), rows in zip(some, finite, strict=True)
@@ -164,7 +164,7 @@ class Stack:
         """A number of the parent's and of the child's sample of each step: ``(2, T)``."""
         return np.array([[getattr(step.samples[k], name) for step in self.steps] for k in (0, 1)])
 
-    def each(self, name: str) -> NDArray[np.generic]:
+    def each(self, name: str) -> NDArray[Any]:
         """A number of each step."""
         return np.array([getattr(step, name) for step in self.steps])
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from functools import cached_property
 from typing import Self
 
@@ -101,8 +101,7 @@ class Products:
     @classmethod
     def of(cls, matrices: Sequence[MatrixValues]) -> Self:
         """Of matrices of the same models."""
-        numbers = (np.array([getattr(one, name) for one in matrices]) for name in ("gram", "squared", "error"))
-        return cls(*numbers, np.array([one.count for one in matrices]))
+        return cls(*(np.array([getattr(one, part.name) for one in matrices]) for part in fields(cls)))
 
 
 class Values:
@@ -120,17 +119,16 @@ class Values:
         place = np.full(statistics.alignment.n_models, -1)
         place[list(rows)] = np.arange(k)
         matrices = [(tensor, arrays) for tensor, arrays in statistics if tensor.is_matrix and VALUES in arrays]
-        found: list[MatrixValues | None] = [None] * len(matrices)
+        found: dict[int, MatrixValues] = {}
         for places in of_one_form([(k, math.prod(arrays[VALUES].shape[1:])) for _, arrays in matrices], AT_ONCE):
             some = [matrices[t] for t in places]
             values = np.full((len(some), k, some[0][1][VALUES][0].size), np.nan)
-            for rows, (tensor, arrays) in zip(values, some, strict=True):
+            for own, (tensor, arrays) in zip(values, some, strict=True):
                 kept = arrays[VALUES].reshape(len(tensor.members), -1)
                 inside = np.flatnonzero(np.isfinite(kept).all(axis=1) & (place[list(tensor.members)] >= 0))
-                rows[place[np.array(tensor.members)[inside]]] = kept[inside]
-            for t, one in zip(places, MatrixValues.of_each(values, [tensor.size for tensor, _ in some]), strict=True):
-                found[t] = one
-        return cls(found, k)
+                own[place[np.array(tensor.members)[inside]]] = kept[inside]
+            found |= zip(places, MatrixValues.of_each(values, [tensor.size for tensor, _ in some]), strict=True)
+        return cls([found[t] for t in range(len(matrices))], k)
 
     def __iter__(self) -> Iterator[MatrixValues]:
         return iter(self._matrices)
