@@ -6,6 +6,7 @@ A piece is a small PyTorch file within the ``.distcp`` file.
 
 from __future__ import annotations
 
+import io
 import math
 import os
 from collections.abc import Mapping
@@ -105,7 +106,8 @@ class DistributedCheckpoint(Checkpoint):
         """What is said of each tensor, where its pieces lie, and its keys in the nested state dict."""
         with SpanFileOf(self.path) as file:
             check("header", file.file_size, self.path, what="bytes of metadata")
-            root = unpickler.load(file.stream(), self.path, None, 16 * file.file_size, EnumerationUnpickler)
+            content = io.BytesIO(file.read_bytes(0, file.file_size))
+            root = unpickler.load(content, self.path, None, 16 * file.file_size, EnumerationUnpickler)
         state = root.state if isinstance(root, Inert) else {}
         described, stored = state.get("state_dict_metadata"), state.get("storage_data")
         if not isinstance(described, dict) or not isinstance(stored, dict):
