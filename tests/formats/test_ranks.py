@@ -10,6 +10,7 @@ import torch
 
 from neural_phylogeny.errors import DamagedFileError, LimitError
 from neural_phylogeny.formats import ranks
+from neural_phylogeny.formats.pytorch.reader import PyTorchFile
 from neural_phylogeny.formats.ranks import Pieces, RankFile
 
 pytestmark = pytest.mark.torch
@@ -27,11 +28,10 @@ def saved(values):
 def opened(monkeypatch):
     """How often a PyTorch file was opened, by place."""
     places = []
-    real = ranks.PyTorchFile
 
     def counted(path, window):
         places.append(window[0])
-        return real(path, window=window)
+        return PyTorchFile(path, window=window)
 
     monkeypatch.setattr(ranks, "PyTorchFile", counted)
     return places

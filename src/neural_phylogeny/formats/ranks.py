@@ -92,9 +92,8 @@ class Pieces:
             if len(opened.tensors) != 1 or len(spans) != 1:
                 raise UnsupportedFormatError("a piece that is not one plain tensor", path=file.path, tensor=name)
             (inner,) = spans.values()
-            frame = _frame(opened, file, offset, inner)
-        if frame is not None:
-            kept[:] = [frame, *kept[: FRAMES - 1]]
+            if (new := _frame(opened, file, offset, inner)) is not None:
+                kept[:] = [new, *kept[: FRAMES - 1]]
         return Span(offset + inner.offset, inner.dtype, inner.size)
 
 
