@@ -126,8 +126,7 @@ def _examined(tensor: AlignedTensor, row: int, checkpoints: Sequence[Checkpoint]
     seen = tensor if part is None else part.tensor
     block = Block(0, 0, min(seen.size, BLOCK))
     values = read_block(one, block, checkpoints, np.empty(block.size, dtype=np.float32), {}, part)[0]
-    form = seen.shape, seen.output_axis
-    return remembered(values, form, lambda: rule_in(values, seen))
+    return rule_in(values, seen)
 
 
 def mark_trained(checkpoint: Checkpoint) -> None:
@@ -173,6 +172,10 @@ def rule_of(matrix: NDArray[np.float32]) -> int:
     """
     if not _may_be_table(matrix):
         return 0
+    return remembered(np.ascontiguousarray(matrix), matrix.shape, lambda: _rule_of(matrix))
+
+
+def _rule_of(matrix: NDArray[np.float32]) -> int:
     leading = matrix[:ROWS, :COLUMNS]
     found, is_constant = _first_rule(leading, RULES)
     if found or leading.shape == matrix.shape:
