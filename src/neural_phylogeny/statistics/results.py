@@ -128,12 +128,8 @@ class Statistics:
             if part is None:
                 continue
             box, rows = part
-            members = tuple(position[model] for model in box.members)
-            tensors.append(box if members == box.members else replace(box, members=members))
-            if rows == list(range(len(tensor.members))):  # results are never changed, so they may be shared
-                arrays.append(found)
-            else:
-                arrays.append({key: taken(array, rows, key in self.pairwise) for key, array in found.items()})
+            tensors.append(replace(box, members=tuple(position[model] for model in box.members)))
+            arrays.append({key: taken(array, rows, key in self.pairwise) for key, array in found.items()})
         whole, chosen = self.alignment, list(models)
         choices = None if whole.choices is None else whole.choices[np.ix_(chosen, chosen)]
         coarse = None if whole.coarse is None else tuple(whole.coarse[k] for k in chosen)

@@ -85,8 +85,6 @@ class AlignedTensor:
         As the box of an alignment of those models alone.
         """
         if not self.links and len(rows) > 1:
-            if list(rows) == list(range(len(self.members))):
-                return self, list(rows)
             members = tuple(self.members[row] for row in rows)
             sources = tuple(self.sources[row] for row in rows)
             return replace(self, members=members, sources=sources, sides=(), links=()), list(rows)
