@@ -1,5 +1,7 @@
 """Small tensors that follow each other are looked at together: every answer is that of a tensor by itself."""
 
+from typing import Any
+
 import numpy as np
 import pytest
 from tests.statistics.test_together import models
@@ -24,7 +26,8 @@ def answers(statistics):
     marks, clock = marks_and_clock(statistics)
     direction, signs = log_odds(statistics)
     seen = Measurements.of(statistics)
-    found = {**marks, **signs, **seen.arrays(), "direction": direction, "clock": clock.later, "factor": clock.factor}
+    found: dict[str, Any] = {**marks, **signs, **seen.arrays(), "direction": direction}
+    found |= {"clock": clock.later, "factor": clock.factor}
     found |= {"pairs": pair_features(seen), "triples": triples.triple_features(seen, triples.everyone(n))}
     found |= {"merges": merges(statistics, range(n)).weights}
     found["shared"] = [shared_values(statistics, i, j, list(range(n))) for i in range(n) for j in range(i)]
