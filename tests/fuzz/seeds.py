@@ -289,20 +289,25 @@ def distributed_metadata(size: int, change: dict[str, bytes] | None = None) -> b
     return b"\x80\x02" + whole + b"."
 
 
-def distributed_rows(size: int, count: int) -> bytes:
-    """``.metadata`` of one tensor in ``count`` pieces, each the one file of ``size`` bytes."""
+def distributed_rows(size: int, count: int, width: int = 4, step: int = 0) -> bytes:
+    """``.metadata`` of one tensor in ``count`` pieces of 3 rows, each ``size`` bytes, ``step`` bytes from the last."""
     records, files = "torch.distributed.checkpoint.metadata.", "torch.distributed.checkpoint.filesystem."
-    name, sizes = b"Vmodel.w\n", numbers(3, 4)
+    name, sizes = b"Vmodel.w\n", numbers(3, width)
     chunks, places = [], []
     for k in range(count):
         at = numbers(3 * k, 0)
         chunks.append(_object(records + "ChunkStorageMetadata", offsets=at, sizes=sizes))
-        info = _object(files + "_StorageInfo", relative_path=b"V__0_0.distcp\n", offset=b"I0\n", length=b"I%d\n" % size)
+        info = _object(
+            files + "_StorageInfo",
+            relative_path=b"V__0_0.distcp\n",
+            offset=b"I%d\n" % (step * k),
+            length=b"I%d\n" % size,
+        )
         places.append((_object(records + "MetadataIndex", fqn=name, offset=at, index=b"N"), info))
     tensor = _object(
         records + "TensorStorageMetadata",
         properties=_object(records + "TensorProperties", dtype=b"ctorch\nfloat32\n"),
-        size=numbers(3 * count, 4),
+        size=numbers(3 * count, width),
         chunks=b"](" + b"".join(chunks) + b"e",
     )
     whole = _object(
@@ -314,10 +319,13 @@ def distributed_rows(size: int, count: int) -> bytes:
     return b"\x80\x02" + whole + b"."
 
 
-def distributed_piece() -> bytes:
-    content = b"\x80\x02" + torch_pickle({"w": ("FloatStorage", "0", 12, 0, (3, 4), (4, 1))})[2:]
+def distributed_piece(width: int = 4, remark: bytes = b"") -> bytes:
+    """One piece of 3 rows, with a remark in its pickle that changes nothing."""
+    content = b"\x80\x02" + torch_pickle({"w": ("FloatStorage", "0", 3 * width, 0, (3, width), (width, 1))})[2:]
     at = content.index(b"ctorch._utils")
-    return zipped({"m/data.pkl": b"\x80\x02" + content[at:-2] + b".", "m/data/0": VALUES.tobytes()})
+    said = b"C%c%b0" % (len(remark), remark) if remark else b""
+    values = np.resize(VALUES, 3 * width).tobytes()
+    return zipped({"m/data.pkl": b"\x80\x02" + said + content[at:-2] + b".", "m/data/0": values})
 
 
 def distributed() -> list[bytes]:

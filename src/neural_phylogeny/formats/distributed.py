@@ -6,6 +6,7 @@ A piece is a small PyTorch file within the ``.distcp`` file.
 
 from __future__ import annotations
 
+import io
 import math
 import os
 from collections.abc import Mapping
@@ -24,13 +25,13 @@ from neural_phylogeny.errors import (
 )
 from neural_phylogeny.formats.base import AnyArray, Checkpoint
 from neural_phylogeny.formats.limits import check, check_crumbs, tick
-from neural_phylogeny.formats.pieces import Piece, read_pieces, tiles
+from neural_phylogeny.formats.pieces import Ordered, Piece, read_pieces, tiles
 from neural_phylogeny.formats.pytorch import unpickler
 from neural_phylogeny.formats.pytorch.enumerations import EnumerationUnpickler
 from neural_phylogeny.formats.pytorch.inert import Inert, Storage, StorageType, TensorRecord
-from neural_phylogeny.formats.pytorch.reader import PyTorchFile
 from neural_phylogeny.formats.pytorch.state_dicts import find_state_dicts
 from neural_phylogeny.formats.pytorch.strides import is_count
+from neural_phylogeny.formats.ranks import Pieces, RankFile
 from neural_phylogeny.formats.spans import Span, SpanFile
 from neural_phylogeny.formats.trainer_files import METADATA, SUFFIX
 from neural_phylogeny.inputs import TensorInfo
@@ -59,18 +60,6 @@ def open_file(path: Path, component: str | None = None) -> Checkpoint:
     return DistributedCheckpoint(path, component)
 
 
-class _Ranked(SpanFile):
-    """One ``.distcp`` file."""
-
-    format = "distributed"
-
-    def values(self, span: Span, start: int, stop: int) -> AnyArray:
-        """Values ``start:stop`` of a span."""
-        found = np.empty(max(0, min(stop, span.size) - start), dtype=span.dtype)
-        self._fill("", span.offset + start * span.dtype.itemsize, found)
-        return found
-
-
 class DistributedCheckpoint(Checkpoint):
     """The tensors of all ranks put together."""
 
@@ -78,8 +67,9 @@ class DistributedCheckpoint(Checkpoint):
 
     def __init__(self, path: Path, component: str | None = None) -> None:
         self.path = str(path)
-        self._files: dict[str, _Ranked] = {}
-        self._pieces: dict[str, list[Piece]] = {}
+        self._files: dict[str, RankFile] = {}
+        self._pieces: dict[str, Ordered] = {}
+        self._known = Pieces(self.path)
         self._dtypes: dict[str, np.dtype] = {}
         self._n_pieces = self._in_pieces = 0
         self.tensors = {}
@@ -105,7 +95,8 @@ class DistributedCheckpoint(Checkpoint):
         """What is said of each tensor, where its pieces lie, and its keys in the nested state dict."""
         with SpanFileOf(self.path) as file:
             check("header", file.file_size, self.path, what="bytes of metadata")
-            root = unpickler.load(file.stream(), self.path, None, 16 * file.file_size, EnumerationUnpickler)
+            content = io.BytesIO(file.read_bytes(0, file.file_size))
+            root = unpickler.load(content, self.path, None, 16 * file.file_size, EnumerationUnpickler)
         state = root.state if isinstance(root, Inert) else {}
         described, stored = state.get("state_dict_metadata"), state.get("storage_data")
         if not isinstance(described, dict) or not isinstance(stored, dict):
@@ -179,10 +170,10 @@ class DistributedCheckpoint(Checkpoint):
                 raise self._damaged("its pieces have different number types", name)
         if not pieces:
             self._dtypes[name] = _dtype_of(item) or np.dtype(np.float32)
-        self._pieces[name] = pieces
+        self._pieces[name] = Ordered(pieces)
         self.tensors[name] = TensorInfo(name=name, shape=shape, dtype=self._dtypes[name].name)
 
-    def _found(self, name: str, info: Inert, sizes: tuple[int, ...]) -> tuple[_Ranked, Span]:
+    def _found(self, name: str, info: Inert, sizes: tuple[int, ...]) -> tuple[RankFile, Span]:
         """The file of a piece and where its values lie in it."""
         place, offset, length = (info.state.get(key) for key in ("relative_path", "offset", "length"))
         if not isinstance(place, str) or not _is_int(offset) or not _is_int(length):
@@ -199,16 +190,12 @@ class DistributedCheckpoint(Checkpoint):
             raise self._damaged(f"{place[:200]!r} ends before a piece that it should hold", name)
         self._n_pieces, self._in_pieces = self._n_pieces + 1, self._in_pieces + length
         check_crumbs(self._n_pieces, self._in_pieces, self.path)
-        with PyTorchFile(file.path, window=(offset, length)) as opened:
-            spans = opened._spans
-            if len(opened.tensors) != 1 or len(spans) != 1:
-                raise UnsupportedFormatError("a piece that is not one plain tensor", path=file.path, tensor=name)
-            (inner,) = spans.values()
-        if inner.size != math.prod(sizes):
-            raise self._damaged(f"a piece holds {inner.size:,} values where {math.prod(sizes):,} are expected", name)
-        return file, Span(offset + inner.offset, inner.dtype, inner.size)
+        span = self._known.span(file, offset, length, name)
+        if span.size != math.prod(sizes):
+            raise self._damaged(f"a piece holds {span.size:,} values where {math.prod(sizes):,} are expected", name)
+        return file, span
 
-    def _file(self, place: str) -> _Ranked:
+    def _file(self, place: str) -> RankFile:
         if place not in self._files:
             if os.path.basename(place) != place or place in ("", ".", ".."):
                 raise UnsafeFileError(
@@ -221,7 +208,7 @@ class DistributedCheckpoint(Checkpoint):
                 raise UnreadableFileError(
                     f"{place[:200]!r}, the file of a rank, is missing", path=self.path, remedy=AGAIN
                 )
-            self._files[place] = _Ranked(full)
+            self._files[place] = RankFile(full)
         return self._files[place]
 
     def _damaged(self, reason: str, tensor: str = "") -> DamagedFileError:

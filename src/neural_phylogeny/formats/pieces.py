@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import math
+from bisect import bisect_left, bisect_right
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from itertools import accumulate
 
 import numpy as np
 
@@ -23,6 +25,20 @@ class Piece:
     offsets: Shape
     sizes: Shape
     read: Callable[[int, int], AnyArray]
+
+
+class Ordered:
+    """The pieces of one tensor in order of their rows, so that those of a few rows are found without a look at all."""
+
+    def __init__(self, pieces: Sequence[Piece]) -> None:
+        self._pieces = sorted(pieces, key=lambda piece: piece.offsets)
+        rows = [(piece.offsets[0], piece.sizes[0]) if piece.offsets else (0, 1) for piece in self._pieces]
+        self._starts = [first for first, _ in rows]
+        self._ends = list(accumulate((first + n for first, n in rows), max))
+
+    def meeting(self, first: int, last: int) -> Sequence[Piece]:
+        """The pieces that may have something of rows ``first:last``."""
+        return self._pieces[bisect_right(self._ends, first) : bisect_left(self._starts, last)]
 
 
 def tiles(shape: Shape, boxes: Sequence[tuple[Shape, Shape]]) -> str:
@@ -56,7 +72,7 @@ def tiles(shape: Shape, boxes: Sequence[tuple[Shape, Shape]]) -> str:
     return ""
 
 
-def read_pieces(shape: Shape, dtype: np.dtype, pieces: Sequence[Piece], start: int, stop: int) -> AnyArray:
+def read_pieces(shape: Shape, dtype: np.dtype, pieces: Sequence[Piece] | Ordered, start: int, stop: int) -> AnyArray:
     """Values ``start:stop`` of a tensor in pieces, in flat C order; reads the rows that these lie in, and no others."""
     if stop <= start:
         return np.empty(0, dtype=dtype)
@@ -64,7 +80,7 @@ def read_pieces(shape: Shape, dtype: np.dtype, pieces: Sequence[Piece], start: i
     width = math.prod(lengths[1:])
     first, last = start // width, -(-stop // width)
     found = np.empty((last - first, *lengths[1:]), dtype=dtype)
-    for piece in pieces:
+    for piece in pieces.meeting(first, last) if isinstance(pieces, Ordered) else pieces:
         (low, *others), (height, *across) = piece.offsets or (0,), piece.sizes or (1,)
         top, bottom = max(first, low), min(last, low + height)
         if top >= bottom:

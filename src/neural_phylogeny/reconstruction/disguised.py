@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
 from itertools import combinations
@@ -18,6 +18,7 @@ from neural_phylogeny.formats.restored import RestoredCheckpoint, Source
 from neural_phylogeny.graphs import components
 from neural_phylogeny.reconstruction.relate import Tested
 from neural_phylogeny.relations.axes import Axis, Disguise, restored, shape_of
+from neural_phylogeny.relations.computed import names_of_tables
 from neural_phylogeny.relations.disguises import find_disguise, fits
 from neural_phylogeny.relations.explanations.whole import DISGUISES
 from neural_phylogeny.relations.parts import is_compared, is_small, part_of
@@ -53,6 +54,7 @@ def undisguised(opened: Sequence[Opened], tested: Tested) -> tuple[list[Opened],
     labels = components(tested.related)
     layouts = [_layout(checkpoint) for _, checkpoint in opened]
     values = LazyValues.of([checkpoint for _, checkpoint in opened], in_part=True)
+    tables = _tables(tested)
     firsts = [int(np.flatnonzero(labels == label)[0]) for label in range(int(labels.max(initial=-1)) + 1)]
     of_layout = Counter(layouts[first] for first in firsts)
     few = {layout for layout, n in of_layout.items() if layout and n * (n - 1) // 2 <= MOST_PAIRS}
@@ -64,18 +66,22 @@ def undisguised(opened: Sequence[Opened], tested: Tested) -> tuple[list[Opened],
         read[model] = opened[model][0], _restored(opened[model][1], found)
         notes.append(_note(opened[model][0].name, opened[one][0].name, found))
 
+    def between(one: int, other: int) -> Disguise | None:
+        common = tables.get(one, frozenset()) & tables.get(other, frozenset())
+        return _found(values[one], values[other], [place for place in layouts[one] if place[0] not in common])
+
     for i, j in pairs:
         if joined[i] == joined[j] or joined[i] != labels[i] or joined[j] != labels[j]:
             continue
         one, other = (i, j) if (labels == labels[i]).sum() >= (labels == labels[j]).sum() else (j, i)
-        found = _found(values[one], values[other], layouts[one])
+        found = between(one, other)
         if found is None:
             continue
         for model in np.flatnonzero(labels == labels[other]).tolist():
             if layouts[model] != layouts[one]:
                 continue
             is_same = model == other or fits(found, values[one], values[model])
-            own = found if is_same else _found(values[one], values[model], layouts[one])
+            own = found if is_same else between(one, model)
             if own is not None:
                 read_as(one, model, own)
         joined[joined == joined[other]] = joined[one]
@@ -83,13 +89,23 @@ def undisguised(opened: Sequence[Opened], tested: Tested) -> tuple[list[Opened],
     for first in firsts:
         for model in np.flatnonzero(labels == labels[first]).tolist() if layouts[first] in few else ():
             if read[model] is opened[model] and layouts[model] == layouts[first] and unlike[first][model] >= PARTLY:
-                own = _found(values[first], values[model], layouts[first])
+                own = between(first, model)
                 if own is not None:
                     read_as(first, model, own)
     return (read, tuple(notes)) if notes else None
 
 
-def _found(one: LazyValues, other: LazyValues, layout: Layout) -> Disguise | None:
+def _tables(tested: Tested) -> dict[int, frozenset[str]]:
+    """By model, what it calls the tensors that a formula computes: they are alike in any two models."""
+    found: dict[int, frozenset[str]] = {}
+    for group, _ in tested.groups:
+        for row, names in names_of_tables(group.statistics).items():
+            model = group.members[row]
+            found[model] = found.get(model, frozenset()) | names
+    return found
+
+
+def _found(one: LazyValues, other: LazyValues, layout: Sequence[tuple[str, tuple[int, ...], int]]) -> Disguise | None:
     """The disguise of one model against another of its layout."""
     try:
         return find_disguise(one, other, {name: shape for name, shape, _ in layout})
@@ -147,13 +163,32 @@ HELD = 1 << 24
 """Values of all models together that are held at a time."""
 
 
+class _Held:
+    """The latest tensors of several models, at most ``HELD`` values and the last one."""
+
+    def __init__(self) -> None:
+        self._values: dict[tuple[int, str], NDArray[Any]] = {}
+        self._size = 0
+
+    def get(self, key: tuple[int, str], read: Callable[[], NDArray[Any]]) -> NDArray[Any]:
+        """What is held by this key, or else read."""
+        values = self._values.pop(key, None)
+        if values is None:
+            values = read()
+            self._size += values.size
+            while self._values and self._size > HELD:
+                self._size -= self._values.pop(next(iter(self._values))).size
+        self._values[key] = values
+        return values
+
+
 class LazyValues(Mapping[str, NDArray[np.float64]]):
     """The tensors of a model, read when they are needed; the latest are held, of all models that share ``held``.
 
     With ``in_part`` large matrices are the part of ``parts.part_of`` alone.
     """
 
-    def __init__(self, checkpoint: Checkpoint, held: dict[tuple[int, str], NDArray[Any]], in_part: bool) -> None:
+    def __init__(self, checkpoint: Checkpoint, held: _Held, in_part: bool) -> None:
         self._checkpoint = checkpoint
         self._held = held
         self._in_part = in_part
@@ -161,19 +196,11 @@ class LazyValues(Mapping[str, NDArray[np.float64]]):
     @classmethod
     def of(cls, checkpoints: Sequence[Checkpoint], in_part: bool = False) -> list[LazyValues]:
         """Of several models, with one bound on what is held."""
-        held: dict[tuple[int, str], NDArray[Any]] = {}
+        held = _Held()
         return [cls(checkpoint, held, in_part) for checkpoint in checkpoints]
 
     def __getitem__(self, name: str) -> NDArray[Any]:
-        key = (id(self), name)
-        values = self._held.pop(key, None)
-        if values is None:
-            values = self._read(name)
-            free = HELD - values.size
-            while self._held and sum(other.size for other in self._held.values()) > free:
-                del self._held[next(iter(self._held))]
-        self._held[key] = values
-        return values
+        return self._held.get((id(self), name), lambda: self._read(name))
 
     def _read(self, name: str) -> NDArray[Any]:
         shape = self._checkpoint.tensors[name].shape

@@ -54,6 +54,7 @@ def resized(
         return None
     values = LazyValues.of([checkpoint for _, checkpoint in opened])
     read, notes = list(opened), list[str]()
+    known: dict[tuple[int, int], Resize | None] = {}
     for small, large in sorted(pairs, key=lambda pair: _size(pair[1]) - _size(pair[0])):
         of_small, of_large = ([k for k, layout in enumerate(layouts) if layout == one] for one in (small, large))
         for is_large in (True, False):
@@ -61,10 +62,9 @@ def resized(
                 a, b = (of_small[0], model) if is_large else (model, of_large[0])
                 if read[model] is not opened[model] or read[a] is not opened[a] or read[b] is not opened[b]:
                     continue
-                try:
-                    found = find_resize(values[a], values[b], dict(small), dict(large))
-                except (CheckpointError, np.linalg.LinAlgError):
-                    continue
+                if (a, b) not in known:
+                    known[a, b] = _found(values[a], values[b], small, large)
+                found = known[a, b]
                 if found is None or found.is_grown != is_large or not (is_large or found.is_scattered):
                     continue
                 checkpoint = opened[model][1]
@@ -72,6 +72,14 @@ def resized(
                 read[model] = opened[model][0], RestoredCheckpoint(checkpoint, tensors)
                 notes.append(_note(opened[model][0].name, opened[a if is_large else b][0].name, found))
     return (read, tuple(notes)) if notes else None
+
+
+def _found(one: LazyValues, other: LazyValues, small: Layout, large: Layout) -> Resize | None:
+    """The places of a smaller model in a larger one, by their layouts."""
+    try:
+        return find_resize(one, other, dict(small), dict(large))
+    except (CheckpointError, np.linalg.LinAlgError):
+        return None
 
 
 def _few(pairs: Sequence[tuple[Layout, Layout]], models: Mapping[Layout, int]) -> list[tuple[Layout, Layout]]:

@@ -34,13 +34,7 @@ def without_tables(statistics: Statistics) -> tuple[Statistics, Mapping[int, tup
     A tensor that is a table in one box is left out of all. The same object where there are none; else linear in the
     number of boxes.
     """
-    found: dict[tuple[int, str], tuple[TensorInfo, int, bool]] = {}
-    for tensor, arrays in statistics:
-        if FOUND not in arrays:
-            continue
-        for member, source, rule in zip(tensor.members, tensor.sources, arrays[FOUND].tolist(), strict=True):
-            if rule:
-                found.setdefault((member, source.name), (source, rule, tensor.role is not Role.VECTOR))
+    found = _found(statistics)
     if not found:
         return statistics, {}
     tensors, results = [], []
@@ -66,3 +60,23 @@ def without_tables(statistics: Statistics) -> tuple[Statistics, Mapping[int, tup
     )
     kept = replace(statistics, alignment=alignment, arrays=tuple(results))
     return kept, {member: tuple(some) for member, some in sorted(tables.items())}
+
+
+def names_of_tables(statistics: Statistics) -> Mapping[int, frozenset[str]]:
+    """What each member calls the tensors that a formula computes; members without any are left out."""
+    names: dict[int, set[str]] = {}
+    for member, name in _found(statistics):
+        names.setdefault(member, set()).add(name)
+    return {member: frozenset(some) for member, some in names.items()}
+
+
+def _found(statistics: Statistics) -> dict[tuple[int, str], tuple[TensorInfo, int, bool]]:
+    """By member and name: the tensor, the number of the rule that it meets, and whether it counts as a matrix."""
+    found: dict[tuple[int, str], tuple[TensorInfo, int, bool]] = {}
+    for tensor, arrays in statistics:
+        if FOUND not in arrays:
+            continue
+        for member, source, rule in zip(tensor.members, tensor.sources, arrays[FOUND].tolist(), strict=True):
+            if rule:
+                found.setdefault((member, source.name), (source, rule, tensor.role is not Role.VECTOR))
+    return found

@@ -44,6 +44,9 @@ SURE = 0.7
 CANDIDATES = 8
 """Orders of one number of units that are tried, the latest first."""
 
+BETTER = 1e-6
+"""By how much an order must agree better than one before it; so none is better than one that agrees completely."""
+
 SCREENED, MARGIN = 128, 0.1
 """Rows that show whether an order can hold before all are compared, and by how much they must fail."""
 
@@ -167,7 +170,8 @@ def _matched(a: Floats, b: Floats, search: _Search, whole: tuple[int, ...]) -> t
     best: tuple[float, bool, Ints, Floats] | None = None
     inputs = min(a.shape[1] * a.shape[2], a.shape[0] * a.shape[2])
     least = AGREE if inputs >= FEW_INPUTS else AGREE_OF_FEW
-    x, y = levelled(a), levelled(b)
+    x = levelled(a)
+    y = x if np.array_equal(a, b) else levelled(b)
     if max(a.shape[:2]) > MANY and (known := _in_known_orders(x, y, search, is_part)) is not None:
         return known
     for is_turned in (False, True):
@@ -175,8 +179,10 @@ def _matched(a: Floats, b: Floats, search: _Search, whole: tuple[int, ...]) -> t
             continue
         n = a.shape[1 - is_turned]
         for order, sign in search.of(n)[:1] if is_part[1 - is_turned] else search.of(n):
+            if best is not None and best[0] >= 1.0 - BETTER:
+                break
             score = _agreement(*_rows_of(x, y, is_turned, order, sign), least)
-            if best is None or score > best[0] + 1e-6:
+            if best is None or score > best[0] + BETTER:
                 best = score, is_turned, order, sign
     if best is None or best[0] < least:
         return None if any(is_part) else _turned(a, b, search)
@@ -203,7 +209,7 @@ def _in_known_orders(
         for columns, sign in search.of(n)[: 1 if is_part[1] else None]:
             moved = (part[:, columns] * sign.astype(y.dtype)[None, :, None]).reshape(len(some), -1)
             score = float(np.abs(paired(x[some].reshape(len(some), -1), moved)).mean())
-            if best is None or score > best[0] + 1e-6:
+            if best is None or score > best[0] + BETTER:
                 best = score, rows, columns, sign
     if best is None or best[0] < SURE:
         return None

@@ -8,15 +8,15 @@ order, by the cosines of their matrices (dynamic programming). Units are paired 
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from math import isfinite, prod
+from math import prod
 
 import numpy as np
 from numpy.typing import NDArray
 
-from neural_phylogeny.relations.assigning import assignment, beyond_chance, cosines
-from neural_phylogeny.relations.disguises import AGREE, AGREE_OF_FEW, EXPLAINED, FEW_INPUTS
+from neural_phylogeny.relations.assigning import assignment, beyond_chance, cosines, excess
+from neural_phylogeny.relations.disguises import AGREE, AGREE_OF_FEW, BETTER, EXPLAINED, FEW_INPUTS, MARGIN, SCREENED
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
@@ -33,6 +33,9 @@ MOST_ROWS = 2048
 
 MOST_COMPARED = 1 << 18
 """Tensors of one model times layers of the other, up to which layers are paired: their number is squared."""
+
+HELD = 1 << 22
+"""Values of the layers of a model that are compared at a time."""
 
 _NUMBERED = re.compile(r"^(.*?\.|)(\d+)\.(.*)$")
 
@@ -151,20 +154,40 @@ def _numbered(names: Shapes) -> dict[str, dict[int, list[str]]]:
 def _alike(
     small: Mapping[str, Floats], large: Mapping[str, Floats], stack: str, split: list[dict[str, dict[int, list[str]]]]
 ) -> Floats:
-    """Cosine of each layer of the smaller with each of the larger, over the matrices of equal shapes."""
+    """Cosine of each layer of the smaller with each of the larger, over the matrices of equal shapes.
+
+    A few layers of each are held at a time; each is read once for as many of the other as are held together.
+    """
     mine, theirs = split[0][stack], split[1][stack]
-    found = np.zeros((len(mine), len(theirs)))
-    for i, own in enumerate(mine):
-        for j, other in enumerate(theirs):
-            product = lengths = 0.0
-            for rest in mine[own]:
-                a, b = small[f"{stack}{own}.{rest}"], large.get(f"{stack}{other}.{rest}")
-                if b is not None and a.shape == b.shape and a.ndim > 1:
-                    product += abs(float(np.vdot(a, b)))
-                    lengths += float(np.linalg.norm(a) * np.linalg.norm(b))
-            cosine = product / lengths if lengths else 0.0
-            found[i, j] = cosine if isfinite(cosine) else 0.0  # the lengths of huge weights are infinite
-    return found
+    products, lengths = np.zeros((2, len(mine), len(theirs)))
+    for rest in dict.fromkeys(rest for own in mine.values() for rest in own):
+        for rows, a in _held(small, [f"{stack}{own}.{rest}" for own in mine]):
+            for columns, b in _held(large, [f"{stack}{other}.{rest}" for other in theirs]):
+                if a.shape[1:] == b.shape[1:] and a.ndim > 2:
+                    x, y = a.reshape(len(a), -1), b.reshape(len(b), -1)
+                    where = np.ix_(rows, columns)
+                    with np.errstate(all="ignore"):
+                        products[where] += np.abs(x @ y.T)
+                        lengths[where] += np.outer(np.linalg.norm(x, axis=1), np.linalg.norm(y, axis=1))
+    with np.errstate(all="ignore"):
+        found = np.divide(products, lengths, out=np.zeros(products.shape), where=lengths > 0)
+    return np.where(np.isfinite(found), found, 0.0)  # the lengths of huge weights are infinite
+
+
+def _held(model: Mapping[str, Floats], names: list[str]) -> Iterator[tuple[list[int], Floats]]:
+    """Places of tensors that follow each other in one shape, and these tensors; names that are not there are passed."""
+    places, values = list[int](), list[Floats]()
+    for place, name in enumerate(names):
+        found = model.get(name)
+        if found is None:
+            continue
+        if values and (values[0].shape != found.shape or (len(values) + 1) * found.size > HELD):
+            yield places, np.stack(values)
+            places, values = [], []
+        places.append(place)
+        values.append(found)
+    if values:
+        yield places, np.stack(values)
 
 
 def in_order(alike: Floats) -> list[tuple[int, int]]:
@@ -179,8 +202,7 @@ def in_order(alike: Floats) -> list[tuple[int, int]]:
     best = np.full((m + 1, n + 1), -np.inf)
     best[0] = 0.0
     for i in range(1, m + 1):
-        for j in range(i, n + 1):
-            best[i, j] = max(best[i, j - 1], best[i - 1, j - 1] + alike[i - 1, j - 1])
+        best[i, i:] = np.maximum.accumulate(best[i - 1, i - 1 : n] + alike[i - 1, i - 1 :])
     pairs, i, j = [], m, n
     while i:
         if best[i, j] == best[i, j - 1]:
@@ -222,18 +244,22 @@ class _Units:
     def match(self, name: str, small: Floats, large: Floats) -> None:
         """Look for a matrix of the smaller in one of the larger, by the best of the known orders."""
         x, y = _shaped(small), _shaped(large)
-        best: tuple[float, Ints | None, Ints | None] | None = None
+        least = AGREE if min(x.shape[1] * x.shape[2], x.shape[0] * x.shape[2]) >= FEW_INPUTS else AGREE_OF_FEW
+        best: tuple[float, bool, Ints | None] | None = None
         for is_turned in (False, True):
-            a, b = (x, y) if not is_turned else (x.swapaxes(0, 1), y.swapaxes(0, 1))
+            a, b = _turned(x, is_turned), _turned(y, is_turned)
             for order in self.of(a.shape[1], b.shape[1]):
-                score, rows = _rows(a, b, order)
-                if best is None or score > best[0] + 1e-6:
-                    best = (score, order, rows) if is_turned else (score, rows, order)
-        inputs = min(x.shape[1] * x.shape[2], x.shape[0] * x.shape[2])
-        if best is None or best[0] < (AGREE if inputs >= FEW_INPUTS else AGREE_OF_FEW):
+                if best is not None and best[0] >= 1.0 - BETTER:
+                    break
+                score = _agreement(a, b, order, least)
+                if best is None or score > best[0] + BETTER:
+                    best = score, is_turned, order
+        if best is None or best[0] < least:
             return
-        _, rows, columns = best
-        self.found[name] = best
+        score, is_turned, order = best
+        assigned = _assigned(_turned(x, is_turned), _turned(y, is_turned), order)
+        rows, columns = (order, assigned) if is_turned else (assigned, order)
+        self.found[name] = score, rows, columns
         self.add(rows, len(y))
         self.add(columns, y.shape[1])
         if rows is not None and x.shape[1] == y.shape[1]:
@@ -258,20 +284,50 @@ def _shaped(values: Floats) -> Floats:
     return kept.swapaxes(1, 2) if kept.shape[1] == 1 else kept
 
 
-def _rows(x: Floats, y: Floats, columns: Ints | None) -> tuple[float, Ints | None]:
-    """For each row of x one of y, None where all are in place; scored on inputs that the pairing has not seen."""
+def _turned(x: Floats, is_turned: bool) -> Floats:
+    return x.swapaxes(0, 1) if is_turned else x
+
+
+def _flat(x: Floats, y: Floats, columns: Ints | None) -> tuple[Floats, Floats]:
+    """Rows of inputs, ``(m, inputs)`` and ``(n, inputs)``, those of y in an order."""
+    y = y if columns is None else y[:, columns]
+    return x.reshape(len(x), -1).astype(np.float64), y.reshape(len(y), -1).astype(np.float64)
+
+
+def _agreement(x: Floats, y: Floats, columns: Ints | None, least: float) -> float:
+    """How well rows of x agree with rows of y, on inputs that the pairing has not seen; 0 where it is below ``least``.
+
+    Rows are in place where there are as many. No pairing is looked for where the best of each row shows that none can
+    reach ``least``: strangers.
+    """
     m, n = len(x), len(y)
     if m != n and n > MOST_ROWS:
-        return 0.0, None
+        return 0.0
     if m == n:
         some = np.linspace(0, m - 1, min(m, MOST_ROWS)).astype(np.int64)
         x, y = x[some], y[some]
-    y = y if columns is None else y[:, columns]
-    x, y = (one.reshape(len(one), -1).astype(np.float64) for one in (x, y))
+    x, y = _flat(x, y, columns)
     if x.shape[1] < 2 or x.shape[1] != y.shape[1]:
-        return 0.0, None
+        return 0.0
     if m == n:
-        return beyond_chance(cosines(x, y), np.arange(len(x))), None
+        return beyond_chance(cosines(x, y), np.arange(len(x)))
     half = np.arange(x.shape[1]) % 2 == 0
-    score = beyond_chance(cosines(x[:, ~half], y[:, ~half]), assignment(cosines(x[:, half], y[:, half])))
-    return score, assignment(cosines(x, y))
+    some = np.linspace(0, m - 1, min(m, SCREENED)).astype(np.int64)
+    if m > 4 * SCREENED and _most(cosines(x[some][:, ~half], y[:, ~half])) < least - MARGIN:
+        return 0.0
+    unseen = cosines(x[:, ~half], y[:, ~half])
+    if _most(unseen) < least - 1e-3:
+        return 0.0
+    return beyond_chance(unseen, assignment(cosines(x[:, half], y[:, half])))
+
+
+def _most(found: Floats) -> float:
+    """The largest agreement that a pairing of the rows can have, from the cosines of all."""
+    matched = float(found.max(axis=1).mean())
+    others = float(np.abs(found).sum()) - len(found) * matched
+    return excess(matched, max(others, 0.0) / max(found.size - len(found), 1))
+
+
+def _assigned(x: Floats, y: Floats, columns: Ints | None) -> Ints | None:
+    """For each row of x one of y, by all inputs; None where there are as many, which are in place."""
+    return None if len(x) == len(y) else assignment(cosines(*_flat(x, y, columns)))

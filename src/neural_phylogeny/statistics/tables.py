@@ -20,6 +20,7 @@ from neural_phylogeny.graphs import components
 from neural_phylogeny.statistics.base import Arrays
 from neural_phylogeny.statistics.blocks import BLOCK, Block, read_block
 from neural_phylogeny.statistics.patterns import on_a_constant, one_magnitude
+from neural_phylogeny.statistics.remembered import remembered
 from neural_phylogeny.statistics.sampling import Grid, Part
 from neural_phylogeny.statistics.sketch import leading_matrix
 from neural_phylogeny.tensors.alignment import AlignedTensor
@@ -75,8 +76,8 @@ def computed_tables(
     Empty where no member holds a table. Only tensors that would relate two members are examined: those that are equal
     in two, and matrices whose units match clearly by themselves. One member stands for those that match; where it holds
     a table all of them are examined. Cost: a read of one block and about two milliseconds for each tensor of each
-    family; nothing where models are unrelated. Of a tensor that is read in part, that part is examined: a symmetric
-    matrix or a filter bank is not recognised by it.
+    family, a hash where its values were met before; nothing where models are unrelated. Of a tensor that is read in
+    part, that part is examined: a symmetric matrix or a filter bank is not recognised by it.
     """
     found: dict[int, int] = {}
     for group in _alike(tensor, results):
@@ -171,6 +172,10 @@ def rule_of(matrix: NDArray[np.float32]) -> int:
     """
     if not _may_be_table(matrix):
         return 0
+    return remembered(np.ascontiguousarray(matrix), matrix.shape, lambda: _rule_of(matrix))
+
+
+def _rule_of(matrix: NDArray[np.float32]) -> int:
     leading = matrix[:ROWS, :COLUMNS]
     found, is_constant = _first_rule(leading, RULES)
     if found or leading.shape == matrix.shape:

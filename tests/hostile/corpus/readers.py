@@ -169,6 +169,32 @@ def distributed_of_20000_pieces(folder: Path) -> list[str]:
     return [str(net)]
 
 
+def _in_pieces(folder: Path, pieces: list[bytes], count: int, width: int) -> list[str]:
+    """A checkpoint of one tensor in ``count`` pieces: all of them, or the one again and again."""
+    net = folder / "run"
+    net.mkdir()
+    (net / "__0_0.distcp").write_bytes(b"".join(pieces))
+    size, step = len(pieces[0]), len(pieces[0]) if len(pieces) > 1 else 0
+    (net / ".metadata").write_bytes(seeds.distributed_rows(size, count, width, step))
+    return [str(net)]
+
+
+@case
+def distributed_of_4000_pieces(folder: Path) -> list[str]:
+    return _in_pieces(folder, [seeds.distributed_piece()], 4000, 4)
+
+
+@case
+def distributed_of_20000_larger_pieces(folder: Path) -> list[str]:
+    return _in_pieces(folder, [seeds.distributed_piece(400)], 20_000, 400)
+
+
+@case
+def distributed_of_pieces_unlike_each_other(folder: Path) -> list[str]:
+    pieces = [seeds.distributed_piece(400, b"%05d" % k) for k in range(6000)]
+    return _in_pieces(folder, pieces, len(pieces), 400)
+
+
 @case
 def distributed_metadata_of_60_mb(folder: Path) -> list[str]:
     net = folder / "run"

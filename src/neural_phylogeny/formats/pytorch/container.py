@@ -6,6 +6,7 @@ in the file, and the byte order.
 
 from __future__ import annotations
 
+import io
 import zipfile
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -81,10 +82,7 @@ def _unpack_zip(file: SpanFile) -> Container:
         )
     prefix = pickles[0].removesuffix("data.pkl")
     content = _member(file, members[pickles[0]], PICKLE_LIMIT)
-    with SpanFile(file.path, content) as unpacked:
-        root = unpickler.load(unpacked.stream(), file.path, nbytes=file.file_size)
-    if not isinstance(content, bytes):
-        content.close()
+    root = _loaded(file, content)
     order = members.get(f"{prefix}byteorder")
     folder = f"{prefix}data/"
     storages = {name: info for name, info in members.items() if name.startswith(folder)}
@@ -97,6 +95,13 @@ def _unpack_zip(file: SpanFile) -> Container:
     }
     check_growth((info for name, info in members.items() if name.startswith(folder)), file.path)
     return Container(root, places, order is not None and _member(file, order, 16) == b"big")
+
+
+def _loaded(file: SpanFile, content: bytes | BinaryIO) -> Any:
+    if isinstance(content, bytes):
+        return unpickler.load(io.BytesIO(content), file.path, nbytes=file.file_size)
+    with content, SpanFile(file.path, content) as unpacked:
+        return unpickler.load(unpacked.stream(), file.path, nbytes=file.file_size)
 
 
 def _place(file: SpanFile, info: zipfile.ZipInfo) -> Place:

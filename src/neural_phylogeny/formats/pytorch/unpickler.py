@@ -16,6 +16,7 @@ import io
 import pickle
 import struct
 from collections.abc import Callable
+from itertools import repeat
 from typing import Any, BinaryIO, ClassVar
 
 from neural_phylogeny.errors import CheckpointError, DamagedFileError, UnsafeFileError, UnsupportedFormatError
@@ -115,8 +116,12 @@ class InertUnpickler(pickle._Unpickler):
     """
 
     stack: list[Any]
+    metastack: list[list[Any]]
     append: Callable[[Any], None]
     read: Callable[[int], bytes]
+    readline: Callable[[], bytes]
+    _file_read: Callable[[int], bytes]
+    _file_readline: Callable[[], bytes]
     pop_mark: Callable[[], list[Any]]
 
     def __init__(
@@ -129,19 +134,48 @@ class InertUnpickler(pickle._Unpickler):
         self._classes: dict[str, type[Inert]] = {}
         self._steps_left = limit("steps") + nbytes // BYTES_PER_STEP
         self._look_at = self._steps_left - LOOK
-        self.dispatch = _Metered(self._handlers, self.spend)  # type: ignore[misc]
+
+    def load(self) -> Any:
+        """Run the pickle: the loop of the standard library, with steps counted and without frames.
+
+        A frame only says how far to read ahead; the loader in C passes over it too.
+        """
+        read = self.read = self._file_read
+        self.readline = self._file_readline
+        self.metastack = []
+        self.stack = []
+        self.append = self.stack.append
+        handlers = self._handlers
+        try:
+            while opcode := read(1):
+                self._steps_left -= 1
+                if self._steps_left < self._look_at:
+                    self._look()
+                handlers[opcode[0]](self)
+        except pickle._Stop as stopped:  # type: ignore[attr-defined]
+            return stopped.value
+        raise EOFError
 
     def spend(self, steps: int) -> None:
         """Pay for work; raises LimitError when too much was requested."""
         self._steps_left -= steps
         if self._steps_left < self._look_at:
-            self._look_at = self._steps_left - LOOK
-            tick()
-            if self._steps_left < 0:
-                check("steps", limit("steps") - self._steps_left, self._path)
+            self._look()
+
+    def _look(self) -> None:
+        """At the clock, and at the steps that are left."""
+        self._look_at = self._steps_left - LOOK
+        tick()
+        if self._steps_left < 0:
+            check("steps", limit("steps") - self._steps_left, self._path)
 
     def find_class(self, module: str, name: str) -> Any:
         """The inert meaning of a global name."""
+        known = self._classes.get(f"{module}.{name}")
+        return self._found(module, name) if known is None else known
+
+    def _found(self, module: str, name: str) -> Any:
+        """The same of a name that is met for the first time; inert classes are kept."""
         qualified = f"{module}.{name}"
         if qualified in ALLOWED:
             return ALLOWED[qualified]
@@ -155,10 +189,9 @@ class InertUnpickler(pickle._Unpickler):
             raise refusal(qualified, self._path)
         if module.startswith("joblib."):
             raise UnsupportedFormatError("a joblib file", path=self._path, remedy="Save the arrays as .npz.")
-        if qualified not in self._classes:
-            self.spend(CLASS_STEPS)
-            self._classes[qualified] = type("Inert", (Inert,), {"qualified_name": qualified})
-        return self._classes[qualified]
+        self.spend(CLASS_STEPS)
+        found = self._classes[qualified] = type("Inert", (Inert,), {"qualified_name": qualified})
+        return found
 
     def persistent_load(self, pid: Any) -> Any:
         """A storage ``("storage", type, key, location, size[, view])``, or a class with its source code."""
@@ -257,7 +290,13 @@ class InertUnpickler(pickle._Unpickler):
         (length,) = struct.unpack("<Q", self.read(8))
         self.append(self.read(length))
 
-    _handlers: ClassVar[dict[int, Handler]] = pickle._Unpickler.dispatch | {
+    def _frame(self) -> None:
+        self.read(8)
+
+    def _unknown(self) -> None:
+        raise pickle.UnpicklingError("an unknown opcode")
+
+    _known: ClassVar[dict[int, Handler]] = pickle._Unpickler.dispatch | {
         pickle.REDUCE[0]: _reduce,
         pickle.NEWOBJ[0]: _newobj,
         pickle.NEWOBJ_EX[0]: _newobj_ex,
@@ -269,22 +308,10 @@ class InertUnpickler(pickle._Unpickler):
         pickle.ADDITEMS[0]: _add_items,
         pickle.FROZENSET[0]: _frozen_set,
         pickle.BYTEARRAY8[0]: _byte_array,
+        pickle.FRAME[0]: _frame,
     }
-
-
-class _Metered(dict[int, Handler]):
-    """Handlers by opcode; every look-up costs a step."""
-
-    def __init__(self, handlers: dict[int, Handler], spend: Callable[[int], None]) -> None:
-        super().__init__(handlers)
-        self._spend = spend
-
-    def __getitem__(self, opcode: int) -> Handler:
-        self._spend(1)
-        return super().__getitem__(opcode)
-
-    def __missing__(self, opcode: int) -> Handler:
-        raise pickle.UnpicklingError(f"unknown opcode {opcode}")
+    _handlers: ClassVar[list[Handler]] = list(map(_known.get, range(256), repeat(_unknown)))
+    """By opcode."""
 
 
 def _cost(argument: Any) -> int:
