@@ -26,7 +26,7 @@ where that is missing."""
 SIZE = 40
 """Models of a neighbourhood with hubs; more where its core leaves no room for them."""
 
-HUB, LARGE = 1.5, 8.0
+HUB, LARGE = 1.5, 12.0
 """Expected children of a hub beside a core that has a model without a parent, and beside any other core."""
 
 ALONE = 0.5
