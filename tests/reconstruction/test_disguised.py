@@ -122,3 +122,16 @@ def test_filters_of_one_channel_are_restored(rng):
     other = {"first.weight": base["first.weight"][order], "second.weight": base["second.weight"][:, order]}
     answer = reconstruct({"base": base, "other": other})
     assert [pair.kind for pair in answer.undirected] == ["permuted"]
+
+
+def test_a_fine_tune_of_few_units_with_a_new_head_is_not_rotated(rng):
+    lengths = np.exp(rng.normal(size=64))
+    base = {"0.weight": rng.normal(size=(16, 64)) * lengths, "2.weight": rng.normal(size=(10, 16))}
+    step = 0.5 * rng.normal(size=(16, 64)) * lengths
+    child = {"0.weight": base["0.weight"] + step, "2.weight": rng.normal(size=(10, 16))}
+    models = {
+        name: {key: w.astype(np.float32) for key, w in one.items()} for name, one in {"a": base, "b": child}.items()
+    }
+    answer = reconstruct(models)
+    [claim] = [*answer.edges, *answer.undirected]
+    assert "rotated" not in (claim.kind, *claim.also)

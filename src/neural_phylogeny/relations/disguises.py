@@ -38,6 +38,10 @@ LARGEST_BLOCK, LARGEST_TURN = 256, 4096
 SMALL_TURN = 256
 """Units up to which a rotation is fitted at once."""
 
+TURNED = 0.5
+"""Share of the squared difference that a rotation may leave, on inputs it was not fitted to: a fine-tune of few units
+agrees with itself up to a small rotation too."""
+
 SURE = 0.7
 """Cosine of each row with its like in an order that other matrices have shown, from which on no order is looked for."""
 
@@ -280,7 +284,8 @@ def _turned(a: Floats, b: Floats, search: _Search) -> tuple[tuple[Axis, Axis], f
     tall = [(False, x, y)] if m >= n + 8 else []
     if not search.turns.get(n) and tall:
         half = np.arange(m) % 2 == 0
-        if _cosine(x[~half], y[~half] @ fitted(x[half], y[half])) >= AGREE:
+        held, now = x[~half], y[~half] @ fitted(x[half], y[half])
+        if _cosine(held, now) >= AGREE and _is_turn(held, y[~half], now):
             turn = fitted(x, y)
             search.turns.setdefault(n, []).append(turn)
             return (Axis.unchanged(m), Axis(np.arange(n), np.ones(n), turn)), _cosine(x, y @ turn)
@@ -309,7 +314,8 @@ def _blocks_turned(x: Floats, y: Floats, search: _Search) -> tuple[float, tuple[
             if m % size:
                 continue
             turn = fitted(x[:size, half].T, z[:size, half].T)
-            if _cosine(x[:size, ~half], turn.T @ z[:size, ~half]) < AGREE:
+            held, now = x[:size, ~half], turn.T @ z[:size, ~half]
+            if _cosine(held, now) < AGREE or not _is_turn(held, z[:size, ~half], now):
                 continue
             turn = np.zeros((m, m))
             for at in range(0, m, size):
@@ -322,6 +328,11 @@ def _blocks_turned(x: Floats, y: Floats, search: _Search) -> tuple[float, tuple[
                 search.turns.setdefault(m, []).append(turn)
                 return score, (Axis(np.arange(m), np.ones(m), turn.T), Axis(order, sign))
     return None
+
+
+def _is_turn(x: Floats, y: Floats, turned: Floats) -> bool:
+    """Whether a rotation of ``y`` explains most of its difference from ``x``."""
+    return square_error(x, turned) < TURNED * square_error(x, y)
 
 
 def _cosine(x: Floats, y: Floats, by_columns: bool = False) -> float:
