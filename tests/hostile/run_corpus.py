@@ -111,7 +111,7 @@ def _child(arguments: list[str], out: Path, command: str) -> None:
     os.dup2(descriptor, 2)
     from neural_phylogeny.cli import main
 
-    sys.argv = ["nphylo", command, *arguments]
+    sys.argv = ["nphylo", *command.split(), *arguments]
     code: object = 70
     try:
         main()
