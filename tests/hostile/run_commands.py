@@ -68,7 +68,7 @@ def main(chosen: list[str]) -> int:
         try:
             for folder in ("in", "sound"):
                 (work / folder).mkdir()
-            sound, given = corpus.sound_models(work / "sound"), corpus.CASES[case](work / "in")
+            sound, given = corpus.sound_models(work / "sound"), runner.written(case, work / "in")
             if given[0].startswith("-"):
                 continue
             nbytes = sum(path.lstat().st_size for path in (work / "in").rglob("*") if path.is_file())
