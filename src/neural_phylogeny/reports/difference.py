@@ -125,8 +125,8 @@ def changes_picture(found: Changes, form: str) -> bytes:
         raise MissingExtraError("Pictures", "figures") from error
     import io
 
-    largest = sorted(found.tensors, key=lambda tensor: -tensor.values)[:BARS]
-    tensors = [tensor for tensor in found.tensors if tensor in largest]
+    largest = sorted(range(len(found.tensors)), key=lambda place: -found.tensors[place].values)[:BARS]
+    tensors = [found.tensors[place] for place in sorted(largest)]
     figure = Figure(figsize=(9, 1.2 + 0.22 * len(tensors)), layout="constrained")
     axes, ranks = figure.subplots(1, 2, sharey=True, width_ratios=(2, 1))
     places = range(len(tensors))
