@@ -4,7 +4,7 @@ import pytest
 from neural_phylogeny import compare, reconstruct
 from neural_phylogeny.formats.memory import MemoryCheckpoint
 from neural_phylogeny.inputs import ModelRef, TensorInfo
-from neural_phylogeny.relations.explanations.step import steps
+from neural_phylogeny.relations.explanations.together import steps
 from neural_phylogeny.statistics.fingerprints import VALUES, chosen, fingerprint
 from neural_phylogeny.statistics.one_pass import measure
 from neural_phylogeny.statistics.sampling import grid_part

@@ -69,9 +69,7 @@ class Geometry:
     def seen_from(self) -> Iterator[tuple[slice, Array]]:
         """Chunks of ``[i, j, k]``: cosine of the angle at i between j and k; 0 where one of them is i."""
         for rows in _chunks(len(self.gram)):
-            legs = np.sqrt(self.squared[rows])
-            inner = (self.squared[rows][:, :, None] + self.squared[rows][:, None, :] - self.squared[None]) / 2.0
-            yield rows, _over(inner, legs[:, :, None] * legs[:, None, :])
+            yield rows, angles(self.squared, rows)
 
     def given(self) -> Iterator[tuple[slice, Array]]:
         """Chunks of ``[i, j, k]``: correlation of j and k when each is regressed on i; 0 where one of them is i."""
@@ -103,11 +101,29 @@ class Geometry:
         return np.where(np.isfinite(found), found, 0.0)
 
 
+def angles(squared: Array, rows: slice = slice(None)) -> Array:
+    """``[..., i, j, k]``, for some i: cosine of the angle at i between j and k, from squared distances."""
+    here = squared[..., rows, :]
+    legs = np.sqrt(here)
+    inner = (here[..., :, None] + here[..., None, :] - squared[..., None, :, :]) / 2.0
+    return _over(inner, legs[..., :, None] * legs[..., None, :])
+
+
+def seen_in_each(product: Array, square: Array) -> Array:
+    """The same in each matrix by itself, ``(T, n, n), (T, n, n) -> (T, n, n, n)``; models without it are left out."""
+    present, every = np.isfinite(product), np.arange(product.shape[1])
+    own = np.maximum(np.diagonal(np.where(present, product, 0.0), axis1=1, axis2=2), TINY)
+    squared = np.where(present, np.maximum(square, 0.0), own[:, :, None] + own[:, None, :])
+    squared[:, every, every] = 0.0
+    return angles(squared / own.mean(axis=1)[:, None, None])
+
+
 def typical(product: Array) -> Array:
     """Mean squared norm of the models in each matrix, 1 where no model has it: ``(m, n, n) -> (m, 1, 1)``."""
-    norm = np.einsum("tii->ti", product)
-    means = [np.nanmean(row) if np.isfinite(row).any() else 1.0 for row in norm]
-    return np.array(means, dtype=np.float64).reshape(-1, 1, 1)
+    norm = np.ascontiguousarray(np.einsum("tii->ti", product))  # so that the models of each are summed by themselves
+    known = ~np.isnan(norm)
+    means = np.where(known, norm, 0.0).sum(axis=1) / np.maximum(known.sum(axis=1), 1)
+    return np.where(np.isfinite(norm).any(axis=1), means, 1.0).reshape(-1, 1, 1)
 
 
 def pooled_over_third(chunks: Iterator[tuple[slice, Array]], n: int) -> tuple[Array, Array]:
@@ -119,26 +135,32 @@ def pooled_over_third(chunks: Iterator[tuple[slice, Array]], n: int) -> tuple[Ar
     pooled, spread = np.zeros((5, n, n)), np.zeros(n)
     if n < 3:
         return pooled, spread
-    every = np.arange(n)
     for rows, values in chunks:
-        values[np.arange(len(values)), :, every[rows]] = np.nan  # k = i
-        values[:, every, every] = np.nan  # k = j
-        values[np.arange(len(values)), every[rows], :] = np.nan  # j = i
-        known = np.isfinite(values)
-        count = np.maximum(known.sum(axis=2), 1)
-        filled = np.where(known, values, 0.0)
-        mean = filled.sum(axis=2) / count
-        square = (filled**2).sum(axis=2)
-        pooled[0, rows] = mean
-        pooled[1, rows] = np.where(known, values, np.inf).min(axis=2)
-        pooled[2, rows] = np.where(known, values, -np.inf).max(axis=2)
-        pooled[3, rows] = np.sqrt(np.maximum(square / count - mean**2, 0.0))
-        ordered = np.sort(np.where(known, values, np.inf), axis=2)
-        low, high = (count - 1) // 2, count // 2
-        middle = [np.take_along_axis(ordered, at[:, :, None], axis=2)[:, :, 0] for at in (low, high)]
-        pooled[4, rows] = (middle[0] + middle[1]) / 2.0
-        spread[rows] = np.sqrt(square.sum(axis=1) / ((n - 1) * (n - 2)))
-    return np.where(np.isfinite(pooled), pooled, 0.0), spread
+        pooled[:, rows], spread[rows] = pooled_rows(values, np.arange(n)[rows])
+    return pooled, spread
+
+
+def pooled_rows(values: Array, first: NDArray[np.int64]) -> tuple[Array, Array]:
+    """The same of some rows ``[row, j, k]`` of at least three models, each with its i: ``(5, rows, n), (rows,)``.
+
+    Changes the values.
+    """
+    here, every, n = np.arange(len(values)), np.arange(values.shape[1]), values.shape[1]
+    values[here, :, first] = np.nan  # k = i
+    values[:, every, every] = np.nan  # k = j
+    values[here, first, :] = np.nan  # j = i
+    known = np.isfinite(values)
+    count = np.maximum(known.sum(axis=2), 1)
+    filled = np.where(known, values, 0.0)
+    mean = filled.sum(axis=2) / count
+    square = (filled**2).sum(axis=2)
+    least, most = (np.where(known, values, np.inf).min(axis=2), np.where(known, values, -np.inf).max(axis=2))
+    ordered = np.sort(np.where(known, values, np.inf), axis=2)
+    low, high = (count - 1) // 2, count // 2
+    middle = [np.take_along_axis(ordered, at[:, :, None], axis=2)[:, :, 0] for at in (low, high)]
+    deviation = np.sqrt(np.maximum(square / count - mean**2, 0.0))
+    pooled = np.stack([mean, least, most, deviation, (middle[0] + middle[1]) / 2.0])
+    return np.where(np.isfinite(pooled), pooled, 0.0), np.sqrt(square.sum(axis=1) / ((n - 1) * (n - 2)))
 
 
 def ranks(values: Array, axis: int = -1) -> Array:

@@ -13,10 +13,8 @@ from numpy.typing import NDArray
 
 from neural_phylogeny.detector.geometry import typical
 from neural_phylogeny.relations.retained import RETAINED, least_cosine
-from neural_phylogeny.statistics.base import Arrays
-from neural_phylogeny.statistics.results import Statistics
+from neural_phylogeny.statistics.results import Alike, Statistics, in_runs, stacked
 from neural_phylogeny.statistics.sketch import QUANTILES
-from neural_phylogeny.tensors.alignment import AlignedTensor
 from neural_phylogeny.tensors.roles import Role
 
 Array = NDArray[np.float64]
@@ -103,36 +101,30 @@ class Measurements:
         """
         chosen = statistics if rows is None else statistics.subset(list(rows))
         n = chosen.alignment.n_models if rows is None else len(rows)
-        matrices = [(tensor, arrays) for tensor, arrays in chosen if tensor.is_matrix and "cross.product" in arrays]
-        m = len(matrices)
+        runs = list(chosen.alike("cross.product", matrices=True))
+        matrices = [pair for alike in runs for pair in alike]
+        m, last = len(matrices), 0
         pairs = {name: np.full((m, n, n), np.nan) for name in PAIRS}
         models = {name: np.full((m, n), np.nan) for name in MODELS}
         sketches = np.full((m, n, 5 + len(QUANTILES)), np.nan)
-        for t, (tensor, arrays) in enumerate(matrices):
-            members = np.array(tensor.members)
-            finite = np.isfinite(np.diag(arrays["cross.product"])) & (np.diag(arrays["cross.product"]) > 0)
-            kept, at = members[finite], np.ix_(finite, finite)
-            count = arrays["cross.count"][0]
+        for alike in runs:
+            first, last = last, last + len(alike)
+            at, members = range(first, last), alike[0][0].members
+            own = np.diagonal(stacked(alike, "cross.product"), axis1=1, axis2=2)
+            absent = ~(np.isfinite(own) & (own > 0))
             for name in PAIRS:
-                pairs[name][t][np.ix_(kept, kept)] = arrays[f"cross.{name}"][at] / count
-            values = arrays["moments.count"]
+                found = _means(alike, name)
+                found[absent[:, :, None] | absent[:, None, :]] = np.nan
+                pairs[name][np.ix_(at, members, members)] = found
             for name in MODELS:
-                found = arrays[f"moments.{name}"].astype(np.float64)
-                if name == "distinct":
-                    found = found / np.maximum(arrays["moments.probed"], 1)
-                elif name not in ("largest", "grid"):
-                    found = found / values
-                models[name][t, kept] = found[finite]
-            sketch = [arrays["sketch.rows"][:, None], arrays["sketch.columns"][:, None]]
-            sketch += [arrays["sketch.spectrum"], arrays["sketch.quantiles"]]
-            sketches[t, kept] = np.concatenate(sketch, axis=1)[finite]
-        by_row = {name: _of_rows(matrices, name, n) for name in ROWS if any(f"rows.{name}" in a for _, a in matrices)}
+                models[name][np.ix_(at, members)] = np.where(absent, np.nan, _of_models(alike, name))
+            sketches[np.ix_(at, members)] = np.where(absent[..., None], np.nan, _sketches(alike))
+        by_row = {name: _of_rows(runs, name, n) for name in ROWS if any(f"rows.{name}" in a for _, a in matrices)}
         identical, shared = np.zeros((n, n)), np.zeros((n, n))
-        for tensor, arrays in chosen:
-            label = arrays["equality.label"]
-            at = np.ix_(tensor.members, tensor.members)
-            identical[at] += label[:, None] == label[None, :]
-            shared[at] += 1.0
+        for alike in chosen.alike("equality.label"):
+            label, square = stacked(alike, "equality.label"), np.ix_(*[alike[0][0].members] * 2)
+            identical[square] += (label[:, :, None] == label[:, None, :]).sum(axis=0)
+            shared[square] += len(alike)
         sizes = np.array([tensor.size for tensor, _ in matrices], dtype=np.float64)
         vectors, levels, kinds = _vectors(chosen, n)
         share = identical / np.maximum(shared, 1.0)
@@ -253,13 +245,40 @@ def _filled(inner: Array) -> Array:
     return found
 
 
-def _of_rows(matrices: Sequence[tuple[AlignedTensor, Arrays]], name: str, n: int) -> Array:
+def _means(alike: Alike, name: str) -> Array:
+    """One of ``PAIRS`` in matrices of k members: ``(T, k, k)``."""
+    count = np.array([arrays["cross.count"][0] for _, arrays in alike])
+    found: Array = stacked(alike, f"cross.{name}") / count[:, None, None]
+    return found
+
+
+def _of_models(alike: Alike, name: str) -> Array:
+    """One of ``MODELS`` in matrices of k members: ``(T, k)``."""
+    found: Array = stacked(alike, f"moments.{name}").astype(np.float64)
+    if name == "distinct":
+        found = found / np.maximum(stacked(alike, "moments.probed"), 1)
+    elif name not in ("largest", "grid"):
+        found = found / stacked(alike, "moments.count")
+    return found
+
+
+def _sketches(alike: Alike) -> Array:
+    """Of matrices of k members: ``(T, k, 14)``."""
+    norms = [stacked(alike, f"sketch.{name}")[..., None] for name in ("rows", "columns")]
+    return np.concatenate([*norms, *(stacked(alike, f"sketch.{name}") for name in ("spectrum", "quantiles"))], axis=2)
+
+
+def _of_rows(runs: Sequence[Alike], name: str, n: int) -> Array:
     """One result of ``statistics.rows`` over all matrices: ``(m, n, n, 2)`` or ``(m, n, n)``; NaN where it lacks."""
     inner = () if name == "step" else (2,)
-    found = np.full((len(matrices), n, n, *inner), np.nan)
-    for t, (tensor, arrays) in enumerate(matrices):
-        if f"rows.{name}" in arrays:
-            found[t][np.ix_(tensor.members, tensor.members)] = arrays[f"rows.{name}"]
+    found, first = np.full((sum(map(len, runs)), n, n, *inner), np.nan), 0
+    for alike in runs:
+        places = [place for place, (_, arrays) in enumerate(alike) if f"rows.{name}" in arrays]
+        members = alike[0][0].members
+        if places:
+            at = np.ix_([first + place for place in places], members, members)
+            found[at] = stacked([alike[place] for place in places], f"rows.{name}")
+        first += len(alike)
     return found
 
 
@@ -272,20 +291,19 @@ def _kind(names: Sequence[str]) -> int:
 
 def _vectors(statistics: Statistics, n: int) -> tuple[Array, Array, NDArray[np.int64]]:
     """Of everything that is neither a matrix nor a buffer: Gram matrices over the lengths, levels, kinds."""
-    grams, levels, kinds = [], [], []
-    for tensor, arrays in statistics:
-        if tensor.role is Role.VECTOR:
-            gram, level = np.full((n, n), np.nan), np.full((n, 2), np.nan)
-            gram[np.ix_(tensor.members, tensor.members)] = arrays["gram"] / tensor.size
-            for k, key in enumerate(("moments.sum", "moments.square")):
-                if key in arrays:
-                    level[list(tensor.members), k] = arrays[key] / arrays["moments.count"]
-            grams.append(np.where(np.isfinite(gram), gram, np.nan))
-            levels.append(np.where(np.isfinite(level), level, np.nan))
-            kinds.append(_kind([source.name for source in tensor.sources]))
-    v = len(grams)
-    return (
-        np.array(grams).reshape(v, n, n),
-        np.array(levels).reshape(v, n, 2),
-        np.array(kinds, dtype=np.int64),
-    )
+    vectors = [(tensor, arrays) for tensor, arrays in statistics if tensor.role is Role.VECTOR]
+    v, last = len(vectors), 0
+    grams, levels = np.full((v, n, n), np.nan), np.full((v, n, 2), np.nan)
+    for _, alike in in_runs(enumerate(vectors)):
+        first, last = last, last + len(alike)
+        at, members = range(first, last), alike[0][0].members
+        sizes = np.array([tensor.size for tensor, _ in alike])
+        grams[np.ix_(at, members, members)] = stacked(alike, "gram") / sizes[:, None, None]
+        if "moments.sum" in alike[0][1]:
+            sums = [
+                stacked(alike, name) / stacked(alike, "moments.count") for name in ("moments.sum", "moments.square")
+            ]
+            levels[np.ix_(at, members)] = np.stack(sums, axis=-1)
+    kinds = [_kind([source.name for source in tensor.sources]) for tensor, _ in vectors]
+    grams[~np.isfinite(grams)] = levels[~np.isfinite(levels)] = np.nan
+    return grams, levels, np.array(kinds, dtype=np.int64)

@@ -13,7 +13,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from neural_phylogeny.detector.feature_table import Features, Section, both, least, mean, mean_sign, most, share_below
-from neural_phylogeny.detector.geometry import Geometry, pooled_over_third, ranks
+from neural_phylogeny.detector.geometry import (
+    CHUNK,
+    Geometry,
+    pooled_over_third,
+    pooled_rows,
+    ranks,
+    seen_in_each,
+)
 from neural_phylogeny.detector.measurements import Measurements
 
 Array = NDArray[np.float64]
@@ -162,17 +169,19 @@ class _ByMatrix:
         n, sizes = len(kept), kept.sizes
         chosen = np.argsort(-sizes, kind="stable")[: MATRICES if n > FREE else len(sizes)]
         roots, angles = np.full((len(chosen), n), np.nan), np.full((len(chosen), n, n), np.nan)
-        for row, t in enumerate(chosen):
-            product, square = kept.pairs["product"][t], kept.pairs["square"][t]
-            members = np.flatnonzero(np.isfinite(np.diag(product)))
-            if len(members) < 3:
+        product, square = kept.pairs["product"][chosen], kept.pairs["square"][chosen]
+        has = np.isfinite(np.einsum("tii->ti", product))
+        for layout in np.unique(has, axis=0):
+            members = np.flatnonzero(layout)
+            if (k := len(members)) < 3:
                 continue
-            at = np.ix_(members, members)
-            space = Geometry.pooled(product[None][:, at[0], at[1]], square[None][:, at[0], at[1]], np.ones(1))
-            level = float(space.own.mean())
-            seen = Geometry(space.gram / level, space.squared / level).seen_from()
-            pooled, spread = pooled_over_third(seen, len(members))
-            roots[row, members], angles[row][at] = spread, pooled[0]
+            alike, together = np.flatnonzero((has == layout).all(axis=1)), max(1, CHUNK // k**3)
+            for rows in np.split(alike, range(together, len(alike), together)):
+                at = np.ix_(rows, members, members)
+                seen = seen_in_each(product[at], square[at]).reshape(-1, k, k)
+                pooled, spread = pooled_rows(seen, np.tile(np.arange(k), len(rows)))
+                roots[np.ix_(rows, members)] = spread.reshape(-1, k)
+                angles[at] = pooled[0].reshape(-1, k, k)
         return cls(roots, angles)
 
 

@@ -6,6 +6,7 @@ holds only what the two learnt alike, more in one matrix, less in the next.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 
 import numpy as np
@@ -14,6 +15,7 @@ from numpy.typing import NDArray
 from neural_phylogeny.detector.geometry import Geometry
 from neural_phylogeny.detector.measurements import Measurements
 from neural_phylogeny.files.cores import in_rows
+from neural_phylogeny.statistics.results import added
 
 Array = NDArray[np.float64]
 Corners = tuple[Array, Array, Array]
@@ -96,18 +98,20 @@ def _by_matrix(
     least, most = ([np.full(shape, sign * np.inf) for _ in range(3)] for sign in (1.0, -1.0))
     sums, squares = ([np.zeros(shape) for _ in range(6)] for _ in range(2))
     total = np.zeros(shape)
-    for t in order:
-        legs = _legs(measured.pairs["square"][t], rows, chosen)
+    together = max(1, CHUNK // math.prod(shape))
+    for some in np.split(order, range(together, len(order), together)):
+        legs = _legs(measured.pairs["square"][some], rows, chosen)
         known = np.isfinite(legs[0]) & np.isfinite(legs[1]) & np.isfinite(legs[2])
-        weight = known * np.sqrt(measured.sizes[t])
-        total += weight
+        weight = known * np.sqrt(measured.sizes[some])[:, None, None, None]
+        total = added(total, weight)
         for k, angle in enumerate(_angles(legs)):
-            np.fmin(least[k], np.where(known, angle, np.nan), out=least[k])
-            np.fmax(most[k], np.where(known, angle, np.nan), out=most[k])
+            angle = np.where(known, angle, np.nan)
+            np.fmin(least[k], np.fmin.reduce(angle, axis=0), out=least[k])
+            np.fmax(most[k], np.fmax.reduce(angle, axis=0), out=most[k])
         for k, slope in enumerate(_slopes(legs)):
             slope = np.where(known, slope, 0.0)
-            sums[k] += weight * slope
-            squares[k] += weight * slope**2
+            sums[k] = added(sums[k], weight * slope)
+            squares[k] = added(squares[k], weight * slope**2)
     yield from (np.where(np.isfinite(part), part, 0.0) for part in (*least, *most))
     for one, square in zip(sums, squares, strict=True):
         mean = one / np.maximum(total, 1e-12)
@@ -116,13 +120,12 @@ def _by_matrix(
 
 
 def _legs(squared: Array, rows: slice, chosen: NDArray[np.int64]) -> Corners:
-    """Squared distances i to j, i to k, j to k, each ``(rows, n, K)``."""
-    n, k = len(squared), chosen.shape[1]
-    here = squared[rows]
-    to_third = np.take_along_axis(here, chosen[rows], axis=1)
-    shape = (len(here), n, k)
-    between = squared[:, chosen[rows]].transpose(1, 0, 2)
-    return np.broadcast_to(here[:, :, None], shape), np.broadcast_to(to_third[:, None, :], shape), between
+    """Squared distances i to j, i to k, j to k, each ``(..., rows, n, K)``, by those of all pairs ``(..., n, n)``."""
+    here = squared[..., rows, :]
+    to_third = here[..., np.arange(here.shape[-2])[:, None], chosen[rows]]
+    between = squared[..., :, chosen[rows]].swapaxes(-3, -2)
+    shape = between.shape
+    return np.broadcast_to(here[..., :, None], shape), np.broadcast_to(to_third[..., None, :], shape), between
 
 
 def _inner(legs: Corners) -> Corners:

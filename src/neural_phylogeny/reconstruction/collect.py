@@ -285,7 +285,7 @@ def _leading(
             continue
         for group, _, rows in tested.parts(models):
             members = tuple(group.members[row] for row in rows)
-            yield members, read_leading([opened[k][1] for k in members], group.statistics.subset(rows).alignment)
+            yield members, read_leading([opened[k][1] for k in members], group.statistics.alignment_of(rows))
 
 
 def _cached(

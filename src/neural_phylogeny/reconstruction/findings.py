@@ -23,9 +23,9 @@ from neural_phylogeny.relations.clock import Clock
 from neural_phylogeny.relations.components import component_name
 from neural_phylogeny.relations.copies import copies
 from neural_phylogeny.relations.direction import log_odds
-from neural_phylogeny.relations.exact import CERTAIN, DIRECTED, GRIDDED, ROUNDED, exact_marks
+from neural_phylogeny.relations.exact import CERTAIN, DIRECTED, GRIDDED, ROUNDED, marks_and_clock
 from neural_phylogeny.relations.existence import Existence
-from neural_phylogeny.relations.explanations.step import Samples
+from neural_phylogeny.relations.explanations.together import Samples
 from neural_phylogeny.relations.explanations.whole import Explained, explanation
 from neural_phylogeny.relations.initialisations.draws import FAR, Draw, find_draw
 from neural_phylogeny.relations.initialisations.leading import Leading
@@ -33,7 +33,6 @@ from neural_phylogeny.relations.initialisations.seeds import seeds
 from neural_phylogeny.relations.initialisations.streams import STREAMS
 from neural_phylogeny.relations.merging.found import SUM, Merges, merges
 from neural_phylogeny.relations.onward import ONE_RUN, onward
-from neural_phylogeny.relations.overlap import Overlap
 from neural_phylogeny.relations.shared import shared_values
 from neural_phylogeny.relations.upcycled import upcycled
 from neural_phylogeny.statistics.results import Statistics
@@ -54,6 +53,8 @@ class Findings:
     direction: NDArray[np.float64]
     signs: dict[str, NDArray[np.float64]]
     exact: dict[str, NDArray[np.float64]]
+    clock: Clock
+    """Who decayed longer, see ``relations.clock``."""
     coverage: NDArray[np.float64]
     copies: list[list[int]]
     leading: tuple[Leading, ...] = ()
@@ -65,9 +66,9 @@ class Findings:
     ) -> Findings:
         """Ask all questions of one family; who is related to whom is known."""
         direction, signs = log_odds(statistics)
-        exact = exact_marks(statistics)
+        exact, clock = marks_and_clock(statistics)
         coverage = statistics.alignment.coverage()
-        return cls(statistics, found, direction, signs, exact, coverage, copies(statistics), leading, seeds)
+        return cls(statistics, found, direction, signs, exact, clock, coverage, copies(statistics), leading, seeds)
 
     def redrawn(self, rng: np.random.Generator) -> Findings:
         """The same group by other matrices, drawn with replacement; relatedness is not tested again."""
@@ -79,7 +80,8 @@ class Findings:
 
     def _with(self, statistics: Statistics) -> Findings:
         direction, signs = log_odds(statistics)
-        return replace(self, statistics=statistics, direction=direction, signs=signs, exact=exact_marks(statistics))
+        exact, clock = marks_and_clock(statistics)
+        return replace(self, statistics=statistics, direction=direction, signs=signs, exact=exact, clock=clock)
 
     @cached_property
     def related(self) -> NDArray[np.bool_]:
@@ -112,11 +114,6 @@ class Findings:
             return self.draw
         found: Draw | None = self.__dict__.get("draw")
         return found
-
-    @cached_property
-    def clock(self) -> Clock:
-        """Who decayed longer, see ``relations.clock``."""
-        return Clock.of_statistics(self.statistics, Overlap.of(self.statistics))
 
     def similarity(self, i: int, j: int) -> float:
         """Cosine of the compared matrices, 0 where none are."""

@@ -102,7 +102,7 @@ def remeasured(
         if not is_family and home is not None and home[0].members == tuple(models):
             continue  # the boxes of the pairs of these models are what was measured
         alignment = planned(opened, models, reading, is_family=is_family)
-        if home is None or compared(alignment) != compared(home[0].statistics.subset(home[2]).alignment):
+        if home is None or compared(alignment) != compared(home[0].statistics.alignment_of(home[2])):
             reader = partial(_measured, opened, models, reading)
             yield Group(tuple(models), pool.assembled(models, alignment, reading.sample, reader), is_family)
 

@@ -39,20 +39,18 @@ def part_of_step(statistics: Statistics, base: int, relative: int, child: int) -
 
     From inner products, O(n_tensors).
     """
-    shares, left = [], []
-    for gram in products_of_three(statistics, base, relative, child):
+    gram = products_of_three(statistics, base, relative, child)
+    with np.errstate(all="ignore"):
         step = gram[0, 0] + gram[1, 1] - 2.0 * gram[0, 1]
         own = gram[0, 0] + gram[2, 2] - 2.0 * gram[0, 2]
         product = gram[1, 2] - gram[0, 1] - gram[0, 2] + gram[0, 0]
-        if not np.isfinite(product) or step <= CLEAR * gram[0, 0]:
-            continue
-        share = float(product / step)
-        shares.append(share)
-        left.append(1.0 - share * float(product) / float(own) if own > CLEAR * gram[0, 0] else 1.0)
+        moved = np.isfinite(product) & ~(step <= CLEAR * gram[0, 0])
+        shares = (product / step)[moved]
+        left = np.where(own > CLEAR * gram[0, 0], 1.0 - product / step * product / own, 1.0)[moved]
     if len(shares) < FEWEST:
         return None
     mean = float(np.mean(shares))
-    is_even = np.std(shares) <= EVEN * mean and min(shares) >= LEAST_PART * mean
+    is_even = np.std(shares) <= EVEN * mean and shares.min() >= LEAST_PART * mean
     if not SHARES[0] <= mean <= SHARES[1] or not is_even or np.mean(left) < OWN:
         return None
     return PartOfStep(mean, float(np.mean(left)))

@@ -19,7 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from neural_phylogeny.relations.overlap import Overlap
-from neural_phylogeny.statistics.results import Statistics
+from neural_phylogeny.statistics.results import Statistics, pairs_of, stacked
 from neural_phylogeny.statistics.rows import NEAR, ROUNDING
 
 Array = NDArray[np.float64]
@@ -102,12 +102,12 @@ def _all_rows(statistics: Statistics, name: str) -> Array:
     """A number of rows and columns of all matrices, NaN where a pair does not compare one: ``(k, n, n)``."""
     n = statistics.alignment.n_models
     found = []
-    for tensor, arrays in statistics:
-        if f"rows.{name}" in arrays:
-            both = np.full((2, n, n), np.nan)
-            values = np.where(tensor.pairs[..., None], arrays[f"rows.{name}"], np.nan)
-            both[np.ix_((0, 1), tensor.members, tensor.members)] = np.moveaxis(values, -1, 0)
-            found.append(both)
+    for alike in statistics.alike(f"rows.{name}"):
+        members = np.array(alike[0][0].members)
+        values = np.where(pairs_of(alike)[..., None], stacked(alike, f"rows.{name}"), np.nan)
+        both = np.full((len(alike), 2, n, n), np.nan)
+        both[:, :, members[:, None], members] = np.moveaxis(values, -1, 1)
+        found.append(both.reshape(-1, n, n))
     return np.concatenate(found) if found else np.empty((0, n, n))
 
 

@@ -17,9 +17,8 @@ from neural_phylogeny.relations.copies import ALMOST_ALL
 from neural_phylogeny.relations.existence import Existence, Mask, log_p_of, log_p_of_copies
 from neural_phylogeny.relations.explanations.shapes import GROWN, PRUNED, read_as
 from neural_phylogeny.relations.totals import PARTS, Keep, totals
-from neural_phylogeny.statistics.base import Arrays
 from neural_phylogeny.statistics.moments import FEWEST
-from neural_phylogeny.statistics.results import Statistics
+from neural_phylogeny.statistics.results import Alike, Statistics, pairs_of, stacked
 from neural_phylogeny.tensors.alignment import AlignedTensor
 from neural_phylogeny.tensors.roles import Role
 
@@ -127,20 +126,19 @@ def apart_from(found: Existence, parts: list[SharedPart]) -> Existence:
     return replace(found, log_p=log_p, related=related, identical=identical)
 
 
-def _same(tensor: AlignedTensor, arrays: Arrays) -> Mask:
-    """Whether a matrix of many values is the same in two members, up to rounding."""
-    gram, rich = arrays["gram"], arrays["moments.distinct"] >= FEWEST
-    length = np.sqrt(np.maximum(np.diag(gram), 0.0))
+def _same(alike: Alike) -> Mask:
+    """Whether a matrix of many values is the same in two members, up to rounding: ``(T, k, k)``."""
+    gram, rich = stacked(alike, "gram"), stacked(alike, "moments.distinct") >= FEWEST
+    length = np.sqrt(np.maximum(np.diagonal(gram, axis1=1, axis2=2), 0.0))
     with np.errstate(all="ignore"):
-        cosine = np.nan_to_num(gram / np.outer(length, length), posinf=0.0, neginf=0.0)
-    found: Mask = (cosine >= SAME) & np.outer(rich, rich) & tensor.pairs
+        cosine = np.nan_to_num(gram / (length[:, :, None] * length[:, None, :]), posinf=0.0, neginf=0.0)
+    found: Mask = (cosine >= SAME) & (rich[:, :, None] & rich[:, None, :]) & pairs_of(alike)
     return found
 
 
-def _differs(tensor: AlignedTensor, arrays: Arrays) -> Mask:
+def _differs(alike: Alike) -> Mask:
     """Whether it is another one; of a member and itself, as of one and a perfect copy that is not the same."""
-    found: Mask = ~_same(tensor, arrays) & tensor.pairs
-    np.fill_diagonal(found, True)
+    found: Mask = (~_same(alike) & pairs_of(alike)) | np.eye(len(alike[0][0].members), dtype=bool)
     return found
 
 
@@ -150,10 +148,11 @@ def _values(statistics: Statistics, counts: Keep, *, of_first: bool = False) -> 
     With ``of_first`` those of i: the mean of experts stands for all of them.
     """
     total = np.zeros((statistics.alignment.n_models,) * 2, dtype=np.int64)
-    for tensor, arrays in statistics:
-        if "matching.aligned" in arrays:
-            size = tensor.size * (tensor.pieces[:, None] if of_first else 1)
-            total[np.ix_(tensor.members, tensor.members)] += size * counts(tensor, arrays)
+    for alike in statistics.alike("matching.aligned"):
+        size = np.array([tensor.size * (tensor.pieces if of_first else 1) for tensor, _ in alike]).reshape(
+            len(alike), -1
+        )
+        total[np.ix_(*[alike[0][0].members] * 2)] += (size[:, :, None] * counts(alike)).sum(axis=0)
     np.fill_diagonal(total, 0)
     return total
 
@@ -168,7 +167,7 @@ def _tensors(statistics: Statistics, i: int, j: int) -> tuple[list[Compared], li
     different: list[Compared] = []
     for place, (tensor, arrays, a, b) in enumerate(statistics.compared(i, j)):
         if "matching.aligned" in arrays:
-            (same if _same(tensor, arrays)[a, b] else different).append((place, tensor, (a, b)))
+            (same if _same([(tensor, arrays)])[0, a, b] else different).append((place, tensor, (a, b)))
     return same, different
 
 

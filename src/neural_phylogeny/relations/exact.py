@@ -15,7 +15,8 @@ from neural_phylogeny.relations.copies import ALMOST_ALL
 from neural_phylogeny.relations.explanations.shapes import GROWN, read_as
 from neural_phylogeny.relations.explanations.shapes import PRUNED as SHRUNK
 from neural_phylogeny.relations.gridded import gridded
-from neural_phylogeny.relations.overlap import NEARLY_ALL, Matrix, Overlap
+from neural_phylogeny.relations.overlap import NEARLY_ALL, Overlap
+from neural_phylogeny.relations.sampled import Matrix
 from neural_phylogeny.relations.upcycled import joined, upcycled
 from neural_phylogeny.relations.vocabulary import longer
 from neural_phylogeny.statistics.counters import BATCHES, EMPTY, NORMS, OBSERVERS, PRETRAINING, TASKS
@@ -252,7 +253,13 @@ def decayed(clock: Clock, others: dict[str, Matrix]) -> Matrix:
 
 def exact_marks(statistics: Statistics) -> dict[str, Matrix]:
     """Log-odds that i is the parent of j, by the name of each mark: ``(n, n)`` each. O(n^2) a matrix."""
+    return marks_and_clock(statistics)[0]
+
+
+def marks_and_clock(statistics: Statistics) -> tuple[dict[str, Matrix], Clock]:
+    """The same, and the clock that one of them is read from."""
     overlap = Overlap.of(statistics)
+    clock = Clock.of_statistics(statistics, overlap)
     found = {name: mark(overlap) for name, mark in DIRECTED.items()}
     on_grid = gridded(statistics)
     found |= {
@@ -269,13 +276,14 @@ def exact_marks(statistics: Statistics) -> dict[str, Matrix]:
         LONGER: np.where(longer(statistics).T, -GOOD, 0.0),
         GRIDDED: np.where(on_grid.T, -CERTAIN, 0.0),
     }
-    found[DECAYED] = decayed(Clock.of_statistics(statistics, overlap), found)
+    found[DECAYED] = decayed(clock, found)
     known = (found[RESIZED] + found[RESIZED].T) != 0
     found["shrunk"] = np.where(known, 0.0, found["shrunk"])
     sizes, is_later = statistics.alignment.in_matrices, read_as(statistics, GROWN) | read_as(statistics, SHRUNK)
     other = (sizes[:, None] != sizes[None, :]) & read_as(statistics, SHRUNK)[None, :] & ~is_later[:, None]
     shapes = np.where(known, np.where(other, -GOOD, 0.0), reshaped(overlap))
-    return found | {UNTOUCHED: untouched(overlap) + pruned_besides(found["pruned-copy"], on_grid), RESHAPED: shapes}
+    nearest = untouched(overlap) + pruned_besides(found["pruned-copy"], on_grid)
+    return found | {UNTOUCHED: nearest, RESHAPED: shapes}, clock
 
 
 def _directed(odds: Matrix) -> Matrix:

@@ -5,13 +5,18 @@ A grid of the whole matrix is seen by ``relations.overlap``; those of rows and b
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 from numpy.typing import NDArray
 
-from neural_phylogeny.relations.explanations.grids import OFF, Floats, may_have_grid, steps_of_grid
+from neural_phylogeny.relations.explanations.grids import OFF, Floats, steps_of_grid
 from neural_phylogeny.relations.explanations.step import places_of
+from neural_phylogeny.relations.explanations.together import finite_rows
+from neural_phylogeny.statistics.base import Arrays
 from neural_phylogeny.statistics.kept import VALUES
-from neural_phylogeny.statistics.results import Statistics
+from neural_phylogeny.statistics.results import Statistics, pairs_of
+from neural_phylogeny.tensors.alignment import AlignedTensor
 
 Mask = NDArray[np.bool_]
 
@@ -32,27 +37,27 @@ def gridded(statistics: Statistics) -> Mask:
     """
     n = statistics.alignment.n_models
     on, off, size = (np.zeros((n, n)) for _ in range(3))
-    for tensor, arrays in statistics:
-        if not tensor.is_matrix or VALUES not in arrays:
-            continue
-        values = arrays[VALUES].astype(np.float64)
-        places = [places_of(tensor, source, arrays) for source in tensor.sources]
-        is_finite: Mask = np.asarray(np.isfinite(values).all(axis=(1, 2)))
-        possible = may_have_grid(np.where(is_finite[:, None, None], values, 0.0), places)
-        grids = {}
-        for row in np.flatnonzero(possible & is_finite).tolist():
-            steps = steps_of_grid(values[row], places=places[row])
-            if steps is not None:
-                grids[row] = steps
-        members = np.array(tensor.members)
-        size[np.ix_(members, members)] += tensor.size * tensor.pairs
-        for row, steps in grids.items():
-            others = [k for k in range(len(members)) if k not in grids and tensor.pairs[k, row]]
-            is_near = np.array([_rounds(values[k], values[row], steps) for k in others], dtype=bool)
-            on[members[others], members[row]] += tensor.size * is_near
-            off[members[others], members[row]] += tensor.size * ~is_near
+    for alike in statistics.alike(VALUES, matrices=True):
+        members = np.array(alike[0][0].members)
+        values_in = np.array([tensor.size for tensor, _ in alike])[:, None, None]
+        size[members[:, None], members] += (values_in * pairs_of(alike)).sum(axis=0)
+        for places, values, _, possible in finite_rows(alike):
+            for t in np.flatnonzero(possible.any(axis=1)).tolist():
+                tensor, arrays = alike[places[t]]
+                grids = _grids(tensor, arrays, values[t], np.flatnonzero(possible[t]).tolist())
+                for row, steps in grids.items():
+                    others = [k for k in range(len(members)) if k not in grids and tensor.pairs[k, row]]
+                    is_near = np.array([_rounds(values[t, k], values[t, row], steps) for k in others], dtype=bool)
+                    on[members[others], members[row]] += tensor.size * is_near
+                    off[members[others], members[row]] += tensor.size * ~is_near
     found: Mask = (on >= MOST * size) & (on > 0) & (off == 0)
     return found & ~found.T
+
+
+def _grids(tensor: AlignedTensor, arrays: Arrays, values: Floats, rows: Sequence[int]) -> dict[int, Floats]:
+    """Spacing of the grids of those members that have one, by their rows."""
+    spacing = {row: steps_of_grid(values[row], places=places_of(tensor, tensor.sources[row], arrays)) for row in rows}
+    return {row: steps for row, steps in spacing.items() if steps is not None}
 
 
 def _rounds(plain: Floats, coarse: Floats, steps: Floats) -> bool:

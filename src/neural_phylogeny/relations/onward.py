@@ -6,12 +6,11 @@ Fooled by a fine-tuning on the task of the step before it, which is the same run
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
 
 import numpy as np
 from numpy.typing import NDArray
 
-from neural_phylogeny.statistics.results import Statistics
+from neural_phylogeny.statistics.results import Statistics, pairs_of, stacked
 
 ONE_RUN = 0.25
 """Mean cosine of two steps in a row from which on they are of one run."""
@@ -25,20 +24,24 @@ def onward(statistics: Statistics, first: int, middle: int, last: int) -> float:
 
     From inner products, O(n_tensors).
     """
-    found = []
-    for gram in products_of_three(statistics, first, middle, last):
+    gram = products_of_three(statistics, first, middle, last)
+    with np.errstate(all="ignore"):
         before = gram[0, 0] + gram[1, 1] - 2.0 * gram[0, 1]
         after = gram[1, 1] + gram[2, 2] - 2.0 * gram[1, 2]
         product = gram[1, 2] - gram[1, 1] - gram[0, 2] + gram[0, 1]
-        if np.isfinite(product) and min(before, after) > CLEAR * gram[1, 1]:
-            found.append(float(product) / math.sqrt(before * after))
+        moved = np.isfinite(product) & (np.minimum(before, after) > CLEAR * gram[1, 1])
+        found = (product / np.sqrt(before * after))[moved].tolist()
     return sum(found) / len(found) if found else math.nan
 
 
-def products_of_three(statistics: Statistics, *models: int) -> Iterator[NDArray[np.float64]]:
-    """Inner products ``(3, 3)`` of three models in each matrix that they all compare, in stored order."""
-    for tensor, arrays in statistics:
-        if tensor.is_matrix and set(models) <= set(tensor.members):
-            at = np.ix_(*[[tensor.members.index(model) for model in models]] * 2)
-            if tensor.pairs[at][np.triu_indices(3, 1)].all():
-                yield arrays["gram"][at]
+def products_of_three(statistics: Statistics, *models: int) -> NDArray[np.float64]:
+    """Inner products ``(3, 3, T)`` of three models in the T matrices that they all compare, in stored order."""
+    found = [np.empty((0, 3, 3))]
+    for alike in statistics.alike("gram", matrices=True):
+        members = alike[0][0].members
+        if set(models) <= set(members):
+            rows = np.array([members.index(model) for model in models])
+            at = slice(None), rows[:, None], rows
+            all_three = np.broadcast_to(pairs_of(alike)[at].all(axis=(1, 2)), len(alike))
+            found.append(stacked(alike, "gram")[at][all_three])
+    return np.moveaxis(np.concatenate(found), 0, -1)

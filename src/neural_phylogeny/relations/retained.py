@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from neural_phylogeny.relations.tables import Differences
-from neural_phylogeny.statistics.results import Statistics
+from neural_phylogeny.statistics.results import Statistics, stacked
 
 RETAINED = 0.3
 """Least cosine of two models in a layer that neither re-initialised."""
@@ -53,13 +53,13 @@ def matrix_cosines(statistics: Statistics) -> Differences:
     """Cosine of two models in each matrix, NaN where there is none: ``(n_tensors, n_models, n_models)``."""
     n = statistics.alignment.n_models
     found = np.full((len(statistics.arrays), n, n), np.nan)
-    for t, (tensor, arrays) in enumerate(statistics):
-        if tensor.is_matrix:
-            gram = np.where(np.isfinite(arrays["gram"]), arrays["gram"], np.nan)
-            length = np.sqrt(np.diag(gram))
-            scale = length[:, None] * length[None, :]
-            cosine = np.divide(gram, scale, out=np.full_like(gram, np.nan), where=scale > 0)
-            found[t][np.ix_(tensor.members, tensor.members)] = cosine
+    for places, alike in statistics.runs("gram", matrices=True):
+        gram, members = stacked(alike, "gram"), alike[0][0].members
+        gram = np.where(np.isfinite(gram), gram, np.nan)
+        length = np.sqrt(np.diagonal(gram, axis1=1, axis2=2))
+        scale = length[:, :, None] * length[:, None, :]
+        cosine = np.divide(gram, scale, out=np.full_like(gram, np.nan), where=scale > 0)
+        found[np.ix_(places, members, members)] = cosine
     return found
 
 

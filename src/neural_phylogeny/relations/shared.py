@@ -12,10 +12,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import numpy as np
+from numpy.typing import NDArray
 
-from neural_phylogeny.statistics.base import Arrays
 from neural_phylogeny.statistics.moments import FEWEST
-from neural_phylogeny.statistics.results import Statistics
+from neural_phylogeny.statistics.results import Alike, Statistics, pairs_of, stacked
 
 BITS = 16
 """Values of fewer mantissa bits meet by chance: trainings in half precision arrive at the same neighbour."""
@@ -29,23 +29,24 @@ def shared_values(statistics: Statistics, i: int, j: int, others: Sequence[int])
     most those that it shares with either. O(n_others) a matrix.
     """
     derived, seen = np.zeros(len(others)), np.zeros(len(others))
-    for tensor, arrays, a, b in statistics.compared(i, j):
-        if "cross.equal" not in arrays:
-            continue
-        place = {model: k for k, model in enumerate(tensor.members)}
-        count = float(arrays["cross.count"][0])
+    for alike in statistics.alike("cross.equal"):
+        place = {model: k for k, model in enumerate(alike[0][0].members)}
         here = np.array([k for k, other in enumerate(others) if other in place], dtype=np.int64)
-        seen[here] += count
-        if not (_is_fine(arrays, a) and _is_fine(arrays, b)):
+        if i not in place or j not in place or not here.size:
             continue
-        same = arrays["cross.equal"][[a, b]].astype(np.float64) - arrays["cross.zeros"][[a, b]]
-        third = [place[others[k]] for k in here]
-        derived[here] += np.maximum(same[0, b] - same[:, third].min(axis=0), 0.0)
+        both, third = [place[i], place[j]], [place[others[k]] for k in here]
+        compared = np.broadcast_to(pairs_of(alike)[:, both[0], both[1]], len(alike))
+        count = np.array([float(arrays["cross.count"][0]) for _, arrays in alike])
+        seen[here] += count[compared].sum()
+        same = (stacked(alike, "cross.equal").astype(np.float64) - stacked(alike, "cross.zeros"))[:, both]
+        more = np.maximum(same[:, 0, both[1], None] - same[:, :, third].min(axis=1), 0.0)
+        derived[here] += more[compared & _are_fine(alike, both)].sum(axis=0)
     enough = derived >= FEWEST
     return float(np.max(derived[enough] / seen[enough])) if enough.any() else 0.0
 
 
-def _is_fine(arrays: Arrays, k: int) -> bool:
-    """Whether a member's values are too many and too fine to meet by chance."""
-    many = arrays["moments.distinct"][k] > arrays["moments.probed"][k] / 2.0
-    return bool(many and arrays["moments.grid"][k] > BITS)
+def _are_fine(alike: Alike, rows: list[int]) -> NDArray[np.bool_]:
+    """In which matrices the values of some members are too many and too fine to meet by chance, ``(T,)``."""
+    distinct, probed, grid = (stacked(alike, f"moments.{name}")[:, rows] for name in ("distinct", "probed", "grid"))
+    found: NDArray[np.bool_] = np.logical_and.reduce((distinct > probed / 2.0) & (grid > BITS), axis=1)
+    return found

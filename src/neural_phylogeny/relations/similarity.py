@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from neural_phylogeny.statistics.results import Alike, Statistics, pairs_of, stacked
+from neural_phylogeny.statistics.results import Alike, Statistics, added, pairs_of, stacked
 
 Matrix = NDArray[np.float64]
 Mask = NDArray[np.bool_]
@@ -23,8 +23,8 @@ def matrix_gram(statistics: Statistics) -> tuple[Matrix, Matrix, Matrix]:
         gram, members = stacked(alike, "gram"), alike[0][0].members
         finite, at = _finite_pairs(alike, gram), np.ix_(members, members)
         own = np.diagonal(gram, axis1=1, axis2=2)[:, :, None]
-        product[at] = np.concatenate([product[at][None], np.where(finite, gram, 0.0)]).sum(axis=0)
-        norm[at] = np.concatenate([norm[at][None], np.where(finite, own, 0.0)]).sum(axis=0)
+        product[at] = added(product[at], np.where(finite, gram, 0.0))
+        norm[at] = added(norm[at], np.where(finite, own, 0.0))
     return product, norm, norm.T
 
 

@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from neural_phylogeny.relations.tables import Differences
-from neural_phylogeny.statistics.results import Statistics
+from neural_phylogeny.statistics.results import Statistics, stacked
 
 Matrix = NDArray[np.float64]
 
@@ -28,11 +28,10 @@ def step_differences(statistics: Statistics) -> Differences:
     """
     n = statistics.alignment.n_models
     found = np.full((len(statistics.arrays), n, n), np.nan)
-    for t, (tensor, arrays) in enumerate(statistics):
-        if tensor.is_matrix and "cross.third" in arrays:
-            sums = (arrays[f"cross.{name}"] / arrays["cross.count"][0] for name in _SUMS)
-            depends = dependence(*sums)
-            found[t][np.ix_(tensor.members, tensor.members)] = depends.T - depends
+    for places, alike in statistics.runs("cross.third", matrices=True):
+        members, count = alike[0][0].members, np.array([arrays["cross.count"][0] for _, arrays in alike])
+        depends = dependence(*(stacked(alike, f"cross.{name}") / count[:, None, None] for name in _SUMS))
+        found[np.ix_(places, members, members)] = depends.swapaxes(-1, -2) - depends
     return found
 
 
@@ -44,7 +43,7 @@ def dependence(product: Matrix, third: Matrix, second: Matrix, square: Matrix) -
 
     Parameters
     ----------
-    product, third, second, square : (n, n)
+    product, third, second, square : (..., n, n)
         Means of :math:`w_i w_j`, :math:`w_i^3 w_j`, :math:`w_i^2 w_j^2` and :math:`(w_i - w_j)^2`.
 
     Notes
@@ -52,7 +51,7 @@ def dependence(product: Matrix, third: Matrix, second: Matrix, square: Matrix) -
     With d = w_j - w_i and c = 1 - b, the step is d + c w_i, so that nothing large is subtracted where models are close.
     What was cut out of i lies where w_i is zero: the mean product is zero then, give or take what a processor rounds.
     """
-    own, fourth = np.diag(product)[:, None], np.diag(third)[:, None]
+    own, fourth = (np.diagonal(sums, axis1=-2, axis2=-1)[..., None] for sums in (product, third))
     with np.errstate(all="ignore"):
         rest = 1.0 - product / own
         along, cubed = product - own, third - fourth  # E[d w_i], E[d w_i^3]

@@ -9,16 +9,15 @@ from typing import Self
 import numpy as np
 from numpy.typing import NDArray
 
-from neural_phylogeny.statistics.base import Arrays
 from neural_phylogeny.statistics.plan import SamplingPlan
-from neural_phylogeny.statistics.results import Alike, Statistics, pairs_of, stacked
+from neural_phylogeny.statistics.results import Alike, Statistics, added, pairs_of, stacked
 from neural_phylogeny.tensors.alignment import AlignedTensor
 from neural_phylogeny.tensors.roles import matrix_shape
 
 Matrix = NDArray[np.float64]
 Mask = NDArray[np.bool_]
-Keep = Callable[[AlignedTensor, Arrays], Mask]
-"""For which two members a matrix counts, ``(k, k)``."""
+Keep = Callable[[Alike], Mask]
+"""For which two members each matrix counts, ``(T, k, k)``."""
 
 
 @dataclass(frozen=True)
@@ -48,7 +47,7 @@ class TestedMatrices:
         norms = np.sqrt(_outer(own))
         usable = np.isfinite(aligned) & np.isfinite(variance) & (variance > 0) & (norms > 0) & pairs_of(alike)
         if keep is not None:
-            usable &= np.array([keep(tensor, arrays) for tensor, arrays in alike])
+            usable &= keep(alike)
         least = norms**2 / np.array([_freedom(tensor) for tensor, _ in alike])[:, None, None]
         return cls(
             np.array(alike[0][0].members),
@@ -156,7 +155,7 @@ def totals(
 ) -> dict[str, Matrix]:
     """Sums of the parts over all matrices, of ``_LARGEST`` the maximum: ``(n, n)`` each.
 
-    ``keep`` gives for which members of a tensor it counts, ``(k, k)``; for all by default.
+    ``keep`` gives for which members each matrix counts; for all by default.
     """
     n = statistics.alignment.n_models
     found = {name: np.zeros((n, n)) for name in parts}
@@ -168,8 +167,10 @@ def totals(
             matrices = matrices.without_places(np.array([in_order.get(_units(tensor), nobody) for tensor, _ in alike]))
         at = np.ix_(matrices.members, matrices.members)
         for name, part in parts.items():
-            values = np.concatenate([found[name][at][None], of(part)(matrices)])
-            found[name][at] = values.max(axis=0) if name in _LARGEST else values.sum(axis=0)
+            values = of(part)(matrices)
+            found[name][at] = (
+                np.maximum(found[name][at], values.max(axis=0)) if name in _LARGEST else added(found[name][at], values)
+            )
     return found
 
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+import math
+from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import groupby
 from typing import Any
@@ -17,6 +18,9 @@ from neural_phylogeny.tensors.alignment import AlignedTensor, Alignment
 
 Alike = Sequence[tuple[AlignedTensor, Arrays]]
 """Tensors of the same members, and their results."""
+
+SMALL = 1 << 10
+"""Numbers of a result up to which it is cut together with others of its form."""
 
 TOGETHER = 1 << 16
 """Pairs of members that are looked at together: 512 KiB an array. Many small tensors cost a step of NumPy for all."""
@@ -61,19 +65,20 @@ class Statistics:
         """The tensors, or matrices, that have a result, in order: together those that follow each other and have the
         same members.
         """
-        chosen = (pair for pair in self if pair[0].is_matrix or not matrices)
-        measured = ((tensor, arrays) for tensor, arrays in chosen if name in arrays)
-        for members, group in groupby(measured, key=lambda pair: pair[0].members):
-            run, most = list(group), max(1, TOGETHER // len(members) ** 2)
-            yield from (run[start : start + most] for start in range(0, len(run), most))
+        return (alike for _, alike in self.runs(name, matrices))
+
+    def runs(self, name: str, matrices: bool = False) -> Iterator[tuple[list[int], Alike]]:
+        """The same, with their places among the tensors."""
+        return in_runs(
+            (place, pair) for place, pair in enumerate(self) if name in pair[1] and (pair[0].is_matrix or not matrices)
+        )
 
     def per_model(self, name: str, fill: float = np.nan) -> NDArray[np.float64]:
         """One result as ``(n_tensors, n_models, ...)``; ``fill`` where a model lacks the tensor or the result."""
         inner = next((arrays[name].shape[1:] for arrays in self.arrays if name in arrays), ())
         table = np.full((len(self.arrays), self.alignment.n_models, *inner), fill)
-        for row, (tensor, arrays) in zip(table, self, strict=True):
-            if name in arrays:
-                row[list(tensor.members)] = arrays[name]
+        for places, alike in self.runs(name):
+            table[np.ix_(places, alike[0][0].members)] = np.array([arrays[name] for _, arrays in alike])
         return table
 
     def drawn(self, rng: np.random.Generator) -> Statistics:
@@ -120,8 +125,24 @@ class Statistics:
 
     def subset(self, models: Sequence[int]) -> Statistics:
         """The same statistics for some of the models, in the given order."""
+        if list(models) == list(range(self.alignment.n_models)):
+            return self
         position = {model: k for k, model in enumerate(models)}
-        tensors, arrays = [], []
+        alignment, parts = self._chosen(models)
+        failures = {position[model]: reason for model, reason in self.failures.items() if model in position}
+        arrays = tuple(taken_of_each(parts, self.pairwise))
+        return Statistics(alignment, arrays, self.pairwise, failures, renumbered(self.counts, position))
+
+    def alignment_of(self, models: Sequence[int]) -> Alignment:
+        """What some of the models compare, in the given order: that of ``subset``."""
+        if list(models) == list(range(self.alignment.n_models)):
+            return self.alignment
+        return self._chosen(models)[0]
+
+    def _chosen(self, models: Sequence[int]) -> tuple[Alignment, list[tuple[Arrays, list[int]]]]:
+        """What some of the models compare; and the results of each such tensor with the rows that are theirs."""
+        position = {model: k for k, model in enumerate(models)}
+        tensors, parts = [], []
         for tensor, found in self:
             row_of = {model: row for row, model in enumerate(tensor.members)}
             part = tensor.of([row_of[model] for model in models if model in row_of])
@@ -129,14 +150,21 @@ class Statistics:
                 continue
             box, rows = part
             tensors.append(replace(box, members=tuple(position[model] for model in box.members)))
-            arrays.append({key: taken(array, rows, key in self.pairwise) for key, array in found.items()})
+            parts.append((found, rows))
         whole, chosen = self.alignment, list(models)
         choices = None if whole.choices is None else whole.choices[np.ix_(chosen, chosen)]
         coarse = None if whole.coarse is None else tuple(whole.coarse[k] for k in chosen)
         counts = whole.parameters[chosen], whole.in_matrices[chosen]
-        alignment = Alignment(tuple(tensors), *counts, whole.notes, choices, coarse)
-        failures = {position[model]: reason for model, reason in self.failures.items() if model in position}
-        return Statistics(alignment, tuple(arrays), self.pairwise, failures, renumbered(self.counts, position))
+        return Alignment(tuple(tensors), *counts, whole.notes, choices, coarse), parts
+
+
+def in_runs(every: Iterable[tuple[int, tuple[AlignedTensor, Arrays]]]) -> Iterator[tuple[list[int], Alike]]:
+    """Numbered tensors and their results: together those that follow each other and have the same members."""
+    for members, group in groupby(every, key=lambda found: found[1][0].members):
+        run, most = list(group), max(1, TOGETHER // len(members) ** 2)
+        for start in range(0, len(run), most):
+            places, alike = zip(*run[start : start + most], strict=True)
+            yield list(places), alike
 
 
 def _joined(statistic: str, key: str) -> str:
@@ -147,6 +175,46 @@ def taken(array: NDArray[Any], rows: Sequence[int], pairwise: bool) -> NDArray[A
     """A result of some of the members: rows, or rows and columns where it is ``pairwise``."""
     index = np.asarray(rows, dtype=np.intp)
     return array[index[:, None], index] if pairwise else array[index]
+
+
+def taken_of_each(parts: Sequence[tuple[Arrays, list[int]]], pairwise: Container[str]) -> list[Arrays]:
+    """The results of each tensor for some of its members, given by their rows: small ones of one form together."""
+    forms = [(tuple(rows), *((key, array.shape) for key, array in found.items())) for found, rows in parts]
+    together: dict[object, list[int]] = {}
+    for place, form in enumerate(forms):
+        together.setdefault(form, []).append(place)
+    results: list[Arrays] = [{} for _ in parts]
+    for places in together.values():
+        found, rows = parts[places[0]]
+        for key, array in found.items():
+            every = [parts[place][0][key] for place in places]
+            if len(places) == 1 or array.size > SMALL:
+                chosen = [taken(one, rows, key in pairwise) for one in every]
+            else:
+                index = np.asarray(rows, dtype=np.intp)
+                stack = np.array(every)
+                chosen = list(
+                    np.ascontiguousarray(stack[:, index[:, None], index] if key in pairwise else stack[:, index])
+                )
+            for place, one in zip(places, chosen, strict=True):
+                results[place][key] = one
+    return results
+
+
+def of_one_form(shapes: Sequence[tuple[int, ...]], most: int = TOGETHER) -> Iterator[list[int]]:
+    """Places of arrays of one shape, in order, as many together as have ``most`` values.
+
+    Examples
+    --------
+    >>> list(of_one_form([(2, 2), (3,), (2, 2), (2, 2)], most=8))
+    [[0, 2], [1], [3]]
+    """
+    places: dict[tuple[int, ...], list[int]] = {}
+    for place, shape in enumerate(shapes):
+        places.setdefault(shape, []).append(place)
+    for shape, every in places.items():
+        some = max(1, most // max(1, math.prod(shape)))
+        yield from (every[start : start + some] for start in range(0, len(every), some))
 
 
 def stacked(alike: Alike, name: str) -> NDArray[Any]:
@@ -161,3 +229,11 @@ def pairs_of(alike: Alike) -> NDArray[np.bool_]:
         return np.array([tensor.pairs for tensor, _ in alike])
     n = len(alike[0][0].members)
     return np.ones((1, n, n), dtype=bool)
+
+
+def added(total: NDArray[Any], values: NDArray[Any]) -> NDArray[Any]:
+    """A total and what stands along the first axis, one after the other: the bits of a loop over it."""
+    every = np.empty((len(values) + 1, *total.shape), dtype=np.result_type(total, values))
+    every[0], every[1:] = total, values  # in this order in memory, whatever that of the values is
+    found: NDArray[Any] = every.sum(axis=0) if total.size > 1 else every.cumsum(axis=0)[-1]  # else summed in pairs
+    return found

@@ -3,11 +3,11 @@
 import numpy as np
 
 from neural_phylogeny.relations.merging import layered
-from neural_phylogeny.relations.merging.values import MatrixValues
+from neural_phylogeny.relations.merging.values import MatrixValues, Products
 
 
 def possible(values):
-    return layered._possible(MatrixValues(values, values.shape[1]), 2, [0, 1])[0, 1]
+    return layered._possible(Products.of([MatrixValues(values, values.shape[1])]), 2, [0, 1])[0, 0, 1]
 
 
 def test_a_cheap_test_rejects_no_mean_of_two(rng):

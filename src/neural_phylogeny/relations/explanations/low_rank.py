@@ -7,6 +7,7 @@ import math
 import numpy as np
 
 from neural_phylogeny.relations.explanations.step import Floats, Step, powers, rms
+from neural_phylogeny.relations.explanations.together import Mask, Stack
 
 ROUNDING = 4.0
 """Roundings to the last place that arithmetic may leave."""
@@ -38,6 +39,20 @@ def rank_of(step: Step) -> tuple[int, Floats] | None:
         return None
     rank = int(fitting[0]) + 1
     return rank, step.difference - (u[:, :rank] * s[:rank]) @ v[:rank]
+
+
+def may_have_rank(stack: Stack) -> Mask:
+    """Whether such a rank may be found of steps of one form, or one with lengths besides: necessary."""
+    most = min(stack.form) // OF_SIZE
+    if most < 1:
+        return np.zeros(len(stack.steps), dtype=bool)
+    (of_parent, of_child), bits = stack.own("rms"), 2.0 ** -stack.own("bits")
+    allowed = ROUNDING * np.maximum(of_parent * bits[0], of_child * bits[1])
+    found: Mask = (stack.length > 0.0) & (stack.length >= CLEARLY * allowed)
+    if min(stack.form) < OF_SIZE * ROWS_RANK:
+        left = stack.powers[:, : min(stack.form) - most].sum(axis=1) - 1e-12 * stack.powers.sum(axis=1)
+        found &= np.sqrt(np.maximum(left, 0.0) / stack.child[0].size) <= allowed
+    return found
 
 
 def rank_with_lengths(step: Step) -> tuple[int, Floats] | None:

@@ -79,8 +79,6 @@ def _codes(statistics: Statistics, model: int) -> set[str]:
 
 def read_as(statistics: Statistics, kind: str) -> NDArray[np.bool_]:
     """Which models have matrices with these codes, ``(n_models,)``."""
-    found = np.zeros(statistics.alignment.n_models, dtype=bool)
-    for tensor in statistics.alignment.tensors:
-        for member, source in zip(tensor.members, tensor.sources, strict=True):
-            found[member] |= source.codes == kind
-    return found
+    held = (zip(tensor.members, tensor.sources, strict=True) for tensor in statistics.alignment.tensors)
+    found = {member for of_tensor in held for member, source in of_tensor if source.codes == kind}
+    return np.isin(np.arange(statistics.alignment.n_models), list(found))

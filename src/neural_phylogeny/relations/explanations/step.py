@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
 from dataclasses import dataclass, field
 from functools import cached_property, lru_cache
 
@@ -12,13 +11,11 @@ from numpy.typing import NDArray
 
 from neural_phylogeny.inputs import TensorInfo, View
 from neural_phylogeny.relations.converted import ARITHMETIC
-from neural_phylogeny.relations.explanations.grids import Places, may_have_grid, steps_of_grid
+from neural_phylogeny.relations.explanations.grids import Places, steps_of_grid
 from neural_phylogeny.statistics.base import Arrays
-from neural_phylogeny.statistics.kept import VALUES, kept_sample
+from neural_phylogeny.statistics.kept import kept_sample
 from neural_phylogeny.statistics.moments import FEWEST, mantissa_bits
-from neural_phylogeny.statistics.results import Statistics
 from neural_phylogeny.tensors.alignment import AlignedTensor
-from neural_phylogeny.tensors.roles import matrix_shape
 
 Floats = NDArray[np.float64]
 
@@ -80,40 +77,12 @@ class Sample:
     @cached_property
     def strong(self) -> Floats:
         """The part in one of ``STRONGEST`` of the directions, the strongest, ``(units, inputs)``."""
-        wide = self.values if len(self.values) <= self.values.shape[1] else self.values.T
-        _, vectors = np.linalg.eigh(wide @ wide.T)
-        most = vectors[:, -max(1, len(wide) // STRONGEST) :]
-        found: Floats = most @ (most.T @ wide)
-        return found if wide is self.values else found.T
+        return strong(self.values)
 
     @cached_property
     def strength(self) -> float:
         """Root mean square of what is strong."""
         return rms(self.strong)
-
-
-class Samples:
-    """The samples of all models of a pass, each made once: those of one matrix together."""
-
-    def __init__(self) -> None:
-        self._known: dict[int, dict[int, Sample]] = {}
-
-    def of(self, tensor: AlignedTensor, arrays: Arrays, rows: tuple[int, int]) -> tuple[Sample, Sample] | None:
-        """Of two members of a matrix; None where values of one are not finite."""
-        if id(arrays) not in self._known:
-            self._known[id(arrays)] = _samples(tensor, arrays)
-        known = self._known[id(arrays)]
-        return (known[rows[0]], known[rows[1]]) if rows[0] in known and rows[1] in known else None
-
-
-def _samples(tensor: AlignedTensor, arrays: Arrays) -> dict[int, Sample]:
-    """Of the members of a matrix whose values are finite."""
-    values = arrays[VALUES].astype(np.float64)
-    rows = np.flatnonzero(np.isfinite(values).all(axis=(1, 2)))
-    places = [places_of(tensor, tensor.sources[row], arrays) for row in rows.tolist()]
-    may: NDArray[np.bool_] = may_have_grid(values[rows], places) if rows.size else np.zeros(0, dtype=bool)
-    every = zip(rows.tolist(), places, may, strict=True)
-    return {row: Sample(values[row], place, not possible) for row, place, possible in every}
 
 
 @dataclass(frozen=True)
@@ -231,11 +200,15 @@ class Step:
         """Bits for what an explanation leaves over, at the spread that it has: n/2 log2(1 + 12 s^2 / precision^2)."""
         unit = self.precision if precision is None else precision
         if isinstance(unit, float):
-            spread = rms(left) / unit if unit > 0.0 else math.inf if left.size else 0.0
-        else:
-            with np.errstate(all="ignore"):
-                spread = rms(left / unit)
-        return 0.5 * left.size * self.scale * math.log2(1.0 + 12.0 * spread * spread) if spread < math.inf else math.inf
+            return self.code_length_of(rms(left), left.size, unit)
+        with np.errstate(all="ignore"):
+            return self.code_length_of(rms(left / unit), left.size, 1.0)
+
+    def code_length_of(self, size: float, count: int, precision: float | None = None) -> float:
+        """The same for so many values of a root mean square."""
+        unit = self.precision if precision is None else precision
+        spread = size / unit if unit > 0.0 else math.inf if count else 0.0
+        return 0.5 * count * self.scale * math.log2(1.0 + 12.0 * spread * spread) if spread < math.inf else math.inf
 
 
 def rms(values: Floats) -> float:
@@ -243,35 +216,29 @@ def rms(values: Floats) -> float:
     return math.sqrt(_sum_of_squares(values) / values.size) if values.size else 0.0
 
 
-def powers(matrix: Floats) -> Floats:
-    """Squares of the singular values of a matrix, ascending, from the eigenvalues of a product."""
-    wide = matrix if len(matrix) <= matrix.shape[1] else matrix.T
-    return np.linalg.eigvalsh(wide @ wide.T).astype(np.float64)
+def strong(matrices: Floats) -> Floats:
+    """What lies in one of ``STRONGEST`` directions, the strongest, of each matrix: ``(..., units, inputs)``."""
+    wide, is_wide = _wide(matrices)
+    _, vectors = np.linalg.eigh(wide @ wide.swapaxes(-1, -2))
+    most = vectors[..., -max(1, wide.shape[-2] // STRONGEST) :]
+    found: Floats = most @ (most.swapaxes(-1, -2) @ wide)
+    return found if is_wide else found.swapaxes(-1, -2)
+
+
+def powers(matrices: Floats) -> Floats:
+    """Squares of the singular values of each matrix, ascending, from the eigenvalues of a product."""
+    wide, _ = _wide(matrices)
+    return np.linalg.eigvalsh(wide @ wide.swapaxes(-1, -2)).astype(np.float64)
+
+
+def _wide(matrices: Floats) -> tuple[Floats, bool]:
+    """Matrices ``(..., units, inputs)`` turned so that the longer axis comes last, and whether it did."""
+    is_wide = matrices.shape[-2] <= matrices.shape[-1]
+    return (matrices if is_wide else matrices.swapaxes(-1, -2)), is_wide
 
 
 def _sum_of_squares(values: Floats) -> float:
     return float(np.add.reduce(np.square(values), axis=None))  # the digits of np.mean at a third of its price
-
-
-def steps(statistics: Statistics, parent: int, child: int, samples: Samples | None = None) -> Iterator[Step]:
-    """The matrices that two models compare, in stored order; those with values that are not finite are left out.
-
-    ``samples`` are those of all models, for whoever asks of many pairs.
-    """
-    samples = samples or Samples()
-    for tensor, arrays, a, b in statistics.compared(parent, child):
-        if VALUES not in arrays:
-            continue
-        both = samples.of(tensor, arrays, (a, b))
-        if both is not None and both[1].rms > 0.0:
-            yield _step(tensor, both, tensor.sources[a], tensor.sources[b])
-
-
-def _step(tensor: AlignedTensor, both: tuple[Sample, Sample], a: TensorInfo, b: TensorInfo) -> Step:
-    is_relaid = (a.name, a.view, a.codes) != (b.name, b.view, b.codes)
-    shape = matrix_shape(tensor.shape, tensor.output_axis or 0)
-    codes = b.code_bits, "fp8" in b.codes, a.code_bits > 0
-    return Step(b.name, both[0].values, both[1].values, shape, is_relaid, *codes, both[1].places, both)
 
 
 def places_of(tensor: AlignedTensor, source: TensorInfo, arrays: Arrays) -> Places | None:

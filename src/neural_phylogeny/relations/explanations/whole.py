@@ -9,8 +9,9 @@ from dataclasses import dataclass, replace
 
 from neural_phylogeny.relations.converted import converted, is_relaid, relaid
 from neural_phylogeny.relations.explanations.shapes import resized
-from neural_phylogeny.relations.explanations.step import Samples, Step, steps
-from neural_phylogeny.relations.explanations.table import NEW, NUMBER, TABLE, alone, masked
+from neural_phylogeny.relations.explanations.step import Step
+from neural_phylogeny.relations.explanations.table import NEW, NUMBER, TABLE, alone, candidates, masked
+from neural_phylogeny.relations.explanations.together import Samples, steps
 from neural_phylogeny.statistics.counters import REPEATED
 from neural_phylogeny.statistics.results import Statistics
 
@@ -85,7 +86,7 @@ def explanation(statistics: Statistics, parent: int, child: int, samples: Sample
     None where no values of the two were kept. ``samples`` are those of all models, for whoever asks of many pairs. One
     read of the kept values: a millisecond a matrix.
     """
-    compared = list(steps(statistics, parent, child, samples))
+    compared = steps(statistics, parent, child, samples)
     if not compared:
         return None
     found = explained(compared)
@@ -158,12 +159,13 @@ def explained(steps: Sequence[Step]) -> Explained:
     sizes: Counter[str] = Counter()
     inside: Counter[str] = Counter()
     totals = dict.fromkeys((row.kind for row in TABLE), 0.0)
+    nowhere = dict.fromkeys(totals, math.inf)
     holding = {TRAINED}
     total = without = 0.0
     growths = []
-    for step in steps:
+    for step, rows in zip(steps, candidates(steps, TABLE), strict=True):
         growths.append(step.growth)
-        prices = {row.kind: row.price(step) for row in TABLE}
+        prices = nowhere | {row.kind: row.price(step) for row in rows}
         nothing = alone(step)
         kind = min(prices, key=prices.__getitem__)
         if nothing < prices[kind] and step.child.any():

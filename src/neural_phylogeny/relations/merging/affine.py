@@ -10,12 +10,12 @@ solved for one of its parts.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 
 import numpy as np
 from numpy.typing import NDArray
 
-from neural_phylogeny.statistics.results import Statistics
+from neural_phylogeny.statistics.results import Statistics, added, stacked
 
 Matrix = NDArray[np.float64]
 Ints = NDArray[np.int64]
@@ -45,13 +45,22 @@ VALUES = 8
 
 
 @dataclass(frozen=True)
-class Space:
-    """One matrix of k models: who has it, squared distances, squared errors of rounding, and compared values."""
+class Spaces:
+    """T matrices of k models: who has each ``(T, k)``, squared distances ``(T, k, k)``, squared errors of rounding
+    ``(T, k)``, and compared values ``(T,)``.
+    """
 
     has: NDArray[np.bool_]
     squared: Matrix
     error: NDArray[np.float64]
-    values: int
+    values: Ints
+
+    def __len__(self) -> int:
+        return len(self.values)
+
+    def of(self, which: NDArray[np.bool_]) -> Spaces:
+        """Some of the matrices."""
+        return Spaces(self.has[which], self.squared[which], self.error[which], self.values[which])
 
 
 def sums(statistics: Statistics, rows: Sequence[int]) -> Matrix:
@@ -70,40 +79,44 @@ def sums(statistics: Statistics, rows: Sequence[int]) -> Matrix:
     if k < 3:
         return found
     spaces = spaces_of(statistics, rows)
-    layouts = np.array([space.has for space in spaces], dtype=bool).reshape(len(spaces), k).T
-    for layout in np.unique(layouts, axis=0) if spaces else ():
-        own = [space for space, has in zip(spaces, layout.tolist(), strict=True) if has]
+    layouts = spaces.has.T
+    for layout in np.unique(layouts, axis=0) if len(spaces) else ():
+        own = spaces.of(layout)
         others = np.flatnonzero((layouts >= layout).all(axis=1))
-        if own and len(others) > 2:
+        if len(own) and len(others) > 2:
             may_be = (layouts[others] == layout).all(axis=1)
             found[np.ix_(others, others[may_be])] = _sums(own, others, may_be)[:, may_be]
     return found
 
 
-def spaces_of(statistics: Statistics, rows: Sequence[int]) -> list[Space]:
+def spaces_of(statistics: Statistics, rows: Sequence[int]) -> Spaces:
     """The matrices in which some of the rows differ."""
-    found, k = [], len(rows)
+    k = len(rows)
     place = np.full(statistics.alignment.n_models, -1)
     place[list(rows)] = np.arange(k)
-    for tensor, arrays in statistics:
-        if not tensor.is_matrix or "cross.square" not in arrays:
-            continue
-        norm = np.diag(arrays["cross.product"]).astype(np.float64)
-        inside = np.flatnonzero(np.isfinite(norm) & (place[list(tensor.members)] >= 0))
-        at = place[np.array(tensor.members)[inside]]
-        squared, error = np.full((k, k), np.nan), np.zeros(k)
-        squared[np.ix_(at, at)] = arrays["cross.square"][np.ix_(inside, inside)]
-        error[at] = norm[inside] * 2.0 ** (-2.0 * arrays["moments.grid"][inside].astype(np.float64)) / 12.0
-        if np.nan_to_num(squared).any():
-            values = int(arrays["cross.count"].max()) if "cross.count" in arrays else tensor.size
-            found.append(Space(np.isin(np.arange(k), at), squared, error, values))
-    return found
+    found = [Spaces(np.zeros((0, k), dtype=bool), np.zeros((0, k, k)), np.zeros((0, k)), np.zeros(0, dtype=np.int64))]
+    for alike in statistics.alike("cross.square", matrices=True):
+        members = np.array(alike[0][0].members)
+        here = np.flatnonzero(place[members] >= 0)
+        at, every = place[members[here]], range(len(alike))
+        norm = np.diagonal(stacked(alike, "cross.product"), axis1=1, axis2=2)[:, here].astype(np.float64)
+        finite, grid = np.isfinite(norm), stacked(alike, "moments.grid")[:, here].astype(np.float64)
+        has, error = np.zeros((len(alike), k), dtype=bool), np.zeros((len(alike), k))
+        squared = np.full((len(alike), k, k), np.nan)
+        has[:, at] = finite
+        both = finite[:, :, None] & finite[:, None, :]
+        squared[np.ix_(every, at, at)] = np.where(both, stacked(alike, "cross.square")[:, here[:, None], here], np.nan)
+        error[:, at] = np.where(finite, norm * 2.0 ** (-2.0 * grid) / 12.0, 0.0)
+        values = [int(arrays["cross.count"].max()) if "cross.count" in arrays else box.size for box, arrays in alike]
+        differ = np.nan_to_num(squared).any(axis=(1, 2))
+        found.append(Spaces(has, squared, error, np.array(values)).of(differ))
+    return Spaces(*(np.concatenate([getattr(some, part.name) for some in found]) for part in fields(Spaces)))
 
 
-def _sums(own: Sequence[Space], others: Ints, may_be: NDArray[np.bool_]) -> Matrix:
+def _sums(own: Spaces, others: Ints, may_be: NDArray[np.bool_]) -> Matrix:
     """Weights ``(n, n)`` of n models, which have all of these matrices, in those of them that ``may_be`` sums."""
-    squared = np.sum([space.squared[np.ix_(others, others)] for space in own], axis=0)
-    error = np.sum([space.error[others] for space in own], axis=0)
+    squared = added(np.zeros((len(others),) * 2), own.squared[:, others[:, None], others])
+    error = added(np.zeros(len(others)), own.error[:, others])
     n = len(others)
     found = np.zeros((n, n))
     apart = np.where(np.eye(n, dtype=bool), np.inf, squared)
@@ -112,7 +125,7 @@ def _sums(own: Sequence[Space], others: Ints, may_be: NDArray[np.bool_]) -> Matr
     is_sum = may_be & (nearest > 0) & (ROUNDED * error <= ROUNDING * nearest)
     basis = spanning(squared, allowed, is_sum)
     rest = np.setdiff1d(np.arange(n), basis)
-    if rest.size and sum(space.values for space in own) >= VALUES * len(basis):
+    if rest.size and own.values.sum() >= VALUES * len(basis):
         basis, rest = exchanged(squared, basis, rest, is_sum)
         for j in rest[is_sum[rest]].tolist():
             parts, shares = _parts(squared, basis, j)
@@ -225,14 +238,13 @@ def _parts(squared: Matrix, basis: Ints, j: int) -> tuple[Ints, NDArray[np.float
         parts = np.delete(parts, np.abs(shares).argmin())
 
 
-def _fits(own: Sequence[Space], others: Ints, j: int, parts: Ints, shares: NDArray[np.float64], allowed: float) -> bool:
+def _fits(own: Spaces, others: Ints, j: int, parts: Ints, shares: NDArray[np.float64], allowed: float) -> bool:
     """Whether a sum holds in all matrices together and in each."""
     if np.abs(shares).sum() > LARGEST:
         return False
     child, every = others[j], others[parts]
-    left = np.array([misfit(shares, s.squared[child, every], s.squared[np.ix_(every, every)]) for s in own])
-    nearest = np.array([float(s.squared[child, every].min()) for s in own])
-    rounding = np.array([ROUNDED * float(s.error[child]) for s in own])
-    largest = np.array([float(s.squared[np.ix_(every, every)].max()) for s in own])
+    to_parts, between = own.squared[:, child, every], own.squared[:, every[:, None], every]
+    left = np.array([misfit(shares, *one) for one in zip(to_parts, between, strict=True)])
+    nearest, rounding, largest = to_parts.min(axis=1), ROUNDED * own.error[:, child], between.max(axis=(1, 2))
     floor = 1e-12 * largest
     return bool(left.sum() <= allowed and (left <= MISFIT_OF_ONE * nearest + rounding + floor).all())

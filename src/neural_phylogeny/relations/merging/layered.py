@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from neural_phylogeny.relations.merging.affine import LEAST_SHARE, MISFIT_OF_ONE, ROUNDED, ROUNDING
-from neural_phylogeny.relations.merging.values import MatrixValues, Values
+from neural_phylogeny.relations.merging.values import Products, Values
 
 Floats = NDArray[np.float64]
 
@@ -39,7 +39,7 @@ def layered(values: Values, j: int, others: list[int]) -> dict[int, float] | Non
     every = [matrix for matrix in values.of(j) if matrix.count]
     if not every:
         return None
-    possible = np.logical_and.reduce([_possible(matrix, j, near) for matrix in every])
+    possible = _possible(Products.of(every), j, near).all(axis=0)
     for at, other in np.argwhere(np.triu(possible, 1)).tolist():
         a, b = near[at], near[other]
         shares, sizes, whole = [], [], []
@@ -66,26 +66,27 @@ def layered(values: Values, j: int, others: list[int]) -> dict[int, float] | Non
     return None if best is None else best[1]
 
 
-def _possible(matrix: MatrixValues, j: int, near: list[int]) -> NDArray[np.bool_]:
-    """Which pairs of relatives may be the two parts in one matrix, ``(k, k)``: necessary, as ``_weights`` finds it."""
-    at = np.ix_(near, near)
-    apart, to_model = matrix.squared[at], matrix.squared[j, near]
-    error = ROUNDED * float(matrix.error[j])
-    is_one = to_model <= error
-    counts = (apart != 0.0) & (matrix.count >= FEWEST)
-    gram = matrix.gram[at]
-    one, of_one, own = np.diag(gram), matrix.gram[near, j], float(matrix.gram[j, j])
+def _possible(matrices: Products, j: int, near: list[int]) -> NDArray[np.bool_]:
+    """Which pairs of relatives may be the parts of each matrix, ``(T, k, k)``: necessary, as ``_weights`` has it."""
+    at = slice(None), np.array(near)[:, None], near
+    apart, to_model = matrices.squared[at], matrices.squared[:, j, near]
+    error = ROUNDED * matrices.error[:, j, None, None]
+    is_one = to_model <= error[:, 0]
+    counts = (apart != 0.0) & (matrices.count[:, None, None] >= FEWEST)
+    gram, own = matrices.gram[at], matrices.gram[:, j, j, None, None]
+    first, other = np.diagonal(gram, axis1=1, axis2=2)[..., None], np.diagonal(gram, axis1=1, axis2=2)[:, None]
+    of_first, of_other = matrices.gram[:, near, j][..., None], matrices.gram[:, near, j][:, None]
     with np.errstate(all="ignore"):
-        determinant = one[:, None] * one[None, :] - gram * gram
-        is_open = ~(determinant > WELL * one[:, None] * one[None, :])
-        is_open |= own > 100.0 * np.minimum(one[:, None], one[None, :])
-        x = (of_one[:, None] * one[None, :] - of_one[None, :] * gram) / determinant
-        y = (of_one[None, :] * one[:, None] - of_one[:, None] * gram) / determinant
-        left = own - x * of_one[:, None] - y * of_one[None, :]
-        most = MISFIT_OF_ONE * np.minimum(to_model[:, None], to_model[None, :]) + error
+        determinant = first * other - gram * gram
+        is_open = ~(determinant > WELL * first * other)
+        is_open |= own > 100.0 * np.minimum(first, other)
+        x = (of_first * other - of_other * gram) / determinant
+        y = (of_other * first - of_first * gram) / determinant
+        left = own - x * of_first - y * of_other
+        most = MISFIT_OF_ONE * np.minimum(to_model[..., None], to_model[:, None]) + error
         between = is_open | ((np.minimum(x, y) >= -SLACK) & (left <= most + SLACK * own))
-    made = ~(error > ROUNDING * apart) & (is_one[:, None] | is_one[None, :] | between)
-    found: NDArray[np.bool_] = np.where(counts, made, is_one[:, None])
+    made = ~(error > ROUNDING * apart) & (is_one[..., None] | is_one[:, None] | between)
+    found: NDArray[np.bool_] = np.where(counts, made, is_one[..., None])
     return found
 
 
