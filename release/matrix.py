@@ -1,8 +1,8 @@
 """Install the wheel under every Python that is here, with the oldest and the newest dependencies, and use it.
 
 ``python release/matrix.py [PYTHON...]`` prints a line for each: what was installed, and whether the demo's tree, an
-array of NumPy's and a PyTorch file were read. The oldest are the lower bounds of ``pyproject.toml``; where no wheel of one
-exists for a Python, the oldest that has one.
+array of NumPy's and a PyTorch file were read. The oldest are the lower bounds of ``pyproject.toml``; where no wheel of
+one exists for a Python, the oldest that has one.
 """
 
 from __future__ import annotations
