@@ -57,9 +57,12 @@ class SampledMatrices:
         sources = [[tensor.sources[row] for row in rows.tolist()] for tensor, _ in alike]
         return cls(
             np.array(alike[0][0].members)[rows],
-            np.array([[_inputs(pair[0], one) for one in every] for pair, every in zip(alike, sources, strict=True)]),
-            np.array([[one.code_bits for one in every] for every in sources]),
-            np.array([["fp8" not in one.codes for one in every] for every in sources]),
+            np.array(
+                [[_inputs(pair[0], one) for one in every] for pair, every in zip(alike, sources, strict=True)],
+                dtype=np.int64,
+            ),
+            np.array([[one.code_bits for one in every] for every in sources], dtype=np.int64),
+            np.array([["fp8" not in one.codes for one in every] for every in sources], dtype=bool),
             np.array([[[float(arrays["cross.count"][0])]] for _, arrays in alike]),
             alike,
             rows,
