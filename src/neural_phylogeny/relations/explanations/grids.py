@@ -31,6 +31,9 @@ LEAST = 8
 FIRST = 8
 """Blocks that are looked at before all: of weights that were trained, enough of them have no grid."""
 
+AT_ONCE = 1 << 14
+"""Levels that are looked at together: of few values those of all codes, of many those of one code after the other."""
+
 STORED = (128, 64, 32)
 """Neighbouring values of a stored tensor that share a scale, wherever its rows end."""
 
@@ -170,15 +173,15 @@ def _even(blocks: Floats) -> Floats | None:
     possible = some & _may_be_even(blocks, largest)
     if np.count_nonzero(possible) < NEARLY_ALL * np.count_nonzero(some):
         return None
-    found = np.zeros_like(largest)
-    for code in range(1, CODES + 1):
-        left = np.flatnonzero(possible & (found[:, 0] == 0))
-        if not left.size:
-            break
-        steps = largest[left] / code
-        levels = blocks[left] / steps
-        fits = np.abs(levels - np.round(levels)).max(axis=1) < OFF
-        found[left[fits]] = steps[fits]
+    found, last = np.zeros_like(largest), 0
+    while last < CODES and (left := np.flatnonzero(possible & (found[:, 0] == 0))).size:
+        codes = np.arange(last, min(CODES, last + max(1, AT_ONCE // blocks[left].size))) + 1
+        last = int(codes[-1])
+        steps = largest[left] / codes
+        levels = blocks[left][:, None] / steps[..., None]
+        fits = np.abs(levels - np.round(levels)).max(axis=2) < OFF
+        fitting = np.flatnonzero(fits.any(axis=1))
+        found[left[fitting], 0] = steps[fitting, fits[fitting].argmax(axis=1)]
     return found if np.count_nonzero(found[some]) >= NEARLY_ALL * np.count_nonzero(some) else None
 
 
