@@ -50,18 +50,19 @@ def small_matrices_and_a_layerwise_merge(folder: Path) -> list[str]:
 
 
 @case
+def small_matrices_of_which_one_relative_lacks_half(folder: Path) -> list[str]:
+    base = _model(*[(6, 6)] * COUNT)
+    tuned = _tuned(base, 2)
+    return _written(folder, base, _tuned(base, 1), {name: tuned[name] for name in list(tuned)[::2]})
+
+
+@case
 def small_matrices_rounded_and_masked(folder: Path) -> list[str]:
     base = _model(*[(6, 6)] * COUNT)
     rounded = {name: np.round(w * np.float32(50)) / np.float32(50) for name, w in base.items()}
     rng = np.random.default_rng(1)
     masked = {name: np.where(rng.random(w.shape) < 0.4, np.float32(0), w) for name, w in base.items()}
     return _written(folder, base, rounded, masked)
-
-
-@case
-def small_matrices_of_4096_shapes(folder: Path) -> list[str]:
-    base = _model(*[(rows, columns) for rows in range(2, 66) for columns in range(2, 66)])
-    return _written(folder, base, _tuned(base, 1), _tuned(base, 2))
 
 
 @case
