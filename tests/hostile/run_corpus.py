@@ -158,7 +158,7 @@ def main(chosen: list[str]) -> int:
             nbytes = sum(
                 path.lstat().st_size for depth in ("*", "*/*") for path in (work / "in").glob(depth) if path.is_file()
             )
-            models = sum(Path(argument).is_file() for argument in arguments)
+            models = sum(map(os.path.isfile, arguments))
             outcome = run([*sound, *arguments], work, nbytes=nbytes, models=models)
         finally:
             shutil.rmtree(work, ignore_errors=True)

@@ -58,7 +58,7 @@ def small_matrices_of_which_one_relative_lacks_half(folder: Path) -> list[str]:
 
 @case
 def small_matrices_rounded_and_masked(folder: Path) -> list[str]:
-    base = _model(*[(6, 6)] * COUNT)
+    base = _model(*[(6, 6)] * (COUNT // 2))
     rounded = {name: np.round(w * np.float32(50)) / np.float32(50) for name, w in base.items()}
     rng = np.random.default_rng(1)
     masked = {name: np.where(rng.random(w.shape) < 0.4, np.float32(0), w) for name, w in base.items()}

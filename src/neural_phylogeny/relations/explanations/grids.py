@@ -56,8 +56,15 @@ class Places:
         return self.known[size]
 
     def stored(self) -> Iterator[Blocks]:
-        """By the rows of the stored tensor, and by the blocks that are tried of it."""
-        return (self.blocks(size) for size in (self.row, *STORED) if size >= LEAST)
+        """By the rows of the stored tensor, and by the blocks that are tried of it; once where they are the same."""
+        if self.row >= LEAST:
+            yield self.blocks(self.row)
+        known = 0
+        for size in STORED:  # each divides the one before it
+            blocks = self.blocks(size)
+            if len(blocks[-1]) > known:
+                yield blocks
+            known = len(blocks[-1])
 
 
 def steps_of_grid(values: Floats, code_bits: int = 0, places: Places | None = None) -> Floats | None:
