@@ -229,6 +229,7 @@ def test_large_collections_are_measured_in_groups(rng, monkeypatch):
     from neural_phylogeny.reconstruction import passes
 
     monkeypatch.setattr(passes, "TOGETHER", 5)
+    monkeypatch.setattr(passes, "AS_ONE", 5)
     models = {}
     for k in range(4):
         models[f"root{k}"] = weights(rng)

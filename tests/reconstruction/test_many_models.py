@@ -46,6 +46,7 @@ def test_groups_of_all_public_models_give_the_answer_of_one_pass(wild, monkeypat
 
     grouped = reconstruct([wild])
     monkeypatch.setattr(passes, "TOGETHER", 1000)
+    monkeypatch.setattr(passes, "AS_ONE", 1000)
     whole = reconstruct([wild])
     assert len(whole.models) > 200
     assert {(m.name, m.remark) for m in grouped.models} == {(m.name, m.remark) for m in whole.models}
@@ -72,6 +73,7 @@ def test_what_cannot_be_judged_is_remarked_in_large_collections_too(monkeypatch)
     models = strangers(rng, 9) | {"tiny1": {"t.w": rng.normal(size=(2, 2))}, "tiny2": {"t.w": rng.normal(size=(2, 2))}}
     small = {m.name: (m.family is None, m.remark) for m in reconstruct(models).models}
     monkeypatch.setattr(passes, "TOGETHER", 5)
+    monkeypatch.setattr(passes, "AS_ONE", 5)
     large = {m.name: (m.family is None, m.remark) for m in reconstruct(models).models}
     assert large == small
     assert large["tiny1"][0]
@@ -88,6 +90,7 @@ def test_one_identical_layer_among_many_new_ones_is_found_in_large_collections_t
     models["s7"]["l30.weight"] = models["s2"]["l30.weight"]
     small = reconstruct(models)
     monkeypatch.setattr(passes, "TOGETHER", 3)
+    monkeypatch.setattr(passes, "AS_ONE", 3)
     large = reconstruct(models)
     assert [{one.a, one.b} for one in small.components] == [{"s2", "s7"}]
     assert large.models == small.models
@@ -104,5 +107,6 @@ def test_units_pruned_in_the_middle_of_every_matrix_do_not_hide_a_family(monkeyp
     pruned["b.weight"][10:20] = 0.0
     models["pruned"] = pruned
     monkeypatch.setattr(passes, "TOGETHER", 3)
+    monkeypatch.setattr(passes, "AS_ONE", 3)
     [edge] = reconstruct(models).edges
     assert (edge.parent, edge.child) == ("s2", "pruned")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import TypedDict
 
@@ -248,13 +248,13 @@ def _merged(answer: Answer, names: Sequence[str], k: int) -> list[Edge]:
 
 
 def missing_ancestors(
-    names: Sequence[str], forests: list[Answer], families: dict[int, int], labels: NDArray[np.int64]
+    names: Sequence[str], forests: Sequence[Answer], families: dict[int, int], labels: NDArray[np.int64]
 ) -> tuple[list[MissingAncestor], list[Edge]]:
     """One ancestor for the siblings of each family whose parent is not here, and its edges.
 
-    The likeness of such an edge is that of the siblings among each other.
+    The likeness of such an edge is that of the siblings among each other, those in one neighbourhood of a large family.
     """
-    missing: list[MissingAncestor] = []
+    ancestors: dict[int, MissingAncestor] = {}
     edges: list[Edge] = []
     for answer in forests:
         if answer.forest.missing is None:
@@ -263,28 +263,31 @@ def missing_ancestors(
         for k in np.flatnonzero(answer.forest.missing > 0).tolist():
             siblings.setdefault(int(labels[answer.group.members[answer.rows[k]]]), []).append(k)
         for label, rows in siblings.items():
-            name = f"missing ancestor {len(missing) + 1}"
-            while name in names:
-                name = f"({name})"
-            missing.append(MissingAncestor(name=name, family=families[label]))
-            found = [answer.rows[k] for k in rows]
-            for k, row in zip(rows, found, strict=True):
-                others = [other for other in found if other != row]
-                likeness = float(np.mean([answer.found.similarity(row, other) for other in others]))
-                coverage = float(np.mean([answer.found.coverage[row, other] for other in others]))
-                child, sure = names[answer.group.members[row]], float(answer.forest.missing[k])
-                edges.append(
-                    Edge(
-                        parent=name,
-                        child=child,
-                        kind="finetune",
-                        p_parent=sure,
-                        similarity=likeness,
-                        coverage=coverage,
-                        evidence=(_orphan(name, child, sure),),
-                    )
-                )
-    return missing, edges
+            if label not in ancestors:
+                name = f"missing ancestor {len(ancestors) + 1}"
+                while name in names:
+                    name = f"({name})"
+                ancestors[label] = MissingAncestor(name=name, family=families[label])
+            edges += _from_missing(answer, names, ancestors[label].name, rows)
+    return list(ancestors.values()), edges
+
+
+def _from_missing(answer: Answer, names: Sequence[str], ancestor: str, siblings: Sequence[int]) -> Iterator[Edge]:
+    """The edges from a missing ancestor to some models of a forest."""
+    assert answer.forest.missing is not None
+    found = [answer.rows[k] for k in siblings]
+    for k, row in zip(siblings, found, strict=True):
+        others = [other for other in found if other != row]
+        child, sure = names[answer.group.members[row]], float(answer.forest.missing[k])
+        yield Edge(
+            parent=ancestor,
+            child=child,
+            kind="finetune",
+            p_parent=sure,
+            similarity=float(np.mean([answer.found.similarity(row, other) for other in others] or [0.0])),
+            coverage=float(np.mean([answer.found.coverage[row, other] for other in others] or [0.0])),
+            evidence=(_orphan(ancestor, child, sure),),
+        )
 
 
 def _told(answer: Answer, names: Sequence[str], k: int, pair: tuple[str, str]) -> tuple[Evidence, ...]:

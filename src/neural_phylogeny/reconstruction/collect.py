@@ -90,7 +90,8 @@ class Collection:
         measured = group.statistics.subset(rows) if own is None else own.statistics
         chosen = set(members)
         core = tuple(model for model in group.core if model in chosen)
-        return Group(members, without_tables(measured)[0], True, core if len(core) < len(members) else ())
+        detected = group.detected if own is None and members == group.members else None
+        return Group(members, without_tables(measured)[0], True, core if len(core) < len(members) else (), detected)
 
     def pairs_beside(self) -> Iterator[Group]:
         """What was measured of the other components of two pipelines."""

@@ -24,7 +24,6 @@ from neural_phylogeny.reconstruction.claim import (
 from neural_phylogeny.reconstruction.collect import Collection
 from neural_phylogeny.reconstruction.examine import Examined, examine
 from neural_phylogeny.reconstruction.hang import hung, remark, without_adapters
-from neural_phylogeny.reconstruction.large import labels_of
 from neural_phylogeny.reconstruction.placing import placing
 from neural_phylogeny.records import CredibleRoots, Kind, ModelRecord, Phylogeny
 from neural_phylogeny.relations.explanations.whole import DISGUISES
@@ -169,17 +168,18 @@ def _credible_roots(models: Sequence[ModelRecord], rooted: Mapping[int, float]) 
 def _relabelled(labels: NDArray[np.int64], forests: list[Answer]) -> NDArray[np.int64]:
     """The families of a method that decides them; a copy has the family of the first of its copies."""
     labels = labels.copy()
-    parts = [answer for answer in forests if answer.group.core and answer.forest.families is not None]
-    for models in labels_of(parts):
-        labels[models] = labels.max() + 1
+    of_parts = int(labels.max(initial=-1)) + 1  # neighbourhoods have labels in common
+    unused = of_parts + len(labels)
     for answer in forests:
         if answer.forest.families is None:
             continue
         members = answer.group.members
         if answer.group.core:
+            for k in np.flatnonzero(answer.claimed).tolist():
+                labels[members[answer.rows[k]]] = of_parts + answer.forest.families[k]
             _label_copies(labels, answer)
             continue
-        unused = labels.max() + 1
+        unused = max(unused, labels.max() + 1)
         for row, family in zip(answer.rows, np.unique(answer.forest.families, return_inverse=True)[1], strict=True):
             labels[members[row]] = unused + family
         _label_copies(labels, answer)

@@ -134,7 +134,8 @@ def _family(collection: Collection, tested: Tested, models: list[int]) -> Iterat
         home = replace(group, core=()) if len(parts) == 1 and len(rows) == len(models) else group
         family = collection.family(home, rows)
         leading = collection.leading.get(family.members, ())
-        yield family, Findings.of(family.statistics, relations.existence.of(rows), leading, collection.seeds)
+        found = Findings.of(family.statistics, relations.existence.of(rows), leading, collection.seeds)
+        yield family, replace(found, detected=family.detected)
 
 
 def _merged(groups: Sequence[Sequence[int]]) -> list[list[int]]:

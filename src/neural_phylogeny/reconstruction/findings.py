@@ -59,6 +59,8 @@ class Findings:
     copies: list[list[int]]
     leading: tuple[Leading, ...] = ()
     seeds: int = 0
+    detected: tuple[NDArray[np.float64], NDArray[np.float64]] | None = None
+    """What the detector said of all members already, see ``Group``."""
 
     @classmethod
     def of(
@@ -81,7 +83,8 @@ class Findings:
     def _with(self, statistics: Statistics) -> Findings:
         direction, signs = log_odds(statistics)
         exact, clock = marks_and_clock(statistics)
-        return replace(self, statistics=statistics, direction=direction, signs=signs, exact=exact, clock=clock)
+        found = replace(self, statistics=statistics, direction=direction, signs=signs, exact=exact, clock=clock)
+        return replace(found, detected=None)
 
     @cached_property
     def related(self) -> NDArray[np.bool_]:

@@ -7,44 +7,94 @@ cores is put together as one sparse table of log-probabilities, and the most pro
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
 
 from neural_phylogeny.graphs import Groups
 from neural_phylogeny.reconstruction.claim import Answer
-from neural_phylogeny.trees.forest import Forest, Matrix
+from neural_phylogeny.trees.family import groups_of
+from neural_phylogeny.trees.forest import Forest, Matrix, Vector
 from neural_phylogeny.trees.fusion import LEAST
 from neural_phylogeny.trees.likeliest import EVEN
+from neural_phylogeny.trees.rooting import forest_probabilities, root_probabilities
 from neural_phylogeny.trees.sparse_arborescence import sparse_forest
 
 CHOSEN = 0.9
 """Probability of the parent that a method chose without one."""
 
 
-def stitched(answers: Sequence[Answer]) -> list[Answer]:
-    """The answers, those of neighbourhoods with the parents of one forest over all of them.
+MOST = 1000
+"""Models of all large families up to which the sums over all forests are made: they are cubic, half a second here."""
 
-    O(n_models SIZE) for neighbourhoods of ``SIZE``.
+
+@dataclass(frozen=True)
+class Whole:
+    """What the neighbourhoods say of their cores, over all n models in them.
+
+    Attributes
+    ----------
+    place : dict of int to int
+        Of each model by its position in the collection.
+    above, below, weights : (n_edges,)
+        Possible parents, their children, and logarithms of their probabilities.
+    roots : (n,)
+        Logarithms of the probabilities of having no parent here.
+    """
+
+    place: dict[int, int]
+    above: NDArray[np.int64]
+    below: NDArray[np.int64]
+    weights: Vector
+    roots: Vector
+
+    @classmethod
+    def of(cls, parts: Sequence[Answer]) -> Whole:
+        """The columns of the cores; O(n_models SIZE)."""
+        models = sorted({answer.group.members[row] for answer in parts for row in answer.rows})
+        place = {model: k for k, model in enumerate(models)}
+        edges: list[NDArray[np.float64]] = []
+        roots = np.zeros(len(models))
+        for answer in parts:
+            at = np.array([place[answer.group.members[row]] for row in answer.rows])
+            logs = np.log(np.maximum(_posterior(answer.forest), LEAST))
+            for k in np.flatnonzero(answer.claimed).tolist():
+                roots[at[k]] = logs[k, k]
+                others = np.flatnonzero(np.arange(len(at)) != k)
+                edges.append(np.stack([at[others], np.full(len(others), at[k]), logs[others, k]]))
+        above, below, weights = np.concatenate(edges, axis=1) if edges else np.zeros((3, 0))
+        return cls(place, above.astype(np.int64), below.astype(np.int64), weights, roots)
+
+    def parents(self) -> NDArray[np.int64]:
+        """Those of the most probable forest."""
+        return sparse_forest(self.above, self.below, self.weights, self.roots)
+
+    def dense(self) -> Matrix:
+        """As ``Posterior.parent``, (n, n)."""
+        found = np.zeros((len(self.roots),) * 2)
+        found[self.above, self.below] = np.exp(self.weights)
+        np.fill_diagonal(found, np.exp(self.roots))
+        return found
+
+
+def stitched(answers: Sequence[Answer]) -> list[Answer]:
+    """The answers, those of neighbourhoods with the parents, roots and families of one forest over all of them.
+
+    O(n_models SIZE) for neighbourhoods of ``SIZE``, and for at most ``MOST`` models O(n_models^3).
     """
     parts = [answer for answer in answers if answer.group.core]
     if not parts:
         return list(answers)
-    models = sorted({answer.group.members[row] for answer in parts for row in answer.rows})
-    place = {model: k for k, model in enumerate(models)}
-    edges: list[NDArray[np.float64]] = []
-    roots = np.zeros(len(models))
-    for answer in parts:
-        at = np.array([place[answer.group.members[row]] for row in answer.rows])
-        logs = np.log(np.maximum(_posterior(answer.forest), LEAST))
-        for k in np.flatnonzero(answer.claimed).tolist():
-            roots[at[k]] = logs[k, k]
-            others = np.flatnonzero(np.arange(len(at)) != k)
-            edges.append(np.stack([at[others], np.full(len(others), at[k]), logs[others, k]]))
-    above, below, weights = np.concatenate(edges, axis=1) if edges else np.zeros((3, 0))
-    parents = sparse_forest(above.astype(np.int64), below.astype(np.int64), weights, roots)
-    return [_with_parents(answer, parents, place) if answer.group.core else answer for answer in answers]
+    whole = Whole.of(parts)
+    parents = whole.parents()
+    found = [_with_parents(answer, parents, whole.place) for answer in parts]
+    families = _families(parts, found, whole.place)
+    found = _without_lone(found, families, whole.place)
+    if len(parents) <= MOST and all(answer.forest.p_root is not None for answer in parts):
+        found = _with_roots(found, whole, families)
+    of_part = iter([_with_families(answer, families, whole.place) for answer in found])
+    return [next(of_part) if answer.group.core else answer for answer in answers]
 
 
 def _posterior(forest: Forest) -> Matrix:
@@ -83,21 +133,77 @@ def _with_parents(answer: Answer, parents: NDArray[np.int64], place: dict[int, i
         p_root=None if forest.p_root is None else np.where(claimed, forest.p_root, np.nan),
         p_rooted=None,
     )
-    return replace(answer, forest=forest)
+    shares = None if answer.support is None else answer.support.of_those(claimed & (found == answer.forest.parents))
+    return replace(answer, forest=forest, support=shares)
 
 
-def labels_of(answers: Sequence[Answer]) -> list[list[int]]:
-    """The families of the models of neighbourhoods: those that edges, merges and missing ancestors join."""
+def _families(parts: Sequence[Answer], found: Sequence[Answer], place: dict[int, int]) -> NDArray[np.int64]:
+    """Labels of all models, ``(n,)``: edges, merges and missing ancestors join them.
+
+    Models of several cores have one missing ancestor where some neighbourhood, of ``parts`` as they were placed, has
+    them as siblings whose parent is missing, and the own neighbourhood of each says the same of it in ``found``.
+    """
+    lacking = {model for answer in found for model, missing in _own(answer, answer.forest.missing) if missing > 0}
     joined = Groups()
-    for answer in answers:
+    for part, answer in zip(parts, found, strict=True):
         forest, models = answer.forest, [answer.group.members[row] for row in answer.rows]
-        siblings = [] if forest.missing is None else np.flatnonzero(forest.missing > 0).tolist()
         for k in np.flatnonzero(answer.claimed).tolist():
-            parts = [] if forest.merged is None else np.flatnonzero(forest.merged[:, k]).tolist()
-            for other in (*parts, *([int(forest.parents[k])] if forest.parents[k] >= 0 else []), k):
+            merged = [] if forest.merged is None else np.flatnonzero(forest.merged[:, k]).tolist()
+            for other in (*merged, *([int(forest.parents[k])] if forest.parents[k] >= 0 else []), k):
                 joined.join(models[other], models[k])
-        for k in siblings[1:]:
-            joined.join(models[siblings[0]], models[k])
-    return joined.lists(
-        answer.group.members[answer.rows[k]] for answer in answers for k in np.flatnonzero(answer.claimed).tolist()
-    )
+        siblings = [] if part.forest.missing is None else np.flatnonzero(part.forest.missing > 0).tolist()
+        together = [models[k] for k in siblings if models[k] in lacking]
+        for model in together[1:]:
+            joined.join(together[0], model)
+    labels = np.zeros(len(place), dtype=np.int64)
+    for label, models in enumerate(joined.lists(place)):
+        labels[[place[model] for model in models]] = label
+    return labels
+
+
+def _without_lone(found: Sequence[Answer], families: NDArray[np.int64], place: dict[int, int]) -> list[Answer]:
+    """The answers without missing ancestors of a single model: without a sibling nothing shows one."""
+    lacking = [
+        place[model] for answer in found for model, missing in _own(answer, answer.forest.missing) if missing > 0
+    ]
+    count = np.bincount(families[lacking], minlength=len(families))
+    made = []
+    for answer in found:
+        forest = answer.forest
+        if forest.missing is not None:
+            at = [place[answer.group.members[row]] for row in answer.rows]
+            missing = np.where(count[families[at]] > 1, forest.missing, 0.0)
+            forest = replace(forest, missing=missing)
+        made.append(replace(answer, forest=forest))
+    return made
+
+
+def _own(answer: Answer, values: Vector | None) -> list[tuple[int, float]]:
+    """The models that a neighbourhood speaks of, and a value of each; none where a method has no such value."""
+    if values is None:
+        return []
+    return [(answer.group.members[answer.rows[k]], float(values[k])) for k in np.flatnonzero(answer.claimed).tolist()]
+
+
+def _with_roots(found: Sequence[Answer], whole: Whole, families: NDArray[np.int64]) -> list[Answer]:
+    """The answers with probabilities of roots over all forests of all models, see ``Forest.p_root``."""
+    parent, place = whole.dense(), whole.place
+    p_root, p_rooted = np.diag(forest_probabilities(parent)), np.full(len(parent), np.nan)
+    lacking = [place[model] for answer in found for model, p in _own(answer, answer.forest.missing) if p > 0]
+    for members in groups_of(families):
+        if len(members) > 1 and not np.isin(members, lacking).any():
+            p_rooted[members] = root_probabilities(parent[np.ix_(members, members)])
+    made = []
+    for answer in found:
+        at = [place[answer.group.members[row]] for row in answer.rows]
+        p, rooted = (np.where(answer.claimed, values[at], np.nan) for values in (p_root, p_rooted))
+        made.append(replace(answer, forest=replace(answer.forest, p_root=p, p_rooted=rooted)))
+    return made
+
+
+def _with_families(answer: Answer, families: NDArray[np.int64], place: dict[int, int]) -> Answer:
+    """A neighbourhood's answer with labels that those of other neighbourhoods have too, where a method has any."""
+    if answer.forest.families is None:
+        return answer
+    labels = families[[place[answer.group.members[row]] for row in answer.rows]]
+    return replace(answer, forest=replace(answer.forest, families=labels))

@@ -14,14 +14,14 @@ from functools import partial
 import numpy as np
 
 from neural_phylogeny.graphs import components
+from neural_phylogeny.reconstruction.neighbours import measured
 from neural_phylogeny.reconstruction.options import Reading
 from neural_phylogeny.reconstruction.relate import Tested
 from neural_phylogeny.reconstruction.signs import with_signs_restored
 from neural_phylogeny.reconstruction.thrift import affordable
 from neural_phylogeny.sources.opening import Opened
 from neural_phylogeny.statistics.cache import Group
-from neural_phylogeny.statistics.candidates import candidates, sample
-from neural_phylogeny.statistics.neighbourhoods import neighbourhoods
+from neural_phylogeny.statistics.candidates import Sampled, candidates, sample
 from neural_phylogeny.statistics.one_pass import measure, standard_statistics
 from neural_phylogeny.statistics.pool import Pool
 from neural_phylogeny.statistics.results import Statistics
@@ -32,35 +32,47 @@ from neural_phylogeny.tensors.samples import sampler_of
 TOGETHER = 200
 """Collections up to this size are measured as one; larger ones in groups of candidates for relatedness."""
 
+AS_ONE = 64
+"""Candidates up to this number are measured as one; more in overlapping neighbourhoods, which take less than half of
+the time of 200 as one and find as many parents (``docs/results.md``)."""
+
 
 def measured_groups(opened: Sequence[Opened], alignment: Alignment, reading: Reading) -> tuple[Group, ...]:
     """The boxes of pairs of all models together, or of each group of candidates where they are too many.
 
     A group that is still too large is measured in overlapping neighbourhoods, in time linear in its models.
     """
-    if len(opened) < 2:
-        return ()
-    if len(opened) <= TOGETHER:
-        every = list(range(len(opened)))
-        plan = _affordable(opened, every, reading, alignment)
-        return (Group(tuple(every), _measured(opened, every, reading, plan)),)
+    every = list(range(len(opened)))
+    if len(opened) <= AS_ONE:
+        return _as_one(opened, every, alignment, reading) if len(opened) > 1 else ()
     checkpoints = [checkpoint for _, checkpoint in opened]
     sampled = sample(checkpoints, alignment)
     labels = components(candidates(sampled))
     found = [np.flatnonzero(labels == label).tolist() for label in range(int(labels.max()) + 1)]
-    planned_groups: list[tuple[Sequence[int], tuple[int, ...]]] = []
-    for models in found:
-        if len(models) > TOGETHER:
-            near = neighbourhoods(models, sampled.apart, sampled.contents)
-            planned_groups += [(one.members, one.core) for one in near]
-        elif len(models) > 1:
-            planned_groups.append((models, ()))
+    if len(opened) <= TOGETHER and max(map(len, found)) <= AS_ONE:
+        return _as_one(opened, every, alignment, reading)
+    large = [group for models in found if len(models) > AS_ONE for group in _large(opened, models, sampled, reading)]
     del sampled
+    planned_groups: list[Sequence[int]] = [models for models in found if 1 < len(models) <= AS_ONE]
     single = [models[0] for models in found if len(models) == 1]
     if single:
         layouts = [Layout.of(checkpoint.tensors) for checkpoint in checkpoints]
-        planned_groups += [(models, ()) for models in _of_single(single, layouts, alignment)]
-    return tuple(_group(opened, models, reading, core) for models, core in planned_groups if len(models) > 1)
+        planned_groups += _of_single(single, layouts, alignment)
+    return (*large, *(_group(opened, models, reading) for models in planned_groups if len(models) > 1))
+
+
+def _as_one(
+    opened: Sequence[Opened], every: Sequence[int], alignment: Alignment, reading: Reading
+) -> tuple[Group, ...]:
+    """All models together."""
+    plan = _affordable(opened, every, reading, alignment)
+    return (Group(tuple(every), _measured(opened, every, reading, plan)),)
+
+
+def _large(opened: Sequence[Opened], models: Sequence[int], sampled: Sampled, reading: Reading) -> list[Group]:
+    """Candidates that are too many to be measured as one."""
+    names = [ref.name for ref, _ in opened]
+    return measured(models, sampled, lambda one: _group(opened, one.members, reading, one.core), names)
 
 
 def _group(opened: Sequence[Opened], models: Sequence[int], reading: Reading, core: tuple[int, ...] = ()) -> Group:
@@ -96,9 +108,9 @@ def remeasured(
     """
     pool = Pool([*(group for group, _ in tested.groups), *cached])
     for models in tested.families:
-        if len(models) > TOGETHER:  # in neighbourhoods
-            continue
         home = tested.home(models)
+        if home is None and any(group.core for group, _, _ in tested.parts(models)):
+            continue  # it was measured in neighbourhoods
         if not is_family and home is not None and home[0].members == tuple(models):
             continue  # the boxes of the pairs of these models are what was measured
         alignment = planned(opened, models, reading, is_family=is_family)

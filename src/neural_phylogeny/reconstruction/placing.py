@@ -56,7 +56,7 @@ class Placement:
 def _solved(one: Placement, _: None) -> tuple[Forest, Support | None]:
     """The method's forest, and how well it is founded where that was asked for."""
     forest = one.method.solve(families_of(one.found, one.rows, one.labels, one.seed))
-    if not one.draws or one.group.core:
+    if not one.draws:
         return forest, None
     return forest, support(one.found, one.rows, one.labels, one.method, forest, one.draws, one.seed)
 

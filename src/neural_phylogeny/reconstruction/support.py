@@ -40,6 +40,10 @@ class Support:
         value = float(getattr(self, name)[k])
         return None if np.isnan(value) else value
 
+    def of_those(self, kept: NDArray[np.bool_]) -> Support:
+        """The same of some models, ``(n,)``; none of the others."""
+        return Support(*(np.where(kept, shares, np.nan) for shares in (self.edges, self.roots, self.concordance)))
+
 
 def support(
     found: Findings, rows: list[int], families: NDArray[np.int64], method: Method, forest: Forest, draws: int, seed: int

@@ -107,7 +107,7 @@ def sampled_matrices(statistics: Statistics) -> Iterator[list[tuple[list[int], S
         found = []
         for places, alike in window:
             finite = np.isfinite(of_each(stacked(alike, "cross.product")))
-            for layout in np.unique(finite, axis=0):
+            for layout in np.unique(finite[finite.any(axis=1)], axis=0):
                 some = np.flatnonzero((finite == layout).all(axis=1)).tolist()
                 found.append(([places[t] for t in some], SampledMatrices.of([alike[t] for t in some], layout)))
         yield found

@@ -44,13 +44,15 @@ class Group:
     """Models that were measured together: their positions in the collection, and what was measured.
 
     ``is_family`` where the boxes are those of a family, else those of pairs. ``core`` are the members whose parents are
-    looked for here, where the group is a neighbourhood of a larger one; empty for all.
+    looked for here, where the group is a neighbourhood of a larger one; empty for all. ``detected`` is what the
+    detector said of it while it was chosen, the probabilities of parents and of missing ones; it is not stored.
     """
 
     members: tuple[int, ...]
     statistics: Statistics
     is_family: bool = False
     core: tuple[int, ...] = ()
+    detected: tuple[NDArray[np.float64], NDArray[np.float64]] | None = field(default=None, compare=False)
 
 
 @dataclass(frozen=True)
