@@ -28,7 +28,7 @@ CPU = 30
 """Of the processor."""
 
 LARGE_FILES = 100_000_000
-"""Bytes of input that may take three seconds of the processor; more may take longer in proportion."""
+"""Bytes of input that may take three seconds of the processor; more, or several models, may take longer."""
 
 
 MOST_MEMORY = 340_000
@@ -49,7 +49,7 @@ class Outcome(NamedTuple):
     text: str
 
 
-def run(arguments: list[str], work: Path, command: str = "tree", nbytes: int = 0) -> Outcome:
+def run(arguments: list[str], work: Path, command: str = "tree", nbytes: int = 0, models: int = 1) -> Outcome:
     """Run the command line in a child that may take ``SECONDS``."""
     out = work / "output"
     start = time.monotonic()
@@ -74,13 +74,13 @@ def run(arguments: list[str], work: Path, command: str = "tree", nbytes: int = 0
         seconds,
         usage.ru_maxrss * 1024,
         len(text),
-        tuple(_faults(code, seconds, waited, usage, text, nbytes)),
+        tuple(_faults(code, seconds, waited, usage, text, nbytes, models)),
         text,
     )
 
 
 def _faults(
-    code: int, seconds: float, waited: float, usage: resource.struct_rusage, text: str, nbytes: int
+    code: int, seconds: float, waited: float, usage: resource.struct_rusage, text: str, nbytes: int, models: int
 ) -> list[str]:
     faults = []
     if code < 0:
@@ -89,7 +89,7 @@ def _faults(
         faults.append("traceback")
     if waited > SECONDS and code < 0:
         faults.append("hang")
-    if seconds > 3 * max(1.0, nbytes / LARGE_FILES):
+    if seconds > 3 * max(1, models, nbytes / LARGE_FILES):
         faults.append("slow")
     if usage.ru_maxrss > MOST_MEMORY:
         faults.append("memory")
@@ -175,7 +175,8 @@ def main(chosen: list[str]) -> int:
             nbytes = sum(
                 path.lstat().st_size for depth in ("*", "*/*") for path in (work / "in").glob(depth) if path.is_file()
             )
-            outcome = run([*sound, *arguments], work, nbytes=nbytes)
+            models = sum(map(os.path.isfile, arguments))
+            outcome = run([*sound, *arguments], work, nbytes=nbytes, models=models)
         finally:
             shutil.rmtree(work, ignore_errors=True)
         faults = list(outcome.faults)

@@ -29,7 +29,7 @@ BEGINNINGS = (
     *("distributed_of", "distributed_metadata", "adapter_of_the", "onnx_of_small", "safetensors_of_", "codes_of_odd"),
     *("manifest_of_many", "manifest_of_long_names", "folders_nested", "many_names", "statistics_is_a_zip"),
     *("kinds_of_layers", "kinds_of_one_matrix", "kinds_of_vocabularies", "kinds_of_equal", "kinds_of_computed"),
-    *("kinds_of_matrices", "kinds_of_many"),
+    *("kinds_of_matrices", "kinds_of_many", "small_"),
 )
 LARGE = frozenset(name for name in CASES if name.startswith(BEGINNINGS))
 """Inputs of many megabytes, which take seconds to write."""
