@@ -1,8 +1,8 @@
 """Install the wheel under every Python that is here, with the oldest and the newest dependencies, and use it.
 
-``python release/matrix.py [PYTHON...]`` prints a line for each: what was installed, and whether the demo's tree, a
-PyTorch file and a GGUF file were read. The oldest are the lower bounds of ``pyproject.toml``; where no wheel of one
-exists for a Python, the oldest that has one.
+``python release/matrix.py [PYTHON...]`` prints a line for each: what was installed, and whether the demo's tree, an
+array of NumPy's and a PyTorch file were read. The oldest are the lower bounds of ``pyproject.toml``; where no wheel of
+one exists for a Python, the oldest that has one.
 """
 
 from __future__ import annotations
@@ -29,6 +29,15 @@ from neural_phylogeny.formats import open_checkpoint
 folder = Path(tempfile.mkdtemp())
 numpy.savez(folder / "m.npz", w=numpy.eye(3, dtype="f4"))
 with open_checkpoint(folder / "m.npz") as opened:
+    assert opened.read("w").tolist() == numpy.eye(3).ravel().tolist()
+import zipfile
+text = lambda word: b"X" + len(word).to_bytes(4, "little") + word.encode()
+storage = text("storage") + b"ctorch\\nFloatStorage\\n" + text("0") + text("cpu") + b"K\\x09tQ"
+tensor = b"ctorch._utils\\n_rebuild_tensor_v2\\n((" + storage + b"K\\x00K\\x03K\\x03\\x86K\\x03K\\x01\\x86\\x89}tR"
+with zipfile.ZipFile(folder / "m.pt", "w") as archive:
+    archive.writestr("m/data.pkl", b"\\x80\\x02}" + text("w") + tensor + b"s.")
+    archive.writestr("m/data/0", numpy.eye(3, dtype="f4").tobytes())
+with open_checkpoint(folder / "m.pt") as opened:
     assert opened.read("w").tolist() == numpy.eye(3).ravel().tolist()
 print("python", sys.version.split()[0], "numpy", numpy.__version__, len(found.edges), "edges")
 """

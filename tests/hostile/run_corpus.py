@@ -5,6 +5,7 @@ Each run is a process of its own with limits on time and memory; a line says wha
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import resource
@@ -27,7 +28,7 @@ CPU = 30
 """Of the processor."""
 
 LARGE_FILES = 100_000_000
-"""Bytes of input that may take three seconds of the processor; more may take longer in proportion."""
+"""Bytes of input that may take three seconds of the processor; more, or several models, may take longer."""
 
 
 MOST_MEMORY = 340_000
@@ -48,7 +49,7 @@ class Outcome(NamedTuple):
     text: str
 
 
-def run(arguments: list[str], work: Path, command: str = "tree", nbytes: int = 0) -> Outcome:
+def run(arguments: list[str], work: Path, command: str = "tree", nbytes: int = 0, models: int = 1) -> Outcome:
     """Run the command line in a child that may take ``SECONDS``."""
     out = work / "output"
     start = time.monotonic()
@@ -73,13 +74,13 @@ def run(arguments: list[str], work: Path, command: str = "tree", nbytes: int = 0
         seconds,
         usage.ru_maxrss * 1024,
         len(text),
-        tuple(_faults(code, seconds, waited, usage, text, nbytes)),
+        tuple(_faults(code, seconds, waited, usage, text, nbytes, models)),
         text,
     )
 
 
 def _faults(
-    code: int, seconds: float, waited: float, usage: resource.struct_rusage, text: str, nbytes: int
+    code: int, seconds: float, waited: float, usage: resource.struct_rusage, text: str, nbytes: int, models: int
 ) -> list[str]:
     faults = []
     if code < 0:
@@ -88,7 +89,7 @@ def _faults(
         faults.append("traceback")
     if waited > SECONDS and code < 0:
         faults.append("hang")
-    if seconds > 3 * max(1.0, nbytes / LARGE_FILES):
+    if seconds > 3 * max(1, models, nbytes / LARGE_FILES):
         faults.append("slow")
     if usage.ru_maxrss > MOST_MEMORY:
         faults.append("memory")
@@ -111,7 +112,7 @@ def _child(arguments: list[str], out: Path, command: str) -> None:
     os.dup2(descriptor, 2)
     from neural_phylogeny.cli import main
 
-    sys.argv = ["nphylo", command, *arguments]
+    sys.argv = ["nphylo", *command.split(), *arguments]
     code: object = 70
     try:
         main()
@@ -140,13 +141,29 @@ def _warm_up() -> None:
         reconstruct(corpus.sound_models(Path(work)), threads=1)
 
 
+def written(name: str, folder: Path) -> list[str]:
+    """The arguments of a case, written by a child: what it took in memory would count for every run that is forked."""
+    child = os.fork()
+    if child == 0:
+        code = 1
+        try:
+            (folder.parent / "arguments").write_text(json.dumps(corpus.CASES[name](folder)))
+            code = 0
+        finally:
+            os._exit(code)
+    _, status = os.waitpid(child, 0)
+    assert status == 0, f"{name} could not be written"
+    arguments: list[str] = json.loads((folder.parent / "arguments").read_text())
+    return arguments
+
+
 def main(chosen: list[str]) -> int:
     """Print a line for each case; the number of those that went wrong."""
     _warm_up()
     verbose = "-v" in chosen
     chosen = [name for name in chosen if name != "-v"]
     bad = 0
-    for name, write in corpus.CASES.items():
+    for name in corpus.CASES:
         if chosen and name not in chosen:
             continue
         work = Path(tempfile.mkdtemp(prefix="hostile-"))
@@ -154,11 +171,12 @@ def main(chosen: list[str]) -> int:
         (work / "sound").mkdir()
         try:
             sound = corpus.sound_models(work / "sound")
-            arguments = write(work / "in")
+            arguments = written(name, work / "in")
             nbytes = sum(
                 path.lstat().st_size for depth in ("*", "*/*") for path in (work / "in").glob(depth) if path.is_file()
             )
-            outcome = run([*sound, *arguments], work, nbytes=nbytes)
+            models = sum(map(os.path.isfile, arguments))
+            outcome = run([*sound, *arguments], work, nbytes=nbytes, models=models)
         finally:
             shutil.rmtree(work, ignore_errors=True)
         faults = list(outcome.faults)

@@ -210,3 +210,12 @@ def test_where_the_source_fails_what_came_before_is_there(family, tmp_path: Path
         with pytest.raises(RuntimeError, match="lost"):
             list(index.add(failing()))
         assert index.places() == {"/a0", "/a1", "/a2"}
+
+
+def test_a_name_that_is_no_text_is_kept_and_found(tmp_path: Path, family) -> None:
+    name = os.fsdecode(b"a\xff.pt")
+    model = family("a", 1)["a0"]
+    with filled(tmp_path / "i", {name: model}) as index:
+        assert [entry.name for entry in index.entries()] == ["a\\udcff.pt"]
+        assert index.named(name) is not None
+        assert [is_new for _, is_new in index.add([(name, f"/there/{name}", model)])] == [False]

@@ -1,11 +1,15 @@
 """Which units and layers of two models belong together."""
 
 import tracemalloc
+from itertools import combinations
 from typing import Any
 
 import numpy as np
 
-from neural_phylogeny.relations.resizes import find_resize
+from neural_phylogeny.relations import resizes
+from neural_phylogeny.relations.resizes import find_resize, in_order
+
+_RESTS = ("a.weight", "b.weight")
 
 
 def test_the_places_of_kept_units(rng):
@@ -65,3 +69,24 @@ def test_layers_of_huge_weights_belong_nowhere():
 def test_layers_of_thousands_are_not_paired():
     shapes, larger = ({f"l.{k}.w": (4, 8) for k in range(n)} for n in (1_000, 2_000))
     assert find_resize({}, {}, shapes, larger) is None  # nothing is read
+
+
+def test_layers_are_paired_the_same_however_few_are_held(rng, monkeypatch):
+    large = {f"h.{k}.{rest}": rng.normal(size=(8, 8)) for k in range(7) for rest in _RESTS}
+    small = {f"h.{k}.{rest}": large[f"h.{own}.{rest}"] for k, own in enumerate((0, 2, 3, 6)) for rest in _RESTS}
+    shapes = [dict.fromkeys(model, (8, 8)) for model in (small, large)]
+    places = []
+    for held in (1 << 22, 100):
+        monkeypatch.setattr(resizes, "HELD", held)
+        found = find_resize(small, large, *shapes)
+        assert found is not None
+        places.append({name: place.name for name, place in found.places.items()})
+    assert (
+        places[0] == places[1] == {f"h.{own}.{r}": f"h.{k}.{r}" for k, own in enumerate((0, 2, 3, 6)) for r in _RESTS}
+    )
+
+
+def test_columns_in_order_have_the_largest_sum_of_all(rng):
+    alike = rng.normal(size=(4, 7))
+    best = max((sum(alike[i, j] for i, j in enumerate(chosen)), chosen) for chosen in combinations(range(7), 4))
+    assert [j for _, j in in_order(alike)] == list(best[1])

@@ -90,3 +90,12 @@ def test_arrays_of_one_form_come_in_parts_of_a_size(rng):
     for part in parts:
         assert len({shapes[place] for place in part}) == 1
         assert len(part) * np.prod(shapes[part[0]]) <= 12
+
+
+def test_matrices_that_nobody_holds_with_finite_values_say_nothing(measured, rng):
+    models = [{f"{k}.weight": rng.normal(size=(8, 8)).astype(np.float32) for k in range(3)} for _ in range(2)]
+    for model in models:
+        model["1.weight"][:] = np.nan
+    marks, clock = marks_and_clock(measured(*models))
+    assert all(np.isfinite(odds).all() for odds in marks.values())
+    assert not clock.later.any()

@@ -6,6 +6,7 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
+from itertools import chain
 from typing import Any, Self
 
 import numpy as np
@@ -13,7 +14,7 @@ from numpy.typing import NDArray
 
 from neural_phylogeny.detector.geometry import typical
 from neural_phylogeny.relations.retained import RETAINED, least_cosine
-from neural_phylogeny.statistics.results import Alike, Statistics, in_runs, stacked
+from neural_phylogeny.statistics.results import Alike, Statistics, stacked, windows_of
 from neural_phylogeny.statistics.sketch import QUANTILES
 from neural_phylogeny.tensors.roles import Role
 
@@ -101,15 +102,14 @@ class Measurements:
         """
         chosen = statistics if rows is None else statistics.subset(list(rows))
         n = chosen.alignment.n_models if rows is None else len(rows)
-        runs = list(chosen.alike("cross.product", matrices=True))
-        matrices = [pair for alike in runs for pair in alike]
-        m, last = len(matrices), 0
+        runs = list(chosen.runs("cross.product", matrices=True))
+        order = sorted(place for places, _ in runs for place in places)
+        row_of, m = {place: row for row, place in enumerate(order)}, len(order)
         pairs = {name: np.full((m, n, n), np.nan) for name in PAIRS}
         models = {name: np.full((m, n), np.nan) for name in MODELS}
         sketches = np.full((m, n, 5 + len(QUANTILES)), np.nan)
-        for alike in runs:
-            first, last = last, last + len(alike)
-            at, members = range(first, last), alike[0][0].members
+        for places, alike in runs:
+            at, members = [row_of[place] for place in places], alike[0][0].members
             own = np.diagonal(stacked(alike, "cross.product"), axis1=1, axis2=2)
             absent = ~(np.isfinite(own) & (own > 0))
             for name in PAIRS:
@@ -119,13 +119,14 @@ class Measurements:
             for name in MODELS:
                 models[name][np.ix_(at, members)] = np.where(absent, np.nan, _of_models(alike, name))
             sketches[np.ix_(at, members)] = np.where(absent[..., None], np.nan, _sketches(alike))
-        by_row = {name: _of_rows(runs, name, n) for name in ROWS if any(f"rows.{name}" in a for _, a in matrices)}
+        every = {name: _of_rows(chosen, row_of, name) for name in ROWS}
+        by_row = {name: numbers for name, numbers in every.items() if numbers is not None}
         identical, shared = np.zeros((n, n)), np.zeros((n, n))
         for alike in chosen.alike("equality.label"):
             label, square = stacked(alike, "equality.label"), np.ix_(*[alike[0][0].members] * 2)
             identical[square] += (label[:, :, None] == label[:, None, :]).sum(axis=0)
             shared[square] += len(alike)
-        sizes = np.array([tensor.size for tensor, _ in matrices], dtype=np.float64)
+        sizes = np.array([chosen.alignment.tensors[place].size for place in order], dtype=np.float64)
         vectors, levels, kinds = _vectors(chosen, n)
         share = identical / np.maximum(shared, 1.0)
         return cls(pairs, models, sketches, vectors, sizes, share, shared, by_row, levels, kinds)
@@ -268,18 +269,20 @@ def _sketches(alike: Alike) -> Array:
     return np.concatenate([*norms, *(stacked(alike, f"sketch.{name}") for name in ("spectrum", "quantiles"))], axis=2)
 
 
-def _of_rows(runs: Sequence[Alike], name: str, n: int) -> Array:
-    """One result of ``statistics.rows`` over all matrices: ``(m, n, n, 2)`` or ``(m, n, n)``; NaN where it lacks."""
-    inner = () if name == "step" else (2,)
-    found, first = np.full((sum(map(len, runs)), n, n, *inner), np.nan), 0
-    for alike in runs:
-        places = [place for place, (_, arrays) in enumerate(alike) if f"rows.{name}" in arrays]
-        members = alike[0][0].members
-        if places:
-            at = np.ix_([first + place for place in places], members, members)
-            found[at] = stacked([alike[place] for place in places], f"rows.{name}")
-        first += len(alike)
-    return found
+def _of_rows(statistics: Statistics, row_of: Mapping[int, int], name: str) -> Array | None:
+    """One result of ``statistics.rows`` over all matrices, by their places: ``(m, n, n, 2)`` or ``(m, n, n)``.
+
+    NaN where a matrix lacks it; None where all do.
+    """
+    n, inner = statistics.alignment.n_models, () if name == "step" else (2,)
+    found, is_there = np.full((len(row_of), n, n, *inner), np.nan), False
+    for places, alike in statistics.runs(f"rows.{name}", matrices=True):
+        rows = [row_of.get(place, -1) for place in places]
+        some = [t for t, row in enumerate(rows) if row >= 0]
+        members, is_there = alike[0][0].members, is_there or bool(some)
+        at = np.ix_([rows[t] for t in some], members, members)
+        found[at] = stacked(alike, f"rows.{name}")[some]
+    return found if is_there else None
 
 
 def _kind(names: Sequence[str]) -> int:
@@ -292,11 +295,10 @@ def _kind(names: Sequence[str]) -> int:
 def _vectors(statistics: Statistics, n: int) -> tuple[Array, Array, NDArray[np.int64]]:
     """Of everything that is neither a matrix nor a buffer: Gram matrices over the lengths, levels, kinds."""
     vectors = [(tensor, arrays) for tensor, arrays in statistics if tensor.role is Role.VECTOR]
-    v, last = len(vectors), 0
+    v = len(vectors)
     grams, levels = np.full((v, n, n), np.nan), np.full((v, n, 2), np.nan)
-    for _, alike in in_runs(enumerate(vectors)):
-        first, last = last, last + len(alike)
-        at, members = range(first, last), alike[0][0].members
+    for at, alike in chain.from_iterable(windows_of(list(enumerate(vectors)), n)):
+        members = alike[0][0].members
         sizes = np.array([tensor.size for tensor, _ in alike])
         grams[np.ix_(at, members, members)] = stacked(alike, "gram") / sizes[:, None, None]
         if "moments.sum" in alike[0][1]:

@@ -46,7 +46,9 @@ def even(measured: Measurements) -> Geometry:
 
 
 def _level(norm: Array, sizes: Array) -> float:
-    level = float(np.nansum(np.nanmean(norm, axis=1) * sizes) / max(float(sizes.sum()), 1.0)) if norm.size else 1.0
+    with np.errstate(all="ignore"):
+        means = np.nansum(norm, axis=1) / np.maximum((~np.isnan(norm)).sum(axis=1), 1)  # of no number at all: 0
+        level = float(np.nansum(means * sizes) / max(float(sizes.sum()), 1.0)) if norm.size else 1.0
     return level if np.isfinite(level) and level > 0 else 1.0
 
 

@@ -46,15 +46,20 @@ class Bounded(sqlite3.Connection):
 
         self.set_progress_handler(is_over, EVERY)
 
-    def execute(self, sql: str, parameters: Any = (), /) -> sqlite3.Cursor:
-        """As in the base class; the statement has all the steps that are allowed."""
+    def execute(self, sql: str, parameters: Sequence[Any] = (), /) -> sqlite3.Cursor:  # type: ignore[override]
+        """As in the base class; the statement has all the steps that are allowed, and names are stored as text."""
         self._steps = 0
-        return super().execute(sql, parameters)
+        return super().execute(sql, [_text(one) if isinstance(one, str) else one for one in parameters])
 
     def close(self) -> None:
         """As in the base class."""
         self.set_progress_handler(None, EVERY)
         super().close()
+
+
+def _text(name: str) -> str:
+    """A name whose bytes are no text, as a file may have it, with these escaped."""
+    return name if name.isascii() else name.encode("utf-8", "backslashreplace").decode()
 
 
 def refuse_what_lies_beside(path: Path) -> None:

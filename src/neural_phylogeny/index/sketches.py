@@ -51,8 +51,9 @@ def sketch_of(model: Fingerprint) -> Words:
     count = max(1, sum(block.size for *_, block in matrices))
     times = 1 << min(6, max(0, math.ceil(math.log2(FILLED * BITS / count))))
     for key, tensor, block in matrices:
-        values = block.reshape(-1) - block.mean()
-        scale = math.sqrt(float(np.square(values).mean()))
+        with np.errstate(all="ignore"):  # what is not finite says nothing
+            values = block.reshape(-1) - block.mean()
+            scale = math.sqrt(float(np.square(values).mean()))
         if not math.isfinite(scale) or scale == 0.0:
             continue
         values = np.clip(values / scale, -LARGEST, LARGEST)

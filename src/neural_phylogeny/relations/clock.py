@@ -101,14 +101,15 @@ def _rounding(bits: Array) -> Array:
 def _all_rows(statistics: Statistics, name: str) -> Array:
     """A number of rows and columns of all matrices, NaN where a pair does not compare one: ``(k, n, n)``."""
     n = statistics.alignment.n_models
-    found = []
-    for alike in statistics.alike(f"rows.{name}"):
+    found, places = [np.empty((0, 2, n, n))], list[int]()
+    for here, alike in statistics.runs(f"rows.{name}"):
         members = np.array(alike[0][0].members)
         values = np.where(pairs_of(alike)[..., None], stacked(alike, f"rows.{name}"), np.nan)
         both = np.full((len(alike), 2, n, n), np.nan)
         both[:, :, members[:, None], members] = np.moveaxis(values, -1, 1)
-        found.append(both.reshape(-1, n, n))
-    return np.concatenate(found) if found else np.empty((0, n, n))
+        found.append(both)
+        places += here
+    return np.concatenate(found)[np.argsort(places)].reshape(-1, n, n)
 
 
 def _weighted_median(values: Array, weights: Array) -> Array:

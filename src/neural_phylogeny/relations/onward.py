@@ -36,12 +36,13 @@ def onward(statistics: Statistics, first: int, middle: int, last: int) -> float:
 
 def products_of_three(statistics: Statistics, *models: int) -> NDArray[np.float64]:
     """Inner products ``(3, 3, T)`` of three models in the T matrices that they all compare, in stored order."""
-    found = [np.empty((0, 3, 3))]
-    for alike in statistics.alike("gram", matrices=True):
+    found, places = [np.empty((0, 3, 3))], list[int]()
+    for here, alike in statistics.runs("gram", matrices=True):
         members = alike[0][0].members
         if set(models) <= set(members):
             rows = np.array([members.index(model) for model in models])
             at = slice(None), rows[:, None], rows
             all_three = np.broadcast_to(pairs_of(alike)[at].all(axis=(1, 2)), len(alike))
             found.append(stacked(alike, "gram")[at][all_three])
-    return np.moveaxis(np.concatenate(found), 0, -1)
+            places += np.array(here)[all_three].tolist()
+    return np.moveaxis(np.concatenate(found)[np.argsort(places)], 0, -1)

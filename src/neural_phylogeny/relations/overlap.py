@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from neural_phylogeny.relations.sampled import Mask, Matrix, SampledMatrices, of_each, sampled_matrices, turned
 from neural_phylogeny.statistics.moments import FEWEST, LEVELS
-from neural_phylogeny.statistics.results import Statistics, added
+from neural_phylogeny.statistics.results import Statistics, add_in_order
 
 FINE = 16
 """Levels among the values looked at from which on the rounding error of a grid is even, whatever the weights are."""
@@ -229,13 +229,14 @@ class Overlap:
         sums = {quantity: np.zeros((n, n)) for quantity in _SUMMED}
         anywhere = {condition: np.zeros((n, n), dtype=bool) for condition in _ANYWHERE}
         bits = np.zeros(n)
-        for matrices in sampled_matrices(statistics):
-            at = matrices.members[:, None], matrices.members
+        for window in sampled_matrices(statistics):
             for quantity, total in sums.items():
-                total[at] = added(total[at], quantity(matrices))
-            for condition, found in anywhere.items():
-                found[at] |= condition(matrices).any(axis=0)
-            bits[matrices.members] = np.maximum(bits[matrices.members], matrices.own("grid").max(axis=0))
+                add_in_order(total, [(places, some.members, quantity(some)) for places, some in window])
+            for _, some in window:
+                at = some.members[:, None], some.members
+                for condition, found in anywhere.items():
+                    found[at] |= condition(some).any(axis=0)
+                bits[some.members] = np.maximum(bits[some.members], some.own("grid").max(axis=0))
         known, norm = np.maximum(sums[count], 1.0), sums[squared_norm_of_first]
         unknown = np.full_like(norm, np.inf)
         rounded, around = anywhere[is_rounded], anywhere[around_levels]

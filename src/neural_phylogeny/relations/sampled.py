@@ -8,7 +8,6 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from itertools import groupby
 from typing import Any, Self
 
 import numpy as np
@@ -57,9 +56,12 @@ class SampledMatrices:
         sources = [[tensor.sources[row] for row in rows.tolist()] for tensor, _ in alike]
         return cls(
             np.array(alike[0][0].members)[rows],
-            np.array([[_inputs(pair[0], one) for one in every] for pair, every in zip(alike, sources, strict=True)]),
-            np.array([[one.code_bits for one in every] for every in sources]),
-            np.array([["fp8" not in one.codes for one in every] for every in sources]),
+            np.array(
+                [[_inputs(pair[0], one) for one in every] for pair, every in zip(alike, sources, strict=True)],
+                dtype=np.int64,
+            ),
+            np.array([[one.code_bits for one in every] for every in sources], dtype=np.int64),
+            np.array([["fp8" not in one.codes for one in every] for every in sources], dtype=bool),
             np.array([[[float(arrays["cross.count"][0])]] for _, arrays in alike]),
             alike,
             rows,
@@ -100,13 +102,18 @@ class SampledMatrices:
         return self._known[name]
 
 
-def sampled_matrices(statistics: Statistics) -> Iterator[SampledMatrices]:
-    """The matrices whose values were compared, in order, each for the members with finite values."""
-    for alike in statistics.alike("cross.product", matrices=True):
-        finite = np.isfinite(of_each(stacked(alike, "cross.product")))
-        for _, run in groupby(range(len(alike)), key=lambda t: finite[t].tobytes()):
-            places = list(run)
-            yield SampledMatrices.of([alike[t] for t in places], finite[places[0]])
+def sampled_matrices(statistics: Statistics) -> Iterator[list[tuple[list[int], SampledMatrices]]]:
+    """The matrices whose values were compared, a window at a time: those that the same members hold with finite values,
+    and their places.
+    """
+    for window in statistics.windows("cross.product", matrices=True):
+        found = []
+        for places, alike in window:
+            finite = np.isfinite(of_each(stacked(alike, "cross.product")))
+            for layout in np.unique(finite[finite.any(axis=1)], axis=0):
+                some = np.flatnonzero((finite == layout).all(axis=1)).tolist()
+                found.append(([places[t] for t in some], SampledMatrices.of([alike[t] for t in some], layout)))
+        yield found
 
 
 def of_each(pairs: Matrix) -> NDArray[np.float64]:

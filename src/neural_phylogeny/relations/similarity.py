@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from neural_phylogeny.statistics.results import Alike, Statistics, added, pairs_of, stacked
+from neural_phylogeny.statistics.results import Alike, Statistics, add_in_order, pairs_of, stacked
 
 Matrix = NDArray[np.float64]
 Mask = NDArray[np.bool_]
@@ -19,12 +19,15 @@ def matrix_gram(statistics: Statistics) -> tuple[Matrix, Matrix, Matrix]:
     """
     n = statistics.alignment.n_models
     product, norm = np.zeros((n, n)), np.zeros((n, n))
-    for alike in statistics.alike("gram", matrices=True):
-        gram, members = stacked(alike, "gram"), alike[0][0].members
-        finite, at = _finite_pairs(alike, gram), np.ix_(members, members)
-        own = np.diagonal(gram, axis1=1, axis2=2)[:, :, None]
-        product[at] = added(product[at], np.where(finite, gram, 0.0))
-        norm[at] = added(norm[at], np.where(finite, own, 0.0))
+    for window in statistics.windows("gram", matrices=True):
+        products, norms = [], []
+        for places, alike in window:
+            gram, members = stacked(alike, "gram"), alike[0][0].members
+            finite, own = _finite_pairs(alike, gram), np.diagonal(gram, axis1=1, axis2=2)[:, :, None]
+            products.append((places, members, np.where(finite, gram, 0.0)))
+            norms.append((places, members, np.where(finite, own, 0.0)))
+        add_in_order(product, products)
+        add_in_order(norm, norms)
     return product, norm, norm.T
 
 

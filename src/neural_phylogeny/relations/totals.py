@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from neural_phylogeny.statistics.plan import SamplingPlan
-from neural_phylogeny.statistics.results import Alike, Statistics, added, pairs_of, stacked
+from neural_phylogeny.statistics.results import Alike, Statistics, add_in_order, pairs_of, stacked
 from neural_phylogeny.tensors.alignment import AlignedTensor
 from neural_phylogeny.tensors.roles import matrix_shape
 
@@ -160,18 +160,26 @@ def totals(
     n = statistics.alignment.n_models
     found = {name: np.zeros((n, n)) for name in parts}
     in_order = _ordered_units(statistics)
-    for alike in statistics.alike("matching.aligned"):
-        matrices = TestedMatrices.of(alike, keep)
-        if in_order:
-            nobody = np.zeros(n, dtype=bool)
-            matrices = matrices.without_places(np.array([in_order.get(_units(tensor), nobody) for tensor, _ in alike]))
-        at = np.ix_(matrices.members, matrices.members)
+    for window in statistics.windows("matching.aligned"):
+        every = [(places, _tested(alike, keep, in_order, n)) for places, alike in window]
         for name, part in parts.items():
-            values = of(part)(matrices)
-            found[name][at] = (
-                np.maximum(found[name][at], values.max(axis=0)) if name in _LARGEST else added(found[name][at], values)
-            )
+            values = [(places, matrices.members, of(part)(matrices)) for places, matrices in every]
+            if name in _LARGEST:
+                for _, members, value in values:
+                    at = np.ix_(members, members)
+                    found[name][at] = np.maximum(found[name][at], value.max(axis=0))
+            else:
+                add_in_order(found[name], values)
     return found
+
+
+def _tested(alike: Alike, keep: Keep | None, in_order: Mapping[int, Mask], n: int) -> TestedMatrices:
+    """The parts of matrices of equal members; places do not count where units have an order of their own."""
+    matrices = TestedMatrices.of(alike, keep)
+    if not in_order:
+        return matrices
+    nobody = np.zeros(n, dtype=bool)
+    return matrices.without_places(np.array([in_order.get(_units(tensor), nobody) for tensor, _ in alike]))
 
 
 def _units(tensor: AlignedTensor) -> int:

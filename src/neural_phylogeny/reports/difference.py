@@ -124,9 +124,10 @@ def changes_picture(found: Changes, form: str) -> bytes:
     except ImportError as error:
         raise MissingExtraError("Pictures", "figures") from error
     import io
+    import warnings
 
-    largest = sorted(found.tensors, key=lambda tensor: -tensor.values)[:BARS]
-    tensors = [tensor for tensor in found.tensors if tensor in largest]
+    largest = sorted(range(len(found.tensors)), key=lambda place: -found.tensors[place].values)[:BARS]
+    tensors = [found.tensors[place] for place in sorted(largest)]
     figure = Figure(figsize=(9, 1.2 + 0.22 * len(tensors)), layout="constrained")
     axes, ranks = figure.subplots(1, 2, sharey=True, width_ratios=(2, 1))
     places = range(len(tensors))
@@ -143,7 +144,9 @@ def changes_picture(found: Changes, form: str) -> bytes:
     figure.suptitle(f"{_label(found.a)} -> {_label(found.b)}", fontsize=9, parse_math=False)
     written = io.BytesIO()
     plain = {"Date": None, "Creator": None} if form == "svg" else {"Software": None}
-    figure.savefig(written, format=form, metadata=plain, dpi=120)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # letters of a name that the font lacks
+        figure.savefig(written, format=form, metadata=plain, dpi=120)
     return written.getvalue()
 
 

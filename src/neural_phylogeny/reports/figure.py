@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import warnings
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -63,7 +64,8 @@ def save_figure(
         form = form or Path(path).suffix.lstrip(".").lower() or "png"
         dpi = max(1, min(dpi, int(WIDEST / max(width, height, 1.0) * 96)))
         metadata = {"Software": None} if form == "png" else {"CreationDate": None} if form == "pdf" else None
-        with replacing(path) as file:
+        with replacing(path) as file, warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # letters of a name that the font lacks
             figure.savefig(file, format=form, dpi=dpi, facecolor=figure.get_facecolor(), metadata=metadata)
 
 

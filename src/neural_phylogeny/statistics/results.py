@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Container, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from itertools import groupby
 from typing import Any
 
 import numpy as np
@@ -18,6 +17,9 @@ from neural_phylogeny.tensors.alignment import AlignedTensor, Alignment
 
 Alike = Sequence[tuple[AlignedTensor, Arrays]]
 """Tensors of the same members, and their results."""
+
+Members = Sequence[int] | NDArray[np.int64]
+"""Positions among the models."""
 
 SMALL = 1 << 10
 """Numbers of a result up to which it is cut together with others of its form."""
@@ -62,16 +64,19 @@ class Statistics:
         return zip(self.alignment.tensors, self.arrays, strict=True)
 
     def alike(self, name: str, matrices: bool = False) -> Iterator[Alike]:
-        """The tensors, or matrices, that have a result, in order: together those that follow each other and have the
-        same members.
-        """
+        """The tensors, or matrices, that have a result: together those of the same members, a window at a time."""
         return (alike for _, alike in self.runs(name, matrices))
 
     def runs(self, name: str, matrices: bool = False) -> Iterator[tuple[list[int], Alike]]:
         """The same, with their places among the tensors."""
-        return in_runs(
+        return (run for window in self.windows(name, matrices) for run in window)
+
+    def windows(self, name: str, matrices: bool = False) -> Iterator[list[tuple[list[int], Alike]]]:
+        """The same by windows of tensors that follow each other, for whoever adds up in order; see ``add_in_order``."""
+        chosen = [
             (place, pair) for place, pair in enumerate(self) if name in pair[1] and (pair[0].is_matrix or not matrices)
-        )
+        ]
+        return windows_of(chosen, self.alignment.n_models)
 
     def per_model(self, name: str, fill: float = np.nan) -> NDArray[np.float64]:
         """One result as ``(n_tensors, n_models, ...)``; ``fill`` where a model lacks the tensor or the result."""
@@ -158,13 +163,16 @@ class Statistics:
         return Alignment(tuple(tensors), *counts, whole.notes, choices, coarse), parts
 
 
-def in_runs(every: Iterable[tuple[int, tuple[AlignedTensor, Arrays]]]) -> Iterator[tuple[list[int], Alike]]:
-    """Numbered tensors and their results: together those that follow each other and have the same members."""
-    for members, group in groupby(every, key=lambda found: found[1][0].members):
-        run, most = list(group), max(1, TOGETHER // len(members) ** 2)
-        for start in range(0, len(run), most):
-            places, alike = zip(*run[start : start + most], strict=True)
-            yield list(places), alike
+def windows_of(
+    every: Sequence[tuple[int, tuple[AlignedTensor, Arrays]]], n_models: int
+) -> Iterator[list[tuple[list[int], Alike]]]:
+    """Windows of numbered tensors and their results, in each those of the same members together."""
+    most = max(1, TOGETHER // max(1, n_models) ** 2)
+    for start in range(0, len(every), most):
+        by_members: dict[tuple[int, ...], list[tuple[int, tuple[AlignedTensor, Arrays]]]] = {}
+        for place, pair in every[start : start + most]:
+            by_members.setdefault(pair[0].members, []).append((place, pair))
+        yield [([place for place, _ in run], [pair for _, pair in run]) for run in by_members.values()]
 
 
 def _joined(statistic: str, key: str) -> str:
@@ -237,3 +245,18 @@ def added(total: NDArray[Any], values: NDArray[Any]) -> NDArray[Any]:
     every[0], every[1:] = total, values  # in this order in memory, whatever that of the values is
     found: NDArray[Any] = every.sum(axis=0) if total.size > 1 else every.cumsum(axis=0)[-1]  # else summed in pairs
     return found
+
+
+def add_in_order(total: NDArray[Any], parts: Sequence[tuple[list[int], Members, NDArray[Any]]]) -> None:
+    """Add to ``(n, n)`` what stands for each tensor of a window, in their order: places, members, ``(T, k, k)``."""
+    if len(parts) == 1:
+        _, members, values = parts[0]
+        at = np.ix_(np.asarray(members), np.asarray(members))
+        total[at] = added(total[at], values)
+        return
+    row_of = {place: row for row, place in enumerate(sorted(place for places, _, _ in parts for place in places))}
+    every = np.zeros((len(row_of), *total.shape))
+    for places, members, values in parts:
+        rows, held = np.array([row_of[place] for place in places]), np.asarray(members)
+        every[np.ix_(rows, held, held)] = values
+    total[...] = added(total, every)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator
 from enum import StrEnum
+from functools import lru_cache
 
 from neural_phylogeny.inputs import TensorInfo
 from neural_phylogeny.tensors.architectures import NONE, Rules, Use
@@ -88,6 +89,7 @@ def names_a_table(name: str) -> bool:
     return len(last) <= LONGEST and _is_table(last)
 
 
+@lru_cache(maxsize=1 << 12)  # a model has few words and many names
 def _is_table(word: str) -> bool:
     """Whether a component ends in a table's word, at its start or after an underscore. Linear in its length."""
     begin = _begin_of_run(word, len(word))
@@ -103,6 +105,7 @@ def _is_table(word: str) -> bool:
     return False
 
 
+@lru_cache(maxsize=1 << 12)
 def _is_boundary(word: str) -> bool:
     """Whether a component has a word for an embedding or a head in it. Linear in its length."""
     end = len(word) if any(part in word for part in _IN_BOUNDARIES) else 0

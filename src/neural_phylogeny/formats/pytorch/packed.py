@@ -33,6 +33,8 @@ Tensors = dict[str, Any]
 
 def is_packed(key: str) -> bool:
     """Whether a name is one of a packed object."""
+    if "_packed_" not in key and "_all_weight_values" not in key:  # names of megabytes: sooner than any pattern
+        return False
     return bool(_ANY.search(key) or _RECURRENT.search(key))
 
 

@@ -40,6 +40,9 @@ IGNORED = re.compile(
 DEPTH = 8
 """How deep containers are searched."""
 
+KEY = 1000
+"""Characters of a key in which usual words are looked for."""
+
 
 def find_state_dicts(root: Any, path: str = "", passed_over: list[str] | None = None) -> dict[str, Tensors]:
     """All state dicts in an unpickled object, the chosen one first; keys are paths such as ``"ema/model"``.
@@ -79,12 +82,13 @@ def _join_layers(found: dict[str, Tensors]) -> dict[str, Tensors]:
 def _head(keys: str) -> str:
     """The path up to its last usual key; empty when there is none."""
     parts = keys.split("/")
-    usual = [index for index, key in enumerate(parts) if key.lower() in PREFERRED or AVERAGED.search(key.lower())]
+    words = [key[:KEY].lower() for key in parts]
+    usual = [index for index, word in enumerate(words) if word in PREFERRED or AVERAGED.search(word)]
     return "/".join(parts[: usual[-1] + 1]) if usual else ""
 
 
 def _rank(keys: str) -> tuple[bool, int]:
-    parts = keys.lower().split("/")
+    parts = [key[:KEY].lower() for key in keys.split("/")]
     places = [PREFERRED.index(key) for key in parts if key in PREFERRED]
     return not any(AVERAGED.search(key) for key in parts), min(places, default=len(PREFERRED))
 
@@ -115,7 +119,7 @@ class _Search:
         if _has_weights(direct):
             yield keys, named_by_layer(direct)
         for key, value in children.items():
-            if not IGNORED.search(key.lower()) and not is_moment(key):
+            if not IGNORED.search(key[:KEY].lower()) and not is_moment(key[:KEY]):
                 yield from self.run(value, (*keys, key))
             elif isinstance(value, Inert | dict | list | tuple) or as_tensor(value) is not None:
                 self._passed_over.append("/".join((*keys, key)))

@@ -31,6 +31,9 @@ LEAST = 8
 FIRST = 8
 """Blocks that are looked at before all: of weights that were trained, enough of them have no grid."""
 
+AT_ONCE = 1 << 14
+"""Levels that are looked at together: of few values those of all codes, of many those of one code after the other."""
+
 STORED = (128, 64, 32)
 """Neighbouring values of a stored tensor that share a scale, wherever its rows end."""
 
@@ -53,8 +56,15 @@ class Places:
         return self.known[size]
 
     def stored(self) -> Iterator[Blocks]:
-        """By the rows of the stored tensor, and by the blocks that are tried of it."""
-        return (self.blocks(size) for size in (self.row, *STORED) if size >= LEAST)
+        """By the rows of the stored tensor, and by the blocks that are tried of it; once where they are the same."""
+        if self.row >= LEAST:
+            yield self.blocks(self.row)
+        known = 0
+        for size in STORED:  # each divides the one before it
+            blocks = self.blocks(size)
+            if len(blocks[-1]) > known:
+                yield blocks
+            known = len(blocks[-1])
 
 
 def steps_of_grid(values: Floats, code_bits: int = 0, places: Places | None = None) -> Floats | None:
@@ -170,15 +180,15 @@ def _even(blocks: Floats) -> Floats | None:
     possible = some & _may_be_even(blocks, largest)
     if np.count_nonzero(possible) < NEARLY_ALL * np.count_nonzero(some):
         return None
-    found = np.zeros_like(largest)
-    for code in range(1, CODES + 1):
-        left = np.flatnonzero(possible & (found[:, 0] == 0))
-        if not left.size:
-            break
-        steps = largest[left] / code
-        levels = blocks[left] / steps
-        fits = np.abs(levels - np.round(levels)).max(axis=1) < OFF
-        found[left[fits]] = steps[fits]
+    found, last = np.zeros_like(largest), 0
+    while last < CODES and (left := np.flatnonzero(possible & (found[:, 0] == 0))).size:
+        codes = np.arange(last, min(CODES, last + max(1, AT_ONCE // blocks[left].size))) + 1
+        last = int(codes[-1])
+        steps = largest[left] / codes
+        levels = blocks[left][:, None] / steps[..., None]
+        fits = np.abs(levels - np.round(levels)).max(axis=2) < OFF
+        fitting = np.flatnonzero(fits.any(axis=1))
+        found[left[fitting], 0] = steps[fitting, fits[fitting].argmax(axis=1)]
     return found if np.count_nonzero(found[some]) >= NEARLY_ALL * np.count_nonzero(some) else None
 
 

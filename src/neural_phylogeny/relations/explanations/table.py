@@ -78,8 +78,10 @@ def may_be_same(stack: Stack) -> Mask:
 
 def cast(step: Step) -> float:
     """The parent rounded to the mantissa bits that the child needs; values that are not are described alone."""
+    if step.is_equal:
+        return np.inf
     parent, child = step.bits
-    if child > parent - FINER or step.is_equal:
+    if child > parent - FINER:
         return np.inf
     with np.errstate(all="ignore"):
         mantissas, exponents = np.frexp(step.parent)

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, fields
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -58,7 +59,7 @@ class Spaces:
     def __len__(self) -> int:
         return len(self.values)
 
-    def of(self, which: NDArray[np.bool_]) -> Spaces:
+    def of(self, which: NDArray[Any]) -> Spaces:
         """Some of the matrices."""
         return Spaces(self.has[which], self.squared[which], self.error[which], self.values[which])
 
@@ -95,7 +96,8 @@ def spaces_of(statistics: Statistics, rows: Sequence[int]) -> Spaces:
     place = np.full(statistics.alignment.n_models, -1)
     place[list(rows)] = np.arange(k)
     found = [Spaces(np.zeros((0, k), dtype=bool), np.zeros((0, k, k)), np.zeros((0, k)), np.zeros(0, dtype=np.int64))]
-    for alike in statistics.alike("cross.square", matrices=True):
+    order = list[int]()
+    for places, alike in statistics.runs("cross.square", matrices=True):
         members = np.array(alike[0][0].members)
         here = np.flatnonzero(place[members] >= 0)
         at, every = place[members[here]], range(len(alike))
@@ -110,7 +112,9 @@ def spaces_of(statistics: Statistics, rows: Sequence[int]) -> Spaces:
         values = [int(arrays["cross.count"].max()) if "cross.count" in arrays else box.size for box, arrays in alike]
         differ = np.nan_to_num(squared).any(axis=(1, 2))
         found.append(Spaces(has, squared, error, np.array(values)).of(differ))
-    return Spaces(*(np.concatenate([getattr(some, part.name) for some in found]) for part in fields(Spaces)))
+        order += np.array(places)[differ].tolist()
+    spaces = Spaces(*(np.concatenate([getattr(some, part.name) for some in found]) for part in fields(Spaces)))
+    return spaces.of(np.argsort(order))
 
 
 def _sums(own: Spaces, others: Ints, may_be: NDArray[np.bool_]) -> Matrix:
