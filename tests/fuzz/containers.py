@@ -19,6 +19,7 @@ DAMAGE = (
     lzma.LZMAError,
     struct.error,
     zipfile.BadZipFile,
+    MemoryError,  # an lzma member that asks for a dictionary of gigabytes
 )
 """What a member raises that cannot be inflated."""
 

@@ -210,12 +210,12 @@ def taken_of_each(parts: Sequence[tuple[Arrays, list[int]]], pairwise: Container
 
 
 def of_one_form(shapes: Sequence[tuple[int, ...]], most: int = TOGETHER) -> Iterator[list[int]]:
-    """Places of arrays of one shape, in order, as many together as have ``most`` values.
+    """Places of arrays of one shape, one shape after the other, as many together as have ``most`` values.
 
     Examples
     --------
     >>> list(of_one_form([(2, 2), (3,), (2, 2), (2, 2)], most=8))
-    [[0, 2], [1], [3]]
+    [[0, 2], [3], [1]]
     """
     places: dict[tuple[int, ...], list[int]] = {}
     for place, shape in enumerate(shapes):
