@@ -83,8 +83,9 @@ class Findings:
     def _with(self, statistics: Statistics) -> Findings:
         direction, signs = log_odds(statistics)
         exact, clock = marks_and_clock(statistics)
-        found = replace(self, statistics=statistics, direction=direction, signs=signs, exact=exact, clock=clock)
-        return replace(found, detected=None)
+        return replace(
+            self, statistics=statistics, direction=direction, signs=signs, exact=exact, clock=clock, detected=None
+        )
 
     @cached_property
     def related(self) -> NDArray[np.bool_]:

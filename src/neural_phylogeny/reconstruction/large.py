@@ -66,6 +66,10 @@ class Whole:
         above, below, weights = np.concatenate(edges, axis=1) if edges else np.zeros((3, 0))
         return cls(place, above.astype(np.int64), below.astype(np.int64), weights, roots)
 
+    def at(self, answer: Answer) -> NDArray[np.int64]:
+        """The places of the rows of a neighbourhood's answer."""
+        return np.array([self.place[answer.group.members[row]] for row in answer.rows], dtype=np.int64)
+
     def parents(self) -> NDArray[np.int64]:
         """Those of the most probable forest."""
         return sparse_forest(self.above, self.below, self.weights, self.roots)
@@ -88,12 +92,12 @@ def stitched(answers: Sequence[Answer]) -> list[Answer]:
         return list(answers)
     whole = Whole.of(parts)
     parents = whole.parents()
-    found = [_with_parents(answer, parents, whole.place) for answer in parts]
-    families = _families(parts, found, whole.place)
-    found = _without_lone(found, families, whole.place)
+    found = [_with_parents(answer, parents, whole) for answer in parts]
+    families = _families(parts, found, whole)
+    found = _without_lone(found, families, whole)
     if len(parents) <= MOST and all(answer.forest.p_root is not None for answer in parts):
         found = _with_roots(found, whole, families)
-    of_part = iter([_with_families(answer, families, whole.place) for answer in found])
+    of_part = iter([_with_families(answer, families[whole.at(answer)]) for answer in found])
     return [next(of_part) if answer.group.core else answer for answer in answers]
 
 
@@ -108,14 +112,14 @@ def _posterior(forest: Forest) -> Matrix:
     return found
 
 
-def _with_parents(answer: Answer, parents: NDArray[np.int64], place: dict[int, int]) -> Answer:
+def _with_parents(answer: Answer, parents: NDArray[np.int64], whole: Whole) -> Answer:
     """A neighbourhood's answer with the parents of the whole forest, as far as they are in it."""
     forest, claimed = answer.forest, answer.claimed
-    row_of = {place[answer.group.members[row]]: k for k, row in enumerate(answer.rows)}
-    every = [place[answer.group.members[row]] for row in answer.rows]
-    whole = np.array([row_of.get(int(parents[k]), -1) for k in every], dtype=np.int64)
-    is_link = (forest.parents >= 0) & (forest.p_direction == EVEN) & claimed & (whole < 0)
-    found = np.where(is_link, forest.parents, whole)
+    at = whole.at(answer).tolist()
+    row_of = {place: k for k, place in enumerate(at)}
+    chosen = np.array([row_of.get(int(parents[place]), -1) for place in at], dtype=np.int64)
+    is_link = (forest.parents >= 0) & (forest.p_direction == EVEN) & claimed & (chosen < 0)
+    found = np.where(is_link, forest.parents, chosen)
     moved = np.flatnonzero(claimed & (found != forest.parents))
     p_direction, p_parent = forest.p_direction.copy(), forest.p_parent
     if forest.posterior is not None and p_parent is not None:
@@ -137,13 +141,13 @@ def _with_parents(answer: Answer, parents: NDArray[np.int64], place: dict[int, i
     return replace(answer, forest=forest, support=shares)
 
 
-def _families(parts: Sequence[Answer], found: Sequence[Answer], place: dict[int, int]) -> NDArray[np.int64]:
+def _families(parts: Sequence[Answer], found: Sequence[Answer], whole: Whole) -> NDArray[np.int64]:
     """Labels of all models, ``(n,)``: edges, merges and missing ancestors join them.
 
     Models of several cores have one missing ancestor where some neighbourhood, of ``parts`` as they were placed, has
     them as siblings whose parent is missing, and the own neighbourhood of each says the same of it in ``found``.
     """
-    lacking = {model for answer in found for model, missing in _own(answer, answer.forest.missing) if missing > 0}
+    lacking = _lacking(found)
     joined = Groups()
     for part, answer in zip(parts, found, strict=True):
         forest, models = answer.forest, [answer.group.members[row] for row in answer.rows]
@@ -155,55 +159,53 @@ def _families(parts: Sequence[Answer], found: Sequence[Answer], place: dict[int,
         together = [models[k] for k in siblings if models[k] in lacking]
         for model in together[1:]:
             joined.join(together[0], model)
-    labels = np.zeros(len(place), dtype=np.int64)
-    for label, models in enumerate(joined.lists(place)):
-        labels[[place[model] for model in models]] = label
+    labels = np.zeros(len(whole.place), dtype=np.int64)
+    for label, models in enumerate(joined.lists(whole.place)):
+        labels[[whole.place[model] for model in models]] = label
     return labels
 
 
-def _without_lone(found: Sequence[Answer], families: NDArray[np.int64], place: dict[int, int]) -> list[Answer]:
+def _without_lone(found: Sequence[Answer], families: NDArray[np.int64], whole: Whole) -> list[Answer]:
     """The answers without missing ancestors of a single model: without a sibling nothing shows one."""
-    lacking = [
-        place[model] for answer in found for model, missing in _own(answer, answer.forest.missing) if missing > 0
-    ]
+    lacking = [whole.place[model] for model in _lacking(found)]
     count = np.bincount(families[lacking], minlength=len(families))
     made = []
     for answer in found:
         forest = answer.forest
         if forest.missing is not None:
-            at = [place[answer.group.members[row]] for row in answer.rows]
-            missing = np.where(count[families[at]] > 1, forest.missing, 0.0)
+            missing = np.where(count[families[whole.at(answer)]] > 1, forest.missing, 0.0)
             forest = replace(forest, missing=missing)
         made.append(replace(answer, forest=forest))
     return made
 
 
-def _own(answer: Answer, values: Vector | None) -> list[tuple[int, float]]:
-    """The models that a neighbourhood speaks of, and a value of each; none where a method has no such value."""
-    if values is None:
-        return []
-    return [(answer.group.members[answer.rows[k]], float(values[k])) for k in np.flatnonzero(answer.claimed).tolist()]
+def _lacking(answers: Sequence[Answer]) -> set[int]:
+    """The models whose own neighbourhood says that their parent is missing."""
+    return {
+        answer.group.members[answer.rows[k]]
+        for answer in answers
+        if answer.forest.missing is not None
+        for k in np.flatnonzero(answer.claimed & (answer.forest.missing > 0)).tolist()
+    }
 
 
 def _with_roots(found: Sequence[Answer], whole: Whole, families: NDArray[np.int64]) -> list[Answer]:
     """The answers with probabilities of roots over all forests of all models, see ``Forest.p_root``."""
-    parent, place = whole.dense(), whole.place
+    parent, lacking = whole.dense(), [whole.place[model] for model in _lacking(found)]
     p_root, p_rooted = np.diag(forest_probabilities(parent)), np.full(len(parent), np.nan)
-    lacking = [place[model] for answer in found for model, p in _own(answer, answer.forest.missing) if p > 0]
     for members in groups_of(families):
         if len(members) > 1 and not np.isin(members, lacking).any():
             p_rooted[members] = root_probabilities(parent[np.ix_(members, members)])
     made = []
     for answer in found:
-        at = [place[answer.group.members[row]] for row in answer.rows]
+        at = whole.at(answer)
         p, rooted = (np.where(answer.claimed, values[at], np.nan) for values in (p_root, p_rooted))
         made.append(replace(answer, forest=replace(answer.forest, p_root=p, p_rooted=rooted)))
     return made
 
 
-def _with_families(answer: Answer, families: NDArray[np.int64], place: dict[int, int]) -> Answer:
+def _with_families(answer: Answer, labels: NDArray[np.int64]) -> Answer:
     """A neighbourhood's answer with labels that those of other neighbourhoods have too, where a method has any."""
     if answer.forest.families is None:
         return answer
-    labels = families[[place[answer.group.members[row]] for row in answer.rows]]
     return replace(answer, forest=replace(answer.forest, families=labels))
