@@ -45,9 +45,7 @@ def models(tmp_path_factory):
 
 @pytest.mark.parametrize(("command", "count"), [("inspect", 1), ("compare", 2), ("diff", 2)])
 def test_commands_list_a_hundred_and_with_all_every_tensor(run, models, command, count):
-    few, every, data = (
-        run(command, *models[:count], *extra).stdout for extra in ([], ["--all"], ["--format", "json"])
-    )
+    few, every, data = (run(command, *models[:count], *extra).stdout for extra in ([], ["--all"], ["--format", "json"]))
     listed = [line for line in few.splitlines() if line.lstrip().startswith("layer.")]
     assert len(listed) == MOST_ROWS
     assert "… 200 more tensors, none of" in few
