@@ -31,6 +31,7 @@ def test_the_shapes_that_hold_most_values_are_compared_and_the_remark_says_so():
     assert found.verdict in ("parent", "child", "related")
     assert {tensor.name for tensor in found.tensors} == {f"layer.{k}.weight" for k in range(12, 20)}
     assert found.a.remark == "has tensors of 20 shapes; those of the 8 that hold most of its values are compared"
+    assert found.coverage is not None
     assert found.coverage < 0.7
 
 
