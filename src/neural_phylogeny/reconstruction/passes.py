@@ -14,6 +14,7 @@ from functools import partial
 import numpy as np
 
 from neural_phylogeny.graphs import components
+from neural_phylogeny.reconstruction.forms import of_few_shapes
 from neural_phylogeny.reconstruction.neighbours import measured
 from neural_phylogeny.reconstruction.options import Reading
 from neural_phylogeny.reconstruction.relate import Tested
@@ -128,7 +129,8 @@ def planned(opened: Sequence[Opened], members: Sequence[int], reading: Reading, 
 
 def _affordable(opened: Sequence[Opened], members: Sequence[int], reading: Reading, alignment: Alignment) -> Alignment:
     """An alignment of some of the models without what the memory, or the bytes to be fetched, leave no room for."""
-    return affordable(within(alignment, reading.memory), [opened[k] for k in members], reading.sample)
+    chosen = [opened[k] for k in members]
+    return affordable(within(of_few_shapes(alignment, chosen), reading.memory), chosen, reading.sample)
 
 
 def compared(alignment: Alignment) -> set[AlignedTensor]:
