@@ -27,7 +27,7 @@ def shown(
     Examples
     --------
     >>> [n for n, _ in shown(range(1000), lambda n: ["name" * 20], lambda n: n % 500, every=False)][:2]
-    [445, 446]
+    [450, 451]
     """
     if every:
         return [(item, cells(item)) for item in items]
