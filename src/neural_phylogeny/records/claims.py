@@ -300,7 +300,7 @@ class RelatedPair:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SharedComponent:
-    """``a`` and ``b`` carry the same component, such as a frozen helper, and are otherwise unrelated; no descent.
+    """``a`` and ``b`` have a component in common, such as a frozen helper or a vision tower; no descent.
 
     Attributes
     ----------

@@ -29,9 +29,9 @@ def assembled_parts(statistics: Statistics, found: Existence) -> list[SharedPart
     part. Of the other model ``i`` the part may be all (``contained``). Nothing is claimed where one of the two was
     grown or shrunk from the other.
 
-    The most similar ones come first. O(n³) on booleans where such a pair exists at all, O(n²) otherwise; nothing is read.
-    Assumes that the third model was not made by taking the part away: of an encoder and a decoder that were cut out of
-    one model the smaller is called its component.
+    The most similar ones come first. O(n³) on booleans where such a pair exists at all, O(n²) otherwise; nothing is
+    read. Assumes that the third model was not made by taking the part away: of an encoder and a decoder that were cut
+    out of one model the smaller is called its component.
     """
     candidates, common = _candidates(statistics, found)
     if not candidates.any():

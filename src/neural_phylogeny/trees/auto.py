@@ -23,6 +23,7 @@ from neural_phylogeny.trees.mixtures import beside_mixtures
 from neural_phylogeny.trees.prior import DEFAULT, PriorName, with_prior
 from neural_phylogeny.trees.rooting import forest_probabilities, root_probabilities
 from neural_phylogeny.trees.turning import turned
+from neural_phylogeny.trees.twins import among_twins
 
 INITIALISATION = "initialisation"
 """What is known of a common initialisation, as a name of evidence."""
@@ -57,7 +58,7 @@ def auto_forest(family: Family, options: Options = USUAL, *, without: Collection
     ``without`` names exact features, or the innovation tree, that are left out, for ablations.
     """
     judge = partial(posterior, without=without, prior=options.prior)
-    by_block = partial(in_blocks, judge=judge)
+    by_block = partial(in_blocks, judge=partial(among_twins, judge=judge))
     known = conditioned_on_merges(family, partial(beside_mixtures, judge=by_block))
     forest = most_probable_forest(family, known, family.merges)
     if INITIALISATION in without or not (unsure := in_doubt(forest)).any():
