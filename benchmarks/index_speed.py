@@ -4,7 +4,8 @@
 
 The first table is of sketches alone: random ones, and families of eleven whose values correlate; milliseconds of one
 core, and the share of ten relatives that are among the ten nearest. The second is of an index of small models in
-families of ten: seconds of one core for a model that is added, and for a search with the comparison in full.
+families of ten: seconds of one core for a model that is added, what is asked about its children included, and for a
+search with the comparison in full. Large families are in index_families.py.
 """
 
 from __future__ import annotations
@@ -23,6 +24,7 @@ from neural_phylogeny.index.sketches import BITS, WORDS, nearest
 from neural_phylogeny.index.store import Index
 from neural_phylogeny.inputs import TensorInfo
 from neural_phylogeny.reconstruction.indexed import relatives
+from neural_phylogeny.reconstruction.placed import place
 
 FAMILY, SHAPE, LAYERS = 10, (48, 40), 2
 CORRELATIONS = (0.08, 0.1, 0.15, 0.2, 0.5, 0.9)
@@ -45,12 +47,14 @@ def of_index(count: int, folder: Path) -> str:
     with Index(folder, is_new=True) as index:
         started = time.process_time()
         list(index.add((f"m{k}", "", model(k)) for k in range(count)))
+        place(index)
         each = (time.process_time() - started) / count
         added, searched, found = [], [], 0
         for k in range(5):
             one = model(count + k * FAMILY) if count % FAMILY else model(k * 7 * FAMILY)
             started = time.process_time()
             list(index.add([(f"new{k}", "", one)]))
+            place(index)
             added.append(time.process_time() - started)
             started = time.process_time()
             answer = relatives(index, f"new{k}", one, nearest=FAMILY + 1)

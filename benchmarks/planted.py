@@ -68,6 +68,34 @@ def one_family(
     return _shuffled(models, parents, rng)
 
 
+def grown(
+    n_models: int, alike: float = 0.6, seed: int = 0, width: int = 32
+) -> tuple[dict[str, Model], dict[str, str | None]]:
+    """One large family by preferential attachment: the more children a model has, the more it gets.
+
+    Children of one model were trained on one of three tasks, and a share ``alike`` of each step is what the task
+    teaches everybody.
+    """
+    rng = np.random.default_rng(seed)
+    shapes = {"a.weight": (width, width), "b.weight": (width, width), "c.weight": (10, width)}
+    tasks = [{name: _step(shape, rng) for name, shape in shapes.items()} for _ in range(3)]
+    models = [{name: rng.uniform(-1, 1, shape) / np.sqrt(width) for name, shape in shapes.items()}]
+    parents, chances = [-1], [1.0]
+    for k in range(1, n_models):
+        parent = int(rng.choice(k, p=np.array(chances) / sum(chances)))
+        task, size = tasks[parent % 3], rng.uniform(0.1, 0.4) / np.sqrt(width)
+        chances[parent] += 1.0
+        parents.append(parent)
+        chances.append(1.0)
+        models.append(
+            {
+                name: w + size * (np.sqrt(alike) * task[name] + np.sqrt(1.0 - alike) * _step(w.shape, rng))
+                for name, w in models[parent].items()
+            }
+        )
+    return _shuffled(models, parents, rng)
+
+
 def _shuffled(
     models: list[dict[str, NDArray[np.float64]]], parents: list[int], rng: np.random.Generator
 ) -> tuple[dict[str, Model], dict[str, str | None]]:

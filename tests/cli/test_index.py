@@ -8,6 +8,8 @@ from pathlib import Path
 import pytest
 
 from neural_phylogeny import demo
+from neural_phylogeny.index.placed import is_complete, numbers
+from neural_phylogeny.index.store import Index
 
 
 @pytest.fixture(scope="module")
@@ -101,3 +103,9 @@ def test_on_a_cluster_with_a_killed_worker_nothing_is_lost_and_nothing_twice(tmp
     assert words == f"nphylo: {index}: 24 added, 0 there already, 24 in all\n"
     checked = subprocess.run([*command, "verify", str(index)], capture_output=True, text=True, check=True)
     assert "24 models, all is well" in checked.stderr
+
+
+def test_what_was_added_is_asked_for_its_children(index: Path) -> None:
+    with Index(index, is_read_only=True) as opened:
+        assert is_complete(opened)
+        assert len(numbers(opened)) == len({entry.digest for entry in opened.entries()})

@@ -1,7 +1,7 @@
-"""Run every command on hostile inputs: ``python tests/hostile/run_commands.py NAME...``; ``-v`` shows what went wrong.
+"""Run every command on hostile inputs: ``python tests/hostile/run_commands.py [--only COMMAND,...] NAME...``.
 
-Names are those of ``run_corpus.py``; a line is printed for each command, by the same measures. Listings may be longer
-than what a refused file may print: of thousands of tensors ``inspect`` and ``compare`` print thousands of lines.
+Names are those of ``run_corpus.py``, ``all`` stands for every one; ``-v`` shows what went wrong. A line is printed for
+each command, by the same measures. Listings may be longer than what a refused file may print: a table for each model.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ corpus: Any = import_module("tests.hostile.corpus")
 runner: Any = import_module("tests.hostile.run_corpus")
 
 LISTINGS = ("inspect", "compare", "diff", "show --evidence", "index export")
-"""Commands that may print a line for each tensor."""
+"""Commands that may print a table for each model."""
 
 FORMATS = ("html", "svg", "nwk", "nex", "graphml", "graph.json", "dot", "mmd", "jsonl", "csv", "cdx.json", "spdx.json")
 
@@ -63,7 +63,9 @@ def main(chosen: list[str]) -> int:
     """Print a line for each command on each input; the number of those that went wrong."""
     runner._warm_up()
     verbose, bad = "-v" in chosen, 0
-    for case in (name for name in chosen if name != "-v"):
+    only = chosen[chosen.index("--only") + 1] if "--only" in chosen else ""
+    names = [name for name in chosen if name not in ("-v", "--only", only)]
+    for case in corpus.CASES if names == ["all"] else names:
         work = Path(tempfile.mkdtemp(prefix="hostile-"))
         try:
             for folder in ("in", "sound"):
@@ -73,6 +75,8 @@ def main(chosen: list[str]) -> int:
                 continue
             nbytes = sum(path.lstat().st_size for path in (work / "in").rglob("*") if path.is_file())
             for command, arguments in commands(sound, given, work):
+                if only and command.split()[0] not in only.split(","):
+                    continue
                 outcome = runner.run(arguments, work, command, nbytes)
                 faults = [fault for fault in outcome.faults if fault != "flood" or command not in LISTINGS]
                 faults += ["code"] if outcome.code not in (0, 1, 2, 3, 4) and not faults else []

@@ -114,7 +114,7 @@ def test_what_is_no_index_is_refused(tmp_path: Path) -> None:
 def test_a_later_version_is_refused(tmp_path: Path, family) -> None:
     with filled(tmp_path / "i", family("a", 1)) as index:
         index.catalogue.execute("PRAGMA user_version = 9")
-    with pytest.raises(SavedFileError, match="version 9, and this program knows 1"):
+    with pytest.raises(SavedFileError, match="version 9, and this program knows 2"):
         Index(tmp_path / "i")
 
 

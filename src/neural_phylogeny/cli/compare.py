@@ -8,7 +8,7 @@ import click
 
 from neural_phylogeny.cli import exits
 from neural_phylogeny.cli import output as sink
-from neural_phylogeny.cli.options import output_options, quiet_option, reading_options, seeds_option
+from neural_phylogeny.cli.options import every_option, output_options, quiet_option, reading_options, seeds_option
 
 
 @click.command("compare")
@@ -16,14 +16,17 @@ from neural_phylogeny.cli.options import output_options, quiet_option, reading_o
 @click.argument("b", required=False)
 @output_options("text", "json")
 @click.option("--explain", is_flag=True, help="Show the three cheapest explanations with their prices in bits.")
+@every_option
 @seeds_option
 @reading_options
 @quiet_option
-def command(a: str, b: str | None, form: str, output: str | None, explain: bool, quiet: bool, **reading: Any) -> int:
+def command(
+    a: str, b: str | None, form: str, output: str | None, explain: bool, every: bool, quiet: bool, **reading: Any
+) -> int:
     """Compare two models.
 
-    Whether they are related, which is the parent and why, and their similarity tensor by tensor. A alone may be a
-    folder, a glob in quotes or a manifest with two models.
+    Whether they are related, which is the parent and why, and their similarity tensor by tensor: the hundred that
+    differ most, or with --all every one. A alone may be a folder, a glob in quotes or a manifest with two models.
 
     \b
     Example:
@@ -47,7 +50,7 @@ def command(a: str, b: str | None, form: str, output: str | None, explain: bool,
     else:
         from neural_phylogeny.reports.comparison import render_comparison
 
-        sink.draw(render_comparison(found, explain), output)
+        sink.draw(render_comparison(found, explain, every), output)
     if found.verdict in ("not comparable", "not enough in common"):
         return exits.NOTHING_COMPARED
     return exits.SOME_UNREADABLE if any(skipped.is_model for skipped in found.skipped) else exits.OK

@@ -8,7 +8,7 @@ import click
 
 from neural_phylogeny.cli import exits
 from neural_phylogeny.cli import output as sink
-from neural_phylogeny.cli.options import checked_output, component_option, output_options, quiet_option
+from neural_phylogeny.cli.options import checked_output, component_option, every_option, output_options, quiet_option
 
 
 @click.command("diff")
@@ -19,6 +19,7 @@ from neural_phylogeny.cli.options import checked_output, component_option, outpu
     "--svg", metavar="FILE", callback=checked_output, help="Draw the change of each tensor into this file too."
 )
 @click.option("--png", metavar="FILE", callback=checked_output, help="The same as a PNG picture.")
+@every_option
 @component_option
 @quiet_option
 def command(
@@ -28,14 +29,15 @@ def command(
     output: str | None,
     svg: str | None,
     png: str | None,
+    every: bool,
     quiet: bool,
     component: str | None,
 ) -> int:
     """Show what changed from model A to model B.
 
     For each tensor that both have: the relative change, the effective rank of the step, the share of entries that are
-    equal, whether it is frozen, and new rows, as of a larger vocabulary. Every value of both is read. Pictures need
-    the extra `figures`.
+    equal, whether it is frozen, and new rows, as of a larger vocabulary. The hundred that changed most are listed, or
+    with --all every one. Every value of both is read. Pictures need the extra `figures`.
 
     \b
     Examples:
@@ -66,5 +68,5 @@ def command(
     elif form in ("svg", "png"):
         sink.write(shown.changes_picture(found, form), output)
     else:
-        sink.draw(shown.render_changes(found), output)
+        sink.draw(shown.render_changes(found, every), output)
     return exits.OK

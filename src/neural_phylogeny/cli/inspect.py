@@ -11,6 +11,7 @@ from neural_phylogeny.cli import output as sink
 from neural_phylogeny.cli.options import (
     component_option,
     download_option,
+    every_option,
     filter_options,
     formats_option,
     limit_option,
@@ -31,6 +32,7 @@ if TYPE_CHECKING:
 @limit_option
 @download_option
 @output_options("text", "json")
+@every_option
 @filter_options
 @quiet_option
 def command(
@@ -38,13 +40,15 @@ def command(
     component: str | None,
     form: str,
     output: str | None,
+    every: bool,
     include: tuple[str, ...],
     exclude: tuple[str, ...],
     quiet: bool,
 ) -> int:
     """List the tensors in checkpoints.
 
-    Also components, and what was left out and why. Reads headers only and executes nothing.
+    The largest hundred of each, or with --all every one. Also components, and what was left out and why. Reads
+    headers only and executes nothing.
 
     \b
     Example:
@@ -76,7 +80,7 @@ def command(
     else:
         from neural_phylogeny.reports.inspection import render_inspection
 
-        sink.draw(render_inspection(models, left_out), output)
+        sink.draw(render_inspection(models, left_out, every), output)
     return exits.SOME_UNREADABLE if any(item.is_model for item in skipped) else exits.OK
 
 

@@ -117,6 +117,11 @@ def reading_options(command: F) -> F:
     return command
 
 
+every_option = click.option(
+    "--all", "every", is_flag=True, help="List every tensor, not the hundred that say most; text only."
+)
+
+
 def filter_options(command: F) -> F:
     """Options that choose among the models that were found."""
     pattern = "shell pattern on names and paths; may be repeated."

@@ -25,26 +25,27 @@ def open_regular(path: str) -> int:
     file can change the machine, and its length is not known.
     """
     try:
-        _refuse_irregular(os.stat(path).st_mode, path)
+        _refuse_irregular(os.stat(path), path)
         descriptor = os.open(path, _FLAGS)
     except OSError as error:
         raise error if isinstance(error, UnreadableFileError) else unreadable(path, error) from error
     except ValueError as error:
         raise UnreadableFileError(f"not a path ({error})", path=path, remedy="Check the path.") from error
     try:  # another file may have taken its place in between
-        _refuse_irregular(os.fstat(descriptor).st_mode, path)
+        _refuse_irregular(os.fstat(descriptor), path)
     except BaseException:
         os.close(descriptor)
         raise
     return descriptor
 
 
-def _refuse_irregular(mode: int, path: str) -> None:
-    if stat.S_ISDIR(mode):
+def _refuse_irregular(status: os.stat_result, path: str) -> None:
+    if stat.S_ISDIR(status.st_mode):
         raise UnreadableFileError("is a directory", path=path, remedy="Check the path and its permissions.")
-    if not stat.S_ISREG(mode):
+    if not stat.S_ISREG(status.st_mode):
         raise UnreadableFileError("not a regular file", path=path, remedy="Copy what it gives into a file.")
-    if os.path.realpath(path).startswith(_KERNEL_FILES):
+    on_disk = getattr(status, "st_blocks", 0)  # no file of the kernel has blocks; to resolve a path takes ten looks
+    if not on_disk and os.path.realpath(path).startswith(_KERNEL_FILES):
         raise UnreadableFileError("a file of the kernel", path=path, remedy="Copy what it gives into a file.")
 
 

@@ -48,6 +48,13 @@ MIGRATIONS = (
     ) WITHOUT ROWID;
     CREATE INDEX marks_by_digest ON marks (digest);
     """,
+    """
+    CREATE TABLE placed (
+        digest TEXT PRIMARY KEY REFERENCES fingerprints (digest),
+        children REAL
+    ) WITHOUT ROWID;
+    CREATE INDEX placed_by_children ON placed (children);
+    """,
 )
 """What leads from each version to the next."""
 

@@ -136,7 +136,8 @@ class Index:
         """Remove models by name; the names that were there. ``compact`` frees the space."""
         with explained(self.folder), writing(self.catalogue):
             found = [name for name in names if self.catalogue.execute(_REMOVE, (name,)).rowcount]
-            self.catalogue.execute(_FORGET.format("marks"))
+            for table in ("marks", "placed"):
+                self.catalogue.execute(_FORGET.format(table))
             self.catalogue.execute(_FORGET.format("fingerprints"))
         return found
 
@@ -202,7 +203,7 @@ class Index:
         sketches only the likely ones are looked at. They are read from the catalogue once, and again after a change.
         """
         digests, _ = self.sketches()
-        found = {digests[near.row]: near.correlation for near in self._nearest(sketch_of(model), count)}
+        found = {digests[near.row]: near.correlation for near in self.near(sketch_of(model), count)}
         equal: dict[str, int] = {}
         with explained(self.folder):
             for mark in marks_of(model):
@@ -215,7 +216,8 @@ class Index:
             for entry in self.entries("digest = ?", digest)
         ]
 
-    def _nearest(self, query: Words, count: int) -> list[Near]:
+    def near(self, query: Words, count: int) -> list[Near]:
+        """Rows of ``sketches`` that are near a sketch, the nearest first, at most ``count``; see ``candidates``."""
         _, sketches = self.sketches()
         if len(sketches) <= MANY:
             return nearest(sketches, query, count)

@@ -11,10 +11,12 @@ from numpy.typing import NDArray
 
 from neural_phylogeny.errors import SavedFileError, shown
 from neural_phylogeny.files.atomic import replacing
+from neural_phylogeny.formats import Checkpoint
 from neural_phylogeny.formats.quantised.checkpoint import not_compared
 from neural_phylogeny.inputs import ModelRef, Skipped
 from neural_phylogeny.reconstruction.adapters import Adapter, find_adapters
 from neural_phylogeny.reconstruction.disguised import undisguised
+from neural_phylogeny.reconstruction.forms import of_many_shapes
 from neural_phylogeny.reconstruction.options import Reading
 from neural_phylogeny.reconstruction.passes import TOGETHER, compared, measured_groups, planned, remeasured
 from neural_phylogeny.reconstruction.pipelines import Component, pipelines_of, sides
@@ -176,7 +178,7 @@ def gather(models: Models, reading: Reading, by_component: bool = False) -> Coll
         for name, members in sides(pipelines).items():
             parts = [(opened[k][0], Component(opened[k][1], pipelines[k][name])) for k in members]
             beside[name] = Side(tuple(members), _measured(parts, (), apart, ()))
-        unread = [("; ".join(not_compared(opened[k][1])) if k in pipelines else "") for k in range(len(opened))]
+        unread = [_unread(opened[k][1]) if k in pipelines else "" for k in range(len(opened))]
         weights = {k: sum(t.size for t in opened[k][1].tensors.values()) for k in pipelines}
     finally:
         for _, checkpoint in opened:
@@ -225,7 +227,7 @@ def _measured(
         with replacing(reading.save_stats) as file:
             save(file, CachedStatistics(tuple(prints), reading.seed, (*groups, *families)))
     formats = tuple(format_of(checkpoint) for _, checkpoint in opened)
-    unread = tuple("; ".join(not_compared(checkpoint)) for _, checkpoint in opened)
+    unread = tuple(_unread(checkpoint) for _, checkpoint in opened)
     refs = tuple(ref for ref, _ in opened)
     leading = dict(_leading(read, tested, families))
     every = [notes, *(group.statistics.alignment.notes for group in (*groups, *families))]
@@ -246,6 +248,11 @@ def _measured(
         leading=leading,
         seeds=reading.seeds,
     )
+
+
+def _unread(checkpoint: Checkpoint) -> str:
+    """What of a model is not compared and why, as a clause; empty where all is."""
+    return "; ".join(filter(None, (*not_compared(checkpoint), of_many_shapes(checkpoint.tensors))))
 
 
 def _judged(

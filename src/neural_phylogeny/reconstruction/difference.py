@@ -190,6 +190,9 @@ class _Sample:
     def add(self, start: int, step: Step) -> None:
         """Keep what is wanted of the values from ``start`` on."""
         stop = start + step.size
+        if len(self.columns) == self.width and self.rows[-1:] == len(self.rows) - 1:
+            self.step.reshape(-1)[start:stop] = step  # the whole tensor is kept
+            return
         low, high = np.searchsorted(self.rows, (start // max(self.width, 1), -(-stop // max(self.width, 1))))
         for k in range(int(low), int(high)):
             at = self.rows[k] * self.width + self.columns - start
@@ -199,7 +202,9 @@ class _Sample:
 
 def _spread(n: int, most: int) -> NDArray[np.int64]:
     """Up to ``most`` of n places, evenly spread."""
-    return np.unique(np.linspace(0, max(n - 1, 0), min(n, most)).round().astype(np.int64))
+    if n <= most:
+        return np.arange(max(n, 1))
+    return np.unique(np.linspace(0, n - 1, most).round().astype(np.int64))
 
 
 def _unmatched(checkpoint: Checkpoint, matched: set[str]) -> tuple[str, ...]:

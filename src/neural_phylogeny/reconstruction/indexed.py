@@ -1,6 +1,7 @@
 """Questions to an index: who are the relatives of a model among all that is there, and the tree of it all.
 
-Near models are found by their sketches; only those are compared in full, from fingerprints, as ``reconstruct`` would.
+Near models are found by their sketches, see ``beside.py``; only those are compared in full, from fingerprints, as
+``reconstruct`` would.
 The level of each test is that for all models of the index, those that were not compared among them.
 """
 
@@ -14,6 +15,7 @@ from neural_phylogeny.files.activity import announced
 from neural_phylogeny.formats.fingerprint import Fingerprint
 from neural_phylogeny.index.store import Entry, Index
 from neural_phylogeny.reconstruction.api import reconstruct
+from neural_phylogeny.reconstruction.beside import compared_with
 from neural_phylogeny.records import (
     STANDINGS,
     ModelRecord,
@@ -41,7 +43,8 @@ def relatives(
     model : Fingerprint
         Its fingerprint.
     nearest : int
-        Most contents that are compared in full.
+        Near contents that are compared in full; in a family of more at least half of them, and models that are known to
+        have many children.
     alpha : float
         Probability that any unrelated model of the index is reported as a relative.
     options
@@ -50,10 +53,11 @@ def relatives(
     Notes
     -----
     A look at every sketch, 30 ms in 100,000, and then what ``reconstruct`` takes for ``nearest`` fingerprints. A
-    relative whose values correlate by less than 0.07 with the model's, as one in disguise, is not among those.
+    relative whose values correlate by less than 0.07 with the model's, as one in disguise, is not among those. Models
+    with many children are known where ``placed.place`` was called after the last ones were added.
     """
-    near = index.candidates(model, nearest)
-    others = [one.entry for one in near if (one.entry.name, one.entry.digest) != (name, model.digest)]
+    near = compared_with(index, model, nearest)
+    others = [entry for entry in near if (entry.name, entry.digest) != (name, model.digest)]
     labels = _labels(others)
     own = name if name not in labels.values() else f"{name} (the model itself)"
     given = _given(index, others, labels) | {own: model}

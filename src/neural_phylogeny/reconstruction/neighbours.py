@@ -26,16 +26,22 @@ def measured(models: Sequence[int], sampled: Sampled, measure: Measure, words: S
     neighbourhood of ``neighbourhoods``. ``words`` name models while they are looked at.
     """
     near = neighbourhoods(models, sampled.apart, sampled.contents)
-    groups = _detected([measure(one) for one in near], words)
+    groups = [measure(one) for one in near]
+    groups = _detected(groups, [words[group.core[0]] for group in groups])
     again = with_hubs(near, _judged(groups, len(sampled.contents)), sampled.apart, sampled.contents)
     return [group if new is one else measure(new) for one, new, group in zip(near, again, groups, strict=True)]
 
 
+def parents_in(groups: Sequence[Group], words: Sequence[str]) -> list[Matrix]:
+    """The detector's probabilities of parents among the members of each group, of having none on the diagonal."""
+    return [group.detected[0] for group in _detected(groups, words) if group.detected is not None]
+
+
 def _detected(groups: Sequence[Group], words: Sequence[str]) -> list[Group]:
     """The groups with what the detector says of them, by as many processes as there are cores."""
-    costs, named = [float(len(group.members)) ** 2 for group in groups], [words[group.core[0]] for group in groups]
+    costs = [float(len(group.members)) ** 2 for group in groups]
     with shared(groups, costs, cores()) as shares:
-        found = shares.each("looking for hubs", _posterior, [None] * len(groups), named)
+        found = shares.each("looking for hubs", _posterior, [None] * len(groups), words)
     return [replace(group, detected=detected) for group, detected in zip(groups, found, strict=True)]
 
 

@@ -14,6 +14,7 @@ from functools import partial
 import numpy as np
 
 from neural_phylogeny.graphs import components
+from neural_phylogeny.reconstruction.forms import of_few_shapes
 from neural_phylogeny.reconstruction.neighbours import measured
 from neural_phylogeny.reconstruction.options import Reading
 from neural_phylogeny.reconstruction.relate import Tested
@@ -58,7 +59,7 @@ def measured_groups(opened: Sequence[Opened], alignment: Alignment, reading: Rea
     if single:
         layouts = [Layout.of(checkpoint.tensors) for checkpoint in checkpoints]
         planned_groups += _of_single(single, layouts, alignment)
-    return (*large, *(_group(opened, models, reading) for models in planned_groups if len(models) > 1))
+    return (*large, *(group_of(opened, models, reading) for models in planned_groups if len(models) > 1))
 
 
 def _as_one(
@@ -72,11 +73,11 @@ def _as_one(
 def _large(opened: Sequence[Opened], models: Sequence[int], sampled: Sampled, reading: Reading) -> list[Group]:
     """Candidates that are too many to be measured as one."""
     names = [ref.name for ref, _ in opened]
-    return measured(models, sampled, lambda one: _group(opened, one.members, reading, one.core), names)
+    return measured(models, sampled, lambda one: group_of(opened, one.members, reading, one.core), names)
 
 
-def _group(opened: Sequence[Opened], models: Sequence[int], reading: Reading, core: tuple[int, ...] = ()) -> Group:
-    """Some models, measured together by the boxes of their pairs."""
+def group_of(opened: Sequence[Opened], models: Sequence[int], reading: Reading, core: tuple[int, ...] = ()) -> Group:
+    """Some opened models, measured together by the boxes of their pairs; ``core`` as of ``Group``."""
     statistics = _measured(opened, models, reading, planned(opened, models, reading, is_family=False))
     return Group(tuple(models), statistics, core=core)
 
@@ -128,7 +129,8 @@ def planned(opened: Sequence[Opened], members: Sequence[int], reading: Reading, 
 
 def _affordable(opened: Sequence[Opened], members: Sequence[int], reading: Reading, alignment: Alignment) -> Alignment:
     """An alignment of some of the models without what the memory, or the bytes to be fetched, leave no room for."""
-    return affordable(within(alignment, reading.memory), [opened[k] for k in members], reading.sample)
+    chosen = [opened[k] for k in members]
+    return affordable(within(of_few_shapes(alignment, chosen), reading.memory), chosen, reading.sample)
 
 
 def compared(alignment: Alignment) -> set[AlignedTensor]:

@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from neural_phylogeny.graphs import components
+from neural_phylogeny.reconstruction.forms import MOST_SHAPES
 from neural_phylogeny.relations.assembled import assembled_parts
 from neural_phylogeny.relations.components import SharedPart, apart_from, shared_parts
 from neural_phylogeny.relations.computed import ComputedTable, without_tables
@@ -121,7 +122,8 @@ class Relations:
         empty = self.statistics.counts.get(EMPTY, {}).get(row, 0)
         if empty and trained:
             notes.append(f"{empty:,} tensors are empty: saved without gathering")
-        if self.relatives[row].any() and 0 < compared < (1.0 - WORTH_A_NOTE) * trained:
+        is_part = self.relatives[row].any() and 0 < compared < (1.0 - WORTH_A_NOTE) * trained
+        if is_part and len(self._shapes[row]) < MOST_SHAPES:  # what is left out of more shapes is said elsewhere
             notes.append(f"{percent(1.0 - compared / trained)} of its weights have no counterpart in another model")
         return "; ".join(filter(None, notes))
 
@@ -132,6 +134,15 @@ class Relations:
         named = ", ".join(table.name for table in tables[:NAMED])
         more = f" and {len(tables) - NAMED} more" if len(tables) > NAMED else ""
         return f"not compared: {len(tables)} computed table{'s' * (len(tables) > 1)} ({named}{more})"
+
+    @cached_property
+    def _shapes(self) -> list[set[tuple[int, ...]]]:
+        """Shapes of each model's compared tensors."""
+        found: list[set[tuple[int, ...]]] = [set() for _ in range(self.statistics.alignment.n_models)]
+        for tensor in self.statistics.alignment.tensors:
+            for member, source in zip(tensor.members, tensor.sources, strict=True):
+                found[member].add(source.shape)
+        return found
 
     @cached_property
     def _tensors(self) -> list[list[tuple[str, bool, bool]]]:

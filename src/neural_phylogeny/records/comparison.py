@@ -140,7 +140,7 @@ class Comparison(Measured):
         return f"<Comparison: {verdict(self)}>"
 
     def to_text(self) -> str:
-        """The comparison as plain text, as ``nphylo compare`` prints it. Linear in the number of tensors.
+        """The comparison as plain text, as ``nphylo compare`` prints it: of many tensors those that differ most.
 
         Examples
         --------

@@ -114,7 +114,7 @@ class Changes:
         return f"<Changes: {'; '.join(summary(self)[:2])}>"
 
     def to_text(self) -> str:
-        """The changes as plain text, as ``nphylo diff`` prints them. Linear in the number of tensors."""
+        """The changes as plain text, as ``nphylo diff`` prints them: of many tensors those that changed most."""
         from neural_phylogeny.reports.difference import render_changes
         from neural_phylogeny.reports.text import plain
 

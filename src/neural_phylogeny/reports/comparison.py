@@ -6,15 +6,16 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from neural_phylogeny.records import Comparison
+from neural_phylogeny.records import Comparison, TensorComparison
 from neural_phylogeny.reports.labels import DIM, NAME, size_of
+from neural_phylogeny.reports.listing import others, shown
 from neural_phylogeny.reports.names import safe
 from neural_phylogeny.reports.reasons import render_changes, render_reasons
 from neural_phylogeny.wording import p_value, percent, small_share
 
 
-def render_comparison(comparison: Comparison, explain: bool = False) -> RenderableType:
-    """The verdict in a sentence, the evidence for it, then every tensor. Linear in the number of tensors.
+def render_comparison(comparison: Comparison, explain: bool = False, every: bool = False) -> RenderableType:
+    """The verdict in a sentence, the evidence for it, then the tensors that differ most, or with ``every`` all.
 
     With ``explain`` the cheapest explanations of the one from the other, with their prices.
     """
@@ -42,7 +43,7 @@ def render_comparison(comparison: Comparison, explain: bool = False) -> Renderab
         lines = list(block)
         parts += [Text(""), *lines] if lines else []
     if comparison.tensors:
-        parts += [Text(""), _table(comparison)]
+        parts += [Text(""), *_table(comparison, every)]
     skipped = [Text(f"skipped: {safe(item.path)}  {safe(item.reason)}", style=DIM) for item in comparison.skipped]
     return Group(*parts, *([Text(""), *skipped] if skipped else []))
 
@@ -91,16 +92,21 @@ def _undecided(comparison: Comparison, a: str, b: str) -> str:
     return f"{a} and {b} have the same random initialisation, or a missing ancestor; their weights do not show which"
 
 
-def _table(comparison: Comparison) -> Table:
+def _table(comparison: Comparison, every: bool) -> list[RenderableType]:
     table = Table(box=None, header_style="bold", pad_edge=False, padding=(0, 2, 0, 0))
     for title in ("tensor", "name in the other", "role"):
         table.add_column(title, overflow="fold")
     for title in ("cosine", "compared"):
         table.add_column(title, justify="right", no_wrap=True)
-    for tensor in comparison.tensors:
-        other = "" if tensor.name_in_b == tensor.name else safe(tensor.name_in_b)
-        other = f"{other or '='} ({safe(tensor.layout)})" if tensor.layout else other
-        cosine = "-" if tensor.cosine is None else f"{tensor.cosine:.4f}"
-        cells = (safe(tensor.name), other, safe(tensor.role), cosine, percent(tensor.coverage))
+    rows = shown(comparison.tensors, _cells, lambda tensor: -1.0 if tensor.cosine is None else -tensor.cosine, every)
+    for _, cells in rows:
         table.add_row(*map(Text, cells))
-    return table
+    more = others(len(comparison.tensors), rows, "none of which differs more")
+    return [table, *map(Text, more)]
+
+
+def _cells(tensor: TensorComparison) -> tuple[str, ...]:
+    other = "" if tensor.name_in_b == tensor.name else safe(tensor.name_in_b)
+    other = f"{other or '='} ({safe(tensor.layout)})" if tensor.layout else other
+    cosine = "-" if tensor.cosine is None else f"{tensor.cosine:.4f}"
+    return safe(tensor.name), other, safe(tensor.role), cosine, percent(tensor.coverage)

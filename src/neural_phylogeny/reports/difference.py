@@ -14,6 +14,7 @@ from neural_phylogeny.records import Changes, TensorChange
 from neural_phylogeny.reports.families import count
 from neural_phylogeny.reports.json import as_dict, dumps
 from neural_phylogeny.reports.labels import DIM
+from neural_phylogeny.reports.listing import others, shown
 from neural_phylogeny.reports.names import safe
 from neural_phylogeny.wording import percent, small_share
 
@@ -23,12 +24,12 @@ ALIKE = 0.1
 NAMED = 5
 """Number of tensors without a counterpart that are named; the others are counted."""
 
-BARS = 200
+BARS = 100
 """A picture has at most this many bars: those of the largest tensors."""
 
 
-def render_changes(found: Changes) -> RenderableType:
-    """A summary, then a line for each tensor. Linear in their number."""
+def render_changes(found: Changes, every: bool = False) -> RenderableType:
+    """A summary, then a line for each of the tensors that changed most, or with ``every`` of all."""
     parts: list[RenderableType] = [Text(line, style="bold" if not k else "") for k, line in enumerate(summary(found))]
     table = Table(box=None, header_style="bold", padding=(0, 2, 0, 0))
     table.add_column("tensor", overflow="fold")
@@ -36,10 +37,14 @@ def render_changes(found: Changes) -> RenderableType:
     for column in ("change", "effective rank", "equal"):
         table.add_column(column, justify="right")
     table.add_column("")
-    for tensor in found.tensors:
-        table.add_row(*(Text(cell) for cell in cells(tensor)), style=DIM if tensor.is_frozen else "")
+    rows = shown(
+        found.tensors, cells, lambda tensor: math.inf if tensor.changed != tensor.changed else tensor.changed, every
+    )
+    for tensor, words in rows:
+        table.add_row(*map(Text, words), style=DIM if tensor.is_frozen else "")
+    more = map(Text, others(len(found.tensors), rows, "none of which changed more"))
     skipped = [Text(f"skipped: {safe(item.path)}  {safe(item.reason)}", style=DIM) for item in found.skipped]
-    return Group(*parts, Text(""), table, *skipped)
+    return Group(*parts, Text(""), table, *more, *skipped)
 
 
 def summary(found: Changes) -> list[str]:

@@ -39,6 +39,8 @@ ENDINGS = {
 factors of a second product, by which the first is multiplied; the two factors of a Kronecker product, or the factors of
 these; scales of the outputs or inputs."""
 
+_ENDINGS = tuple(ending if ending.startswith("_") else f".{ending}" for ending in ENDINGS)
+
 LEAVES = ("weight", "default", "default_0")
 """What may stand behind that."""
 
@@ -131,6 +133,8 @@ def _split(name: str) -> tuple[str, str] | None:
     for _ in range(2):
         for leaf in LEAVES:
             stem = stem.removesuffix(f".{leaf}")
+    if not stem.endswith(_ENDINGS):  # nearly every tensor
+        return None
     for ending, part in ENDINGS.items():
         if stem.endswith(ending if ending.startswith("_") else f".{ending}"):
             module = stem[: -len(ending)].rstrip(".")

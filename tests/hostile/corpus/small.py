@@ -75,3 +75,9 @@ def small_vectors_of_a_thousand_lengths(folder: Path) -> list[str]:
 def small_layers_with_norms(folder: Path) -> list[str]:
     base = _model(*[(8, 8), (8,), (8,), (8,)] * (COUNT // 4))
     return _written(folder, base, _tuned(base, 1), _tuned(base, 2))
+
+
+@case
+def small_matrices_of_as_many_shapes(folder: Path) -> list[str]:
+    base = _model(*[(rows, columns) for rows in range(2, 66) for columns in range(2, 66)])
+    return _written(folder, base, _tuned(base, 1), _tuned(base, 2))

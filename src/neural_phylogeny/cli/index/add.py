@@ -33,7 +33,7 @@ def command(
     PATH is what `nphylo tree` takes, or a fingerprint. A model that is there already, with the same content and the
     same name or path, is not added again, so that a run that was interrupted can be repeated; with --resume it is not
     read again either. Models are safe in groups of up to 64. Two models of one name and different content are both
-    kept.
+    kept. In families of more than 32 models the new ones are then asked for their children, from the fingerprints.
 
     \b
     Examples:
@@ -49,6 +49,7 @@ def command(
     from neural_phylogeny.formats.fingerprint import Fingerprint
     from neural_phylogeny.index.store import Index
     from neural_phylogeny.reconstruction.fingerprints import fingerprints, place_of
+    from neural_phylogeny.reconstruction.placed import place
 
     failed = added = known = 0
 
@@ -63,6 +64,7 @@ def command(
     with Index(index, is_new=True) as opened, sink.progress_bar(quiet):
         for _, is_new in opened.add(read(opened.places() if resume else ())):
             added, known = added + is_new, known + (not is_new)
+        place(opened)
         total = len(opened)
     if not quiet:
         exits.talk(f"{index}: {added:,} added, {known:,} there already, {total:,} in all")

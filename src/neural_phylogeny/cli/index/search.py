@@ -40,7 +40,7 @@ alpha_option = click.option(
     default=32,
     show_default=True,
     metavar="N",
-    help="Most near models that are compared in full.",
+    help="Near models that are compared in full; in a larger family half of them, and its possible parents.",
 )
 @alpha_option
 @output_options("text", "json")
@@ -64,7 +64,8 @@ def command(
     """Find the relatives of a model among all of an index, and its place in their tree.
 
     MODEL is a path, an address, a fingerprint, or the name of a model of the index. Near models are found among all by
-    sketches, and compared in full from their fingerprints. P-values count every model of the index.
+    sketches, and compared in full from their fingerprints, in a large family with models that have many children.
+    P-values count every model of the index.
 
     \b
     Example:

@@ -29,6 +29,9 @@ KEPT = 4096
 """Longest arrays of numbers that are kept; longer ones, and those of texts, are passed over."""
 NESTING = 4
 """How deep arrays of arrays may be."""
+ENTRY = 16
+"""Values that a metadata entry counts as: files have some tens of entries, and each is made an object of its own."""
+
 AT_ONCE, AT_ONCE_FAR = 1 << 20, 1 << 14
 """Bytes that are read at a time; of a file that lies elsewhere fewer, since it fetches ahead by itself."""
 
@@ -149,7 +152,7 @@ def read_header(file: SpanFile) -> Header:
     check_crumbs(n_tensors, file.file_size, file.path)
     metadata: dict[str, Any] = {}
     for _ in range(n_entries):
-        cursor.budget.spend(4)
+        cursor.budget.spend(ENTRY)
         key = cursor.text(NAME_LIMIT * 16)
         if key in metadata:
             raise damaged(file, f"the metadata has {key[:100]!r} twice")

@@ -46,6 +46,9 @@ PACKED_FLOATS = {4: 1, 10: 11}
 INLINE = 1 << 16
 """Packed values of more bytes are read in place."""
 
+WINDOW = 1 << 10
+"""Bytes that are read at a time of what is kept: small fields, one after the other."""
+
 _VALUE = b"\x0a\x05value"
 """The name of an attribute, as it is stored."""
 
@@ -126,6 +129,7 @@ class OnnxFile(SpanFile):
         self._packed: dict[str, _Packed] = {}
         self._external: dict[str, _ExternalFile] = {}
         self._homes: dict[str, _ExternalFile] = {}
+        self._window = 0, b""
         self._fields, self._held = Budget("fields", self.path), Budget("header", self.path)
         try:
             self.nodes, has_sparse = self._scan()
@@ -225,8 +229,15 @@ class OnnxFile(SpanFile):
 
     def _kept(self, field: protobuf.Field) -> bytes:
         """The bytes of a field that is held in memory; all of them together must stay below a limit."""
-        self._held.spend(field.end - field.begin)
-        return self.read_bytes(field.begin, field.end - field.begin)
+        length = field.end - field.begin
+        self._held.spend(length)
+        if length > WINDOW:
+            return self.read_bytes(field.begin, length)
+        start, window = self._window
+        if not start <= field.begin <= field.end <= start + len(window):
+            start, window = field.begin, self.read_bytes(field.begin, min(WINDOW, self.file_size - field.begin))
+            self._window = start, window
+        return window[field.begin - start : field.end - start]
 
     def _tensor(self, message: protobuf.Field) -> tuple[Any, tuple[int, int] | None]:
         """A tensor without its raw values, and where those are; packed floats lie there as raw ones do."""
