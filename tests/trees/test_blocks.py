@@ -52,9 +52,14 @@ def test_no_parent_lies_in_another_block():
 
 def test_a_model_by_itself_is_a_root():
     share = SHARE.copy()
-    share[3, 4] = share[4, 3] = 0.1
+    share[3, 4] = share[4, 3] = 0.02
     found = in_blocks(family(share), judge)
     assert found.parent[3, 3] == found.parent[4, 4] == 1.0
+
+
+def test_models_that_share_little_with_anybody_are_judged_together():
+    of = family(np.eye(5))
+    np.testing.assert_array_equal(in_blocks(of, judge).parent, judge(of).parent)
 
 
 def test_blocks_are_linked_without_a_direction_at_related_models():

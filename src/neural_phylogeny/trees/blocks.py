@@ -19,15 +19,16 @@ from neural_phylogeny.trees.likeliest import EVEN, settled
 
 Judge = Callable[[Family], Posterior]
 
-MOST = 0.25
-"""Models that share at least this much of the larger one are in one block."""
+MOST = 0.1
+"""Models that share at least this much of the larger one are in one block: of less nobody would say that two are
+unrelated either."""
 
 
 def in_blocks(family: Family, judge: Judge) -> Posterior:
     """The posterior of a family, of each block by itself: no model has its parent in another block.
 
     What relates two blocks is said without a direction, see ``with_blocks_linked``. As ``judge`` alone where there is
-    one block. Costs a judgement of each block.
+    one block, or none of two models. Costs a judgement of each block.
     """
     blocks = blocks_of(family)
     if len(blocks) < 2:
@@ -41,8 +42,9 @@ def in_blocks(family: Family, judge: Judge) -> Posterior:
 
 
 def blocks_of(family: Family) -> list[Labels]:
-    """The members of each block, ascending, by the first of them."""
-    return groups_of(components(family.share >= MOST))
+    """The members of each block, ascending, by the first of them; all models where no two are in one block."""
+    blocks = groups_of(components(family.share >= MOST))
+    return blocks if len(blocks) < len(family) else [np.arange(len(family))]
 
 
 def with_blocks_linked(forest: Forest, family: Family) -> Forest:
