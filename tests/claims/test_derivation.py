@@ -67,7 +67,17 @@ def test_relatives_that_the_edges_do_not_place(judged):
                     ),
                 )
             },
-            "the same component",
+            "all else is unrelated",
+        ),
+        (
+            {
+                "components": (
+                    SharedComponent(
+                        a="a", b="b", component="", component_in_b="eye", changed=True, share_of_a=1.0, share_of_b=0.1
+                    ),
+                )
+            },
+            "a third model's",
         ),
     ],
 )

@@ -130,6 +130,15 @@ def test_nothing_is_asked_of_a_small_family(tmp_path: Path, models) -> None:
         assert {entry.name for entry in compared_with(index, few["m03"], 32)} == set(few)
 
 
+@pytest.mark.usefixtures("small")
+def test_chance_makes_no_family_of_small_models(tmp_path: Path, rng) -> None:
+    models = printed({f"s{k:03d}": {"a.weight": rng.normal(size=(12, 14))} for k in range(160)})
+    with Index(tmp_path / "i", is_new=True) as index:
+        assert add(index, models) == 0
+        assert len(index.candidates(models["s000"], 160)) > 12
+        assert len(compared_with(index, models["s000"], 12)) == 12
+
+
 @pytest.mark.slow
 def test_a_star_of_86_as_it_is(tmp_path: Path) -> None:
     hub = base()

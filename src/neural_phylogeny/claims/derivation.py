@@ -141,7 +141,8 @@ def _without_path(
             return "undetermined", (f"the two share a random initialisation ({group.reason}); that is no descent",)
     for shared in answer.components:
         if {shared.a, shared.b} == {parent, child}:
-            return "undetermined", (f"the two carry the same component {shared.component!r}, all else is unrelated",)
+            rest = "most other weights are a third model's" if shared.changed else "all else is unrelated"
+            return "undetermined", (f"the two have the component {shared.component!r} in common, {rest}",)
     families = {model.name: model.family for model in answer.models}
     if families[parent] is not None and families[parent] == families[child]:
         return _among_relatives(answer, parent, child, at_least)

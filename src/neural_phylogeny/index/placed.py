@@ -29,6 +29,17 @@ def is_complete(index: Index) -> bool:
         return index.catalogue.execute(_NEW).fetchone() is None
 
 
+def size_of(index: Index, digest: str) -> int:
+    """The values of a content."""
+    with explained(index.folder):
+        row = index.catalogue.execute("SELECT parameters FROM models WHERE digest = ?", (digest,)).fetchone()
+    if row is None or not isinstance(row[0], int):
+        raise SavedFileError(
+            f"{index.folder}: the catalogue is damaged (a content without a size); restore it from a copy"
+        )
+    return row[0]
+
+
 def record(index: Index, found: Mapping[str, float | None]) -> None:
     """Keep the numbers of some contents, the larger one where there is another; removed contents are passed over."""
     with explained(index.folder), writing(index.catalogue):

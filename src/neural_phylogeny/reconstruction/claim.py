@@ -57,6 +57,7 @@ def shared_components(names: Sequence[str], parts: Sequence[SharedPart]) -> list
             component=component_name(part.names),
             component_in_b=component_name(part.names_in_j),
             contained=part.contained,
+            changed=part.is_changed,
             p_value=math.exp(part.log_p) if part.is_tested else None,
             share_of_a=part.share_of_i,
             share_of_b=part.share_of_j,

@@ -151,11 +151,13 @@ def _shared(phylogeny: Phylogeny, name: str) -> list[str]:
     found = []
     for one in phylogeny.components:
         if one.contained and name in (one.a, one.b):
-            found.append(f"{one.b} contains {one.a} as its component {one.component_in_b}.")
+            changed = ", trained on since" * one.changed
+            found.append(f"{one.b} contains {one.a} as its component {one.component_in_b}{changed}.")
         elif not one.contained and family & {one.a, one.b}:
             found.append(
-                f"{one.a} and {one.b} share the component {one.component or 'of equal weights'} and are otherwise "
-                "unrelated: nothing follows for their descent."
+                f"{one.a} and {one.b} share the component {one.component or 'of equal weights'} and "
+                f"{'have most else from other models' if one.changed else 'are otherwise unrelated'}: "
+                "nothing follows for their descent."
             )
     return found
 

@@ -43,6 +43,8 @@ class MeasuredFamily:
             direction=found.direction,
             lighter_tails=summed(kurtosis_score(found.statistics)),
             comparable=compared_pairs(found.statistics),
+            share=found.statistics.alignment.matrix_coverage(),
+            related=found.existence.related,
         )
         return cls(found, tuple(rows), pairs.of(rows), seed)
 

@@ -14,10 +14,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from neural_phylogeny.files.cores import cores
-from neural_phylogeny.index.placed import is_complete, numbers, record
+from neural_phylogeny.index.placed import is_complete, numbers, record, size_of
 from neural_phylogeny.index.sketches import Near
 from neural_phylogeny.index.store import CERTAIN, Index
-from neural_phylogeny.reconstruction.beside import CIRCLE, WHOLE, Circle
+from neural_phylogeny.reconstruction.beside import WHOLE, Circle, family_of
 from neural_phylogeny.reconstruction.neighbours import parents_in
 from neural_phylogeny.reconstruction.options import Reading
 from neural_phylogeny.reconstruction.passes import group_of
@@ -78,19 +78,22 @@ def place(index: Index) -> int:
     digests, sketches = index.sketches()
     known = numbers(index)
     seen, count = set[int](), 0
+    few: dict[str, float | None] = {}
     for row in [row for row, digest in enumerate(digests) if digest not in known]:
         if row in seen or digests[row] in known:
             continue
-        near = index.near(sketches[row], CIRCLE)
+        near = family_of(index, sketches[row], size_of(index, digests[row]))
         alike = {row, *(one.row for one in near if one.correlation > CERTAIN)}
         seen |= alike
-        found: dict[str, float | None] = {digests[k]: None for k in alike if digests[k] not in known}
-        if len(near) > WHOLE:
-            asked = {one.row for one in near if known.get(digests[one.row]) is None}
-            found = dict(_children(index, near, asked))
-            count += len(asked)
+        if len(near) <= WHOLE:
+            few |= {digests[k]: None for k in alike if digests[k] not in known}
+            continue
+        asked = {one.row for one in near if known.get(digests[one.row]) is None}
+        found = _children(index, near, asked)
         record(index, found)
         known |= found
+        count += len(asked)
+    record(index, few)  # at once, since sketches are read again after every change
     return count
 
 

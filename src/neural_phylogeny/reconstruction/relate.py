@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from neural_phylogeny.graphs import components
 from neural_phylogeny.reconstruction.forms import MOST_SHAPES
+from neural_phylogeny.relations.assembled import assembled_parts
 from neural_phylogeny.relations.components import SharedPart, apart_from, shared_parts
 from neural_phylogeny.relations.computed import ComputedTable, without_tables
 from neural_phylogeny.relations.copies import copies
@@ -54,7 +55,7 @@ class Relations:
     tables: Mapping[int, tuple[ComputedTable, ...]] = field(default_factory=dict)
     """Computed tables of each row that has any; they are not compared."""
     components: Sequence[SharedPart] = ()
-    """Pairs that share a component and are otherwise unrelated."""
+    """Pairs that share a component, the same or trained on, and no descent."""
 
     @classmethod
     def of(cls, statistics: Statistics, alpha: float, n_pairs: int) -> Self:
@@ -62,7 +63,9 @@ class Relations:
         trained, tables = without_tables(statistics)
         found = existence(trained, alpha, n_pairs)
         parts = shared_parts(trained, found, math.log(alpha) - math.log(max(n_pairs, 1)))
-        return cls(trained, apart_from(found, parts), copies(trained), tables, parts)
+        found = apart_from(found, parts)
+        changed = assembled_parts(trained, found)
+        return cls(trained, apart_from(found, changed), copies(trained), tables, [*parts, *changed])
 
     @cached_property
     def pairs(self) -> NDArray[np.bool_]:
@@ -180,7 +183,10 @@ class Tested:
 
     @cached_property
     def components(self) -> list[SharedPart]:
-        """Pairs of models that share a component only: as many as join the families that hold it."""
+        """Pairs of models that share a component only: as many as join the families that hold it.
+
+        Of one that was trained on as many as join families that nothing else joins.
+        """
         labels, judged = components(self.related), np.zeros((self.n, self.n), dtype=bool)
         joined: dict[tuple[str, ...], NDArray[np.int64]] = {}
         found: list[SharedPart] = []
@@ -188,7 +194,8 @@ class Tested:
             for part in relations.components:
                 i, j = group.members[part.i], group.members[part.j]
                 holders = joined.setdefault(part.names, labels.copy())
-                if not judged[i, j] and holders[i] != holders[j]:
+                is_known = part.is_changed and any(known[i] == known[j] for known in joined.values())
+                if not judged[i, j] and holders[i] != holders[j] and not is_known:
                     holders[holders == holders[j]] = holders[i]
                     found.append(replace(part, i=i, j=j))
             judged[np.ix_(group.members, group.members)] = True

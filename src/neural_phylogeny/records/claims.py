@@ -300,7 +300,7 @@ class RelatedPair:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SharedComponent:
-    """``a`` and ``b`` carry the same component, such as a frozen helper, and are otherwise unrelated; no descent.
+    """``a`` and ``b`` have a component in common, such as a frozen helper or a vision tower; no descent.
 
     Attributes
     ----------
@@ -308,6 +308,9 @@ class SharedComponent:
         What ``a`` and ``b`` call it: the common prefix of its tensors, empty where they have none.
     contained : bool
         Whether ``a`` is nothing but the component: ``b`` contains it.
+    changed : bool
+        Whether it was trained on in one of the two: related, and not the same. Most of the other weights of one of
+        them are those of a third model here.
     p_value : float, optional
         p-value of the relatedness test on everything but the component; None where nothing else could be compared.
     share_of_a, share_of_b : float
@@ -326,6 +329,7 @@ class SharedComponent:
     component: str
     component_in_b: str
     contained: bool = False
+    changed: bool = False
     p_value: float | None = None
     share_of_a: float
     share_of_b: float

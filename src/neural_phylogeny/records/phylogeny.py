@@ -48,7 +48,7 @@ class Phylogeny:
     undecided : tuple of UndecidedGroup
         Models that share an initialisation, or perhaps a missing ancestor.
     components : tuple of SharedComponent
-        Models that carry the same component, such as a frozen helper, and are otherwise unrelated; no descent.
+        Models that have a component in common, such as a frozen helper or a vision tower; no descent.
     copies : tuple of tuple of str
         Names of models whose compared weights are all equal. Claims name the first of them only.
     credible_roots : tuple of CredibleRoots

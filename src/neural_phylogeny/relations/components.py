@@ -43,7 +43,8 @@ class SharedPart:
     """Two rows that share a component only, and the matrices of it: what each of the two calls them.
 
     ``log_p`` is that of the relatedness test on all other matrices, 0 where too few are compared (not ``is_tested``).
-    ``contained`` where row ``i`` is nothing but the component. The shares are those of either's weights.
+    ``contained`` where row ``i`` is nothing but the component, ``is_changed`` where it was trained on in one of the
+    two. The shares are those of either's weights.
     """
 
     i: int
@@ -55,6 +56,7 @@ class SharedPart:
     share_of_j: float
     is_tested: bool
     contained: bool = False
+    is_changed: bool = False
 
 
 def shared_parts(statistics: Statistics, found: Existence, level: float) -> list[SharedPart]:
@@ -72,7 +74,7 @@ def shared_parts(statistics: Statistics, found: Existence, level: float) -> list
     if not found.related.any():
         return []
     equal = _values(statistics, _same)
-    candidates = found.related & (equal > 0) & ~_resized(statistics)
+    candidates = found.related & (equal > 0) & ~resized_pairs(statistics)
     if not candidates.any():
         return []
     other = _values(statistics, _differs)
@@ -108,7 +110,13 @@ def shared_parts(statistics: Statistics, found: Existence, level: float) -> list
     return sorted(parts, key=lambda part: not part.contained)
 
 
-def _resized(statistics: Statistics) -> Mask:
+def named_tensors(statistics: Statistics, i: int, j: int) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """All matrices that two models compare, in stored order: what either calls them."""
+    rows = [(tensor, a, b) for tensor, arrays, a, b in statistics.compared(i, j) if "matching.aligned" in arrays]
+    return tuple(t.sources[a].name for t, a, _ in rows), tuple(t.sources[b].name for t, _, b in rows)
+
+
+def resized_pairs(statistics: Statistics) -> Mask:
     """Pairs of which one was grown or shrunk from a model of the same parts: it contains no component."""
     found = read_as(statistics, GROWN) | read_as(statistics, PRUNED)
     pairs: Mask = found[:, None] | found[None, :]

@@ -240,6 +240,7 @@ def _component(item: Fields) -> SharedComponent:
         component=item.text("component"),
         component_in_b=item.text("component_in_b"),
         contained=item.flag("contained", default=False),
+        changed=item.flag("changed", default=False),
         p_value=item.share_or_null("p_value"),
         share_of_a=item.number("share_of_a"),
         share_of_b=item.number("share_of_b"),

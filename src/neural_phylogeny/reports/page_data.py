@@ -112,11 +112,12 @@ def _credible(phylogeny: Phylogeny) -> dict[str, str]:
 
 
 def _shares(phylogeny: Phylogeny) -> dict[str, list[str]]:
-    """By model, the components that it has in common with models that are otherwise unrelated."""
+    """By model, the components that it has in common with models that it does not descend from."""
     found: dict[str, list[str]] = {}
     for one in phylogeny.components:
         for name, other, component in ((one.a, one.b, one.component), (one.b, one.a, one.component_in_b)):
-            found.setdefault(name, []).append(safe(f"{component or 'a part'}, the same as in {other}"))
+            how = "related to that" if one.changed else "the same as"
+            found.setdefault(name, []).append(safe(f"{component or 'a part'}, {how} in {other}"))
     return found
 
 

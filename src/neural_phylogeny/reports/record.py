@@ -81,7 +81,7 @@ def _answer(phylogeny: Phylogeny) -> Iterator[str]:
         yield f"{count(copies, 'model')} {'has' if copies == 1 else 'have'} {same} another model."
     if phylogeny.components:
         pairs = count(len(phylogeny.components), "pair")
-        yield f"{pairs} of models carry the same component, which is no descent{_named(phylogeny)}."
+        yield f"{pairs} of models have a component in common, which is no descent{_named(phylogeny)}."
     alone = sum(1 for family in families(phylogeny) if not is_related(family))
     if alone:
         yield f"{count(alone, 'model')} {'is' if alone == 1 else 'are'} related to no other model here."

@@ -186,12 +186,13 @@ def sections(phylogeny: Phylogeny) -> list[tuple[str, Rows]]:
 def _shared(one: SharedComponent) -> str:
     if one.contained:
         share = percent(one.share_of_b)
-        return f"is contained in {one.b} as {one.component_in_b or 'a part'}, {share} of its weights"
+        changed = ", trained on" * one.changed
+        return f"is contained in {one.b} as {one.component_in_b or 'a part'}, {share} of its weights{changed}"
     name = f"the component {one.component}" if one.component else "a component"
     other = f" ({one.component_in_b} there)" if one.component_in_b != one.component else ""
     return (
         f"shares {name} with {one.b}{other}: {percent(one.share_of_a)} and {percent(one.share_of_b)} of their weights; "
-        "otherwise unrelated"
+        f"{'one of them trained it on' if one.changed else 'otherwise unrelated'}"
     )
 
 

@@ -19,6 +19,7 @@ def family_of(
     distance: Matrix | None = None,
     direction: Matrix | None = None,
     lighter_tails: Matrix | None = None,
+    share: Matrix | None = None,
     nearer: Callable[[FakeInitialisation], Matrix] | None = None,
     retained_gram: Matrix | None = None,
     exact: Mapping[str, Matrix] | None = None,
@@ -58,6 +59,8 @@ def family_of(
         direction=_or(direction, np.sign(by_norm)),
         lighter_tails=_or(lighter_tails, np.zeros_like(scale)),
         comparable=np.isfinite(cosine),
+        share=_or(share, np.ones_like(scale)),
+        related=~np.eye(len(gram), dtype=bool),
     )
     return Family(
         ArrayData(

@@ -13,6 +13,7 @@ from neural_phylogeny.graphs import components
 from neural_phylogeny.relations.exact import BESIDE, CERTAIN
 from neural_phylogeny.trees.baselines.options import Options
 from neural_phylogeny.trees.beside_tree import INNOVATION_TREE, beside_tree
+from neural_phylogeny.trees.blocks import in_blocks, with_blocks_linked
 from neural_phylogeny.trees.family import Family, Posterior, groups_of
 from neural_phylogeny.trees.forest import Forest, Matrix, Vector
 from neural_phylogeny.trees.fusion import fused
@@ -22,6 +23,7 @@ from neural_phylogeny.trees.mixtures import beside_mixtures
 from neural_phylogeny.trees.prior import DEFAULT, PriorName, with_prior
 from neural_phylogeny.trees.rooting import forest_probabilities, root_probabilities
 from neural_phylogeny.trees.turning import turned
+from neural_phylogeny.trees.twins import among_twins
 
 INITIALISATION = "initialisation"
 """What is known of a common initialisation, as a name of evidence."""
@@ -56,15 +58,16 @@ def auto_forest(family: Family, options: Options = USUAL, *, without: Collection
     ``without`` names exact features, or the innovation tree, that are left out, for ablations.
     """
     judge = partial(posterior, without=without, prior=options.prior)
-    known = conditioned_on_merges(family, partial(beside_mixtures, judge=judge))
+    by_block = partial(in_blocks, judge=partial(among_twins, judge=judge))
+    known = conditioned_on_merges(family, partial(beside_mixtures, judge=by_block))
     forest = most_probable_forest(family, known, family.merges)
     if INITIALISATION in without or not (unsure := in_doubt(forest)).any():
-        return forest
+        return with_blocks_linked(forest, family)
     beyond = beyond_initialisation(family.descent, unsure)
     if beyond.any():
         known = replace(known, parent=fused(known.parent, {INITIALISATION: beyond}))
         forest = most_probable_forest(family, known, family.merges)
-    return with_common_initialisations(forest, family.descent < APART)
+    return with_blocks_linked(with_common_initialisations(forest, family.descent < APART), family)
 
 
 def in_doubt(forest: Forest) -> NDArray[np.bool_]:

@@ -55,6 +55,8 @@ class Pairs:
     direction: Matrix
     lighter_tails: Matrix
     comparable: NDArray[np.bool_]
+    share: Matrix
+    related: NDArray[np.bool_]
 
     def of(self, rows: Sequence[int]) -> Pairs:
         """The same of some of the models, in the given order."""
@@ -66,6 +68,8 @@ class Pairs:
             direction=self.direction[at],
             lighter_tails=self.lighter_tails[at],
             comparable=self.comparable[at],
+            share=self.share[at],
+            related=self.related[at],
         )
 
 
@@ -157,6 +161,16 @@ class Family:
         """Which pairs have a compared matrix, ``(n, n)``; a model with itself always."""
         found: NDArray[np.bool_] = self.data.pairs.comparable | np.eye(len(self), dtype=bool)
         return found
+
+    @property
+    def share(self) -> Matrix:
+        """Share of the larger model's values in matrices that is compared, ``(n, n)``."""
+        return self.data.pairs.share
+
+    @property
+    def related(self) -> NDArray[np.bool_]:
+        """Which pairs the test relates by themselves, ``(n, n)``."""
+        return self.data.pairs.related
 
     def nearer(self, fake: FakeInitialisation) -> Matrix:
         """The paper's direction metric, ``(n, n)``: positive where i is nearer to a fake initialisation than j."""

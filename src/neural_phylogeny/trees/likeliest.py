@@ -146,7 +146,7 @@ def with_common_initialisations(forest: Forest, independent: NDArray[np.bool_]) 
         ``[i, j]``: i and j share an initialisation and nothing that was trained, as far as their weights show.
     """
     assert forest.families is not None
-    free = np.flatnonzero((forest.parents < 0) & ~_settled(forest))
+    free = np.flatnonzero((forest.parents < 0) & ~settled(forest))
     roots = free.tolist()
     joined = np.zeros((len(forest.parents),) * 2, dtype=bool)
     for i in roots:
@@ -179,7 +179,7 @@ def _weak_links(forest: Forest, parent: Matrix, families: Labels) -> dict[int, i
     the most probable of them stays a root.
     """
     families, p_root = families.copy(), np.diag(parent)
-    loose = np.flatnonzero((forest.parents < 0) & ~_settled(forest) & (p_root < ROOT_THRESHOLD))
+    loose = np.flatnonzero((forest.parents < 0) & ~settled(forest) & (p_root < ROOT_THRESHOLD))
     if len(np.unique(families)) == len(loose):
         loose = loose[loose != loose[np.argmax(p_root[loose])]]
     found: dict[int, int] = {}
@@ -191,7 +191,7 @@ def _weak_links(forest: Forest, parent: Matrix, families: Labels) -> dict[int, i
     return found
 
 
-def _settled(forest: Forest) -> NDArray[np.bool_]:
+def settled(forest: Forest) -> NDArray[np.bool_]:
     """Roots of which it is known why they have no parent here, ``(n,)``."""
     assert forest.missing is not None
     settled: NDArray[np.bool_] = forest.missing > 0
