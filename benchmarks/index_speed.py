@@ -31,9 +31,10 @@ CORRELATIONS = (0.08, 0.1, 0.15, 0.2, 0.5, 0.9)
 QUERIES = 40
 
 
-def model(number: int) -> Fingerprint:
-    """A small model; ten neighbouring numbers are the tunes of one base."""
-    base, own = np.random.default_rng(number // FAMILY), np.random.default_rng(1_000_000 + number)
+def model(number: int, family: int | None = None) -> Fingerprint:
+    """A small model; ten neighbouring numbers are the tunes of one base, where no other is given."""
+    base = np.random.default_rng(number // FAMILY if family is None else family)
+    own = np.random.default_rng(1_000_000 + number)
     arrays = {
         f"layer.{k}.weight": (base.uniform(-1, 1, SHAPE) + 0.2 * own.normal(size=SHAPE)).astype("f4")
         for k in range(LAYERS)
@@ -51,7 +52,7 @@ def of_index(count: int, folder: Path) -> str:
         each = (time.process_time() - started) / count
         added, searched, found = [], [], 0
         for k in range(5):
-            one = model(count + k * FAMILY) if count % FAMILY else model(k * 7 * FAMILY)
+            one = model(count + k, family=7 * k)
             started = time.process_time()
             list(index.add([(f"new{k}", "", one)]))
             place(index)
