@@ -19,8 +19,8 @@ sys.path.insert(0, str(Path(__file__).parents[2]))
 corpus: Any = import_module("tests.hostile.corpus")
 runner: Any = import_module("tests.hostile.run_corpus")
 
-LISTINGS = ("inspect", "compare", "diff", "show --evidence", "index export")
-"""Commands that may print a table for each model."""
+LISTINGS = ("inspect", "compare", "diff", "show --evidence", "index export", "fingerprint", "index add")
+"""Commands that may print a table or a line for each model: what ``fingerprint`` leaves out is kept nowhere else."""
 
 FORMATS = ("html", "svg", "nwk", "nex", "graphml", "graph.json", "dot", "mmd", "jsonl", "csv", "cdx.json", "spdx.json")
 

@@ -1,6 +1,7 @@
 """Workers and forked processes that are killed at random moments: the right answer, or a sentence on what was lost."""
 
 import json
+import math
 import os
 import random
 import signal
@@ -8,6 +9,7 @@ import subprocess
 import sys
 import time
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 import pytest
@@ -18,7 +20,7 @@ from neural_phylogeny.formats.fingerprint import from_bytes
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="children are found in /proc")
 
-MOMENTS = 40
+MOMENTS = 20
 """Random moments at which each command loses a process."""
 
 PATIENCE = 120.0
@@ -51,26 +53,36 @@ def is_tracker(pid: int) -> bool:
         return True
 
 
-def run(script: str, arguments: list[str], folder: Path, moment: float | None = None, seed: int = 0) -> tuple[int, str]:
-    """Exit code and output of a command of which a child is killed once it has one and some seconds have passed."""
+class Outcome(NamedTuple):
+    """Exit code and output of a command, for how many seconds it had children, and whether one was killed."""
+
+    code: int
+    text: str
+    seconds: float
+    killed: bool
+
+
+def run(script: str, arguments: list[str], folder: Path, moment: float = math.inf, seed: int = 0) -> Outcome:
+    """Run a command of which a child is killed so many seconds after it had the first one."""
     output = folder / "output"
     with output.open("wb") as file:
         process = subprocess.Popen([sys.executable, "-c", script, *arguments], stdout=file, stderr=file)
-    started = first = time.monotonic()
-    has_child = killed = False
+    started = time.monotonic()
+    first = last = 0.0
+    killed = False
     while process.poll() is None:
         now = time.monotonic()
         if now - started > PATIENCE:
             process.kill()
             pytest.fail(f"hangs after a kill at {moment} s: {output.read_text()[-2000:]}")
         own = children(process.pid)
-        if own and not has_child:
-            has_child, first = True, now
-        if moment is not None and own and not killed and now - first >= moment:
-            os.kill(random.Random(seed).choice(own), signal.SIGKILL)
-            killed = True
+        if own:
+            first, last = first or now, now
+            if not killed and now - first >= moment:
+                os.kill(random.Random(seed).choice(own), signal.SIGKILL)
+                killed = True
         time.sleep(0.002)
-    return process.returncode, output.read_text("utf-8", "replace")
+    return Outcome(process.returncode, output.read_text("utf-8", "replace"), last - first, killed)
 
 
 def families(folder: Path) -> list[str]:
@@ -109,9 +121,9 @@ def answer(path: Path) -> tuple[object, list[str]]:
 def exported(index: Path, folder: Path) -> list[str]:
     """What an index holds, a line for each model, once it was verified."""
     for command in ("verify", "export"):
-        code, text = run(COMMAND, ["index", command, str(index)], folder)
-        assert code == 0, text
-    rows = map(json.loads, text.splitlines())
+        found = run(COMMAND, ["index", command, str(index)], folder)
+        assert found.code == 0, found.text
+    rows = map(json.loads, found.text.splitlines())
     return sorted(f"{row['name']} {row['digest']}" for row in rows)
 
 
@@ -128,13 +140,13 @@ def disturbed(tmp_path: Path, command: str, models: str, moments: int) -> None:
     paths = (families if models == "sound" else hostile)(tmp_path / "in")
     script, suffix = (FORKING, ".json") if command == "tree" else (COMMAND, "")
     whole = tmp_path / f"whole{suffix}"
-    started = time.monotonic()
-    code, text = run(script, arguments(command, paths, whole), tmp_path)
-    seconds = time.monotonic() - started
-    assert code in (0, 3), text
+    undisturbed = run(script, arguments(command, paths, whole), tmp_path)
+    assert undisturbed.code in (0, 3), undisturbed.text
+    kills = 0
     for seed in range(moments):
-        moment, out = random.Random(seed).uniform(0.0, 0.8 * seconds), tmp_path / f"{seed}{suffix}"
-        code, text = run(script, arguments(command, paths, out), tmp_path, moment, seed)
+        moment, out = random.Random(seed).uniform(0.0, undisturbed.seconds), tmp_path / f"{seed}{suffix}"
+        code, text, _, killed = run(script, arguments(command, paths, out), tmp_path, moment, seed)
+        kills += killed
         assert code in (0, 3), f"{code} after a kill at {moment:.2f} s: {text[-3000:]}"
         assert "Traceback" not in text, text[-3000:]
         if command == "tree":
@@ -147,6 +159,7 @@ def disturbed(tmp_path: Path, command: str, models: str, moments: int) -> None:
             made, other = prints(out), prints(whole)
             assert made.items() <= other.items()
             assert made.keys() == other.keys() or named([text]), text
+    assert kills >= moments // 2
 
 
 def named(sentences: list[str]) -> bool:
