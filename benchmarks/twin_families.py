@@ -1,4 +1,4 @@
-"""Right parents of trained families that hold models twice: rounded to bfloat16, or nudged by a thousandth.
+"""Right parents of trained families that hold models twice: rounded, quantised, or nudged by a thousandth.
 
     nphylo lab families make hordes --first 25 --every 25 --count 5 --weights weights/ --out batches/
     python benchmarks/twin_families.py weights/ [--parts 4]
@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 from unittest.mock import patch
 
@@ -33,12 +34,30 @@ def rounded(model: Model) -> Model:
     return {name: w.astype(ml_dtypes.bfloat16).astype(np.float32) for name, w in model.items()}
 
 
+def quantised(model: Model, bits: int) -> Model:
+    """Matrices in blocks of 32 values, each a step times a whole number; vectors as they are."""
+    return {name: w if w.ndim < 2 else _on_grid(w, bits) for name, w in model.items()}
+
+
+def _on_grid(weights: NDArray[np.float32], bits: int) -> NDArray[np.float32]:
+    blocks = np.pad(weights.ravel(), (0, -weights.size % 32)).reshape(-1, 32)
+    step = np.maximum(np.abs(blocks).max(axis=1, keepdims=True) / (2 ** (bits - 1) - 1), np.finfo(np.float32).tiny)
+    found: NDArray[np.float32] = (np.round(blocks / step) * step).astype(np.float32)
+    return found.ravel()[: weights.size].reshape(weights.shape)
+
+
 def nudged(model: Model) -> Model:
     """Every value changed by a thousandth of itself."""
     return {name: (w * (1 + 1e-3 * RNG.standard_normal(w.shape))).astype(np.float32) for name, w in model.items()}
 
 
-COPIES: dict[str, Callable[[Model], Model] | None] = {"none": None, "bfloat16": rounded, "nudged": nudged}
+COPIES: dict[str, Callable[[Model], Model] | None] = {
+    "none": None,
+    "bfloat16": rounded,
+    "8 bits": partial(quantised, bits=8),
+    "4 bits": partial(quantised, bits=4),
+    "nudged": nudged,
+}
 
 
 def part(parents: list[int], n: int) -> list[int]:

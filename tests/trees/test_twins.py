@@ -2,9 +2,10 @@
 
 import numpy as np
 
+from neural_phylogeny.relations.exact import CERTAIN, GRIDDED
 from neural_phylogeny.trees.array_data import family_of
 from neural_phylogeny.trees.family import Family, Posterior
-from neural_phylogeny.trees.twins import among_twins, twins
+from neural_phylogeny.trees.twins import among_twins, joined, roundings, twins
 
 PLACES = np.array([0.0, 0.01, 1.0, 2.0, 2.02])
 DISTANCE = abs(PLACES[:, None] - PLACES)
@@ -59,3 +60,22 @@ def test_others_are_judged_beside_one_twin():
     assert found.parent[0, 2] == found.parent[1, 2]  # which of the two is not known
     assert found.parent[1, 0] == judge(family()).parent[1, 0]
     assert (found.missing <= 0.1).all()
+
+
+def test_roundings_are_twins_of_the_nearest_that_they_are_roundings_of():
+    rounded, blocks = np.zeros((5, 5)), np.zeros((5, 5))
+    rounded[0, 2], rounded[2, 0] = CERTAIN, -CERTAIN
+    blocks[4, 3] = blocks[4, 0] = -CERTAIN
+    exact = {"rounded": rounded, GRIDDED: blocks}
+    found = [pair.tolist() for pair in roundings(exact, DISTANCE)]
+    assert found == [[0, 2], [3, 4]]
+    assert not roundings({}, DISTANCE)
+    groups = joined([*twins(DISTANCE[:4, :4]), *map(np.array, found)])
+    assert [group.tolist() for group in groups] == [[0, 1, 2], [3, 4]]
+
+
+def test_a_family_of_twins_alone_is_judged_as_one():
+    rounded = np.zeros((2, 2))
+    rounded[0, 1] = CERTAIN
+    of = family_of(gram=np.eye(2) + 4.0, exact={"rounded": rounded})
+    np.testing.assert_array_equal(among_twins(of, judge).parent, judge(of).parent)

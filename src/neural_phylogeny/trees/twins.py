@@ -8,14 +8,18 @@ something. So the others are judged beside one of the two, and what is known of 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 
 import numpy as np
 
+from neural_phylogeny.relations.exact import CERTAIN, GRIDDED
 from neural_phylogeny.trees.family import Family, Labels, Posterior
 from neural_phylogeny.trees.forest import Matrix
 
 Judge = Callable[[Family], Posterior]
+
+ROUNDINGS = ("rounded", "quantized")
+"""Exact marks of a model that is another one on a coarser grid, beside that of a grid of blocks."""
 
 NEAR = 0.1
 """Twins are at most this much as far from each other as from the nearest model beside them."""
@@ -25,14 +29,15 @@ def among_twins(family: Family, judge: Judge) -> Posterior:
     """The posterior of a family in which some models are all but the same, judged beside one of them.
 
     Which twin was made from the other, and which of two is the parent of a third model, is what ``judge`` says of all.
-    As ``judge`` alone where there are no twins. Costs two judgements.
+    A model that is another one rounded is its twin, too, however coarse. As ``judge`` alone where there are no twins,
+    or nobody beside them. Costs two judgements.
     """
-    groups = twins(family.distance)
+    groups = joined([*twins(family.distance), *roundings(family.exact, family.distance)])
     known = judge(family)
-    if not groups:
+    others = np.setdiff1d(np.arange(len(family)), np.concatenate([np.empty(0, dtype=int), *groups]))
+    if not groups or len(groups) + len(others) < 2:
         return known
     first = [_first(known.parent, group) for group in groups]
-    others = np.setdiff1d(np.arange(len(family)), np.concatenate(groups))
     kept = np.sort(np.concatenate([others, first])).astype(int)
     reduced = judge(family.subset(kept.tolist()))
     return _with_twins(known, reduced, kept, [np.array([k]) for k in others.tolist()] + groups)
@@ -65,6 +70,30 @@ def twins(distance: Matrix) -> list[Labels]:
         for k in joined:
             group[k] = joined
     return [np.array(one) for one in found]
+
+
+def roundings(exact: Mapping[str, Matrix], distance: Matrix) -> list[Labels]:
+    """Each model that is another one rounded to a grid, however coarse, with the nearest of those it is a rounding of.
+
+    ``exact`` are the tables of exact marks, ``(n, n)`` each, as ``Family.exact``.
+    """
+    made = np.zeros(distance.shape, dtype=bool)
+    for name in ROUNDINGS:
+        if name in exact:
+            made |= exact[name] >= CERTAIN
+    if GRIDDED in exact:
+        made |= exact[GRIDDED].T <= -CERTAIN
+    far = np.where(made & ~np.isnan(distance), distance, np.inf)
+    return [np.array([int(np.argmin(far[:, j])), j]) for j in np.flatnonzero(np.isfinite(far).any(axis=0)).tolist()]
+
+
+def joined(groups: Iterable[Labels]) -> list[Labels]:
+    """The same groups, those that have a model in common as one; each ascending."""
+    found: list[set[int]] = []
+    for group in groups:
+        own = set(map(int, group)).union(*(one for one in found if not one.isdisjoint(group.tolist())))
+        found = [*(one for one in found if one.isdisjoint(own)), own]
+    return [np.array(sorted(one)) for one in found]
 
 
 def _first(parent: Matrix, group: Labels) -> int:
