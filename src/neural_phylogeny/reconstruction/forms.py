@@ -17,7 +17,7 @@ from neural_phylogeny.tensors.alignment import Alignment
 
 MOST_SHAPES = 512
 """Shapes of a model whose tensors are compared, those that hold most of its values. The networks of the public groups
-have at most 35, a DenseNet of 201 layers about 150; of 4,096 shapes three models took 80 s of the processor."""
+have at most 35, a DenseNet of 201 layers about 125; of 4,096 shapes three models took 80 s of the processor."""
 
 Shape = tuple[int, ...]
 
