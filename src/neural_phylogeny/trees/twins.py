@@ -66,9 +66,9 @@ def twins(distance: Matrix) -> list[Labels]:
             is_near = len(one) > 1 and far[np.ix_(one, one)].max() <= NEAR * far[i, j] < math.inf
             if is_near and not any(set(each) <= set(one) for each in found):
                 found.append(sorted(one))
-        joined = group[i] + group[j]
-        for k in joined:
-            group[k] = joined
+        both = group[i] + group[j]
+        for k in both:
+            group[k] = both
     return [np.array(one) for one in found]
 
 
