@@ -70,7 +70,7 @@ def test_roundings_are_twins_of_the_nearest_that_they_are_roundings_of():
     found = [pair.tolist() for pair in roundings(exact, DISTANCE)]
     assert found == [[0, 2], [3, 4]]
     assert not roundings({}, DISTANCE)
-    groups = joined([*twins(DISTANCE[:4, :4]), *map(np.array, found)])
+    groups = joined([*twins(DISTANCE[:4, :4]), *map(np.array, found)], 5)
     assert [group.tolist() for group in groups] == [[0, 1, 2], [3, 4]]
 
 

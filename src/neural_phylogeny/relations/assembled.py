@@ -8,7 +8,6 @@ unrelated families, and every member would be judged beside models with which it
 from __future__ import annotations
 
 import numpy as np
-from numpy.typing import NDArray
 
 from neural_phylogeny.relations.components import SharedPart, named_tensors, resized_pairs
 from neural_phylogeny.relations.copies import ALMOST_ALL
@@ -33,10 +32,12 @@ def assembled_parts(statistics: Statistics, found: Existence) -> list[SharedPart
     read. Assumes that the third model was not made by taking the part away: of an encoder and a decoder that were cut
     out of one model the smaller is called its component.
     """
-    candidates, common = _candidates(statistics, found)
+    common = statistics.alignment.common(in_matrices=True)
+    share = common / np.maximum(statistics.alignment.in_matrices, 1)[:, None]
+    candidates: Mask = found.related & (common > 0) & (share.T < PART)
     if not candidates.any():
         return []
-    share = common / np.maximum(statistics.alignment.in_matrices, 1)[:, None]
+    candidates &= ~resized_pairs(statistics)
     parts: dict[frozenset[int], SharedPart] = {}
     for i, j in np.argwhere(candidates).tolist():
         others = found.related[:, j] & (common[j] > common[j, i]) & (common[:, i] <= LACKS * common[j, i])
@@ -44,16 +45,6 @@ def assembled_parts(statistics: Statistics, found: Existence) -> list[SharedPart
         if others.any() and pair not in parts:
             parts[pair] = _part(statistics, i, j, float(share[i, j]), float(share[j, i]))
     return sorted(parts.values(), key=lambda part: (not part.contained, -found.cosine[part.i, part.j]))
-
-
-def _candidates(statistics: Statistics, found: Existence) -> tuple[Mask, NDArray[np.int64]]:
-    """Pairs (i, j) of which i could be a part of j, ``(n, n)``; and the values of i that are compared with j."""
-    common = statistics.alignment.common(in_matrices=True)
-    share = common / np.maximum(statistics.alignment.in_matrices, 1)[:, None]
-    candidates: Mask = found.related & (common > 0) & (share.T < PART)
-    if candidates.any():
-        candidates &= ~resized_pairs(statistics)
-    return candidates, common
 
 
 def _part(statistics: Statistics, i: int, j: int, share_of_i: float, share_of_j: float) -> SharedPart:

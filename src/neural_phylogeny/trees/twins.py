@@ -12,8 +12,9 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 
 import numpy as np
 
+from neural_phylogeny.graphs import components
 from neural_phylogeny.relations.exact import CERTAIN, GRIDDED
-from neural_phylogeny.trees.family import Family, Labels, Posterior
+from neural_phylogeny.trees.family import Family, Labels, Posterior, groups_of
 from neural_phylogeny.trees.forest import Matrix
 
 Judge = Callable[[Family], Posterior]
@@ -32,7 +33,7 @@ def among_twins(family: Family, judge: Judge) -> Posterior:
     A model that is another one rounded is its twin, too, however coarse. As ``judge`` alone where there are no twins,
     or nobody beside them. Costs two judgements.
     """
-    groups = joined([*twins(family.distance), *roundings(family.exact, family.distance)])
+    groups = joined([*twins(family.distance), *roundings(family.exact, family.distance)], len(family))
     known = judge(family)
     others = np.setdiff1d(np.arange(len(family)), np.concatenate([np.empty(0, dtype=int), *groups]))
     if not groups or len(groups) + len(others) < 2:
@@ -87,13 +88,12 @@ def roundings(exact: Mapping[str, Matrix], distance: Matrix) -> list[Labels]:
     return [np.array([int(np.argmin(far[:, j])), j]) for j in np.flatnonzero(np.isfinite(far).any(axis=0)).tolist()]
 
 
-def joined(groups: Iterable[Labels]) -> list[Labels]:
-    """The same groups, those that have a model in common as one; each ascending."""
-    found: list[set[int]] = []
+def joined(groups: Iterable[Labels], n: int) -> list[Labels]:
+    """The same groups of n models, those that have a model in common as one; each ascending."""
+    linked = np.zeros((n, n), dtype=bool)
     for group in groups:
-        own = set(map(int, group)).union(*(one for one in found if not one.isdisjoint(group.tolist())))
-        found = [*(one for one in found if one.isdisjoint(own)), own]
-    return [np.array(sorted(one)) for one in found]
+        linked[np.ix_(group, group)] = True
+    return [group for group in groups_of(components(linked)) if len(group) > 1]
 
 
 def _first(parent: Matrix, group: Labels) -> int:
